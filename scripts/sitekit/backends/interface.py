@@ -21,8 +21,8 @@ For one server, the hub calls these methods in this order:
    card from the results of both methods.
 
 A backend that does not answer raises NoAnswer. The hub does not end a server because of NoAnswer.
-A user may have written texts that a backend returns. These texts are only shown, and are never
-executed or trusted.
+A user may have written the texts that a backend returns, such as lines of a log. The hub only shows
+these texts, and never executes or trusts them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Backend(Protocol):
         """Return the names (partitions, reservations and others) that `account` may request. The
         call takes a few seconds at most.
 
-        A value is None if the backend does not know the names.
+        A value is None if the backend has no such names or does not answer.
         """
         ...
 
@@ -100,7 +100,8 @@ class Backend(Protocol):
         ...
 
     def explain_refusal(self, refusal: Refused) -> Explanation | None:
-        """Explain a refusal of `submit`; None if the backend does not know the error."""
+        """Explain a refusal of `submit` to the user; None if the backend has no explanation for the
+        error."""
         ...
 
     async def address(self, job: Job) -> str:
@@ -115,7 +116,8 @@ class Backend(Protocol):
         ...
 
     async def ending(self, work: Work, job: str) -> Ending | None:
-        """Return how a job ended; None if the backend does not answer, or has forgotten it."""
+        """Return how a job ended; None if the backend does not answer, or has no record of the job
+        any more."""
         ...
 
     async def log_tail(self, work: Work, job: str) -> list[str]:
@@ -135,9 +137,7 @@ class Backend(Protocol):
 
     async def hidden_from(self, account: str) -> tuple[str, str] | None:
         """Return the backend's setting that hides other users' jobs from `account`, and a command
-        that corrects this. The result is None if no jobs are hidden.
-
-        Raises NoAnswer.
+        that corrects this. Returns None if no jobs are hidden. Raises NoAnswer.
         """
         ...
 

@@ -93,7 +93,7 @@ class ServerJobs:
         return None
 
     def _not_shown(self, work: Work, job: Job) -> Job:
-        """Record and log that Slurm does not show this job to the hub."""
+        """Record and log that Slurm has accepted this job, but does not list it to the hub."""
         if work.tag not in self.unseen:
             what = f"Slurm does not show the hub's account job {job.id} of {work.account}"
             log.error(
@@ -117,7 +117,8 @@ class ServerJobs:
     async def forget_ended(self) -> None:
         """Delete the stored data about servers that have ended, every FORGET_INTERVAL.
 
-        The snapshot loop does not do this: all servers depend on it, and the ledger may fail.
+        This is not part of the snapshot loop, because reading the ledger may fail, and all servers
+        depend on the snapshot loop.
         """
         while True:
             live = {work.tag for work in self._open_work()}

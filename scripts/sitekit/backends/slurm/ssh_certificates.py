@@ -27,9 +27,8 @@ _signing = asyncio.Lock()
 
 
 async def certificate_of(site: Site, account: str) -> Path:
-    """Return the path of a valid certificate for `account`, made now if it is due.
-
-    Raises NoAnswer if ssh-keygen fails.
+    """Return the path of a valid certificate for `account`; sign a new one if the old one expires
+    soon. Raises NoAnswer if ssh-keygen fails.
     """
     place = ssh.sockets(site) / f"{account}-cert.pub"
     async with _signing:
