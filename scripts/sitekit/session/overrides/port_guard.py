@@ -71,7 +71,8 @@ async def connected(port: Any) -> Any:
 
 
 def init(self: Any, *words: Any, **settings: Any) -> None:
-    """Initialize the handler, and clean the program's headers before they are sent."""
+    """Initialize jupyter-server-proxy's handler, and make it clean the program's response headers
+    before they are sent to the browser."""
     _init(self, *words, **settings)
     flush = self.flush
 
@@ -83,7 +84,7 @@ def init(self: Any, *words: Any, **settings: Any) -> None:
 
 
 def context(self: Any) -> str:
-    """Return the path below which all addresses belong to the program."""
+    """Return the URL path of the program, such as /user/NAME/proxy/PORT."""
     if self.proxy_base:
         return f"{self.base_url}{self.proxy_base}"
     place = ":".join(self.path_args[:-1])  # a port, or a host and a port
@@ -91,7 +92,8 @@ def context(self: Any) -> str:
 
 
 async def prepare(self: Any, *words: Any, **settings: Any) -> None:
-    """Refuse requests from other sites, and ask the user before a link is followed."""
+    """Refuse requests of other websites. For a link on another website, show the user a page for
+    confirmation first."""
     await _prepare(self, *words, **settings)
     if self._finished or not request_origin.is_foreign(self):
         return
