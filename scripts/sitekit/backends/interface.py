@@ -9,8 +9,8 @@ For one server, the hub calls these methods in this order:
 1. `offers` returns the names that an account may request. The form shows these names.
 2. The hub writes the server's `Work` to its ledger. Only then does the hub call `submit`, which
    returns the job's id.
-3. `find` returns the job from the last snapshot, without a query. A loop renews the snapshot for
-   all servers.
+3. `find` returns the job from the last snapshot (the last list of all jobs), without a query. A
+   loop renews the snapshot for all servers.
 4. `look_up` queries the backend for one job that the snapshot does not list. The result None means
    that the job is certainly gone.
 5. `explain_wait` returns a text for the waiting user: where the job waits, why, and for how long.
@@ -89,7 +89,7 @@ class Backend(Protocol):
         ...
 
     def explain_reason(self, job: Job) -> str:
-        """Return a sentence that says why a pending job waits. No query is made."""
+        """Return a sentence with the reason why a pending job waits. No query is made."""
         ...
 
     def explain_wait(self, job: Job, choice: Choice) -> str:
@@ -127,7 +127,8 @@ class Backend(Protocol):
     def loops(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
         """Return, by name, the coroutines that must run as long as the hub runs.
 
-        One of the coroutines is `queue.run`. The hub restarts a coroutine that fails.
+        The result contains `queue.run`, which renews the list of all jobs. The hub restarts a
+        coroutine that fails.
         """
         ...
 

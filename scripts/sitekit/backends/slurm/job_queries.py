@@ -112,8 +112,8 @@ async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
     """Return how `job` ended; None if Slurm has no record of the job.
 
     While its epilog runs, a cancelled job may look like a job that ended by itself: squeue lists
-    both as COMPLETING with exit code 0. slurmdbd may not have the end of the job yet. Slurm is then
-    queried again, for a few seconds.
+    both as COMPLETING with exit code 0. slurmdbd may not have recorded the end of the job yet.
+    Slurm is then queried again, for a few seconds.
     """
     deadline = time.monotonic() + PATIENCE
     record = await _ended_job(site, job, is_ours)

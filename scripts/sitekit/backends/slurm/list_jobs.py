@@ -82,7 +82,7 @@ class Waiting:
 
 
 async def waiting_jobs(site: Site, partitions: list[str]) -> list[Waiting]:
-    """Return all pending jobs of these partitions; a job array counts as one.
+    """Return all pending jobs of these partitions; a job array counts as one job.
 
     Raises NoAnswer.
     """

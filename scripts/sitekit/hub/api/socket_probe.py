@@ -1,6 +1,6 @@
 """Answer a WebSocket connection with one word, so that `make doctor` can test whether front and
-proxy forward WebSockets. The handler needs no login. It ignores what the client sends, and closes
-the connection at once.
+proxy forward WebSockets. The handler needs no login. The handler ignores all data from the client,
+and closes the connection at once.
 """
 
 from __future__ import annotations

@@ -38,15 +38,15 @@ class NoAccount(Exception):
 
 
 class NotNow(NoAccount):
-    """Report that the account cannot be looked up at the moment. The account of the last login
-    stays valid."""
+    """Report that the account cannot be looked up at the moment. The account that was found at the
+    user's last login stays valid."""
 
 
 class AccountMap:
     """Find the account of each user.
 
     At a login, the account is determined from the user's name, a file, a program or a claim of the
-    provider. The ledger records the account, so that a restarted hub knows the account too.
+    provider. The ledger records the account, so that a restarted hub can use it.
     """
 
     root = 0

@@ -122,8 +122,8 @@ class AtProvider(OAuthenticator):
         """Return JupyterHub's data about a user who may log in. Raises Refusal.
 
         oauthenticator's own method does not remove a former administrator's rights (oauth2.py,
-        where `admin` is None). Its method for GitHub fails if the user has no key `email`
-        (github.py).
+        where `admin` is None). oauthenticator's method for GitHub fails if the user has no key
+        `email` (github.py).
         """
         tokens, told = auth_model["auth_state"]["tokens"], auth_model["auth_state"]["claims"]
         # check this first: a person who comes with another person's name must not change that

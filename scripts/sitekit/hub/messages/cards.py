@@ -99,7 +99,7 @@ def card_of_outage(backend: Backend, text: str) -> Card:
 def card_of_hidden_job(backend: Backend, job: str) -> Card:
     """Return the card for a job that the backend accepted, but does not list to the hub.
 
-    The hub cannot open a server if it does not know the job's node.
+    The hub cannot connect to a server without the address of the job's node.
     """
     return Card(
         "unseen",

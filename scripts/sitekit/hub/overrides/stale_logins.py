@@ -10,7 +10,7 @@ def ask_stale_users_to_log_in() -> None:
 
     JupyterHub sets the attribute only for requests with a token, but reads the attribute for all
     requests of users who have to log in again (handlers/base.py, refresh_auth). Without this
-    function, a start of a server by such a user would end with an error 500, and each page would
+    attribute, a start of a server by such a user would end with an error 500, and each page would
     write a traceback into the log.
     """
     BaseHandler._token_authenticated = False

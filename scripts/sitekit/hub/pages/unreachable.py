@@ -24,9 +24,9 @@ class NoAnswerHandler(ProxyErrorHandler):
     """Answer the proxy's request for an error page, when a server does not answer it.
 
     JupyterHub's own error page advises to restart the server, which does not help while the hub
-    counts the server as running. The proxy sends no cookies, so that the hub does not know the
-    user. The error page therefore leads to the hub's own address for the server, where the user is
-    logged in.
+    counts the server as running. The proxy's request contains no cookies, so that the hub cannot
+    identify the user. The error page therefore leads to the hub's own address for the server, where
+    the user is logged in.
     """
 
     hub_state: HubState

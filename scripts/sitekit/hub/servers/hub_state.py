@@ -95,7 +95,7 @@ class HubState:
         return course.tier if course else self.site.tier(key)
 
     def job_of(self, row: Row) -> Job | None:
-        """Return a server's job in the last snapshot."""
+        """Return a server's job from the last snapshot (the last list of all jobs)."""
         return self.backend_of(row).find(row)
 
     @property

@@ -1,7 +1,7 @@
 """Derive settings from a tier's idle limit.
 
-One setting is the interval at which a server reports its activity to the hub. The other setting is
-the delay, after the idle limit, until the server is stopped.
+The settings are the interval at which a server reports its activity to the hub, and the delay
+between the end of the idle limit and the stop of the server.
 """
 
 from __future__ import annotations

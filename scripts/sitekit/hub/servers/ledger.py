@@ -223,7 +223,7 @@ class Ledger(CoursesInLedger):
         return [record["token"] for record in records]
 
     def last_card(self, user: str, name: str) -> dict[str, Any] | None:
-        """Return the card of the user's last server of this name.
+        """Return the card (the text about the end) of the user's last server with this name.
 
         Returns None after the user has dismissed the card, or has started a later server.
         """
@@ -242,11 +242,12 @@ class Ledger(CoursesInLedger):
         )
 
     def record_account(self, user: str, account: str) -> None:
-        """Record the account as which the user's servers run, as the last login found it."""
+        """Record the cluster account under which the user's servers run, as found at the user's
+        last login."""
         self._db.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?)", (user, account))
 
     def forget_account(self, user: str) -> None:
-        """Delete the user's account, because the last login found none."""
+        """Delete the recorded account of the user, because the last login found no account."""
         self._db.execute("DELETE FROM accounts WHERE user = ?", (user,))
 
     def account(self, user: str) -> str | None:

@@ -73,7 +73,7 @@ class Context:
 
     @property
     def applied(self) -> Site:
-        """Return the site as it was last applied; the services run with its settings."""
+        """Return the settings of the site at the last `make apply`, with which the services run."""
         return self.once("the applied site", lambda: applied(self.site, MACHINE))
 
     @property

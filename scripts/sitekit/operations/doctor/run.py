@@ -139,7 +139,8 @@ def ranked(results: Sequence[Result]) -> list[Result]:
 
 
 def _root(name: str, by_id: dict[str, Result]) -> str:
-    """Follow a chain of causes, and return its last check."""
+    """Follow a result's cause, the cause of this cause, and so on; return the last check of this
+    chain."""
     seen = {name}
     while (up := by_id[name].cause) and up not in seen:
         seen.add(up)

@@ -29,8 +29,8 @@ KEPT = "sitekit-kept "
 
 
 class KeepingPuller(Puller):
-    """Update a participant's copy of a branch or a tag. Of a file that participant and repository
-    have changed, keep both versions."""
+    """Update a participant's copy of a branch or a tag. If participant and repository have both
+    changed a file, keep both versions."""
 
     def update_remotes(self) -> Iterator[str]:
         """Fetch the branch or the tag from the course's repository, also if an earlier start used
@@ -42,8 +42,9 @@ class KeepingPuller(Puller):
 
     def merge(self) -> Iterator[str]:
         """Update the participant's copy to the fetched commit. For each file that both have
-        changed, the repository's version is first written beside the participant's file. Then all
-        other files are updated. No step writes to a file that the participant has changed.
+        changed, the repository's version is first written beside the participant's file. After
+        that, all other files are updated. No step writes to a file that the participant has
+        changed.
         """
         mine, theirs = self._git("rev-parse", "HEAD").strip(), f"origin/{self.branch_name}"
         for name in self._changed_by_both(mine, theirs):

@@ -61,8 +61,8 @@ def may_run(here: Context) -> Iterator[Finding]:
 
 
 def _auth_info(here: Context) -> dict[str, str]:
-    """Return AuthType and munge's socket from slurm.conf. This also works while slurmctld does not
-    answer."""
+    """Return AuthType and munge's socket from slurm.conf. The file is read directly, because
+    slurmctld may not answer."""
     places = [
         here.site.slurm.conf,
         Path("/etc/slurm/slurm.conf"),

@@ -1,8 +1,8 @@
 """Test which files and databases the account that runs this program can use, and look up accounts.
 The program reads one JSON request from standard input, and prints one JSON answer:
 
-- `paths`: {path: letters}. The answer is {path: "" or the reason why it may not be used}. The
-  letters are r (read), w (write) and x (enter or run).
+- `paths`: {path: letters}. The answer is {path: "" or the reason why the account cannot use this
+  path}. The letters are r (read), w (write) and x (enter or run).
 - `databases`: [path]. The answer is {path: "" or the fault of the SQLite database}.
 - `starts`: the path of a ledger. The answer contains the starts that have not ended.
 - `account`: a name. The answer contains the groups, the home, and the seconds that the directory of
