@@ -9,8 +9,8 @@ For one server, the hub calls these methods in this order:
 1. `offers` returns the names that an account may request. The form shows these names.
 2. The hub writes the server's `Work` to its ledger. Only then does the hub call `submit`, which
    returns the job's id.
-3. `find` returns the job from the last snapshot, without a query. A loop renews the snapshot for
-   all servers.
+3. `find` returns the job from the last snapshot (the last list of all jobs), without a query. A
+   loop renews the snapshot for all servers.
 4. `look_up` queries the backend for one job that the snapshot does not list. The result None means
    that the job is certainly gone.
 5. `explain_wait` returns a text for the waiting user: where the job waits, why, and for how long.
@@ -21,8 +21,8 @@ For one server, the hub calls these methods in this order:
    card from the results of both methods.
 
 A backend that does not answer raises NoAnswer. The hub does not end a server because of NoAnswer.
-A user may have written texts that a backend returns. These texts are only shown, and are never
-executed or trusted.
+A user may have written the texts that a backend returns, such as lines of a log. The hub only shows
+these texts, and never executes or trusts them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Backend(Protocol):
         """Return the names (partitions, reservations and others) that `account` may request. The
         call takes a few seconds at most.
 
-        A value is None if the backend does not know the names.
+        A value is None if the backend has no such names or does not answer.
         """
         ...
 
@@ -89,7 +89,7 @@ class Backend(Protocol):
         ...
 
     def explain_reason(self, job: Job) -> str:
-        """Return a sentence that says why a pending job waits. No query is made."""
+        """Return a sentence with the reason why a pending job waits. No query is made."""
         ...
 
     def explain_wait(self, job: Job, choice: Choice) -> str:
@@ -107,7 +107,8 @@ class Backend(Protocol):
         ...
 
     def explain_refusal(self, refusal: Refused) -> Explanation | None:
-        """Explain a refusal of `submit`; None if the backend does not know the error."""
+        """Explain a refusal of `submit` to the user; None if the backend has no explanation for the
+        error."""
         ...
 
     async def address(self, job: Job) -> str:
@@ -122,7 +123,8 @@ class Backend(Protocol):
         ...
 
     async def ending(self, work: Work, job: str) -> Ending | None:
-        """Return how a job ended; None if the backend does not answer, or has forgotten it."""
+        """Return how a job ended; None if the backend does not answer, or has no record of the job
+        any more."""
         ...
 
     async def log_tail(self, work: Work, job: str) -> list[str]:
@@ -132,7 +134,8 @@ class Backend(Protocol):
     def loops(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
         """Return, by name, the coroutines that must run as long as the hub runs.
 
-        One of the coroutines is `queue.run`. The hub restarts a coroutine that fails.
+        The result contains `queue.run`, which renews the list of all jobs. The hub restarts a
+        coroutine that fails.
         """
         ...
 
@@ -142,9 +145,7 @@ class Backend(Protocol):
 
     async def hidden_from(self, account: str) -> tuple[str, str] | None:
         """Return the backend's setting that hides other users' jobs from `account`, and a command
-        that corrects this. The result is None if no jobs are hidden.
-
-        Raises NoAnswer.
+        that corrects this. Returns None if no jobs are hidden. Raises NoAnswer.
         """
         ...
 

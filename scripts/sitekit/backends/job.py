@@ -9,16 +9,14 @@ from typing import NamedTuple
 
 
 class NoAnswer(Exception):
-    """The backend did not answer, or its answer cannot be read.
-
-    This exception does not mean that any job has ended.
+    """Report that the backend did not answer, or that its answer cannot be read. This exception
+    does not mean that any job has ended.
     """
 
 
 class Refused(Exception):
-    """The backend refused a request.
-
-    `kind` names the part that refused the request: `home`, `gate`, or another word of the backend.
+    """Report that the backend refused a request. `kind` names the part that refused the request:
+    `home`, `gate`, or another word of the backend.
     """
 
     def __init__(self, kind: str, text: str) -> None:
@@ -42,9 +40,10 @@ class Job:
     """Hold one job as its backend lists it.
 
     `user` and `uid` are the account that owns the job. `uid` is None if the backend does not return
-    it. `state` is the backend's own word. `start` is in seconds since the epoch, None if it is not
-    known. `tag` is the server's tag in the job's comment. The owner of a job can write any tag
-    there, so that a tag is valid only for a server of the same account.
+    it. `state` is the backend's own name of the state, such as Slurm's COMPLETING. `start` is in
+    seconds since the epoch; None if it is unknown. `tag` is the server's tag in the job's comment.
+    The owner of a job can write any tag there, so that a tag is valid only for a server of the same
+    account.
     """
 
     id: str
@@ -79,8 +78,9 @@ class Work:
     """Hold the data that a backend needs for one start of a server: the account, and the job's id
     once it is known.
 
-    `user` is the hub's user, `account` the cluster's account as which the server runs. `intended` is
-    the time when the hub decided to submit the job, in seconds since the epoch.
+    `user` is the name of the hub's user, and `account` is the cluster account under which the
+    server runs. `intended` is the time when the hub decided to submit the job, in seconds since the
+    epoch.
     """
 
     tag: str
@@ -102,7 +102,7 @@ class Work:
 @dataclass(frozen=True)
 class Offers:
     """Hold the names (partitions, reservations and others) that an account may request. None means
-    that the backend was not asked or does not answer."""
+    that the backend was not queried or does not answer."""
 
     accounts: tuple[str, ...] | None = None
     reservations: tuple[str, ...] | None = None

@@ -21,7 +21,7 @@ def backends_of(
 
     `open_work(name)` must return the servers of that backend whose jobs may still exist. `in_use`
     names the backends of all servers that may still run, also if no tier names them any more.
-    Raises Problem if this version of sitekit does not have one of them.
+    Raises Problem if this version of sitekit does not contain one of these backends.
     """
     names = dict.fromkeys([*(tier.runs_on for tier in site.tiers), *in_use])
     backends = {}

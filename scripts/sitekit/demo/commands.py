@@ -123,7 +123,8 @@ def _site(command: str, words: tuple[str, ...]) -> Site:
 
 
 def _claim(site: Site, made: Made) -> None:
-    """Record the demo's users and directories before other parts of sitekit create them.
+    """Record the demo's users and directories in the demo's record before other parts of sitekit
+    create them.
 
     With this record, `make demo_reset` can remove these users and directories even after an
     interrupted run.

@@ -1,6 +1,6 @@
 """Run one function in the main thread, and other functions in a background thread.
 
-The main thread shows a progress bar. The background thread only prints lines.
+The main thread shows a progress bar. The background thread prints only whole lines.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
-"""Check whether the demo can be installed on this machine.
-
-The checks change nothing. All obstacles are reported together.
+"""Check whether the demo can be installed on this machine, without changing the machine. All
+obstacles are reported together.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def stop(site: Site) -> None:
 
 
 def uninstall(site: Site) -> None:
-    """Remove the accounts and files that the function `machine` created."""
+    """Remove the accounts and files that the function `machine` in this module has created."""
     from ..machine.uninstall import uninstall
 
     _done(uninstall.uninstall(site), "uninstall")

@@ -1,4 +1,4 @@
-"""Save a file to a temporary file, then rename the temporary file to the old name.
+"""Make Jupyter Server save a file by writing a temporary file and renaming it to the file's name.
 
 Jupyter Server's own function copies the old file to a hidden one, then truncates the file and
 writes it (services/contents/fileio.py, atomic_writing). If the node fails between these steps, the
@@ -27,7 +27,8 @@ def save_whole() -> None:
 
 @contextlib.contextmanager
 def whole(path: str, text: bool = True, encoding: str = "utf-8", **more: Any) -> Iterator[IO[Any]]:
-    """Open a file for saving, in place of Jupyter Server's function; keep a symbolic link."""
+    """Open a file for saving, in place of Jupyter Server's function. If the path is a symbolic
+    link, the link's target is saved."""
     real = os.path.realpath(path)
     if not _replaceable(real):
         with _upstream(path, text=text, encoding=encoding, **more) as file:
@@ -51,9 +52,8 @@ def whole(path: str, text: bool = True, encoding: str = "utf-8", **more: Any) ->
 
 
 def _replaceable(path: str) -> bool:
-    """Return whether a new file may replace this one.
-
-    The old file must belong to the user, have no second hard link, and be no device or pipe.
+    """Return whether a new file may replace this file. The old file must belong to the user, must
+    have no second hard link, and must be no device or pipe.
     """
     try:
         found = os.stat(path)

@@ -23,7 +23,8 @@ YES = {"1", "true", "yes", "on"}
 
 
 class Refused(ValueError):
-    """Report why a link is refused and nothing is pulled."""
+    """Report that a link is refused, so that nothing is pulled. The exception's text is the
+    reason."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def place(target: str, root: Path, links: Sequence[str]) -> Path:
 def is_copy(folder: Path, repo: str) -> None:
     """Raise Refused unless the folder is a copy of this repository.
 
-    In any other folder, git would change the wrong repository: another one of the user, or one that
+    In any other folder, git would change another repository of the user, or a repository that
     contains the folder.
     """
     conflict = f"{folder.name} is there already, and it is no copy of {repo}"

@@ -1,6 +1,5 @@
-"""Write a page on which the user confirms an action before it begins.
-
-The confirmation page runs no script, and no other page can put it into a frame.
+"""Write a page with a button, on which the user confirms an action before the server performs it.
+This page runs no script, and other pages cannot show it in a frame.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Set Jupyter's paths and settings for a server that runs inside an image.
 
-Outside of images, the release has these settings in its own folders (environment/release).
+Outside of images, these settings are in files of the release (environment/release).
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ ALWAYS = ("jupyterlab", "jupyter_server_terminals", "sitekit.session.overrides.a
 
 
 def set_paths() -> None:
-    """Set the paths of programs, kernels and extensions: the image's own, and our lab extension."""
+    """Set the paths of programs, kernels and extensions to those of the image, and add sitekit's
+    JupyterLab extension."""
     os.environ["PATH"] = (
         f"{sys.prefix}/bin:{os.environ.get('PATH', '/usr/local/bin:/usr/bin:/bin')}"
     )
@@ -40,9 +41,8 @@ def set_paths() -> None:
 
 
 def set_jupyter(runtime: Path) -> None:
-    """Make Jupyter Server read our settings first, which override those of the image.
-
-    Guards are enabled for the extensions that the image has.
+    """Make sitekit's settings of Jupyter Server override those of the image. For each extension in
+    the image that sitekit restricts (session/overrides), the restriction is enabled.
     """
     guarded = json.loads(Path(INSIDE, "guarded.json").read_text())
     switches = {name: False for name in guarded.values()}

@@ -1,8 +1,9 @@
 """Run the server of this job inside a container image: checks, command line and environment.
 
-The session replaces itself with the engine's program (execve). The process id stays the same, so
-that Slurm's SIGTERM reaches the engine or the server. `make images_check` starts images with the
-same command line. The settings of an image come from gate.json, which only root can change.
+The session replaces itself (execve) with the container program, such as apptainer. The process id
+stays the same, so that Slurm's SIGTERM reaches the container program or the server. `make
+images_check` starts images with the same command line. The settings of an image come from
+gate.json, which only root can change.
 """
 
 from __future__ import annotations
@@ -53,15 +54,14 @@ def enter(settings: dict[str, Any]) -> NoReturn:
 
 
 def package(release: Path) -> Path:
-    """Return the folder of a release that containers see at INSIDE."""
+    """Return the folder of a release that is mounted in containers at the path INSIDE."""
     return release / "share" / "sitekit" / "container"
 
 
 def command(image: Mapping[str, Any], shown: Path, home: str, program: Sequence[str]) -> list[str]:
-    """Return the command line that runs the image's Python with the words `program`.
-
-    The container sees the folder `shown` at INSIDE, the home, and the image's binds. /tmp is
-    private and in memory.
+    """Return the command line that runs the image's Python with the arguments `program`. The folder
+    `shown` (at the path INSIDE), the home, and the image's binds are mounted in the container. /tmp
+    is private and in memory.
     """
     ours = f"{shown}:{INSIDE}{'' if image['engine'] == 'charliecloud' else ':ro'}"
     python = [image["python"], "-I", "-B", *program]
@@ -71,14 +71,15 @@ def command(image: Mapping[str, Any], shown: Path, home: str, program: Sequence[
 def on_another_node(image: Mapping[str, Any], home: str) -> list[str]:
     """Return the command line that runs a program in the image, in another job of the user.
 
-    The variable HOME of this other job is the path in the container, which ch-run(1) would take for
-    the path on the node.
+    In this other job, the variable HOME contains the path in the container, which ch-run(1) would
+    use as the path on the node.
     """
     return ["env", f"HOME={home}", *_engine(image, image["binds"], home)]
 
 
 def _engine(image: Mapping[str, Any], binds: Sequence[str], home: str) -> list[str]:
-    """Return the command line of the engine, before the program's own."""
+    """Return the command line of the container program (such as apptainer) up to the program that
+    it runs."""
     if image["engine"] == "charliecloud":
         options = ["--home", "--private-tmp", *(f"--bind={bind}" for bind in binds)]
         return [image["program"], *options, image["path"], "--"]
@@ -97,7 +98,8 @@ def home_inside(image: Mapping[str, Any], home: str, user: str) -> str:
 
 
 def environment(image: Mapping[str, Any], job: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of the engine, which carries the server's environment in one variable."""
+    """Return the environment variables for the container program. One of these variables contains
+    all variables of the server."""
     inner = {name: value for name, value in job.items() if PASSED.fullmatch(name)}
     inner["HOME"] = home_inside(image, job["HOME"], job["USER"])
     sent = base64.b64encode(json.dumps(inner).encode()).decode()
@@ -107,9 +109,8 @@ def environment(image: Mapping[str, Any], job: Mapping[str, str]) -> dict[str, s
 
 
 def refusal(image: Mapping[str, Any]) -> str | None:
-    """Return why the image may not be run; None if `make images_check` has tested it as it is.
-
-    The sentences are recognized by hub/messages/ended_cards.py.
+    """Return the reason why the image may not be run; None if `make images_check` has tested the
+    unchanged image. hub/messages/ended_cards.py searches the job's log for these sentences.
     """
     path = os.path.realpath(image["path"])
     if not os.path.exists(path):
@@ -129,7 +130,8 @@ def refusal(image: Mapping[str, Any]) -> str | None:
 
 
 def tested_as(image: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of which a test is proof."""
+    """Return the settings of an image that must not change after `make images_check` has tested the
+    image."""
     return {name: image[name] for name in ("engine", "program", "path", "python", "binds")}
 
 

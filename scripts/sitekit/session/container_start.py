@@ -1,6 +1,6 @@
 """Start the session inside a container; the image's own Python runs this file.
 
-The file needs the standard library only until it has found the session's package beside itself.
+This file imports only the standard library until it has found sitekit's package beside itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ STEERING = ("JUPYTER", "JPY_", "PYTHON", "IPYTHON", "SITEKIT")
 
 
 def take_environment() -> None:
-    """Replace this process's variables by those of the job; keep others of the image."""
+    """Set the environment variables of the job in this process; keep the image's other
+    variables."""
     sent = json.loads(base64.b64decode(os.environ[SENT]))
     for name in list(os.environ):
         if name.startswith(STEERING):

@@ -33,9 +33,8 @@ KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TMPDIR")
 
 
 def copy_repository(settings: dict[str, Any]) -> None:
-    """Copy or update the repository in the server's folder, and make the server open in the copy.
-
-    `settings` are the session's. The key `repository` is removed.
+    """Copy or update the repository in the server's folder, and make JupyterLab open in this copy.
+    The key `repository` of `settings`, the session's settings, is removed.
     """
     repository = settings.pop("repository")
     root = server_folder(settings)
@@ -46,7 +45,7 @@ def copy_repository(settings: dict[str, Any]) -> None:
 
 
 def server_folder(settings: Mapping[str, Any]) -> Path:
-    """Return the folder that the server shows, with the site's links in it."""
+    """Return the server's root folder, after creating the site's links in it."""
     home, user = Path(os.environ["HOME"]), os.environ["USER"]
     return make_root(settings.get("root", "~"), settings.get("links", {}), home, user)
 
@@ -54,10 +53,9 @@ def server_folder(settings: Mapping[str, Any]) -> Path:
 def update_copy(
     settings: Mapping[str, Any], root: Path, repository: Mapping[str, Any]
 ) -> tuple[str, str]:
-    """Make or update the copy; return why that failed, or "", and the output of the program.
-
-    With the key `keep_both` of `repository`, a file that both the user and the repository have
-    changed stays as the user's, and the repository's version is put beside it.
+    """Create or update the copy; return the reason if this failed (else ""), and the output of the
+    program. If `keep_both` in `repository` is true, and user and repository have both changed a
+    file, the user's file stays, and the repository's version is written beside it.
     """
     url, folder = repository["url"], repository["folder"]
     wanted = {"repo": url, "branch": repository["branch"], "targetpath": folder}
@@ -73,7 +71,7 @@ def update_copy(
 
 
 def open_in(root: Path, folder: str, page: str = "") -> None:
-    """Make the server open in the folder, or in one of its pages, if that exists."""
+    """Make JupyterLab open in the folder, or with a file of the folder, if this file exists."""
     interface = os.environ.get("JUPYTERHUB_DEFAULT_URL", "")
     path = f"{folder}/{page}" if page and (root / folder / page).is_file() else folder
     if (root / folder).is_dir() and interface in PAGES:
@@ -81,10 +79,9 @@ def open_in(root: Path, folder: str, page: str = "") -> None:
 
 
 def _copied(pull: Pull, umask: str, keep_both: bool) -> tuple[str, str]:
-    """Make or update the copy; return why that failed, or "", and the output. Raises OSError.
-
-    A new copy is made under another name. If this process is ended meanwhile, no half of a copy is
-    taken for a copy at the next start.
+    """Create or update the copy; return the reason if this failed (else ""), and the output. Raises
+    OSError. A new copy is created under a temporary name, and renamed when it is complete.
+    Therefore an interrupted copy is not used at the next start.
     """
     settings = {"repo": pull.repo, "branch": pull.branch, "backup": False}
     # 0: with all commits, so that git can compare them
@@ -102,7 +99,8 @@ def _copied(pull: Pull, umask: str, keep_both: bool) -> tuple[str, str]:
 
 
 def _pull(program: str, settings: Mapping[str, object], umask: str) -> tuple[str, str]:
-    """Run the `program` that pulls; return why it failed, or "" if it did not, and its output."""
+    """Run the `program` that pulls the repository; return the reason if it failed (else ""), and
+    its output."""
     mask = int(umask, 8) & 0o077 if umask.isdigit() else -1  # -1: the job's own umask
     proxies = ("http_proxy", "https_proxy", "no_proxy")
     given = {name: os.environ[name] for name in (*KEPT, *proxies) if name in os.environ}

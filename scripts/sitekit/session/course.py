@@ -1,8 +1,7 @@
-"""Prepare a server of a course before it opens: its material, its first page and its kernel.
-
-The settings of the course come from gate.json, which only root can change. A participant's own
-files are never overwritten. If something is missing, the server starts nevertheless, and the lab
-shows a sentence about it.
+"""Prepare a server of a course before it starts: copy the material, and set the page that
+JupyterLab opens and the default kernel. The settings of the course come from gate.json, which only
+root can change. A participant's own files are never overwritten. If a part of the course is
+missing, the server starts nevertheless, and JupyterLab shows a message about the missing part.
 """
 
 from __future__ import annotations
@@ -22,10 +21,8 @@ RENAMED = "Renamed "  # of nbgitpuller
 
 
 def prepare_course(settings: dict[str, Any]) -> None:
-    """Copy or update the course's material, and make the server open in it.
-
-    The sentences for the participant are printed to the job's log and stored as `notices`, which
-    the lab shows.
+    """Copy or update the course's material, and make JupyterLab open in it. Messages for the
+    participant are printed to the job's log, and stored in `notices`, which JupyterLab shows.
     """
     course, root = settings["course"], server_folder(settings)
     notices: list[str] = settings.setdefault("notices", [])
@@ -47,7 +44,8 @@ def prepare_course(settings: dict[str, Any]) -> None:
 
 
 def explain(line: str, root: Path) -> str:
-    """Return a sentence about a line of the program that pulls; "" if it concerns no file."""
+    """Convert an output line of the program that pulls to a message for the participant; "" for a
+    line that names no file."""
     if line.startswith(KEPT):
         name, beside = json.loads(line[len(KEPT) :])
         return f"You and the course have both changed {name}. Your file is as you left it; the course's is {beside}."
@@ -59,9 +57,9 @@ def explain(line: str, root: Path) -> str:
 
 
 def copy_once(source: Path, name: str, root: Path) -> str:
-    """Copy a folder to the server's folder, unless it was copied before; return why that failed.
-
-    The copy is made under another name, so that an interrupted copy is not taken for a whole one.
+    """Copy a folder to the server's folder, unless it was copied before; return the reason if this
+    failed, else "". The copy is created under a temporary name, and renamed when it is complete, so
+    that an interrupted copy is not used.
     """
     try:
         copy = place(name, root, [])
@@ -83,7 +81,8 @@ def copy_once(source: Path, name: str, root: Path) -> str:
 
 
 def kernel_of_course(app: Any, settings: dict[str, Any]) -> str:
-    """Return the course's kernel if the server has it; else "", and add a sentence for the lab."""
+    """Return the name of the course's kernel. If the server does not have this kernel, return "",
+    and add a message for the participant."""
     name: str = settings.get("course", {}).get("kernel", "")
     if name and name not in app.kernel_spec_manager.find_kernel_specs():
         why = f"The course's kernel {name} is not on this server. Tell your instructor."

@@ -1,7 +1,8 @@
 """Write IPython's profile `slurm`, with which ipyparallel starts its engines as a Slurm job.
 
 `ipyparallel.Cluster(profile="slurm", n=4)` reads the profile in every kernel that has ipyparallel.
-The profile is in the user's home. A profile that the user has changed is kept.
+The profile is in the user's home. A profile from which the user has removed sitekit's first line is
+not overwritten.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ def write_profile(engines: Mapping[str, Any], home: Path, inside: Sequence[str] 
 def cluster_config(engines: Mapping[str, Any], inside: Sequence[str] = ()) -> str:
     """Return the text of ipcluster_config.py.
 
-    A task of srun needs its CPUs again, because since Slurm 22.05 it does not have them from sbatch.
+    The number of CPUs is also passed to srun, because since Slurm 22.05 srun does not use the
+    number that was passed to sbatch.
     """
     cpus, memory = int(engines["cpus"]), int(engines["memory"])
     # ipyparallel fills in what is in braces
@@ -69,14 +71,14 @@ def cluster_config(engines: Mapping[str, Any], inside: Sequence[str] = ()) -> st
 def controller_config() -> str:
     """Return the text of ipcontroller_config.py.
 
-    The ports of the controller are open to all users of the nodes. CurveZMQ encrypts all traffic,
-    and admits only programs with the keys in the user's profile.
+    All users of the nodes can connect to the controller's ports. Therefore CurveZMQ encrypts all
+    traffic, and refuses programs without the keys in the user's profile.
     """
     return MARK + "c = get_config()  # noqa: F821\nc.IPController.enable_curve = True\n"
 
 
 def _write(file: Path, text: str) -> None:
-    """Write the file, unless the user has made it the user's own. Raises OSError."""
+    """Write the file, unless the user has removed sitekit's first line from it. Raises OSError."""
     if file.is_symlink() or (file.exists() and not _is_ours(file)):
         return
     aside = file.with_name(f".{file.name}.{os.getpid()}")
@@ -85,7 +87,7 @@ def _write(file: Path, text: str) -> None:
 
 
 def _is_ours(file: Path) -> bool:
-    """Return whether the first line is sitekit's."""
+    """Return whether the first line of the file is the line that sitekit writes."""
     if not file.is_file():
         return False
     with file.open(errors="replace") as lines:

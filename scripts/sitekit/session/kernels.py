@@ -53,7 +53,7 @@ class Kernel(ServerKernelManager):
 
 
 class Specs(KernelSpecs):
-    """Offer kernel specs without a debugger; the class Channels gives the reason."""
+    """Remove the debugger from all kernel specs; the docstring of Channels explains the reason."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         spec = super().get_kernel_spec(kernel_name)

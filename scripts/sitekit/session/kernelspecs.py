@@ -19,7 +19,7 @@ from jupyter_client.kernelspec import (
 
 
 class KernelSpecs(KernelSpecManager):
-    """Find Jupyter's kernel specs, and no kernel without a spec."""
+    """Find kernels as Jupyter does, but only kernels with a kernel spec (a kernel.json)."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         if kernel_name == NATIVE_KERNEL_NAME and kernel_name not in self.find_kernel_specs():

@@ -1,8 +1,7 @@
-"""Limit the time and the number of TLS connections that have not shown a certificate yet.
-
-Anybody on the network can open connections and send nothing. Each connection uses one of the files
-that a process may have open. If too many connections wait, the oldest is closed, because a caller
-with a certificate needs only milliseconds for the handshake.
+"""Limit the number of TLS connections whose client has not yet sent a certificate, and the time
+that they may take. Any machine on the network can open connections and send nothing. Each
+connection uses one of the file descriptors that a process may open. If too many connections wait,
+the oldest is closed, because a caller with a certificate needs only milliseconds for the handshake.
 """
 
 from __future__ import annotations
@@ -23,10 +22,8 @@ class Callers:
         self._waiting: dict[asyncio.Future[Any], None] = {}
 
     async def known(self, handshake: Awaitable[Any]) -> Any:
-        """Wait for a handshake, and return its result.
-
-        Returns None if the handshake fails, takes too long, or was cancelled for a newer
-        connection.
+        """Wait until a handshake is complete, and return its result. Returns None if the handshake
+        fails, takes too long, or was cancelled because of newer connections.
         """
         task = asyncio.ensure_future(handshake)
         self._waiting[task] = None
@@ -45,7 +42,7 @@ class Callers:
 def ask_all(server: Any) -> None:
     """Make tornado's HTTP server complete the TLS handshake before it handles a connection.
 
-    A connection without a complete handshake uses only its place in Callers.
+    Until its handshake is complete, a connection uses no other resource than its entry in Callers.
     """
     take, callers = server.handle_stream, Callers()
 
@@ -60,7 +57,8 @@ def ask_all(server: Any) -> None:
 
 
 def log_no_failed_handshakes() -> None:
-    """Do not log failed handshakes, because strangers could fill the log with them.
+    """Turn off tornado's log messages about failed handshakes, because anybody on the network could
+    fill the log with them.
 
     tornado itself logs a line for each failed handshake (iostream.py, _do_ssl_handshake).
     """

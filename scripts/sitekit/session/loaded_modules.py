@@ -20,7 +20,8 @@ def _file() -> Path:
 
 
 def read() -> Changes:
-    """Return the changes of the environment by the modules that are loaded now."""
+    """Read from the file the changes of environment variables by the modules that are loaded
+    now."""
     try:
         return json.loads(_file().read_text())
     except FileNotFoundError:
@@ -28,9 +29,8 @@ def read() -> Changes:
 
 
 def write(environment: Mapping[str, str]) -> None:
-    """Store the differences between `environment` and the server's own. Raises OSError.
-
-    New terminals and kernels read these differences.
+    """Store the differences between `environment` and the server's own environment variables in the
+    file. Raises OSError.
     """
     changes: Changes = {
         name: value for name, value in environment.items() if os.environ.get(name) != value

@@ -1,4 +1,4 @@
-"""Ask the hub for what the lab shows: announcements of the site, and messages of instructors."""
+"""Fetch from the hub what JupyterLab shows: the site's announcements, and instructors' messages."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ LIMIT = 64 * 1024  # bytes of an answer
 
 
 async def ask_for_messages(settings: dict[str, Any], identity: Identity | None) -> None:
-    """Store the messages in `settings`, from which the lab gets them, until the server ends.
-
-    If the hub does not answer, the messages that are known are kept.
+    """Fetch the messages again and again until the server ends, and store them in `settings`, from
+    which JupyterLab gets them. If the hub does not answer, the earlier messages are kept.
     """
     from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 

@@ -1,9 +1,9 @@
-"""Enable nbdime for git in the terminals of a session, but not for logins by ssh.
+"""Make git in JupyterLab's terminals use nbdime for notebooks; logins by ssh are not changed.
 
 The settings for nbdime are in a file of the session, which git reads as its system configuration
 (GIT_CONFIG_SYSTEM, since git 2.32; an older git does not use nbdime). Settings of the machine or of
-the user are read later and override this file. The settings do not affect the server's own git,
-because nbgitpuller needs merges without drivers.
+the user are read later and override this file. The settings are not used when the server itself
+runs git, because nbgitpuller needs git's ordinary merge.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def killed() -> int | None:
-    """Return the number of killed programs so far; None if the node does not report it.
-
-    Slurm has one cgroup for all programs of a job's task.
+    """Return the number of programs killed so far; None if the node's kernel does not report this
+    number. The number comes from the cgroup of the job's task, which contains all programs of the
+    server.
     """
     try:
         lines = [line.split(":", 2) for line in OF_THIS_PROCESS.read_text().splitlines()]

@@ -24,7 +24,7 @@ Address = tuple[str, int]
 
 
 class NotOurs(Exception):
-    """Report why the server refuses to connect to a port."""
+    """Report that the server refuses to connect to a port. The exception's text is the reason."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ def listening(rows: list[Row], address: str, port: int) -> set[int]:
 
 
 def accepted_by(rows: list[Row], ours: Address, theirs: Address) -> int | None:
-    """Return the uid of the program that accepted our connection; None before one has."""
+    """Return the uid of the program that accepted this server's connection; None before a program
+    has accepted it."""
     for row in rows:
         if (row.local, row.remote, row.state) == (theirs, ours, ESTABLISHED) and row.inode:
             return row.uid
@@ -116,7 +117,7 @@ async def connected(port: int) -> socket.socket:
 
 
 def is_ours(line: socket.socket, address: str, port: int) -> bool:
-    """Return whether this user's program has the other end of the connection.
+    """Return whether a program of this user is at the other end of the connection.
 
     The owner of the port is checked again after connecting, because another program may have taken
     the port meanwhile.

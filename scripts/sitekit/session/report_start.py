@@ -1,4 +1,4 @@
-"""Wait for the hub, and report to the hub at which port the server listens."""
+"""Wait until the hub answers, and report the server's port to the hub."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ HUB_TIMEOUT = 300.0
 
 
 def await_hub(api: str, identity: Identity | None = None, timeout: float = HUB_TIMEOUT) -> None:
-    """Wait until the hub, which may be restarting, answers; end the job if it does not.
-
-    Without this check, a server on a node that cannot reach the hub would run until the tier's time
-    limit.
+    """Wait until the hub answers, because the hub may be restarting; end the job if the hub does
+    not answer in time. Without this check, a server on a node that cannot reach the hub would run
+    until the tier's time limit.
     """
     end, pause, logged = time.monotonic() + timeout, 1.0, False
     while trouble := _no_hub(api, identity):
@@ -41,7 +40,8 @@ def await_hub(api: str, identity: Identity | None = None, timeout: float = HUB_T
 
 
 def _no_hub(api: str, identity: Identity | None) -> str:
-    """Return why no hub answers at `api`; "" if the hub answers, and no other program."""
+    """Send a request to the hub at `api`; return "" if the hub answers, or the reason if it or
+    another program does not answer correctly."""
     tls = [urllib.request.HTTPSHandler(context=identity.calling())] if identity else []
     # connect directly, even if job.sh sets http_proxy
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), *tls)
@@ -56,14 +56,16 @@ def _no_hub(api: str, identity: Identity | None) -> str:
 
 
 def _giving_up(api: str, timeout: float, trouble: object) -> str:
-    """Return the log line for a hub that did not answer, which ended_cards.py recognizes."""
+    """Return the log line for a hub that did not answer. hub/messages/ended_cards.py searches the
+    job's log for this line."""
     return f"sitekit: the hub did not answer at {api} within {timeout:.0f} s ({trouble}); giving up"
 
 
 async def tell_hub(
     port: int, identity: Identity | None = None, timeout: float = HUB_TIMEOUT
 ) -> None:
-    """POST the port until the hub accepts it; end the server if the hub refuses or is silent."""
+    """POST the port to the hub until the hub accepts it; end the server if the hub refuses the port
+    or does not answer in time."""
     request = _listening(port, identity)
     pause, end = 0.5, time.monotonic() + timeout
     while trouble := await _post(request):
@@ -97,7 +99,8 @@ def _listening(port: int, identity: Identity | None) -> HTTPRequest:
 
 
 async def _post(request: HTTPRequest) -> Exception | None:
-    """Send the request; return the error, or None if the hub has the port."""
+    """Send the request with the port; return the error, or None if the hub has accepted the
+    port."""
     from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
     try:

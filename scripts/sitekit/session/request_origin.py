@@ -1,4 +1,4 @@
-"""Find out whether a page of another site caused a request to this server.
+"""Find out whether a page of another website caused a request to this server.
 
 A page can cause a request by a link, a form, a frame, a picture or a script.
 """
@@ -9,10 +9,8 @@ from typing import Any
 
 
 def is_foreign(handler: Any) -> bool:
-    """Return whether another site's page caused the request.
-
-    Browsers report the origin of a request in headers that no page can set. A request with a token
-    is not foreign.
+    """Return whether a page of another website caused the request. Browsers report the origin of a
+    request in headers that no page can set. A request with an API token never counts as foreign.
     """
     headers = handler.request.headers
     # all browsers send it since 2023; `none` means a typed address or a bookmark
@@ -24,7 +22,8 @@ def is_foreign(handler: Any) -> bool:
 
 
 def is_navigation(handler: Any) -> bool:
-    """Return whether the browser will show the answer as a page, which can ask the user."""
+    """Return whether the browser will show the answer as a page, on which the user can confirm the
+    request."""
     headers = handler.request.headers
     if handler.request.method != "GET":
         return False

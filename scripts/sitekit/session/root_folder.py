@@ -1,4 +1,5 @@
-"""Prepare the folder that a server shows: the home directory, or a folder with the site's links.
+"""Prepare the root folder of a server, which is the home directory or a folder with the site's
+links.
 
 The links are created as the user, in the user's home. Files and folders that exist already are not
 changed.
@@ -46,7 +47,7 @@ def make_root(
 
 
 def filled(path: str, home: Path, user: str) -> Path:
-    """Return a path of site.yml for this user, with `~` and `{user}` filled in."""
+    """Return a path from site.yml, with `~` and `{user}` replaced for this user."""
     path = path.replace("{user}", user)
     if path == "~":
         return home

@@ -82,7 +82,8 @@ def main() -> None:
 
 
 def prepare_home(settings: dict[str, Any]) -> None:
-    """Bring the material, the profile of ipyparallel and the links into the user's home."""
+    """Write the repository or the course's material, the profile of ipyparallel, and the site's
+    links into the user's home."""
     if "repository" in settings:
         copy_repository(settings)
     if "course" in settings:
@@ -96,7 +97,8 @@ def prepare_home(settings: dict[str, Any]) -> None:
 
 
 def note_end() -> None:
-    """Store when the job ends: Slurm's time, or the start plus the length of the job."""
+    """Store the time at which the job ends: Slurm's SLURM_JOB_END_TIME, or the start time plus the
+    time limit."""
     length = os.environ.get("JUPYTERHUB_SITEKIT_TIME", "")
     if end := os.environ.get("SLURM_JOB_END_TIME") or (
         length.isdigit() and str(int(time.time()) + int(length))
@@ -212,7 +214,8 @@ def serve(
 
 
 def set_address(listener: socket.socket, identity: Identity | None) -> None:
-    """Set the variables from which JupyterHub's part of the server reads address and certificate."""
+    """Set the environment variables from which JupyterHub's single-user extension reads the
+    server's address and certificate."""
     url, (address, port) = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"]), listener.getsockname()
     scheme = "https" if identity else "http"
     os.environ["JUPYTERHUB_SERVICE_URL"] = urlunsplit(
@@ -223,7 +226,8 @@ def set_address(listener: socket.socket, identity: Identity | None) -> None:
 
 
 def configure(app: Any, settings: dict[str, Any]) -> None:
-    """Set the server's XSRF cookie, kernels and log, and the settings of our extensions."""
+    """Set Jupyter Server's XSRF cookie, kernels and log, and the settings of sitekit's
+    extensions."""
     # The front uses TLS only. JupyterHub sets these attributes for its own cookies
     # (cookie_options), but not for this one.
     app.web_app.settings.setdefault("xsrf_cookie_kwargs", {}).update(secure=True, samesite="Lax")

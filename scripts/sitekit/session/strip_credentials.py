@@ -32,7 +32,8 @@ def is_ours(cookie: str) -> bool:
 
 
 def cleaned_request(headers: Any, by_token: bool) -> Any:
-    """Return the headers for the program, without the hub's tokens and cookies.
+    """Return the request headers that are sent to the program, without the hub's tokens and
+    cookies.
 
     The header Authorization is passed on only if the server did not use this header to log in the
     user.
@@ -65,7 +66,8 @@ def without_token(address: str) -> str:
 
 
 def clean_answer(headers: Any, context: str) -> None:
-    """Remove refused headers, and restrict the program's cookies to its own path."""
+    """Remove headers of the program's answer that would affect other pages, and restrict the
+    program's cookies to its own path."""
     for name in REFUSED:
         if name in headers:
             del headers[name]

@@ -1,4 +1,5 @@
-"""Start terminals: the user's login shell, with the modules that are loaded in the tab.
+"""Start JupyterLab's terminals: the user's login shell, with the modules that are loaded in the
+Software Modules tab.
 
 The PATH of terminals does not contain the hub environment. environment/release/configure.py makes
 Jupyter Server use this class.
@@ -35,7 +36,8 @@ def shell_command(shell: str) -> list[str]:
 
 
 def terminal_path(path: str) -> str:
-    """Return the PATH of a terminal: no hub environment, and sitekit's few programs last."""
+    """Return the PATH of a terminal, without the hub environment, and with the folder of sitekit's
+    few programs at the end."""
     folders = [folder for folder in path.split(os.pathsep) if folder != f"{sys.prefix}/bin"]
     return os.pathsep.join([*folders, str(PROGRAMS)])
 

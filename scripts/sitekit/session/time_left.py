@@ -13,7 +13,8 @@ TIME_WARNINGS = (900, 300)  # seconds before the job's time is over
 def notice(
     now: float, active: float, environment: Mapping[str, str], killed: int | None = None
 ) -> dict[str, Any]:
-    """Return the seconds until the server is stopped as idle, and until its job ends.
+    """Return the seconds until the server is stopped because it is idle, and the seconds until its
+    job ends.
 
     A time is None if the server is never stopped, or if the time is not known. The result also
     contains the number of programs that were `killed` for lack of memory, and the server's memory

@@ -1,8 +1,9 @@
-"""Hold a server's certificate and key for this start, and the authority of hub and proxy.
+"""Store this server's TLS certificate and key, and the authority of hub and proxy, in files in
+memory.
 
 The hub sends certificate, key and authority in the job's environment, like the token. This module
-writes the three to files in memory (memfd), which no other user can open, and which vanish when the
-process ends. (OpenSSL reads keys from paths only.)
+writes certificate, key and authority to files in memory (memfd), which no other user can open, and
+which Linux deletes when the process ends. (OpenSSL reads keys from paths only.)
 """
 
 from __future__ import annotations
@@ -19,9 +20,8 @@ FOR_JUPYTERHUB = ("JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CERTFILE", "JUPYTERH
 
 
 class Identity:
-    """Hold the server's key and certificate, and the authority that the server trusts.
-
-    The trusted authority signs for hub and proxy, and not for users' servers.
+    """Hold the server's key and certificate, and the certificate authority that the server trusts.
+    This authority signs only the certificates of hub and proxy, and not those of users' servers.
     """
 
     def __init__(self, sent: str) -> None:
@@ -53,8 +53,8 @@ class Identity:
     def tell_jupyterhub(self) -> None:
         """Set JupyterHub's variables to the paths of key, certificate and authority.
 
-        JupyterHub's part of the server reads the variables when it is imported, and the files at
-        each call.
+        JupyterHub's single-user extension reads the variables when it is imported, and reads the
+        files for each connection.
         """
         own = _path(self._own)
         os.environ.update(zip(FOR_JUPYTERHUB, (own, own, _path(self._authority)), strict=True))

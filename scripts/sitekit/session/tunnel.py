@@ -1,9 +1,8 @@
-"""Keep an SSH connection to the hub's machine, for a server that the hub cannot reach otherwise.
-
-The connection forwards the server's port on the hub's machine to this server, and a port of this
-node to the hub. The hub sends key, certificate and host key in the job's environment, like the
-token. They are kept in memory: no file on a disk, and no command line, contains them. ssh reads no
-configuration of the user or of the node.
+"""Keep an SSH connection (a tunnel) to the hub's machine open, if the hub cannot connect to the
+compute nodes. The connection forwards a port on the hub's machine to this server, and a port of
+this node to the hub. The hub sends the SSH key, the certificate and the host key in the job's
+environment, like the server's token. Key and certificate are only in memory, and never in a file on
+a disk or on a command line. ssh reads no configuration of the user or of the node.
 """
 
 from __future__ import annotations
@@ -42,7 +41,8 @@ hub after SIGTERM, through the tunnel.
 
 
 class Tunnel:
-    """Keep the connection up that the hub describes in `sent`."""
+    """Keep the SSH connection open, with the key, the certificate and the ports in `sent`, which
+    the hub has sent."""
 
     def __init__(self, sent: str) -> None:
         self._to: dict[str, Any] = json.loads(sent)
@@ -54,7 +54,8 @@ class Tunnel:
         self._told = ""
 
     def open(self, port: int) -> None:
-        """Connect, and set JupyterHub's variables so that the hub is reached through the tunnel.
+        """Open the tunnel, and set JupyterHub's variables so that this server reaches the hub
+        through the tunnel.
 
         `port` is the port of this server. If there is no connection within UP seconds, the caller
         notices that the hub does not answer.
@@ -115,7 +116,7 @@ class Tunnel:
         return [*words, "--", self._to["host"]]
 
     def _keep(self, words: list[str]) -> None:
-        """Connect again whenever the connection has ended, for ever."""
+        """Run ssh again whenever its connection has ended, until the server ends."""
         pause = FIRST
         while True:
             began = time.monotonic()
@@ -131,16 +132,16 @@ class Tunnel:
 
 
 def take_tunnel() -> Tunnel | None:
-    """Remove what the hub sent from the environment, and return it as Tunnel.
-
-    Returns None if the hub reaches the compute nodes.
+    """Remove the tunnel's variable from the environment, and return its content as Tunnel. Returns
+    None if the site has no tunnels.
     """
     sent = os.environ.pop(SENT, "")
     return Tunnel(sent) if sent else None
 
 
 def ssh_program() -> str:
-    """Return the path of ssh; the first place if there is none, which _connection() reports."""
+    """Return the path of ssh. If ssh is not installed, return the first possible path, and
+    _connection() reports the error."""
     return next((path for path in SSH if os.access(path, os.X_OK)), SSH[0])
 
 

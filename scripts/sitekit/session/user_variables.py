@@ -24,9 +24,8 @@ ASK = r"umask; /usr/bin/printf '\0'; /usr/bin/env -0"
 
 
 class LoginShell:
-    """Run the user's login shell, and use its environment and umask.
-
-    If the site names no variables and no umask of the shell, no shell is run.
+    """Run the user's login shell, and store its environment variables and umask. If the site file
+    requires neither, no shell is run.
     """
 
     def __init__(self, wanted: Iterable[str], umask: str) -> None:
@@ -69,7 +68,8 @@ class LoginShell:
             )
 
     def apply(self) -> None:
-        """Set the variables and umask of this process and of programs that it starts later."""
+        """Set the variables and the umask in this process, from which kernels and terminals inherit
+        them."""
         printed, *entries = self._answered()
         pairs = (entry.decode("utf-8", "surrogateescape").partition("=") for entry in entries)
         os.environ.update({name: value for name, _, value in pairs if name in self.wanted})
@@ -86,7 +86,7 @@ class LoginShell:
             )
 
     def _answered(self) -> list[bytes]:
-        """Return the output of the shell, split at NULs.
+        """Return the output of the shell, split at NUL characters.
 
         Returns [b""] if the shell does not end within SHELL_TIMEOUT.
         """

@@ -1,4 +1,5 @@
-"""Run servers as containers. The container's address is on a network that only this host has."""
+"""Run users' servers as Docker containers on the hub's host. A container's address is in a Docker
+network that only this host can reach."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ class DockerBackend(LocalBackend):
     engine = "docker"
 
     async def address(self, job: Job) -> str:
-        """Return the container's address, which the engine gives. Raises NoAnswer."""
+        """Return the container's IP address, as Docker reports it. Raises NoAnswer."""
         if not job.host:
             raise NoAnswer("the container has no address yet")
         return job.host

@@ -1,6 +1,5 @@
-"""Run servers on the hub's own host: what the backends docker and systemd share.
-
-Neither has a queue: a server starts at once, or the start is refused.
+"""Define the base class of the backends docker and systemd, which run servers on the hub's own
+host. These backends have no queue: a server starts at once, or the start is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +19,8 @@ SUBMITTING = 90.0
 
 
 class LocalBackend:
-    """Run servers through the local gate. `engine` is the name of the engine in its requests."""
+    """Run servers through the local gate, the root-owned program that starts servers on this host.
+    `engine` is `docker` or `systemd`, as in requests to the local gate."""
 
     title = ""
     engine = ""
@@ -50,9 +50,8 @@ class LocalBackend:
         return self.queue.snapshot.job_of(work)
 
     async def look_up(self, work: Work) -> Job | None:
-        """Return the server; None if a list that is younger than its start does not have it.
-
-        Raises NoAnswer.
+        """Return the server as a job; None if it is missing in a list that was made after its
+        start. Raises NoAnswer.
         """
         if job := self.find(work):
             return job

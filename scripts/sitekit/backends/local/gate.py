@@ -1,7 +1,8 @@
 """Send requests to the local gate, the root-owned program that starts and ends servers on this host.
 
-The local gate is scripts/local_gate. It runs as root, so that its answers can be trusted. The texts
-in them, such as lines of logs, are users'.
+The local gate is the program scripts/local_gate. The hub trusts its answers, because the local gate
+runs as root. The hub does not trust texts in these answers, such as lines of logs, because users
+can write them.
 """
 
 from __future__ import annotations
@@ -57,9 +58,9 @@ async def cancel(site: Site, engine: str, job: str, *, graceful: bool) -> bool:
 
 
 async def servers(site: Site, engine: str, job: str = "") -> list[dict[str, Any]]:
-    """Return the servers of the site that run or have ended lately; with `job`, this one alone.
-
-    Raises NoAnswer, also if the gate refuses: what it does not say, the hub does not know.
+    """Return the servers of the site that run or have ended lately; with `job`, only this server.
+    Raises NoAnswer, also if the local gate refuses the request, because the hub must not take a
+    refusal for an empty list.
     """
     try:
         reply = await ask(site, engine, "query", **({"job": job} if job else {}))
@@ -78,7 +79,7 @@ async def log_lines(site: Site, engine: str, job: str) -> list[str]:
 
 
 def within(lines: Iterable[str]) -> list[str]:
-    """Return the last lines, without characters that control a terminal, and not too long."""
+    """Return the last lines of a log, shortened and without characters that control a terminal."""
     return [plain(str(line))[:LINE] for line in list(lines)[-LINES:]]
 
 

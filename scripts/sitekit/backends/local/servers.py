@@ -1,4 +1,5 @@
-"""Convert the local gate's records of servers to jobs and endings, and keep the last list."""
+"""Convert the list of servers from the local gate (the root-owned program that starts them) to
+jobs, and store the last list."""
 
 from __future__ import annotations
 
@@ -15,20 +16,21 @@ PHASES = {phase.value: phase for phase in Phase}
 
 
 class Servers(SnapshotLoop):
-    """Keep the last list of the servers that run on an engine."""
+    """Store the last list of the servers that run on Docker or on systemd."""
 
     def __init__(self, site: Site, engine: str, title: str) -> None:
         super().__init__()
         self.title, self._site, self._engine = title, site, engine
 
     async def read(self) -> Mapping[str, Job]:
-        """Query the engine for the servers of the site. Raises NoAnswer."""
+        """Query the local gate for the site's servers on this engine. Raises NoAnswer."""
         found = await gate.servers(self._site, self._engine)
         return {job.id: job for job in map(job_of, found)}
 
 
 def job_of(one: Mapping[str, Any]) -> Job:
-    """Return a server as a job. The last part of its name is the tag of its start."""
+    """Convert a server of the local gate's list to a job. The last part of the server's name is the
+    tag of its start."""
     name, state = str(one["job"]), str(one["state"])
     return Job(
         id=name,
@@ -59,10 +61,8 @@ def ending_of(one: Mapping[str, Any]) -> Ending | None:
 
 
 def cause_of(one: Mapping[str, Any]) -> Cause:
-    """Return why a server ended.
-
-    If Linux has killed a kernel for lack of memory, the server goes on. So only a server that was
-    itself killed has run out of memory.
+    """Return why a server ended. If Linux kills a kernel for lack of memory, the server continues.
+    Therefore the cause is MEMORY only if Linux has killed the server itself.
     """
     if one["oom"] and one["signal"] == signal.SIGKILL:
         return Cause.MEMORY

@@ -20,9 +20,8 @@ SLURM_TIMEOUT = 2.0  # seconds that a page waits for an answer
 
 
 class Names:
-    """Cache the answers of Slurm.
-
-    The answer None means that the scheduler does not answer.
+    """Cache the names that Slurm returned for each user. None in place of the names means that
+    Slurm does not answer.
     """
 
     def __init__(self, site: Site) -> None:
@@ -44,9 +43,8 @@ class Names:
         return None if found == () and await self._hidden() else found
 
     async def _hidden(self) -> bool:
-        """Return whether Slurm hides accounts from the hub, so that an empty answer means nothing.
-
-        The hub logs once that Slurm hides accounts.
+        """Return whether Slurm hides accounts from the hub, so that an empty list may be
+        incomplete. The hub logs this only once.
         """
         hub = self._site.hub.user
         with contextlib.suppress(NoAnswer):

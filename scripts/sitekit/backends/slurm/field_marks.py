@@ -16,7 +16,7 @@ from ..job import NoAnswer
 
 
 class Unreadable(NoAnswer):
-    """The answer of Slurm's program does not have the requested form."""
+    """Report that the output of squeue or sacct does not have the requested fields."""
 
 
 @dataclass(frozen=True)

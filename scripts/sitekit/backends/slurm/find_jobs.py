@@ -1,7 +1,7 @@
 """Find the Slurm job of a server.
 
-The job of a server is in the last snapshot or, if it is not listed there, has the number in the
-ledger. A job that the server's account does not own is ignored.
+A server's job is searched in the last snapshot (list of all jobs) and, if it is not listed there,
+by the job number in the ledger. A job that the server's account does not own is ignored.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ OpenWork = Callable[[], Iterable[Work]]
 class ServerJobs:
     """Find the jobs of the site's servers.
 
-    `unseen` holds jobs, by the server's tag, that Slurm accepted but does not show to the hub.
+    `unseen` maps a server's tag to a job that Slurm has accepted, but does not list to the hub.
     """
 
     def __init__(self, site: Site, queue: Queue, open_work: OpenWork) -> None:
@@ -42,7 +42,7 @@ class ServerJobs:
         self.unseen: dict[str, str] = {}
 
     def find(self, work: Work) -> Job | None:
-        """Return the job in the last snapshot."""
+        """Return the job from the last snapshot (the last list of all jobs), without a query."""
         if job := self.queue.snapshot.job_of(work):
             self._seen.add(work.tag)
             self.unseen.pop(work.tag, None)
@@ -93,7 +93,7 @@ class ServerJobs:
         return None
 
     def _not_shown(self, work: Work, job: Job) -> Job:
-        """Record and log that Slurm does not show this job to the hub."""
+        """Record and log that Slurm has accepted this job, but does not list it to the hub."""
         if work.tag not in self.unseen:
             what = f"Slurm does not show the hub's account job {job.id} of {work.account}"
             log.error(
@@ -117,7 +117,8 @@ class ServerJobs:
     async def forget_ended(self) -> None:
         """Delete the stored data about servers that have ended, every FORGET_INTERVAL.
 
-        The snapshot loop does not do this: all servers depend on it, and the ledger may fail.
+        The snapshot loop does not call this method, because reading the ledger may fail, and all
+        servers depend on the snapshot loop.
         """
         while True:
             live = {work.tag for work in self._open_work()}

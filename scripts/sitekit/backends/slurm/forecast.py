@@ -1,4 +1,5 @@
-"""Query Slurm, while users wait, which tier would start sooner and how many jobs are ahead.
+"""Query Slurm, while users wait, for the tier that would start sooner and for the number of jobs
+ahead.
 
 One round of queries serves all waiting users. The number of queries per minute has a limit.
 """
@@ -89,7 +90,8 @@ class Forecast:
                 self.asked = time.time()
 
     async def ask(self, work: Work) -> None:
-        """Renew the answers; the expected starts are those for jobs of this start's account."""
+        """Query Slurm once for all answers. The expected starts are those of jobs of this start's
+        account."""
         partitions = sorted(
             {partition for tier in self._site.tiers for partition in tier.partitions}
         )
@@ -107,7 +109,8 @@ class Forecast:
 
 
 def _fits(tier: Tier, asked: Choice) -> bool:
-    """Return whether this is another tier with at least the resources that the user `asked` for."""
+    """Return whether this tier is another one than the user's, and has at least the resources in
+    `asked`."""
     gpu_type = asked.gpu_type
     if (
         tier.key == asked.tier

@@ -52,7 +52,7 @@ async def ask_gate(
 ) -> dict[str, Any]:
     """Send `request` to the gate as `account`, and return its answer. `timeout` is in seconds.
 
-    Raises Refused with the reason, or NoAnswer if Slurm does not answer the gate.
+    Raises Refused with the reason, or NoAnswer if Slurm did not answer the gate's command.
     """
     user = str(request.get("user", account))
     if under_way[user] >= AT_ONCE:
@@ -185,8 +185,8 @@ async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
 
     A job of a user who may not start servers any more can also be ended. A job of an account that
     no longer exists can be ended if the hub's account is an Operator of Slurm. Returns False if
-    Slurm reports to the owner, from whom no job is hidden, that there is no such job. Raises
-    Refused, NoAnswer.
+    there is no such job; the gate queries Slurm as the job's owner, from whom Slurm hides no job.
+    Raises Refused, NoAnswer.
     """
     request = {"verb": "cancel", "job": int(job), "graceful": graceful, **user_of(work)}
     try:
@@ -228,7 +228,8 @@ async def log_lines(site: Site, work: Work, job: str) -> list[str]:
 
 
 def _within(lines: list[str], left: int = LOG) -> list[str]:
-    """Return the last lines, of at most `left` characters in all. Cards contain them, and are kept for a long time."""
+    """Return the last lines, of at most `left` characters in all. The length is limited because the
+    ledger stores these lines in cards for a long time."""
     kept: list[str] = []
     for line in reversed(lines):
         if left <= 0:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class JobRecord:
     """Hold the data that Slurm stores about a job that has ended.
 
-    Memory is in MiB, time in seconds. A value is None if Slurm does not know it.
+    Memory is in MiB, time in seconds. A value is None if Slurm does not report it.
     """
 
     job: str
@@ -42,7 +42,7 @@ class JobRecord:
 
     @property
     def is_open(self) -> bool:
-        """Return whether nothing shows yet how the job ended."""
+        """Return whether Slurm's record does not yet show how the job ended."""
         told = self.signal or self.exit_code or self.reason in REASONS
         return self.state == "COMPLETING" and not told
 
@@ -109,11 +109,11 @@ PATIENCE, PAUSE = 4.0, 0.5
 
 
 async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
-    """Return how `job` ended; None if Slurm does not know it.
+    """Return how `job` ended; None if Slurm has no record of the job.
 
     While its epilog runs, a cancelled job may look like a job that ended by itself: squeue lists
-    both as COMPLETING with exit code 0. slurmdbd may not have the end of the job yet. Slurm is then
-    queried again, for a few seconds.
+    both as COMPLETING with exit code 0. slurmdbd may not have recorded the end of the job yet.
+    Slurm is then queried again, for a few seconds.
     """
     deadline = time.monotonic() + PATIENCE
     record = await _ended_job(site, job, is_ours)
@@ -124,10 +124,8 @@ async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
 
 
 async def _ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
-    """Return what Slurm knows about the job now.
-
-    slurmctld has the data only for some minutes after the end. The accounting, if Slurm has one,
-    adds used memory and times.
+    """Return the record of the job from slurmctld and the accounting. slurmctld has the data only
+    for some minutes after the end. The accounting, if Slurm has one, adds used memory and times.
     """
     listed = recorded = None
     with contextlib.suppress(NoAnswer):

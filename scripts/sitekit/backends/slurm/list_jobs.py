@@ -74,7 +74,7 @@ async def _sacct(site: Site, *which: str) -> Listing:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Hold a pending job of any user."""
+    """Hold the fields of one pending job, which may belong to any user of the cluster."""
 
     id: int
     priority: int
@@ -82,7 +82,7 @@ class Waiting:
 
 
 async def waiting_jobs(site: Site, partitions: list[str]) -> list[Waiting]:
-    """Return all pending jobs of these partitions; a job array counts as one.
+    """Return all pending jobs of these partitions; a job array counts as one job.
 
     Raises NoAnswer.
     """
@@ -103,9 +103,8 @@ async def waiting_jobs(site: Site, partitions: list[str]) -> list[Waiting]:
 
 
 def answered(answer: Answer) -> str:
-    """Return the output of a program that succeeded.
-
-    Returns "" if the only requested job does not exist. Raises NoAnswer for all other errors.
+    """Run a program of Slurm, and return its output. Returns "" if the only requested job does not
+    exist. Raises NoAnswer for all other errors.
     """
     if answer.code and UNKNOWN_JOB not in answer.err:
         raise NoAnswer(answer.err or f"Slurm's program ended with code {answer.code}")

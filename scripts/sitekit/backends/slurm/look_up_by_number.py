@@ -32,9 +32,8 @@ class Found:
 
 
 class Lookup:
-    """Collect the numbers of many callers until the allowance permits a query.
-
-    All collected jobs are then looked up in one query.
+    """Collect job numbers of many callers until the limit on the number of queries permits a query.
+    Then look up all collected jobs in one query.
     """
 
     def __init__(self, site: Site, queue: Queue) -> None:
@@ -61,9 +60,9 @@ class Lookup:
         return found
 
     async def _add(self, found: Found, numbers: set[str]) -> None:
-        """Add slurmctld's answer, and for jobs that it lacks the answer of the accounting.
-
-        If the accounting does not exist or does not answer, nothing is added from it.
+        """Add slurmctld's records of the jobs and, for jobs that slurmctld does not list, the
+        records of the accounting. If there is no accounting, or if it does not answer, add only
+        slurmctld's records.
         """
         if found.listed is not None:
             found.listed.update(await listed_by_number(self._site, numbers))

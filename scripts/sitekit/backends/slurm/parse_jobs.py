@@ -82,7 +82,7 @@ TEXT_LIMIT = 200  # characters of a reason that are kept
 
 @dataclass(frozen=True)
 class SlurmJob(Job):
-    """Hold one plain job. Times are seconds since the epoch; None if Slurm does not know them."""
+    """Hold one plain job. Times are seconds since the epoch; None if Slurm does not report them."""
 
     partition: str
     end: int | None
@@ -168,5 +168,5 @@ def is_number(text: str) -> bool:
 
 
 def _seconds(text: str) -> int | None:
-    """Return the time; None if Slurm prints none."""
+    """Convert a time that Slurm prints to seconds since the epoch; None if Slurm prints no time."""
     return int(text) if is_number(text) and int(text) > 0 else None

@@ -57,5 +57,6 @@ async def _is_operator(site: Site, account: str) -> bool:
 
 
 def to_see_them(account: str) -> str:
-    """Return the command that lets the account see all jobs."""
+    """Return the sacctmgr command that makes the account an Operator, from whom Slurm hides no
+    jobs."""
     return f"sacctmgr modify user {account} set AdminLevel=Operator"

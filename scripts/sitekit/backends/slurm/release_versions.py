@@ -62,9 +62,9 @@ def versions_of(release: Path) -> Versions:
 def misfit(hub: Versions, servers: Versions) -> str | None:
     """Return why servers of one release cannot work with the hub of another; None if they can.
 
-    JupyterHub's hub and servers must have the same first two numbers of their version. What the
-    hub sends to a job, and what the job's session reads, changes only with these two numbers of
-    sitekit's version.
+    JupyterHub's hub and servers must have the same first two numbers of their version. The format
+    of the data that the hub sends to a job changes only with the first two numbers of sitekit's
+    version.
     """
     pairs = ((hub.jupyterhub, servers.jupyterhub), (hub.sitekit, servers.sitekit))
     if all(ours.split(".")[:2] == theirs.split(".")[:2] for ours, theirs in pairs):

@@ -81,8 +81,8 @@ async def run_program(
 async def _communicate(process: Process, given: bytes, most: int) -> tuple[bytes, bytes]:
     """Return standard output and standard error, like communicate(), but with a limit.
 
-    The output needs a limit, because other people may have written the text that the program
-    prints. Raises NoAnswer.
+    The output is limited, because other users may have written the text that the program prints.
+    Raises NoAnswer.
     """
 
     async def read_all(stream: asyncio.StreamReader) -> bytes:

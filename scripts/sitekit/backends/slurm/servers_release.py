@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 async def ask_release(site: Site) -> Versions:
-    """Ask the gate on the login node with which release servers start.
+    """Query the gate on the login node for the release with which servers start.
 
     Raises Refused with the gate's reason, such as an unknown verb of an older gate, and NoAnswer.
     """
@@ -39,8 +39,8 @@ async def ask_release(site: Site) -> Versions:
 class ServersRelease:
     """Refuse starts of servers while the servers' release does not fit the hub's release.
 
-    Without an answer of the login node, nothing is refused. Another release can be the current one
-    when a job starts that has waited.
+    If the login node does not answer, no start is refused. When a job has waited in the queue,
+    another release can be current at its start than at this check.
     """
 
     def __init__(self, site: Site, release: Path = Path(sys.prefix)) -> None:
@@ -49,7 +49,7 @@ class ServersRelease:
         self._fits_until = 0.0
 
     async def check(self) -> None:
-        """Raise Refused if the servers' release does not fit."""
+        """Raise Refused if the servers' release does not fit the hub's release."""
         if self._site.slurm.ssh is None or time.monotonic() < self._fits_until:
             return
         try:

@@ -1,11 +1,10 @@
 """Run Slurm's queries and the gate on a login node, by OpenSSH's client.
 
-The login node runs the gate for every request, whatever the request's command line says
-(sshd_config(5), ForceCommand). The gate reads one request from standard input. Tokens of servers
-are therefore never on a command line.
-
-The hub logs in as the site's account for queries, with the hub's key. It logs in as a user's
-account with a certificate for this account (ssh_certificates.py).
+sshd on the login node always runs the gate, and ignores the command line that the client sends
+(sshd_config(5), ForceCommand). The gate reads one request from standard input, so that tokens of
+servers are never on a command line. For queries, the hub logs in as the account
+`slurm.ssh.account`, with the hub's own key. To submit or cancel a job, the hub logs in as the
+user's account, with a certificate for this account (ssh_certificates.py).
 """
 
 from __future__ import annotations
@@ -45,7 +44,8 @@ therefore never wait for requests as users, and one account never has all sessio
 
 
 class Ssh:
-    """Run programs on the login node: the gate as `account` or, without it, Slurm's queries."""
+    """Run programs on the login node: the gate as `account` or, if `account` is None, Slurm's
+    queries."""
 
     name = "the login node"
 
@@ -60,9 +60,8 @@ class Ssh:
         most: int = ANSWER,
         ended: Callable[[], None] = lambda: None,
     ) -> Answer:
-        """Send the request `stdin` to the gate as an account, or a query. Raises NoAnswer.
-
-        The path of a program on the command line is not used.
+        """Send the request `stdin` to the gate as an account, or send a query of Slurm. Raises
+        NoAnswer. The login node does not use the program's path in `argv`.
         """
         if self._account:
             return await self._send(self._account, stdin, timeout, most, ended)
@@ -97,7 +96,8 @@ class Ssh:
 
     @contextlib.asynccontextmanager
     async def _session(self) -> AsyncIterator[None]:
-        """Wait until one more session may be opened, and count it while the block runs."""
+        """Wait until the limit allows one more SSH session, and count this session while the `with`
+        block runs."""
         if not self._account:
             async with _limit(("queries",), QUERIES):
                 yield
@@ -108,7 +108,8 @@ class Ssh:
             yield
 
     async def _words(self, account: str) -> list[str]:
-        """Return ssh's command line. Raises NoAnswer if the certificate cannot be made."""
+        """Return the command line of ssh. Raises NoAnswer if the certificate for the account cannot
+        be created."""
         assert self._site.slurm.ssh is not None, "transport() checks it"  # noqa: S101
         words = client(self._site)
         if account != self._site.slurm.ssh.account:
@@ -118,18 +119,20 @@ class Ssh:
 
 
 def _limit(kind: tuple[str, ...], most: int) -> asyncio.Semaphore:
-    """Return the semaphore for `most` sessions of this kind at once."""
+    """Return the semaphore that limits the number of simultaneous SSH sessions of this kind to
+    `most`."""
     kinds = _sessions.setdefault(asyncio.get_running_loop(), {})
     return kinds.setdefault(kind, asyncio.Semaphore(most))
 
 
 def client(site: Site) -> list[str]:
-    """Return the command line of ssh with the site's configuration alone."""
+    """Return the command line of ssh that uses only the site's ssh_config, and no other
+    configuration."""
     return [SSH, "-F", str(ssh.config(site))]
 
 
 def _answer_of_query(answer: Answer) -> Answer:
-    """Return what the program printed on the login node. Raises NoAnswer."""
+    """Return the output of the program on the login node. Raises NoAnswer."""
     try:
         reply = json.loads(answer.out)
         if reply["ok"] is True:
@@ -141,7 +144,8 @@ def _answer_of_query(answer: Answer) -> Answer:
 
 
 async def keep_connected(site: Site) -> None:
-    """Keep one connection to the login node up, which all queries share, until cancelled."""
+    """Keep one SSH connection to the login node open, which all queries share, until this task is
+    cancelled."""
     delay = RECONNECT
     while True:
         began = time.monotonic()
@@ -159,9 +163,8 @@ async def keep_connected(site: Site) -> None:
 
 
 async def _connection(site: Site) -> str:
-    """Hold a connection until it ends, and return ssh's error message.
-
-    A connection of an earlier hub accepts no new requests after this, and ends with its last one.
+    """Open the shared SSH connection, wait until it ends, and return ssh's error message. A shared
+    connection of an earlier hub is closed after its last request.
     """
     with contextlib.suppress(NoAnswer):
         await run_program([*client(site), "-O", "stop", ssh.HOST], ENVIRONMENT)

@@ -1,7 +1,8 @@
 """Sign OpenSSH user certificates, with which the hub runs the gate as a user's account.
 
 A certificate is for one account, one source address, the gate as the only command, and some
-minutes. It is in a folder that only the hub can enter, and never on the login node.
+minutes. The hub keeps certificates in a folder that only the hub can enter, and never copies them
+to the login node.
 """
 
 from __future__ import annotations
@@ -27,9 +28,8 @@ _signing = asyncio.Lock()
 
 
 async def certificate_of(site: Site, account: str) -> Path:
-    """Return the path of a valid certificate for `account`, made now if it is due.
-
-    Raises NoAnswer if ssh-keygen fails.
+    """Return the path of a valid certificate for `account`; sign a new one if the old one expires
+    soon. Raises NoAnswer if ssh-keygen fails.
     """
     place = ssh.sockets(site) / f"{account}-cert.pub"
     async with _signing:

@@ -1,4 +1,5 @@
-"""Name the files with which the hub logs in to the login node; `make apply` writes them."""
+"""Define the paths of the files with which the hub logs in to the login node. `make apply` writes
+these files."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def key(site: Site) -> Path:
 
 
 def user_authority(site: Site) -> Path:
-    """Return the path of the key that signs user certificates, for one account each."""
+    """Return the path of the certificate authority's key, which signs certificates for users'
+    accounts."""
     return folder(site) / "user_ca"
 
 

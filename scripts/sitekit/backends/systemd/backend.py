@@ -1,4 +1,5 @@
-"""Run servers as systemd units, which listen on this host's loopback address only."""
+"""Run users' servers as systemd units on the hub's host. These servers listen only on the loopback
+address."""
 
 from __future__ import annotations
 

@@ -49,7 +49,8 @@ def ensure_people(made: Made) -> dict[str, str]:
 
 
 def ensure_passwords(path: Path) -> dict[str, str]:
-    """Return the passwords, which are generated once and which only root can read."""
+    """Return the demo users' passwords from a file that only root can read. The first call
+    generates the passwords."""
     if not path.exists():
         words = {user: new_password() for user in layout.USERS}
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)

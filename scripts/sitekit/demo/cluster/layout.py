@@ -1,6 +1,6 @@
 """Define the paths, ports, users, groups and accounts of the demo cluster.
 
-No other cluster on the machine uses these paths and ports.
+The demo's paths and ports differ from those of other Slurm clusters on the machine.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def modules(site: Site) -> Path:
 
 
 def software(site: Site) -> Path:
-    """Return the path of the software that the modules add to PATH."""
+    """Return the path of the folder with the programs that the demo's modules add to PATH."""
     return site.paths.prefix / "software"
 
 

@@ -1,6 +1,6 @@
 """Record each thing that the demo makes on this machine, before the demo makes it.
 
-With this record an interrupted run can be undone.
+With this record, `make demo_reset` can also undo an interrupted run.
 """
 
 from __future__ import annotations

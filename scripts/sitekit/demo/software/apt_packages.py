@@ -52,7 +52,7 @@ def install_packages() -> list[str]:
 
 
 def _known(choice: Sequence[str]) -> str | None:
-    """Return the first of several package names that exists in apt's lists."""
+    """Return the first of several package names that exists in the package lists of apt."""
     for name in choice:
         if re.search(
             r"Candidate: (?!\(none\))", run(["apt-cache", "policy", name], env=QUIET).stdout
@@ -98,7 +98,8 @@ def _install(names: Sequence[str], advance: Callable[[], object]) -> None:
 
 
 def _mask(units: list[str]) -> list[str]:
-    """Keep systemd from starting these services when their packages are installed."""
+    """Mask these services, so that systemd does not start them when their packages are
+    installed."""
     if not units or not os.path.exists("/usr/bin/systemctl"):
         return []
     run(["systemctl", "mask", *units], env=QUIET)
@@ -106,7 +107,7 @@ def _mask(units: list[str]) -> list[str]:
 
 
 def _unmask(units: list[str]) -> None:
-    """Let systemd start these services again, but disable them."""
+    """Unmask these services, and disable them, so that they do not start at boot."""
     if units:
         run(["systemctl", "unmask", *units], env=QUIET)
         run(["systemctl", "disable", *units], env=QUIET, check=False)

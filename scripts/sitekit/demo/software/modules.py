@@ -25,7 +25,7 @@ from .pythons import SYSTEM, Python, make_previous_python, make_system_python, s
 def ensure_modules(site: Site, linux: Distribution, made: Made) -> None:
     """Build the software that is missing and write the module tree. Raises CommandFailed.
 
-    Complete software is kept. Only root can call this function.
+    Software that is already complete is not built again. Only root can call this function.
     """
     tree, software = layout.modules(site), layout.software(site)
     made.claim("directories", tree, software)
@@ -65,7 +65,8 @@ def r_version() -> str:
 def _ensure_python(
     software: Path, version: str, which: str, make: Callable[[Path], Python]
 ) -> Python:
-    """Return a Python; build it with the function `make` if it is missing or incomplete.
+    """Return a Python installation; build it with the function `make` if it is missing or
+    incomplete.
 
     The file `.complete` marks a complete Python. A directory without this file was left by an
     interrupted run and is built again. A Python is built at its final path because a virtual

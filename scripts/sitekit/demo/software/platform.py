@@ -1,4 +1,5 @@
-"""Detect the Linux distribution and read platforms.yml, which lists the differences."""
+"""Detect the Linux distribution, and read platforms.yml, which lists the differences between
+distributions."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Build the two Pythons of the demo's modules, each with ipykernel.
 
-One of these Pythons is the distribution's Python. The other is the Python of the distribution's
+One of these Pythons is the distribution's Python. The other Python comes from the distribution's
 previous release.
 """
 

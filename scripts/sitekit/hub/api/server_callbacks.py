@@ -1,6 +1,5 @@
-"""Handle the two requests of a server to the hub: it reports its port once, and later its end.
-
-A server can report only for itself, by its own token.
+"""Handle the two requests that a user's server sends to the hub: one with its port after the start,
+and one at its end. The server's API token decides about which server a request is.
 
 This module replaces batchspawner's handler, which sets any attribute of the spawner that the
 request names (batchspawner/api.py, `setattr(spawner, key, value)`). Batchspawner's handler is

@@ -1,6 +1,6 @@
-"""Answer one WebSocket with one word, so that `make doctor` can test the way of WebSockets.
-
-Anybody can open it, as anybody can open the login page. It reads nothing, and ends at once.
+"""Answer a WebSocket connection with one word, so that `make doctor` can test whether front and
+proxy forward WebSockets. The handler needs no login. The handler ignores all data from the client,
+and closes the connection at once.
 """
 
 from __future__ import annotations

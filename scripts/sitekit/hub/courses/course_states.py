@@ -1,4 +1,5 @@
-"""Keep the state of a course for a second, for all instructors whose pages ask for it."""
+"""Cache the state of a course (its participants and messages) for one second, for the pages of all
+instructors."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ GROUP_LASTS = 60.0  # seconds; the members of a group may come from a directory 
 
 
 class CourseStates:
-    """Hold the last state of each course. Tests replace the `clock`."""
+    """Cache the last state of each course. Tests replace the `clock`."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -36,11 +37,13 @@ class CourseStates:
         return told
 
     def forget(self, course: Course) -> None:
-        """Read the course's state anew for the next page, because an instructor has acted."""
+        """Remove a course's state from the cache after an action of an instructor, so that the next
+        page shows new data."""
         self._states.pop(course.key, None)
 
     async def members(self, course: Course) -> tuple[str, ...]:
-        """Return the members of the roster's group, which are looked up once a minute."""
+        """Return the members of the roster's Unix group, which is looked up at most once a
+        minute."""
         group = course.file.roster.group
         if group is None:
             return ()

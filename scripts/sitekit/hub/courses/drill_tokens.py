@@ -1,9 +1,10 @@
 """Create and remove the tokens with which `make course_drill` starts servers of participants.
 
-The drill runs this program as the hub's user, in the release's Python. It reads JSON from standard
-input, the path of the hub's database, the names of users, for how many seconds and with which note,
-and prints the tokens as JSON. A token is valid only for the servers of its own user. Each drill has
-a note of its own, so that a drill removes its own tokens only.
+`make course_drill` runs this program as the hub's user, with the release's Python. The program
+reads JSON from standard input: the path of the hub's database, the names of users, the lifetime of
+the tokens in seconds, and the tokens' note. The program prints the tokens as JSON. A token is valid
+only for the servers of its own user. Each drill uses another note, so that a drill removes only its
+own tokens.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ SCOPES = ["read:users!user", "read:servers!user", "servers!user"]
 
 
 def main() -> None:
-    """Create tokens for `users`; with `remove`, remove those of this note."""
+    """Create tokens for `users`; with `remove`, delete the tokens with this note instead."""
     asked = json.load(sys.stdin)
     db = orm.new_session_factory(f"sqlite:///{asked['database']}")()
     made: dict[str, str] = {}

@@ -1,6 +1,5 @@
-"""Show the instructor's page of a course: who has started, whose server failed and why, time left.
-
-Only the instructors that the course file names see it, and only for their course. For everybody
+"""Show the instructors' page of a course: which servers have started, which have failed and why,
+and how much time is left. Only the instructors in the course file can open the page. For everybody
 else, the hub's administrators included, the page does not exist (404). The page gives no access to
 a participant's server or files.
 """
@@ -124,7 +123,8 @@ class CoursePageHandler(CourseHandler):
             task.add_done_callback(_tasks.discard)
 
     async def stop_server(self, course: Course, user: Any, server: str, *, restart: bool) -> None:
-        """Stop a server, with a card that tells the participant who stopped it."""
+        """Stop a server, and record a card (a text for the participant) with the instructor's
+        name."""
         child = getattr(user.spawners[server], "child_spawner", None)
         row = self.hub_state.ledger.row(child.tag) if child and child.tag else None
         if row is None or row.choice.get("course") != course.key:
@@ -136,7 +136,8 @@ class CoursePageHandler(CourseHandler):
             await self.stop_single_user(user, server)
 
     async def start_server(self, course: Course, user: Any, server: str) -> None:
-        """Start the course's server as the participant would, once the old one has stopped."""
+        """Start the course's server for the participant, after the participant's old server has
+        stopped."""
         spawner, waited = user.spawners[server], 0.0
         while (spawner.pending or spawner.active) and waited < STOPPING:
             await asyncio.sleep(0.2)

@@ -1,7 +1,7 @@
 """Describe the servers of a course's participants for the instructor's page.
 
-The description comes from the ledger and the last list of jobs. It has nothing about other servers
-of a participant, and no lines of a log.
+The data come from the ledger (the hub's record of servers) and the last list of jobs. The data
+contain nothing about other servers of a participant, and no lines of a log.
 """
 
 from __future__ import annotations
@@ -44,9 +44,8 @@ class Participant:
 def participants(
     hub_state: HubState, course: Course, members: Iterable[str] = ()
 ) -> list[Participant]:
-    """Return everybody who has started a server, then the others of the roster, by name.
-
-    `members` are the members of the roster's group, as far as they are known.
+    """Return first the participants who have started a server, then the others of the roster, each
+    sorted by name. `members` are the members of the roster's Unix group, if it could be looked up.
     """
     rows = hub_state.ledger.servers_of_course(course.key, time.time() - SINCE)
     started = {row.user: describe(hub_state, row) for row in rows}
@@ -56,7 +55,7 @@ def participants(
 
 
 def describe(hub_state: HubState, row: Row) -> Participant:
-    """Return what an instructor may know of this start of a server."""
+    """Return the data about one start of a server that an instructor may see."""
     one = Participant(row.user, server=row.name)
     # an ended server's backend may be gone: the site no longer names it
     job = None if row.ended else hub_state.job_of(row)

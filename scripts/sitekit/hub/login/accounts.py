@@ -33,20 +33,20 @@ log = logging.getLogger("JupyterHub")
 
 
 class NoAccount(Exception):
-    """Report that a user has no account of the cluster for servers. The text tells the user the
-    reason, and what to do."""
+    """Report that a user has no cluster account for servers. The exception's text is shown to the
+    user, and contains the reason and the remedy."""
 
 
 class NotNow(NoAccount):
-    """Report that the account cannot be looked up at the moment. The account of the last login
-    stays valid."""
+    """Report that the account cannot be looked up at the moment. The account that was found at the
+    user's last login stays valid."""
 
 
 class AccountMap:
     """Find the account of each user.
 
     At a login, the account is determined from the user's name, a file, a program or a claim of the
-    provider. The ledger records the account, so that a restarted hub knows the account too.
+    provider. The ledger records the account, so that a restarted hub can use it.
     """
 
     root = 0

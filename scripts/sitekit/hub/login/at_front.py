@@ -1,9 +1,8 @@
-"""Log in the users whom the front, the site's web server, has identified.
-
-Apache runs the site's own login, such as Shibboleth, for one page of the hub, and adds two headers
-to its requests: the user's name, and a secret that only Apache and the hub know. Apache refuses
-requests of browsers with such headers. Proxy and hub accept no connection of other programs
-(internal TLS).
+"""Log in the users whom the front (the site's web server, here Apache) has authenticated. For one
+page of the hub, Apache runs the site's own login, such as Shibboleth, and adds two headers to the
+request: the user's name, and a secret that only Apache and the hub have. If a browser's request
+already contains such headers, Apache refuses the request. Internal TLS prevents other programs from
+connecting to proxy and hub.
 """
 
 from __future__ import annotations
@@ -46,7 +45,8 @@ class FrontLoginHandler(BaseHandler):
 
 
 class AtFront(Authenticator):
-    """Decide by the site file which users of the front may log in, and who is an administrator."""
+    """Decide by the site file which users that the front has authenticated may log in, and who is
+    an administrator."""
 
     site: ClassVar[Site]
     accounts: ClassVar[AccountMap]
@@ -84,7 +84,7 @@ class AtFront(Authenticator):
         return {"name": claims.name, "admin": are_meant(login.admins, claims)}
 
     def _told(self, headers: HTTPHeaders) -> str:
-        """Return the user's name that the front has sent. Raises Refusal."""
+        """Return the user's name from the front's headers. Raises Refusal."""
         sent = {key: headers.get_list(name) for key, name in HEADERS.items()}
         return user_of(sent["user"], sent["proof"], self.secret)
 
@@ -100,8 +100,9 @@ class AtFront(Authenticator):
     async def refresh_user(self, user: Any, handler: Any = None) -> Any:
         """Check a user again every few minutes (auth_refresh_age), and before each start.
 
-        The front cannot be asked without the browser. Some hours after the login, the user has to
-        log in again, which needs no click while the organization's own login is valid.
+        Without the user's browser, the hub cannot get the user's name from the front again.
+        Therefore the user has to log in again some hours after the login. The new login needs no
+        click while the session at the organization's own login is valid.
         """
         return await check_again(
             self.site,
@@ -127,7 +128,8 @@ class AtFront(Authenticator):
 
 
 async def _cannot_be_asked(tokens: Any) -> tuple[Identity, Claims]:
-    """Raise NoWord, so that the claims of the last login are used for as long as they are valid."""
+    """Raise NoWord, because the front cannot report a user's name without the user's browser. The
+    caller then uses the recorded last login while it is valid."""
     raise NoWord
 
 

@@ -2,7 +2,8 @@
 
 This module contains what all providers have in common. The classes of the package oauthenticator
 send the requests to the provider. The class AtProvider decides who may log in. If an answer of the
-provider is not as expected, the user reads the reason. No token of the provider is stored on disk.
+provider has an unexpected form, the hub refuses the login and shows the user the reason. No token
+of the provider is stored on disk.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ class AtProvider(OAuthenticator):
             raise self.in_words(error) from error
 
     def in_words(self, error: Exception) -> Exception:
-        """Convert an exception to the HTTP error that tells the user why the login is refused."""
+        """Convert an exception to an HTTP error whose text contains the reason why the login is
+        refused."""
         service = service_of(self.site.login)
         if isinstance(error, Refusal):
             log.warning("Login refused: %s", error)
@@ -121,8 +123,8 @@ class AtProvider(OAuthenticator):
         """Return JupyterHub's data about a user who may log in. Raises Refusal.
 
         oauthenticator's own method does not remove a former administrator's rights (oauth2.py,
-        where `admin` is None). Its method for GitHub fails if the user has no key `email`
-        (github.py).
+        where `admin` is None). oauthenticator's method for GitHub fails if the user has no key
+        `email` (github.py).
         """
         tokens, told = auth_model["auth_state"]["tokens"], auth_model["auth_state"]["claims"]
         # check this first: a person who comes with another person's name must not change that

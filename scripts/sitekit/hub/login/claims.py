@@ -1,7 +1,7 @@
 """Decide from a provider's claims who a user is, and whether the user may log in.
 
 A claim is a field with data about a user, in the provider's answer. Claims are not trusted: if a
-claim is missing or has an unexpected form, the login is refused and the user reads the reason.
+claim is missing or has an unexpected form, the hub refuses the login and shows the user the reason.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ TITLES = {
 
 
 class Refusal(Exception):
-    """Report that a login is refused.
-
-    The text tells the user the reason, and what to do. `user` is the user's name at the hub, if the
-    provider has confirmed this name.
+    """Report that a login is refused. The exception's text is shown to the user, and contains the
+    reason and the remedy. `user` is the user's name at the hub, if the provider has confirmed this
+    name.
     """
 
     def __init__(self, text: str, user: str = "") -> None:

@@ -1,9 +1,10 @@
 """Delete users from the hub's database while the hub is stopped, or make a token that may do so.
 
 `make accounts_remove` runs this program as the hub's account, in the release's Python. The program
-reads JSON from standard input (`database`, `action`, `names`), and prints JSON. A running hub keeps
-users in memory, so that its database must not lose users then: the hub itself deletes them, asked
-with the token. The token is valid for ten minutes, and for the deletion of these users only.
+reads JSON from standard input (`database`, `action`, `names`), and prints JSON. A running hub has
+its users in memory, so that this program must not delete them from the database. Instead, `make
+accounts_remove` deletes users by the API of the running hub, with a token from this program. The
+token is valid for ten minutes, and only to delete these users.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ def main() -> None:
 
 
 def delete(db: Any, names: list[str]) -> None:
-    """Delete the users. Their cookies and tokens are worth nothing then."""
+    """Delete the users from the database, which also makes their cookies and tokens invalid."""
     for user in db.query(orm.User).filter(orm.User.name.in_(names)):
         db.delete(user)
 
 
 def token(db: Any, names: list[str]) -> str:
-    """Return a new token of a service, which the hub itself removes at its next start."""
+    """Return a new API token of a JupyterHub service. The hub deletes this service at its next
+    start."""
     service = orm.Service.find(db, NAME)
     if service is None:
         db.add(service := orm.Service(name=NAME))
@@ -47,7 +49,7 @@ def token(db: Any, names: list[str]) -> str:
 
 
 def revoke(db: Any, names: list[str]) -> None:
-    """Let the tokens expire now. The hub removes expired tokens."""
+    """Set the expiry time of the tokens to now, so that the hub deletes them."""
     past = orm.utcnow(with_tz=False).replace(year=2000)
     for one in db.query(orm.APIToken).filter_by(note=NAME):
         if one.service is not None and one.service.name == NAME:

@@ -12,10 +12,10 @@ log = logging.getLogger("JupyterHub")
 
 
 def user_of(users: Sequence[str], proofs: Sequence[str], secret: str) -> str:
-    """Return the user's name.
-
-    `users` and `proofs` are all headers of each kind. Raises Refusal if the headers are not the
-    front's, or if the front names no user. Without a secret, all headers are refused.
+    """Return the user's name from the headers of a request. `users` are the values of all headers
+    with a name, and `proofs` the values of all headers with the secret. Raises Refusal if the
+    secret is wrong, or if there is not exactly one name. If the hub has no secret, all headers are
+    refused.
     """
     proven = bool(secret) and len(proofs) == 1
     if not proven or not hmac.compare_digest(proofs[0].encode(), secret.encode()):

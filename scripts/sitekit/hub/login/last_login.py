@@ -32,12 +32,12 @@ claims."""
 
 
 class NoWord(Exception):
-    """Report that the provider does not answer, or that it cannot be asked because no token of the
-    user is valid any more."""
+    """Report that the provider does not answer, or that the hub has no valid token with which to
+    query the provider about the user."""
 
 
 class LastLogins:
-    """Keep the last login of each user."""
+    """Store the identity, the claims and the tokens of each user's last login."""
 
     def __init__(
         self, site: Site, ledger: Ledger, clock: Callable[[], float] = time.monotonic
@@ -94,7 +94,7 @@ class LastLogins:
 
     async def claims_now(self, user: str, ask: Ask) -> Claims:
         """Return the provider's present claims about a user, or the claims of the last login if the
-        provider cannot be asked.
+        provider cannot be queried.
 
         Raises Refusal if the user has to log in again.
         """
@@ -113,8 +113,8 @@ class LastLogins:
         return Claims(**{**told, **sets})
 
     async def _ask(self, user: str, identity: Identity, ask: Ask) -> Claims:
-        """Ask the provider about a user, and record the answer. Raises Refusal, or NoWord if there
-        is no answer."""
+        """Query the provider for a user's claims, and record them. Raises Refusal, or NoWord if
+        there is no answer."""
         tokens, until = self._tokens.get(user, (None, 0.0))
         now = self._clock()
         if tokens is None or now >= until or now < self._silent_until:
@@ -140,8 +140,8 @@ def _split(written: str) -> Identity:
 
 
 def _lasts(tokens: Any) -> float:
-    """Return for how many seconds the provider's tokens are valid. If the provider does not say
-    this, the tokens are used until the provider refuses them."""
+    """Return for how many seconds the provider's tokens are valid. If the provider's answer does
+    not contain a lifetime, the tokens are used until the provider refuses them."""
     lasts: Any = tokens.get("expires_in") if isinstance(tokens, dict) else None
     try:
         return float(lasts)  # some providers write the number as text

@@ -1,4 +1,4 @@
-"""Redirect a browser to the provider for the login, and handle its return to the hub."""
+"""Redirect a browser to the login provider, and handle the provider's redirect back to the hub."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class CallbackHandler(StateCookie, OAuthCallbackHandler):
         """Refuse a login that did not begin in this browser.
 
         oauthenticator's own method answers with an error 500 if the `state` is JSON but no object.
-        It also writes an unreadable `state` into the log, where the text may look like a line of
-        its own (oauth2.py).
+        oauthenticator's method also logs an unreadable `state`, so that an attacker could forge
+        lines of the log (oauth2.py).
         """
         began = self.get_state_cookie()
         state = began and _serialize_state({"state_id": _deserialize_state(began).get("state_id")})

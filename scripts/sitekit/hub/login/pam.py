@@ -211,7 +211,8 @@ def is_plain(data: Any) -> bool:
 
 
 def _nologin() -> str:
-    """Return the text of the file nologin for users who cannot log in now; see pam_nologin(8)."""
+    """Return the text of the file /etc/nologin (see pam_nologin(8)), which is shown to users who
+    cannot log in now."""
     for path in (Path("/run/nologin"), Path("/etc/nologin")):
         with suppress(OSError):
             return path.read_text(errors="replace")[:1000].strip() or "logins are closed"

@@ -77,7 +77,8 @@ class Patience(Generic[Key]):
         self._failures.pop(key, None)
 
     def _count(self, key: Key) -> float:
-        """Return the number of failed logins that still count. The number decreases with time."""
+        """Return the number of failed logins that still count for the delay. This number decreases
+        with time."""
         count, when = self._failures.get(key, (0.0, 0.0))
         return max(0.0, count - (time.monotonic() - when) / LONGEST)
 

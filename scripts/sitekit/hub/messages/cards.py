@@ -19,7 +19,7 @@ from ..servers.hub_state import HubState
 
 @dataclass(frozen=True)
 class Card:
-    """Hold one failure message for a user.
+    """Hold one failure card: the message for a user about why a server failed.
 
     `figures` maps labels, such as "Memory", to values. `kind` is one word, which metrics and tests
     compare.
@@ -99,7 +99,7 @@ def card_of_outage(backend: Backend, text: str) -> Card:
 def card_of_hidden_job(backend: Backend, job: str) -> Card:
     """Return the card for a job that the backend accepted, but does not list to the hub.
 
-    The hub cannot open a server if it does not know the job's node.
+    The hub cannot connect to a server without the address of the job's node.
     """
     return Card(
         "unseen",

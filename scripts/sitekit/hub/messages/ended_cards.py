@@ -21,7 +21,7 @@ async def card_of_ending(hub_state: HubState, tag: str, *, starting: Literal[Tru
 @overload
 async def card_of_ending(hub_state: HubState, tag: str, *, starting: bool) -> Card | None: ...
 async def card_of_ending(hub_state: HubState, tag: str, *, starting: bool) -> Card | None:
-    """Return the card for the server's ended job; None if the job ended as requested."""
+    """Return the card for the server's ended job; None if the user stopped the server."""
     row = hub_state.ledger.row(tag)
     if row is None or row.job is None:
         if not starting:

@@ -29,9 +29,8 @@ def tier_form(
     asked: str,
     last: dict[str, str],
 ) -> str:
-    """Render the form's fields as HTML.
-
-    The tier `asked` is preselected; without `asked`, the tier of the `last` choice is.
+    """Render the form's fields as HTML. The tier `asked` is preselected. Without `asked`, the tier
+    of the user's `last` choice is preselected.
     """
     tiers = tiers_for(hub_state.site, eligibility)
     keys = [tier.key for tier in tiers]

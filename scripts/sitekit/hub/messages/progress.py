@@ -1,7 +1,7 @@
 """Write the text that a waiting user reads on the progress page.
 
-The text comes from the last snapshot and the last forecast. No query of the scheduler is started to
-write the text.
+The text comes from the last snapshot (list of all jobs) and the last forecast of expected starts.
+No query of the scheduler is started to write the text.
 """
 
 from __future__ import annotations

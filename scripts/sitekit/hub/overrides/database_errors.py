@@ -22,8 +22,8 @@ WORDS = (
 
 
 def tell_of_database() -> None:
-    """If an error of the database ends a request, show a clear message on the page or in the REST
-    answer."""
+    """If a database error ends a request, show a message about the database on the page or in the
+    REST answer."""
     SQLAlchemyError.jupyterhub_message = LedgerTrouble.jupyterhub_message = WORDS
     SQLAlchemyError.jupyterhub_html_message = LedgerTrouble.jupyterhub_html_message = WORDS
     get_user, prepare, write = (

@@ -1,6 +1,7 @@
 """Restrict JupyterHub's own handlers, which would accept any options that a user sends.
 
-If an administrator stops a user's server, the handlers also write a card, which tells the user so.
+If an administrator stops a user's server, the handlers also record a card (a text for the user)
+about the stop.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Keep the requests of open pages, which ask again and again, out of the hub's log."""
+"""Keep the requests that open pages repeat every few seconds out of the hub's log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ POLL = re.compile(r"200 GET \S*/(courses/[a-z0-9_-]+/state|api/sitekit/(course/)
 
 
 def log_polls_at_debug() -> None:
-    """Log the requests of open pages that ask again and again only if the hub logs at debug.
+    """Log the requests that open pages repeat every few seconds only if the hub's log level is
+    debug.
 
     JupyterHub logs each request that succeeds at info, except files and its health (log.py,
     log_request).

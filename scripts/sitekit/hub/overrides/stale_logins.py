@@ -6,11 +6,11 @@ from jupyterhub.handlers.base import BaseHandler
 
 
 def ask_stale_users_to_log_in() -> None:
-    """Give all handlers the attribute that says whether a request came with a token.
+    """Add to all handlers the attribute that is true if a request came with an API token.
 
     JupyterHub sets the attribute only for requests with a token, but reads the attribute for all
     requests of users who have to log in again (handlers/base.py, refresh_auth). Without this
-    function, a start of a server by such a user would end with an error 500, and each page would
+    attribute, a start of a server by such a user would end with an error 500, and each page would
     write a traceback into the log.
     """
     BaseHandler._token_authenticated = False

@@ -1,9 +1,8 @@
-"""Decide who may open whose server, when all servers have one domain.
-
-The hub sets a cookie (entry_cookie.py), and the proxy opens a server only with that cookie. Owners
-get the cookie when they log in, and whenever the cookie is missing. Other users who may open a
-server are administrators, and users with whom it is shared. Users other than the owner must first
-confirm a page about whom they trust.
+"""Decide which users may open another user's server, if all servers have one domain. The hub sets a
+cookie (entry_cookie.py), and the proxy forwards a request to a server only with that cookie. Owners
+get the cookie when they log in, and whenever the cookie is missing. Besides the owner,
+administrators and users with whom the server is shared may open a server. Before users open another
+user's server, they must confirm on a page that they trust its owner.
 """
 
 from __future__ import annotations
@@ -116,7 +115,7 @@ class EnterHandler(BaseHandler):
     def _refused(self, owner: str) -> bool:
         """Return whether the proxy has refused a cookie that the hub accepts.
 
-        Without this check, hub and proxy would redirect the browser in circles.
+        If the hub did not find this out, hub and proxy would redirect the browser in circles.
         """
         before = entry_of(self)
         return before is not None and before.opens(owner, time.time())
@@ -208,8 +207,8 @@ async def resend_ended(proxy: Any) -> None:
 
 
 async def _send_ended(proxy: Any, id_: str) -> None:
-    """Tell the proxy that an entry has ended. From then on, the proxy refuses each cookie that
-    contains this entry."""
+    """Send the id of an ended entry (a permission to open servers) to the proxy, which then refuses
+    each cookie with this entry."""
     await proxy.api_request(f"sitekit/ended/{id_}?until={_ended[id_]}", method="POST")
 
 

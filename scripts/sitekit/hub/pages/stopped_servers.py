@@ -24,7 +24,8 @@ ROUTE = {MARK: True, "hub": True}  # hub: every user may open it (proxy/owners.m
 
 
 def wanted_routes(app: JupyterHub) -> set[str]:
-    """Return the proxy routes of stopped and suspended servers, at which the hub answers now."""
+    """Return the proxy routes of stopped and suspended servers, at which the hub has to answer
+    instead."""
     running = {user.name: user for user in app.users.values() if _ready(user, "")}
     suspended = {
         s.proxy_spec
@@ -58,7 +59,7 @@ async def update_routes(app: JupyterHub) -> None:
 
 
 def spec(user: Any, name: str) -> str:
-    """Return the route of a user's named server, whether it exists or not."""
+    """Return the proxy route of a user's named server, also if this server does not exist."""
     return url_path_join(user.proxy_spec, url_escape_path(name), "/")
 
 

@@ -24,9 +24,9 @@ class NoAnswerHandler(ProxyErrorHandler):
     """Answer the proxy's request for an error page, when a server does not answer it.
 
     JupyterHub's own error page advises to restart the server, which does not help while the hub
-    counts the server as running. The proxy sends no cookies, so that the hub does not know the
-    user. The error page therefore leads to the hub's own address for the server, where the user is
-    logged in.
+    counts the server as running. The proxy's request contains no cookies, so that the hub cannot
+    identify the user. The error page therefore leads to the hub's own address for the server, where
+    the user is logged in.
     """
 
     hub_state: HubState
@@ -79,9 +79,8 @@ class ServerPageHandler(UserUrlHandler):
 
 
 async def notice_end(spawner: Any) -> None:
-    """Query Slurm, and tell JupyterHub at once if the server's job has ended.
-
-    Waits for Slurm at most CLEAN_UP_TIMEOUT.
+    """Query Slurm, and make JupyterHub clean up at once if the server's job has ended. Waits for
+    Slurm at most CLEAN_UP_TIMEOUT.
     """
     with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
         await asyncio.wait_for(_notice_end(spawner), CLEAN_UP_TIMEOUT)

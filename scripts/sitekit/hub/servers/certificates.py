@@ -1,6 +1,6 @@
 """Issue a short-lived certificate for each start of a server.
 
-The server's private key is only in its job: the hub does not store it. To issue a certificate takes
+The server's private key is only in its job: the hub does not store it. Issuing a certificate takes
 about a millisecond.
 
 JupyterHub's own internal_ssl gives all starts of a user's servers one pair of key and certificate,

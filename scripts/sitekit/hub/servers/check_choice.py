@@ -39,7 +39,8 @@ class Eligibility:
 
 
 def tiers_for(site: Site, eligibility: Eligibility) -> list[Tier]:
-    """Return the tiers that this user may choose: of courses, then in the order of site.yml."""
+    """Return the tiers that this user may choose: first those of courses, then the others in the
+    order of site.yml."""
     return [*eligibility.courses, *(tier for tier in site.tiers if _may(tier, eligibility))]
 
 
@@ -143,8 +144,8 @@ class Field:
 def fields_of(site: Site, tier: Tier, eligibility: Eligibility) -> dict[str, Field]:
     """Return the fields that `tier` offers to a user with this eligibility.
 
-    If the site has several interfaces, the choice between them is one more field. So is the image,
-    if the tier has images.
+    If the site has several interfaces (such as JupyterLab), the user also chooses the interface. If
+    the tier has images, the user also chooses the image.
     """
     choose, fields = tier.choose, {}
     if len(site.server.interfaces) > 1:
@@ -169,7 +170,7 @@ def fields_of(site: Site, tier: Tier, eligibility: Eligibility) -> dict[str, Fie
 
 
 def _names_of(tier: Tier, eligibility: Eligibility) -> dict[str, Field]:
-    """Return the fields in which a user chooses one of Slurm's names."""
+    """Return the fields in which a user chooses a Slurm account, reservation or similar name."""
     choose, fields = tier.choose, {}
     if choose.partitions and len(tier.partitions) > 1:
         fields["partitions"] = _partition(tier.partitions)
@@ -213,7 +214,7 @@ def _bounded(
 
 
 def _one_of(label: str, words: tuple[str, ...] | None, start: str | None) -> Field:
-    """Return a field for one of the names that Slurm has for the user, or for no name."""
+    """Return a field whose values are the names that Slurm allows the user, and no name."""
 
     def read(value: object) -> str:
         if words is None:
@@ -230,7 +231,7 @@ def _one_of(label: str, words: tuple[str, ...] | None, start: str | None) -> Fie
 
 
 def _partition(partitions: tuple[str, ...]) -> Field:
-    """Return a field for one of the tier's partitions, or for all of them."""
+    """Return a field in which the user chooses one of the tier's partitions, or all of them."""
     one = _one_of("Partition", partitions, None)
 
     def read(value: object) -> tuple[str, ...]:
@@ -265,8 +266,8 @@ def _whole(value: object) -> int:
 def from_form(form: Mapping[str, list[Any]]) -> dict[str, Any]:
     """Return a submitted form as options.
 
-    The fields of a tier are named `KEY.field`. Fields of the other tiers, and JupyterHub's own, are
-    left out.
+    In the form, a tier's fields are named `KEY.field`. The fields of other tiers and JupyterHub's
+    own fields are left out.
     """
     flat = {
         key: values[0] if len(values) == 1 else values

@@ -1,6 +1,5 @@
-"""Hold the state that all servers of a hub share.
-
-It has the site, the backends, the ledger, and the servers whose callback is awaited.
+"""Hold the objects that all servers of a hub share: the site, the backends, the ledger, and the
+list of servers that have not yet reported their port.
 """
 
 from __future__ import annotations
@@ -28,9 +27,8 @@ SLACK = timedelta(minutes=10)  # added to the job's time limit for its token and
 
 
 def longest_run(time_limit: float, start_timeout: float) -> timedelta:
-    """Return how long a server that is submitted now can exist.
-
-    The server's token and certificate are valid for that time.
+    """Return the longest time that a server can exist if it is submitted now. The server's token
+    and certificate are valid for that time.
     """
     return timedelta(seconds=time_limit + start_timeout) + SLACK
 
@@ -82,7 +80,8 @@ class HubState:
         return self.accounts.of(user)
 
     async def offers(self, user: str) -> Offers:
-        """Return the accounts and reservations of a user, from the first backend that has any."""
+        """Return the Slurm accounts and reservations of a user, from the first backend that has
+        such names."""
         account = self.account_of(user)
         answers = [await backend.offers(account) for backend in self.backends.values()]
         for offers in answers:
@@ -96,7 +95,7 @@ class HubState:
         return course.tier if course else self.site.tier(key)
 
     def job_of(self, row: Row) -> Job | None:
-        """Return a server's job in the last snapshot."""
+        """Return a server's job from the last snapshot (the last list of all jobs)."""
         return self.backend_of(row).find(row)
 
     @property
@@ -118,7 +117,8 @@ class HubState:
         return self._expected.setdefault(tag, asyncio.Event())
 
     def forget(self, tag: str) -> None:
-        """Stop expecting a callback of the server with this tag."""
+        """Remove the server with this tag from the list of servers that have not yet reported their
+        port."""
         self._expected.pop(tag, None)
 
     def record_port(self, tag: str, port: int) -> bool:

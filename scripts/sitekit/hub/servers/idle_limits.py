@@ -1,7 +1,7 @@
 """Derive settings from a tier's idle limit.
 
-One setting is the interval at which a server reports its activity to the hub. The other setting is
-the delay, after the idle limit, until the server is stopped.
+The settings are the interval at which a server reports its activity to the hub, and the delay
+between the end of the idle limit and the stop of the server.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def activity_interval(limit: int) -> int:
 
 
 def lag(limit: int) -> float:
-    """Return by how many seconds the hub can learn too late of a server's activity.
+    """Return the longest delay in seconds between an activity in a server and the server's report
+    to the hub.
 
     JupyterHub's server adds up to a tenth to the interval. The culler adds the returned time to the
     idle limit. Without this addition, the culler could stop a server whose user has just come back.

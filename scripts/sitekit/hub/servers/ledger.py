@@ -41,7 +41,8 @@ LAST = "SELECT * FROM starts WHERE user = ? AND name = ? ORDER BY intended DESC 
 
 
 class LedgerTrouble(Exception):
-    """SQLite could not read or write: the disk is full, or the file is locked."""
+    """Report that SQLite could not read or write the ledger, because the disk is full or the file
+    is locked."""
 
     jupyterhub_message: str  # JupyterHub shows this text; see overrides/database_errors.py
     jupyterhub_html_message: str
@@ -144,7 +145,8 @@ class Ledger(CoursesInLedger, OperatorInLedger):
         return changed.rowcount == 1
 
     def open_tunnels(self) -> dict[str, int]:
-        """Return the ports of the tunnels of open starts by tag, and forget all others."""
+        """Return the tunnel ports of open starts by tag, and delete the ports of all ended
+        starts."""
         self._db.execute(
             "DELETE FROM tunnels WHERE tag NOT IN (SELECT tag FROM starts WHERE ended IS NULL)"
         )
@@ -156,9 +158,8 @@ class Ledger(CoursesInLedger, OperatorInLedger):
         return found.fetchone() is not None
 
     def abandon(self, tag: str, card: dict[str, Any] | None = None) -> None:
-        """Record that this start is given up, so that its job is cancelled as soon as it is found.
-
-        `card` gives the reason; it is None if the user wished the end.
+        """Record that this start is given up, so that its job is cancelled as soon as the scheduler
+        lists it. `card` contains the reason; it is None if the user stopped the server.
         """
         self._db.execute(
             "UPDATE starts SET abandoned = ?, card = COALESCE(card, ?) WHERE tag = ? AND ended IS NULL",
@@ -176,7 +177,7 @@ class Ledger(CoursesInLedger, OperatorInLedger):
         )
 
     def row(self, tag: str) -> Row | None:
-        """Return the start with this tag."""
+        """Return the row of the start with this tag."""
         return self._one("SELECT * FROM starts WHERE tag = ?", tag)
 
     def by_token(self, token: str) -> Row | None:
@@ -184,7 +185,8 @@ class Ledger(CoursesInLedger, OperatorInLedger):
         return self._one("SELECT * FROM starts WHERE token = ? AND ended IS NULL", token)
 
     def open(self, backend: str | None = None) -> list[Row]:
-        """Return every start whose job may exist, of one backend or of all."""
+        """Return the rows of all starts whose job may still exist, of one backend or of all
+        backends."""
         records = self._db.execute(
             "SELECT * FROM starts WHERE ended IS NULL AND backend = COALESCE(?, backend) "
             "ORDER BY intended",
@@ -193,7 +195,7 @@ class Ledger(CoursesInLedger, OperatorInLedger):
         return [row_of(record) for record in records]
 
     def rows_of(self, tags: Iterable[str]) -> list[Row]:
-        """Return the starts with these tags."""
+        """Return the rows of the starts with these tags."""
         statement = "SELECT * FROM starts WHERE tag IN (SELECT value FROM json_each(?))"
         records = self._db.execute(statement, (json.dumps(list(tags)),))
         return [row_of(record) for record in records]
@@ -222,7 +224,7 @@ class Ledger(CoursesInLedger, OperatorInLedger):
         return [record["token"] for record in records]
 
     def last_card(self, user: str, name: str) -> dict[str, Any] | None:
-        """Return the card of the user's last server of this name.
+        """Return the card (the text about the end) of the user's last server with this name.
 
         Returns None after the user has dismissed the card, or has started a later server.
         """
@@ -241,11 +243,12 @@ class Ledger(CoursesInLedger, OperatorInLedger):
         )
 
     def record_account(self, user: str, account: str) -> None:
-        """Record the account as which the user's servers run, as the last login found it."""
+        """Record the cluster account under which the user's servers run, as found at the user's
+        last login."""
         self._db.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?)", (user, account))
 
     def forget_account(self, user: str) -> None:
-        """Delete the user's account, because the last login found none."""
+        """Delete the recorded account of the user, because the last login found no account."""
         self._db.execute("DELETE FROM accounts WHERE user = ?", (user,))
 
     def account(self, user: str) -> str | None:
@@ -254,19 +257,21 @@ class Ledger(CoursesInLedger, OperatorInLedger):
         return record["account"] if record else None
 
     def record_login(self, user: str, identity: str, claims: dict[str, Any]) -> None:
-        """Record who the user is at the provider, and what the provider has said just now."""
+        """Record the user's identity at the provider, and the claims that the provider has just
+        sent."""
         self._db.execute(
             "INSERT OR REPLACE INTO logins VALUES (?, ?, ?, ?)",
             (user, identity, json.dumps(claims), time.time()),
         )
 
     def login(self, user: str) -> tuple[str, dict[str, Any], float] | None:
-        """Return the identity and the claims that record_login() has recorded, and when."""
+        """Return the identity and the claims that record_login() has recorded, and the time of the
+        record."""
         record = self._db.execute("SELECT * FROM logins WHERE user = ?", (user,)).fetchone()
         return record and (record["identity"], json.loads(record["claims"]), record["at"])
 
     def forget_login(self, user: str) -> None:
-        """Forget who the user is at the provider, and the user's account."""
+        """Delete the user's recorded identity at the provider, and the user's recorded account."""
         self._db.execute("DELETE FROM logins WHERE user = ?", (user,))
         self.forget_account(user)
 

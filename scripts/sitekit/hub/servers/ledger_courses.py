@@ -1,4 +1,4 @@
-"""Read the servers of a course in the ledger, and record what its instructors write to all."""
+"""Read the servers of a course from the ledger, and record the messages of its instructors."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ class CoursesInLedger:
         raise NotImplementedError
 
     def servers_of_course(self, course: str, since: float) -> list[Row]:
-        """Return the last start of each participant, if it is open or later than `since`."""
+        """Return the last start of each participant, if this start has not ended or is later than
+        `since`."""
         records = self._db.execute(SERVERS, (course, since))
         return [row_of(_without_maximum(record)) for record in records]
 
     def record_message(self, course: str, sender: str, text: str) -> None:
-        """Record a message to all participants, and forget old ones."""
+        """Record a message to all participants, and delete old messages."""
         now = time.time()
         self._db.execute("DELETE FROM messages WHERE at < ?", (now - KEPT,))
         self._db.execute(
@@ -62,7 +63,7 @@ class CoursesInLedger:
 
 
 def _without_maximum(record: sqlite3.Row) -> dict[str, Any]:
-    """Return the columns of the table alone."""
+    """Return the row without the extra column that the SQL query with max() adds."""
     return {key: record[key] for key in record.keys() if "(" not in key}  # noqa: SIM118  (of sqlite3.Row)
 
 
@@ -72,10 +73,10 @@ def longest_text(sender: str) -> int:
 
 
 def idle_limit_of_course(ledger: Path, course: str) -> int | None:
-    """Return the longest idle limit with which a server of the course runs; None without one.
-
-    The course itself may have been removed. Another program than the hub may call this: the file is
-    only read, and None is returned if it cannot be read.
+    """Return the longest idle limit, in seconds, with which a server of the course runs; None if no
+    such server runs. The course itself may have been removed. The culler, a program beside the hub,
+    calls this function. Therefore the ledger is opened read-only, and the result is None if the
+    ledger cannot be read.
     """
     try:
         with closing(sqlite3.connect(f"{ledger.as_uri()}?mode=ro", uri=True)) as opened:

@@ -127,7 +127,8 @@ would find an empty ledger, and give up every server.
 
 
 class NewerLedger(Exception):
-    """The ledger was written by a newer sitekit, whose columns may have another meaning."""
+    """Report that a newer sitekit, whose columns may have another meaning, has written the
+    ledger."""
 
 
 def version_of(ledger: sqlite3.Connection) -> int:
@@ -136,10 +137,9 @@ def version_of(ledger: sqlite3.Connection) -> int:
 
 
 def bring_up_to_date(ledger: sqlite3.Connection) -> None:
-    """Create the tables of an empty ledger, or convert those of an older one.
-
-    The whole change is one transaction, so that the ledger is unchanged if the hub dies meanwhile.
-    Raises NewerLedger.
+    """Create the tables of an empty ledger, or convert the tables of an older sitekit. The whole
+    change is one transaction, so that the ledger is unchanged if the hub dies meanwhile. Raises
+    NewerLedger.
     """
     found = version_of(ledger)
     if found > VERSION:

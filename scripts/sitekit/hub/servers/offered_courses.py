@@ -1,4 +1,5 @@
-"""Read the courses that `make apply` has written, and say which of them a user may choose now.
+"""Read the course files that `make apply` has installed, and find the courses that a user may
+choose now.
 
 A file that changes is read again, without a restart of the hub. A file with an error is logged and
 left out, so that the other courses are not affected.
@@ -24,17 +25,18 @@ DRILL = 1800.0
 
 
 def now() -> datetime:
-    """Return the present time."""
+    """Return the present time, with its time zone."""
     return datetime.now(timezone.utc)
 
 
 def drill_path(site: Site, key: str) -> Path:
-    """Return the file with the users who may start this course's servers before its dates."""
+    """Return the path of the file with the users whose servers of this course `make course_drill`
+    may start before the course begins."""
     return offered_courses(site) / f"{key}.drill"
 
 
 class OfferedCourses:
-    """Hold the courses of the folder that the hub reads. Tests replace the `clock`."""
+    """Hold the courses of the folder /etc/sitekit/NAME/courses. Tests replace the `clock`."""
 
     def __init__(self, site: Site, clock: Callable[[], datetime] = now) -> None:
         self._site, self._clock = site, clock
@@ -54,9 +56,8 @@ class OfferedCourses:
         return self.all().get(key) if isinstance(key, str) else None
 
     def tiers_for(self, user: str, groups: Collection[str] | None) -> tuple[Tier, ...]:
-        """Return the tiers of the courses that are open now and that this user is in.
-
-        `groups` are the user's Unix groups; None if they are not known now.
+        """Return the tiers of the courses that are open now and whose roster contains this user.
+        `groups` are the user's Unix groups; None if they could not be looked up.
         """
         moment = self._clock()
         return tuple(
@@ -74,7 +75,7 @@ class OfferedCourses:
         )
 
     def _is_drilled(self, key: str, user: str, moment: datetime) -> bool:
-        """Return whether a drill that runs now starts a server for this user."""
+        """Return whether a running `make course_drill` starts a server for this user."""
         path = drill_path(self._site, key)
         try:
             age = moment.timestamp() - path.stat().st_mtime
@@ -83,7 +84,7 @@ class OfferedCourses:
             return False
 
     def _read(self) -> list[tuple[str, Course]]:
-        """Read all files; log those that have an error."""
+        """Read all course files, and log the errors of files that have one."""
         found = []
         try:
             paths = course_paths(self._folder)

@@ -1,8 +1,8 @@
 """Issue the key and the certificate with which a server's job opens its tunnel.
 
-The key is only in its job: the hub does not store it. The certificate is for one server, allows the
-forwarding of ports alone, and is valid while the server can run. tunnel_principals decides which
-ports.
+The key is only in the environment of its job: the hub does not store the key. The certificate is
+for one server, allows only the forwarding of ports, and is valid while the server can run. The
+program tunnel_principals decides which ports may be forwarded.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class TunnelCertificates:
         }
 
     def issue(self, tag: str, port: int, lasts: timedelta) -> str:
-        """Return what the job needs to open the tunnel, as JSON in one line of ASCII.
+        """Return the key, the certificate and the ports with which the job opens its tunnel, as
+        JSON in one line of ASCII.
 
         `port` is the server's port on the hub's machine.
         """

@@ -1,4 +1,5 @@
-"""Give each server of a site with tunnels its port, and tell the site's sshd which tunnels are open.
+"""Choose a port of the hub's machine for each server with a tunnel, and write the files by which
+the site's sshd accepts the tunnels of running servers.
 
 sshd accepts a job's certificate as long as a file exists whose name is the server's tag
 (contracts/tunnel.py).
@@ -32,7 +33,7 @@ TAG = re.compile(r"[0-9a-f]{16}")
 
 
 class Tunnels:
-    """Allot the ports of a site with tunnels, and keep the files for its sshd."""
+    """Allot ports to servers with tunnels, and write and remove the files for the site's sshd."""
 
     def __init__(self, site: Site, ledger: Ledger) -> None:
         assert site.tunnel is not None, "HubState checks it"  # noqa: S101
@@ -62,7 +63,8 @@ class Tunnels:
         return {SENT: sent}
 
     def _allot(self, tag: str) -> int:
-        """Record a port that no other server has, and on which no program listens. Raises Refused."""
+        """Choose and record a port that no other server has, and on which no program listens.
+        Raises Refused."""
         low, high = self._ports
         for port in random.sample(range(low, high + 1), high + 1 - low):
             if _is_free(port) and self._ledger.record_tunnel(tag, port):
@@ -70,18 +72,17 @@ class Tunnels:
         raise Refused("tunnel", f"no port from {low} to {high} of the hub's machine is free")
 
     async def run(self) -> None:
-        """Make the files agree with the ledger, for ever."""
+        """Repeat until the hub ends: remove and write files, so that they match the ledger."""
         while True:
             self.agree(await asyncio.to_thread(self.listed))
             await asyncio.sleep(INTERVAL)
 
     def listed(self) -> set[str]:
-        """Return the tags that have a file."""
+        """Return the tags of servers for which a file exists."""
         return {name for name in os.listdir(self._folder) if TAG.fullmatch(name)}
 
     def agree(self, there: set[str]) -> None:
-        """Remove the files of servers that have ended, and write missing ones.
-
+        """Remove the files of servers that have ended, and write missing files of open servers.
         `there` are the tags that had a file a moment ago. A tag is in the ledger before it has a
         file, so that no file is removed that open() has written meanwhile.
         """

@@ -3,9 +3,9 @@ the queue.
 
 When JupyterHub starts, it calls get_url() of each server in its database. JupyterHub stops a server
 that does not answer at that URL within http_timeout (app.py, check_spawner). sitekit's get_url()
-returns only when the server answers, however long Slurm takes. Until get_url() returns, the page
-shows the server as starting, and its user can read why it waits and can cancel it. JupyterHub's own
-check allows neither.
+returns only when the server answers, however long Slurm takes. Until get_url() returns, the
+progress page shows the server as starting and why it waits, and the user can cancel the start.
+JupyterHub's own check allows neither.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from .server import Server
 
 
 class AdoptingSpawner(ProfilesSpawner):
-    """A spawner that starts servers with a child spawner, and that also manages servers that were
-    started before the hub was restarted."""
+    """Add to a spawner with a child spawner the methods that manage servers which were started
+    before the hub was restarted."""
 
     child_spawner: Server | None
     _spawn_future: asyncio.Future[str] | None

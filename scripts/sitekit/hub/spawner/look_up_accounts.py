@@ -1,7 +1,7 @@
 """Look up accounts and groups in the directory of accounts (sssd, LDAP), in threads.
 
-Without threads, a slow directory would block the hub's event loop. The answer is None if the
-directory does not answer in time, or does not know the account now.
+Without threads, a slow directory would block the hub's event loop. The functions return None if the
+directory does not answer in time, or does not contain the account.
 """
 
 from __future__ import annotations

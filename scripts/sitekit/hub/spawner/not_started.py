@@ -9,9 +9,8 @@ from ..messages.cards import Card
 
 
 class NotStarted(SpawnException):
-    """A start failed for a reason that the user can read.
-
-    JupyterHub logs no traceback for this exception, and does not count it as a failure of the hub.
+    """Report that a start failed for a reason that is shown to the user. JupyterHub logs no
+    traceback for this exception, and does not count it as a failure of the hub.
     """
 
     def __init__(self, card: Card) -> None:

@@ -23,22 +23,23 @@ class Pauses:
         self._troubles: dict[str, str] = {}  # by tag
 
     def due(self, rows: Iterable[Row]) -> list[Row]:
-        """Return those starts whose job may be cancelled again now."""
+        """Return the starts for which a new attempt to cancel the job is due now."""
         now = time.monotonic()
         return [row for row in rows if self._next.get(row.tag, (now, 0.0))[0] <= now]
 
     def tried(self, row: Row) -> None:
-        """Record an attempt, and double the pause after it."""
+        """Record an attempt to cancel a job, and double the pause until the next attempt."""
         _, pause = self._next.get(row.tag, (0.0, FIRST))
         self._next[row.tag] = (time.monotonic() + pause, min(LONGEST, 2 * pause))
 
     def is_new_trouble(self, row: Row, trouble: str) -> bool:
-        """Return whether `trouble` differs from the last error of this start, and store it."""
+        """Return whether the error `trouble` differs from the last error of this start, and store
+        it."""
         before, self._troubles[row.tag] = self._troubles.get(row.tag), trouble
         return before != trouble
 
     def keep(self, rows: Iterable[Row]) -> None:
-        """Forget all starts except these."""
+        """Delete the pauses and errors of all starts except these."""
         tags = {row.tag for row in rows}
         self._next = {tag: due for tag, due in self._next.items() if tag in tags}
         self._troubles = {tag: text for tag, text in self._troubles.items() if tag in tags}

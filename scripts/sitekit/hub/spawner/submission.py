@@ -42,7 +42,7 @@ async def record_start(hub_state: HubState, spawner: Spawner, choice: Choice, ba
 def variables_of(hub_state: HubState, spawner: Spawner, tag: str, choice: Choice) -> dict[str, str]:
     """Return the environment variables that JupyterHub sets for its single-user server.
 
-    Backends accept no other variables. Raises Refused if the server can have no tunnel.
+    Backends accept no other variables. Raises Refused if no tunnel can be opened for the server.
     """
     prefixes = ("JUPYTERHUB_", "MEM_", "CPU_")
     variables = spawner.get_env().items()

@@ -104,7 +104,7 @@ class TierSpawner(AdoptingSpawner):
         return options
 
     async def take_options(self, options: object) -> None:
-        """Check the options before the start does anything else, wherever the options come from.
+        """Check the user's options before the server starts, also if they come from a REST request.
 
         Raises SpawnException (400).
         """

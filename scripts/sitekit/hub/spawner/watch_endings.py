@@ -20,8 +20,8 @@ AT_ONCE = 4
 async def run(backend: Backend) -> None:
     """Look for ended servers in each new list of jobs of a backend, until the hub ends.
 
-    A few servers are handled at a time: each needs queries, and some seconds while its job's epilog
-    runs.
+    Only a few servers are handled at a time, because each server needs queries, and some seconds
+    while its job's epilog runs.
     """
     while True:
         await backend.queue.next()
@@ -43,6 +43,6 @@ def ended(backend: Backend) -> list[TierSpawner]:
 
 
 def is_ending(spawner: TierSpawner) -> bool:
-    """Return whether the server ends by itself, without a stop from JupyterHub."""
+    """Return whether the server ends for another reason than a stop by JupyterHub."""
     child = spawner.child_spawner
     return child is not None and child.ending_since > 0 and not spawner._stop_pending

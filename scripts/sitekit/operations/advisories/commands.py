@@ -67,7 +67,8 @@ def advisories(site: Site, *sources: str) -> int:
 
 
 def _compare(document: Any, known: dict[tuple[str, str], list[Package]], result: _Read) -> None:
-    """Compare one advisory with the installed packages, and add the hits to `held`."""
+    """Compare one advisory with the installed packages, and add the packages to which it applies to
+    `held`."""
     try:
         if not is_advisory(document):
             raise ValueError

@@ -15,7 +15,8 @@ from pathlib import Path
 class Package:
     """Hold one version of a package.
 
-    `place` is the installation that contains the package. A name of PyPI is normalized.
+    `place` is the installation that contains the package. `name` is in PyPI's normalized form, if
+    the package comes from PyPI.
     """
 
     ecosystem: str

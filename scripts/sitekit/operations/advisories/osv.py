@@ -21,7 +21,7 @@ _LARGEST = 16 * 1024 * 1024  # largest document in bytes; an advisory has a few 
 
 @dataclass(frozen=True)
 class Hit:
-    """Hold an advisory that concerns a package.
+    """Hold an advisory that applies to an installed package.
 
     `fixed` is the next version without the fault, if known.
     """
@@ -66,7 +66,8 @@ def is_advisory(document: Any) -> bool:
 
 
 def hits(document: dict[str, Any], packages: dict[tuple[str, str], list[Package]]) -> Iterator[Hit]:
-    """Yield the packages that an advisory concerns. `packages` are by ecosystem and name.
+    """Yield the packages to which an advisory applies. `packages` maps ecosystem and name to
+    installed packages.
 
     Raises ValueError, TypeError, KeyError or AttributeError for a document that is not in OSV's
     format.
@@ -89,7 +90,7 @@ def hits(document: dict[str, Any], packages: dict[tuple[str, str], list[Package]
 
 
 def _is_affected(affected: dict[str, Any], package: Package) -> bool:
-    """Return whether an advisory concerns this version of the package."""
+    """Return whether an advisory applies to this version of the package."""
     if package.version in (affected.get("versions") or ()):
         return True
     return any(_in_range(events, package) for events in _ranges(affected))

@@ -1,4 +1,5 @@
-"""Compute how many servers of a course fit at once, by the CPUs and the memory of the nodes."""
+"""Compute how many servers of a course can run at the same time, from the CPUs and the memory of
+the nodes."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ class Node:
 
 
 def read_nodes(said: str, partitions: Collection[str]) -> dict[str, Node]:
-    """Parse the output of sinfo: the nodes of the partitions that start jobs."""
+    """Parse the output of sinfo; return the nodes that can start jobs."""
     nodes = {}
     for line in said.splitlines():
         fields = line.strip().split("|")
@@ -35,7 +36,7 @@ def read_nodes(said: str, partitions: Collection[str]) -> dict[str, Node]:
 
 
 def seats(tier: Tier, nodes: list[Node]) -> int:
-    """Return how many servers of the tier fit on these nodes, if nothing else runs there."""
+    """Return how many servers of the tier fit on these nodes, if no other job runs on them."""
     if tier.exclusive:
         return len(nodes) // tier.nodes
     each = [

@@ -1,5 +1,5 @@
-"""Check that a course can take place (`make course_check`): dates, people, reservation, servers,
-kernel, material, homes, and seats for the roster."""
+"""Check before a course begins that its servers can start (`make course_check`): dates,
+participants, reservation, size, kernel, material, homes, and number of servers."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ from .material import material
 
 
 def course_check(site: Site, *words: str) -> int:
-    """Print what was checked and what was found; return 1 with findings, else 0.
-
-    What could not be checked, and what concerns no participant, is printed and is no finding.
+    """Run all checks of a course and print their findings; return 1 if there is a finding, else 0.
+    Checks that could not run are printed too, but do not count as findings.
     """
     course = course_of(site, "course_check", words)
     checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
@@ -62,12 +61,12 @@ def course_check(site: Site, *words: str) -> int:
 
 
 def _counted(found: list[Finding]) -> str:
-    """Return how many findings there are, in words."""
+    """Return the number of findings as text, such as `2 findings`."""
     return f"{len(found) or 'no'} finding{'' if len(found) == 1 else 's'}"
 
 
 def course_of(site: Site, command: str, words: tuple[str, ...]) -> Course:
-    """Return the course that the command names. Raises BadInput."""
+    """Return the course that the command's argument COURSE names. Raises BadInput."""
     name = words[0] if words else ""
     path = courses_folder(site) / f"{name}.yml"
     if not name or not path.is_file():
@@ -78,7 +77,8 @@ def course_of(site: Site, command: str, words: tuple[str, ...]) -> Course:
 
 
 def dates(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield a finding if the course is over, or if the hub does not have the file as it is."""
+    """Yield a finding if the course is over, or if the hub does not have the current version of the
+    course file."""
     end = course.file.period()[1]
     if end <= datetime.now(timezone.utc):
         what = f"the course is over since {end.astimezone():%Y-%m-%d %H:%M}"
@@ -117,14 +117,16 @@ def kernel(site: Site, course: Course) -> Iterator[Finding]:
 
 
 def size(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield the findings about a tier of the course's size, as `make diff` has them for tiers."""
+    """Yield the findings of the checks that `make diff` runs for tiers, for a tier of the course's
+    size."""
     for one in cluster.look(site.model_copy(update={"tiers": (course.tier,)})):
         where = (one.where or "").replace("tiers[0]", "tier")
         yield Finding(one.what, where or None, one.remedy, one.refuses)
 
 
 def booked(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield a finding if the reservation is missing or does not fit. Raises CommandFailed."""
+    """Yield a finding if the Slurm reservation is missing or does not fit the course. Raises
+    CommandFailed."""
     if course.tier.reservation is None:
         return
     said = _slurm(site, "scontrol", "--oneliner", "show", "reservation", course.tier.reservation)
@@ -140,7 +142,8 @@ def booked(site: Site, course: Course) -> Iterator[Finding]:
 
 
 def enough(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield a finding if the servers of the whole roster do not fit at once."""
+    """Yield a finding if the servers of all participants do not fit on the nodes at the same
+    time."""
     words = ["--all", "--Node", "--noheader", f"--format={capacity.FORMAT}"]
     partitions = course.tier.partitions
     nodes = capacity.read_nodes(_slurm(site, "sinfo", *words) or "", partitions)
@@ -167,7 +170,8 @@ def _accounts(site: Site, user: str) -> frozenset[str]:
 
 
 def _slurm(site: Site, program: str, *words: str) -> str | None:
-    """Run a program of Slurm; return None if it says that there is no such thing."""
+    """Run a program of Slurm, and return its output; None if the reservation, node or partition
+    does not exist."""
     argv = [str(site.slurm.bin / program), *words]
     environment = {**slurm_environment(site), "SLURM_TIME_FORMAT": "%s"}
     done = run(argv, env=environment, timeout=15, cwd=Path("/"), check=False)

@@ -1,8 +1,8 @@
-"""Start the class of a course for real, all participants at once (`make course_drill`).
+"""Start the servers of all participants of a course at once, as a test (`make course_drill`).
 
-Each participant's server is started by the hub as if the participant had chosen the course, in the
-participant's own account. When all are ready, or have failed, they are stopped, also after Ctrl-C.
-A participant who has a server already is left alone.
+The hub starts each participant's server under the participant's own account, as if the participant
+had chosen the course. When all servers are ready or have failed, the drill stops them, also after
+Ctrl-C. If a participant already has a server, the drill does not use or stop this server.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ NOTE = "sitekit course drill"
 
 @dataclass(frozen=True)
 class Start:
-    """Hold how one participant's start went. `seconds` is None if the server was not ready."""
+    """Hold the result of one participant's start. `seconds` is the time until the server was ready;
+    None if it did not become ready."""
 
     user: str
     seconds: float | None
@@ -52,9 +53,9 @@ class Start:
 
 
 def course_drill(site: Site, *words: str) -> int:
-    """Start the servers, print figures and failures, and stop them; return 1 with failures.
-
-    The second argument is the number of participants; without it, all of the roster are started.
+    """Start the servers, print the times and the failures, and stop the servers; return 1 if a
+    start failed. The second argument is the number of participants; without it, the servers of all
+    participants are started.
     """
     need_root("course_drill")
     course = course_of(site, "course_drill", words[:1])
@@ -68,9 +69,9 @@ def course_drill(site: Site, *words: str) -> int:
 
 
 def started_and_stopped(client: HubClient, users: list[str]) -> tuple[list[Start], list[str]]:
-    """Start the servers of all users and stop them; return how it went, and those that still run.
-
-    They are stopped after Ctrl-C too. The threads that wait for a server end when it is stopped.
+    """Start the servers of all users and stop them; return the results, and the servers that still
+    run. After Ctrl-C, the servers are stopped too. A thread that waits for a server ends when the
+    server is stopped.
     """
     pool = ThreadPoolExecutor(min(len(users), MOST_AT_ONCE))
     try:
@@ -100,7 +101,7 @@ def started(client: HubClient, pool: ThreadPoolExecutor, users: list[str]) -> li
 
 
 def stopped(client: HubClient, users: list[str]) -> list[str]:
-    """Stop the servers that the drill has started; print and return those that still run."""
+    """Stop the servers that the drill has started; print and return the servers that still run."""
     with step("Stopping them"), ThreadPoolExecutor(min(len(users), 20)) as pool:
         answers = list(pool.map(client.stop, users))
     left = [f"{user}: {why}" for user, why in zip(users, answers, strict=True) if why]
@@ -112,7 +113,8 @@ def stopped(client: HubClient, users: list[str]) -> list[str]:
 
 
 def lasts(course: Course, users: list[str]) -> int:
-    """Return for how many seconds the tokens are valid: until the last server is stopped."""
+    """Return the lifetime of the tokens in seconds, which is long enough to stop the last
+    server."""
     rounds = -(-len(users) // MOST_AT_ONCE)
     return rounds * (course.tier.start_timeout + SUBMITTING) + STOPPING + len(users)
 
@@ -130,10 +132,10 @@ def chosen(course: Course, words: tuple[str, ...]) -> list[str]:
 
 @contextmanager
 def admitted(site: Site, course: Course, users: list[str]) -> Iterator[None]:
-    """Let these users start the course's servers, also before its dates, while the block runs.
-
-    The hub ignores a list that is older than half an hour (hub/servers/offered_courses.py).
-    Raises Problem if a drill of the course runs already: its list would be lost.
+    """Allow these users to start the course's servers before the course begins, while the `with`
+    block runs. The users are written to a list, which the hub ignores after half an hour
+    (hub/servers/offered_courses.py). Raises Problem if another drill of this course runs, whose
+    list would be overwritten.
     """
     folder = offered_courses(site)
     path = folder / f"{course.key}.drill"
@@ -153,7 +155,8 @@ def admitted(site: Site, course: Course, users: list[str]) -> Iterator[None]:
 
 @contextmanager
 def tokens(site: Site, users: list[str], seconds: int) -> Iterator[dict[str, str]]:
-    """Yield a token for each user, valid for so many seconds, which is removed afterwards."""
+    """Create an API token for each user, valid for `seconds`; delete the tokens at the end of the
+    `with` block."""
     note = f"{NOTE} {secrets.token_hex(8)}"
     try:
         yield _tokens(site, {"note": note, "users": users, "seconds": seconds})
@@ -178,7 +181,7 @@ def _tokens(site: Site, asked: dict[str, Any]) -> dict[str, str]:
 
 
 def told(starts: list[Start]) -> int:
-    """Print the figures and the failures; return 1 if a start has failed, else 0."""
+    """Print the times and the failures; return 1 if a start has failed, else 0."""
     ready = sorted(one.seconds for one in starts if one.seconds is not None)
     say(f"\n{len(ready)} of {len(starts)} servers were ready.")
     if ready:

@@ -1,6 +1,7 @@
 """Start and stop servers by the hub's REST API, at the hub's own port.
 
-A server that a participant has started, before or during the drill, is neither used nor stopped.
+A server that a participant has started, before or during the drill (`make course_drill`), is
+neither used nor stopped.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ ANSWER = 60.0
 
 @dataclass
 class _Sent:
-    """Hold when the start of a server was asked for, and the server's `started` as the hub has it.
-
-    `answered` is set as soon as the hub has answered. `started` is "" until the start is over.
+    """Hold one request to start a server: its time, and the value `started` of the server in the
+    hub's API. `answered` is set as soon as the hub has answered the request. `started` is "" until
+    the start is complete.
     """
 
     at: datetime
@@ -39,9 +40,8 @@ class _Sent:
 
 
 class HubClient:
-    """Start and stop servers of one tier, each with the token of its own user.
-
-    Many threads call start() and stop() at the same time.
+    """Start and stop servers of one tier with the hub's API. Each request uses the API token of the
+    server's user. Many threads call start() and stop() at the same time.
     """
 
     def __init__(self, site: Site, tier: str, tokens: Mapping[str, str]) -> None:
@@ -51,9 +51,8 @@ class HubClient:
         self._lock = threading.Lock()
 
     def start(self, user: str) -> str:
-        """Start the user's server and wait for it; return why it is not ready, or "".
-
-        Raises Problem if the hub does not answer.
+        """Start the user's server, and wait until it is ready; return "", or the reason why the
+        start failed. Raises Problem if the hub does not answer.
         """
         if self._server(user):
             return HAD_ONE
@@ -77,12 +76,13 @@ class HubClient:
         return why
 
     def close(self) -> None:
-        """Let no further call of start() start a server."""
+        """Make all further calls of start() return without starting a server."""
         with self._lock:
             self._closed = True
 
     def stop(self, user: str) -> str:
-        """Stop the user's server if start() has started it; return why it still runs, or ""."""
+        """Stop the user's server if start() has started it; return "", or the reason why the server
+        still runs."""
         sent = self._sent.get(user)
         if sent is None:
             return ""
@@ -114,7 +114,8 @@ class HubClient:
         return datetime.fromisoformat(started.replace("Z", "+00:00")) >= sent.at
 
     def _wait(self, user: str) -> str:
-        """Read the events of a start until its end; return why it failed, or ""."""
+        """Read the progress events of a start until its end; return "", or the reason why the start
+        failed."""
         try:
             with closing(self._connection()) as hub:
                 answer = self._send(hub, "GET", f"{_path(user)}/server/progress", user)
@@ -140,7 +141,8 @@ class HubClient:
         return http.client.HTTPConnection(host, port, timeout=WAIT)
 
     def _ask(self, method: str, path: str, user: str, body: str | None = None) -> tuple[int, str]:
-        """Return the status and the text of the hub's answer. Raises Problem without an answer."""
+        """Send a request to the hub; return status and text of the answer. Raises Problem if the
+        hub does not answer."""
         try:
             with closing(self._connection()) as hub:
                 answer = self._send(hub, method, path, user, body)
@@ -167,7 +169,7 @@ def _path(user: str) -> str:
 
 
 def _message(said: str) -> str:
-    """Return the message in the hub's answer."""
+    """Return the error message in the JSON answer of the hub."""
     try:
         return str(json.loads(said).get("message", ""))
     except (ValueError, AttributeError):

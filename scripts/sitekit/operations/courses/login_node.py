@@ -22,10 +22,9 @@ INSTALL = "sudo make gate_bundle, and install the file on the login node"
 
 
 def look(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield a finding if the gate refuses the servers of the course.
-
-    The gate asks sbatch for the start of a server, without submitting it, and without the
-    reservation, which may begin later.
+    """Yield a finding if the gate refuses the servers of the course. The gate runs `sbatch
+    --test-only`, which submits no job. The course's reservation is left out of this test, because
+    the reservation may begin later.
     """
     if not os.access(ssh.key(site), os.R_OK):
         yield unknown(

@@ -1,6 +1,6 @@
-"""Check the material of a course: a compute node reaches the repository, or the folder can be read.
-
-The checks run with a participant's rights and environment, as the course's servers do.
+"""Check that a compute node can reach the repository of a course's material, or that participants
+can read its folder. The checks run with a participant's rights and environment, as the course's
+servers do.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PATIENCE = 60.0
 
 
 def material(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield a finding if participants cannot have the material."""
+    """Yield a finding if participants cannot read the course's material."""
     source = course.file.material
     if source is None:
         return
@@ -47,7 +47,7 @@ def material(site: Site, course: Course) -> Iterator[Finding]:
 
 
 def _accounts(site: Site, course: Course) -> list[str]:
-    """Return the participants that have an account of their own name on this machine."""
+    """Return the participants with an account of the same name on this machine."""
     if site.login.accounts != "same":
         return []
     return [user for user in people.roster(course) if people.groups_of(user)]
@@ -58,9 +58,9 @@ def _is_there(folder: Path, page: str) -> bool:
 
 
 def _folder(folder: Path, page: str, users: list[str]) -> Iterator[Finding]:
-    """Yield a finding for what participants cannot read.
-
-    The first participant reads the names of the whole folder, each other one the folder and the page.
+    """Yield a finding for each folder or file of the material that participants cannot read. The
+    test lists the whole folder tree as the first participant, but for other participants tests only
+    the folder and the course's page.
     """
     closed = ["(", "!", "-readable", "-o", "-type", "d", "!", "-executable", ")"]
     whole: Argv = ["find", folder, "!", "-type", "l", *closed, "-print", "-quit"]
@@ -76,7 +76,8 @@ def _folder(folder: Path, page: str, users: list[str]) -> Iterator[Finding]:
 
 
 def _repository(site: Site, course: Course, source: CourseMaterial, user: str) -> Iterator[Finding]:
-    """Ask the repository for its branches and tags, in a short job if the servers are jobs."""
+    """List the repository's branches and tags with git, in a short Slurm job if the course's
+    servers are Slurm jobs."""
     path = f"{site.current}/bin:/usr/local/bin:/usr/bin:/bin"
     environment = {**slurm_environment(site), "PATH": path, "GIT_TERMINAL_PROMPT": "0"}
     environment |= {"GIT_ALLOW_PROTOCOL": "https", "GIT_ASKPASS": "/bin/true"}
@@ -99,10 +100,9 @@ def _repository(site: Site, course: Course, source: CourseMaterial, user: str) -
 
 
 def _srun(site: Site, course: Course) -> list[str]:
-    """Return the command line before a program that runs in a short job on a node.
-
-    The job has the account and the like of the course's servers, and the reservation while that
-    one lasts: before, no job could start in it.
+    """Return the srun command that runs a program in a short job on a node. The job uses the Slurm
+    account, QOS and constraint of the course's servers. The job uses the reservation only while it
+    is active, because before that no job can start in it.
     """
     tier = course.tier
     words = [f"--partition={','.join(tier.partitions)}", "--nodes=1", "--ntasks=1"]
@@ -115,7 +115,7 @@ def _srun(site: Site, course: Course) -> list[str]:
 
 
 def _lasts(site: Site, name: str) -> bool:
-    """Return whether the reservation exists and has begun."""
+    """Return whether the reservation exists and is active now."""
     argv = [str(site.slurm.bin / "scontrol"), "--oneliner", "show", "reservation", name]
     done = run(argv, env=slurm_environment(site), timeout=15, cwd=Path("/"), check=False)
     if done.returncode:
@@ -125,7 +125,8 @@ def _lasts(site: Site, name: str) -> bool:
 
 
 def _job_script(script: Path) -> list[str]:
-    """Return what runs a program after the lines that the site has added to the job script.
+    """Return a shell command that runs the lines which the site has added to the job script, and
+    then a program.
 
     The last two lines of the job script start the server (config/templates/job.sh).
     """

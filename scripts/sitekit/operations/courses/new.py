@@ -56,7 +56,7 @@ def course_new(site: Site, *words: str) -> int:
 
 
 def _write(site: Site, path: Path, given: dict[str, str]) -> None:
-    """Write the file under another name, check it, and give it its name. Raises BadInput."""
+    """Write the course file under a temporary name, check it, and rename it. Raises BadInput."""
     draft_folder = path.parent / f".new-{path.stem}"
     draft = draft_folder / path.name
     draft_folder.mkdir(exist_ok=True)
@@ -77,14 +77,15 @@ def _write(site: Site, path: Path, given: dict[str, str]) -> None:
 
 
 def _names(roster: Path, given: dict[str, str]) -> str:
-    """Return the text of the roster file, or that of a new one."""
+    """Return the text of the existing roster file, or of a new roster file."""
     if roster.is_file():
         return roster.read_text(encoding="utf-8-sig")
     return f"# {given['TITLE']}: one user name a line\n"
 
 
 def _text(given: dict[str, str]) -> str:
-    """Return the text of the course file. JSON texts are YAML too, so that no value needs care."""
+    """Return the text of the course file. Each value is written as JSON, which is also valid YAML,
+    so that special characters are quoted correctly."""
     quoted = {name: json.dumps(value, ensure_ascii=False) for name, value in given.items()}
     source = "file" if re.search(r"\.(csv|txt)$", given["ROSTER"]) else "group"
     names = [name for name in re.split(r"[,\s]+", given["INSTRUCTORS"]) if name]
@@ -124,7 +125,8 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _ask(site: Site, name: str, question: str) -> str:
-    """Ask at the terminal. Raises BadInput if there is no terminal, or no answer."""
+    """Print a question and read the answer from the terminal. Raises BadInput if there is no
+    terminal, or no answer."""
     if not sys.stdin.isatty():
         raise BadInput(f"{name} is missing", "course_new", f"add {name}=value: {question}")
     tiers = f" ({', '.join(tier.key for tier in site.tiers)})" if name == "TIER" else ""

@@ -27,7 +27,8 @@ def roster(course: Course) -> list[str]:
 
 
 def members_of(group: str) -> list[str] | None:
-    """Return the members of a Unix group, also those whose primary group it is; None without it."""
+    """Return the members of a Unix group, including users whose primary group it is; None if the
+    group does not exist."""
     try:
         entry = grp.getgrnam(group)
     except KeyError:
@@ -52,7 +53,8 @@ def groups_of(user: str) -> frozenset[str]:
 
 
 def look(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield a finding for everybody of the roster who cannot log in, and for a roster of nobody."""
+    """Yield a finding for each participant who cannot log in, and a finding if the roster is
+    empty."""
     group = course.file.roster.group
     if group and members_of(group) is None:
         yield Finding(f"there is no Unix group {group}", "roster.group", "see: getent group")
@@ -82,7 +84,8 @@ def look(site: Site, course: Course) -> Iterator[Finding]:
 
 
 def homes(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield a finding for each home that is missing here or has no space."""
+    """Yield a finding for each participant's home that is missing on this machine or has no free
+    space."""
     for user in roster(course):
         try:
             home = Path(pwd.getpwnam(user).pw_dir)

@@ -35,7 +35,7 @@ def parse(line: str) -> Reservation:
     fields = dict(re.findall(r"(\w+)=(\S*)", line))
 
     def names(key: str) -> frozenset[str]:
-        """Return the names in a field; none for (null)."""
+        """Return the names in a field of scontrol's output; no names for `(null)`."""
         value = fields.get(key, "(null)")
         return frozenset() if value in ("(null)", "") else frozenset(value.split(","))
 
@@ -106,7 +106,7 @@ def admits(
 
 
 def _in(own: Iterable[str], named: frozenset[str]) -> bool:
-    """Return whether one of the `own` names is allowed by the names of a reservation."""
+    """Return whether the list of names in a reservation allows one of the names in `own`."""
     excluded = {name[1:] for name in named if name.startswith("-")}
     if excluded:
         return not excluded & set(own)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .context import Context
 
     class Options(TypedDict, total=False):
-        """The optional fields of a Check."""
+        """Define the optional fields of a Check, for type checkers."""
 
         needs: tuple[str, ...]
         follows: tuple[str, ...]
@@ -31,7 +31,8 @@ SECONDS = 12.0
 
 
 class Severity(enum.IntEnum):
-    """Rank findings. UNSEEN is no finding, but something that could not be looked at."""
+    """Define the severity of findings. UNSEEN marks no fault, but something that the check could
+    not examine."""
 
     UNSEEN = 0
     NOTE = 1
@@ -41,10 +42,8 @@ class Severity(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """Hold one thing that a check found.
-
-    `where` is a key of site.yml, a file or a service. `remedy` and `why` replace the texts of the
-    check, if they are more exact than these.
+    """Hold one fault that a check found. `where` is a key of site.yml, a file or a service. If
+    `remedy` or `why` is set, it replaces the more general text of the check.
     """
 
     what: str
@@ -55,22 +54,25 @@ class Finding:
 
 
 def unseen(what: str, remedy: str = "") -> Finding:
-    """Return a finding about something that could not be looked at."""
+    """Return a finding with the severity UNSEEN, about something that the check could not
+    examine."""
     return Finding(what, remedy=remedy, severity=Severity.UNSEEN)
 
 
 def warning(what: str, where: str = "", remedy: str = "", why: str = "") -> Finding:
-    """Return a finding about something that hurts later, or is insecure."""
+    """Return a finding with the severity WARNING, about a fault that causes problems later, or is
+    insecure."""
     return Finding(what, where, remedy, Severity.WARNING, why)
 
 
 def note(what: str, where: str = "", remedy: str = "", why: str = "") -> Finding:
-    """Return a finding that changes no exit code."""
+    """Return a finding with the severity NOTE, which does not change the exit code."""
     return Finding(what, where, remedy, Severity.NOTE, why)
 
 
 def adopted(found: before_apply.Finding) -> Finding:
-    """Return a finding of the checks before an apply (machine/checks) as one of the doctor."""
+    """Convert a finding of the checks before `make apply` (machine/checks) to a finding of `make
+    doctor`."""
     if not found.where and not found.refuses:
         return unseen(found.what, found.remedy or "")
     severity = Severity.ERROR if found.refuses else Severity.WARNING
@@ -90,15 +92,16 @@ class Check:
     """Describe one check.
 
     - `id`: the subject and a name, such as `slurm.partition-exists`.
-    - `looks_at`, `why`, `remedy`: what it looks at, why that matters, and what mends most faults.
+    - `looks_at`, `why`, `remedy`: what the check examines, why this matters, and what repairs most
+      faults.
     - `look`: yields the findings.
-    - `needs`: checks without which this check means nothing. After an error of one of them, this
+    - `needs`: other checks that must pass before this check. After an error of one of them, this
       check does not run.
     - `follows`: checks whose errors can cause the findings of this check.
     - `root`: whether the check needs root.
     - `nodes`: whether the check needs the job on the nodes.
-    - `seconds`: the time limit. The check is given up after it.
-    - `applies`: whether the site has what the check looks at.
+    - `seconds`: the time limit, after which the check counts as failed.
+    - `applies`: a function that returns whether the site has the part that the check examines.
     """
 
     id: str
@@ -117,7 +120,7 @@ class Check:
 class Subject:
     """Collect the checks of one subject, such as `slurm`, in the order in which they run.
 
-    `applies`: whether the site has the subject at all.
+    `applies` returns whether the site has the subject at all.
     """
 
     def __init__(self, name: str, title: str, applies: Callable[[Site], bool] = _always) -> None:
@@ -132,7 +135,7 @@ class Subject:
         def add(
             look: Callable[[Context], Iterable[Finding]],
         ) -> Callable[[Context], Iterable[Finding]]:
-            """Add the check."""
+            """Add the decorated function as a check of this subject."""
             check = Check(f"{self.name}.{name}", looks_at, why, remedy, look, **options)
             both = partial(_both, self.applies, check.applies)
             self.checks.append(replace(check, applies=both))

@@ -28,7 +28,7 @@ _KEYS = ("CHECK", "JSON", "JUNIT", "NODES", "OSV", "SECONDS", "USER")
 
 @dataclass(frozen=True)
 class Wishes:
-    """Hold the variables of `make doctor`."""
+    """Hold the values of the variables of `make doctor`, such as NODES=1."""
 
     checks: tuple[str, ...] = ()
     json: bool = False
@@ -40,7 +40,7 @@ class Wishes:
 
 
 def doctor(site: Site, *words: str) -> int:
-    """Look at the whole site, and print what is wrong, why it matters, and what mends it.
+    """Run all checks of the site, and print each fault, why it matters, and how to repair it.
 
     Returns 0 if nothing needs attention, 1 for an error, 3 for warnings only. Raises BadInput.
     """

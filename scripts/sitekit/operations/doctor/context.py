@@ -1,4 +1,4 @@
-"""Hold what all checks of `make doctor` need, and the answers of slow queries, each asked once."""
+"""Hold the data that all checks of `make doctor` use, and cache the results of slow queries."""
 
 from __future__ import annotations
 
@@ -31,15 +31,14 @@ Row = dict[str, str]
 
 
 class Unanswered(Exception):
-    """Say that something could not be looked at; the text gives the reason."""
+    """Report that a check could not examine something. The exception's text is the reason."""
 
 
 @dataclass
 class Context:
-    """Hold the site, the platform and the wishes of the administrator.
-
-    `user` is the account as which users' checks look; None if the site has no member.
-    `advisories` are files in OSV's format. `patience` multiplies time limits.
+    """Hold the site, the platform and the options of the command. `user` is the account under which
+    users' checks run; None if no group of the site has a member. `advisories` are files in OSV's
+    format. `patience` is a factor for all time limits.
     """
 
     site: Site
@@ -52,9 +51,8 @@ class Context:
     _kept: dict[str, Any] = field(default_factory=dict)
 
     def once(self, key: str, ask: Callable[[], Value]) -> Value:
-        """Return the answer of a slow query, which is asked once. Raises Unanswered.
-
-        If a check hangs in a query and is given up, the other checks do not wait for it.
+        """Return the result of a slow query, which runs only once. Raises Unanswered. If a check
+        hangs in a query until its time limit, other checks do not wait for this query.
         """
         if key not in self._kept:
             self._kept[key] = Unanswered(f"{key}: no answer in time")
@@ -75,17 +73,17 @@ class Context:
 
     @property
     def applied(self) -> Site:
-        """Return the site as it was last applied; the services run with its settings."""
+        """Return the settings of the site at the last `make apply`, with which the services run."""
         return self.once("the applied site", lambda: applied(self.site, MACHINE))
 
     @property
     def manifest(self) -> Manifest:
-        """Return the record of what `make apply` has written."""
+        """Return the manifest, the record of everything that `make apply` has installed."""
         return self.once("the manifest", lambda: load_manifest(self.site, MACHINE))
 
     @property
     def states(self) -> dict[str, State]:
-        """Return the states of the site's services, as the supervisor tells, by the short name."""
+        """Return the states of the site's services from the supervisor, by short name."""
         return self.once("the supervisor", self._states)
 
     def _states(self) -> dict[str, State]:
@@ -102,7 +100,8 @@ class Context:
         }
 
     def look_as(self, who: str | None, **request: Any) -> dict[str, Any]:
-        """Return what an account sees (eyes.look_as). Raises Unanswered."""
+        """Run a test of the machine as an account (eyes.look_as), and return the result. Raises
+        Unanswered."""
         if who and not self.root:
             raise Unanswered(f"only root can look as {who}")
         if who and not unix_accounts.has_account(MACHINE, who):
@@ -112,7 +111,7 @@ class Context:
 
     @property
     def somebody(self) -> str:
-        """Return the user as which the checks look. Raises Unanswered."""
+        """Return the account under which users' checks run. Raises Unanswered if there is none."""
         if self.user is None:
             raise Unanswered("no user is known: name one with USER=...")
         return self.user
@@ -152,20 +151,22 @@ class Context:
 
     @property
     def wanted(self) -> list[str]:
-        """Return the partitions that the tiers name, each once."""
+        """Return the names of the partitions in all tiers, without duplicates."""
         return list(dict.fromkeys(name for tier in self.site.tiers for name in tier.partitions))
 
 
 def fields(text: str) -> list[Row]:
     """Parse the output of `scontrol --oneliner show`: one record in each line.
 
-    The first value of each key counts: a comment comes last, and may contain any key again.
+    If a key occurs twice, the first value is used, because a user's comment comes last and may
+    contain any key.
     """
     return [dict(reversed(re.findall(r"([\w/:]+)=(\S*)", line))) for line in text.splitlines()]
 
 
 def choose_user(site: Site) -> str | None:
-    """Return the account of a user of the site: the gateway, or the first member of the groups."""
+    """Return the account under which users' checks run: the gateway account, or the first member of
+    the allowed groups."""
     if site.login.gateway:
         return site.login.gateway
     groups = [name for name in site.login.allowed_groups if unix_accounts.has_group(MACHINE, name)]
@@ -178,5 +179,5 @@ def choose_user(site: Site) -> str | None:
 
 
 def first_missing(path: Path) -> Path:
-    """Return the highest folder or file on the way to `path` that does not exist."""
+    """Return the first folder or file on the path `path` that does not exist."""
     return next((step for step in (*reversed(path.parents), path) if not step.exists()), path)

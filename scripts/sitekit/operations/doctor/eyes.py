@@ -1,4 +1,5 @@
-"""Look at the machine as another account: run a small program as this account, and read its answer."""
+"""Test as another account which files and databases it can use: run a small program as this
+account, and parse its output."""
 
 from __future__ import annotations
 
@@ -15,10 +16,9 @@ _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
 def look_as(account: str | None, request: dict[str, Any], seconds: float = 8) -> dict[str, Any]:
-    """Return what `account` sees, as look_as_account.py describes it. None is the current account.
-
-    The program is passed as text, because the account may not be able to read the checkout. Raises
-    Problem if the program does not answer.
+    """Run look_as_account.py as `account`, and return its answer. If `account` is None, the current
+    account is used. The program is passed as text, because the account may not be able to read the
+    checkout. Raises Problem if the program does not answer.
     """
     argv: Argv = [PYTHON, "-I", "-c", _PROGRAM.read_text()]
     try:

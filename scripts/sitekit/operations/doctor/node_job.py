@@ -1,4 +1,4 @@
-"""Run a short job in each partition of the tiers, and read what it saw from its node."""
+"""Run a short test job on a node of each partition of the tiers, and parse its result."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _PROGRAM = Path(__file__).parent / "inside" / "look_from_node.py"
 
 @dataclass(frozen=True)
 class Seen:
-    """Hold what one job saw. `fault` is the reason why there is no answer.
-
-    Texts are "" or a fault. `clock` is the node's clock minus this host's, in seconds, and 0 while
-    it is within the time that the job took. `memory` is the cgroup's limit in bytes.
+    """Hold the result of one test job. `fault` is the reason why the job has no result. The other
+    texts are faults, or "" without a fault. `clock` is the difference of the node's clock from this
+    host's clock in seconds; 0 if the difference could be caused by the duration of the job.
+    `memory` is the cgroup's memory limit in bytes.
     """
 
     partition: str
@@ -42,7 +42,8 @@ class Seen:
 
 
 def seen_from_nodes(here: Context) -> list[Seen]:
-    """Return what a job in each partition saw. The jobs run at the same time. Raises Unanswered."""
+    """Run a test job in each partition, and return the results. The jobs run at the same time.
+    Raises Unanswered."""
     return here.once("the jobs on the nodes", lambda: _all(here))
 
 
@@ -57,7 +58,7 @@ def _all(here: Context) -> list[Seen]:
 
 
 def _one(site: Site, user: str | None, partition: str, tier: Tier) -> Seen:
-    """Run one job, and parse its answer."""
+    """Run one test job with srun, and parse its output."""
     begin = time.time()
     try:
         done = run(
@@ -77,7 +78,7 @@ def _one(site: Site, user: str | None, partition: str, tier: Tier) -> Seen:
 
 
 def _command(site: Site, partition: str, tier: Tier) -> Argv:
-    """Return the command line of srun."""
+    """Return the srun command of a test job."""
     address = site.tunnel.host or site.hub.address if site.tunnel else site.hub.address
     port = site.tunnel.port if site.tunnel else site.hub.port
     prefix = servers_prefix(site)
@@ -98,9 +99,9 @@ def _command(site: Site, partition: str, tier: Tier) -> Argv:
 
 
 def parse(partition: str, tier: Tier, text: str, during: tuple[float, float]) -> Seen:
-    """Parse the answer of a job. It comes from a user's job, so that each value is checked.
-
-    `during` are the times of this host before and after the job.
+    """Parse the output of a test job. Each value is checked, because the job runs under a user's
+    account, which could change the output. `during` contains this host's times before and after the
+    job.
     """
     try:
         answer = json.loads(text.strip().splitlines()[-1])

@@ -15,15 +15,16 @@ _MARKS = {Severity.ERROR: "!!", Severity.WARNING: " !", Severity.NOTE: " i"}
 
 
 def plain(text: str) -> str:
-    """Return a text on one line, cut, and without control characters, because others may have
-    written it."""
+    """Return a text as one line, shortened and without control characters, because users or jobs
+    may have written the text."""
     line = " ".join(text.split())
     line = "".join(letter if letter.isprintable() else "?" for letter in line)
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
 
 
 def as_text(results: Sequence[Result]) -> Iterator[str]:
-    """Yield the causes with their consequences, then what could not be looked at, then the sum."""
+    """Yield the lines of the report: each cause with its consequences, then what could not be
+    examined, then a summary."""
     causes = ranked(results)
     for number, cause in enumerate(causes):
         if number:
@@ -38,7 +39,7 @@ def as_text(results: Sequence[Result]) -> Iterator[str]:
 
 
 def _cause(result: Result) -> Iterator[str]:
-    """Yield one cause, and below it the consequences."""
+    """Yield the lines of one cause, and below them its consequences."""
     for one in result.found:
         yield f"{_MARKS[one.severity]} {plain(_sentence(one))}   [{result.check.id}]"
         yield f"   why: {plain(one.why or result.check.why)}"
@@ -59,7 +60,7 @@ def _sentence(one: Finding) -> str:
 
 
 def _unseen(results: Sequence[Result]) -> Iterator[str]:
-    """Yield what could not be looked at, with the reason, each reason once."""
+    """Yield what could not be examined, with the reason. Each reason is printed only once."""
     reasons: dict[str, list[str]] = {}
     for result in results:
         if result.skipped == "root":
@@ -75,7 +76,7 @@ def _unseen(results: Sequence[Result]) -> Iterator[str]:
 
 
 def summary(results: Sequence[Result]) -> str:
-    """Return one line with the numbers."""
+    """Return one line with the numbers of errors, warnings and checks."""
     looked = [result for result in results if not result.skipped]
     counts = {
         word: sum(one.severity is severity for result in results for one in result.found)
@@ -103,7 +104,7 @@ def as_json(results: Sequence[Result]) -> str:
 
 
 def _as_dict(result: Result, deep: bool = True) -> dict[str, Any]:
-    """Return one result for JSON."""
+    """Convert the result of one check to JSON types."""
     told: dict[str, Any] = {
         "id": result.check.id,
         "severity": result.severity.name.lower(),
@@ -137,7 +138,7 @@ def as_junit(results: Sequence[Result]) -> str:
 
 
 def _case(result: Result) -> str:
-    """Return one test case of JUnit's format."""
+    """Return one result as a `testcase` element of JUnit's XML format."""
     subject, _, name = result.check.id.partition(".")
     head = f"<testcase classname={quoteattr(subject)} name={quoteattr(name)}"
     head += f' time="{result.seconds:.3f}">'

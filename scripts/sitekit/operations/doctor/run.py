@@ -1,4 +1,5 @@
-"""Run the checks in order, each within a time limit, and rank what they found."""
+"""Run the checks of `make doctor` in order, each within a time limit, and sort the findings by
+severity and cause."""
 
 from __future__ import annotations
 
@@ -18,10 +19,9 @@ ALL_SECONDS = 30.0
 
 @dataclass
 class Result:
-    """Hold a check with its findings. `skipped` is the reason why it did not run.
-
-    `cause` is the check whose errors explain these findings, and `consequences` are the results
-    that this one explains.
+    """Hold a check with its findings. `skipped` is the reason why the check did not run. `cause` is
+    the check whose errors explain these findings. `consequences` are the results of other checks
+    that these findings explain.
     """
 
     check: Check
@@ -38,7 +38,7 @@ class Result:
 
     @property
     def found(self) -> list[Finding]:
-        """Return the findings, the worst first, without what could not be looked at."""
+        """Return all findings except those with the severity UNSEEN, the worst first."""
         seen = [one for one in self.findings if one.severity is not Severity.UNSEEN]
         return sorted(seen, key=lambda one: -one.severity)
 
@@ -46,9 +46,9 @@ class Result:
 def run_checks(
     checks: Sequence[Check], here: Context, seconds: float = ALL_SECONDS
 ) -> list[Result]:
-    """Return the result of each check, in order. A check that fails hides no other check.
-
-    After `seconds` no further check begins. The time limit of each check grows with `seconds`.
+    """Run the checks in order, and return the result of each check. If a check itself fails, the
+    other checks still run. After `seconds`, no further check is started. The time limit of each
+    check is proportional to `seconds`.
     """
     results: dict[str, Result] = {}
     end = time.monotonic() + seconds
@@ -74,7 +74,8 @@ def run_checks(
 
 
 def _cause(ids: Iterable[str], results: dict[str, Result]) -> str:
-    """Return the first of these checks that has an error, or that did not run because of one."""
+    """Return the first of these checks that has an error, or that did not run because of an
+    error."""
     for name in ids:
         known = results.get(name)
         if known and known.severity is Severity.ERROR:
@@ -85,7 +86,8 @@ def _cause(ids: Iterable[str], results: dict[str, Result]) -> str:
 
 
 def _run(check: Check, here: Context, result: Result, seconds: float) -> None:
-    """Run one check in a thread, which is left alone if it does not end in time."""
+    """Run one check in a thread. If the thread does not end in time, it continues in the
+    background, and only its findings so far are kept."""
     found: list[Finding] = []
     thread = threading.Thread(target=_collect, args=(check, here, found), daemon=True)
     begin = time.monotonic()
@@ -99,7 +101,7 @@ def _run(check: Check, here: Context, result: Result, seconds: float) -> None:
 
 
 def _collect(check: Check, here: Context, found: list[Finding]) -> None:
-    """Add the findings of a check to `found`, one after the other."""
+    """Run a check, and append its findings to `found` one after the other."""
     try:
         for one in check.look(here):
             found.append(one)
@@ -119,9 +121,8 @@ def _collect(check: Check, here: Context, found: list[Finding]) -> None:
 
 
 def ranked(results: Sequence[Result]) -> list[Result]:
-    """Return the causes, the first one first, each with its consequences.
-
-    Errors come first. Of two errors, one that explains others comes first, and then the one whose
+    """Return the causes, each with its consequences, in the order in which to repair them. Errors
+    come first. Among errors, those that explain other findings come first, and then those whose
     check runs earlier.
     """
     by_id = {result.check.id: result for result in results}
@@ -138,7 +139,8 @@ def ranked(results: Sequence[Result]) -> list[Result]:
 
 
 def _root(name: str, by_id: dict[str, Result]) -> str:
-    """Return the check at the end of a chain of causes."""
+    """Follow a result's cause, the cause of this cause, and so on; return the last check of this
+    chain."""
     seen = {name}
     while (up := by_id[name].cause) and up not in seen:
         seen.add(up)

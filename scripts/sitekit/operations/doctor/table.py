@@ -1,4 +1,5 @@
-"""List all checks of `make doctor`, in the order of a server's life, and write their page."""
+"""List all checks of `make doctor` in the order in which they run, and write the list for
+docs/doctor.md."""
 
 from __future__ import annotations
 
@@ -60,7 +61,7 @@ def page() -> str:
 
 
 def _page() -> Iterator[str]:
-    """Yield the lines of the list."""
+    """Yield the lines of the list in docs/doctor.md."""
     for subject in SUBJECTS:
         yield f"\n### {subject.title}\n"
         yield "| id | looks at | why it matters | what mends it |\n|---|---|---|---|"

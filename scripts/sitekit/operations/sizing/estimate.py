@@ -19,7 +19,8 @@ TLJH_SOURCE = "https://tljh.jupyter.org/en/latest/howto/admin/resource-estimatio
 
 @dataclass(frozen=True)
 class Machine:
-    """Hold the memory of a machine in MiB, and its cores. `free` is what programs can still get."""
+    """Hold the memory of a machine in MiB, and the number of its cores. `free` is the memory that
+    programs can still allocate."""
 
     total: int
     free: int
@@ -28,7 +29,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Measured:
-    """Hold what was measured, in MiB, and the title of the kernel."""
+    """Hold the measured memory of a server and of a kernel in MiB, and the kernel's title."""
 
     server: int
     kernel: int
@@ -36,7 +37,7 @@ class Measured:
 
 
 def estimate(site: Site, machine: Machine, measured: Measured, data: int) -> Iterator[str]:
-    """Yield the lines of the estimate. `data` is in MiB."""
+    """Yield the lines that `make sizing` prints. `data` is the data of one participant in MiB."""
     free = machine.free
     yield f"This machine: {human_memory(machine.total)} of memory, {machine.cores} cores"
     yield f"    {human_memory(free)} of the memory are free now, for servers"
@@ -69,7 +70,7 @@ def estimate(site: Site, machine: Machine, measured: Measured, data: int) -> Ite
 
 
 def _tier(tier: Tier, machine: Machine) -> Iterator[str]:
-    """Yield how many servers of a tier fit the machine."""
+    """Yield the lines about how many servers of a tier fit the machine."""
     yield f"    {tier.key}"
     yield f"        by memory ({human_memory(tier.memory)})".ljust(40) + _count(
         machine.free, tier.memory
@@ -87,12 +88,12 @@ def _line(name: str, free: int, most: int, least: int) -> str:
 
 
 def _count(there: int, each: int) -> str:
-    """Return how often `each` fits into what is there."""
+    """Return how often the amount `each` fits into the available amount."""
     return str(there // max(each, 1))
 
 
 def _more(site: Site) -> Iterator[str]:
-    """Yield what to do for more participants."""
+    """Yield the lines of advice for more participants than fit the machine."""
     if any(tier.runs_on == "slurm" for tier in site.tiers):
         yield "Servers of tiers with `runs_on: slurm` run on the nodes of Slurm. For them, the figures are"
         yield "those of one node like this machine."

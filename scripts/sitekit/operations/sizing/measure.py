@@ -1,7 +1,7 @@
 """Measure the memory of a user's server and of a kernel, by starting one of each.
 
-The memory is the part that no other process shares (USS in psutil's documentation): what each
-further server needs in addition.
+Only memory that is not shared with other processes is counted (USS in psutil's documentation),
+because each further server needs this memory in addition.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def server_memory(site: Site) -> int:
 
 
 def kernel_memory(site: Site) -> tuple[str, int]:
-    """Start a published kernel of Python, or the release's own; return its title and its memory in
-    MiB. Raises Problem."""
+    """Start a published Python kernel, or else the release's own ipykernel; return the kernel's
+    title and memory in MiB. Raises Problem."""
     title, name = next(iter(_kernels(site)), ("of the release's own Python", OWN))
     with tempfile.TemporaryDirectory(prefix="sitekit-") as home:
         environment = plain_environment(site.current, Path(home))
@@ -60,7 +60,8 @@ def _python(site: Site) -> Path:
 
 
 def _kernels(site: Site) -> list[tuple[str, str]]:
-    """Return title and name of each published kernel of Python, the newest name last."""
+    """Return title and name of each published Python kernel, sorted by name, so that the newest
+    version is mostly last."""
     found = []
     for file in sorted(site.kernels_current.glob("kernels/*/kernel.json")):
         spec = json.loads(file.read_text())

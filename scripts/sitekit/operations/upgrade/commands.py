@@ -182,7 +182,7 @@ def uninstall_environment(site: Site, *words: str) -> int:
 def _refuse_unstartable(site: Site, release: Release) -> None:
     """Refuse a release whose hub cannot read the applied site file or the database.
 
-    An old release may not know newer formats. Only root checks the database. Raises Problem.
+    An old release may not support newer formats. Only root checks the database. Raises Problem.
     """
     written = site.etc / "site.yml"
     if not written.exists():
@@ -243,7 +243,7 @@ def _before(site: Site) -> Release:
 
 
 def _all_seen(uses: Uses) -> Uses:
-    """Raise Problem if the function users() could not determine who uses which release."""
+    """Raise Problem if users() could not find out which programs use which release."""
     if uses.unseen:
         raise Problem(
             f"not removing anything: {'; '.join(uses.unseen)}",
@@ -253,7 +253,7 @@ def _all_seen(uses: Uses) -> Uses:
 
 
 def _few(who: list[str], most: int = 4) -> str:
-    """Return the first names of a list, and the number of the other names."""
+    """Return a text with the first names of a list, and the number of the other names."""
     return ", ".join(who[:most]) + (f" and {len(who) - most} more" if len(who) > most else "")
 
 
@@ -292,7 +292,7 @@ def _count(word: str) -> int:
 
 
 def _words(command: str, words: tuple[str, ...], most: int) -> None:
-    """Refuse arguments that a command does not have."""
+    """Raise BadInput if the command line contains arguments that the command does not have."""
     if len(words) > most:
         raise BadInput(
             f"{command} does not know the argument '{words[most]}'",

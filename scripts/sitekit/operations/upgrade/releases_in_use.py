@@ -31,9 +31,8 @@ NOT_HERE = "the site is not installed on this machine, and only the hub's host s
 
 @dataclass(frozen=True)
 class Uses:
-    """Hold the certain and the possible users of each release.
-
-    `unseen` lists the checks that were not possible, each with a remedy.
+    """Hold the servers and programs that certainly or possibly use each release. `unseen` lists the
+    checks that were not possible, each with a remedy.
     """
 
     certain: dict[str, list[str]] = field(default_factory=dict)
@@ -46,7 +45,8 @@ class Uses:
 
 
 def users(site: Site) -> Uses:
-    """Return the users of each release, from Slurm and this machine's process list. Read-only."""
+    """Return the servers and programs that use each release, from Slurm and this machine's process
+    list. Read-only."""
     uses, past = Uses(), history(site)
     everything = {release.name for release in releases(site)}
     asker = psutil.Process().username()
@@ -78,8 +78,8 @@ def users(site: Site) -> Uses:
 
 
 def around(past: list[tuple[float, str]], start: float) -> tuple[str | None, set[str] | None]:
-    """Return the release to which the link `current` pointed at the time `start`, and all possible
-    releases.
+    """Return the release to which the link `current` pointed at the time `start`, and all releases
+    to which it pointed some minutes before and after.
 
     None means that no change of the link was recorded.
     """
@@ -92,7 +92,7 @@ def around(past: list[tuple[float, str]], start: float) -> tuple[str | None, set
 def _note(
     uses: Uses, who: str, start: float | None, past: list[tuple[float, str]], everything: set[str]
 ) -> None:
-    """Add a user to each release that it certainly or possibly uses."""
+    """Record a server or program as a certain or possible user of releases."""
     certain, possible = around(past, start) if start is not None else (None, None)
     if certain:
         uses.certain.setdefault(certain, []).append(who)

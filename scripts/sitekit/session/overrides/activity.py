@@ -1,13 +1,14 @@
 """Decide which requests and kernels count as a server's activity (a Jupyter Server extension).
 
-The extension also tells the lab when an idle server will be stopped, when its job ends, and what
-a course says to its participants.
+The extension also sends JupyterLab the time when the idle server will be stopped, the time when its
+job ends, and the messages of a course to its participants.
 
 JupyterHub's culler uses the time of the last activity that the server reports. By Jupyter Server's
-own rules, a lab that is open in a window is never idle, because it requests its lists every few
-seconds. By the same rules, a kernel that computes without output is idle
+own rules, a server with an open browser window is never idle, because JupyterLab requests lists
+every few seconds. By the same rules, a kernel that computes without output is idle
 (jupyterhub-idle-culler#43). In sitekit, requests that only read do not count as activity, a busy
-kernel counts if the tier has the setting `busy`, and the lab reports when the user types or clicks.
+kernel counts if the tier has the setting `busy`, and JupyterLab reports when the user types or
+clicks.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def note_busy_kernels(settings: dict[str, Any]) -> None:
 class NoticeHandler(APIHandler):
     """On GET return the notice; on POST record activity of the user, and return the notice.
 
-    The lab sends POST while the user types or clicks.
+    JupyterLab sends POST while the user types or clicks.
     """
 
     auth_resource = "sitekit"
@@ -67,7 +68,7 @@ class NoticeHandler(APIHandler):
         self.tell()
 
     def tell(self) -> None:
-        """Write the notice as JSON."""
+        """Write the notice (times until the stop, messages) to the answer, as JSON."""
         now = datetime.now(timezone.utc).timestamp()
         active = self.application.last_activity().timestamp()
         told = self.settings.get("sitekit", {})
@@ -76,7 +77,8 @@ class NoticeHandler(APIHandler):
 
 
 def count_only_changes() -> None:
-    """From now on, do not count requests that only read, and a lab's own requests, as activity."""
+    """Make Jupyter Server not count as activity requests that only read, and requests that
+    JupyterLab sends by itself."""
     counted = APIHandler.update_api_activity
 
     def update_api_activity(handler: APIHandler) -> None:

@@ -1,9 +1,9 @@
-"""Combine a participant's commit and a course's into one commit, file by file.
-
-git would merge the two versions of a file line by line, and write the result over the participant's
-file. Here such a file is never written: the commit is made without the participant's folder, and
-git then changes only the files in which the commit differs. A start that is ended at any moment
-leaves the participant's files as they were.
+"""Combine a participant's commit and a commit of the course's repository into one commit, file by
+file. `git merge` would merge the two versions of a file line by line, and overwrite the
+participant's file. Here a file that the participant has changed is never written. The combined
+commit is created in the git repository only, and git then writes only those files of the
+participant's folder that differ from this commit. If the job ends at any moment, no file of the
+participant is lost.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ WHO = ("-c", "user.name=nbgitpuller", "-c", "user.email=nbgitpuller@nbgitpuller.
 
 
 def combined(repository: Path, mine: str, theirs: str) -> str:
-    """Return a commit with the files of `theirs`, and in place of them the files that `mine` has
-    changed or added since both were the same.
-
-    A file that `theirs` has renamed is there twice if `mine` has changed it: under its old name as
-    in `mine`, and under its new name. Raises CalledProcessError.
+    """Return a commit with all files of the commit `theirs`, but with the versions of the commit
+    `mine` for files that `mine` has changed or added since their common ancestor. If `theirs` has
+    renamed a file that `mine` has changed, the new commit contains the file under both names: the
+    old name as in `mine`, and the new name as in `theirs`. Raises CalledProcessError.
     """
     base = _git(repository, "merge-base", mine, theirs).decode().strip()
     difference = ("diff", "--name-only", "--no-renames", "--diff-filter=AMT", "-z", base, mine)
@@ -44,7 +43,7 @@ def combined(repository: Path, mine: str, theirs: str) -> str:
 def _git(
     repository: Path, *words: str, index: Path | None = None, text: bytes | None = None
 ) -> bytes:
-    """Run git, perhaps with another index than the repository's, and return its output."""
+    """Run git, if `index` is given with this index file, and return git's output."""
     other = {} if index is None else {"GIT_INDEX_FILE": str(index)}
     argv, environment = ["git", *words], {**os.environ, **other}
     done = subprocess.run(

@@ -1,14 +1,15 @@
 """Load jupyterlmod with safe calls of Lmod, as an extension of Jupyter Server.
 
-jupyterlmod 5.3 has three faults. First, jupyterlmod does not separate the words of a request when
-it calls Lmod (module/__init__.py, `module`). Second, loaded modules change the server's own
-environment (the same function). Third, jupyterlmod answers requests of every page (handler.py).
-This module checks words, calls Lmod without a shell, stores loaded modules in a file
-(loaded_modules.py), and answers only the user's own lab.
+jupyterlmod 5.3 has three faults. First, jupyterlmod does not separate the arguments in a request
+when it calls Lmod (module/__init__.py, `module`). Second, modules that the user loads change the
+environment variables of the server itself (the same function). Third, jupyterlmod answers requests
+that pages of other websites cause (handler.py). This module checks the arguments, calls Lmod
+without a shell, stores loaded modules in a file (loaded_modules.py), and answers only requests of
+the user's own JupyterLab.
 
 In the hub environment jupyterlmod is enabled only through this module
-(environment/release/configure.py). If this module fails to load, the lab has no Software Modules
-tab, instead of an unsafe one.
+(environment/release/configure.py). If this module fails to load, JupyterLab has no Software Modules
+tab at all.
 """
 
 from __future__ import annotations

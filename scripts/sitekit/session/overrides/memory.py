@@ -18,7 +18,8 @@ The server has 0, as Slurm starts it.
 
 
 def first_to_end(argv: Sequence[str]) -> list[str]:
-    """Return a command line that runs the same program, to be killed before the server.
+    """Return a command line that runs the same program with oom_score_adj 500, so that Linux kills
+    it before the server.
 
     /bin/sh replaces itself with the program, so that the process id stays the same.
     """
@@ -32,7 +33,8 @@ def first_to_end(argv: Sequence[str]) -> list[str]:
 
 
 def end_kernels_first() -> None:
-    """From now on, start each kernel of this server so that it is killed before the server."""
+    """Make the server start each kernel with a command line that lets Linux kill the kernel before
+    the server."""
     from jupyter_client.provisioning import LocalProvisioner
 
     launch = LocalProvisioner.launch_kernel

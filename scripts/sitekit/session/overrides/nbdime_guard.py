@@ -1,9 +1,10 @@
-"""Load nbdime as an extension of Jupyter Server, closed to other sites and without downloads.
+"""Load nbdime as an extension of Jupyter Server, so that it refuses requests of other websites and
+downloads nothing.
 
 nbdime 4.0 shows any notebook that an address names, and downloads it if the name is a URL
-(webapp/nbdimeserver.py, read_notebook). A link of another site could show a stranger's notebook
-among the user's own pages. Such a link could also make the server request addresses that only this
-node can reach. In the hub environment nbdime is enabled only through this module
+(webapp/nbdimeserver.py, read_notebook). A link on another website could show an attacker's notebook
+on a page of the user's server. Such a link could also make the server request addresses that only
+this node can reach. In the hub environment nbdime is enabled only through this module
 (environment/release/configure.py).
 """
 

@@ -1,12 +1,13 @@
 """Load jupyter-server-proxy with safe connections, as an extension of Jupyter Server.
 
 jupyter-server-proxy 4.6 has three faults. First, jupyter-server-proxy connects to any program on a
-port of the node, including programs of other users. Second, it passes on all cookies and tokens of
-the browser (handlers.py, proxy_request_headers; jupyter-server-proxy#321, #337, #358). Third, it
-answers requests of every page. With this module, jupyter-server-proxy connects only to the user's
-own programs and to named servers on Unix sockets. This module removes the cookies and tokens of the
-hub and the front, and shows the user a page for confirmation before it follows a link of another
-site. In the hub environment, jupyter-server-proxy is enabled only through this module
+port of the node, including programs of other users. Second, jupyter-server-proxy sends all cookies
+and tokens of the browser to these programs (handlers.py, proxy_request_headers;
+jupyter-server-proxy#321, #337, #358). Third, jupyter-server-proxy answers requests that pages of
+other websites cause. With this module, jupyter-server-proxy connects only to the user's own
+programs and to named servers on Unix sockets. This module removes the cookies and tokens of the hub
+and the front, and shows the user a page for confirmation before it follows a link on another
+website. In the hub environment, jupyter-server-proxy is enabled only through this module
 (environment/release/configure.py).
 """
 
@@ -71,7 +72,8 @@ async def connected(port: Any) -> Any:
 
 
 def init(self: Any, *words: Any, **settings: Any) -> None:
-    """Initialize the handler, and clean the program's headers before they are sent."""
+    """Initialize jupyter-server-proxy's handler, and make it clean the program's response headers
+    before they are sent to the browser."""
     _init(self, *words, **settings)
     flush = self.flush
 
@@ -83,7 +85,7 @@ def init(self: Any, *words: Any, **settings: Any) -> None:
 
 
 def context(self: Any) -> str:
-    """Return the path below which all addresses belong to the program."""
+    """Return the URL path of the program, such as /user/NAME/proxy/PORT."""
     if self.proxy_base:
         return f"{self.base_url}{self.proxy_base}"
     place = ":".join(self.path_args[:-1])  # a port, or a host and a port
@@ -91,7 +93,8 @@ def context(self: Any) -> str:
 
 
 async def prepare(self: Any, *words: Any, **settings: Any) -> None:
-    """Refuse requests from other sites, and ask the user before a link is followed."""
+    """Refuse requests of other websites. For a link on another website, show the user a page for
+    confirmation first."""
     await _prepare(self, *words, **settings)
     if self._finished or not request_origin.is_foreign(self):
         return

@@ -24,10 +24,12 @@ ENVIRONMENT = {
 
 
 class Puller(GitPuller):
-    """Pull as GitPuller does, but rename no file outside of the repository."""
+    """Pull a repository as nbgitpuller's GitPuller does, but never rename a file outside of the
+    repository."""
 
     def find_upstream_changed(self, kind: str) -> list[str]:
-        """Return changed files, except those behind a link that leads out of the repository.
+        """Return the changed files of the upstream repository, except files whose path contains a
+        link that leads out of the local repository.
 
         GitPuller renames an untracked local file if the upstream repository has a new file of the
         same name (pull.py, rename_local_untracked). If the folder of that local file is a link, the
@@ -54,7 +56,8 @@ def pull(settings: dict[str, Any], puller: type[Puller]) -> Iterator[str]:
 
 
 def run(puller: type[Puller]) -> None:
-    """Pull as the program's argument says, and print the output; exit with git's reasons."""
+    """Pull with the settings in the program's argument, and print the output; if this fails, exit
+    with git's error messages."""
     os.environ.update(ENVIRONMENT)
     logging.disable()  # do not show tracebacks to the user
     try:
@@ -65,7 +68,8 @@ def run(puller: type[Puller]) -> None:
 
 
 def reasons(error: BaseException | None) -> Iterator[str]:
-    """Yield git's output, then GitPuller's message, for an exception and its causes."""
+    """Yield the texts of an exception and of its causes: first git's output, then GitPuller's
+    message."""
     if error is None:
         return
     yield from reasons(error.__context__)

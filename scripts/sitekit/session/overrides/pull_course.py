@@ -1,8 +1,7 @@
-"""Pull a course's repository, and keep a participant's file when the repository changed it too.
-
-nbgitpuller would merge the two versions line by line, which can break a notebook, and would leave
-out the repository's lines where both have changed. Here the participant's file stays exactly as it
-is, and the repository's version is put beside it under another name.
+"""Pull a course's repository, and keep each file that both the participant and the repository have
+changed. nbgitpuller would merge the two versions of such a file line by line, which can break a
+notebook. Here the participant's file stays unchanged, and the repository's version is written
+beside it under another name.
 
 session/course.py runs this program, as pull_guard.py runs pull_child.py.
 """
@@ -30,20 +29,22 @@ KEPT = "sitekit-kept "
 
 
 class KeepingPuller(Puller):
-    """Update a copy of a branch or a tag, and keep both versions of a file."""
+    """Update a participant's copy of a branch or a tag. If participant and repository have both
+    changed a file, keep both versions."""
 
     def update_remotes(self) -> Iterator[str]:
-        """Fetch the branch or the tag, also if an earlier start used another one."""
+        """Fetch the branch or the tag from the course's repository, also if an earlier start used
+        another branch or tag."""
         there = self._git("ls-remote", "--heads", "origin", f"refs/heads/{self.branch_name}")
         kind = "heads" if there else "tags"
         source = f"+refs/{kind}/{self.branch_name}:refs/remotes/origin/{self.branch_name}"
         yield from execute_cmd(["git", "fetch", "origin", source], cwd=self.repo_dir)
 
     def merge(self) -> Iterator[str]:
-        """Put the repository's versions beside the participant's files, and take in all the others.
-
-        The repository's versions are written first, so that an interrupted start loses none. No
-        step writes a file that the participant has changed.
+        """Update the participant's copy to the fetched commit. For each file that both have
+        changed, the repository's version is first written beside the participant's file. After
+        that, all other files are updated. No step writes to a file that the participant has
+        changed.
         """
         mine, theirs = self._git("rev-parse", "HEAD").strip(), f"origin/{self.branch_name}"
         for name in self._changed_by_both(mine, theirs):
@@ -53,7 +54,8 @@ class KeepingPuller(Puller):
             yield from execute_cmd(["git", "merge", "--ff-only", commit], cwd=self.repo_dir)
 
     def _changed_by_both(self, mine: str, theirs: str) -> list[str]:
-        """Return the files that both have, and that both have changed to different contents."""
+        """Return the files that exist in both commits, and that both commits have changed to
+        different contents."""
         base = self._git("merge-base", mine, theirs).strip()
         changed = [self._names("--diff-filter=AM", base, side) for side in (mine, theirs)]
         differ = self._names("--diff-filter=M", mine, theirs)
@@ -65,7 +67,8 @@ class KeepingPuller(Puller):
         return set(filter(None, self._git(*words).split("\0")))
 
     def _put_beside(self, name: str, commit: str) -> str:
-        """Write the commit's version of a file beside it, and return the name."""
+        """Write the commit's version of a file beside the participant's file; return the name of
+        the new file."""
         content = self._run("cat-file", "blob", f"{commit}:{name}")
         date = self._git("log", "-1", "--format=%cd", "--date=format:%Y-%m-%d", commit).strip()
         stem, ending = os.path.splitext(name)

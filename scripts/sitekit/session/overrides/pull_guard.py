@@ -1,4 +1,5 @@
-"""Answer nbgitpuller's links, as an extension of Jupyter Server, after the user has agreed.
+"""Handle nbgitpuller's links (/git-pull), as an extension of Jupyter Server: pull a repository only
+after the user has confirmed this on a page.
 
 nbgitpuller 1.3 shows text from the address as HTML (handlers.py, jinja_env without autoescape). In
 nbgitpuller, any page that opens git-pull/api in the browser can write files from any address to any
@@ -104,9 +105,8 @@ class PullHandler(JupyterHandler):
             return None
 
     async def show(self, pull: Pull) -> int:
-        """Run the program that pulls, show its output, and return its exit code.
-
-        The program continues if the user closes the page.
+        """Run the program that pulls, send its output to the page, and return its exit code. If the
+        user closes the page, the program continues.
         """
         settings = json.dumps({**dataclasses.asdict(pull), "folder": str(pull.folder)})
         program = (sys.executable, "-I", str(Path(__file__).with_name("pull_child.py")), settings)

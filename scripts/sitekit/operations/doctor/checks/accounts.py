@@ -1,4 +1,4 @@
-"""Check the accounts of the services, and the groups whose members may log in."""
+"""Check the accounts of the site's services, and the Unix groups whose members may log in."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def one_name_each(here: Context) -> Iterator[Finding]:
 
 
 def _people(here: Context) -> set[str]:
-    """Return the members of login.allowed_groups, as far as the directory lists them."""
+    """Return the members of login.allowed_groups that the directory of accounts lists."""
     groups = here.site.login.allowed_groups
     known = [group for group in groups if unix_accounts.has_group(MACHINE, group)]
     return {name for group in known for name in unix_accounts.members(MACHINE, group)}

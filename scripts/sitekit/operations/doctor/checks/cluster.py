@@ -19,7 +19,8 @@ HELD = ("PartitionDown", "PartitionInactive", "JobHeldAdmin", "JobHeldUser", "Ba
 
 
 def _nodes(here: Context) -> dict[str, dict[str, tuple[str, str]]]:
-    """Return for each partition its nodes, each with its state and the reason for it."""
+    """Return for each partition its nodes, each with the node's state and Slurm's reason for this
+    state."""
     found: dict[str, dict[str, tuple[str, str]]] = {}
     for line in here.slurm("sinfo", *_COLUMNS).splitlines():
         parts = line.split("|", 3)
@@ -121,7 +122,9 @@ def maintenance(here: Context) -> Iterator[Finding]:
 
 
 def _blocked(here: Context, tier: Tier, row: Row, left: float) -> bool:
-    """Return whether no partition of the tier has a node outside of the reservation."""
+    """Return whether the tier's servers cannot start because of the reservation in `row`: the
+    reservation contains all nodes of the tier's partitions, and begins in `left` seconds, before a
+    server would end."""
     if tier.time <= left:
         return False
     held = set(expand(row.get("Nodes", "")))

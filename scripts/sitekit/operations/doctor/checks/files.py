@@ -50,7 +50,7 @@ def missing(here: Context) -> Iterator[Finding]:
 
 
 def _grants(here: Context, path: Path) -> bool:
-    """Return whether a file decides who may do what."""
+    """Return whether a file grants rights, such as a sudo rule or a PAM service."""
     return path.parent in {here.platform.sudoers, Path("/etc/pam.d"), here.site.libexec}
 
 

@@ -1,4 +1,5 @@
-"""Check the web server: its configuration, its certificate, and the way through it to the hub."""
+"""Check the web server: its configuration, its certificate, and whether requests reach the hub
+through it."""
 
 from __future__ import annotations
 
@@ -140,7 +141,7 @@ def protocol(here: Context) -> Iterator[Finding]:
 
 
 def _ask(here: Context, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """Send a request through the web server, and return status, headers and begin of the body."""
+    """Send a request to the web server; return status, headers and the first bytes of the body."""
     site = here.applied
     with spoken("127.0.0.1", site.front.port, _SECONDS, site.front.host) as tls:
         caller = http.client.HTTPConnection(site.front.host, site.front.port)

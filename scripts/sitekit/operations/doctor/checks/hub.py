@@ -1,4 +1,4 @@
-"""Check what only a working hub can answer: its configuration, its routes and its log."""
+"""Check the hub: its JupyterHub configuration, the proxy's routes, and its log."""
 
 from __future__ import annotations
 
@@ -39,9 +39,8 @@ PROXY = "sitekit.hub.overrides.proxy.SilentProxy"
 
 
 def _is_proven(here: Context) -> bool:
-    """Return whether the running hub was started with this configuration, and its classes are ours.
-
-    To load JupyterHub takes seconds, which are needless then.
+    """Return whether the running hub has loaded this configuration, and uses sitekit's classes. In
+    this case, the check need not load the configuration itself, which takes seconds.
     """
     etc, state = here.applied.etc, here.states.get("hub")
     if state is None or state.pid is None:
@@ -55,12 +54,14 @@ def _is_proven(here: Context) -> bool:
 
 
 def _told(here: Context) -> dict[str, Any]:
-    """Return what the hub's configuration sets. Raises Unanswered, and CommandFailed."""
+    """Return the settings in the hub's JupyterHub configuration. Raises Unanswered, and
+    CommandFailed."""
     return here.once("the hub's configuration", lambda: _load(here))
 
 
 def _load(here: Context) -> dict[str, Any]:
-    """Load the configuration in a program of its own, unless the running hub has loaded it."""
+    """Load the hub's configuration in a separate process, unless the running hub has already loaded
+    it."""
     site = here.applied
     hub = next(
         service

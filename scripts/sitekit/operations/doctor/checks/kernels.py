@@ -1,4 +1,5 @@
-"""Check the published kernels: that users can read them, and that their modules are still there."""
+"""Check that users can read the published kernels, and that the modules of the kernels still
+exist."""
 
 from __future__ import annotations
 
@@ -83,7 +84,7 @@ def published(here: Context) -> Iterator[Finding]:
 
 
 def _record(here: Context) -> tuple[Path, Record]:
-    """Return the published generation and its record. Raises Unanswered."""
+    """Return the published generation (set of kernels) and its record. Raises Unanswered."""
     now = generation.current(here.site)
     record = read_record(now) if now else None
     if now is None or record is None:

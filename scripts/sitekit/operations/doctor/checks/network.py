@@ -1,4 +1,4 @@
-"""Check the addresses and ports of this machine, and that its name can be resolved."""
+"""Check the addresses and ports of the hub's machine, and that its host name can be resolved."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def ports(here: Context) -> Iterator[Finding]:
 
 
 def _of_stopped(here: Context) -> Iterator[Finding]:
-    """Yield the ports of stopped services at which a program listens, whatever it says to be."""
+    """Yield the ports of stopped services on which another program listens."""
     parts: dict[tuple[str, ...], str] = {("hub", "port"): "hub", ("front", "url"): "front"}
     stopped = {
         port: key

@@ -1,4 +1,5 @@
-"""Check what a user's job sees from a node of each partition (NODES=1)."""
+"""Check in a user's job on a node of each partition that hub, release, kernels and home can be used
+(NODES=1)."""
 
 from __future__ import annotations
 

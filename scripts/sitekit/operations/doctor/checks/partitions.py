@@ -1,4 +1,4 @@
-"""Compare the tiers with the partitions that they name."""
+"""Compare the tiers with the Slurm partitions that they name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ subject = Subject("tiers", "Tiers and partitions", on_slurm)
 
 
 def _there(here: Context) -> dict[str, Partition]:
-    """Return the partitions with their largest nodes, from sinfo."""
+    """Return each partition with the size of its largest node, from sinfo."""
     return read(here.slurm("sinfo", *NODES))
 
 
@@ -187,7 +187,8 @@ def _tier(row: dict[str, str]) -> int:
 
 
 def _nodes(row: dict[str, str]) -> list[str]:
-    """Return the node names in `a[1-3],b` without their numbers, which is enough to see overlaps."""
+    """Return the node names in `a[1-3],b` without their numbers, which is enough to find
+    overlaps."""
     return re.findall(r"[A-Za-z][\w.-]*", re.sub(r"\[[^]]*\]", "", row.get("Nodes", "")))
 
 

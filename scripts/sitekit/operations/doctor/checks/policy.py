@@ -1,4 +1,4 @@
-"""Check accounting limits, accounts and qualities of service with which a user submits a server."""
+"""Check that Slurm's accounting limits, accounts and QOS allow a user to submit a server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def table(text: str, columns: tuple[str, ...]) -> list[Row]:
 
 
 def _associations(here: Context) -> list[Row]:
-    """Return the associations of the user as whom the checks look."""
+    """Return the Slurm associations of the user under whose account the checks run."""
     words = ("show", "associations", f"user={here.somebody}", f"format={','.join(_COLUMNS)}")
     return table(here.slurm("sacctmgr", "--noheader", "--parsable2", *words), _COLUMNS)
 
@@ -79,7 +79,7 @@ def none_left(here: Context) -> Iterator[Finding]:
 
 
 def _zeros(row: Row) -> list[str]:
-    """Return the limits of an association that are 0."""
+    """Return the limits of an association that are 0, and thus forbid all jobs."""
     zero = [key for key in ("MaxJobs", "MaxSubmit") if row[key] == "0"]
     for key in ("GrpTRES", "MaxTRES"):
         for part in row[key].split(","):

@@ -27,7 +27,8 @@ for name in ("tornado", "sqlalchemy", "batchspawner", "wrapspawner", "jupyterlab
 
 
 def _here(site: Site) -> bool:
-    """Return whether the servers use the release of this machine."""
+    """Return whether users' servers use the release on this machine; False for a hub outside the
+    cluster (`slurm.ssh`)."""
     return site.slurm.ssh is None
 
 
@@ -104,7 +105,7 @@ def seen_by_user(here: Context) -> Iterator[Finding]:
 
 
 def _seen(here: Context, account: str) -> Iterator[Finding]:
-    """Yield what an account may not use of the release."""
+    """Yield a finding for each part of the release that an account cannot read or run."""
     bin_folder = here.site.current.resolve() / "bin"
     wanted = {str(bin_folder / name): "rx" for name in ("python", "jupyterhub")}
     wanted[str(here.site.current / "bin")] = "rx"

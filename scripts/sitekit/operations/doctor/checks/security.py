@@ -1,4 +1,5 @@
-"""Check secrets and rights: who can read what must stay secret, and known vulnerabilities."""
+"""Check which accounts can read the site's secrets, and whether packages have known
+vulnerabilities."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def rows(here: Context) -> Iterator[Finding]:
 
 
 def _live(backend: Backend) -> set[str]:
-    """Return the numbers of the backend's jobs."""
+    """Return the numbers of the jobs that the backend lists."""
     return {str(job.id) for job in asyncio.run(backend.list_jobs())}
 
 
@@ -75,9 +75,8 @@ def strays(here: Context) -> Iterator[Finding]:
 
 
 def _jobs(backend: Backend) -> list[tuple[str, str, str]]:
-    """Return the running jobs that carry a tag, as (number, user, tag).
-
-    Anybody can write such a tag into a job, so that a stray job is only a note.
+    """Return the running jobs with a server's tag in their comment, as (number, user, tag). Any
+    user can submit a job with such a tag, so that a job without a ledger row is only a note.
     """
     jobs = asyncio.run(backend.list_jobs())
     return [(str(job.id), job.user, job.tag) for job in jobs if job.tag and job.running]

@@ -43,7 +43,7 @@ def supervisor(here: Context) -> Iterator[Finding]:
 
 
 def _runs(here: Context, part: str) -> Iterator[Finding]:
-    """Yield an error if a service does not run, with the end of its log."""
+    """Yield an error, with the last lines of the log, if a service does not run."""
     state = here.states.get(part, State("stopped", "unknown to the supervisor"))
     if state.word in ("running", "starting") and state.pid is not None:
         return
@@ -140,7 +140,7 @@ def tunnel(here: Context) -> Iterator[Finding]:
 
 
 def _answers(here: Context, part: str, answers: Callable[[Site], bool]) -> Iterator[Finding]:
-    """Yield an error if a service runs, and does not answer."""
+    """Yield an error if a service runs but does not answer requests."""
     state = here.states.get(part)
     if state is None or state.pid is None:
         raise Unanswered(f"the {part} does not run")

@@ -1,4 +1,4 @@
-"""Check that the site file and the site on this machine are the same."""
+"""Check that the site file has the same settings as the site that `make apply` has installed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def same_as_applied(here: Context) -> Iterator[Finding]:
 
 
 def _differences(mine: Any, theirs: Any, key: str = "") -> Iterator[str]:
-    """Yield the keys of site.yml whose values differ."""
+    """Yield the keys of site.yml whose values differ from the installed site."""
     if isinstance(mine, dict) and isinstance(theirs, dict):
         for name in mine.keys() | theirs.keys():
             yield from _differences(
@@ -105,7 +105,8 @@ def mapped_accounts(here: Context) -> Iterator[Finding]:
 
 
 def problems(check: Any) -> Iterator[Finding]:
-    """Yield the errors that a check before an apply (machine/checks) raises."""
+    """Run a check that `make apply` also runs (machine/checks), and yield the errors that it
+    raises."""
     try:
         check()
     except BadInputs as several:

@@ -1,4 +1,4 @@
-"""Check that Slurm's programs, its controller, its accounting and munge answer the hub."""
+"""Check that Slurm's programs, slurmctld, slurmdbd and munge answer requests of the hub."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def may_run(here: Context) -> Iterator[Finding]:
 
 
 def _auth_info(here: Context) -> dict[str, str]:
-    """Return AuthType and munge's socket in slurm.conf, also while slurmctld does not answer."""
+    """Return AuthType and munge's socket from slurm.conf. The file is read directly, because
+    slurmctld may not answer."""
     places = [
         here.site.slurm.conf,
         Path("/etc/slurm/slurm.conf"),
@@ -236,7 +237,7 @@ def start_delay(here: Context) -> Iterator[Finding]:
 
 
 def _number(text: str) -> int | None:
-    """Return the number at the begin of a text such as `300 sec`."""
+    """Return the number at the beginning of a text such as `300 sec`."""
     found = re.match(r"\d+", text)
     return int(found[0]) if found else None
 

@@ -183,7 +183,7 @@ def ledger(here: Context) -> Iterator[Finding]:
 
 
 def _database(here: Context, path: Path) -> Iterator[Finding]:
-    """Yield what is wrong with a database of the hub."""
+    """Yield a finding for each fault of a SQLite database of the hub."""
     if not path.exists():
         if here.states.get("hub") and here.states["hub"].word == "running":
             yield Finding("it is not there, although the hub runs", str(path), "sudo make start")
@@ -194,7 +194,8 @@ def _database(here: Context, path: Path) -> Iterator[Finding]:
 
 
 def open_starts(here: Context) -> dict[str, Any]:
-    """Return the open starts of the ledger. Raises Unanswered."""
+    """Return the starts in the ledger (the hub's record of servers) that have not ended. Raises
+    Unanswered."""
     if not here.site.ledger.exists():
         return {}
     answer = here.look_as(here.site.hub.user, starts=str(here.site.ledger))["starts"]

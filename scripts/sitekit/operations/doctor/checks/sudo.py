@@ -1,4 +1,5 @@
-"""Check the sudo rules of the site: that sudo reads them, and that they allow no more than meant."""
+"""Check that sudo accepts the site's sudo rules, and that they allow only the site's own
+programs."""
 
 from __future__ import annotations
 

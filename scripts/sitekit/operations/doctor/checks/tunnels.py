@@ -1,4 +1,5 @@
-"""Check the way to a login node, for a hub outside the cluster, and the tunnels of its servers."""
+"""Check the SSH connection to the login node and the tunnels of servers, for a hub outside the
+cluster."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Run the account stage of a PAM service for one user, as the account that runs this program.
 
-The arguments are the names of the service and of the user. It prints one JSON line: the number of
-the answer, and PAM's own text for it. No password is asked for, and no session is opened.
+The arguments are the names of the service and of the user. The program prints one JSON line with
+PAM's return code and the text of this code. The program neither checks a password nor opens a
+session.
 """
 
 import ctypes
@@ -18,7 +19,7 @@ class Conversation(ctypes.Structure):
 
 
 def main() -> None:
-    """Ask PAM once."""
+    """Call pam_acct_mgmt(3) once, and print the result as JSON."""
     service, user = sys.argv[1:3]
     libpam = ctypes.CDLL("libpam.so.0")
     libpam.pam_strerror.restype = ctypes.c_char_p

@@ -1,15 +1,15 @@
-"""Look at files, databases and the directory as the account that runs this program.
+"""Test which files and databases the account that runs this program can use, and look up accounts.
+The program reads one JSON request from standard input, and prints one JSON answer:
 
-It reads one JSON request from standard input, and prints one JSON answer:
-
-- `paths`: {path: letters}. The answer is {path: "" or the reason why it may not be used}. The
-  letters are r (read), w (write) and x (enter or run).
+- `paths`: {path: letters}. The answer is {path: "" or the reason why the account cannot use this
+  path}. The letters are r (read), w (write) and x (enter or run).
 - `databases`: [path]. The answer is {path: "" or the fault of the SQLite database}.
-- `starts`: the path of a ledger. The answer is its starts that have not ended.
-- `account`: a name. The answer has the groups, the home, and the seconds that the directory took.
+- `starts`: the path of a ledger. The answer contains the starts that have not ended.
+- `account`: a name. The answer contains the groups, the home, and the seconds that the directory of
+  accounts took.
 - `space`: [path]. The answer is {path: [free bytes, bytes, free inodes, inodes]}.
 
-It needs the system's Python 3.6 or later, and nothing else. It changes nothing.
+The program needs only the system's Python 3.6 or later, and changes nothing.
 """
 
 import json
@@ -29,7 +29,7 @@ MOST = 10000
 
 
 def fault_of(path: str, letters: str) -> str:
-    """Return why this account may not use the path; "" if it may."""
+    """Return the reason why this account cannot use the path; "" if the account can use it."""
     parts = path.strip("/").split("/")
     for count in range(len(parts)):
         folder = "/" + "/".join(parts[:count])
@@ -51,12 +51,13 @@ def fault_of(path: str, letters: str) -> str:
 
 
 def connect(path: str) -> sqlite3.Connection:
-    """Open a database as the hub does, but never create it."""
+    """Open a SQLite database as the hub does, but do not create a missing file."""
     return sqlite3.connect(f"{pathlib.Path(path).as_uri()}?mode=rw", uri=True, timeout=3)
 
 
 def fault_of_database(path: str) -> str:
-    """Return what is wrong with a database: damaged, locked for long, or not writable."""
+    """Return the fault of a database: damaged, locked for too long, or not writable; "" without a
+    fault."""
     try:
         connection = connect(path)
         try:
@@ -86,7 +87,8 @@ def open_starts(path: str) -> Dict[str, Any]:
 
 
 def account(name: str) -> Dict[str, Any]:
-    """Return what the directory tells about an account, and how long it took."""
+    """Return an account's groups and home from the directory of accounts, and the seconds that the
+    lookup took."""
     begin = time.time()
     try:
         entry = pwd.getpwnam(name)
@@ -113,7 +115,7 @@ def space(path: str) -> List[int]:
 
 
 def main() -> None:
-    """Answer one request."""
+    """Read one request from standard input, and print the answer."""
     request, answer = json.load(sys.stdin), {}  # type: Dict[str, Any], Dict[str, Any]
     answer["paths"] = {
         path: fault_of(path, letters) for path, letters in request.get("paths", {}).items()

@@ -1,8 +1,10 @@
-"""Look at the hub, the release and the home from a compute node, in a short job of a user.
+"""Test on a compute node, in a short job of a user, whether hub, release, kernels and home can be
+used.
 
 The argument is one JSON request: `hub` (address and port), `release` (the folder of `current`),
-`kernels` (the folder of the published kernels) and `names` (host names). It prints one line with
-one JSON answer. A text is "" or a fault. It needs the node's Python 3.6 or later.
+`kernels` (the folder of the published kernels) and `names` (host names). The program prints one
+line with a JSON answer, in which each text is a fault, or "" without a fault. The program needs the
+node's Python 3.6 or later.
 """
 
 import json
@@ -19,7 +21,7 @@ HUGE = 2**60
 
 
 def hub(address: str, port: int) -> str:
-    """Return why the hub cannot be reached."""
+    """Connect to the hub's port; return the reason if this fails, else ""."""
     try:
         socket.create_connection((address, port), 5).close()
     except OSError as error:
@@ -28,7 +30,7 @@ def hub(address: str, port: int) -> str:
 
 
 def release(folder: str) -> str:
-    """Return why the release's Python does not run."""
+    """Start the release's Python; return the reason if this fails, else ""."""
     python = os.path.join(folder, "bin", "python")
     try:
         done = subprocess.run(
@@ -47,7 +49,7 @@ def release(folder: str) -> str:
 
 
 def listed(folder: str) -> str:
-    """Return why a folder cannot be listed."""
+    """List a folder; return the reason if this fails, else ""."""
     try:
         os.listdir(folder)
     except OSError as error:
@@ -56,7 +58,8 @@ def listed(folder: str) -> str:
 
 
 def home() -> str:
-    """Return why the home cannot be written. The file has no name, and is gone at once."""
+    """Write to a temporary file without a name in the home; return the reason if this fails, else
+    ""."""
     place = pwd.getpwuid(os.getuid()).pw_dir
     try:
         with tempfile.TemporaryFile(dir=place) as file:
@@ -68,7 +71,7 @@ def home() -> str:
 
 
 def unknown(names: List[str]) -> List[str]:
-    """Return the names that the node cannot resolve."""
+    """Return the host names that the node cannot resolve."""
     missing = []
     for name in names:
         try:
@@ -79,7 +82,7 @@ def unknown(names: List[str]) -> List[str]:
 
 
 def memory() -> Optional[int]:
-    """Return the memory limit of this job's cgroup in bytes; None if there is none. cgroups(7)."""
+    """Return the memory limit of this job's cgroup in bytes (cgroups(7)); None without a limit."""
     limits = []  # type: List[int]
     with open("/proc/self/cgroup") as rows:
         for row in rows:
@@ -107,7 +110,7 @@ def upwards(top: str, path: str, names: Sequence[str]) -> Iterator[int]:
 
 
 def main() -> None:
-    """Answer one request."""
+    """Read the request from the argument, and print the answer."""
     request = json.loads(sys.argv[1])
     answer = {
         "host": socket.gethostname(),

@@ -18,7 +18,7 @@ TIMEOUT = 60
 
 
 def main() -> None:
-    """Start the kernel, measure it, and end it."""
+    """Start the kernel, measure its memory, and shut it down."""
     with tempfile.TemporaryDirectory(prefix="sizing-") as folder:
         # the sockets are in a folder that only this account can enter, as in a session
         manager = KernelManager(

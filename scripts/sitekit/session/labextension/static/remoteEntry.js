@@ -57,7 +57,7 @@
     let idleNotice = null;
     let timeWarned = Infinity; // the smallest of the time warnings that was given
     const told = new Set(); // the notices of a course that this page has shown
-    const shown = new Map(); // the messages that this page has shown: id -> the notification
+    const shown = new Map(); // the messages that this page has shown: id -> the notifications
     let killedBefore = null; // how many programs were ended for memory when this page last asked
 
     for (const kind of TOUCHES) {
@@ -75,6 +75,10 @@
       return numbers;
     }
 
+    async function dismiss(numbers) {
+      for (const id of numbers) await app.commands.execute("apputils:dismiss-notification", { id });
+    }
+
     async function showIdle({ idle, idle_warning: warning }) {
       const due = idle !== null && idle <= warning;
       if (due && idleNotice === null) {
@@ -84,7 +88,7 @@
           [{ label: "Stay", commandId: STAY, caption: "Keep this server" }],
         );
       } else if (!due && idleNotice !== null) {
-        for (const id of idleNotice) await app.commands.execute("apputils:dismiss-notification", { id });
+        await dismiss(idleNotice);
         idleNotice = null;
       }
     }
@@ -117,10 +121,10 @@
         shown.set(id, await notify(`${from}: ${text}`, [], level === "info" ? "info" : "warning")); // as plain text
         if (once) close(id);
       }
-      for (const [id, notification] of shown) {
+      for (const [id, notifications] of shown) {
         if (messages.some((one) => one.id === id)) continue;
         shown.delete(id);
-        await app.commands.execute("apputils:dismiss-notification", { id: notification });
+        await dismiss(notifications);
       }
     }
 
