@@ -16,6 +16,7 @@ from .address_types import Address, WebAddress
 from .apart import accounts_apart, paths_apart, ports_apart, tiers_apart
 from .backends import LOCAL
 from .docker import Docker
+from .drill import Drill
 from .front import Front
 from .front_login_checks import front_login_fits
 from .images import unknown_images
@@ -117,6 +118,7 @@ class Site(Section):
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
     kernels: Kernels
     backup: Backup = Backup()
+    drill: Drill = Drill()
 
     @model_validator(mode="after")
     def _agrees(self) -> Site:
