@@ -15,7 +15,7 @@ given = $(foreach v,$1,$(if $(filter command,$(firstword $(origin $v))),'$v=$(su
 .PHONY: help new_site check_site show setup_conda install_all lock bundle releases upgrade rollback \
         prune_releases advisories uninstall_environment accounts accounts_slips accounts_remove sizing kernels kernels_diff kernels_check \
         kernels_import images_check diff apply uninstall start stop status doctor backup restore rotate_secrets \
-        course_new course_check course_drill report trace announce announcements announce_end message \
+        course_new course_check course_drill report trace announce announcements announce_end message drill \
         certificate certificate_check maintenance_on maintenance_off demo demo_status demo_stop \
         demo_reset test test_quick lint bench soak
 
@@ -112,6 +112,8 @@ course_new:
 	$(KIT) course_new $(call given,COURSE TITLE STARTS ENDS TIER ROSTER INSTRUCTORS RESERVATION KERNEL REPOSITORY REF FOLDER PAGE)
 course_check:
 	$(KIT) course_check "$(COURSE)"
+drill:
+	$(KIT) drill $(call given,JSON TIER USERS)
 course_drill:
 	$(KIT) course_drill "$(COURSE)" $(COUNT)
 demo:

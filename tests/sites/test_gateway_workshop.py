@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -164,21 +165,21 @@ def test_participants_start_at_once(workshop: Outside, count: int) -> None:
     """The time is printed beside the floor: the CPU seconds of all starts, on the cores that are
     there."""
     site = workshop.site
-    with ExitStack() as stack:
+    with ExitStack() as stack, ThreadPoolExecutor(count) as pool:
         people = [stack.enter_context(visiting(site, f"p{n}")) for n in range(count)]
         for person in people:
             assert person.come().status_code == 200
-            stack.callback(person.stop_and_wait)
         before, began = cpu_seconds(), time.monotonic()
-        with ThreadPoolExecutor(count) as pool:
+        try:
             told = list(pool.map(started_or_why, people))
-        took, floor = time.monotonic() - began, (cpu_seconds() - before) / (os.cpu_count() or 1)
-        assert not any(told), [why for why in told if why]
-        assert len(jobs(site, "workshop")) == count
-        load = os.getloadavg()[0]
+            took, floor = time.monotonic() - began, (cpu_seconds() - before) / (os.cpu_count() or 1)
+            assert not any(told), [why for why in told if why]
+            assert len(jobs(site, "workshop")) == count
+        finally:
+            list(pool.map(partial(Visitor.stop_and_wait, patience=300), people))
         print(
             f"{count} starts: {took:.0f} s, {took / floor:.2f} times the floor of {floor:.0f} s; "
-            f"load {load:.0f}"
+            f"load {os.getloadavg()[0]:.0f}"
         )
 
 

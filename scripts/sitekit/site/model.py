@@ -16,6 +16,7 @@ from .address_types import Address, WebAddress
 from .apart import accounts_apart, paths_apart, ports_apart, tiers_apart
 from .backends import LOCAL
 from .docker import Docker
+from .drill import Drill
 from .front import Front
 from .front_login_checks import front_login_fits
 from .images import unknown_images
@@ -124,6 +125,7 @@ class Site(Section):
     kernels: Kernels
     backup: Backup = Backup()
     logs: Logs = Logs()
+    drill: Drill = Drill()
 
     @model_validator(mode="after")
     def _agrees(self) -> Site:

@@ -16,7 +16,8 @@ import pytest
 from sitekit.base.data import data
 from sitekit.base.errors import Problem
 from sitekit.operations.courses import drill
-from sitekit.operations.courses.hub_client import HAD_ONE, HubClient
+from sitekit.operations.drill import tokens
+from sitekit.operations.drill.hub_client import HAD_ONE, HubClient
 from sitekit.site import Site, load_site
 from sitekit.site.course_files import Course, read_course
 
@@ -225,9 +226,9 @@ def test_two_drills_of_a_course_do_not_run_at_once(
 
 def test_a_drill_removes_its_own_tokens_only(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, Any]] = []
-    monkeypatch.setattr(drill, "_tokens", lambda site, words: asked.append(words) or {})
+    monkeypatch.setattr(tokens, "_tokens", lambda site, words: asked.append(words) or {})
     for _ in range(2):
-        with drill.tokens(SITE, ["alice"], 60):
+        with tokens.tokens(SITE, "drill", ["alice"], 60):
             pass
     made, removed = asked[::2], asked[1::2]
     assert [one["note"] for one in made] == [one["note"] for one in removed]

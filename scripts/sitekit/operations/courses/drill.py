@@ -8,35 +8,28 @@ Ctrl-C. If a participant already has a server, the drill does not use or stop th
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import pwd
-import secrets
 import statistics
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from ...base.command import need_root, run
+from ...base.command import need_root
 from ...base.errors import BadInput, Problem
 from ...base.files import write_atomic
 from ...base.progress import say, step
 from ...contracts.internal_tls import as_installed
 from ...site import Site
 from ...site.course_files import Course, offered_courses
+from ..drill.hub_client import HubClient
+from ..drill.tokens import STOPPING, SUBMITTING, tokens
 from . import people
 from .check import course_of
-from .hub_client import HubClient
 
 MOST_AT_ONCE = 400
-SUBMITTING = 90
-"""Seconds that the hub adds to a tier's start_timeout (hub/spawner/tier_spawner.py)."""
-STOPPING = 600
-"""Seconds in which all servers are stopped, whatever their number; one more for each server."""
 
 NOTE = "sitekit course drill"
 """How the note of each of these tokens begins, on the user's page of tokens."""
@@ -63,7 +56,7 @@ def course_drill(site: Site, *words: str) -> int:
     if not (offered_courses(site) / f"{course.key}.yml").is_file():
         raise Problem("the hub does not have this course yet", course.key, "sudo make apply")
     site = as_installed(site)
-    with admitted(site, course, users), tokens(site, users, lasts(course, users)) as known:
+    with admitted(site, course, users), tokens(site, NOTE, users, lasts(course, users)) as known:
         starts, left = started_and_stopped(HubClient(site, course.key, known), users)
     return max(told(starts), 1 if left else 0)
 
@@ -151,33 +144,6 @@ def admitted(site: Site, course: Course, users: list[str]) -> Iterator[None]:
             yield
         finally:
             path.unlink(missing_ok=True)
-
-
-@contextmanager
-def tokens(site: Site, users: list[str], seconds: int) -> Iterator[dict[str, str]]:
-    """Create an API token for each user, valid for `seconds`; delete the tokens at the end of the
-    `with` block."""
-    note = f"{NOTE} {secrets.token_hex(8)}"
-    try:
-        yield _tokens(site, {"note": note, "users": users, "seconds": seconds})
-    finally:
-        _tokens(site, {"note": note, "remove": True})
-
-
-def _tokens(site: Site, asked: dict[str, Any]) -> dict[str, str]:
-    """Run the program that creates and removes tokens, as the hub's user."""
-    python = site.current / "bin" / "python"
-    argv = [str(python), "-I", "-m", "sitekit.hub.courses.drill_tokens"]
-    done = run(
-        argv,
-        user=site.hub.user,
-        cwd=Path("/"),
-        env={"PATH": "/usr/bin:/bin", "HOME": os.fspath(site.paths.state)},
-        stdin=json.dumps({"database": str(site.database), **asked}),
-        timeout=120,
-    )
-    made: dict[str, str] = json.loads(done.stdout)
-    return made
 
 
 def told(starts: list[Start]) -> int:

@@ -1,4 +1,4 @@
-"""Create and remove the tokens with which `make course_drill` starts servers of participants.
+"""Create and remove the tokens with which `make drill` and `make course_drill` start servers of users.
 
 `make course_drill` runs this program as the hub's user, with the release's Python. The program
 reads JSON from standard input: the path of the hub's database, the names of users, the lifetime of
@@ -16,6 +16,7 @@ from typing import Any
 from jupyterhub import orm, roles
 
 SCOPES = ["read:users!user", "read:servers!user", "servers!user"]
+ACCESS = "access:servers!user"
 
 
 def main() -> None:
@@ -41,7 +42,8 @@ def token_of(db: Any, name: str, asked: dict[str, Any]) -> str:
         roles.assign_default_roles(db, user)
         db.commit()
     note, seconds = asked["note"], asked["seconds"]
-    token: str = user.new_api_token(note=note, expires_in=seconds, scopes=SCOPES)
+    scopes = [*SCOPES, ACCESS] if asked.get("access") else SCOPES
+    token: str = user.new_api_token(note=note, expires_in=seconds, scopes=scopes)
     return token
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -25,6 +25,14 @@ WAIT = 900.0
 """Seconds in which the hub must send something about a server that starts."""
 ANSWER = 60.0
 """Seconds for which stop() waits until the hub has answered the request for the start."""
+
+
+Event = Mapping[str, Any]
+Watch = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """Ignore an event of a start."""
 
 
 @dataclass
@@ -50,11 +58,11 @@ class HubClient:
         self._closed = False
         self._lock = threading.Lock()
 
-    def start(self, user: str) -> str:
+    def start(self, user: str, watch: Watch = ignore) -> str:
         """Start the user's server, and wait until it is ready; return "", or the reason why the
-        start failed. Raises Problem if the hub does not answer.
+        start failed. `watch` gets each progress event. Raises Problem if the hub does not answer.
         """
-        if self._server(user):
+        if self.server(user):
             return HAD_ONE
         with self._lock:
             if self._closed:
@@ -67,9 +75,9 @@ class HubClient:
             sent.answered.set()
         if status not in (201, 202):
             return _message(said) or f"the hub answered {status}"
-        why = self._wait(user)
+        why = self._wait(user, watch)
         # 202 is also the answer if the user has started another server a moment before
-        if server := self._server(user):
+        if server := self.server(user):
             if not self._is_own(sent, server):
                 return HAD_ONE
             sent.started = server["started"]
@@ -88,7 +96,7 @@ class HubClient:
             return ""
         sent.answered.wait(ANSWER)
         try:
-            server = self._server(user)
+            server = self.server(user)
             if not server or not self._is_own(sent, server):
                 return ""
             status, said = self._ask("DELETE", f"{_path(user)}/server", user)
@@ -96,7 +104,7 @@ class HubClient:
             return problem.what
         return "" if status in (202, 204) else _message(said) or f"the hub answered {status}"
 
-    def _server(self, user: str) -> dict[str, Any] | None:
+    def server(self, user: str) -> dict[str, Any] | None:
         """Return the user's default server if it runs, starts or stops. Raises Problem."""
         status, said = self._ask("GET", _path(user), user)
         if status != 200:
@@ -113,7 +121,7 @@ class HubClient:
             return bool(started == sent.started)
         return datetime.fromisoformat(started.replace("Z", "+00:00")) >= sent.at
 
-    def _wait(self, user: str) -> str:
+    def _wait(self, user: str, watch: Watch) -> str:
         """Read the progress events of a start until its end; return "", or the reason why the start
         failed."""
         try:
@@ -121,16 +129,9 @@ class HubClient:
                 answer = self._send(hub, "GET", f"{_path(user)}/server/progress", user)
                 if answer.status != 200:
                     return f"the hub answered {answer.status}"
-                for line in answer:
-                    if line.startswith(b"data:"):
-                        event = json.loads(line[5:])
-                        if event.get("ready"):
-                            return ""
-                        if event.get("failed"):
-                            return str(event.get("message", "failed"))
+                return outcome(answer, watch)
         except (OSError, http.client.HTTPException) as error:
             raise Problem(f"the hub did not answer: {error!r}") from None
-        return "the hub ended the connection"
 
     def _connection(self) -> http.client.HTTPConnection:
         host, port = self._site.hub_listens_at, self._site.hub.port
@@ -162,6 +163,19 @@ class HubClient:
         headers = {"Authorization": f"token {token}", "Content-Type": "application/json"}
         hub.request(method, f"/hub/api/{path}", body, headers)
         return hub.getresponse()
+
+
+def outcome(lines: Iterable[bytes], watch: Watch) -> str:
+    """Read the events of a start until its end; return why it failed, or ""."""
+    for line in lines:
+        if line.startswith(b"data:"):
+            event = json.loads(line[5:])
+            watch(event)
+            if event.get("ready"):
+                return ""
+            if event.get("failed"):
+                return str(event.get("message", "failed"))
+    return "the hub ended the connection"
 
 
 def _path(user: str) -> str:

@@ -1,0 +1,134 @@
+"""Create accounts for the time of a drill, with an association in Slurm, and remove all of them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ...backends.slurm.run_program import slurm_environment
+from ...base.command import run
+from ...base.errors import BadInput, Problem, shown
+from ...base.path_access import way
+from ...base.progress import step
+from ...machine.host.lock import alone
+from ...machine.participants import create, record, remove
+from ...machine.participants.arguments import Wanted
+from ...site import Site
+
+PREFIX = "sitekit-drill-"
+"""How the names of these accounts begin. Accounts with this prefix belong to no workshop."""
+KNOWN_TO_SLURM = 60.0
+"""Seconds in which slurmctld learns of an association, and in which cancelled jobs end."""
+LOCK = Path("/run/sitekit-drill.lock")
+
+
+@contextmanager
+def one_drill() -> Iterator[None]:
+    """Let one drill run at a time on this machine. Raises Problem if another one runs."""
+    handle = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Problem("a drill runs already", remedy="wait until it has ended") from None
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def created(site: Site, count: int) -> Iterator[dict[str, str]]:
+    """Yield the passwords of new users by name. Afterwards, also after Ctrl-C, none of them is left.
+
+    What a killed drill has left is removed first.
+    """
+    if record.load(site, PREFIX):
+        _remove(site)
+    wanted = Wanted(PREFIX, 1, count, _group(site), one_password=False)
+    try:
+        with alone():
+            known, _count = create.create(site, wanted)
+        users = [person.name for person in known.participants]
+        if site.drill.slurm_account:
+            with step("Adding associations to Slurm"):
+                _associate(site, users, site.drill.slurm_account)
+        yield {person.name: person.password for person in known.participants}
+    finally:
+        if record.load(site, PREFIX):
+            _remove(site)
+
+
+def _group(site: Site) -> str:
+    """Return a group whose members may log in and do not administer the hub. Raises BadInput."""
+    for group in site.login.allowed_groups:
+        if group not in site.login.admin_groups:
+            return group
+    what = "each group that may log in administers the hub"
+    raise BadInput(what, "login.allowed_groups", "add a group for users")
+
+
+def _remove(site: Site) -> None:
+    """Remove the accounts with their servers, associations and homes, and the hub's users."""
+    known = record.load(site, PREFIX)
+    users = [person.name for person in known.participants] if known else []
+    if "slurm" in site.backends:
+        _disassociate(site, users)
+    with alone():
+        remove.remove(site, PREFIX, keep_data=False, end_processes=True)
+
+
+def _associate(site: Site, users: list[str], account: str) -> None:
+    """Add associations, and wait until slurmctld knows the last of them. Raises Problem."""
+    words = ("add", "user", ",".join(users), f"account={account}")
+    _slurm(site, "sacctmgr", "--immediate", *words)
+    end = time.monotonic() + KNOWN_TO_SLURM
+    about = ("scontrol", "--oneliner", "show", "assoc_mgr", f"users={users[-1]}", "flags=assoc")
+    while f"UserName={users[-1]}(" not in _slurm(site, *about):
+        if time.monotonic() > end:
+            raise Problem(f"slurmctld does not learn of the associations with {account}")
+        time.sleep(0.5)
+
+
+def _disassociate(site: Site, users: list[str]) -> None:
+    """Cancel the users' jobs, and delete their associations once the jobs have ended.
+
+    The hub's servers are such jobs: these users have no others. Raises CommandFailed.
+    """
+    listed = ",".join(users)
+    about = ("sacctmgr", "--noheader", "--parsable2", "show", "associations", f"users={listed}")
+    end = time.monotonic() + KNOWN_TO_SLURM
+    while jobs := _slurm(site, "squeue", "--noheader", f"--user={listed}", "--format=%A").split():
+        if time.monotonic() > end:
+            raise Problem(f"Slurm does not end {len(jobs)} jobs of the drill", remedy="scancel")
+        _slurm(site, "scancel", *jobs, check=False)
+        time.sleep(1)
+    if site.drill.slurm_account and _slurm(site, *about, "format=User").split():
+        _slurm(site, "sacctmgr", "--immediate", "delete", "user", f"names={listed}")
+
+
+def _slurm(site: Site, program: str, *words: str, check: bool = True) -> str:
+    """Run a program of Slurm as root, and return its output. Raises CommandFailed."""
+    argv = [str(site.slurm.bin / program), *words]
+    return run(argv, env=slurm_environment(site), cwd=Path("/"), timeout=60, check=check).stdout
+
+
+def listed(path: Path) -> list[str]:
+    """Return the users of the file. Raises BadInput if others than root can change it."""
+    try:
+        steps = way(path)
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, ValueError) as error:
+        raise BadInput(f"cannot be read: {error}", str(path), "see drill.users") from None
+    for one in steps:
+        if one.status.st_uid != 0 or one.everybody_writes or one.group_writes:
+            what = f"others than root can write to {one.path}, and could add users to the drill"
+            raise BadInput(what, str(path), f"chown root {one.path}; chmod go-w {one.path}")
+    users = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    for name in users:
+        if not re.fullmatch(r"[^\s/:,\x00-\x1f]+", name):
+            raise BadInput(f"{shown(name)} is not a user's name", str(path), "one name a line")
+    return list(dict.fromkeys(users))

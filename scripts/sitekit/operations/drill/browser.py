@@ -1,0 +1,204 @@
+"""Send requests as one user, through the site's web server: with a browser's cookies, or a token."""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.cookiejar import CookieJar
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import websocket
+
+from ...base.errors import Problem
+from ...machine.web.config import certificate
+from ...site import Site
+
+ANSWER = 120.0
+"""Seconds in which the site must answer a request."""
+CODE, PRINTS = "print(6 * 7)", "42"
+"""The cell that each user runs, and what it prints."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Hold an answer of the site: its status, the path after all redirects, and its text."""
+
+    status: int
+    path: str
+    text: str
+
+
+def tls_of(site: Site) -> ssl.SSLContext:
+    """Return the settings for connections to the site's web server.
+
+    Root trusts the site's own certificate in addition, because no authority signs a self-signed one.
+    """
+    context = ssl.create_default_context()
+    if site.front.certificate == "self-signed":
+        context.load_verify_locations(certificate(site)[0])
+    return context
+
+
+class _OneSite(urllib.request.HTTPRedirectHandler):
+    """Follow no redirect to another site: a user's server could send one, and this runs as root."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Any:
+        if not newurl.startswith(f"{self._url}/"):
+            raise urllib.error.URLError(f"a redirect leads to another site: {newurl[:100]!r}")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+class Browser:
+    """Send the requests of one user. A browser without a token keeps cookies."""
+
+    def __init__(self, site: Site, user: str, tls: ssl.SSLContext, token: str = "") -> None:
+        self.user, self.server = user, f"/user/{quote(user, safe='')}/"
+        self.cookies = CookieJar()
+        self._url, self._tls, self._token = site.front.url, tls, token
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}),  # not the proxy for packages
+            urllib.request.HTTPSHandler(context=tls),
+            urllib.request.HTTPCookieProcessor(self.cookies),
+            _OneSite(site.front.url),
+        )
+
+    def send(
+        self, method: str, path: str, form: Mapping[str, str] | None = None, body: Any = None
+    ) -> Answer:
+        """Send a request, follow redirects, and return the answer. Raises Problem without one."""
+        with self.opened(method, path, form, body) as answer:
+            text = answer.read().decode("utf-8", "replace")
+            return Answer(answer.status, urlsplit(answer.url).path, text)
+
+    @contextmanager
+    def opened(
+        self, method: str, path: str, form: Mapping[str, str] | None = None, body: Any = None
+    ) -> Iterator[Any]:
+        """Send a request and yield the open answer. Raises Problem without one."""
+        data = urlencode(form).encode() if form is not None else None
+        headers = self._headers(path)
+        if body is not None:
+            data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
+        url = self._url + path  # https, or the site file is refused
+        wanted = urllib.request.Request(url, data, headers, method=method)  # noqa: S310
+        try:
+            answer = self._opener.open(wanted, timeout=ANSWER)
+        except urllib.error.HTTPError as refused:
+            answer = refused
+        except (OSError, urllib.error.URLError) as error:
+            raise Problem(f"the site did not answer {method} {path}: {error}") from None
+        with closing(answer):
+            yield answer
+
+    def xsrf(self, path: str) -> str:
+        """Return the value against forged requests that the page at `path` has set."""
+        found = [
+            (len(cookie.path), cookie.value or "")
+            for cookie in self.cookies
+            if cookie.name == "_xsrf" and path.startswith(cookie.path)
+        ]
+        return max(found, default=(0, ""))[1]
+
+    def _headers(self, path: str) -> dict[str, str]:
+        headers = {"Referer": f"{self._url}/hub/home", "X-XSRFToken": self.xsrf(path)}
+        return {"Authorization": f"token {self._token}"} if self._token else headers
+
+    def run_cell(self) -> None:
+        """Open the user's lab, run a cell in a new Python kernel, and check what it prints.
+
+        Raises Problem.
+        """
+        if not self._token:
+            lab = self.send("GET", f"{self.server}lab")
+            _expect(lab, 200, "the lab")
+        specs = _expect(self.send("GET", f"{self.server}api/kernelspecs"), 200, "the kernels")
+        made = self.send("POST", f"{self.server}api/kernels", body={"name": python_of(specs)})
+        kernel = str(_expect(made, 201, "a new kernel")["id"])
+        try:
+            with closing(self._connect(kernel)) as channel:
+                printed = _run(channel)
+        except (OSError, websocket.WebSocketException) as error:
+            raise Problem(f"the kernel did not run the cell: {error!r}") from None
+        if printed.strip() != PRINTS:
+            raise Problem(f"the cell printed {printed[:200]!r}")
+
+    def _connect(self, kernel: str) -> websocket.WebSocket:
+        path = f"{self.server}api/kernels/{kernel}/channels"
+        headers = [f"{key}: {value}" for key, value in self._headers(path).items()]
+        cookies = [
+            f"{cookie.name}={cookie.value}"
+            for cookie in self.cookies
+            if path.startswith(cookie.path)
+        ]
+        return websocket.create_connection(
+            f"{self._url.replace('https', 'wss', 1)}{path}?session_id={uuid.uuid4()}",
+            timeout=ANSWER,
+            sslopt={"context": self._tls},
+            origin=self._url,
+            header=headers,
+            cookie="; ".join(cookies) or None,
+            http_no_proxy=["*"],
+        )
+
+
+def python_of(specs: Mapping[str, Any]) -> str:
+    """Return the name of the server's default kernel if it is one of Python, else of the first.
+
+    Raises Problem.
+    """
+    found = specs["kernelspecs"]
+    pythons = [
+        name for name, one in sorted(found.items()) if one["spec"].get("language") == "python"
+    ]
+    if not pythons:
+        raise Problem("the server offers no Python kernel")
+    default = specs.get("default")
+    return str(default) if default in pythons else pythons[0]
+
+
+def _run(channel: websocket.WebSocket) -> str:
+    """Run the cell in a kernel; return what it printed, or the error."""
+    number = uuid.uuid4().hex
+    header = {"msg_id": number, "msg_type": "execute_request", "version": "5.3"}
+    header |= {"username": "", "session": uuid.uuid4().hex, "date": ""}
+    content = {"code": CODE, "silent": False, "store_history": False, "allow_stdin": False}
+    message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
+    channel.send(json.dumps({**message, "channel": "shell", "buffers": []}))
+    printed, rest = "", {"execute_reply", "idle"}
+    while rest:
+        answer = json.loads(channel.recv())
+        content = answer["content"]
+        kind = content.get("execution_state", answer["msg_type"])
+        if kind in ("restarting", "dead"):
+            return "the kernel died"
+        if answer.get("parent_header", {}).get("msg_id") == number:
+            printed += str(content.get("text", "")) if kind == "stream" else ""
+            printed += str(content.get("evalue", "")) if kind == "error" else ""
+            rest.discard(kind)
+    return printed
+
+
+def _expect(answer: Answer, status: int, what: str) -> Any:
+    """Return the JSON of the answer; a page is no JSON, and None. Raises Problem."""
+    if answer.status != status:
+        raise Problem(f"{what}: the answer was {answer.status}: {words_of(answer.text)[:200]}")
+    return json.loads(answer.text) if answer.text.startswith(("{", "[")) else None
+
+
+def words_of(page: str) -> str:
+    """Return the text of an HTML page, or of JSON, in one line."""
+    body = re.sub(r"(?s)<(script|style|head)\b.*?</\1>", " ", page)
+    return " ".join(re.sub(r"<[^>]+>", " ", body).split())

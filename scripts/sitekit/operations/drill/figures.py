@@ -1,0 +1,75 @@
+"""Compute the figures of a drill: percentiles of each step, and errors grouped by their message."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .run import PHASES, Story
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """Hold the seconds within which half of the users, 95 of 100, and all finished a step."""
+
+    p50: float
+    p95: float
+    most: float
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Hold an error of several users: the step that failed, the message, and the users."""
+
+    phase: str
+    message: str
+    users: tuple[str, ...]
+
+
+def percentiles(seconds: Iterable[float]) -> Percentiles | None:
+    """Return the percentiles (nearest rank) of at least one time, else None."""
+    ranked = sorted(seconds)
+    if not ranked:
+        return None
+
+    def at(share: float) -> float:
+        return round(ranked[math.ceil(share * len(ranked)) - 1], 2)
+
+    return Percentiles(at(0.5), at(0.95), at(1))
+
+
+def by_phase(stories: Iterable[Story]) -> dict[str, Percentiles]:
+    """Return the percentiles of each step that a user has finished, in the order of the steps."""
+    times: defaultdict[str, list[float]] = defaultdict(list)
+    for story in stories:
+        for phase, seconds in story.seconds.items():
+            times[phase].append(seconds)
+    found = {phase: percentiles(times[phase]) for phase in (*PHASES, "start")}
+    return {phase: one for phase, one in found.items() if one}
+
+
+def faults(stories: Iterable[Story]) -> list[Fault]:
+    """Return the errors, the most frequent first. Names of users and numbers do not matter."""
+    groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for story in stories:
+        if story.failed:
+            groups[story.failed, _general(story.why, story.user)].append(story.user)
+    found = [Fault(phase, said, tuple(users)) for (phase, said), users in groups.items()]
+    return sorted(found, key=lambda fault: -len(fault.users))
+
+
+def reasons(stories: Iterable[Story]) -> list[str]:
+    """Return why jobs waited in the queue, the most frequent first."""
+    total: Counter[str] = Counter()
+    for story in stories:
+        total.update({_general(reason, story.user) for reason in story.reasons})
+    return [reason for reason, _count in total.most_common()]
+
+
+def _general(message: str, user: str) -> str:
+    """Return the message without what differs from user to user."""
+    plain = " ".join("".join(c if c.isprintable() else " " for c in message).split())
+    return re.sub(r"\d+", "N", plain.replace(user, "USER"))[:300]

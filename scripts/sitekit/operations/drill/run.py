@@ -1,0 +1,129 @@
+"""Let many users do a drill's steps at once, and note when each of them has finished each step."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...base.errors import Problem
+from ...base.progress import step
+from .users import User
+
+PHASES = ("login", "form", "submitted", "running", "ready", "first cell", "stopped")
+"""The steps of a start, in their order."""
+ACCEPTED, RUNS = 5, 50
+"""Above which progress, in per cent, an event says that the job is submitted, and that it runs
+(hub/messages/progress.py)."""
+WAITS = 25
+"""The progress of an event that says why the job waits."""
+
+
+@dataclass
+class Story:
+    """Hold what one user has done: how long each step took, and why one failed."""
+
+    user: str
+    seconds: dict[str, float] = field(default_factory=dict)
+    failed: str = ""
+    why: str = ""
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+class Drill:
+    """Run a drill of these users. After a Ctrl-C, no user begins another step."""
+
+    def __init__(self, users: Sequence[User], clock: Callable[[], float] = time.monotonic) -> None:
+        self._users, self._clock = users, clock
+        self._closed = threading.Event()
+        self.stories = {user.name: Story(user.name) for user in users}
+
+    def run(self) -> list[Story]:
+        """Let all users start a server and run a cell, and then all users stop their servers."""
+        pool = ThreadPoolExecutor(len(self._users))
+        try:
+            with step(f"{len(self._users)} users start servers", len(self._users)) as at_work:
+                for _ in pool.map(self._start, self._users):
+                    at_work.advance()
+        except BaseException:
+            self._closed.set()
+            self._stop_all()  # the threads that wait for a server end when it is stopped
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+        self._stop_all()
+        return list(self.stories.values())
+
+    def _stop_all(self) -> None:
+        with step("Stopping their servers"), ThreadPoolExecutor(len(self._users)) as pool:
+            list(pool.map(self._stop, self._users))
+
+    def _start(self, user: User) -> None:
+        """Let one user do all steps until the first cell, as long as none fails."""
+        story = self.stories[user.name]
+        steps = ("login", user.log_in), ("form", user.open_form), ("ready", self._server(user))
+        for phase, work in (*steps, ("first cell", user.run_cell)):
+            if not self._closed.is_set() and not story.failed:
+                self._timed(story, phase, work)
+
+    def _stop(self, user: User) -> None:
+        story = self.stories[user.name]
+        self._timed(story, "stopped", user.stop)
+        if "ready" not in story.seconds:
+            story.seconds.pop("stopped", None)
+
+    def _timed(self, story: Story, phase: str, work: Callable[[], object]) -> None:
+        """Do one step, and note its time, or why it failed."""
+        began = self._clock()
+        try:
+            work()
+        except (Problem, OSError, ValueError, LookupError) as error:
+            if not story.failed:
+                story.failed = phase
+                story.why = error.what if isinstance(error, Problem) else repr(error)
+            return
+        story.seconds.setdefault(phase, self._clock() - began)
+
+    def _server(self, user: User) -> Callable[[], None]:
+        """Return the step that starts the server. It also notes the steps until it is ready."""
+        story = self.stories[user.name]
+
+        def start() -> None:
+            watcher = _Watcher(story, self._clock)
+            if why := user.start(watcher.see):
+                raise Problem(why)
+            watcher.reach("submitted", "running", "ready")
+            story.seconds["start"] = self._clock() - watcher.began
+
+        return start
+
+
+class _Watcher:
+    """Note when a start has reached each of its steps, from the events of its progress page."""
+
+    def __init__(self, story: Story, clock: Callable[[], float]) -> None:
+        self._story, self._clock = story, clock
+        self.began = self._last = clock()
+
+    def see(self, event: Mapping[str, Any]) -> None:
+        """Note what an event says."""
+        progress = event.get("progress", 0)
+        if event.get("failed"):
+            return
+        if progress == WAITS:
+            self._story.reasons[str(event.get("message", ""))] += 1
+        if progress > ACCEPTED:
+            self.reach("submitted")
+        if progress > RUNS:
+            self.reach("running")
+
+    def reach(self, *phases: str) -> None:
+        """Note that the start has reached these steps, unless it had reached them before."""
+        for phase in phases:
+            if phase not in self._story.seconds:
+                now = self._clock()
+                self._story.seconds[phase], self._last = now - self._last, now

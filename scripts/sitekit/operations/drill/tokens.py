@@ -1,0 +1,51 @@
+"""Create tokens of the hub with which a drill starts servers of users, and remove them."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ...base.command import run
+from ...site import Site
+
+STOPPING = 600
+"""Seconds in which all servers are stopped, whatever their number; one more for each server."""
+SUBMITTING = 90
+"""Seconds that the hub adds to a tier's start_timeout (hub/spawner/tier_spawner.py)."""
+
+
+@contextmanager
+def tokens(
+    site: Site, title: str, users: list[str], seconds: int, access: bool = False
+) -> Iterator[dict[str, str]]:
+    """Yield a token for each user, valid for so many seconds, which is removed afterwards.
+
+    Users see `title` on their page of tokens. With `access`, a token also opens the user's server.
+    """
+    note = f"{title} {secrets.token_hex(8)}"
+    try:
+        wanted = {"note": note, "users": users, "seconds": seconds, "access": access}
+        yield _tokens(site, wanted)
+    finally:
+        _tokens(site, {"note": note, "remove": True})
+
+
+def _tokens(site: Site, asked: dict[str, Any]) -> dict[str, str]:
+    """Run the program that creates and removes tokens, as the hub's user."""
+    python = site.current / "bin" / "python"
+    argv = [str(python), "-I", "-m", "sitekit.hub.login.drill_tokens"]
+    done = run(
+        argv,
+        user=site.hub.user,
+        cwd=Path("/"),
+        env={"PATH": "/usr/bin:/bin", "HOME": os.fspath(site.paths.state)},
+        stdin=json.dumps({"database": str(site.database), **asked}),
+        timeout=120,
+    )
+    made: dict[str, str] = json.loads(done.stdout)
+    return made

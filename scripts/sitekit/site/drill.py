@@ -1,0 +1,20 @@
+"""Define the section `drill` of the site file: as which users `make drill` starts servers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .tier import Row, SlurmName
+from .value_types import AbsolutePath
+
+
+class Drill(Row):
+    """Define whether `make drill` may start servers at this site, and as which users.
+
+    Without `users`, it refuses. With `create`, it creates accounts on this machine for the time of
+    the drill. A path is that of a file with the names of existing users, one a line. Only created
+    users get an association with `slurm_account`.
+    """
+
+    users: Literal["create"] | AbsolutePath | None = None
+    slurm_account: SlurmName | None = None

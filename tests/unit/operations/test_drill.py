@@ -1,0 +1,211 @@
+"""A drill's figures, what it refuses, and that it stops what it has started also after Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sitekit.backends.slurm.pending_reasons import NO_ROOM
+from sitekit.base.data import data
+from sitekit.base.errors import BadInput, Problem
+from sitekit.operations.drill import accounts
+from sitekit.operations.drill.bottleneck import first_bottleneck
+from sitekit.operations.drill.browser import python_of, words_of
+from sitekit.operations.drill.commands import drill
+from sitekit.operations.drill.cpu import Use
+from sitekit.operations.drill.figures import Fault, Percentiles, faults, percentiles
+from sitekit.operations.drill.run import PHASES, Drill, Story
+from sitekit.site import Site, load_site
+
+SITE = load_site(data("config/sites/demo.yml"))
+IDLE = Use(wall=10, floor=1, hub=0.1, machine=0.2, cpus=2, load_before=0)
+
+
+@dataclass
+class Actor:
+    """A user whose start sends these events, and fails with `why`."""
+
+    name: str
+    why: str = ""
+    events: tuple[dict[str, Any], ...] = ()
+    done: list[str] = field(default_factory=list)
+    meanwhile: Callable[[], None] = lambda: None
+
+    def log_in(self) -> None:
+        self.done.append("login")
+
+    def open_form(self) -> None:
+        self.done.append("form")
+
+    def start(self, watch: Callable[[Any], None]) -> str:
+        self.done.append("start")
+        for event in self.events:
+            watch(event)
+        self.meanwhile()
+        return self.why
+
+    def run_cell(self) -> None:
+        self.done.append("cell")
+
+    def stop(self) -> None:
+        self.done.append("stop")
+
+
+EVENTS = tuple({"progress": share, "message": "Job 7 waits."} for share in (5, 15, 25, 25, 60, 95))
+
+
+def test_all_steps_of_a_start_are_timed_in_their_order() -> None:
+    moments = iter(range(100))
+    [story] = Drill([Actor("ann", events=EVENTS)], clock=lambda: next(moments)).run()
+    assert set(story.seconds) == {*PHASES, "start"} and not story.failed
+    whole = sum(story.seconds[phase] for phase in ("submitted", "running", "ready"))
+    assert whole <= story.seconds["start"]
+    assert story.reasons == Counter({"Job 7 waits.": 2})
+
+
+def test_nobody_stops_before_all_have_run_a_cell() -> None:
+    order: list[str] = []
+    users = [Actor(name, events=EVENTS) for name in ("ann", "ben")]
+    for user in users:
+        user.done = order
+    Drill(users).run()
+    assert order[-2:] == ["stop", "stop"] and order.count("cell") == 2
+
+
+def test_who_fails_does_no_further_step_but_stops() -> None:
+    actor = Actor("ann", why="the queue is closed", events=EVENTS[:2])
+    [story] = Drill([actor]).run()
+    assert actor.done == ["login", "form", "start", "stop"]
+    assert (story.failed, story.why) == ("ready", "the queue is closed")
+    assert "stopped" not in story.seconds and "submitted" in story.seconds
+
+
+def test_ctrl_c_stops_each_server_and_begins_none() -> None:
+    """It comes while the first user's server starts, which ends when the server is stopped."""
+    stopped = threading.Event()
+
+    def interrupt() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stopped.wait(20)
+
+    class Starting(Actor):
+        def stop(self) -> None:
+            super().stop()
+            stopped.set()
+
+    actor, before = Starting("ann", events=EVENTS, meanwhile=interrupt), signal.getsignal(2)
+    trial = Drill([actor])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            trial.run()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert actor.done == ["login", "form", "start", "stop"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        ([], None),
+        ([3], (3, 3, 3)),
+        (range(1, 101), (50, 95, 100)),
+        ([4, 1, 3, 2], (2, 4, 4)),
+    ],
+)
+def test_percentiles_are_times_that_were_measured(seconds: Any, expected: Any) -> None:
+    found = percentiles(seconds)
+    assert (found and (found.p50, found.p95, found.most)) == expected
+
+
+def test_errors_of_a_kind_are_one_line() -> None:
+    stories = [Story(f"u{n}", failed="ready", why=f"job {n} of u{n} failed") for n in range(3)]
+    stories.append(Story("w", failed="login", why="no\nline\x1b[31m break"))
+    first, second = faults(stories)
+    assert (first.phase, first.message) == ("ready", "job N of USER failed")
+    assert first.users == ("u0", "u1", "u2")
+    assert "\n" not in second.message and "\x1b" not in second.message
+
+
+def slow(phase: str) -> dict[str, Percentiles]:
+    return {name: Percentiles(1, 9 if name == phase else 1, 9) for name in PHASES}
+
+
+BUSY_HUB = Use(wall=10, floor=1, hub=0.95, machine=0.6, cpus=4, load_before=0)
+BUSY_MACHINE = Use(wall=10, floor=9, hub=0.3, machine=0.97, cpus=2, load_before=0)
+
+
+@pytest.mark.parametrize(
+    ("phase", "use", "waits", "what"),
+    [
+        ("running", IDLE, [f"Job N waits. {NO_ROOM}"], "no free nodes"),
+        ("running", IDLE, [], "scheduler"),
+        ("login", BUSY_HUB, [], "the hub's CPU"),
+        ("login", IDLE, [], "PAM"),
+        ("submitted", IDLE, [], "submission"),
+        ("ready", BUSY_MACHINE, [], "the CPUs of this machine"),
+        ("ready", IDLE, [], "on its node"),
+        ("first cell", IDLE, [], "kernels"),
+    ],
+)
+def test_the_first_bottleneck(phase: str, use: Use, waits: list[str], what: str) -> None:
+    found = first_bottleneck(slow(phase), use, waits, [], here=True)
+    assert found and what in found.what and found.remedy and "9.0 s" in found.seen
+
+
+def test_no_bottleneck_and_the_limit_of_starts() -> None:
+    quick = {name: Percentiles(0.1, 1.9, 3) for name in PHASES}
+    assert first_bottleneck(quick, IDLE, [], [], here=True) is None
+    refused = Fault("ready", "the form was refused: 429 Too many users", ("ann",))
+    found = first_bottleneck(quick, IDLE, [], [refused], here=True)
+    assert found and "concurrent_spawn_limit" in found.remedy
+
+
+OUTSIDE = load_site(data("config/sites/gateway-workshop.yml"))
+CREATE = {"drill": SITE.drill}
+
+
+@pytest.mark.parametrize(
+    ("site", "words", "said"),
+    [
+        (OUTSIDE, ("USERS=3",), "does not allow drills"),
+        (SITE, ("USERS=0",), "not a number from 1 to"),
+        (SITE, (), "not a number from 1 to"),
+        (SITE, ("USERS=3", "TIER=huge"), "no such tier"),
+        (SITE, ("USERS=3", "JSON=yes"), "neither 0 nor 1"),
+        (SITE, ("USER=3",), "no variable USER"),
+        (OUTSIDE.model_copy(update=CREATE), ("USERS=3",), "log in with github"),
+    ],
+)
+def test_a_drill_is_refused_in_words(site: Site, words: tuple[str, ...], said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        drill(site, *words)
+
+
+def test_the_file_of_users_is_roots_alone(tmp_path: Path) -> None:
+    path = tmp_path / "users"
+    path.write_text("# who has agreed\nann\nben@example.org\nann\n\n")
+    tmp_path.chmod(0o755)
+    path.chmod(0o666)
+    with pytest.raises(BadInput, match="others than root can write"):
+        accounts.listed(path)
+
+
+def test_the_python_kernel_and_the_words_of_a_page() -> None:
+    def spec(language: str) -> Any:
+        return {"spec": {"language": language}}
+
+    specs = {"kernelspecs": {"r": spec("R"), "b": spec("python"), "a": spec("python")}}
+    assert python_of({**specs, "default": "b"}) == "b"
+    assert python_of({**specs, "default": "r"}) == "a"
+    with pytest.raises(Problem, match="no Python kernel"):
+        python_of({"kernelspecs": {"r": spec("R")}})
+    assert words_of("<head>x</head><p>no\n <b>way</b></p><script>1</script>") == "no way"
