@@ -28,6 +28,7 @@ from .course_messages import ask_for_messages
 from .ipyparallel_profile import write_profile
 from .limit_handshakes import ask_all
 from .overrides.memory import end_kernels_first
+from .report_memory import report_memory
 from .report_start import await_hub, tell_hub
 from .root_folder import make_root
 from .tls import Identity, forget_names, take_identity
@@ -253,6 +254,7 @@ def listen(app: Any, listener: socket.socket, identity: Identity | None) -> None
     app.http_server.add_sockets([listener])
     app.io_loop.add_callback(tell_hub, listener.getsockname()[1], identity)
     app.io_loop.add_callback(tell_at_sigterm, app.io_loop, identity)
+    app.io_loop.add_callback(report_memory, identity)
 
 
 if __name__ == "__main__":

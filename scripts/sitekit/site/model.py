@@ -21,6 +21,7 @@ from .front_login_checks import front_login_fits
 from .images import unknown_images
 from .local_tiers import local_tiers_fit
 from .login import Login
+from .monitoring import Monitoring
 from .schedule import Backup, KernelCheck
 from .server import Server
 from .slurm import Slurm, Tunnel
@@ -115,6 +116,7 @@ class Site(Section):
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
     kernels: Kernels
     backup: Backup = Backup()
+    monitoring: Monitoring = Monitoring()
 
     @model_validator(mode="after")
     def _agrees(self) -> Site:
