@@ -14,7 +14,7 @@ given = $(foreach v,$1,$(if $(filter command,$(firstword $(origin $v))),'$v=$(su
 .DEFAULT_GOAL := help
 .PHONY: help new_site check_site show setup_conda install_all lock bundle releases upgrade rollback \
         prune_releases advisories uninstall_environment accounts accounts_slips accounts_remove sizing kernels kernels_diff kernels_check \
-        kernels_import images_check diff apply uninstall start stop status doctor backup restore rotate_secrets \
+        kernels_import images_check diff apply uninstall start stop status top doctor backup restore rotate_secrets \
         course_new course_check course_drill report trace announce announcements announce_end message drill \
         certificate certificate_check maintenance_on maintenance_off demo demo_status demo_stop \
         demo_reset test test_quick lint bench soak
@@ -70,7 +70,9 @@ start:
 stop:
 	$(KIT) stop
 status:
-	$(KIT) status
+	$(KIT) status $(call given,JSON)
+top:
+	$(KIT) top
 doctor:
 	@scripts/kit doctor $(call given,CHECK JSON JUNIT NODES OSV SECONDS USER) \
 	    || [ $$? -eq 3 ]  # 3: warnings only

@@ -73,4 +73,15 @@ OPERATING: dict[str, Command] = {
             "TEXT": "the text, of at most 500 characters",
         },
     ),
+    "drill": Command(
+        "let many users start servers at once as a trial; print times, errors and the first bottleneck",
+        "sitekit.operations.drill.commands:drill",
+        root=True,
+        variables={
+            "USERS": "how many users, from 1 to 200",
+            "TIER": "the tier of their servers; default: the first one",
+            "JSON": "1 prints JSON",
+        },
+        details="The site file must allow drills (docs/drill.md). Exits with 1 if a step failed.",
+    ),
 }

@@ -73,6 +73,7 @@ class SnapshotLoop:
         self.silent_since: float | None = None  # time.time() of the first failed query in a row
         self.trouble = ""
         self.queries = 0
+        self.answer_seconds: float | None = None  # how long the last answer took
         self._waiters = 0
         self._allowance, self._counted = BURST, time.monotonic()
         self._waiting_since = float("-inf")
@@ -89,6 +90,12 @@ class SnapshotLoop:
         """Return whether the last query was answered."""
         return self.silent_since is None and self.snapshot.taken > 0
 
+    @property
+    def age(self) -> float | None:
+        """Return how old the snapshot is, in seconds; None if there is none yet."""
+        taken = self.snapshot.taken
+        return round(time.monotonic() - taken, 1) if taken > 0 else None
+
     def status(self) -> dict[str, object]:
         """Return whether the backend answers, for the status page. Times are in seconds."""
         silent = None if self.silent_since is None else round(time.time() - self.silent_since)
@@ -97,6 +104,8 @@ class SnapshotLoop:
             "silent_for": silent,
             "trouble": self.trouble,
             "queries": self.queries,
+            "answer_seconds": self.answer_seconds,
+            "age": self.age,
             "jobs": len(self.snapshot.jobs),
         }
 
@@ -209,5 +218,6 @@ class SnapshotLoop:
                 "%s answers again after %.0f s", self.title, time.time() - self.silent_since
             )
         self.silent_since, self.trouble = None, ""
+        self.answer_seconds = round(time.monotonic() - begun, 3)
         self.snapshot = Snapshot(jobs, begun, time.time() - (time.monotonic() - begun))
         return True

@@ -44,9 +44,9 @@ def status(site: Site) -> bool:
 
     Return True if all three services run and answer.
     """
-    from ..machine.run import commands
+    from ..machine.run.overview import print_overview
 
-    return commands.status(site) == 0
+    return print_overview(site)
 
 
 def stop(site: Site) -> None:

@@ -23,12 +23,13 @@ from .api.announcements import (
 )
 from .api.backend_status import StatusHandler
 from .api.card import CardHandler
-from .api.metrics import update_metrics
 from .api.server_callbacks import (
     ENDING,
     LISTENING,
+    MEMORY,
     EndingHandler,
     ListeningHandler,
+    MemoryHandler,
     replace_batchspawners_handler,
 )
 from .courses.page import PAGE, STATE, CoursePageHandler, CourseStateHandler
@@ -56,12 +57,16 @@ from .overrides.proxy import SilentProxy
 from .overrides.stale_logins import ask_stale_users_to_log_in
 from .pages import enter
 from .pages.announcements import announcements_of
+from .pages.status import STATUS_PAGE, STATUS_STATE, StatusPageHandler, StatusStateHandler
 from .pages.unreachable import NoAnswerHandler, ServerPageHandler
 from .servers.hub_state import HubState
 from .servers.log_actions import log_for_ever
 from .spawner import reconcile, watch_endings
 from .spawner.server import Server
 from .spawner.tier_spawner import TierSpawner, last_progress_event
+from .status import certificates, observe
+from .status.collector import update_metrics
+from .status.token import forget_old_tokens, update_token
 
 
 def configure(c: Any, site: Site) -> None:
@@ -85,7 +90,8 @@ def configure(c: Any, site: Site) -> None:
     ask_stale_users_to_log_in()
     update_logs(c, site)
     begin_loops(hub_state)
-    update_metrics(site)
+    update_metrics(hub_state)
+    update_token(c, site)
 
 
 def update_addresses(c: Any, site: Site) -> None:
@@ -180,10 +186,17 @@ def update_pages(c: Any, hub_state: HubState) -> None:
 
 def share_hub_state(hub_state: HubState) -> None:
     """Give the objects that all parts of the hub share to the classes that need them."""
-    api = (ListeningHandler, EndingHandler, ServerHandler, CardHandler, StatusHandler)
+    api = (
+        ListeningHandler,
+        EndingHandler,
+        MemoryHandler,
+        ServerHandler,
+        CardHandler,
+        StatusHandler,
+    )
     courses = (CoursePageHandler, CourseStateHandler)
     announcements = (AnnouncementsHandler, AnnouncementHandler, MessagesHandler)
-    pages = (NoAnswerHandler, ServerPageHandler)
+    pages = (NoAnswerHandler, ServerPageHandler, StatusPageHandler, StatusStateHandler)
     for part in (SilentProxy, TierSpawner, Server, *api, *courses, *announcements, *pages):
         part.hub_state = hub_state
 
@@ -200,6 +213,7 @@ def update_handlers(c: Any, site: Site) -> None:
     c.JupyterHub.extra_handlers = [
         (LISTENING, ListeningHandler),
         (ENDING, EndingHandler),
+        (MEMORY, MemoryHandler),
         (r"/api/sitekit/card", CardHandler),
         (r"/api/sitekit/status", StatusHandler),
         (ANNOUNCEMENTS, AnnouncementsHandler),
@@ -208,6 +222,8 @@ def update_handlers(c: Any, site: Site) -> None:
         (COURSE_MESSAGES, MessagesHandler),
         (PAGE, CoursePageHandler),
         (STATE, CourseStateHandler),
+        (STATUS_PAGE, StatusPageHandler),
+        (STATUS_STATE, StatusStateHandler),
         (socket_probe.PATH, socket_probe.SocketProbeHandler),
         *([(enter.PATH, enter.EnterHandler)] if one_domain else []),
     ]
@@ -242,6 +258,9 @@ def hub_loops(hub_state: HubState) -> dict[str, Loop]:
         **({"tunnels": hub_state.tunnels.run} if hub_state.tunnels else {}),
         "routes": proxy_routes.run,
         "limits": limit_bodies,
+        "metrics of servers": partial(observe.run, hub_state),
+        "metrics of certificates": partial(certificates.run, hub_state.site),
+        "old tokens of metrics": partial(forget_old_tokens, hub_state.site),
         "heartbeat": heartbeat.run,
         "idle time": partial(idle_time.run, hub_state.ledger),
         "operators' actions": partial(log_for_ever, hub_state.ledger),

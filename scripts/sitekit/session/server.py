@@ -29,6 +29,7 @@ from .limit_handshakes import ask_all
 from .log_start import log_start
 from .messages import ask_for_messages
 from .overrides.memory import end_kernels_first
+from .report_memory import report_memory
 from .report_start import await_hub, tell_hub
 from .root_folder import make_root
 from .tls import Identity, forget_names, take_identity
@@ -260,6 +261,7 @@ def listen(app: Any, listener: socket.socket, identity: Identity | None) -> None
     log_start(f"listening on port {listener.getsockname()[1]}")
     app.io_loop.add_callback(tell_hub, listener.getsockname()[1], identity)
     app.io_loop.add_callback(tell_at_sigterm, app.io_loop, identity)
+    app.io_loop.add_callback(report_memory, identity)
 
 
 if __name__ == "__main__":

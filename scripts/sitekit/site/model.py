@@ -22,6 +22,7 @@ from .front_login_checks import front_login_fits
 from .images import unknown_images
 from .local_tiers import local_tiers_fit
 from .login import Login
+from .monitoring import Monitoring
 from .pages import Pages
 from .schedule import Backup, KernelCheck
 from .server import Server
@@ -126,6 +127,7 @@ class Site(Section):
     backup: Backup = Backup()
     logs: Logs = Logs()
     drill: Drill = Drill()
+    monitoring: Monitoring = Monitoring()
 
     @model_validator(mode="after")
     def _agrees(self) -> Site:

@@ -65,6 +65,8 @@ def test_no_purpose_is_without_its_file():
         "host_key.pub",
         "authority",
         "authority.pub",
+        "token",
+        "hub_token",
         "*.py",
         "*.conf",
     }

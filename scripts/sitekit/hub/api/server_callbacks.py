@@ -1,5 +1,5 @@
-"""Handle the two requests that a user's server sends to the hub: one with its port after the start,
-and one at its end. The server's API token decides about which server a request is.
+"""Handle the requests that a user's server sends to the hub: with its port after the start, with its
+memory while it runs, and at its end. The server's API token decides about which server a request is.
 
 This module replaces batchspawner's handler, which sets any attribute of the spawner that the
 request names (batchspawner/api.py, `setattr(spawner, key, value)`). Batchspawner's handler is
@@ -20,7 +20,9 @@ from ..servers.ledger import Row
 
 LISTENING = r"/api/sitekit/listening"
 ENDING = r"/api/sitekit/ending"
+MEMORY = r"/api/sitekit/memory"
 BODY_LIMIT = 256  # bytes
+MOST_MEMORY = 2**30  # MiB
 
 
 class ServersOwnHandler(APIHandler):
@@ -48,6 +50,21 @@ class ServersOwnHandler(APIHandler):
             raise web.HTTPError(403, "this token belongs to no server that is starting")
         return row
 
+    def number(self, key: str, low: int, high: int) -> int:
+        """Return the number of this key from the request's body. Raises HTTPError."""
+        if len(self.request.body) > BODY_LIMIT:
+            raise web.HTTPError(400, "the body is too long for a number")
+        try:
+            body = json.loads(self.request.body)
+        except ValueError:
+            raise web.HTTPError(400, "the body is not JSON") from None
+        value = body.get(key) if isinstance(body, dict) and set(body) == {key} else None
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise web.HTTPError(
+                400, f'send {{"{key}": N}} with N from {low} to {high}, and nothing else'
+            )
+        return value
+
 
 class ListeningHandler(ServersOwnHandler):
     """Handle POST {"port": N}: record the server's port, and answer 204.
@@ -58,26 +75,24 @@ class ListeningHandler(ServersOwnHandler):
     @web.authenticated
     async def post(self) -> None:
         row = self.row()
-        port = self._port()
+        low, high = self.hub_state.site.server.port_range
+        port = self.number("port", low, high)
         if not self.hub_state.record_port(row.tag, port):
             raise web.HTTPError(409, "this server has reported its port before")
         self.set_status(204)
 
-    def _port(self) -> int:
-        """Return the port number from the request's body. Raises HTTPError."""
-        if len(self.request.body) > BODY_LIMIT:
-            raise web.HTTPError(400, "the body is too long for a port number")
-        try:
-            body = json.loads(self.request.body)
-        except ValueError:
-            raise web.HTTPError(400, "the body is not JSON") from None
-        low, high = self.hub_state.site.server.port_range
-        port = body.get("port") if isinstance(body, dict) and set(body) == {"port"} else None
-        if isinstance(port, bool) or not isinstance(port, int) or not low <= port <= high:
-            raise web.HTTPError(
-                400, f'send {{"port": N}} with N from {low} to {high}, and nothing else'
-            )
-        return port
+
+class MemoryHandler(ServersOwnHandler):
+    """Handle POST {"memory": N}: record the memory that the server uses, in MiB, and answer 204.
+
+    A server can only report for itself. Nothing but the status and the metrics depends on it.
+    """
+
+    @web.authenticated
+    async def post(self) -> None:
+        row = self.row()
+        self.hub_state.ledger.record_memory(row.tag, self.number("memory", 0, MOST_MEMORY))
+        self.set_status(204)
 
 
 class EndingHandler(ServersOwnHandler):

@@ -15,13 +15,10 @@ from ...backends.choice import Choice
 from ...site.course_files import Course
 from ..servers.hub_state import HubState
 from ..servers.ledger import Row
+from ..status.servers import EXPECTED, state_of
 
 SINCE = 86400.0
 """Seconds for which an ended server is shown."""
-
-
-NO_FAILURES = ("stopped", "idle", "time")
-"""The kinds of cards of servers that ended as they should."""
 
 
 @dataclass
@@ -63,19 +60,16 @@ def describe(hub_state: HubState, row: Row) -> Participant:
     if row.ended:
         one.state, one.since = "ended", row.ended
         if row.card:
-            one.state = "ended" if row.card.get("kind") in NO_FAILURES else "failed"
+            one.state = "ended" if row.card.get("kind") in EXPECTED else "failed"
             one.why = f"{row.card.get('what', '')} {row.card.get('remedy', '')}"
-    elif row.abandoned:
-        one.state, one.since = "ending", row.abandoned
-    elif row.listening:
-        began = (job.start if job else None) or row.listening
-        one.state, one.since = "running", row.listening
+        return one
+    state, one.since = state_of(row, job)
+    one.state = "running" if state == "suspended" else state
+    if one.state == "running":
+        began = (job.start if job else None) or one.since
         one.left = max(0.0, began + row.choice["time"] - time.time())
-    elif job is not None and job.pending:
-        one.state, one.since = "waiting", row.intended
+    elif job is not None and one.state == "waiting":
         one.why = hub_state.backend_of(row).explain_wait(job, Choice.from_dict(row.choice))
-    else:
-        one.state, one.since = "starting", row.intended
     return one
 
 

@@ -43,6 +43,7 @@ class SilentProxy(ConfigurableHTTPProxy):
         child = user.spawners[server_name].child_spawner
         if child is not None and child.reported_port():
             await super().add_user(user, server_name)
+            self.hub_state.ledger.record_ready(child.tag)
 
     async def add_route(self, routespec: str, target: str, data: dict[str, Any]) -> None:
         """Add the node's address to a route whose target is a server's name (proxy/tls.mjs)."""

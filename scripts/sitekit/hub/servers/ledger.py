@@ -21,6 +21,7 @@ from typing import Any
 
 from ...backends.snapshot import Snapshot
 from .ledger_courses import CoursesInLedger
+from .ledger_measures import MeasuresInLedger
 from .ledger_operator import OperatorInLedger
 from .ledger_rows import Row, row_of
 from .ledger_schema import bring_up_to_date
@@ -58,7 +59,7 @@ class _Connection(sqlite3.Connection):
             raise LedgerTrouble(f"the ledger cannot be used: {error}") from error
 
 
-class Ledger(CoursesInLedger, OperatorInLedger, UsageInLedger):
+class Ledger(CoursesInLedger, MeasuresInLedger, OperatorInLedger, UsageInLedger):
     """Read and write the ledger.
 
     Each read or write is one SQL statement, and is on disk when the method returns. The file is
@@ -125,8 +126,9 @@ class Ledger(CoursesInLedger, OperatorInLedger, UsageInLedger):
         return row is not None and row.tls
 
     def record_job(self, tag: str, job: str) -> None:
-        """Record the job's id."""
+        """Record the job's id, and that the job was submitted."""
         self._db.execute("UPDATE starts SET job = ? WHERE tag = ?", (job, tag))
+        self.record_submitted(tag)
 
     def record_port(self, tag: str, port: int) -> bool:
         """Record the port at which the hub reaches the server: the tunnel's, or the reported one.

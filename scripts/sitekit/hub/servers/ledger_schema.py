@@ -151,6 +151,25 @@ SQLite copies a row to `history` when it is deleted from `starts`, and also if a
 deletes it. `idle` has the seconds without activity of servers in `starts`.
 """
 
+MEASURES = """
+CREATE TABLE IF NOT EXISTS measures (
+    tag       TEXT PRIMARY KEY,
+    submitted REAL,
+    began     REAL,
+    ready     REAL,
+    memory    INTEGER
+);
+CREATE INDEX IF NOT EXISTS measures_ready ON measures (ready);
+CREATE INDEX IF NOT EXISTS starts_ended ON starts (ended);
+CREATE TRIGGER IF NOT EXISTS forget_measures AFTER DELETE ON starts BEGIN
+    DELETE FROM measures WHERE tag = OLD.tag;
+END;
+"""
+"""When each phase of a start ended, and the memory that the server uses.
+
+A sitekit that does not know measures ignores this table too, and SQLite keeps indexes and trigger.
+"""
+
 FROM_0 = """
 CREATE TABLE IF NOT EXISTS owners (tag TEXT PRIMARY KEY, uid INTEGER);
 CREATE TABLE IF NOT EXISTS certificates (tag TEXT PRIMARY KEY);
@@ -194,7 +213,7 @@ def bring_up_to_date(ledger: sqlite3.Connection) -> None:
             "go back to the newer release (make rollback), or restore a backup from before it (make restore)"
         )
     if found == VERSION:
-        ledger.executescript(LOGINS + TUNNELS + COURSES + OPERATOR + USAGE)
+        ledger.executescript(LOGINS + TUNNELS + COURSES + MEASURES + OPERATOR + USAGE)
         return
     has_servers = ledger.execute(
         "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'servers'"
@@ -205,6 +224,7 @@ def bring_up_to_date(ledger: sqlite3.Connection) -> None:
         TUNNELS,
         COURSES,
         OPERATOR,
+        MEASURES,
         FROM_0 if has_servers else "",
         USAGE,
         GUARD,

@@ -23,6 +23,7 @@ from ...backends.snapshot import Snapshot
 from ..messages.ended_cards import card_of_ending
 from ..servers.hub_state import HubState
 from ..servers.ledger import Row
+from ..status import metrics
 from .loaded_spawners import spawners
 from .retry_pauses import Pauses
 
@@ -98,11 +99,12 @@ async def reconcile(hub_state: HubState, name: str, pauses: Pauses) -> None:
             unwatched.append(row)
     backend.strays = list_stray_jobs(hub_state, snapshot)
     unsettled = [*unwatched, *hub_state.ledger.closed_with_live_job(snapshot)]
+    metrics.ORPHANS.labels(name).set(len(unsettled))
     due = pauses.due(unsettled)
     for row in random.sample(due, min(SERVERS_PER_ROUND, len(due))):
         pauses.tried(row)
         await close_or_cancel(hub_state, row, pauses)
-    pauses.keep(unsettled)
+    metrics.ORPHANS_ENDED.inc(pauses.keep(unsettled))
 
 
 def list_stray_jobs(hub_state: HubState, snapshot: Snapshot) -> list[str]:
@@ -159,6 +161,8 @@ async def cancel_job(hub_state: HubState, row: Row, job: Job, pauses: Pauses) ->
         lives, trouble = True, f", which fails, and is tried again less and less often: {why}"
     if not lives:
         hub_state.ledger.end(row.tag)
+    if not pauses.is_known(row):
+        metrics.ORPHANS_FOUND.inc()
     if pauses.is_new_trouble(row, trouble):
         log.warning("Job %s of %s is held by no server; cancelling it%s", job.id, row.user, trouble)
 

@@ -38,8 +38,17 @@ class Pauses:
         before, self._troubles[row.tag] = self._troubles.get(row.tag), trouble
         return before != trouble
 
-    def keep(self, rows: Iterable[Row]) -> None:
-        """Delete the pauses and errors of all starts except these."""
+    def is_known(self, row: Row) -> bool:
+        """Return whether the job of this start was cancelled, or was to be cancelled, before."""
+        return row.tag in self._troubles
+
+    def keep(self, rows: Iterable[Row]) -> int:
+        """Delete the pauses and errors of all starts except these.
+
+        Returns how many of the deleted starts had a job that was to be cancelled.
+        """
         tags = {row.tag for row in rows}
         self._next = {tag: due for tag, due in self._next.items() if tag in tags}
+        before = len(self._troubles)
         self._troubles = {tag: text for tag, text in self._troubles.items() if tag in tags}
+        return before - len(self._troubles)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...contracts.internal_tls import authority, authority_key, pair
+from ...contracts.monitoring import hub_token
 from ...site import Site
 from ..host.file import File
 from ..host.platform import Platform, WebServer
@@ -127,6 +128,7 @@ def _readers(
     hub |= {
         path for path in changed if path.parent == site.etc / "local.d" and path.suffix == ".py"
     }
+    hub.add(hub_token(site))
     # The hub's unit starts the timers.
     hub |= {path for path in changed if path.suffix == ".timer"}
     authorities = {authority(site, "services"), authority(site, "servers")}

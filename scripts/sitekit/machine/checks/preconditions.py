@@ -46,6 +46,7 @@ def unmet_preconditions(site: Site, root: Path) -> list[BadInput]:
         lambda: check_logo(site, root),
         lambda: check_module(site, platform, root),
         lambda: check_accounts(site, root),
+        lambda: check_prometheus(site, root),
         lambda: check_installed(target, platform),
         lambda: check_state_owner(site, root),
         lambda: check_sshd(site, root),
@@ -101,6 +102,25 @@ def check_sshd(site: Site, root: Path) -> None:
     if site.tunnel and not on_disk(root, SSHD).exists():
         remedy = "install the package openssh-server; its own service need not run"
         raise BadInput(f"there is no {SSHD} on this machine", "slurm.ssh.tunnel", remedy)
+
+
+def check_prometheus(site: Site, root: Path) -> None:
+    """Refuse an account of Prometheus that does not exist, or whose group has ordinary users.
+
+    Raises BadInput.
+    """
+    name, where = site.monitoring.prometheus_user, "monitoring.prometheus_user"
+    if name is None:
+        return
+    if not unix_accounts.has_account(root, name):
+        what = f"there is no account {name} on this machine"
+        raise BadInput(what, where, "install Prometheus first, or remove the key")
+    group = unix_accounts.group_name(root, name)
+    if others := unix_accounts.members(root, group) - {name}:
+        what = f"{', '.join(sorted(others)[:3])} is in {name}'s group {group} and could read the metrics' token"
+        raise BadInput(
+            what, where, f"give Prometheus a group of its own: usermod --gid NAME {name}"
+        )
 
 
 def check_places(site: Site, root: Path) -> None:

@@ -1,8 +1,8 @@
 """Generate the files that contain secrets of this machine, and keep them while they are valid.
 
-The secrets are the proxy's token, the certificates of internal TLS, a self-signed certificate, the
-secrets of web server and hub for their providers, and the keys for the login node. The secrets
-cannot be computed from the site file.
+The secrets are the proxy's token, the token for metrics, the certificates of internal TLS, a
+self-signed certificate, the secrets of web server and hub for their providers, and the keys for the
+login node. The secrets cannot be computed from the site file.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ..web.certificate import self_signed, serves
 from ..web.check_provided import client_secret
 from ..web.config import certificate
 from .authorities import internal_tls_files, internal_tls_paths
+from .monitoring import monitoring_paths, monitoring_token
 from .ssh import ssh_key_paths, ssh_keys
 from .tunnel import tunnel_key_paths, tunnel_keys
 
@@ -41,6 +42,7 @@ def generated_files_of(target: Target) -> dict[Path, File]:
         | front_secret(target)
         | ssh_keys(target)
         | tunnel_keys(target)
+        | monitoring_token(target)
     )
 
 
@@ -51,6 +53,7 @@ def generated_paths(site: Site) -> set[Path]:
         *(() if isinstance(site.front.certificate, Certificate) else certificate(site)),
     }
     paths |= internal_tls_paths(site) | ssh_key_paths(site) | tunnel_key_paths(site)
+    paths |= monitoring_paths(site)
     paths |= {site.etc / "hub.env"} if site.login.method != "pam" else set()
     paths |= {web_server_file(site)} if site.login.method == "front" else set()
     return paths | ({_openid(site)} if site.front.outside and site.front.outside.openid else set())
@@ -78,6 +81,7 @@ def _token(target: Target) -> dict[Path, File]:
 def renewed_files(target: Target) -> dict[Path, File]:
     """Return new versions of the secrets that can be replaced at any time. Raises CommandFailed."""
     fresh = _new_token(target.site) | internal_tls_files(target, afresh=True)
+    fresh |= monitoring_token(target, afresh=True)
     if target.site.login.method == "front":
         fresh |= _front_files(target.site, secrets.token_hex(32))
     return fresh

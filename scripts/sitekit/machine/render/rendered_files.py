@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...backends.slurm import ssh_files as ssh
 from ...base.data import data
-from ...contracts import internal_tls, tunnel
+from ...contracts import internal_tls, monitoring, tunnel
 from ...site import Site
 from ...site.course_files import Course, offered_courses
 from ...site.show import dump
@@ -21,6 +21,7 @@ from ..web.config import front
 from ..web.logrotate import log_rotation
 from ..web.renewal import renewal
 from .gates import copy, gates
+from .monitoring import monitoring_files
 from .proxy_preloads import preloaded
 from .services import site_services, site_supervisor
 from .ssh import ssh_files
@@ -41,7 +42,7 @@ def render(site: Site, platform: Platform, found: Sequence[Course] = ()) -> dict
     web = front(site, platform) | renewal(site, platform)
     reached = pam(site, platform) | web | preloaded(site) | services(site, platform)
     before = configuration(site) | (ssh_files(site) if site.slurm.ssh else gates(site, found))
-    before |= tunnel_files(site) | courses(site, found)
+    before |= tunnel_files(site) | courses(site, found) | monitoring_files(site)
     rules = {} if site.slurm.ssh else sudoers(site, platform)
     return before | reached | log_rotation(site, platform) | denied(site) | rules
 
@@ -85,6 +86,7 @@ def folders(site: Site, platform: Platform) -> dict[Path, Folder]:
         internal_tls.folder(site): Folder(),
         site.etc / "local.d": Folder(),
         offered_courses(site): Folder(),
+        monitoring.folder(site): Folder(),
         site.libexec: Folder(),
         site.libexec / "proxy": Folder(),
         site.log: Folder(0o750),

@@ -1,30 +1,23 @@
-"""Run the commands `make start`, `make stop` and `make status`."""
+"""Run the commands `make start` and `make stop`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ...base.command import CommandFailed, need_root
+from ...base.command import need_root
 from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...base.progress import say
-from ...contracts.images import describe_images
-from ...contracts.kernel_state import describe_kernel_state, read_kernel_state
 from ...site import Site
 from ..host.lock import alone
 from ..host.platform import this_platform
-from ..render import authorities
 from ..render.services import running_supervisor, site_services
 from ..supervisors import control
-from ..supervisors.interface import State
 from ..supervisors.service import Service
-from ..web import system_server
-from ..web.config import server
 from . import database
-from .page_isolation import administrators, kept_apart
-from .site_state import site_state
+from .overview import machines_own
 
-__all__ = ["renew", "start", "status", "stop"]
+__all__ = ["renew", "start", "stop"]
 
 
 def start(site: Site) -> int:
@@ -48,7 +41,7 @@ def start(site: Site) -> int:
         control.start(services, supervisor)
         stamp.parent.mkdir(mode=0o755, parents=True, exist_ok=True)  # /run is empty after a boot
         write_atomic(stamp, in_use)
-    for web, state in _machines_own(site).items():
+    for web, state in machines_own(site).items():
         if state.word != "running":
             say(
                 f" !! {web} is not started by sitekit, and users cannot reach {site.front.url}: {state.detail}"
@@ -90,49 +83,8 @@ def stop(site: Site) -> int:
     need_root("stop")
     with alone():
         control.stop(site_services(site, this_platform()), running_supervisor(site))
-    for web in _machines_own(site):
+    for web in machines_own(site):
         say(
             f"    {web} also serves other websites and keeps running; it tells users that the hub does not answer"
         )
     return 0
-
-
-def status(site: Site) -> int:
-    """Print the state of services, the isolation of pages, the kernels, and open problems.
-
-    Returns 0 if all is well, else 1.
-    """
-    need_root("status")
-    states = control.status(site_services(site, this_platform()), running_supervisor(site))
-    states |= _machines_own(site)
-    for name, state in states.items():
-        say(f"{name:<32} {state.word:<9} {state.detail}")
-    apart, by_what = kept_apart(site, states[site.service("proxy")])
-    say(f"{'pages of users':<32} {by_what}")
-    say(f"{'administrators':<32} {administrators(site)}")
-    say(f"{'internal TLS':<32} {_internal_tls(site)}")
-    for number, line in enumerate(describe_kernel_state(read_kernel_state(site))):
-        say(f"{'' if number else 'kernels':<32} {line}")
-    if line := describe_images(site):
-        say(f"{'images':<32} {line}")
-    found = list(site_state(site))
-    for subject, what, _ in found:
-        say(f"{subject:<32} {what}")
-    running = all(state.word == "running" for state in states.values())
-    return 0 if apart and running and all(well for *_, well in found) else 1
-
-
-def _internal_tls(site: Site) -> str:
-    """Return the line about internal TLS."""
-    try:
-        return authorities.describe_internal_tls(site)
-    except CommandFailed:
-        return "its certificates are not there: sudo make apply"
-
-
-def _machines_own(site: Site) -> dict[str, State]:
-    """Return the state of the machine's own web server, if the site uses that web server."""
-    if site.front.instance == "own":
-        return {}
-    web = server(site, this_platform())
-    return {web.service: system_server.told(web, site)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 
@@ -27,7 +28,7 @@ def site_state(site: Site) -> Iterator[tuple[str, str, bool]]:
             False,
         )
         return
-    if not site.database.exists():
+    if os.access(site.paths.state, os.X_OK) and not site.database.exists():
         yield (
             "state",
             f"there is no database in {site.paths.state} yet; the hub's first start makes it",

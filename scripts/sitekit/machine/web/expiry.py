@@ -111,6 +111,17 @@ def _require_validity(life: tuple[float, float], whose: str, remedy: str) -> flo
     return left
 
 
+def days_left(port: int, name: str | None = None) -> float:
+    """Return for how many days the certificate that a port presents is still valid.
+
+    The number is negative for an expired certificate. Raises Problem.
+    """
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(shown(port, name))
+        file.flush()
+        return (_validity(Path(file.name))[1] - time.time()) / DAY
+
+
 def shown(port: int, name: str | None = None) -> str:
     """Return the certificate that a port of this machine presents, in PEM. Raises Problem.
 

@@ -1,0 +1,64 @@
+"""Show administrators the state of the site: servers, queue, memory, backends, kernels and errors.
+
+The page is made from the ledger and the last list of jobs. Neither Slurm nor another program is
+queried for it. It stops servers by JupyterHub's own API.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from jupyterhub.handlers.base import BaseHandler
+from jupyterhub.scopes import Scope
+from tornado import web
+
+from ..servers.hub_state import HubState
+from ..status.record import status_now
+
+STATUS_PAGE = r"/sitekit/status"
+STATUS_STATE = r"/sitekit/status/state"
+LASTS = 0.9
+"""Seconds for which one record serves all administrators; a page asks every two seconds."""
+
+
+class StatusBaseHandler(BaseHandler):
+    """Let only administrators in who may stop everybody's servers. share_hub_state() sets `hub_state`."""
+
+    hub_state: HubState
+    _kept: tuple[float, dict[str, Any]] = (float("-inf"), {})
+
+    def prepare_record(self) -> dict[str, Any]:
+        """Return the record of the site. Raises HTTPError (404) for everybody else.
+
+        A scope that is limited to a group is not enough: the page shows the servers of all users.
+        """
+        if self.parsed_scopes.get("admin:servers") is not Scope.ALL:
+            raise web.HTTPError(404)
+        at, record = StatusBaseHandler._kept
+        if time.monotonic() - at > LASTS:
+            record = status_now(self.hub_state)
+            StatusBaseHandler._kept = time.monotonic(), record
+        return record
+
+
+class StatusPageHandler(StatusBaseHandler):
+    """Handle GET /hub/sitekit/status: the page."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        record = self.prepare_record()
+        page = await self.render_template(
+            "status.html", record=record, xsrf=self.xsrf_token.decode("ascii")
+        )
+        self.finish(page)
+
+
+class StatusStateHandler(StatusBaseHandler):
+    """Handle GET /hub/sitekit/status/state: what the page shows, as JSON."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps(self.prepare_record()))

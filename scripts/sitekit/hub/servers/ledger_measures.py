@@ -1,0 +1,106 @@
+"""Record when each phase of a server's start ended, and the memory that the server uses.
+
+The functions that only read take an open database, so that `make status` can call them too.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from .ledger_rows import Row, row_of
+
+STARTS = """
+SELECT starts.*, submitted, began, ready, memory FROM starts LEFT JOIN measures USING (tag)
+"""
+OPEN = f"{STARTS} WHERE ended IS NULL ORDER BY intended"
+READY = f"{STARTS} WHERE ready > ?"
+ENDED = f"{STARTS} WHERE ended > ? ORDER BY ended DESC"
+NAMES = ("submitted", "began", "ready", "memory")
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Hold the measures of one start. Times are seconds since the epoch, memory is in MiB.
+
+    `submitted` is when the job was submitted, `began` when the job began to run, and `ready` when
+    the hub opened the server to its user. None means not yet, or not known. `memory` is the last
+    value that the server itself has reported.
+    """
+
+    submitted: float | None = None
+    began: float | None = None
+    ready: float | None = None
+    memory: int | None = None
+
+
+Start = tuple[Row, Measures]
+
+
+def open_starts(ledger: sqlite3.Connection) -> list[Start]:
+    """Return every start whose job may exist."""
+    return list(_starts(ledger, OPEN))
+
+
+def ended_starts(ledger: sqlite3.Connection, since: float) -> list[Start]:
+    """Return the starts that ended after `since`, the last one first."""
+    return list(_starts(ledger, ENDED, since))
+
+
+def _starts(ledger: sqlite3.Connection, query: str, *values: object) -> Iterator[Start]:
+    ledger.row_factory = sqlite3.Row
+    for record in ledger.execute(query, values):
+        columns: dict[str, Any] = dict(record)
+        measures = Measures(**{name: columns.pop(name) for name in NAMES})
+        yield row_of(columns), measures
+
+
+class MeasuresInLedger:
+    """Add the measures of starts to the class Ledger, whose database this class uses."""
+
+    @cached_property
+    def _db(self) -> sqlite3.Connection:
+        raise NotImplementedError
+
+    def record_submitted(self, tag: str) -> None:
+        """Record that the job was submitted. A later call changes nothing."""
+        self._record("submitted", tag, time.time())
+
+    def record_began(self, tag: str, at: float) -> None:
+        """Record when the job began to run. A later call changes nothing."""
+        self._record("began", tag, at)
+
+    def record_ready(self, tag: str) -> None:
+        """Record that the server is open to its user. A later call changes nothing."""
+        self._record("ready", tag, time.time())
+
+    def _record(self, name: str, tag: str, at: float) -> None:
+        self._db.execute(
+            f"INSERT INTO measures (tag, {name}) VALUES (?, ?) ON CONFLICT (tag) "  # noqa: S608
+            f"DO UPDATE SET {name} = COALESCE({name}, excluded.{name})",
+            (tag, at),
+        )
+
+    def record_memory(self, tag: str, memory: int) -> None:
+        """Record the memory that a server uses now, in MiB."""
+        self._db.execute(
+            "INSERT INTO measures (tag, memory) VALUES (?, ?) "
+            "ON CONFLICT (tag) DO UPDATE SET memory = excluded.memory",
+            (tag, memory),
+        )
+
+    def measured(self) -> list[Start]:
+        """Return every start whose job may exist, with its measures."""
+        return open_starts(self._db)
+
+    def ready_since(self, since: float) -> list[Start]:
+        """Return the starts that became ready after `since`."""
+        return list(_starts(self._db, READY, since))
+
+    def ended_since(self, since: float) -> list[Start]:
+        """Return the starts that ended after `since`, the last one first."""
+        return ended_starts(self._db, since)

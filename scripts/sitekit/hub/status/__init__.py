@@ -1,0 +1,1 @@
+"""Describe the state of the site's servers: for the metrics, the status page and `make status`."""

@@ -1,0 +1,61 @@
+"""Read once an hour when the certificates of the web server and of internal TLS expire."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from pathlib import Path
+
+from ...contracts.internal_tls import folder
+from ...site import Site
+from .metrics import CERTIFICATES
+
+log = logging.getLogger(__name__)
+
+EVERY, AGAIN = 3600.0, 60.0  # seconds; the shorter pause if a certificate could not be read
+PATIENCE = 10.0
+
+
+async def run(site: Site) -> None:
+    """Set the metric of both certificates again and again, until the hub ends."""
+    while True:
+        try:
+            CERTIFICATES.labels("front").set(expiry(await shown_by_front(site)))
+            if site.internal_tls:
+                CERTIFICATES.labels("internal").set(expiry(_first(folder(site) / "hub.pem")))
+            pause = EVERY
+        except (OSError, ValueError, asyncio.TimeoutError) as trouble:
+            log.debug("The certificates could not be read: %s", trouble)
+            pause = AGAIN
+        await asyncio.sleep(pause)
+
+
+async def shown_by_front(site: Site) -> bytes:
+    """Return the certificate, in DER, that the web server on this host presents. Raises OSError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # only the date is read: nothing is sent
+    context.verify_mode = ssl.CERT_NONE
+    name = site.front.host
+    opening = asyncio.open_connection(
+        "127.0.0.1", site.front.port, ssl=context, server_hostname=name
+    )
+    _, writer = await asyncio.wait_for(opening, PATIENCE)
+    try:
+        return writer.get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
+    finally:
+        writer.close()
+
+
+def _first(path: Path) -> bytes:
+    """Return the first certificate of a file in DER. Raises OSError, ValueError."""
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    text = path.read_text()
+    return ssl.PEM_cert_to_DER_cert(text[text.index(begin) : text.index(end) + len(end)])
+
+
+def expiry(certificate: bytes) -> float:
+    """Return when a certificate in DER expires, in seconds since the epoch. Raises ValueError."""
+    from cryptography.x509 import load_der_x509_certificate
+
+    return load_der_x509_certificate(certificate).not_valid_after_utc.timestamp()

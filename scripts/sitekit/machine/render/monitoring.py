@@ -1,0 +1,48 @@
+"""Render the scrape configuration for Prometheus, and make the token with which it reads metrics."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import replace
+from pathlib import Path
+
+from ...base.templates import templates
+from ...contracts.monitoring import hub_token, prometheus_token, scrape_config
+from ...site import Site
+from ..host.file import File
+from ..host.target import Target
+from ..web.config import certificate
+
+_TOKEN = re.compile(r"[0-9a-f]{64}\n")
+
+
+def monitoring_files(site: Site) -> dict[Path, File]:
+    """Return the scrape configuration, which names the token's file and has no secret."""
+    trusted = certificate(site)[0] if site.front.certificate == "self-signed" else ""
+    text = (
+        templates("config/templates")
+        .get_template("scrape.yml.j2")
+        .render(site=site, token=prometheus_token(site), trusted=trusted)
+    )
+    return {scrape_config(site): File(text)}
+
+
+def monitoring_paths(site: Site) -> set[Path]:
+    """Return the paths of both copies of the token."""
+    return {prometheus_token(site), hub_token(site)}
+
+
+def monitoring_token(target: Target, *, afresh: bool = False) -> dict[Path, File]:
+    """Return both copies of the token: the existing token if both copies have it, else a new one."""
+    site = target.site
+    made = f"{secrets.token_hex(32)}\n"
+    files = {
+        prometheus_token(site): File(made, 0o640, group_of=site.monitoring.prometheus_user),
+        hub_token(site): File(made, 0o640, group_of=site.hub.user),
+    }
+    there = [target.on_disk(path) for path in files]
+    texts = {path.read_text() if path.is_file() else "" for path in there}
+    if afresh or len(texts) != 1 or not _TOKEN.fullmatch(next(iter(texts))):
+        return files
+    return {path: replace(file, content=next(iter(texts))) for path, file in files.items()}

@@ -1,0 +1,1 @@
+"""Show the state of a site at a glance: `make status` and `make top`."""

@@ -1,0 +1,180 @@
+"""Collect the state of a site for `make status` and `make top`, also while the hub is stopped.
+
+The record of servers is that of the hub's status page (hub/status/record.py). Here it is made from
+the ledger and from one query of each backend, and not from the running hub.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pwd
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ...backends.interface import Backend
+from ...backends.job import Job, NoAnswer, Phase, Refused
+from ...backends.load_backends import backends_of
+from ...backends.snapshot import Snapshot
+from ...base.command import acting_as
+from ...base.errors import Problem, as_problem
+from ...hub.servers.ledger_measures import Start, ended_starts, open_starts
+from ...hub.status.record import DAY, describe_site
+from ...hub.status.servers import ServerState, describe_server
+from ...machine.host import sqlite
+from ...machine.run.overview import overview
+from ...machine.web.expiry import days_left
+from ...site import Site
+from ..doctor.context import choose_user
+from ..upgrade.releases_in_use import users
+from .hub_figures import hub_figures
+
+Value = TypeVar("Value")
+STATES = {
+    Phase.PENDING: "waiting",
+    Phase.RUNNING: "running",
+    Phase.SUSPENDED: "suspended",
+    Phase.UNKNOWN: "running",
+}
+"""The states of servers that are known from their jobs alone."""
+
+
+@dataclass
+class Sight:
+    """Hold what could not be looked at, and why, by the subject."""
+
+    unseen: dict[str, str] = field(default_factory=dict)
+
+    def look(self, subject: str, ask: Callable[[], Value]) -> Value | None:
+        """Return the answer of `ask`. If it fails, note the reason and return None."""
+        try:
+            return ask()
+        except PermissionError:
+            self.unseen[subject] = "only root can look at it"
+        except (Problem, OSError) as trouble:
+            self.unseen[subject] = as_problem(trouble).what
+        except (NoAnswer, Refused, KeyError) as trouble:
+            self.unseen[subject] = str(trouble) or type(trouble).__name__
+        return None
+
+
+def collect(site: Site) -> dict[str, Any]:
+    """Return the whole state of the site, as JSON types. Nothing is changed."""
+    sight = Sight()
+    record = {
+        "overview": sight.look("services", lambda: [one._asdict() for one in overview(site)]) or [],
+        **collect_servers(site, sight),
+        "hub": sight.look("hub", lambda: hub_figures(site)) or {},
+        "certificates": _certificates(site, sight),
+        "disks": _disks(site, sight),
+    }
+    answers = all(one["answers"] for one in record["backends"].values())
+    if answers:  # the question is put to Slurm too, and would only take its time
+        uses = sight.look("releases", lambda: users(site))
+        record["releases"] = uses.certain if uses else {}
+        sight.unseen |= {what: remedy for what, remedy in uses.unseen.items()} if uses else {}
+    else:
+        sight.unseen["releases"] = "the servers' releases are known only when the backends answer"
+    return {**record, "unseen": sight.unseen}
+
+
+def collect_servers(site: Site, sight: Sight) -> dict[str, Any]:
+    """Return the part of the record that `make top` shows: one query of each backend."""
+    backends = sight.look("backends", lambda: backends_of(site, lambda _: ())) or {}
+    asked = {name: _ask(backend, name, sight) for name, backend in backends.items()}
+    jobs = {name: found for name, (found, _) in asked.items()}
+    starts = sight.look("ledger", lambda: _starts(site))
+    if starts is None:
+        servers = _servers_of_jobs(backends, jobs)
+    else:
+        servers = [_describe(start, backends, jobs) for start in starts[0]]
+    ended = starts[1] if starts else None
+    answers = {name: told for name, (_, told) in asked.items()}
+    return {**describe_site(site, servers, ended, answers), "unseen": sight.unseen}
+
+
+def _ask(backend: Backend, name: str, sight: Sight) -> tuple[list[Job], dict[str, Any]]:
+    """Return a backend's jobs, and whether and how fast it has answered."""
+    begun = time.monotonic()
+    jobs = sight.look(name, lambda: list(asyncio.run(backend.list_jobs())))
+    seconds = round(time.monotonic() - begun, 3)
+    if jobs is None:
+        trouble = sight.unseen[name]
+        return [], {"answers": False, "trouble": trouble, "answer_seconds": seconds}
+    return jobs, {"answers": True, "trouble": "", "answer_seconds": seconds}
+
+
+def _starts(site: Site) -> tuple[list[Start], list[Start]]:
+    """Return the open starts, and those that ended within a day, from the ledger.
+
+    The ledger is opened with the hub's rights: root would leave files that the hub cannot write.
+    Raises Problem, OSError, KeyError.
+    """
+    hub = pwd.getpwnam(site.hub.user)
+    if not site.ledger.exists():
+        raise Problem("there is no ledger: the hub's first start makes it", str(site.ledger))
+    with acting_as(hub.pw_uid, hub.pw_gid), sqlite.opened(site.ledger) as ledger:
+        return open_starts(ledger), ended_starts(ledger, time.time() - DAY)
+
+
+def _describe(
+    start: Start, backends: dict[str, Backend], jobs: dict[str, list[Job]]
+) -> ServerState:
+    """Describe a server of the ledger."""
+    row = start[0]
+    snapshot = Snapshot({job.id: job for job in jobs.get(row.backend, ())}, 0.0)
+    backend = backends.get(row.backend)
+    explain = backend.explain_reason if backend else lambda _: ""
+    return describe_server(start, snapshot.job_of(row), explain)
+
+
+def _servers_of_jobs(backends: dict[str, Backend], jobs: dict[str, list[Job]]) -> list[ServerState]:
+    """Describe the jobs that look like servers. Anybody can submit such a job.
+
+    Tier and memory are in the ledger alone.
+    """
+    return [
+        ServerState(
+            user=job.user,
+            name="",
+            tier="",
+            state=STATES[job.phase],
+            since=float(job.start or 0),
+            backend=name,
+            job=job.id,
+            partition=getattr(job, "partition", ""),
+            node=job.host,
+            why=backends[name].explain_reason(job) if job.pending else "",
+        )
+        for name, found in jobs.items()
+        for job in found
+        if job.tag and job.phase in STATES
+    ]
+
+
+def _certificates(site: Site, sight: Sight) -> dict[str, float]:
+    """Return for how many days the certificates that are presented now are still valid."""
+    ports: dict[str, tuple[int, str | None]] = {"front": (site.front.port, site.front.host)}
+    if site.internal_tls:
+        ports["internal"] = (site.proxy.api_port, None)
+    found = {
+        name: sight.look(f"certificate {name}", lambda where=where: days_left(*where))  # type: ignore[misc]
+        for name, where in ports.items()
+    }
+    return {name: round(days, 1) for name, days in found.items() if days is not None}
+
+
+def _disks(site: Site, sight: Sight) -> dict[str, dict[str, Any]]:
+    """Return path, size and free space of the disks with prefix, state and homes, in bytes."""
+    places = {"prefix": site.paths.prefix, "state": site.paths.state}
+    if user := choose_user(site):
+        places["homes"] = Path(pwd.getpwnam(user).pw_dir)
+    found: dict[str, dict[str, Any]] = {}
+    for name, path in places.items():
+        usage = sight.look(f"disk of {name}", lambda path=path: shutil.disk_usage(path))  # type: ignore[misc]
+        if usage is not None:
+            found[name] = {"path": str(path), "bytes": usage.total, "free": usage.free}
+    return found

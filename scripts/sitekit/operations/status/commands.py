@@ -1,0 +1,55 @@
+"""Run the commands `make status` and `make top`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+from ...base.errors import BadInput
+from ...base.progress import say
+from ...site import Site
+from .collect import Sight, collect, collect_servers
+from .live_view import show_live
+from .text import as_text, servers_as_text
+
+EVERY = 2.0  # seconds between two views of `make top`
+
+
+def status(site: Site, *words: str) -> int:
+    """Print the state of the site; with JSON=1 as JSON.
+
+    Returns 0 if all is well, else 1. Raises BadInput.
+    """
+    if any(word not in ("JSON=0", "JSON=1") for word in words):
+        raise BadInput(f"{words[0]!r} is no variable of make status", remedy="JSON=1, or nothing")
+    record = collect(site)
+    if "JSON=1" in words:
+        say(json.dumps(record, indent=1))
+    else:
+        for line in as_text(record):
+            say(line)
+    return 0 if is_well(record) else 1
+
+
+def is_well(record: dict[str, Any]) -> bool:
+    """Return whether services, isolation, state and backends need no attention."""
+    answers = all(one["answers"] for one in record["backends"].values())
+    return answers and bool(record["overview"]) and all(one["well"] for one in record["overview"])
+
+
+def top(site: Site) -> int:
+    """Show the servers again every two seconds, until `q` or Ctrl-C.
+
+    Each view is one query of each backend. A slow backend is queried less often. Without a terminal, plain
+    text is printed until the reader ends.
+    """
+
+    def view() -> tuple[list[str], float]:
+        begun = time.monotonic()
+        lines = list(servers_as_text(record := collect_servers(site, Sight())))
+        lines += [f"not seen: {subject}: {why}" for subject, why in record["unseen"].items()]
+        return lines, max(EVERY, 2 * (time.monotonic() - begun))
+
+    return show_live(view, terminal=sys.stdout.isatty() and sys.stdin.isatty())

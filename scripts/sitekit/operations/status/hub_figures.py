@@ -1,0 +1,38 @@
+"""Read from the running hub's metrics what only the hub knows: the age of its list of jobs."""
+
+from __future__ import annotations
+
+import re
+
+from ...base.errors import Problem
+from ...contracts.monitoring import prometheus_token, read_token
+from ...machine.supervisors.ready import get
+from ...site import Site
+
+_SAMPLE = re.compile(r'^(sitekit_[a-z_]+)(?:\{backend="([a-z]+)"\})? ([-+.e\d]+)$', re.MULTILINE)
+_NAMES = {
+    "sitekit_snapshot_age_seconds": "snapshot_age",
+    "sitekit_backend_answer_seconds": "answer_seconds",
+    "sitekit_orphans": "orphans",
+    "sitekit_stray_jobs": "strays",
+}
+
+
+def hub_figures(site: Site) -> dict[str, dict[str, float]]:
+    """Return by backend: age of the hub's list of jobs and Slurm's answer time in seconds, orphans
+    and stray jobs.
+
+    Raises Problem if the hub does not answer, and OSError if the token may not be read.
+    """
+    token = read_token(prometheus_token(site))
+    if not token:
+        raise Problem("there is no token for the hub's metrics", remedy="sudo make apply")
+    headers = {"Authorization": f"Bearer {token}"}
+    code, text = get(site, site.hub_listens_at, site.hub.port, "/hub/metrics", headers)
+    if code != 200:
+        raise Problem("the hub does not answer" if code == 0 else f"the hub answers {code}")
+    found: dict[str, dict[str, float]] = {}
+    for name, backend, value in _SAMPLE.findall(text):
+        if name in _NAMES and backend:
+            found.setdefault(backend, {})[_NAMES[name]] = float(value)
+    return found

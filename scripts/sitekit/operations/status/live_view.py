@@ -1,0 +1,70 @@
+"""Show a view again and again in a terminal, or print it as plain text."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import sys
+import termios
+import time
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+View = Callable[[], tuple[list[str], float]]
+"""A function that returns the lines to show, and the pause until the next view in seconds."""
+
+
+def show_live(view: View, *, terminal: bool) -> int:
+    """Show the view until `q` or Ctrl-C, or until nobody reads the output any more."""
+    with contextlib.suppress(KeyboardInterrupt):
+        if terminal:
+            _show_in_terminal(view)
+        else:
+            _print(view)
+    return 0
+
+
+def _print(view: View) -> None:
+    """Print the view again and again, with an empty line between two views."""
+    try:
+        while True:
+            lines, pause = view()
+            print("\n".join([*lines, ""]), flush=True)
+            time.sleep(pause)
+    except BrokenPipeError:  # no more reader, as in `make top | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _show_in_terminal(view: View) -> None:
+    """Show the view on the terminal's second screen, which leaves the first as it was."""
+    from rich.live import Live
+    from rich.text import Text
+
+    with _single_keys(), Live(screen=True, auto_refresh=False, vertical_overflow="crop") as live:
+        while True:
+            lines, pause = view()
+            help_line = "q ends"
+            text = Text("\n".join([*lines, "", help_line]), no_wrap=True, overflow="ellipsis")
+            live.update(text, refresh=True)
+            if _key_within(pause) in (b"q", b"Q", b""):
+                return
+
+
+@contextmanager
+def _single_keys() -> Iterator[None]:
+    """Make the terminal send each key at once, until the `with` block ends."""
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    tty.setcbreak(terminal)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+def _key_within(seconds: float) -> bytes | None:
+    """Return the key that is pressed in this time; None without one, b"" at the end of the input."""
+    ready, _, _ = select.select([sys.stdin], [], [], seconds)
+    return os.read(sys.stdin.fileno(), 1) if ready else None
