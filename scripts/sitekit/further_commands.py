@@ -1,0 +1,112 @@
+"""Define the commands for workshops, courses, the demo and development; commands.py has the others."""
+
+from __future__ import annotations
+
+from .make_command import Command
+
+FURTHER: dict[str, dict[str, Command]] = {
+    "A workshop on this machine": {
+        "accounts": Command(
+            "create accounts for participants, each with a password of its own",
+            "sitekit.machine.participants.commands:accounts",
+            root=True,
+            variables={
+                "COUNT": "how many",
+                "PREFIX": "how the names begin: PREFIX=training makes training01, training02",
+                "FIRST": "the first number; default: 1",
+                "GROUP": "one of login.allowed_groups; default: the first",
+                "PASSWORD": "same: one random password for all accounts",
+            },
+            details="If it was interrupted, run it again. It never changes an account that exists already.",
+        ),
+        "accounts_slips": Command(
+            "write a page with a slip for each account: address, QR code, user and password",
+            "sitekit.machine.participants.commands:accounts_slips",
+            root=True,
+            variables={"PREFIX": "which accounts", "FORMAT": "html (default) or pdf"},
+        ),
+        "accounts_remove": Command(
+            "remove the accounts that `make accounts` created",
+            "sitekit.machine.participants.commands:accounts_remove",
+            root=True,
+            variables={
+                "PREFIX": "which accounts",
+                "DATA": "keep (default): the homes stay, for root only; remove: they are removed",
+                "END": "1 ends running processes of the accounts; without it they stop the command",
+            },
+            details="If it was interrupted, run it again.",
+        ),
+        "sizing": Command(
+            "measure a server and a kernel, and print how many participants fit this machine",
+            "sitekit.operations.sizing.commands:sizing",
+            variables={"DATA": "the data that a participant reads into memory, such as 300M"},
+        ),
+    },
+    "Courses": {
+        "course_new": Command(
+            "write a course file from arguments, or from answers at the terminal",
+            "sitekit.operations.courses.new:course_new",
+            variables={
+                "COURSE": "the course's short name",
+                "TITLE": "its title",
+                "STARTS": "its first day, such as 2026-09-01, or day and time",
+                "ENDS": "its last day, which is included, or day and time",
+                "TIER": "the tier of its servers",
+                "ROSTER": "a Unix group, or a file of names beside the course file",
+                "INSTRUCTORS": "user names, with commas between them",
+                "RESERVATION": "a reservation of Slurm",
+                "KERNEL": "the kernel of new notebooks",
+                "REPOSITORY": "the git repository of the material, https://...",
+                "REF": "a branch or tag of the repository",
+                "FOLDER": "a folder with the material, in place of REPOSITORY",
+                "PAGE": "the file of the material that JupyterLab opens",
+            },
+        ),
+        "course_check": Command(
+            "check that a course can take place: people, reservation, kernel, material, homes, seats",
+            "sitekit.operations.courses.check:course_check",
+            variables={"COURSE": "the course's short name"},
+            details="Exits with 1 if something is missing.",
+        ),
+        "course_drill": Command(
+            "start the servers of all participants at once, print figures and failures, and stop them",
+            "sitekit.operations.courses.drill:course_drill",
+            root=True,
+            variables={
+                "COURSE": "the course's short name",
+                "COUNT": "how many participants, the first of the roster; default: all",
+            },
+            details="The servers run in the participants' accounts and copy the material to their homes.",
+        ),
+    },
+    "The demo": {
+        "demo": Command(
+            "install and start a complete cluster with a JupyterHub on this machine",
+            "sitekit.demo.commands:demo",
+            site=False,
+            root=True,
+        ),
+        "demo_status": Command(
+            "print the demo's address, users, passwords and services",
+            "sitekit.demo.commands:demo_status",
+            site=False,
+            root=True,
+        ),
+        "demo_stop": Command(
+            "stop the demo", "sitekit.demo.commands:demo_stop", site=False, root=True
+        ),
+        "demo_reset": Command(
+            "remove the demo, and list what is left on the machine",
+            "sitekit.demo.commands:demo_reset",
+            site=False,
+            root=True,
+        ),
+    },
+    "Development": {
+        "test": Command("run all tests but the long ones; as root, start the demo and test it too"),
+        "test_quick": Command("run the tests that need only Python, in parallel; needs no root"),
+        "lint": Command("run ruff, mypy and import-linter"),
+        "bench": Command("run the measurements; the demo must run", root=True),
+        "soak": Command("run all tests, including the long ones", root=True),
+    },
+}
