@@ -12,7 +12,7 @@ KIT := @scripts/kit
 given = $(foreach v,$1,$(if $(filter command,$(firstword $(origin $v))),'$v=$(subst ','\'',$($v))'))
 
 .DEFAULT_GOAL := help
-.PHONY: help new_site check_site show setup_conda install_all lock bundle releases upgrade rollback \
+.PHONY: help new_site import_aalto check_site show setup_conda install_all lock bundle releases upgrade rollback \
         prune_releases advisories uninstall_environment accounts accounts_slips accounts_remove sizing kernels kernels_diff kernels_check \
         kernels_import images_check diff apply uninstall start stop status top doctor backup restore rotate_secrets \
         course_new course_check course_drill report trace announce announcements announce_end message drill \
@@ -23,6 +23,8 @@ help:
 	@PYTHONPATH=scripts $(or $(PYTHON),python3) -B -m sitekit --help
 new_site:
 	$(KIT) new_site $(call given,NAME URL GROUP PREFIX PARTITION)
+import_aalto:
+	$(KIT) import_aalto $(call given,FROM TO)
 check_site:
 	$(KIT) check_site
 show:

@@ -21,6 +21,17 @@ GROUPS: dict[str, dict[str, Command]] = {
             },
             details="The command never overwrites an existing config/site.yml.",
         ),
+        "import_aalto": Command(
+            "write site.yml and kernels.yml from a jupyterhub_config.py with ProfilesSpawner or batchspawner, "
+            "and from its Makefile",
+            "sitekit.operations.import_aalto.commands:import_aalto",
+            site=False,
+            variables={
+                "FROM": "the folder with jupyterhub_config.py and, if there is one, Makefile",
+                "TO": "the new folder for the two files; default: config/imported",
+            },
+            details="It runs nothing of the folder, and prints what it could not carry over.",
+        ),
         "check_site": Command(
             "check the site file; print file, line and key of every error",
             "sitekit.site.show:check_site",
@@ -93,6 +104,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "kernels_import": Command(
             "convert the envkernel lines of a Makefile to a kernels.yml, and print it",
             "sitekit.kernels.commands:kernels_import",
+            site=False,
             variables={"MAKEFILE": "the path of the Makefile"},
         ),
         "images_check": Command(

@@ -46,7 +46,7 @@ def kernels_check(site: Site, *words: str) -> int:
     return max(first, check_kernels(site))
 
 
-def kernels_import(site: Site, *words: str) -> int:
+def kernels_import(*words: str) -> int:
     """Print the kernels.yml that equals envkernel's command lines in a Makefile.
 
     Raises BadInput.
@@ -55,7 +55,7 @@ def kernels_import(site: Site, *words: str) -> int:
         raise BadInput(
             "no Makefile is named", remedy="make kernels_import MAKEFILE=path/to/Makefile"
         )
-    sys.stdout.write(imported(site, Path(words[0])))
+    sys.stdout.write(imported(Path(words[0])))
     return 0
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import kernel_site
 import pytest
-from kernel_site import KernelSite
 
 from sitekit.base.errors import BadInput
 from sitekit.kernels.commands import kernels_import
@@ -17,14 +15,8 @@ from sitekit.kernels.discovery.rules import load_rules
 FIXTURE = Path(__file__).parent / "envkernel_makefile"
 
 
-@pytest.fixture(scope="module")
-def site(hub_environment: None):
-    with kernel_site.world_readable() as root:
-        yield KernelSite(root).site
-
-
-def test_golden(site, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> None:
-    assert kernels_import(site, str(FIXTURE / "Makefile")) == 0
+def test_golden(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> None:
+    assert kernels_import(str(FIXTURE / "Makefile")) == 0
     said = capsys.readouterr().out.replace(f"{FIXTURE}/", "")
     if request.config.getoption("--update-golden"):
         (FIXTURE / "kernels.yml").write_text(said)
@@ -57,9 +49,7 @@ def test_each_line_of_envkernels_is_accounted_for() -> None:
         assert f"# line {number}" in told or f"# line {number - 2}" in told, number
 
 
-def test_nothing_in_the_makefile_is_run(
-    tmp_path: Path, site, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_in_the_makefile_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mark = tmp_path / "mark"
     (tmp_path / "Makefile").write_text(
         f"X := $(shell touch {mark})\nY != touch {mark}\ninclude {mark}.mk\n$(shell touch {mark})\n"
@@ -67,7 +57,7 @@ def test_nothing_in_the_makefile_is_run(
         f"\tenvkernel lmod --name=a --env=A='$(shell touch {mark})' python/3.11\n"
         f"\tenvkernel lmod --name=a 'x;touch {mark}'\n"
     )
-    kernels_import(site, str(tmp_path / "Makefile"))
+    kernels_import(str(tmp_path / "Makefile"))
     said = capsys.readouterr().out
     assert not mark.exists() and "full name" in said
     assert [n for n in range(1, 9) if f"# line {n}:" in said] == [2, 3, 4, 6, 7, 8]
@@ -76,8 +66,7 @@ def test_nothing_in_the_makefile_is_run(
 
 def read(folder: Path, text: str) -> tuple[list[tuple[str, ...]], list[tuple[int, str]]]:
     """The words of envkernel's lines, and what was not understood, by line."""
-    (folder / "Makefile").write_text(text)
-    lines = command_lines(folder / "Makefile")
+    lines = command_lines(folder / "Makefile", text)
     faults = [(line.number, line.fault) for line in lines if line.fault]
     return [line.words for line in lines if not line.fault], faults
 
@@ -132,14 +121,14 @@ def test_a_variable_that_is_set_twice_is_not_known(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("a", "b")])
-def test_which_makefile_has_to_be_said(site, words: tuple[str, ...]) -> None:
+def test_which_makefile_has_to_be_said(words: tuple[str, ...]) -> None:
     with pytest.raises(BadInput, match="no Makefile is named"):
-        kernels_import(site, *words)
+        kernels_import(*words)
 
 
-def test_a_makefile_without_envkernel_is_refused(site, tmp_path: Path) -> None:
+def test_a_makefile_without_envkernel_is_refused(tmp_path: Path) -> None:
     (tmp_path / "Makefile").write_text("all:\n\ttrue\n")
     with pytest.raises(BadInput, match="no command line"):
-        kernels_import(site, str(tmp_path / "Makefile"))
+        kernels_import(str(tmp_path / "Makefile"))
     with pytest.raises(BadInput, match="cannot be read"):
-        kernels_import(site, str(tmp_path / "none"))
+        kernels_import(str(tmp_path / "none"))

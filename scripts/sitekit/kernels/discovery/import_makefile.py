@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from ...base.command import run
-from ...base.errors import BadInput, Problem
-from ...site import Site
+from ...base.errors import BadInput
 from ...site.model_fields import flow
 from .candidate import slug
-from .parse_makefile import command_lines
+from .parse_makefile import Line, command_lines, read_makefile
 from .rules import CONNECTION, Rule
 
 _READER = Path(__file__).with_name("read_envkernel.py")
@@ -26,29 +27,23 @@ _HEAD = """\
 """
 
 
-def imported(site: Site, makefile: Path) -> str:
-    """Return the text of a kernels.yml that makes the same kernels as the Makefile.
+@dataclass(frozen=True)
+class Conversion:
+    """Hold the text of a kernels.yml, and the Makefile's lines that could not be converted."""
+
+    text: str
+    left: list[Line]
+
+
+def convert(makefile: Path, content: str) -> Conversion:
+    """Return a kernels.yml that makes the same kernels as a Makefile with this content.
 
     Comments in the text give the Makefile's line of each entry, and the lines that could not be
-    converted. envkernel itself parses the command lines. Raises BadInput if the Makefile has no
-    command line of envkernel. Raises Problem if no release is installed.
+    converted. envkernel itself parses the command lines.
     """
-    python = site.current / "bin" / "python"
-    if not python.exists():
-        raise Problem(
-            "there is no hub environment yet",
-            str(site.current),
-            "run `make setup_conda install_all` first",
-        )
-    lines = command_lines(makefile)
-    if not any("kernel" in line.text for line in lines):
-        raise BadInput(
-            "no command line of envkernel's is in it",
-            str(makefile),
-            "name the Makefile that has them",
-        )
+    lines = command_lines(makefile, content)
     words = json.dumps([line.words for line in lines if line.words])
-    parsed = iter(json.loads(run([python, "-I", _READER], stdin=words).stdout))
+    parsed = iter(json.loads(run([sys.executable, "-I", _READER], stdin=words).stdout))
     entries, left = [], []
     for line in lines:
         try:
@@ -56,9 +51,37 @@ def imported(site: Site, makefile: Path) -> str:
                 raise ValueError(line.fault)
             entries.append(_entry(line.number, next(parsed)))
         except ValueError as fault:
-            left.append(f"# line {line.number}: {line.text}\n#     {fault}\n")
-    text = _HEAD.format(path=makefile) + ("kernels:\n" + "\n".join(entries) if entries else "")
-    return text + ("\n# Not translated:\n" + "".join(left) if left else "")
+            left.append(replace(line, fault=str(fault)))
+    text = _HEAD.format(path=_plain(str(makefile))) + (
+        "kernels:\n" + "\n".join(entries) if entries else ""
+    )
+    if left:
+        text += "\n# Not translated:\n"
+        text += "".join(
+            f"# line {line.number}: {_plain(line.text)}\n#     {_plain(line.fault)}\n"
+            for line in left
+        )
+    return Conversion(text, left)
+
+
+def _plain(text: str) -> str:
+    """Return a text that can be part of a comment: other line ends and controls are escaped."""
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def imported(makefile: Path) -> str:
+    """Return the text of a kernels.yml that makes the same kernels as the Makefile.
+
+    Raises BadInput if the Makefile has no command line of envkernel.
+    """
+    content = read_makefile(makefile)
+    if not any("kernel" in line.text for line in command_lines(makefile, content)):
+        raise BadInput(
+            "no command line of envkernel's is in it",
+            str(makefile),
+            "name the Makefile that has them",
+        )
+    return convert(makefile, content).text
 
 
 def _entry(number: int, parsed: dict[str, Any]) -> str:
@@ -74,7 +97,7 @@ def _entry(number: int, parsed: dict[str, Any]) -> str:
         raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
     notes = [f"line {number}"]
     if entry["id"] != parsed["name"]:
-        notes.append(f"    its name was {parsed['name']}, which notebooks remember")
+        notes.append(f"    its name was {_plain(parsed['name'])}, which notebooks remember")
     if parsed["language"] == "python" and not re.match("python|bash|$", parsed["template"]):
         what = "its template is taken for a Python's; if it is none, add language and command"
         notes.append(f"    {what}")

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from ...base.errors import BadInput
 
+# The greatest length of a line with the values of its variables, and of all lines about kernels.
+_LONGEST_LINE, _MOST_TEXT = 20_000, 500_000
 # Stands for a value that only make knows. shlex reads it as one word, make as no variable.
 UNKNOWN = "${...}"
 _LOGICAL = re.compile(r"(?:.*\\\n)*.+")
@@ -35,13 +37,20 @@ class Line:
     fault: str = ""
 
 
-def command_lines(path: Path) -> list[Line]:
-    """Return the Makefile's lines about kernels. Raises BadInput if the file cannot be read."""
+def read_makefile(path: Path) -> str:
+    """Return the text of a Makefile. Raises BadInput if the file cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         what = f"this Makefile cannot be read ({error})"
         raise BadInput(what, str(path), "name another") from None
+
+
+def command_lines(path: Path, text: str) -> list[Line]:
+    """Return the lines about kernels of the Makefile `path`, which has the content `text`.
+
+    Raises BadInput if its variables make the lines very long.
+    """
     recipes: list[tuple[int, str]] = []
     variables: dict[str, str] = {}
     found: list[Line] = []
@@ -54,8 +63,14 @@ def command_lines(path: Path) -> list[Line]:
             _assign(variables, *assigned.groups())
         elif plain and not _TARGETS.fullmatch(plain):
             found.append(Line(number, plain, fault="this line of make's is not understood"))
+    length = 0
     for number, line in recipes:
-        found += _read(number, line, variables)
+        of_this = list(_read(number, line, variables))
+        length += sum(len(one.text) for one in of_this)
+        found += of_this
+        if length > _MOST_TEXT:
+            what = "the lines about kernels are too long with the values of their variables"
+            raise BadInput(what, f"{path}:{number}", "shorten them in a copy of the Makefile")
     return sorted(found, key=lambda line: line.number)
 
 
@@ -95,11 +110,18 @@ def _expanded(text: str, variables: dict[str, str]) -> str:
     Raises ValueError if the command contains a function of make.
     """
 
+    length = 0
+
     def one(match: re.Match[str]) -> str:
+        nonlocal length
         name = match[1] or match[2] or ""
         if "envkernel" in name or name.startswith("call "):
             raise ValueError("a function of make's writes it")
-        return variables.get(name, UNKNOWN)
+        value = variables.get(name, UNKNOWN)
+        length += len(value)
+        if length > _LONGEST_LINE:
+            raise ValueError("it is too long with the values of its variables")
+        return value
 
     for _ in range(10):  # variables may contain other variables, up to this depth
         text = _REFERENCE.sub(one, text)
@@ -112,6 +134,8 @@ def _commands(script: str) -> Iterator[list[str]]:
     if loop := _LOOP.fullmatch(script):
         name, words, body = loop.groups()
         its_name = re.compile(rf"\$(?:{name}\b|\{{{name}\}})")
+        if len(words.split()) * len(body) > _LONGEST_LINE:
+            raise ValueError("its loop is too long")
         script = ";".join(its_name.sub(lambda _, word=word: word, body) for word in words.split())
     script = _TRANSLATED.sub(lambda match: match[1].replace(match[2], match[3]), script)
     if "`" in script or "$(" in script:

@@ -1,0 +1,2 @@
+"""Convert an older JupyterHub configuration (ProfilesSpawner, batchspawner, envkernel) to sitekit's
+files, without running it."""

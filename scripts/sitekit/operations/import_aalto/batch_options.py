@@ -1,0 +1,140 @@
+"""Convert the options of batchspawner (`req_memory`, `req_runtime`, ...) to the keys of a tier."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .hub_settings import REASONS, NotCarried
+
+Keys = dict[str, Any]
+
+
+def _memory(value: Any) -> Keys:
+    """Convert memory. Slurm takes a number without a unit for megabytes."""
+    match = re.fullmatch(r"(\d{1,9})\s*([KMGT]?)B?", str(value).strip(), re.IGNORECASE | re.ASCII)
+    if not match:
+        raise NotCarried("this is not an amount of memory")
+    return {"memory": f"{match[1]}{match[2].upper() or 'M'}"}
+
+
+def _time(value: Any) -> Keys:
+    """Convert a time limit. Slurm takes a number without a unit for minutes."""
+    text = str(value).strip()
+    return {"time": f"{text}m" if re.fullmatch(r"\d{1,7}", text, re.ASCII) else text}
+
+
+def _number(key: str) -> Callable[[Any], Keys]:
+    """Return a function that converts a number, which batchspawner often has as text."""
+
+    def convert(value: Any) -> Keys:
+        """Convert a number."""
+        if not re.fullmatch(r"\d{1,6}", str(value).strip(), re.ASCII):
+            raise NotCarried("this is not a number")
+        return {key: int(value)}
+
+    return convert
+
+
+def _words(key: str) -> Callable[[Any], Keys]:
+    """Return a function that converts names with commas between them to a list."""
+    return lambda value: {key: [word for word in re.split(r"[,\s]+", str(value)) if word]}
+
+
+def _text(key: str) -> Callable[[Any], Keys]:
+    """Return a function that takes over a text."""
+    return lambda value: {key: str(value)}
+
+
+def _gres(value: Any) -> Keys:
+    """Convert Slurm's generic resources: gpu, gpu:2 or gpu:a100:2."""
+    match = re.fullmatch(r"(?:gres/)?gpu(?::([A-Za-z][\w.-]*))?(?::(\d{1,3}))?", str(value))
+    if not match:
+        raise NotCarried("a tier has no generic resources but GPUs")
+    kind = {"gpu_type": match[1]} if match[1] else {}
+    return {"gpus": int(match[2] or 1), **kind}
+
+
+def _idle(value: Any) -> Keys:
+    """Convert the seconds without activity after which a server ends."""
+    if type(value) not in (int, float) or value <= 0:
+        raise NotCarried("this is not a number of seconds")
+    return {"idle": f"{round(value / 60)}m" if value % 60 == 0 else f"{int(value)}s"}
+
+
+def _seconds(value: Any) -> Keys:
+    """Convert the time limit for the queue and the start."""
+    if type(value) not in (int, float) or value <= 0:
+        raise NotCarried("this is not a number of seconds")
+    return {"start_timeout": f"{int(value)}s"}
+
+
+OPTIONS: dict[str, Callable[[Any], Keys]] = {
+    "req_partition": _words("partitions"),
+    "req_queue": _words("partitions"),
+    "req_memory": _memory,
+    "req_runtime": _time,
+    "req_nprocs": _number("cpus"),
+    "req_ngpus": _number("gpus"),
+    "req_gres": _gres,
+    "req_account": _text("account"),
+    "req_qos": _text("qos"),
+    "req_reservation": _text("reservation"),
+    "req_culltime": _idle,
+    "start_timeout": _seconds,
+}
+"""The options of batchspawner that a tier has keys for. `req_culltime` is of the Aalto culler."""
+
+REASONS.update(
+    {
+        "req_workdir": "a server starts in server.root, or in the home directory",
+        "req_homedir": "a server starts in server.root, or in the home directory",
+        "req_prologue": "the job script is sitekit's; modules belong into kernels.yml",
+        "req_epilogue": "the job script is sitekit's",
+        "req_keepvars": "the job gets its environment from sitekit; see server.user_variables",
+        "req_username": "each job runs under the account of its user",
+        "cmd": REASONS["Spawner.cmd"],
+    }
+)
+
+_FLAGS: dict[str, Callable[[Any], Keys]] = {
+    "--constraint": _text("constraint"),
+    "-C": _text("constraint"),
+    "--account": _text("account"),
+    "-A": _text("account"),
+    "--qos": _text("qos"),
+    "-q": _text("qos"),
+    "--reservation": _text("reservation"),
+    "--gres": _gres,
+    "--gpus": _gres,
+    "--mem": _memory,
+    "--time": _time,
+    "-t": _time,
+    "--partition": _words("partitions"),
+    "-p": _words("partitions"),
+    "--cpus-per-task": _number("cpus"),
+    "-c": _number("cpus"),
+    "--nodes": _number("nodes"),
+    "-N": _number("nodes"),
+    "--ntasks-per-node": _number("tasks"),
+    "--exclusive": lambda _: {"exclusive": True},
+}
+
+
+def sbatch_options(text: str) -> Iterator[tuple[str, Keys | None]]:
+    """Yield each option of sbatch with its keys of a tier; None for an option without a key."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        yield text[:60], None
+        return
+    while words:
+        name, given, value = words.pop(0).partition("=")
+        if name in _FLAGS and not given and name != "--exclusive" and words:
+            value = words.pop(0)
+        try:
+            yield f"{name} {value}".strip(), _FLAGS[name](value) if name in _FLAGS else None
+        except NotCarried:
+            yield f"{name} {value}".strip(), None
