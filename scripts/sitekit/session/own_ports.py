@@ -112,7 +112,9 @@ async def connected(port: int) -> socket.socket:
             line.close()
             raise
         line.close()
-    why = "another user of this node listens there" if others else "nothing of yours listens there"
+    why = (
+        "a program of another user listens there" if others else "no program of yours listens there"
+    )
     raise NotOurs(f"port {port} of this node is not yours: {why}")
 
 

@@ -72,7 +72,7 @@ async def tell_hub(
         # only the hub answers so; a 404 may come from another service
         if getattr(trouble, "code", None) in (400, 401, 403):
             return _end_server(
-                f"sitekit: the hub does not want this server any more ({trouble}); ending"
+                f"sitekit: the hub no longer accepts this server ({trouble}); ending"
             )
         if time.monotonic() > end:
             return _end_server(_giving_up(os.environ["JUPYTERHUB_API_URL"], timeout, trouble))

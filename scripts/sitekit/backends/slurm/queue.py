@@ -48,7 +48,7 @@ class Queue(SnapshotLoop):
         """Find out whether squeue shows users' jobs to the hub. Raises NoAnswer."""
         hub = self._site.hub.user
         if hidden := await hidden_jobs(self._site, hub):
-            hidden += " from the hub. So the hub reads them by sacct, which does not tell why a job waits. "
+            hidden += " from the hub. Therefore the hub lists jobs with sacct, which does not report why a job waits. "
             hidden += f"Run: {to_see_them(hub)}"
         if hidden and hidden != self.hidden:
             log.error("%s", hidden)

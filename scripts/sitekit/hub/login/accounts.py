@@ -119,7 +119,7 @@ class AccountMap:
         if not claimed:
             raise NoAccount(
                 f"You have no account on the cluster as {shown(user)}: your organization's login "
-                f"did not tell this site your {claim} as one name. {ASK}"
+                f"did not return your {claim} as one name. {ASK}"
             )
         return claimed
 
@@ -251,4 +251,6 @@ def _check_owner(path: Path, status: os.stat_result, owner: int) -> None:
         log.error(
             "Accounts other than root can write to %s: chown root %s; chmod go-w %s", *[path] * 3
         )
-        raise NotNow("Others could change who you are on the cluster. Tell the administrators.")
+        raise NotNow(
+            "Other accounts can change this site's list of accounts. Tell the administrators."
+        )

@@ -96,9 +96,7 @@ class AtProvider(OAuthenticator):
         if isinstance(error, (web.HTTPError, *ODD)):
             # do not log the text of the error, because it may contain the provider's whole answer
             log.error("%s gave an answer of an unknown form: %s", service, type(error).__name__)
-            return web.HTTPError(
-                403, f"{service} gave an answer that this site does not understand. Log in again."
-            )
+            return web.HTTPError(403, f"{service} gave an answer of an unknown form. Log in again.")
         return error
 
     def user_info_to_username(self, user_info: Any) -> str:

@@ -88,7 +88,9 @@ class AtGlobus(AtProvider, GlobusOAuthenticator):
             None,
         )
         if token is None:
-            raise Refusal("Globus did not let this site see your groups. Log in again, and agree.")
+            raise Refusal(
+                "Globus did not give this site access to your groups. Log in again, and allow the access."
+            )
         groups = await self.httpfetch(
             self.globus_groups_url,
             "fetching groups",
@@ -124,7 +126,7 @@ class AtCILogon(AtProvider, CILogonOAuthenticator):
         idp = text_claim(login, user_info, "idp")
         if login.provider is None or idp not in login.provider.identity_providers:
             raise Refusal(
-                f"You came from {shown(idp)}, from which this site admits nobody. "
+                f"You logged in at {shown(idp)}, whose users may not log in here. "
                 "Log out at CILogon, and choose your own organization."
             )
         return name_and_domain(login, user_info)[0]
@@ -156,7 +158,9 @@ class AtOpenId(AtProvider, GenericOAuthenticator):
         ]
         same = text_claim(login, told, "issuer").rstrip("/") == login.url
         if not same or not all(end.startswith("https://") for end in ends):
-            raise Refusal(f"{service_of(login)} is not set up well. Tell its administrators.")
+            raise Refusal(
+                f"{service_of(login)} has a wrong configuration on this site. Tell the site's administrators."
+            )
         self.authorize_url, self.token_url, self.userdata_url = ends
         # without this key, a provider accepts the client's secret only in the header
         ways = told.get("token_endpoint_auth_methods_supported") or ()

@@ -39,7 +39,7 @@ def keep_pages_behind_the_front(url: str, has_ended: Callable[[str], bool]) -> N
         if not is_proxy(handler.request):
             handler.request.remote_ip = handler.request.connection.context.address[0]
             if not isinstance(handler, FOR_OTHERS):
-                raise web.HTTPError(403, f"Pages are not to be had here. Go to {url}")
+                raise web.HTTPError(403, f"This port has no pages. Go to {url}")
         await prepare(handler)
 
     BaseHandler.prepare = narrower

@@ -60,7 +60,7 @@ class ServerPageHandler(UserUrlHandler):
             await notice_end(spawner)
             if is_suspended(spawner):
                 self.set_status(503)
-                what = "Slurm has suspended your server's job. Your server goes on when Slurm resumes it."
+                what = "Slurm has suspended your server's job. Your server continues when Slurm resumes it."
                 html = await self.render_template(
                     "unreachable.html", next=self.request.uri, seconds=15, what=what
                 )

@@ -102,7 +102,7 @@ def _read_tier(
         tier.requires.group for tier in site.tiers if tier.key == key
     ):
         raise BadChoice(
-            "your groups are not known now, because the directory of accounts does not answer"
+            "your groups cannot be looked up now, because the directory of accounts does not answer"
         )
     raise BadChoice(f"there is no tier {_shown(key)} for you; choose one of: {offered}")
 
@@ -219,7 +219,7 @@ def _one_of(label: str, words: tuple[str, ...] | None, start: str | None) -> Fie
     def read(value: object) -> str:
         if words is None:
             raise BadChoice(
-                f"{label.lower()}: not known now which are yours, because Slurm does not answer"
+                f"{label.lower()}: your names cannot be looked up now, because Slurm does not answer"
             )
         if value == "" or value in words:
             return str(value)

@@ -156,11 +156,11 @@ async def cancel_job(hub_state: HubState, row: Row, job: Job, pauses: Pauses) ->
         lives, trouble = await hub_state.backend_of(row).stop(row, job.id, graceful=False), ""
     except (Refused, NoAnswer) as refusal:
         why = " ".join(str(refusal).split())  # sudo and scancel may have printed several lines
-        lives, trouble = True, f", which fails, and is tried again less and less often: {why}"
+        lives, trouble = True, f", which failed, and is tried again after growing pauses: {why}"
     if not lives:
         hub_state.ledger.end(row.tag)
     if pauses.is_new_trouble(row, trouble):
-        log.warning("Job %s of %s is held by no server; cancelling it%s", job.id, row.user, trouble)
+        log.warning("Job %s of %s belongs to no server; cancelling it%s", job.id, row.user, trouble)
 
 
 def revoke_tokens(hub_state: HubState, since: float) -> None:

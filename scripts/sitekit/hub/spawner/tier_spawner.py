@@ -222,7 +222,7 @@ class TierSpawner(AdoptingSpawner):
         seconds.
         """
         if self.child_spawner is None:
-            yield {"progress": 2, "message": "Asking what you may have on this cluster."}
+            yield {"progress": 2, "message": "Reading which resources you may use on this cluster."}
         while self.child_spawner is None:  # JupyterHub cancels this task together with the start
             await asyncio.sleep(0.2)
         async for event in self.child_spawner.progress():
