@@ -43,7 +43,7 @@ class NotNow(NoAccount):
 
 
 class AccountMap:
-    """Find the account of each user.
+    """Find the cluster account of each user of the hub.
 
     At a login, the account is determined from the user's name, a file, a program or a claim of the
     provider. The ledger records the account, so that a restarted hub can use it.

@@ -189,8 +189,8 @@ CLASSES = {"github": AtGitHub, "globus": AtGlobus, "cilogon": AtCILogon, "oidc":
 
 
 def update_provider(c: Any, site: Site, accounts: AccountMap) -> None:
-    """Configure the login at a provider. Each option that oauthenticator could read from an
-    environment variable is set here."""
+    """Set JupyterHub's configuration for logins at a provider, such as GitHub. Each option that
+    oauthenticator could read from an environment variable is set here."""
     login, provider = site.login, site.login.provider
     if provider is None:
         raise ValueError("the site has no provider of logins")

@@ -38,7 +38,8 @@ class SilentProxy(ConfigurableHTTPProxy):
         """Add the route of a server only after it has reported its port.
 
         While a start is being cancelled, JupyterHub counts the server as ready, with a made-up
-        address on the hub's host (proxy.py, check_routes). Any user could listen at that address.
+        address on the hub's host (proxy.py, check_routes). Any user of the hub's host could listen
+        at this made-up address.
         """
         child = user.spawners[server_name].child_spawner
         if child is not None and child.reported_port():

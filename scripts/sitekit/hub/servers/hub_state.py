@@ -27,8 +27,8 @@ SLACK = timedelta(minutes=10)  # added to the job's time limit for its token and
 
 
 def longest_run(time_limit: float, start_timeout: float) -> timedelta:
-    """Return the longest time that a server can exist if it is submitted now. The server's token
-    and certificate are valid for that time.
+    """Return the longest time that a server can exist if it is submitted now. The API token and the
+    certificate of a server are valid for this time.
     """
     return timedelta(seconds=time_limit + start_timeout) + SLACK
 

@@ -59,9 +59,9 @@ class _Connection(sqlite3.Connection):
 class Ledger(CoursesInLedger):
     """Read and write the ledger.
 
-    Each read or write is one SQL statement, and is on disk when the method returns. The file is
-    opened at the first use. A program that only reads the hub's configuration, such as `make
-    apply`, does not touch the file of the running hub.
+    Each read or write is one SQL statement, and is on disk when the method returns. The ledger's
+    file is opened at the first read or write. A program that only reads the hub's configuration,
+    such as `make apply`, does not touch the file of the running hub.
     """
 
     def __init__(self, path: Path | str) -> None:

@@ -83,8 +83,9 @@ class Tunnels:
 
     def agree(self, there: set[str]) -> None:
         """Remove the files of servers that have ended, and write missing files of open servers.
-        `there` are the tags that had a file a moment ago. A tag is in the ledger before it has a
-        file, so that no file is removed that open() has written meanwhile.
+        `there` are the tags of the files that were listed before the ledger was read. A tag is in
+        the ledger before it has a file, so that no file is removed that open() has written
+        meanwhile.
         """
         opened = self._ledger.open_tunnels()
         for tag in there - opened.keys():

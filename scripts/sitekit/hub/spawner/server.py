@@ -76,9 +76,8 @@ class Server(Spawner):
         self.tag, self.job_id, self.address, self.ending_since = "", "", "", 0.0
 
     async def start(self) -> str:
-        """Submit the job, wait until its server listens, and return its URL.
-
-        Raises NotStarted with a card.
+        """Submit the job, wait until its server listens, and return its URL. Raises NotStarted with
+        a card (a text for the user) if the start fails.
         """
         self.ip, self.port = "0.0.0.0", 0  # noqa: S104  (not an address to bind: the session binds the port)
         self.set_limits()
@@ -135,7 +134,7 @@ class Server(Spawner):
     async def wait_for_callback(self) -> str:
         """Wait until the server reports its port, without a time limit, and return its URL.
 
-        Each new list of jobs is checked too.
+        Each new list of jobs is also checked, because the job may have ended.
         """
         callback = self.hub_state.expect(self.tag)
         try:

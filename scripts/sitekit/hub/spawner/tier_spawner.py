@@ -41,7 +41,8 @@ class NotOffered(SpawnException):
 
 
 class TierSpawner(AdoptingSpawner):
-    """Start and stop one server of one user. The function configure() sets `hub_state`."""
+    """Start and stop one server of one user. configure() in hub/configure.py sets the class
+    attribute `hub_state`."""
 
     hub_state: HubState
     choice: Choice | None = None
