@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 
 class NoAnswer(Exception):
-    """Report that the backend did not answer, or that its answer cannot be read. This exception
-    does not mean that any job has ended.
+    """Report that the backend did not answer, or that its answer cannot be read. NoAnswer does not
+    mean that any job has ended.
     """
 
 

@@ -1,5 +1,5 @@
 """Query the backend for the jobs of all servers together, and keep the answer (the snapshot). The
-query runs more often while a user waits.
+query for all jobs runs more often while a user waits for a server.
 
 Polls, progress pages, the form and the administrator's page read the last snapshot. None of these
 readers starts a query. If the backend does not answer, the old snapshot is kept, with the time of
@@ -124,7 +124,7 @@ class SnapshotLoop:
     async def next(self) -> Snapshot:
         """Wait until the next query has ended, and return its answer, the new snapshot.
 
-        If that query failed, the old snapshot is returned.
+        If the next query fails, the old snapshot is returned.
         """
         await self._answered.wait()
         return self.snapshot

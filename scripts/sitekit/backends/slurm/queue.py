@@ -19,7 +19,7 @@ PRIVACY_KEPT = 300.0  # seconds until the hub checks again whether it may see us
 
 
 class Queue(SnapshotLoop):
-    """Keep the snapshot of Slurm's queue."""
+    """Keep the snapshot (the last list of the site's jobs) of Slurm's queue."""
 
     def __init__(self, site: Site) -> None:
         super().__init__()

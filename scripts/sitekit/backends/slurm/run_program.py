@@ -112,7 +112,7 @@ _ends: set[asyncio.Task[None]] = set()  # the event loop itself holds tasks only
 
 
 def _call_at_end(process: Process, ended: Callable[[], None]) -> None:
-    """Call `ended` when the process has ended."""
+    """Call the function `ended` when the process has ended."""
 
     async def wait() -> None:
         try:

@@ -41,7 +41,7 @@ def user_authority(site: Site) -> Path:
 def sockets(site: Site) -> Path:
     """Return the folder for the sockets of SSH connections, and for certificates.
 
-    Only the hub can enter this folder.
+    Only the hub's account can enter the folder of the sockets.
     """
     return site.paths.state / "ssh"
 
