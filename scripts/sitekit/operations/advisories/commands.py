@@ -157,7 +157,7 @@ def _fetched(site: Site, source: str, scratch: Path) -> Path:
 
 
 def _opened(site: Site, source: str) -> Any:
-    """Open a URL through the site's proxy."""
+    """Open a URL through the HTTP proxy that the site file names."""
     handlers = []
     if site.environment.proxy:
         handlers.append(urllib.request.ProxyHandler({"https": str(site.environment.proxy)}))

@@ -61,7 +61,7 @@ def may_run(here: Context) -> Iterator[Finding]:
 
 
 def _auth_info(here: Context) -> dict[str, str]:
-    """Return AuthType and munge's socket from slurm.conf. The file is read directly, because
+    """Return AuthType and munge's socket from slurm.conf. slurm.conf is read directly, because
     slurmctld may not answer."""
     places = [
         here.site.slurm.conf,
