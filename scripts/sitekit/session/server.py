@@ -151,8 +151,8 @@ def bind(low: int, high: int, address: str = "") -> socket.socket:
 def make_runtime_folder(prefix: str) -> str:
     """Create a folder of mode 0700 for connection files and the kernels' sockets.
 
-    The folder is below TMPDIR, if a socket works there. A socket's path has at most 107 bytes
-    (unix(7)), and not every filesystem of a cluster supports sockets.
+    The runtime folder is below TMPDIR, if Unix sockets work there. A socket's path has at most 107
+    bytes (unix(7)), and not every filesystem of a cluster supports sockets.
     """
     for place in (None, "/tmp"):  # noqa: S108  (None: TMPDIR, as tempfile reads it)
         try:

@@ -51,8 +51,8 @@ def refusal(command: str, words: tuple[object, ...]) -> str | None:
 async def guarded(command: str, *words: object) -> str | None:
     """Run Lmod, in place of jupyterlmod's `module.module`.
 
-    Like `module.module`, the function returns Lmod's text or None. The server's environment is not
-    changed.
+    Like `module.module`, the function returns Lmod's text or None. In contrast to jupyterlmod's
+    function, the environment variables of the server are not changed.
     """
     import module  # jupyterlmod's
 

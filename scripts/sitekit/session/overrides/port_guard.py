@@ -37,7 +37,7 @@ _open_raw = rawsocket.RawSocketHandler._create_ws_connection
 
 
 class Connected:
-    """Act as a tornado TCPClient whose connection already exists."""
+    """Replace a tornado TCPClient, and return an already existing connection."""
 
     def __init__(self, line: Any) -> None:
         self.line = line

@@ -43,8 +43,8 @@ class KeepingPuller(Puller):
     def merge(self) -> Iterator[str]:
         """Update the participant's copy to the fetched commit. For each file that both have
         changed, the repository's version is first written beside the participant's file. After
-        that, all other files are updated. No step writes to a file that the participant has
-        changed.
+        these versions are written, all other files of the copy are updated. No step writes to a
+        file that the participant has changed.
         """
         mine, theirs = self._git("rev-parse", "HEAD").strip(), f"origin/{self.branch_name}"
         for name in self._changed_by_both(mine, theirs):
