@@ -32,8 +32,9 @@ def sacctmgr(site: Site, *words: str, check: bool = True) -> str:
 def wanted(site: Site) -> list[tuple[str, ...]]:
     """Return every association of the demo cluster as arguments of `sacctmgr add`.
 
-    The hub's account may submit no jobs of its own and is no Operator. If it were an Operator here,
-    the tests would not notice when sitekit needs a right that it does not have on other clusters.
+    The hub's account may submit no jobs of its own and is no Operator. If the hub's account were an
+    Operator on the demo cluster, the tests would not notice when sitekit needs a right that it does
+    not have on other clusters.
     """
     associations: list[tuple[str, ...]] = [
         ("cluster", "demo"),
