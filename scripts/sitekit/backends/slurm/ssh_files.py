@@ -1,5 +1,5 @@
-"""Define the paths of the files with which the hub logs in to the login node. `make apply` writes
-these files."""
+"""Define the paths of the files, written by `make apply`, with which the hub logs in to the login
+node."""
 
 from __future__ import annotations
 

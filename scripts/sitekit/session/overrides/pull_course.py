@@ -42,9 +42,9 @@ class KeepingPuller(Puller):
 
     def merge(self) -> Iterator[str]:
         """Update the participant's copy to the fetched commit. For each file that both have
-        changed, the repository's version is first written beside the participant's file. After
-        these versions are written, all other files of the copy are updated. No step writes to a
-        file that the participant has changed.
+        changed, the repository's version is first written beside the participant's file. After the
+        repository's versions are written, all other files of the copy are updated. No step writes
+        to a file that the participant has changed.
         """
         mine, theirs = self._git("rev-parse", "HEAD").strip(), f"origin/{self.branch_name}"
         for name in self._changed_by_both(mine, theirs):
