@@ -17,8 +17,8 @@ CHECKED = Gauge(
 def update_metrics(site: Site) -> None:
     """Register functions that return the values of sitekit's metrics.
 
-    These functions read the file with the kernels' state at each request. The file is small, and is
-    below the prefix, which servers need anyway.
+    At each request, the registered functions read the file with the state of the kernels. The file
+    is small, and is below the prefix, which servers need anyway.
     """
 
     def state() -> KernelState:

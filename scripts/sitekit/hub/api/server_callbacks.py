@@ -83,9 +83,9 @@ class ListeningHandler(ServersOwnHandler):
 class EndingHandler(ServersOwnHandler):
     """Handle POST without a body: remove the route of a server that ends, and answer 204.
 
-    The server closes its port before it sends this request. Another program that binds the same
-    port must not receive the server's requests. JupyterHub by itself would keep the route until
-    Slurm reports that the job is gone.
+    The server closes its port before it reports its end. Another program that binds the same port
+    must not receive the server's requests. JupyterHub by itself would keep the route until Slurm
+    reports that the job is gone.
     """
 
     @web.authenticated
@@ -110,7 +110,7 @@ class EndingHandler(ServersOwnHandler):
 def replace_batchspawners_handler() -> None:
     """Remove batchspawner's handler from JupyterHub's list.
 
-    The import of batchspawner has added the handler to this list.
+    The import of batchspawner adds its handler to JupyterHub's list of handlers.
     """
     import batchspawner.api
 

@@ -1,8 +1,8 @@
 """Log in the users whom the front (the site's web server, here Apache) has authenticated. For one
 page of the hub, Apache runs the site's own login, such as Shibboleth, and adds two headers to the
 request: the user's name, and a secret that only Apache and the hub have. If a browser's request
-already contains such headers, Apache refuses the request. Internal TLS prevents other programs from
-connecting to proxy and hub.
+already contains the headers for name and secret, Apache refuses the request. Internal TLS prevents
+other programs from connecting to proxy and hub.
 """
 
 from __future__ import annotations

@@ -111,8 +111,8 @@ class AtProvider(OAuthenticator):
     def build_auth_state_dict(self, token_info: Any, user_info: Any) -> dict[str, Any]:
         """Return the claims and tokens that the checks in this class need.
 
-        JupyterHub does not store them. oauthenticator's method for Globus fails if the answer has
-        no `other_tokens` (globus.py).
+        JupyterHub does not store these claims and tokens. oauthenticator's method for Globus fails
+        if the answer has no `other_tokens` (globus.py).
         """
         return {"tokens": token_info, "claims": user_info}
 
@@ -172,8 +172,9 @@ class AtProvider(OAuthenticator):
         """Check a user again every few minutes (auth_refresh_age), and before each start of a
         server.
 
-        oauthenticator's own method does nothing if tokens are not stored (oauth2.py). A user who
-        has left an organization would then stay logged in, and stay an administrator.
+        oauthenticator's own method does nothing if tokens are not stored (oauth2.py). Without a
+        later check, a user who has left an organization would stay logged in, and stay an
+        administrator.
         """
         try:
             claims = await self.logins.claims_now(user.name, self.ask_again)

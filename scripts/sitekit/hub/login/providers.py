@@ -34,9 +34,9 @@ class AtGitHub(AtProvider, GitHubOAuthenticator):
     async def more_claims(self, claims: Claims, tokens: Any, told: Any) -> Claims:
         """Add those organizations and teams of the site file of which the user is a member.
 
-        oauthenticator's own method treats every unexpected answer as "not a member". Everybody
-        would then be logged out while GitHub is down or limits requests (github.py,
-        _check_membership_allowed_organizations).
+        oauthenticator's own method treats every unexpected answer as "not a member". With
+        oauthenticator's method, everybody would be logged out while GitHub is down or limits
+        requests (github.py, _check_membership_allowed_organizations).
         """
         login, found = self.site.login, set()
         odd: Any = None

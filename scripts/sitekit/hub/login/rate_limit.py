@@ -86,10 +86,10 @@ class Patience(Generic[Key]):
 class Turns(asyncio.Semaphore):
     """Limit the attempts from one address.
 
-    Each attempt uses one of CLASSROOM turns of its address. A successful login frees its turn at
-    once. After failed logins, one turn becomes free every PACE seconds. The answers to an attacker
-    who tries many names are delayed before all turns are taken, so that a user with the right
-    password still gets a turn.
+    Each address has CLASSROOM turns, and each login attempt uses one turn of its address. A
+    successful login frees its turn at once. After failed logins, one turn becomes free every PACE
+    seconds. The answers to an attacker who tries many names are delayed before all turns are taken,
+    so that a user with the right password still gets a turn.
     """
 
     def __init__(self) -> None:

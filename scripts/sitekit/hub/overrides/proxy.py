@@ -68,8 +68,8 @@ class SilentProxy(ConfigurableHTTPProxy):
     async def delete_user(self, user: Any, server_name: str = "") -> None:
         """Delete a server's route; if it is a named server, let the hub answer at its address.
 
-        Without the hub's route, the user's default server would answer at this address for a
-        moment.
+        Without a route to the hub, the user's default server would answer at the named server's
+        address for a moment.
         """
         await super().delete_user(user, server_name)
         if server_name and "" in user.spawners and user.spawners[""].ready:

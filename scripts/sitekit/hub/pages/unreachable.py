@@ -50,7 +50,8 @@ class ServerPageHandler(UserUrlHandler):
     """Answer requests at the hub's own address for a server.
 
     JupyterHub redirects the user to a server that it counts as running, up to poll_interval after
-    the server's end. This handler queries Slurm first.
+    the server's end. ServerPageHandler queries Slurm first, so that users are not sent to an ended
+    server.
     """
 
     hub_state: HubState

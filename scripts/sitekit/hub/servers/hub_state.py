@@ -55,7 +55,8 @@ class HubState:
     def backends(self) -> dict[str, Backend]:
         """Return the backends by name: of all tiers, and of all servers that may still run.
 
-        The ledger is opened here, and not when JupyterHub's configuration is only checked.
+        The first access to the backends opens the ledger, so that a mere check of JupyterHub's
+        configuration does not open it.
         """
         in_use = {row.backend for row in self.ledger.open()}
         return backends_of(self.site, self.ledger.open, in_use)
@@ -68,7 +69,8 @@ class HubState:
     def knows_accounts(self) -> bool:
         """Return whether the cluster's accounts are those of this host.
 
-        With a login node, an account of the same name on this host may be somebody else's.
+        If the hub uses a login node, an account of the same name on this host may belong to another
+        person.
         """
         return self.site.slurm.ssh is None
 

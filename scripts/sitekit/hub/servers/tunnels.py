@@ -3,8 +3,8 @@ the site's sshd accepts the tunnels of running servers.
 
 sshd accepts a job's certificate as long as a file exists whose name is the server's tag
 (contracts/tunnel.py).
-The hub writes this file before it submits the job. A loop removes the file after the server has
-ended, and makes the files agree with the ledger after a crash.
+The hub writes the file with the server's tag before it submits the server's job. A loop removes the
+file after the server has ended, and makes the files agree with the ledger after a crash.
 """
 
 from __future__ import annotations

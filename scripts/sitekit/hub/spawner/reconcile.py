@@ -83,8 +83,8 @@ async def reconcile(hub_state: HubState, name: str, pauses: Pauses) -> None:
     """Compare and correct once, for the servers of one backend (such as Slurm). Does nothing while
     the backend does not answer.
 
-    A round handles at most SERVERS_PER_ROUND servers. These servers are chosen at random, so that
-    servers whose jobs cannot be cancelled do not delay others.
+    A round handles at most SERVERS_PER_ROUND servers. The servers of a round are chosen at random,
+    so that servers whose jobs cannot be cancelled do not delay others.
     """
     backend = hub_state.backends[name]
     snapshot = await backend.queue.newer()

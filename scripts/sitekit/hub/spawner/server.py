@@ -1,8 +1,8 @@
 """Submit a server's job, wait until the server listens, and stop it.
 
-TierSpawner starts this class as its child. Differences between backends are behind
-sitekit.backends.interface. A derived class adds features that sites expect of a certain spawner,
-such as batchspawner's traits.
+TierSpawner starts an object of the class Server as its child spawner. Differences between backends
+are behind sitekit.backends.interface. A derived class adds features that sites expect of a certain
+spawner, such as batchspawner's traits.
 """
 
 from __future__ import annotations
@@ -153,7 +153,8 @@ class Server(Spawner):
             self.hub_state.forget(self.tag)
 
     def reported_port(self) -> int:
-        """Return the port that the server has reported to the hub; 0 if there is none yet."""
+        """Return the port that the server has reported to the hub; 0 if the server has not yet
+        reported a port."""
         row = self.row()
         return row.port or 0 if row else 0
 
@@ -176,7 +177,7 @@ class Server(Spawner):
         return self.address
 
     async def address_of(self, job: Job) -> str | None:
-        """Return the address of the job's host; None before it has one. Raises NoAnswer."""
+        """Return the address of the job's host; None before the job has a host. Raises NoAnswer."""
         return await self.backend.address(job) if job.running and job.host else None
 
     async def _fail_with_job(self) -> NoReturn:
