@@ -1,9 +1,9 @@
 """Query the backend for the jobs of all servers together, and keep the answer (the snapshot). The
 query for all jobs runs more often while a user waits for a server.
 
-Polls, progress pages, the form and the administrator's page read the last snapshot. None of these
-readers starts a query. If the backend does not answer, the old snapshot is kept, with the time of
-the first failure. No server is ended because its backend does not answer.
+Polls, progress pages, the form and the administrator's page read the last snapshot. Polls and pages
+never start a query themselves. If the backend does not answer, the old snapshot is kept, with the
+time of the first failure. No server is ended because its backend does not answer.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ class SnapshotLoop:
             await asyncio.sleep((1 - self._allowance) / RATE)
 
     async def _renew(self) -> bool:
-        """Run one query. Returns whether the backend answered."""
+        """Run one query. Returns True if the backend answered the query."""
         begun = time.monotonic()
         try:
             jobs = await self.read()

@@ -91,7 +91,7 @@ class Forecast:
 
     async def ask(self, work: Work) -> None:
         """Query Slurm once for the expected starts of all tiers and for all pending jobs. The
-        expected starts are those of jobs of this start's account."""
+        expected starts are those of jobs under the account of the given start."""
         partitions = sorted(
             {partition for tier in self._site.tiers for partition in tier.partitions}
         )

@@ -103,7 +103,7 @@ _OWNER = {
 
 
 def explain(reason: str) -> str:
-    """Return a sentence for squeue's reason (%r).
+    """Return a sentence that explains the reason (squeue's field %r) why a job is pending.
 
     A reason without a sentence in this module is shown as Slurm prints it.
     """
@@ -114,8 +114,8 @@ def explain(reason: str) -> str:
 def _limit(reason: str) -> str | None:
     """Return a sentence for a reason whose name consists of an owner, a bound and a resource.
 
-    Examples of such names are QOSGrpCpuLimit and MaxJobsPerAccount. Returns None for any other
-    reason.
+    Examples of reasons with three parts are QOSGrpCpuLimit and MaxJobsPerAccount. Returns None for
+    any other reason.
     """
     match = re.fullmatch(
         r"(Assoc|Association|QOS)?(Grp|Max|Min)([A-Z][A-Za-z]*?)(?:Run)?(Mins|Minutes|RunMinutes)?"
