@@ -132,7 +132,8 @@ def clean_environment(settings: dict[str, Any], job: str) -> None:
 def bind(low: int, high: int, address: str = "") -> socket.socket:
     """Return a listening socket on a free port of the range; without `address`, on all addresses.
 
-    The socket stays open from now on, so that no other program can take the port (jupyterhub#3005).
+    The listening socket is never closed, so that no other program can take the port
+    (jupyterhub#3005).
     """
     for port in random.sample(range(low, high + 1), high + 1 - low):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

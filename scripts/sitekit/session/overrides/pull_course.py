@@ -1,7 +1,7 @@
 """Pull a course's repository, and keep each file that both the participant and the repository have
 changed. nbgitpuller would merge the two versions of such a file line by line, which can break a
-notebook. Here the participant's file stays unchanged, and the repository's version is written
-beside it under another name.
+notebook. With pull_course.py, the participant's file stays unchanged, and the repository's version
+is written beside it under another name.
 
 session/course.py runs this program, as pull_guard.py runs pull_child.py.
 """
