@@ -263,7 +263,7 @@ def test_a_servers_certificate_gives_no_right_at_the_hub(
             ).status_code in (403, 405)
         for path in ("/hub/login", "/hub/home", "/hub/admin"):
             assert (
-                "Pages are not to be had here"
+                "This port has no pages"
                 in call(hub_url(demo.site), "GET", path, verify=verify).text
             )
 

@@ -64,7 +64,7 @@ def test_a_neighbours_port_gets_no_byte(
 ) -> None:
     process, port = bobs
     answer = get(server, form.format(port))
-    assert answer.status_code == 403 and "another user of this node" in answer.text
+    assert answer.status_code == 403 and "a program of another user" in answer.text
     assert heard(process) == []
 
 

@@ -175,8 +175,8 @@ def test_another_account_of_this_machine_reaches_neither_port(campus: Site) -> N
     [
         ({USER: "carol"}, "did not come from"),
         ({USER: "carol", PROOF: "0" * 64}, "did not come from"),
-        ({PROOF: "right"}, "did not tell this site your name"),
-        ({USER: "", PROOF: "right"}, "did not tell this site your name"),
+        ({PROOF: "right"}, "did not return your name"),
+        ({USER: "", PROOF: "right"}, "did not return your name"),
     ],
 )
 def test_a_name_without_the_secret_is_refused_even_from_the_proxy(

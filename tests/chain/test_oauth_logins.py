@@ -102,17 +102,17 @@ def test_an_administrator_is_one_as_long_as_the_provider_says_so(
 @pytest.mark.parametrize(
     ("who", "why"),
     [
-        ("old", "this site does not admit this user"),
-        ("word", "this site does not admit this user"),
+        ("old", "this user may not log in here"),
+        ("word", "this user may not log in here"),
         ("nobody", "no account on the cluster"),
         ("mallory", "an account of the system"),
-        ("nameless", "did not tell this site your preferred_username"),
-        ("number", "did not tell this site your preferred_username"),
-        ("list", "did not tell this site your preferred_username"),
-        ("nothing", "did not tell this site your preferred_username"),
+        ("nameless", "did not return your preferred_username"),
+        ("number", "did not return your preferred_username"),
+        ("list", "did not return your preferred_username"),
+        ("nothing", "did not return your preferred_username"),
         ("slash", "cannot be a user's name here"),
         ("double", "belongs to somebody else"),
-        ("unknown", "did not tell this site your sub"),
+        ("unknown", "did not return your sub"),
     ],
 )
 def test_who_is_refused_is_told_why(oidc: Site, who: str, why: str) -> None:

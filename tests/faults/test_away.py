@@ -98,7 +98,7 @@ def test_a_suspended_server_is_told_and_goes_on(
     ask(machine.site, "scontrol", "suspend", str(job))
     try:
         page = until(lambda: suspended(alice), 60)
-        assert "goes on when Slurm resumes it" in page
+        assert "continues when Slurm resumes it" in page
         assert alice.server()["ready"], "it is not given up"
     finally:
         ask(machine.site, "scontrol", "resume", str(job))
@@ -148,7 +148,7 @@ def test_the_server_of_an_account_that_is_deleted_can_be_stopped(
         assert carol.api("DELETE", "/users/bob/server").status_code in (202, 204)
         told = until(
             lambda: re.findall(
-                rb"held by no server; cancelling it, which fails.*", logged(site, begin)
+                rb"belongs to no server; cancelling it, which failed.*", logged(site, begin)
             ),
             60,
         )

@@ -40,6 +40,6 @@ def test_a_start_while_the_directory_does_not_know_its_user_is_a_card(
     alice = people["alice"]
     with changed(Path("/etc/passwd"), lambda text: re.sub(r"(?m)^alice:.*\n", "", text)):
         told = refused(alice, "small", "directory")
-    assert "does not know yours" in told["what"]
+    assert "not found in the directory of accounts" in told["what"]
     assert alice.start("small")[-1].get("ready")
     settled(machine, people)

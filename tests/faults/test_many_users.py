@@ -17,7 +17,7 @@ from .agreement import answers, settled
 from .conftest import servers
 from .machine import Machine, changed
 
-NEVER = (b"appears to have stopped", b"is held by no server", b"Traceback")
+NEVER = (b"appears to have stopped", b"belongs to no server", b"Traceback")
 
 
 @pytest.mark.parametrize(

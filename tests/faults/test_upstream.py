@@ -95,7 +95,7 @@ def test_the_directory_of_accounts_is_asked_outside_of_the_event_loop_and_may_be
 def test_a_progress_page_that_opens_before_the_child_is_there_says_what_happens(
     said: dict[str, Any],
 ) -> None:
-    assert "Asking what you may have" in said["first event"]
+    assert "Reading which resources you may use" in said["first event"]
 
 
 def test_the_child_is_given_only_traits_that_it_has(said: dict[str, Any]) -> None:

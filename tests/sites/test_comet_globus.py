@@ -127,10 +127,10 @@ def test_whole_nodes_with_tasks(gateway: Outside) -> None:
 @pytest.mark.parametrize(
     ("who", "why"),
     [
-        ("old", "does not admit this user"),
+        ("old", "this user may not log in here"),
         ("far", "for users of"),
         ("silent", "see your groups"),
-        ("odd", "does not understand"),
+        ("odd", "of an unknown form"),
     ],
 )
 def test_who_is_refused_is_told_why(gateway: Outside, who: str, why: str) -> None:

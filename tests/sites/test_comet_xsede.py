@@ -77,11 +77,11 @@ def test_a_user_works_under_the_own_account(comet: Outside) -> None:
 @pytest.mark.parametrize(
     ("who", "why"),
     [
-        ("eve", "this site admits nobody"),
+        ("eve", "whose users may not log in here"),
         ("far", "for users of"),
         ("new", "no account on the cluster"),
-        ("lost", "did not tell this site your idp"),
-        ("nameless", "did not tell this site your eppn"),
+        ("lost", "did not return your idp"),
+        ("nameless", "did not return your eppn"),
         ("out", "an account of the system"),
     ],
 )

@@ -184,7 +184,8 @@ def test_participants_start_at_once(workshop: Outside, count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("who", "why"), [("eve", "does not admit this user"), ("odd", "cannot be a user's name here")]
+    ("who", "why"),
+    [("eve", "this user may not log in here"), ("odd", "cannot be a user's name here")],
 )
 def test_who_is_refused_is_told_why(workshop: Outside, who: str, why: str) -> None:
     assert why in refusal(workshop.site, who)

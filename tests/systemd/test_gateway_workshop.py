@@ -128,7 +128,7 @@ def test_units_run_and_a_participant_runs_a_cell(workshop: Site, machine: Booted
             == "/home/workshop/participants/ann"
         )
         kernel.close()
-        assert "does not admit this user" in refusal(workshop, "eve")
+        assert "this user may not log in here" in refusal(workshop, "eve")
 
 
 def test_after_a_restart_of_all_services_the_server_is_there(

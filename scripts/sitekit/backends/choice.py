@@ -14,12 +14,12 @@ from ..site.tier import Tier
 class Choice:
     """Hold the resources of one server. Memory is in MiB, time in seconds.
 
-    An empty text means the backend's default. `memory` is the reserved memory, and `cap` is the
-    cgroup's limit; these and `gpus` are for each of the `nodes`. `tasks` is the number of tasks on
-    each node, and `cpus` is for each task. With `exclusive`, no other job runs on the nodes.
-    `interface` is the title of the page that the server opens. `image` is the key of the container
-    image; empty without a container. `course` is the name of the course whose server it is; empty
-    without a course. `idle` is the tier's idle limit in seconds; None without a limit.
+    If a text field is empty, the backend's default is used. `memory` is the reserved memory, and
+    `cap` is the cgroup's limit; these and `gpus` are for each of the `nodes`. `tasks` is the number
+    of tasks on each node, and `cpus` is for each task. With `exclusive`, no other job runs on the
+    nodes. `interface` is the title of the page that the server opens. `image` is the key of the
+    container image; empty without a container. `course` is the name of the course whose server it
+    is; empty without a course. `idle` is the tier's idle limit in seconds; None without a limit.
     """
 
     tier: str = ""

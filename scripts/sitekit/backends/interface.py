@@ -6,7 +6,8 @@ sitekit/site/backends.py. The hub itself keeps the ledger (its record of all sta
 
 For one server, the hub calls these methods in this order:
 
-1. `offers` returns the names that an account may request. The form shows these names.
+1. `offers` returns the names that an account may request. The form on which users start a server
+   shows these names.
 2. The hub writes the server's `Work` to its ledger. Only then does the hub call `submit`, which
    returns the job's id.
 3. `find` returns the job from the last snapshot (the last list of all jobs), without a query. A
@@ -54,8 +55,8 @@ class Backend(Protocol):
     """
 
     async def offers(self, account: str) -> Offers:
-        """Return the names (partitions, reservations and others) that `account` may request. The
-        call takes a few seconds at most.
+        """Return the names (partitions, reservations and others) that `account` may request. A call
+        of this method takes a few seconds at most.
 
         A value is None if the backend has no such names or does not answer.
         """
@@ -79,8 +80,8 @@ class Backend(Protocol):
     async def look_up(self, work: Work) -> Job | None:
         """Return the job.
 
-        If the last list of jobs does not contain the job, query the backend. None means that the
-        job is gone. Raises NoAnswer.
+        If the last list of jobs does not contain the job, query the backend. Returns None if the
+        job has certainly ended. Raises NoAnswer.
         """
         ...
 

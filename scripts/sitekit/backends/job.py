@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 
 class NoAnswer(Exception):
-    """Report that the backend did not answer, or that its answer cannot be read. This exception
-    does not mean that any job has ended.
+    """Report that the backend did not answer, or that its answer cannot be read. NoAnswer does not
+    mean that any job has ended.
     """
 
 
@@ -42,8 +42,8 @@ class Job:
     `user` and `uid` are the account that owns the job. `uid` is None if the backend does not return
     it. `state` is the backend's own name of the state, such as Slurm's COMPLETING. `start` is in
     seconds since the epoch; None if it is unknown. `tag` is the server's tag in the job's comment.
-    The owner of a job can write any tag there, so that a tag is valid only for a server of the same
-    account.
+    The owner of a job can write any tag into its comment, so that a tag is valid only for a server
+    of the same account.
     """
 
     id: str

@@ -1,9 +1,9 @@
 """Query the backend for the jobs of all servers together, and keep the answer (the snapshot). The
-query runs more often while a user waits.
+query for all jobs runs more often while a user waits for a server.
 
-Polls, progress pages, the form and the administrator's page read the last snapshot. None of these
-readers starts a query. If the backend does not answer, the old snapshot is kept, with the time of
-the first failure. No server is ended because its backend does not answer.
+Polls, progress pages, the form and the administrator's page read the last snapshot. Polls and pages
+never start a query themselves. If the backend does not answer, the old snapshot is kept, with the
+time of the first failure. No server is ended because its backend does not answer.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class SnapshotLoop:
     async def next(self) -> Snapshot:
         """Wait until the next query has ended, and return its answer, the new snapshot.
 
-        If that query failed, the old snapshot is returned.
+        If the next query fails, the old snapshot is returned.
         """
         await self._answered.wait()
         return self.snapshot
@@ -198,7 +198,7 @@ class SnapshotLoop:
             await asyncio.sleep((1 - self._allowance) / RATE)
 
     async def _renew(self) -> bool:
-        """Run one query. Returns whether the backend answered."""
+        """Run one query. Returns True if the backend answered the query."""
         begun = time.monotonic()
         try:
             jobs = await self.read()

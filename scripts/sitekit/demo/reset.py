@@ -22,8 +22,8 @@ CGROUPS = Path("/sys/fs/cgroup")
 def reset(site: Site, made: Made, removed: list[str]) -> list[str]:
     """Remove everything that the demo made; return a list of what was removed and what is left.
 
-    The demo must be stopped first. `removed` lists what was removed before this call. Only root can
-    call this function.
+    The demo must be stopped first. `removed` is the list of the things that the caller has already
+    removed. Only root can call this function.
     """
     stays = list(_packages(made))
     all_removed = [*removed, *_units(site), *remove_people(made)]

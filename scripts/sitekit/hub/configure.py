@@ -202,8 +202,8 @@ def share_hub_state(hub_state: HubState) -> None:
 
 
 def update_handlers(c: Any, site: Site) -> None:
-    """Set which handler answers at which address. Some of JupyterHub's handlers are replaced by
-    sitekit's.
+    """Set which request handler answers at which URL. Some of JupyterHub's request handlers are
+    replaced by sitekit's.
 
     The handlers that let users into each other's servers are needed only on one domain.
     """

@@ -24,9 +24,8 @@ SCOPES = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
 
 
 def update_culling(c: Any, site: Site) -> None:
-    """Register the culler, with only the four scopes that it needs.
-
-    If no tier has an idle limit, no culler is registered.
+    """Register the culler (the program that stops idle servers) as a JupyterHub service, with only
+    the four scopes that it needs. If no tier has an idle limit, no culler is registered.
     """
     if all(tier.idle is None for tier in site.tiers):
         return

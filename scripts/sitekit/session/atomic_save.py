@@ -1,8 +1,8 @@
 """Make Jupyter Server save a file by writing a temporary file and renaming it to the file's name.
 
 Jupyter Server's own function copies the old file to a hidden one, then truncates the file and
-writes it (services/contents/fileio.py, atomic_writing). If the node fails between these steps, the
-file is empty.
+writes it (services/contents/fileio.py, atomic_writing). If the node fails after the file is
+truncated, the file is empty.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Write a page with a button, on which the user confirms an action before the server performs it.
-This page runs no script, and other pages cannot show it in a frame.
+The confirmation page runs no script, and other pages cannot show it in a frame.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Set Jupyter's paths and settings for a server that runs inside an image.
 
-Outside of images, these settings are in files of the release (environment/release).
+For a server outside of images, the same settings are in files of the release (environment/release).
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def command(image: Mapping[str, Any], shown: Path, home: str, program: Sequence[
 def on_another_node(image: Mapping[str, Any], home: str) -> list[str]:
     """Return the command line that runs a program in the image, in another job of the user.
 
-    In this other job, the variable HOME contains the path in the container, which ch-run(1) would
+    In the other job, the variable HOME contains the path in the container, which ch-run(1) would
     use as the path on the node.
     """
     return ["env", f"HOME={home}", *_engine(image, image["binds"], home)]
@@ -98,8 +98,8 @@ def home_inside(image: Mapping[str, Any], home: str, user: str) -> str:
 
 
 def environment(image: Mapping[str, Any], job: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment variables for the container program. One of these variables contains
-    all variables of the server."""
+    """Return the environment variables for the container program. One variable for the container
+    program contains all variables of the server."""
     inner = {name: value for name, value in job.items() if PASSED.fullmatch(name)}
     inner["HOME"] = home_inside(image, job["HOME"], job["USER"])
     sent = base64.b64encode(json.dumps(inner).encode()).decode()

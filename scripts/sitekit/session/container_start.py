@@ -1,6 +1,7 @@
-"""Start the session inside a container; the image's own Python runs this file.
+"""Start the session (the user's server) inside a container. The image's own Python runs this file.
 
-This file imports only the standard library until it has found sitekit's package beside itself.
+container_start.py imports only the standard library until it has found sitekit's package in its own
+folder.
 """
 
 from __future__ import annotations

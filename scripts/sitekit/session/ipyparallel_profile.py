@@ -1,8 +1,8 @@
 """Write IPython's profile `slurm`, with which ipyparallel starts its engines as a Slurm job.
 
 `ipyparallel.Cluster(profile="slurm", n=4)` reads the profile in every kernel that has ipyparallel.
-The profile is in the user's home. A profile from which the user has removed sitekit's first line is
-not overwritten.
+The IPython profile `slurm` is in the user's home. A profile from which the user has removed
+sitekit's first line is not overwritten.
 """
 
 from __future__ import annotations

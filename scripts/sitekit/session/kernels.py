@@ -2,7 +2,7 @@
 
 Jupyter's default is TCP: messages pass 127.0.0.1 without encryption, and every user of the node can
 read them, because a subscriber needs no key. environment/release/configure.py makes Jupyter Server
-use these classes.
+use the classes of this module.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Make git in JupyterLab's terminals use nbdime for notebooks; logins by ssh are not changed.
 
 The settings for nbdime are in a file of the session, which git reads as its system configuration
-(GIT_CONFIG_SYSTEM, since git 2.32; an older git does not use nbdime). Settings of the machine or of
-the user are read later and override this file. The settings are not used when the server itself
-runs git, because nbgitpuller needs git's ordinary merge.
+(GIT_CONFIG_SYSTEM, since git 2.32; an older git does not use nbdime). git reads the settings of the
+machine and of the user later, so that they override the session's file. The settings are not used
+when the server itself runs git, because nbgitpuller needs git's ordinary merge.
 """
 
 from __future__ import annotations

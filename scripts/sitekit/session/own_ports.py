@@ -1,8 +1,9 @@
 """Connect to a port of this node only if a program of this user listens there.
 
 Any user of a node can listen on a free port. The files /proc/net/tcp and tcp6 show which user
-listens on a port (proc_pid_net(5)). For each socket, these files contain its two addresses, its
-state, its owner's uid, and its inode, which is 0 until a program has accepted the connection.
+listens on a port (proc_pid_net(5)). For each socket, /proc/net/tcp and tcp6 contain its two
+addresses, its state, its owner's uid, and its inode, which is 0 until a program has accepted the
+connection.
 """
 
 from __future__ import annotations
@@ -112,7 +113,9 @@ async def connected(port: int) -> socket.socket:
             line.close()
             raise
         line.close()
-    why = "another user of this node listens there" if others else "nothing of yours listens there"
+    why = (
+        "a program of another user listens there" if others else "no program of yours listens there"
+    )
     raise NotOurs(f"port {port} of this node is not yours: {why}")
 
 

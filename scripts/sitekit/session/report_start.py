@@ -24,8 +24,8 @@ HUB_TIMEOUT = 300.0
 
 def await_hub(api: str, identity: Identity | None = None, timeout: float = HUB_TIMEOUT) -> None:
     """Wait until the hub answers, because the hub may be restarting; end the job if the hub does
-    not answer in time. Without this check, a server on a node that cannot reach the hub would run
-    until the tier's time limit.
+    not answer in time. If this function did not end the job, a server on a node that cannot reach
+    the hub would run until the tier's time limit.
     """
     end, pause, logged = time.monotonic() + timeout, 1.0, False
     while trouble := _no_hub(api, identity):
@@ -73,7 +73,7 @@ async def tell_hub(
         # only the hub answers so; a 404 may come from another service
         if getattr(trouble, "code", None) in (400, 401, 403):
             return _end_server(
-                f"sitekit: the hub does not want this server any more ({trouble}); ending"
+                f"sitekit: the hub no longer accepts this server ({trouble}); ending"
             )
         if time.monotonic() > end:
             return _end_server(_giving_up(os.environ["JUPYTERHUB_API_URL"], timeout, trouble))

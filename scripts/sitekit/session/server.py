@@ -136,7 +136,8 @@ def clean_environment(settings: dict[str, Any], job: str) -> None:
 def bind(low: int, high: int, address: str = "") -> socket.socket:
     """Return a listening socket on a free port of the range; without `address`, on all addresses.
 
-    The socket stays open from now on, so that no other program can take the port (jupyterhub#3005).
+    The listening socket is never closed, so that no other program can take the port
+    (jupyterhub#3005).
     """
     for port in random.sample(range(low, high + 1), high + 1 - low):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -155,8 +156,8 @@ def bind(low: int, high: int, address: str = "") -> socket.socket:
 def make_runtime_folder(prefix: str) -> str:
     """Create a folder of mode 0700 for connection files and the kernels' sockets.
 
-    The folder is below TMPDIR, if a socket works there. A socket's path has at most 107 bytes
-    (unix(7)), and not every filesystem of a cluster supports sockets.
+    The runtime folder is below TMPDIR, if Unix sockets work there. A socket's path has at most 107
+    bytes (unix(7)), and not every filesystem of a cluster supports sockets.
     """
     for place in (None, "/tmp"):  # noqa: S108  (None: TMPDIR, as tempfile reads it)
         try:

@@ -1,6 +1,6 @@
 """Remove the hub's tokens and cookies from requests to a program behind jupyter-server-proxy.
 
-This module also removes headers of the program's answer that would affect the hub's other pages.
+In the program's answer, remove headers that would affect the hub's other pages.
 """
 
 from __future__ import annotations

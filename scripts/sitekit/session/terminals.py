@@ -2,7 +2,7 @@
 Software Modules tab.
 
 The PATH of terminals does not contain the hub environment. environment/release/configure.py makes
-Jupyter Server use this class.
+Jupyter Server use the class Terminals.
 """
 
 from __future__ import annotations

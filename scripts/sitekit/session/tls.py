@@ -21,7 +21,8 @@ FOR_JUPYTERHUB = ("JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CERTFILE", "JUPYTERH
 
 class Identity:
     """Hold the server's key and certificate, and the certificate authority that the server trusts.
-    This authority signs only the certificates of hub and proxy, and not those of users' servers.
+    The trusted authority signs only the certificates of hub and proxy, and not those of users'
+    servers.
     """
 
     def __init__(self, sent: str) -> None:
@@ -72,7 +73,8 @@ def take_identity() -> Identity | None:
 def forget_names() -> None:
     """Remove JupyterHub's variables with the paths of key and certificate from the environment.
 
-    In the processes of kernels and terminals, these paths would refer to other files.
+    In the processes of kernels and terminals, the paths of key and certificate would refer to other
+    files.
     """
     for name in FOR_JUPYTERHUB:
         os.environ.pop(name, None)

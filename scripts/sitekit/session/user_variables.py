@@ -1,8 +1,8 @@
 """Read some variables and the umask from the user's login shell, for kernels and terminals.
 
-The site file names these variables. The shell runs while the server starts, in an environment
-without secrets. The shell's values are used only after all settings of the server itself have been
-determined.
+The site file lists the variables that are read. The shell runs while the server starts, in an
+environment without secrets. The shell's values are used only after all settings of the server
+itself have been determined.
 """
 
 from __future__ import annotations

@@ -25,10 +25,10 @@ def test_the_front_names_the_user() -> None:
         (["alice"], [f"{SECRET}, x"], SECRET, "not come from"),
         (["alice"], [""], "", "not come from"),
         (["alice"], [], "", "not come from"),
-        ([], [SECRET], SECRET, "did not tell this site your name"),
-        ([""], [SECRET], SECRET, "did not tell this site your name"),
-        (["alice", "bob"], [SECRET], SECRET, "did not tell this site your name"),
-        (["al\u00efce"], [SECRET], SECRET, "did not tell this site your name"),
+        ([], [SECRET], SECRET, "did not return your name"),
+        ([""], [SECRET], SECRET, "did not return your name"),
+        (["alice", "bob"], [SECRET], SECRET, "did not return your name"),
+        (["al\u00efce"], [SECRET], SECRET, "did not return your name"),
     ],
 )
 def test_all_other_headers_are_refused(

@@ -118,7 +118,7 @@ def test_a_release_that_nobody_may_read_is_the_administrators() -> None:
         (1001, 1001, "by yourself, with scancel"),
         (0, 1001, "by an administrator of the cluster, with scancel"),
         (1002, 1001, "by an administrator of the cluster, with scancel"),
-        (None, 1001, "Slurm does not say by whom"),
+        (None, 1001, "Slurm does not report by whom"),
     ],
 )
 def test_a_cancelled_job_says_by_whom(by: int | None, owner: int, who: str) -> None:

@@ -91,7 +91,7 @@ def test_a_number_is_the_providers_own() -> None:
 
 @pytest.mark.parametrize("told", [{}, {"sub": ""}, {"sub": True}, {"sub": ["x"]}, [], None])
 def test_a_person_without_a_number_is_refused(told: object) -> None:
-    with pytest.raises(Refusal, match="did not tell this site your sub"):
+    with pytest.raises(Refusal, match="did not return your sub"):
         identity_of(site().login, told)
 
 

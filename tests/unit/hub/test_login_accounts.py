@@ -135,7 +135,7 @@ def test_a_file_that_others_can_write_is_not_believed(tmp_path: Path, mode: int)
     file = tmp_path / "accounts"
     file.write_text("ann alice\n")
     file.chmod(mode)
-    with pytest.raises(NoAccount, match="Others could change"):
+    with pytest.raises(NoAccount, match="Other accounts can change"):
         determine(mapped({"file": str(file)}), "ann")
 
 
@@ -146,7 +146,7 @@ def test_a_file_of_another_owner_or_none_is_not_believed(tmp_path: Path) -> None
         determine(found, "ann")
     file.write_text("ann alice\n")
     found.root = os.getuid() + 1
-    with pytest.raises(NoAccount, match="Others could change"):
+    with pytest.raises(NoAccount, match="Other accounts can change"):
         determine(found, "ann")
 
 
@@ -160,12 +160,12 @@ def test_a_claim_of_the_provider_is_the_account(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("told", "why"),
     [
-        ({}, "did not tell this site your uid"),
-        ({"uid": ""}, "did not tell this site your uid"),
-        ({"uid": None}, "did not tell this site your uid"),
-        ({"uid": 1500}, "did not tell this site your uid"),
-        ({"uid": ["alice"]}, "did not tell this site your uid"),
-        ({"uid": {"name": "alice"}}, "did not tell this site your uid"),
+        ({}, "did not return your uid"),
+        ({"uid": ""}, "did not return your uid"),
+        ({"uid": None}, "did not return your uid"),
+        ({"uid": 1500}, "did not return your uid"),
+        ({"uid": ["alice"]}, "did not return your uid"),
+        ({"uid": {"name": "alice"}}, "did not return your uid"),
         ({"uid": "alice bob"}, "no name of an account"),
         ({"uid": "alice\n"}, "no name of an account"),
         ({"uid": "-ualice"}, "no name of an account"),
@@ -241,7 +241,7 @@ def test_a_program_that_gives_no_account(
 def test_a_program_that_others_can_write_is_not_run(tmp_path: Path) -> None:
     path = program(tmp_path, "echo alice")
     path.chmod(0o775)
-    with pytest.raises(NoAccount, match="Others could change"):
+    with pytest.raises(NoAccount, match="Other accounts can change"):
         determine(mapped({"command": str(path)}), "ann")
 
 

@@ -124,7 +124,7 @@ def test_an_address_that_nobody_has_verified_is_no_name(verified: dict[str, obje
 
 @pytest.mark.parametrize("told", [None, [], "idp", {}, {"idp": None}, {"idp": 5}, {"idp": ["x"]}])
 def test_a_missing_claim_is_a_refusal(told: Any) -> None:
-    with pytest.raises(Refusal, match="did not tell this site your idp"):
+    with pytest.raises(Refusal, match="did not return your idp"):
         text_claim(ANY, told, "idp")
 
 

@@ -192,7 +192,7 @@ def test_an_interrupted_drill_stops_what_it_has_started(
     with pytest.raises(KeyboardInterrupt):
         drill.started_and_stopped(client, ["alice", "bob"])
     assert not hub.servers and "DELETE" in methods(hub, "alice")
-    assert client.start("bob") == "was not started any more"
+    assert client.start("bob") == "was not started, because the drill was ending"
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ def test_consequences_are_folded_below_the_first_cause(here: Context) -> None:
     assert second.check.id == "a.other"
     text = "\n".join(as_text(results))
     assert text.index("full") < text.index("not written") < text.index("stopped")
-    assert "Not looked at because of it: a.page, a.deep" in text
+    assert "Not checked because of it: a.page, a.deep" in text
 
 
 def test_a_warning_explains_no_error(here: Context) -> None:

@@ -62,7 +62,7 @@ def test_a_port_without_a_listener_of_ours_is_not_connected_to(
         with pytest.raises(TimeoutError):
             one.accept()
     monkeypatch.undo()
-    with pytest.raises(own_ports.NotOurs, match="nothing of yours"):
+    with pytest.raises(own_ports.NotOurs, match="no program of yours"):
         connect(port)
 
 

@@ -203,7 +203,7 @@ def test_it_ends_when_the_hub_does_not_want_it() -> None:
         server = Server(hub.port, Path(folder))
         try:
             assert server.ends() == 0, server.said()
-            assert "does not want this server any more" in server.said()
+            assert "no longer accepts this server" in server.said()
             assert (hub.refused, hub.port_told()) == (1, None)
         finally:
             server.close()

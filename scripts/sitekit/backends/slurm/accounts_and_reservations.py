@@ -44,7 +44,7 @@ class Names:
 
     async def _hidden(self) -> bool:
         """Return whether Slurm hides accounts from the hub, so that an empty list may be
-        incomplete. The hub logs this only once.
+        incomplete. The hub logs only once that Slurm hides accounts.
         """
         hub = self._site.hub.user
         with contextlib.suppress(NoAnswer):

@@ -1,9 +1,9 @@
 """Separate the fields in the answer of squeue or sacct by a random mark.
 
-The owner of a job chooses its name, its comment and its paths. Slurm prints these texts unchanged,
-with line breaks and separators. The answer is therefore not split at lines or at known separators.
-Each query uses a new mark, which no job can contain on purpose. The answer is a sequence of fields,
-and every `width` fields are one record.
+The owner of a job chooses its name, its comment and its paths. Slurm prints a job's name, comment
+and paths unchanged, with line breaks and separators. The answer is therefore not split at lines or
+at known separators. Each query uses a new mark, which no job can contain on purpose. The answer is
+a sequence of fields, and every `width` fields are one record.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class ServerJobs:
         """Return the job, with a query by its number if the snapshot does not list it.
 
         The snapshot does not list a job whose name was changed, or that Slurm hides from the hub.
-        The result None means that the job is gone. Raises NoAnswer.
+        Returns None if the job has certainly ended. Raises NoAnswer.
         """
         if job := self.find(work):
             return job

@@ -80,7 +80,7 @@ class Forecast:
         return self._ahead[key]
 
     async def run(self) -> None:
-        """Renew the answers again and again, while a user's job waits."""
+        """Repeat the queries again and again, while a user's job waits."""
         while True:
             await asyncio.sleep(5)
             if not self._queue.healthy or time.time() - self.asked <= EVERY:
@@ -90,8 +90,8 @@ class Forecast:
                 self.asked = time.time()
 
     async def ask(self, work: Work) -> None:
-        """Query Slurm once for all answers. The expected starts are those of jobs of this start's
-        account."""
+        """Query Slurm once for the expected starts of all tiers and for all pending jobs. The
+        expected starts are those of jobs under the account of the given start."""
         partitions = sorted(
             {partition for tier in self._site.tiers for partition in tier.partitions}
         )

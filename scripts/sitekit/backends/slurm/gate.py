@@ -169,8 +169,8 @@ async def submit(site: Site, account: str, request: dict[str, Any]) -> str:
 async def start_of(site: Site, account: str, request: dict[str, Any]) -> int | None:
     """Return when the requested job would start, in seconds since the epoch.
 
-    The time comes from `sbatch --test-only`. Returns None if the job could never start. Raises
-    Refused, NoAnswer.
+    The start time comes from `sbatch --test-only`. Returns None if the job could never start.
+    Raises Refused, NoAnswer.
     """
     start = int(
         _value_of(
@@ -206,7 +206,7 @@ async def _cancel_as_operator(site: Site, work: Work, job: str, refusal: Refused
     """Cancel the job as the hub's account, which must be an Operator of Slurm.
 
     An Operator may cancel everybody's jobs, and the job's number comes from the gate, which is not
-    trusted. Slurm is therefore queried first for the owner of the job.
+    trusted. Therefore Slurm is first queried for the owner of the job.
     """
     found = (await listed_by_number(site, [job])).get(job)
     if found is None or not work.owns(found.uid, found.user):

@@ -57,8 +57,8 @@ class JobRecord:
         """Return whether the server ended by itself after Slurm's warning.
 
         Slurm's warning comes 60 to 120 s before the time limit, because of the gate's option
-        --signal (sbatch(1): "up to 60 seconds earlier than specified"). Slurm then records the job
-        as COMPLETED.
+        --signal (sbatch(1): "up to 60 seconds earlier than specified"). Slurm records a server that
+        ends after this warning as COMPLETED.
         """
         return (
             self.limit is not None and self.elapsed is not None and self.elapsed >= self.limit - 125
@@ -113,7 +113,7 @@ async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
 
     While its epilog runs, a cancelled job may look like a job that ended by itself: squeue lists
     both as COMPLETING with exit code 0. slurmdbd may not have recorded the end of the job yet.
-    Slurm is then queried again, for a few seconds.
+    If the end is not yet recorded, Slurm is queried again for a few seconds.
     """
     deadline = time.monotonic() + PATIENCE
     record = await _ended_job(site, job, is_ours)
@@ -272,8 +272,8 @@ def _mib(text: str) -> int:
 async def node_address(site: Site, node: str) -> str:
     """Return a node's address in Slurm's configuration (NodeAddr). Raises NoAnswer.
 
-    A node's name need not be in DNS. The name is looked up in DNS only if PrivateData=nodes hides
-    nodes from the hub.
+    The NodeAddr of slurm.conf is used, because a node's name need not be in DNS. The name is looked
+    up in DNS only if PrivateData=nodes hides nodes from the hub.
     """
     answer = await ask_slurm(site, "scontrol", "--all", "--oneliner", "show", "node", node)
     # the first match counts: fields with free text, such as Reason, come later

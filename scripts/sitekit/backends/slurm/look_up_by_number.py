@@ -23,8 +23,8 @@ AT_ONCE = 2000  # numbers in one query: Linux limits an argument to 128 KiB
 class Found:
     """Hold the answers of slurmctld (`listed`) and of the accounting (`recorded`).
 
-    `listed` is None if PrivateData hides jobs from the hub. In this case, a job that slurmctld does
-    not list may still exist.
+    `listed` is None if PrivateData hides jobs from the hub. If `listed` is None, a job that
+    slurmctld does not list may still exist.
     """
 
     listed: dict[str, SlurmJob] | None = None
@@ -33,7 +33,7 @@ class Found:
 
 class Lookup:
     """Collect job numbers of many callers until the limit on the number of queries permits a query.
-    Then look up all collected jobs in one query.
+    One query then looks up all collected jobs.
     """
 
     def __init__(self, site: Site, queue: Queue) -> None:

@@ -12,7 +12,7 @@ HELD = "The job is held; it does not start before it is released."
 LIMIT = "It starts when one of the running jobs ends."
 
 WORDS: dict[str, str] = {
-    "None": "Slurm has just taken the job and is about to look at it.",
+    "None": "Slurm has just accepted the job and will schedule it soon.",
     "Resources": NO_ROOM,
     "Priority": "Other jobs are ahead of yours in the queue.",
     "Dependency": "It waits for another job to end.",
@@ -51,7 +51,7 @@ WORDS: dict[str, str] = {
     "Reservation": "It waits for its reservation to begin.",
     "ReservationDeleted": f"Its reservation was deleted. {FIX}",
     "InvalidReservation": f"The reservation does not exist. {FIX}",
-    "SchedDefer": "The scheduler puts off new jobs for a moment.",
+    "SchedDefer": "The scheduler delays new jobs for a moment.",
     "SystemFailure": "Slurm, a file system or the network failed.",
     "TimeLimit": "It used up its time limit.",
     "BadConstraints": f"No node of the cluster can serve what was asked for. {FIX}",
@@ -68,7 +68,7 @@ WORDS: dict[str, str] = {
     "QOSResourceLimit": f"Your quality of service (QOS) uses as much as it may use. {LIMIT}",
     "QOSTimeLimit": f"It asks for more time than your quality of service (QOS) allows. {FIX}",
     "QOSUsageThreshold": "Your quality of service (QOS) has used more than its share.",
-    "WaitingForScheduling": "Slurm has just taken the job and is about to look at it.",
+    "WaitingForScheduling": "Slurm has just accepted the job and will schedule it soon.",
     "Origin unreachable": "The cluster from which it was sent cannot be reached.",
     "BeginTimeNotReached": "It was asked to start at a later time.",
     "FailedDeadline": f"It could not meet its deadline. {FIX}",
@@ -103,7 +103,7 @@ _OWNER = {
 
 
 def explain(reason: str) -> str:
-    """Return a sentence for squeue's reason (%r).
+    """Return a sentence that explains the reason (squeue's field %r) why a job is pending.
 
     A reason without a sentence in this module is shown as Slurm prints it.
     """
@@ -114,8 +114,8 @@ def explain(reason: str) -> str:
 def _limit(reason: str) -> str | None:
     """Return a sentence for a reason whose name consists of an owner, a bound and a resource.
 
-    Examples of such names are QOSGrpCpuLimit and MaxJobsPerAccount. Returns None for any other
-    reason.
+    Examples of reasons with three parts are QOSGrpCpuLimit and MaxJobsPerAccount. Returns None for
+    any other reason.
     """
     match = re.fullmatch(
         r"(Assoc|Association|QOS)?(Grp|Max|Min)([A-Z][A-Za-z]*?)(?:Run)?(Mins|Minutes|RunMinutes)?"

@@ -36,7 +36,7 @@ async def hidden_jobs(site: Site, account: str) -> str:
 async def hidden_associations(site: Site, account: str) -> str:
     """Return the accounting's setting that hides users' accounts from `account`; "" if none does.
 
-    The setting is PrivateData with `users` or `accounts` in slurmdbd.conf(5). Raises NoAnswer.
+    PrivateData with `users` or `accounts` in slurmdbd.conf(5) hides accounts. Raises NoAnswer.
     """
     answer = (await ask_slurm(site, "sacctmgr", "show", "configuration")).out
     # sacctmgr prints slurm.conf's first, and slurmdbd.conf's last

@@ -19,7 +19,7 @@ PRIVACY_KEPT = 300.0  # seconds until the hub checks again whether it may see us
 
 
 class Queue(SnapshotLoop):
-    """Keep the snapshot of Slurm's queue."""
+    """Keep the snapshot (the last list of the site's jobs) of Slurm's queue."""
 
     def __init__(self, site: Site) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Queue(SnapshotLoop):
         """Find out whether squeue shows users' jobs to the hub. Raises NoAnswer."""
         hub = self._site.hub.user
         if hidden := await hidden_jobs(self._site, hub):
-            hidden += " from the hub. So the hub reads them by sacct, which does not tell why a job waits. "
+            hidden += " from the hub. Therefore the hub lists jobs with sacct, which does not report why a job waits. "
             hidden += f"Run: {to_see_them(hub)}"
         if hidden and hidden != self.hidden:
             log.error("%s", hidden)

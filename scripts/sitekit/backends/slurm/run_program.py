@@ -27,7 +27,7 @@ class Answer:
 def slurm_environment(site: Site) -> dict[str, str]:
     """Return the environment for Slurm's programs.
 
-    With this environment, Slurm's programs print times as seconds since the epoch, which do not
+    With these variables, Slurm's programs print times as seconds since the epoch, which do not
     depend on time zones.
     """
     environment = {**ENVIRONMENT, "SLURM_TIME_FORMAT": "%s"}
@@ -112,7 +112,7 @@ _ends: set[asyncio.Task[None]] = set()  # the event loop itself holds tasks only
 
 
 def _call_at_end(process: Process, ended: Callable[[], None]) -> None:
-    """Call `ended` when the process has ended."""
+    """Call the function `ended` when the process has ended."""
 
     async def wait() -> None:
         try:

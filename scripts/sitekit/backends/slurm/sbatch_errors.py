@@ -83,7 +83,7 @@ def explain_refusal(refusal: Refused) -> Explanation | None:
         remedy = "Choose another tier, or show these lines to your administrators."
         return Explanation("refused", "Slurm refused the job.", remedy)
     if re.search(UNKNOWN_ACCOUNT, text):
-        what = "The directory of accounts does not know yours at the moment."
+        what = "Your account is not found in the directory of accounts at the moment."
         return Explanation(
             "directory", what, "Try again in a few minutes; running servers are not affected."
         )

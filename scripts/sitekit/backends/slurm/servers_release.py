@@ -40,7 +40,7 @@ class ServersRelease:
     """Refuse starts of servers while the servers' release does not fit the hub's release.
 
     If the login node does not answer, no start is refused. When a job has waited in the queue,
-    another release can be current at its start than at this check.
+    another release can be current at its start than at its submission.
     """
 
     def __init__(self, site: Site, release: Path = Path(sys.prefix)) -> None:

@@ -1,5 +1,5 @@
-"""Define the paths of the files with which the hub logs in to the login node. `make apply` writes
-these files."""
+"""Define the paths of the files, written by `make apply`, with which the hub logs in to the login
+node."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def user_authority(site: Site) -> Path:
 def sockets(site: Site) -> Path:
     """Return the folder for the sockets of SSH connections, and for certificates.
 
-    Only the hub can enter this folder.
+    Only the hub's account can enter the folder of the sockets.
     """
     return site.paths.state / "ssh"
 

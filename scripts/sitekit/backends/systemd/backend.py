@@ -1,5 +1,5 @@
-"""Run users' servers as systemd units on the hub's host. These servers listen only on the loopback
-address."""
+"""Run users' servers as systemd units on the hub's host. A server in a systemd unit listens only on
+the loopback address."""
 
 from __future__ import annotations
 

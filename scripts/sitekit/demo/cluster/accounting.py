@@ -10,7 +10,8 @@ from . import layout
 def environment(site: Site) -> dict[str, str]:
     """Return the environment variables with which Slurm's commands use the demo cluster.
 
-    Without these variables, a command could use another cluster that is configured on this machine.
+    Without the demo's variables, a command could use another cluster that is configured on this
+    machine.
     """
     return {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -32,8 +33,9 @@ def sacctmgr(site: Site, *words: str, check: bool = True) -> str:
 def wanted(site: Site) -> list[tuple[str, ...]]:
     """Return every association of the demo cluster as arguments of `sacctmgr add`.
 
-    The hub's account may submit no jobs of its own and is no Operator. If it were an Operator here,
-    the tests would not notice when sitekit needs a right that it does not have on other clusters.
+    The hub's account may submit no jobs of its own and is no Operator. If the hub's account were an
+    Operator on the demo cluster, the tests would not notice when sitekit needs a right that it does
+    not have on other clusters.
     """
     associations: list[tuple[str, ...]] = [
         ("cluster", "demo"),

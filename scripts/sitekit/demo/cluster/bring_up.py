@@ -79,7 +79,7 @@ def _bring_up(site: Site, host: Host, made: Made) -> None:
 def _try_a_job(site: Site) -> None:
     """Run one job in the cluster. Raises Problem if the job fails.
 
-    With this job, faults of Slurm are found before a user starts a server.
+    The test job shows faults of Slurm before a user starts a server.
     """
     srun: Argv = [
         site.slurm.bin / "srun",
@@ -139,8 +139,8 @@ def stop_cluster(site: Site) -> None:
 def end_placeholders(tree: Path = Path("/sys/fs/cgroup")) -> None:
     """End the `slurmstepd infinity` process of each demo node.
 
-    With cgroup v2, this process of Slurm keeps the cgroup of a node's jobs alive after slurmd has
-    ended. Writing to `cgroup.kill` ends every process in the cgroup: see cgroups(7).
+    With cgroup v2, the process `slurmstepd infinity` keeps the cgroup of a node's jobs alive after
+    slurmd has ended. Writing to `cgroup.kill` ends every process in the cgroup: see cgroups(7).
     """
     for group in [
         group for node in layout.NODES for group in tree.glob(f"*/{node}_slurmstepd.scope")

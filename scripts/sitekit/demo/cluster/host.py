@@ -62,9 +62,9 @@ def node_memory(machine: int) -> int:
 def writable_cgroup(tree: Path = Path("/sys/fs/cgroup")) -> Cgroup:
     """Return the cgroup version that Slurm can use on this machine, or None.
 
-    The version is found by creating test cgroups. With version 1, Slurm needs the controllers
-    memory, freezer and cpuacct. With version 2, Slurm needs the memory controller in a tree without
-    version 1.
+    The function finds out the cgroup version by creating test cgroups. With version 1, Slurm needs
+    the controllers memory, freezer and cpuacct. With version 2, Slurm needs the memory controller
+    in a tree without version 1.
     """
     if (tree / "cgroup.controllers").exists():
         enough = "memory" in (tree / "cgroup.controllers").read_text().split()

@@ -54,7 +54,7 @@ def slurm_conf(site: Site) -> Path:
     """Return the path of the cluster's slurm.conf.
 
     Slurm reads its other configuration files from the same directory. Raises ValueError if the site
-    does not set this path.
+    does not set `slurm.conf`.
     """
     if site.slurm.conf is None:
         raise ValueError("the demo's site must name its slurm.conf")

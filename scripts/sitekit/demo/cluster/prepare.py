@@ -73,7 +73,7 @@ def _munge_key() -> None:
 def _database() -> None:
     """Create the database, whose only administrator is the Unix account slurm.
 
-    MariaDB identifies this account through the Unix socket, so there is no password.
+    MariaDB identifies the account slurm through the Unix socket, so the database needs no password.
     """
     if layout.DATABASE.exists():
         return

@@ -18,7 +18,7 @@ from .accounting import environment
 def accounting(site: Site) -> list[Service]:
     """Return the services munge, database and slurmdbd.
 
-    These three services must run before Slurm accounts can be made.
+    munge, the database and slurmdbd must run before Slurm accounts can be made.
     """
     return [_munge(site), _database(site), _slurmdbd(site)]
 
@@ -26,7 +26,7 @@ def accounting(site: Site) -> list[Service]:
 def scheduling(site: Site) -> list[Service]:
     """Return the services slurmctld and one slurmd for each virtual node.
 
-    These services start only after the Slurm accounts have been made.
+    slurmctld and slurmd start only after the Slurm accounts have been made.
     """
     return [_slurmctld(site), *(_slurmd(site, node) for node in layout.NODES)]
 

@@ -68,8 +68,8 @@ def _ensure_python(
     """Return a Python installation; build it with the function `make` if it is missing or
     incomplete.
 
-    The file `.complete` marks a complete Python. A directory without this file was left by an
-    interrupted run and is built again. A Python is built at its final path because a virtual
+    The file `.complete` marks a complete Python. A Python without the file `.complete` was left by
+    an interrupted run, and is built again. A Python is built at its final path because a virtual
     environment contains its own path and cannot be moved.
     """
     folder = software / "python" / version

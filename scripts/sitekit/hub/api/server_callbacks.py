@@ -31,14 +31,14 @@ class ServersOwnHandler(APIHandler):
     hub_state: HubState
 
     def check_xsrf_cookie(self) -> None:
-        """Do nothing: no _xsrf cookie is needed.
+        """Skip JupyterHub's check of the _xsrf cookie.
 
         Only the Authorization header authorizes these requests, and no page of another site can
         send this header.
         """
 
     def get_current_user_cookie(self) -> None:
-        """Accept no login by cookie."""
+        """Return None, so that a login by cookie is not accepted."""
         return None
 
     def row(self) -> Row:
@@ -98,7 +98,7 @@ class MemoryHandler(ServersOwnHandler):
 class EndingHandler(ServersOwnHandler):
     """Handle POST without a body: remove the route of a server that ends, and answer 204.
 
-    The server has closed its port before this request. Another program that binds the same port
+    The server closes its port before it reports its end. Another program that binds the same port
     must not receive the server's requests. JupyterHub by itself would keep the route until Slurm
     reports that the job is gone.
     """
@@ -125,7 +125,7 @@ class EndingHandler(ServersOwnHandler):
 def replace_batchspawners_handler() -> None:
     """Remove batchspawner's handler from JupyterHub's list.
 
-    The import of batchspawner has added the handler to this list.
+    The import of batchspawner adds its handler to JupyterHub's list of handlers.
     """
     import batchspawner.api
 

@@ -19,4 +19,4 @@ class SocketProbeHandler(WebSocketHandler):
         self.close()
 
     def on_message(self, message: str | bytes) -> None:
-        """Ignore what the client sends."""
+        """Ignore a message from the client."""

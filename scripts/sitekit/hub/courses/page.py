@@ -101,7 +101,8 @@ class CoursePageHandler(CourseHandler):
     async def act_on_server(self, course: Course, action: str, name: str) -> None:
         """Stop or restart a participant's server of this course. Raises HTTPError.
 
-        Servers of the participant that are not of this course cannot be named.
+        An instructor cannot stop or restart servers of the participant that do not belong to this
+        course.
         """
         found = {one.name: one for one in participants(self.hub_state, course)}
         user = self.find_user(name) if name in found and found[name].state != "absent" else None
@@ -148,5 +149,5 @@ class CoursePageHandler(CourseHandler):
             self.log.warning("The server of %s was not restarted: %s", user.name, error)
 
     def note(self, course: Course, what: str) -> None:
-        """Write an action of an instructor to the hub's log."""
+        """Log an action of an instructor in the hub's log."""
         self.log.info("Course %s: instructor %s %s", course.key, self.current_user.name, what)

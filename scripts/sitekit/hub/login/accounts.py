@@ -43,7 +43,7 @@ class NotNow(NoAccount):
 
 
 class AccountMap:
-    """Find the account of each user.
+    """Find the cluster account of each user of the hub.
 
     At a login, the account is determined from the user's name, a file, a program or a claim of the
     provider. The ledger records the account, so that a restarted hub can use it.
@@ -119,7 +119,7 @@ class AccountMap:
         if not claimed:
             raise NoAccount(
                 f"You have no account on the cluster as {shown(user)}: your organization's login "
-                f"did not tell this site your {claim} as one name. {ASK}"
+                f"did not return your {claim} as one name. {ASK}"
             )
         return claimed
 
@@ -251,4 +251,6 @@ def _check_owner(path: Path, status: os.stat_result, owner: int) -> None:
         log.error(
             "Accounts other than root can write to %s: chown root %s; chmod go-w %s", *[path] * 3
         )
-        raise NotNow("Others could change who you are on the cluster. Tell the administrators.")
+        raise NotNow(
+            "Other accounts can change this site's list of accounts. Tell the administrators."
+        )

@@ -1,8 +1,8 @@
 """Log in the users whom the front (the site's web server, here Apache) has authenticated. For one
 page of the hub, Apache runs the site's own login, such as Shibboleth, and adds two headers to the
 request: the user's name, and a secret that only Apache and the hub have. If a browser's request
-already contains such headers, Apache refuses the request. Internal TLS prevents other programs from
-connecting to proxy and hub.
+already contains the headers for name and secret, Apache refuses the request. Internal TLS prevents
+other programs from connecting to proxy and hub.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class AtFront(Authenticator):
     async def authenticate(self, handler: Any, data: Any = None) -> dict[str, Any]:
         """Return JupyterHub's data about the user. Raises HTTPError with the reason.
 
-        JupyterHub also calls this method for its password form and its REST API.
+        JupyterHub also calls this method for requests from its password form and its REST API,
+        which contain no front headers.
         """
         if not isinstance(handler, FrontLoginHandler):
             raise web.HTTPError(403, "Log in with your organization's login: there is no password.")
@@ -89,7 +90,7 @@ class AtFront(Authenticator):
         return user_of(sent["user"], sent["proof"], self.secret)
 
     async def _admit(self, claims: Claims) -> None:
-        """Raise Refusal or NoAccount if this user may have no servers."""
+        """Raise Refusal or NoAccount if this user may not log in, or has no account for servers."""
         if self.site.login.allow.anybody:
             check_admitted(self.site.login, claims)
         account = await self.accounts.determine(claims.name)
@@ -147,7 +148,7 @@ def check_member(account: str, groups: tuple[str, ...]) -> None:
 
 
 def update_front_login(c: Any, site: Site, accounts: AccountMap) -> None:
-    """Configure the login at the front."""
+    """Set JupyterHub's configuration for logins at the front (the site's web server)."""
     AtFront.site, AtFront.accounts = site, accounts
     AtFront.logins = LastLogins(site, accounts.ledger)
     # removed from the hub's environment, so that programs that the hub starts do not get the secret

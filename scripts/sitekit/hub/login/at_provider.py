@@ -97,9 +97,7 @@ class AtProvider(OAuthenticator):
         if isinstance(error, (web.HTTPError, *ODD)):
             # do not log the text of the error, because it may contain the provider's whole answer
             log.error("%s gave an answer of an unknown form: %s", service, type(error).__name__)
-            return web.HTTPError(
-                403, f"{service} gave an answer that this site does not understand. Log in again."
-            )
+            return web.HTTPError(403, f"{service} gave an answer of an unknown form. Log in again.")
         return error
 
     def user_info_to_username(self, user_info: Any) -> str:
@@ -114,8 +112,8 @@ class AtProvider(OAuthenticator):
     def build_auth_state_dict(self, token_info: Any, user_info: Any) -> dict[str, Any]:
         """Return the claims and tokens that the checks in this class need.
 
-        JupyterHub does not store them. oauthenticator's method for Globus fails if the answer has
-        no `other_tokens` (globus.py).
+        JupyterHub does not store these claims and tokens. oauthenticator's method for Globus fails
+        if the answer has no `other_tokens` (globus.py).
         """
         return {"tokens": token_info, "claims": user_info}
 
@@ -175,8 +173,9 @@ class AtProvider(OAuthenticator):
         """Check a user again every few minutes (auth_refresh_age), and before each start of a
         server.
 
-        oauthenticator's own method does nothing if tokens are not stored (oauth2.py). A user who
-        has left an organization would then stay logged in, and stay an administrator.
+        oauthenticator's own method does nothing if tokens are not stored (oauth2.py). Without a
+        later check, a user who has left an organization would stay logged in, and stay an
+        administrator.
         """
         return await check_again(
             self.site,

@@ -127,7 +127,7 @@ def text_claim(login: Login, told: Any, claim: str) -> str:
     value = told.get(claim) if isinstance(told, dict) else None
     if not isinstance(value, str) or not value:
         raise Refusal(
-            f"{service_of(login)} did not tell this site your {claim}. "
+            f"{service_of(login)} did not return your {claim}. "
             "Tell the administrators of this site."
         )
     return value
@@ -168,7 +168,7 @@ def check_admitted(login: Login, claims: Claims) -> None:
     """Raise Refusal if the site file does not allow this user to log in."""
     if not are_meant(login.allow, claims):
         raise Refusal(
-            f"{service_of(login)} knows you as {shown(claims.name)}, and this site does not admit this user. "
+            f"{service_of(login)} has confirmed that you are {shown(claims.name)}, but this user may not log in here. "
             "Ask the administrators of this site to add you, or a group of yours.",
             claims.name,
         )

@@ -23,7 +23,7 @@ def user_of(users: Sequence[str], proofs: Sequence[str], secret: str) -> str:
         raise Refusal("This login did not come from this site's web server.")
     if len(users) != 1 or not users[0] or not users[0].isascii():
         raise Refusal(
-            "The login of your organization did not tell this site your name. "
+            "The login of your organization did not return your name. "
             "Tell the administrators of this site."
         )
     return users[0]

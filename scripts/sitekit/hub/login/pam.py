@@ -30,9 +30,9 @@ class PatientAuthenticator(PAMAuthenticator):
     """Authenticate by PAM, delay failed logins outside of PAM, and recheck users who are logged in.
 
     PAM's own delay blocks one of JupyterHub's few threads (auth.py, executor_threads), so that a
-    few wrong passwords at once would block all logins. This class delays only the failed login.
-    Attempts with the same name from the same address are handled one after the other. The number of
-    failures from one address is limited, whichever names were tried.
+    few wrong passwords at once would block all logins. PatientAuthenticator delays only the answer
+    to the failed login. Attempts with the same name from the same address are handled one after the
+    other. The number of failures from one address is limited, whichever names were tried.
     """
 
     accounts: ClassVar[set[str]] = set()
@@ -119,7 +119,7 @@ class PatientAuthenticator(PAMAuthenticator):
     def refusal(self, account: str) -> str:
         """Return why PAM refuses the account although the password is right; "" if PAM accepts it.
 
-        Without this reason, JupyterHub would show "Invalid username or password".
+        If the hub did not show PAM's reason, JupyterHub would show "Invalid username or password".
         """
         try:
             pamela.check_account(account, service=self.service, encoding=self.encoding)

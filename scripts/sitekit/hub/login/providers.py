@@ -34,9 +34,9 @@ class AtGitHub(AtProvider, GitHubOAuthenticator):
     async def more_claims(self, claims: Claims, tokens: Any, told: Any) -> Claims:
         """Add those organizations and teams of the site file of which the user is a member.
 
-        oauthenticator's own method treats every unexpected answer as "not a member". Everybody
-        would then be logged out while GitHub is down or limits requests (github.py,
-        _check_membership_allowed_organizations).
+        oauthenticator's own method treats every unexpected answer as "not a member". With
+        oauthenticator's method, everybody would be logged out while GitHub is down or limits
+        requests (github.py, _check_membership_allowed_organizations).
         """
         login, found = self.site.login, set()
         odd: Any = None
@@ -88,7 +88,9 @@ class AtGlobus(AtProvider, GlobusOAuthenticator):
             None,
         )
         if token is None:
-            raise Refusal("Globus did not let this site see your groups. Log in again, and agree.")
+            raise Refusal(
+                "Globus did not give this site access to your groups. Log in again, and allow the access."
+            )
         groups = await self.httpfetch(
             self.globus_groups_url,
             "fetching groups",
@@ -124,7 +126,7 @@ class AtCILogon(AtProvider, CILogonOAuthenticator):
         idp = text_claim(login, user_info, "idp")
         if login.provider is None or idp not in login.provider.identity_providers:
             raise Refusal(
-                f"You came from {shown(idp)}, from which this site admits nobody. "
+                f"You logged in at {shown(idp)}, whose users may not log in here. "
                 "Log out at CILogon, and choose your own organization."
             )
         return name_and_domain(login, user_info)[0]
@@ -156,7 +158,9 @@ class AtOpenId(AtProvider, GenericOAuthenticator):
         ]
         same = text_claim(login, told, "issuer").rstrip("/") == login.url
         if not same or not all(end.startswith("https://") for end in ends):
-            raise Refusal(f"{service_of(login)} is not set up well. Tell its administrators.")
+            raise Refusal(
+                f"{service_of(login)} has a wrong configuration on this site. Tell the site's administrators."
+            )
         self.authorize_url, self.token_url, self.userdata_url = ends
         # without this key, a provider accepts the client's secret only in the header
         ways = told.get("token_endpoint_auth_methods_supported") or ()
@@ -185,8 +189,8 @@ CLASSES = {"github": AtGitHub, "globus": AtGlobus, "cilogon": AtCILogon, "oidc":
 
 
 def update_provider(c: Any, site: Site, accounts: AccountMap) -> None:
-    """Configure the login at a provider. Each option that oauthenticator could read from an
-    environment variable is set here."""
+    """Set JupyterHub's configuration for logins at a provider, such as GitHub. Each option that
+    oauthenticator could read from an environment variable is set here."""
     login, provider = site.login, site.login.provider
     if provider is None:
         raise ValueError("the site has no provider of logins")

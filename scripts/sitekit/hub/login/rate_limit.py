@@ -77,8 +77,8 @@ class Patience(Generic[Key]):
         self._failures.pop(key, None)
 
     def _count(self, key: Key) -> float:
-        """Return the number of failed logins that still count for the delay. This number decreases
-        with time."""
+        """Return the number of failed logins that still count for the delay. A failed login counts
+        less and less with time, and after some time not at all."""
         count, when = self._failures.get(key, (0.0, 0.0))
         return max(0.0, count - (time.monotonic() - when) / LONGEST)
 
@@ -86,10 +86,10 @@ class Patience(Generic[Key]):
 class Turns(asyncio.Semaphore):
     """Limit the attempts from one address.
 
-    Each attempt uses one of CLASSROOM turns of its address. After a successful login, its turn is
-    free again at once. After failed logins, one turn becomes free every PACE seconds. The answers
-    to an attacker who tries many names are delayed before all turns are taken, so that a user with
-    the right password still gets a turn.
+    Each address has CLASSROOM turns, and each login attempt uses one turn of its address. A
+    successful login frees its turn at once. After failed logins, one turn becomes free every PACE
+    seconds. The answers to an attacker who tries many names are delayed before all turns are taken,
+    so that a user with the right password still gets a turn.
     """
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class Turns(asyncio.Semaphore):
 
     async def ask(self, question: Callable[[], Awaitable[Answer | None]]) -> Answer | None:
         """Wait for a free turn, call `question` (the check of the password), and return its answer.
-        The answer None means a failed login.
+        If `question` returns None, the login has failed.
 
         Raises HTTPError (429) if no turn is free for too long.
         """

@@ -22,7 +22,7 @@ EVERY = 2.0  # seconds
 async def run() -> None:
     """Compare the proxy's routes with the hub's every few seconds, until the hub ends.
 
-    If the proxy does not answer, the next round tries again.
+    If the proxy does not answer, the comparison is repeated in the next round.
     """
     while True:
         await asyncio.sleep(EVERY)
@@ -36,7 +36,7 @@ async def run() -> None:
 
 
 async def restore(app: JupyterHub) -> None:
-    """Add the routes that the proxy lacks."""
+    """Add the routes to servers that are missing in the proxy."""
     routes = await app.proxy.get_all_routes()
     await stopped_servers.update_routes(app)
     ready = [s.proxy_spec for s in spawners() if s.ready and not stopped_servers.is_suspended(s)]

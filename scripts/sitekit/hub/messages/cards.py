@@ -77,7 +77,7 @@ def card_of_refusal(backend: Backend, refusal: Refused) -> Card:
         remedy = "Ask your administrators to look at its permissions."
         return Card("home", "Your home directory cannot be written.", remedy, lines=lines)
     if refusal.kind == "tunnel":
-        what = "The hub's machine has no place for the connection of another server."
+        what = "The hub's machine cannot open a tunnel for another server."
         return Card("tunnel", what, "Try again later, or tell your administrators.", lines=lines)
     if explanation := backend.explain_refusal(refusal):
         return Card(explanation.kind, explanation.what, explanation.remedy, lines=lines)
@@ -91,7 +91,7 @@ def card_of_outage(backend: Backend, text: str) -> Card:
     return Card(
         "outage",
         f"{backend.queue.title} does not answer; running servers are not affected.",
-        "Try again in a few minutes. Should the job have been accepted all the same, it is cancelled.",
+        "Try again in a few minutes. If the job was accepted nevertheless, the hub cancels it.",
         lines=tuple(text.splitlines()[-4:]),
     )
 
@@ -103,8 +103,8 @@ def card_of_hidden_job(backend: Backend, job: str) -> Card:
     """
     return Card(
         "unseen",
-        f"{backend.title} took the job of your server, and does not show it to the hub.",
-        "Tell your administrators: the hub's log says which right its account lacks.",
+        f"{backend.title} has accepted the job of your server, but does not list it to the hub.",
+        "Tell your administrators: the hub's log contains the right that the hub's account needs.",
         {"job": job},
     )
 
@@ -119,7 +119,7 @@ async def card_of_slow_start(hub_state: HubState, tag: str) -> Card:
     if row.job and job is None and backend.is_hidden(row):
         return card_of_hidden_job(backend, row.job)
     if job is None or job.pending:
-        what = f"{backend.title} found no room for your server {within}."
+        what = f"{backend.title} had no free resources for your server {within}."
         if job:  # after a semicolon the sentence tells what will happen next: leave that out
             what += f" {backend.explain_reason(job).split(';')[0].rstrip('.')}."
         return Card("patience", what, "Try again later, or with another tier.")

@@ -33,7 +33,7 @@ async def card_of_ending(hub_state: HubState, tag: str, *, starting: bool) -> Ca
         return card_of_hidden_job(backend, row.job)
     lines = tuple(without_requests(await backend.log_tail(row, row.job)))
     if ending is None:
-        what = f"The server's job is gone, and {backend.title} does not remember why."
+        what = f"The server's job has ended, and {backend.title} has no record of the reason."
         return Card("unknown", what, "Start again.", lines=lines)
     return card_of(ending, row.choice, hub_state.site.tiers, lines, starting=starting)
 
@@ -55,7 +55,7 @@ CAUSES = {
     Cause.NODE: ("node", "The {node} failed.", "Start the server again; it goes to another node."),
     Cause.PREEMPTED: (
         "preempted",
-        "Slurm took the place for work with a higher priority.",
+        "Slurm ended the job to run a job with a higher priority.",
         "Start again, or choose a tier that cannot be preempted.",
     ),
     Cause.CANCELLED: (
@@ -117,7 +117,7 @@ def card_of(
 def _canceller(ending: Ending) -> str:
     """Describe who cancelled the job."""
     if ending.by is None or ending.owner is None:
-        return "with scancel; Slurm does not say by whom"
+        return "with scancel; Slurm does not report by whom"
     if ending.by == ending.owner:
         return "by yourself, with scancel"
     return "by an administrator of the cluster, with scancel"
@@ -227,7 +227,7 @@ def _crash(ending: Ending, figures: dict[str, str], lines: tuple[str, ...], log:
     return Card(
         "crash",
         f"The server ended by itself ({how}).",
-        "Start it again; the last lines of its log may say why.",
+        "Start it again; the last lines of its log may contain the reason.",
         figures,
         lines,
     )

@@ -23,7 +23,7 @@ from ..servers.ledger import Row
 LATE = 90
 OUTAGE = (
     "{title} does not answer; running servers are not affected. "
-    "Your request is kept and goes on when it is back."
+    "Your request is kept, and continues when it answers again."
 )
 
 
@@ -51,7 +51,7 @@ def event(hub_state: HubState, tag: str) -> dict[str, Any]:
         if hub_state.outage:
             outage = "The scheduler does not answer; running servers are not affected. "
         title = hub_state.backend_of(row).title if row else "the scheduler"
-        return {"progress": 5, "message": f"{outage}Asking {title} for a place."}
+        return {"progress": 5, "message": f"{outage}Sending the request to {title}."}
     if row.port:
         return {"progress": 95, "message": f"Your server listens (job {row.job}); opening it."}
     queue = hub_state.backend_of(row).queue
@@ -66,14 +66,14 @@ def _of_the_job(hub_state: HubState, row: Row) -> dict[str, Any]:
     if job is None:
         return {
             "progress": 15,
-            "message": f"{backend.title} has taken the request as job {row.job}.",
+            "message": f"{backend.title} has accepted the request as job {row.job}.",
         }
     if job.pending:
         return {"progress": 25, "message": backend.explain_wait(job, Choice.from_dict(row.choice))}
     if job.suspended:
         return {
             "progress": 50,
-            "message": f"Job {job.id} is suspended; it goes on when {backend.title} resumes it.",
+            "message": f"Job {job.id} is suspended; it continues when {backend.title} resumes it.",
         }
     where = f"runs on {job.host}" if job.host else "runs"
     return {

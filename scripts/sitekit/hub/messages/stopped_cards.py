@@ -16,7 +16,7 @@ from .cards import Card
 ADMINISTRATOR = Card(
     "stopped",
     "An administrator of the hub stopped your server.",
-    "Start it again, or ask them why they did it.",
+    "Start it again, or ask the administrators for the reason.",
 )
 
 

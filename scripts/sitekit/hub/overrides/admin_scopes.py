@@ -1,11 +1,11 @@
 """Prevent administrators from opening users' servers, unless the site sets `login.admin_access`.
 
-JupyterHub has no setting for this: the setting `admin_access` was removed, and the role `admin`
-cannot be redefined (roles.py, create_role). Three more rights would let an administrator into a
-user's server. With the scope `shares`, an administrator could share the server with another
-account. A token that an administrator makes in the user's name opens the server (tokens.py). With
-`admin:services`, an administrator could put a page below /services, and thus on the servers' domain
-if all servers have one.
+JupyterHub itself cannot prevent administrators from opening servers: the setting `admin_access` was
+removed, and the role `admin` cannot be redefined (roles.py, create_role). Besides `access:servers`,
+three more rights would let an administrator open a user's server. With the scope `shares`, an
+administrator could share the server with another account. A token that an administrator makes in
+the user's name opens the server (tokens.py). With `admin:services`, an administrator could put a
+page below /services, and thus on the servers' domain if all servers have one.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Start the hub's loops once JupyterHub has loaded its users, each with sitekit's spawner.
 
-JupyterHub creates its table of users when something first reads it, with the settings of that
+JupyterHub creates its table of users at the first access to this table, with the settings at that
 moment (app.py, _users_default). If the table is created too early, it has no spawner class for as
-long as the hub runs. Every server would then get a LocalProcessSpawner, and JupyterHub would treat
-a running server as stopped.
+long as the hub runs. Without a spawner class, every server would get a LocalProcessSpawner, and
+JupyterHub would treat a running server as stopped.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ def begin_with_users(loops: Callable[[], Mapping[str, Loop]]) -> None:
     """Start the loops when JupyterHub begins to check the servers in its database.
 
     JupyterHub begins this check in init_spawners (app.py), when users and settings are complete.
-    The loops are only scheduled here, and JupyterHub creates every spawner before it first waits,
-    so that the loops find all spawners. JupyterHub then polls each server, and a poll needs a
-    snapshot that the loops have renewed. An exception in `loops` ends the hub. Subcommands such as
-    `jupyterhub token` start no loops.
+    This function only schedules the loops. JupyterHub creates every spawner before it gives control
+    to the event loop, so that the loops find all spawners. After that, JupyterHub polls each
+    server, and a poll needs a snapshot (list of all jobs) that the loops have renewed. If the
+    function `loops` raises an exception, the hub ends. Subcommands such as `jupyterhub token` start
+    no loops.
     """
     init_spawners = JupyterHub.init_spawners
     tasks: list[

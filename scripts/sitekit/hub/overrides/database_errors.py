@@ -1,8 +1,9 @@
 """Show a clear message while the hub's database cannot be used.
 
-The disk may be full, or another program may lock the database. JupyterHub itself would then treat
-the visitor as not logged in (handlers/base.py, prepare), and show "403 : None". For other database
-errors, JupyterHub would show "You can try restarting your server", which does not help.
+The disk may be full, or another program may lock the database. During a database error, JupyterHub
+itself would treat the visitor as not logged in (handlers/base.py, prepare), and show "403 : None".
+For other database errors, JupyterHub would show "You can try restarting your server", which does
+not help.
 """
 
 from __future__ import annotations

@@ -39,7 +39,8 @@ PATCHABLE = {"name", "display_name"}
 
 
 class ServerHandler(UserServerAPIHandler):
-    """Accept options only when a server is started, because options are checked only then.
+    """Accept a user's options only in requests that start a server, because sitekit checks options
+    only at the start.
 
     JupyterHub's PUT and PATCH store unchecked options, and PATCH logs these options in full
     (apihandlers/users.py).

@@ -2,8 +2,8 @@
 
 JupyterHub has one port for both proxy and servers. By JupyterHub's documentation, this port "should
 never be accessed directly" (app.py, hub_port), but JupyterHub does not prevent direct access.
-Servers on compute nodes only need the REST API. With internal TLS the certificate identifies the
-caller. Without internal TLS, only the caller's address is known.
+Users' servers on compute nodes need only the REST API on this port. With internal TLS the
+certificate identifies the caller. Without internal TLS, only the caller's address is known.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def keep_pages_behind_the_front(url: str, has_ended: Callable[[str], bool]) -> N
         if not is_proxy(handler.request):
             handler.request.remote_ip = handler.request.connection.context.address[0]
             if not isinstance(handler, FOR_OTHERS):
-                raise web.HTTPError(403, f"Pages are not to be had here. Go to {url}")
+                raise web.HTTPError(403, f"This port has no pages. Go to {url}")
         await prepare(handler)
 
     BaseHandler.prepare = narrower
@@ -80,9 +80,9 @@ def is_of_this_machine(request: HTTPServerRequest) -> bool:
     """Return whether the caller runs on this machine.
 
     A caller on this machine has the source address that the kernel selects for a connection to the
-    hub's own address. The source address is mostly the hub's own address. If the machine has
-    several addresses in one network, the kernel selects the first of them. For a
-    connection to 127.0.1.1, Linux uses 127.0.0.1 as the source address.
+    hub's own address. For a caller on this machine, the source address is mostly the hub's own
+    address. If the machine has several addresses in one network, Linux uses the first of them as
+    the source address. For a connection to 127.0.1.1, Linux uses 127.0.0.1 as the source address.
     """
     ours = request.connection.stream.socket
     if ours is None:

@@ -63,7 +63,7 @@ def call_by_name(hub_state: HubState) -> None:
 class Nodes(AbstractResolver):
     """Convert the names of users' servers to the addresses of their nodes, as Slurm reported them.
 
-    All other names are resolved as usual.
+    All other host names are resolved with the system's resolver.
     """
 
     def __init__(self, addresses: dict[str, str]) -> None:
@@ -140,7 +140,7 @@ class Servers:
     def take(self, stream: IOStream) -> None:
         """Count a new connection, and close the server's oldest connection if it has too many.
 
-        Connections of the services are never closed.
+        Connections of the proxy and of the other services are never closed.
         """
         authority, name = shown_by(stream.socket)
         if authority != "servers" or name == "culler":
@@ -159,7 +159,7 @@ class Servers:
 
 
 async def _handshake(connection: socket.socket, context: ssl.SSLContext) -> SSLIOStream:
-    """Do the TLS handshake, and close the connection if that fails.
+    """Perform the TLS handshake, and close the connection if the handshake fails.
 
     IOStream.start_tls() is not used, because with it a caller that stops waiting cannot close the
     connection.

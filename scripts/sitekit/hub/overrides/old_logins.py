@@ -14,8 +14,8 @@ def forget_old_logins() -> None:
     """Delete a user's oldest logins whenever JupyterHub stores another one.
 
     Each login at a server stores a code and a token in the database, for hours and days. A user can
-    log in repeatedly with the token of their own server. If old logins were not deleted, they could
-    fill the disk.
+    log in repeatedly with the token of their own server. If old logins were not deleted, their
+    codes and tokens could fill the disk.
     """
     save_code = JupyterHubRequestValidator.save_authorization_code
     save_token = JupyterHubRequestValidator.save_bearer_token

@@ -38,7 +38,8 @@ class SilentProxy(ConfigurableHTTPProxy):
         """Add the route of a server only after it has reported its port.
 
         While a start is being cancelled, JupyterHub counts the server as ready, with a made-up
-        address on the hub's host (proxy.py, check_routes). Any user could listen at that address.
+        address on the hub's host (proxy.py, check_routes). Any user of the hub's host could listen
+        at this made-up address.
         """
         child = user.spawners[server_name].child_spawner
         if child is not None and child.reported_port():
@@ -68,8 +69,8 @@ class SilentProxy(ConfigurableHTTPProxy):
     async def delete_user(self, user: Any, server_name: str = "") -> None:
         """Delete a server's route; if it is a named server, let the hub answer at its address.
 
-        Without the hub's route, the user's default server would answer at this address for a
-        moment.
+        Without a route to the hub, the user's default server would answer at the named server's
+        address for a moment.
         """
         await super().delete_user(user, server_name)
         if server_name and "" in user.spawners and user.spawners[""].ready:

@@ -51,7 +51,8 @@ class TokenHandler(UserTokenListAPIHandler):
     async def authenticate(self, data: Any) -> Any:
         """Check the password in a request that has a password instead of a token.
 
-        JupyterHub calls this method. The limits on tokens apply to this request too.
+        JupyterHub calls this method for requests that create a token with a password. The limits on
+        tokens apply to these requests too.
         """
         who = await super().authenticate(data)
         self._refuse_anothers(

@@ -192,7 +192,7 @@ def _note_end(id_: str) -> None:
     """Record that an entry (a permission to open servers) has ended, because its user has logged
     out.
 
-    Entries that have expired are removed from the record, because a hub runs for months.
+    Expired entries are removed from the record, because a hub runs for months.
     """
     now = int(time.time())
     for old in [old for old, until in _ended.items() if until < now]:

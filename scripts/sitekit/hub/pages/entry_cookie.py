@@ -1,9 +1,9 @@
 """Write and read the cookie that lists the users whose servers a browser may open.
 
-The proxy checks this cookie as well (proxy/owners.mjs). The cookie has no secret, and a server does
-not accept it as a login. The cookie proves that the hub has allowed this browser to open these
-servers. Without the cookie, a link could lead a user to another user's pages, and if all servers
-have one domain, these pages could use the first user's login.
+The proxy also checks the cookie (proxy/owners.mjs). The cookie has no secret, and a server does not
+accept it as a login. The cookie proves that the hub has allowed this browser to open these servers.
+Without the cookie, a link could lead a user to another user's pages, and if all servers have one
+domain, these pages could use the first user's login.
 """
 
 from __future__ import annotations

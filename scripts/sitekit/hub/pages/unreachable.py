@@ -50,7 +50,8 @@ class ServerPageHandler(UserUrlHandler):
     """Answer requests at the hub's own address for a server.
 
     JupyterHub redirects the user to a server that it counts as running, up to poll_interval after
-    the server's end. This handler queries Slurm first.
+    the server's end. ServerPageHandler queries Slurm first, so that users are not sent to an ended
+    server.
     """
 
     hub_state: HubState
@@ -60,7 +61,7 @@ class ServerPageHandler(UserUrlHandler):
             await notice_end(spawner)
             if is_suspended(spawner):
                 self.set_status(503)
-                what = "Slurm has suspended your server's job. Your server goes on when Slurm resumes it."
+                what = "Slurm has suspended your server's job. Your server continues when Slurm resumes it."
                 html = await self.render_template(
                     "unreachable.html", next=self.request.uri, seconds=15, what=what
                 )

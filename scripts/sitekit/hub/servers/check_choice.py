@@ -102,7 +102,7 @@ def _read_tier(
         tier.requires.group for tier in site.tiers if tier.key == key
     ):
         raise BadChoice(
-            "your groups are not known now, because the directory of accounts does not answer"
+            "your groups cannot be looked up now, because the directory of accounts does not answer"
         )
     raise BadChoice(f"there is no tier {_shown(key)} for you; choose one of: {offered}")
 
@@ -110,7 +110,8 @@ def _read_tier(
 def form_values_of(
     site: Site, choice: Mapping[str, Any] | None, eligibility: Eligibility
 ) -> dict[str, str]:
-    """Return an earlier choice as the form's values; {} if its tier is no longer offered."""
+    """Convert an earlier choice to values of the form's fields; {} if the tier of this choice is no
+    longer offered."""
     tier = next(
         (tier for tier in tiers_for(site, eligibility) if choice and tier.key == choice["tier"]),
         None,
@@ -196,7 +197,7 @@ def _bounded(
     write: Callable[[int], str],
     start: int,
 ) -> Field:
-    """Return a field for a number within bounds."""
+    """Return a form field for a number within the bounds that the tier sets."""
     hint = f"{write(bounds[0])} to {write(bounds[1])}"
 
     def read(value: object) -> int:
@@ -219,7 +220,7 @@ def _one_of(label: str, words: tuple[str, ...] | None, start: str | None) -> Fie
     def read(value: object) -> str:
         if words is None:
             raise BadChoice(
-                f"{label.lower()}: not known now which are yours, because Slurm does not answer"
+                f"{label.lower()}: your names cannot be looked up now, because Slurm does not answer"
             )
         if value == "" or value in words:
             return str(value)
@@ -245,7 +246,8 @@ def _partition(partitions: tuple[str, ...]) -> Field:
 
 
 def _named(label: str, titles: Mapping[str, str]) -> Field:
-    """Return a field for which the user selects one of these values; the form shows their titles."""
+    """Return a field for which the user selects one of the given values; the form shows the titles
+    of the values."""
     values = tuple(titles)
 
     def read(value: object) -> str:

@@ -28,8 +28,8 @@ SLACK = timedelta(minutes=10)  # added to the job's time limit for its token and
 
 
 def longest_run(time_limit: float, start_timeout: float) -> timedelta:
-    """Return the longest time that a server can exist if it is submitted now. The server's token
-    and certificate are valid for that time.
+    """Return the longest time that a server can exist if it is submitted now. The API token and the
+    certificate of a server are valid for this time.
     """
     return timedelta(seconds=time_limit + start_timeout) + SLACK
 
@@ -56,7 +56,8 @@ class HubState:
     def backends(self) -> dict[str, Backend]:
         """Return the backends by name: of all tiers, and of all servers that may still run.
 
-        The ledger is opened here, and not when JupyterHub's configuration is only checked.
+        The first access to the backends opens the ledger, so that a mere check of JupyterHub's
+        configuration does not open it.
         """
         in_use = {row.backend for row in self.ledger.open()}
         return backends_of(self.site, self.ledger.open, in_use)
@@ -69,7 +70,8 @@ class HubState:
     def knows_accounts(self) -> bool:
         """Return whether the cluster's accounts are those of this host.
 
-        With a login node, an account of the same name on this host may be somebody else's.
+        If the hub uses a login node, an account of the same name on this host may belong to another
+        person.
         """
         return self.site.slurm.ssh is None
 

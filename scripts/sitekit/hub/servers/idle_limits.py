@@ -26,7 +26,8 @@ def lag(limit: int) -> float:
     to the hub.
 
     JupyterHub's server adds up to a tenth to the interval. The culler adds the returned time to the
-    idle limit. Without this addition, the culler could stop a server whose user has just come back.
+    idle limit. If the culler did not add this time to the idle limit, it could stop a server whose
+    user has just come back.
     """
     return activity_interval(limit) * 1.1 + 10
 

@@ -1,8 +1,8 @@
 """Record every start of a server, and its job, in a small SQLite file: the ledger.
 
 The file is in the site's state directory, which only the hub uses. The hub writes a row before it
-submits the job. If the hub dies at any moment, there is a row for each job that can exist. The
-row's tag is also in the job's comment, so that a later hub can match the two.
+submits the job. If the hub dies at any moment, the ledger has a row for each job that can exist.
+The row's tag is also in the job's comment, so that a later hub can match the two.
 
 The ledger holds no secrets, because it has JupyterHub's hash of a token instead of the token. The
 token's number in JupyterHub's database would not identify the token, because SQLite reuses numbers.
@@ -62,9 +62,9 @@ class _Connection(sqlite3.Connection):
 class Ledger(CoursesInLedger, MeasuresInLedger, OperatorInLedger, UsageInLedger):
     """Read and write the ledger.
 
-    Each read or write is one SQL statement, and is on disk when the method returns. The file is
-    opened at the first use. A program that only reads the hub's configuration, such as `make
-    apply`, does not touch the file of the running hub.
+    Each read or write is one SQL statement, and is on disk when the method returns. The ledger's
+    file is opened at the first read or write. A program that only reads the hub's configuration,
+    such as `make apply`, does not touch the file of the running hub.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -144,7 +144,8 @@ class Ledger(CoursesInLedger, MeasuresInLedger, OperatorInLedger, UsageInLedger)
         return changed.rowcount == 1
 
     def record_tunnel(self, tag: str, port: int) -> bool:
-        """Record the port of a server's tunnel. Returns False if another server has this port."""
+        """Record the port of a server's tunnel. Returns False if another server already has the
+        port."""
         changed = self._db.execute("INSERT OR IGNORE INTO tunnels VALUES (?, ?)", (tag, port))
         return changed.rowcount == 1
 

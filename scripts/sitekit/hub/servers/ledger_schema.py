@@ -209,7 +209,7 @@ def bring_up_to_date(ledger: sqlite3.Connection) -> None:
     found = version_of(ledger)
     if found > VERSION:
         raise NewerLedger(
-            f"the ledger has version {found}, and this sitekit knows versions up to {VERSION}: "
+            f"the ledger has version {found}, and this sitekit can read versions up to {VERSION}: "
             "go back to the newer release (make rollback), or restore a backup from before it (make restore)"
         )
     if found == VERSION:

@@ -3,8 +3,8 @@ the site's sshd accepts the tunnels of running servers.
 
 sshd accepts a job's certificate as long as a file exists whose name is the server's tag
 (contracts/tunnel.py).
-The hub writes this file before it submits the job. A loop removes the file after the server has
-ended, and makes the files agree with the ledger after a crash.
+The hub writes the file with the server's tag before it submits the server's job. A loop removes the
+file after the server has ended, and makes the files agree with the ledger after a crash.
 """
 
 from __future__ import annotations
@@ -83,8 +83,9 @@ class Tunnels:
 
     def agree(self, there: set[str]) -> None:
         """Remove the files of servers that have ended, and write missing files of open servers.
-        `there` are the tags that had a file a moment ago. A tag is in the ledger before it has a
-        file, so that no file is removed that open() has written meanwhile.
+        `there` are the tags of the files that were listed before the ledger was read. A tag is in
+        the ledger before it has a file, so that no file is removed that open() has written
+        meanwhile.
         """
         opened = self._ledger.open_tunnels()
         for tag in there - opened.keys():

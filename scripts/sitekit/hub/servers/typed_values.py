@@ -21,8 +21,9 @@ def as_typed(
 ) -> Callable[[object], int]:
     """Return a function that converts the user's text to a number with `parse`.
 
-    A number without a unit gets the unit from `units` with which the value is within the bounds. If
-    several units fit, the function raises ValueError instead of guessing.
+    If the user types a number without a unit, the function uses the unit of `units` with which the
+    value is within the bounds. If several units fit, the function raises ValueError instead of
+    guessing.
     """
 
     def read(value: object) -> int:

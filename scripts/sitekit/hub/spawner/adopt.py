@@ -37,8 +37,8 @@ class AdoptingSpawner(ProfilesSpawner):
         """Wait until the server answers, and return its URL.
 
         JupyterHub calls this method when it starts and finds this server in its database. For a
-        server that has ended, return a URL at which nothing answers. JupyterHub's own check then
-        cleans up.
+        server that has ended, return a URL at which nothing answers. If nothing answers at this
+        URL, JupyterHub's own check removes the server.
         """
         last, child = self.server.url, self.child_spawner
         if child is None:
@@ -85,7 +85,7 @@ class AdoptingSpawner(ProfilesSpawner):
         """Add the server's route and mark the server as started, as JupyterHub does at the end of a
         start.
 
-        The user who waits on the progress page can then open the server.
+        With the route, the user who waits on the progress page can open the server.
         """
         self.server.ip, self.server.port = urlsplit(url).hostname, child.port
         object_session(self.orm_spawner).commit()

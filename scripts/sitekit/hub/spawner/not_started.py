@@ -1,5 +1,5 @@
-"""Define the exception for a failed start of a server. JupyterHub shows its card (the text with the
-reason) to the user."""
+"""Define the exception for a failed start of a server. JupyterHub shows the exception's card (the
+text with the reason) to the user."""
 
 from __future__ import annotations
 

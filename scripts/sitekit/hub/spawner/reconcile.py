@@ -84,8 +84,8 @@ async def reconcile(hub_state: HubState, name: str, pauses: Pauses) -> None:
     """Compare and correct once, for the servers of one backend (such as Slurm). Does nothing while
     the backend does not answer.
 
-    A round handles at most SERVERS_PER_ROUND servers. These servers are chosen at random, so that
-    servers whose jobs cannot be cancelled do not delay others.
+    A round handles at most SERVERS_PER_ROUND servers. The servers of a round are chosen at random,
+    so that servers whose jobs cannot be cancelled do not delay others.
     """
     backend = hub_state.backends[name]
     snapshot = await backend.queue.newer()
@@ -158,13 +158,13 @@ async def cancel_job(hub_state: HubState, row: Row, job: Job, pauses: Pauses) ->
         lives, trouble = await hub_state.backend_of(row).stop(row, job.id, graceful=False), ""
     except (Refused, NoAnswer) as refusal:
         why = " ".join(str(refusal).split())  # sudo and scancel may have printed several lines
-        lives, trouble = True, f", which fails, and is tried again less and less often: {why}"
+        lives, trouble = True, f", which failed, and is tried again after growing pauses: {why}"
     if not lives:
         hub_state.ledger.end(row.tag)
     if not pauses.is_known(row):
         metrics.ORPHANS_FOUND.inc()
     if pauses.is_new_trouble(row, trouble):
-        log.warning("Job %s of %s is held by no server; cancelling it%s", job.id, row.user, trouble)
+        log.warning("Job %s of %s belongs to no server; cancelling it%s", job.id, row.user, trouble)
 
 
 def revoke_tokens(hub_state: HubState, since: float) -> None:

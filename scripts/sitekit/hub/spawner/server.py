@@ -1,8 +1,8 @@
 """Submit a server's job, wait until the server listens, and stop it.
 
-TierSpawner starts this class as its child. Differences between backends are behind
-sitekit.backends.interface. A derived class adds features that sites expect of a certain spawner,
-such as batchspawner's traits.
+TierSpawner starts an object of the class Server as its child spawner. Differences between backends
+are behind sitekit.backends.interface. A derived class adds features that sites expect of a certain
+spawner, such as batchspawner's traits.
 """
 
 from __future__ import annotations
@@ -77,9 +77,8 @@ class Server(Spawner):
         self.tag, self.job_id, self.address, self.ending_since = "", "", "", 0.0
 
     async def start(self) -> str:
-        """Submit the job, wait until its server listens, and return its URL.
-
-        Raises NotStarted with a card.
+        """Submit the job, wait until its server listens, and return its URL. Raises NotStarted with
+        a card (a text for the user) if the start fails.
         """
         self.ip, self.port = "0.0.0.0", 0  # noqa: S104  (not an address to bind: the session binds the port)
         self.set_limits()
@@ -154,7 +153,8 @@ class Server(Spawner):
             self.hub_state.forget(self.tag)
 
     def reported_port(self) -> int:
-        """Return the port that the server has reported to the hub; 0 if there is none yet."""
+        """Return the port that the server has reported to the hub; 0 if the server has not yet
+        reported a port."""
         row = self.row()
         return row.port or 0 if row else 0
 
@@ -177,7 +177,7 @@ class Server(Spawner):
         return self.address
 
     async def address_of(self, job: Job) -> str | None:
-        """Return the address of the job's host; None before it has one. Raises NoAnswer."""
+        """Return the address of the job's host; None before the job has a host. Raises NoAnswer."""
         return await self.backend.address(job) if job.running and job.host else None
 
     async def _fail_with_job(self) -> NoReturn:

@@ -1,7 +1,8 @@
 """Give a server on Slurm the interface of batchspawner's SlurmSpawner.
 
-Sites use its req_* traits, its state regexes and its exec host in their own configuration. The
-regexes are applied to the last list of all jobs, so that no squeue runs for a single server.
+Sites use batchspawner's req_* traits, its state regexes and its exec host in their own
+configuration. The regexes are applied to the last list of all jobs, so that no squeue runs for a
+single server.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class SlurmServer(Server, SlurmSpawner):
     def set_limits(self) -> None:
         """Copy the choice to JupyterHub's limits and to batchspawner's req_* traits.
 
-        The site's own templates and hooks use these traits.
+        A site's own templates and hooks can use batchspawner's req_* traits.
         """
         super().set_limits()
         self.req_partition = ",".join(self.choice.partitions)

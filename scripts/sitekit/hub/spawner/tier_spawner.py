@@ -41,7 +41,8 @@ class NotOffered(SpawnException):
 
 
 class TierSpawner(AdoptingSpawner):
-    """Start and stop one server of one user. The function configure() sets `hub_state`."""
+    """Start and stop one server of one user. configure() in hub/configure.py sets the class
+    attribute `hub_state`."""
 
     hub_state: HubState
     choice: Choice | None = None
@@ -93,8 +94,8 @@ class TierSpawner(AdoptingSpawner):
         """Return the form's data as options, and store the typed values.
 
         If the options are refused, or the start fails, JupyterHub shows the form again, with the
-        spawner of the default server (handlers/pages.py, _post). The form then shows the values
-        that the user typed.
+        spawner of the default server (handlers/pages.py, _post). After a refusal, the form shows
+        the values that the user typed.
         """
         options = from_form(form_data)
         fields = {
@@ -135,9 +136,9 @@ class TierSpawner(AdoptingSpawner):
     def construct_child(self) -> Server:
         """Create the child with two settings that released wrapspawner does not pass on.
 
-        The two settings are orm_spawner and the cookie options. Without these settings, a named
-        server gets the address and the cookies of the default one (wrapspawner#26, fixed in master
-        only).
+        The two settings are orm_spawner and the cookie options. Without these two settings, a named
+        server gets the address and the cookies of the user's default server (wrapspawner#26, fixed
+        in master only).
         """
         if self.child_spawner is None:
             # a server without a record in the ledger is one of the first tier's backend
@@ -222,7 +223,7 @@ class TierSpawner(AdoptingSpawner):
         seconds.
         """
         if self.child_spawner is None:
-            yield {"progress": 2, "message": "Asking what you may have on this cluster."}
+            yield {"progress": 2, "message": "Reading which resources you may use on this cluster."}
         while self.child_spawner is None:  # JupyterHub cancels this task together with the start
             await asyncio.sleep(0.2)
         async for event in self.child_spawner.progress():
@@ -233,7 +234,7 @@ def last_progress_event(spawner: TierSpawner, event: dict[str, Any]) -> dict[str
     """Return the last event of the progress page.
 
     JupyterHub reports a cancelled start as ready until its stop begins (apihandlers/users.py,
-    SpawnProgressAPIHandler). This method reports the start as cancelled.
+    SpawnProgressAPIHandler). last_progress_event() reports a cancelled start as cancelled.
     """
     child = spawner.child_spawner
     row = child.hub_state.ledger.row(child.tag) if child else None

@@ -86,7 +86,7 @@ def _packages(site: Site) -> list[Package]:
     if not site.current.exists():
         raise BadInput("there is no release yet", str(site.current), "make setup_conda install_all")
     release = site.current.resolve()
-    with step("Looking at what is installed") as progress:
+    with step("Reading the list of installed packages") as progress:
         found = list(installed(release, f"release {release.name}"))
         own = Path(sysconfig.get_path("purelib"))
         if not own.is_relative_to(release):
@@ -157,7 +157,7 @@ def _fetched(site: Site, source: str, scratch: Path) -> Path:
 
 
 def _opened(site: Site, source: str) -> Any:
-    """Open a URL through the site's proxy."""
+    """Open a URL through the HTTP proxy that the site file names."""
     handlers = []
     if site.environment.proxy:
         handlers.append(urllib.request.ProxyHandler({"https": str(site.environment.proxy)}))

@@ -63,8 +63,8 @@ def course_drill(site: Site, *words: str) -> int:
 
 def started_and_stopped(client: HubClient, users: list[str]) -> tuple[list[Start], list[str]]:
     """Start the servers of all users and stop them; return the results, and the servers that still
-    run. After Ctrl-C, the servers are stopped too. A thread that waits for a server ends when the
-    server is stopped.
+    run. If the administrator presses Ctrl-C, the servers are stopped too. A thread that waits for a
+    server ends when the server is stopped.
     """
     pool = ThreadPoolExecutor(min(len(users), MOST_AT_ONCE))
     try:

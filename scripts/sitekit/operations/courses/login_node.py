@@ -28,13 +28,13 @@ def look(site: Site, course: Course) -> Iterator[Finding]:
     """
     if not os.access(ssh.key(site), os.R_OK):
         yield unknown(
-            "the gate on the login node was not asked", "run it as root, after make apply"
+            "the gate on the login node was not queried", "run it as root, after make apply"
         )
         return
     user = next(iter(people.roster(course)), None)
     account = user if site.login.accounts == "same" else site.login.gateway
     if user is None or account is None:
-        yield unknown("the gate was not asked: no participant's account is known on this host")
+        yield unknown("the gate was not queried: no participant has an account on this host")
         return
     choice = replace(Choice.of(course.tier), course=course.key, reservation="")
     request = gate.request_of(choice, "0" * 16, {})
@@ -52,6 +52,6 @@ def look(site: Site, course: Course) -> Iterator[Finding]:
         yield unknown(str(error))
     if course.file.material or course.file.page or course.file.kernel:
         yield unknown(
-            "the gate does not tell which material, page and kernel it has for this course",
+            "the gate does not report the material, page and kernel in its configuration of this course",
             f"after a change of one of them: {INSTALL}",
         )

@@ -30,16 +30,16 @@ def material(site: Site, course: Course) -> Iterator[Finding]:
     if source is None:
         return
     if course.tier.runs_on == "slurm" and site.slurm.ssh:
-        yield unknown("whether the compute nodes reach the material is not known on this host")
+        yield unknown("this host cannot test whether the compute nodes reach the material")
         return
     users = _accounts(site, course)
     if source.folder and not _is_there(source.folder, course.file.page or ""):
         what = f"there is no {source.folder / (course.file.page or '')}"
         yield Finding(what, "material.folder", "name another folder")
     elif os.geteuid() != 0:
-        yield unknown("only root can look with the rights of a participant", "run it as root")
+        yield unknown("only root can test with the rights of a participant", "run it as root")
     elif not users:
-        yield unknown("no participant has an account here with whose rights to look")
+        yield unknown("no participant has an account here whose rights could be tested")
     elif source.folder:
         yield from _folder(source.folder, course.file.page or "", users)
     else:
@@ -91,7 +91,7 @@ def _repository(site: Site, course: Course, source: CourseMaterial, user: str) -
         where = f"a node of {', '.join(course.tier.partitions)}" if job else "this host"
         said = " ".join(done.stderr.split())[-300:] or f"git ended with {done.returncode}"
         remedy = "check the address; the nodes need a way to it, such as a proxy in job.sh"
-        yield Finding(f"{where} does not reach {source.repository}: {said}", "material", remedy)
+        yield Finding(f"{where} cannot reach {source.repository}: {said}", "material", remedy)
         return
     refs = re.findall(r"\srefs/(?:heads|tags)/(\S+)", done.stdout)
     if source.ref and source.ref not in refs:

@@ -22,10 +22,10 @@ _PROGRAM = Path(__file__).parent / "inside" / "look_from_node.py"
 
 @dataclass(frozen=True)
 class Seen:
-    """Hold the result of one test job. `fault` is the reason why the job has no result. The other
-    texts are faults, or "" without a fault. `clock` is the difference of the node's clock from this
-    host's clock in seconds; 0 if the difference could be caused by the duration of the job.
-    `memory` is the cgroup's memory limit in bytes.
+    """Hold the result of one test job. `fault` is the reason why the job has no result. Each other
+    text field is a fault that the job found, or "" without a fault. `clock` is the difference of
+    the node's clock from this host's clock in seconds; 0 if the difference could be caused by the
+    duration of the job. `memory` is the cgroup's memory limit in bytes.
     """
 
     partition: str
@@ -42,8 +42,8 @@ class Seen:
 
 
 def seen_from_nodes(here: Context) -> list[Seen]:
-    """Run a test job in each partition, and return the results. The jobs run at the same time.
-    Raises Unanswered."""
+    """Run a test job in each partition, and return the results. The test jobs of all partitions run
+    at the same time. Raises Unanswered."""
     return here.once("the jobs on the nodes", lambda: _all(here))
 
 

@@ -47,12 +47,12 @@ def _cause(result: Result) -> Iterator[str]:
     found = [one for one in result.consequences if one.found]
     skipped = [one.check.id for one in result.consequences if not one.found]
     if found:
-        yield "   This probably follows from it:"
+        yield "   Probable consequences:"
     for consequence in found:
         for one in consequence.found:
             yield f"     - {plain(_sentence(one))}   [{consequence.check.id}]"
     if skipped:
-        yield f"   Not looked at because of it: {', '.join(skipped)}"
+        yield f"   Not checked because of it: {', '.join(skipped)}"
 
 
 def _sentence(one: Finding) -> str:
@@ -60,7 +60,8 @@ def _sentence(one: Finding) -> str:
 
 
 def _unseen(results: Sequence[Result]) -> Iterator[str]:
-    """Yield what could not be examined, with the reason. Each reason is printed only once."""
+    """Yield what could not be examined, with the reason. If several checks have the same reason,
+    the reason is printed only once."""
     reasons: dict[str, list[str]] = {}
     for result in results:
         if result.skipped == "root":

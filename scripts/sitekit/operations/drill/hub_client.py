@@ -20,7 +20,7 @@ from ...base.errors import Problem
 from ...contracts.internal_tls import calling
 from ...site import Site
 
-HAD_ONE = "has a server already, which was left alone"
+HAD_ONE = "already has a server, which was not used"
 WAIT = 900.0
 """Seconds in which the hub must send something about a server that starts."""
 ANSWER = 60.0
@@ -66,7 +66,7 @@ class HubClient:
             return HAD_ONE
         with self._lock:
             if self._closed:
-                return "was not started any more"
+                return "was not started, because the drill was ending"
             sent = self._sent[user] = _Sent(datetime.now(timezone.utc))
         try:
             body = json.dumps({"tier": self._tier})

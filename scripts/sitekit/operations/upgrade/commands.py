@@ -1,6 +1,6 @@
 """Run `make releases`, `upgrade`, `rollback`, `prune_releases` and `uninstall_environment`.
 
-Running servers are not affected.
+None of these commands stops or changes a running server.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def uninstall_environment(site: Site, *words: str) -> int:
 def _refuse_unstartable(site: Site, release: Release) -> None:
     """Refuse a release whose hub cannot read the applied site file or the database.
 
-    An old release may not support newer formats. Only root checks the database. Raises Problem.
+    An old release may not support new formats. The database is checked only as root. Raises Problem.
     """
     written = site.etc / "site.yml"
     if not written.exists():

@@ -40,7 +40,8 @@ class Uses:
     unseen: dict[str, str] = field(default_factory=dict)
 
     def of(self, release: str) -> list[str]:
-        """Return all servers and programs that use a release. `?` marks a possible user."""
+        """Return all servers and programs that use a release. A `?` after a name means that this
+        server or program only possibly uses the release."""
         return self.certain.get(release, []) + [f"{who}?" for who in self.perhaps.get(release, [])]
 
 
@@ -81,7 +82,7 @@ def around(past: list[tuple[float, str]], start: float) -> tuple[str | None, set
     """Return the release to which the link `current` pointed at the time `start`, and all releases
     to which it pointed some minutes before and after.
 
-    None means that no change of the link was recorded.
+    The results are None if no change of the link `current` was recorded before that time.
     """
     before = [name for at, name in past if at <= start]
     early = [name for at, name in past if at <= start - EARLY]
@@ -101,7 +102,7 @@ def _note(
 
 
 def _servers(backend: Backend) -> Iterator[tuple[str, int | None]]:
-    """Yield the running servers with the start of their jobs.
+    """Yield each running server with the start time of its job.
 
     A waiting job will use the release that is current when it starts. A job without a server's tag
     is ignored, because anybody can submit a job that looks like a server's.

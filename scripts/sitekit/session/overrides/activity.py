@@ -35,7 +35,7 @@ UPKEEP = re.compile(r"/lab/api/workspaces(/|$)")
 
 
 def note_busy_kernels(settings: dict[str, Any]) -> None:
-    """Record activity now if a kernel is busy.
+    """Record an activity of the server now, if one of its kernels is busy.
 
     Jupyter Server uses the latest `*_last_activity` of its settings.
     """

@@ -51,8 +51,8 @@ def refusal(command: str, words: tuple[object, ...]) -> str | None:
 async def guarded(command: str, *words: object) -> str | None:
     """Run Lmod, in place of jupyterlmod's `module.module`.
 
-    Like `module.module`, the function returns Lmod's text or None. The server's environment is not
-    changed.
+    Like `module.module`, the function returns Lmod's text or None. In contrast to jupyterlmod's
+    function, the environment variables of the server are not changed.
     """
     import module  # jupyterlmod's
 
@@ -98,7 +98,7 @@ def guard_handlers(handlers: Any) -> None:
     async def prepare(handler: JupyterHandler) -> None:
         await JupyterHandler.prepare(handler)
         if not is_from_the_lab(handler):
-            raise HTTPError(403, "only the lab's own Software Modules tab may ask this")
+            raise HTTPError(403, "only JupyterLab's Software Modules tab may send this request")
 
     classes: list[Any] = [kind for kind in vars(handlers).values() if inspect.isclass(kind)]
     for kind in classes:

@@ -3,9 +3,9 @@ downloads nothing.
 
 nbdime 4.0 shows any notebook that an address names, and downloads it if the name is a URL
 (webapp/nbdimeserver.py, read_notebook). A link on another website could show an attacker's notebook
-on a page of the user's server. Such a link could also make the server request addresses that only
-this node can reach. In the hub environment nbdime is enabled only through this module
-(environment/release/configure.py).
+on a page of the user's server. A link on another website could also make the server request
+addresses that only this node can reach. In the hub environment nbdime is enabled only through this
+module (environment/release/configure.py).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 jupyter-server-proxy 4.6 has three faults. First, jupyter-server-proxy connects to any program on a
 port of the node, including programs of other users. Second, jupyter-server-proxy sends all cookies
-and tokens of the browser to these programs (handlers.py, proxy_request_headers;
+and tokens of the browser to the program at the port (handlers.py, proxy_request_headers;
 jupyter-server-proxy#321, #337, #358). Third, jupyter-server-proxy answers requests that pages of
 other websites cause. With this module, jupyter-server-proxy connects only to the user's own
 programs and to named servers on Unix sockets. This module removes the cookies and tokens of the hub
@@ -37,7 +37,7 @@ _open_raw = rawsocket.RawSocketHandler._create_ws_connection
 
 
 class Connected:
-    """Act as a tornado TCPClient whose connection already exists."""
+    """Replace a tornado TCPClient, and return an already existing connection."""
 
     def __init__(self, line: Any) -> None:
         self.line = line

@@ -1,7 +1,7 @@
 """Pull a course's repository, and keep each file that both the participant and the repository have
 changed. nbgitpuller would merge the two versions of such a file line by line, which can break a
-notebook. Here the participant's file stays unchanged, and the repository's version is written
-beside it under another name.
+notebook. With pull_course.py, the participant's file stays unchanged, and the repository's version
+is written beside it under another name.
 
 session/course.py runs this program, as pull_guard.py runs pull_child.py.
 """
@@ -42,9 +42,9 @@ class KeepingPuller(Puller):
 
     def merge(self) -> Iterator[str]:
         """Update the participant's copy to the fetched commit. For each file that both have
-        changed, the repository's version is first written beside the participant's file. After
-        that, all other files are updated. No step writes to a file that the participant has
-        changed.
+        changed, the repository's version is first written beside the participant's file. After the
+        repository's versions are written, all other files of the copy are updated. No step writes
+        to a file that the participant has changed.
         """
         mine, theirs = self._git("rev-parse", "HEAD").strip(), f"origin/{self.branch_name}"
         for name in self._changed_by_both(mine, theirs):

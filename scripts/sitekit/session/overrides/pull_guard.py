@@ -56,11 +56,13 @@ class PullHandler(JupyterHandler):
             facts["What is there"] = (
                 "is kept beside it, under another name"
                 if pull.backup
-                else "is brought up to date; your changes stay"
+                else "is updated; your changes stay"
             )
         confirmation_page.begin(self, "Pull this repository?", {**facts, "Then opens": pull.page})
         fields = {**arguments, "_xsrf": self.xsrf_token.decode()}
-        self.write("<p>A link brought you here. Only pull what you, or your course, know.</p>")
+        self.write(
+            "<p>You followed a link to this page. Pull only a repository that you or your course trust.</p>"
+        )
         self.finish(
             confirmation_page.form(url_path_join(self.base_url, "git-pull"), fields, "Pull")
         )
@@ -78,7 +80,7 @@ class PullHandler(JupyterHandler):
             return
         confirmation_page.begin(self, f"Pulling into {pull.folder.name}", {"From": pull.repo})
         if _turn.locked():
-            self.finish("<p>Another pull is under way. Try again when it is over.</p>")
+            self.finish("<p>Another pull is running. Try again when it has ended.</p>")
             return
         async with _turn:
             code = await self.show(pull)

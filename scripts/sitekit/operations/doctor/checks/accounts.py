@@ -141,7 +141,7 @@ def ordinary_members(here: Context) -> Iterator[Finding]:
 @subject.check(
     "members-exist",
     "whether the members of the groups have an account",
-    "a name in a group without an account cannot log in, and nobody notices",
+    "a name in a group without an account cannot log in, without any message",
     "gpasswd --delete USER GROUP, or create the account",
     follows=("login.directory",),
 )
@@ -157,7 +157,7 @@ def members_exist(here: Context) -> Iterator[Finding]:
 @subject.check(
     "one-name-each",
     "accounts with the same user ID as a user of the site",
-    "Slurm and files know numbers: two names with one number are one person to them",
+    "Slurm and file permissions use numbers: two names with one uid have the same rights",
     "give each account its own uid: usermod --uid NUMBER NAME",
 )
 def one_name_each(here: Context) -> Iterator[Finding]:

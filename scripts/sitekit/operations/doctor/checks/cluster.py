@@ -62,7 +62,7 @@ def some_up(here: Context) -> Iterator[Finding]:
 @subject.check(
     "all-up",
     "nodes that are drained, down, or do not answer",
-    "they take away places for servers",
+    "fewer servers can run at the same time",
     "scontrol update NodeName=NODE State=resume, when the reason is mended",
     needs=("slurm.controller", "slurm.queue"),
     follows=("nodes.some-up",),
@@ -176,7 +176,7 @@ def reservation_exists(here: Context) -> Iterator[Finding]:
 @subject.check(
     "stuck",
     "servers that wait for a reason that does not pass by itself",
-    "their users wait in vain",
+    "the jobs of these servers never start by themselves",
     "scontrol show job NUMBER; scancel NUMBER",
     needs=("slurm.controller", "slurm.queue"),
     follows=("tiers.partition-up", "nodes.some-up"),

@@ -22,7 +22,7 @@ subject = Subject("files", "Files of the site on this machine")
 @subject.check(
     "manifest",
     "the record of everything that `make apply` wrote",
-    "without it sitekit cannot tell its own files from others'",
+    "without it sitekit cannot distinguish its own files from other files",
     "sudo make restore FROM=backup",
     needs=("site.applied",),
 )
@@ -74,7 +74,7 @@ def edited(here: Context) -> Iterator[Finding]:
 @subject.check(
     "modes",
     "modes and owners of the files of the site",
-    "a secret that others can read is none; a program that cannot be read does not run",
+    "others can misuse a secret that they can read; a program that cannot be read does not run",
     "sudo make apply",
     needs=("files.manifest",),
     follows=("accounts.exist",),
@@ -137,7 +137,7 @@ def new_versions(here: Context) -> Iterator[Finding]:
 @subject.check(
     "as-rendered",
     "what `make apply` would change now",
-    "the machine does not have what the site file and this sitekit ask for",
+    "the machine does not have the files and settings of the site file and of this sitekit",
     "make diff; sudo make apply",
     needs=("files.manifest", "release.prefix"),
     follows=(

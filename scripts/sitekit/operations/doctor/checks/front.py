@@ -114,7 +114,7 @@ def presented(here: Context) -> Iterator[Finding]:
 @subject.check(
     "internal-certificate",
     "the proxy's certificate for internal TLS",
-    "when it is out of date, hub, proxy and servers no longer speak to each other",
+    "when it is out of date, hub, proxy and servers can no longer connect to each other",
     "sudo make apply",
     needs=("services.proxy",),
     follows=("services.proxy-answers",),
@@ -129,7 +129,7 @@ def internal(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "protocol",
-    "which versions of TLS the web server speaks",
+    "which versions of TLS the web server accepts",
     "old versions of TLS can be broken",
     "remove SSLProtocol from config/local.d/*.conf",
     needs=("services.front", "front.answers"),
@@ -137,7 +137,7 @@ def internal(here: Context) -> Iterator[Finding]:
 def protocol(here: Context) -> Iterator[Finding]:
     with spoken("127.0.0.1", here.applied.front.port, _SECONDS, here.applied.front.host) as tls:
         if (version := tls.version()) not in ("TLSv1.2", "TLSv1.3"):
-            yield warning(f"it speaks {version}", "front")
+            yield warning(f"it accepts {version}", "front")
 
 
 def _ask(here: Context, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
@@ -214,7 +214,7 @@ def websocket(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "headers",
-    "the header Strict-Transport-Security, and what the web server tells about itself",
+    "the header Strict-Transport-Security, and headers with the web server's version",
     "without it, a browser can be led to the site without TLS",
     "sudo make apply",
     needs=("services.front", "front.answers"),

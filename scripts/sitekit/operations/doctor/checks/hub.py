@@ -39,8 +39,9 @@ PROXY = "sitekit.hub.overrides.proxy.SilentProxy"
 
 
 def _is_proven(here: Context) -> bool:
-    """Return whether the running hub has loaded this configuration, and uses sitekit's classes. In
-    this case, the check need not load the configuration itself, which takes seconds.
+    """Return whether the running hub has loaded this configuration, and uses sitekit's classes. If
+    the running hub has loaded the configuration, the check need not load it again, which takes
+    seconds.
     """
     etc, state = here.applied.etc, here.states.get("hub")
     if state is None or state.pid is None:
@@ -133,7 +134,7 @@ def own_spawner(here: Context) -> Iterator[Finding]:
 @subject.check(
     "own-database",
     "the database in the hub's configuration",
-    "backup, upgrade and restore know only the database of the site",
+    "backup, upgrade and restore use only the database in the site's state folder",
     "remove db_url from config/local.d, and sudo make apply",
     needs=("hub.configuration",),
     root=True,
@@ -215,7 +216,7 @@ def gate_settings(here: Context) -> Iterator[Finding]:
 @subject.check(
     "local-d",
     "files in config/local.d that the hub does not read",
-    "somebody believes that a setting is in force, and it is not",
+    "the settings in such a file have no effect",
     "give the file a name that ends with .py, or with .conf for the web server",
     needs=("site.applied",),
 )
@@ -229,7 +230,7 @@ def unread_settings(here: Context) -> Iterator[Finding]:
 @subject.check(
     "memory",
     "the memory of the hub's process",
-    "a hub that grows without end is killed by the kernel at the worst moment",
+    "Linux kills the hub when its memory grows without end",
     "sudo make start at a quiet time; report it",
     needs=("services.hub",),
     root=True,

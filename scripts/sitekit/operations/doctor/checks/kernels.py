@@ -173,7 +173,7 @@ def changed(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "readable",
-    "the specifications of the kernels, and the program that starts them, with a user's eyes",
+    "whether a user can read the kernel specs and run the program that starts the kernels",
     "the user's JupyterLab does not list a kernel that it cannot read",
     "chmod -R a+rX PREFIX/kernels",
     needs=("kernels.published",),

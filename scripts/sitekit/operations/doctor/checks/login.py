@@ -151,7 +151,7 @@ def nologin(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "directory",
-    "how long the directory takes to tell a user's groups, asked as the hub's account",
+    "how long the hub's account waits for the directory of accounts to return a user's groups",
     "the hub looks up users at each login and start; a slow directory makes everything slow",
     "systemctl status sssd nscd; getent passwd USER",
     needs=("accounts.exist",),
@@ -168,7 +168,7 @@ def directory(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "home",
-    "the home of a user, with the user's eyes: it is there, and can be written",
+    "whether the home of a user exists, and whether the user can write to it",
     "a server writes its log there first; without it, the start is refused",
     "mount the home; chown USER HOME; chmod 700 HOME",
     needs=("login.directory",),

@@ -46,7 +46,7 @@ def partition_exists(here: Context) -> Iterator[Finding]:
     "fits-nodes",
     "memory, CPUs, time and GPUs of each tier, against the nodes and limits of its partitions",
     "a job that is larger than each node, or longer than the limit, waits for ever or is refused",
-    "ask for less, or name other partitions",
+    "reduce the tier's size, or name other partitions",
     needs=("slurm.controller", "slurm.queue"),
 )
 def fits_nodes(here: Context) -> Iterator[Finding]:

@@ -80,7 +80,7 @@ def whole(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "seen-by-hub",
-    "`current` and every folder above it, with the eyes of the hub's account",
+    "whether the hub's account can read `current` and enter every folder above it",
     "hub and proxy cannot start if one folder on the way is closed to them",
     "chmod a+rx FOLDER",
     needs=("release.current", "accounts.exist"),
@@ -93,7 +93,7 @@ def seen_by_hub(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "seen-by-user",
-    "`current` and every folder above it, with the eyes of a user",
+    "whether a user can read `current` and enter every folder above it",
     "a user's server runs programs of the release, and must be able to read it",
     "chmod a+rx FOLDER",
     needs=("release.current",),

@@ -59,7 +59,7 @@ def given_secrets(here: Context) -> Iterator[Finding]:
 @subject.check(
     "service-secrets",
     "whether hub and proxy can read their own secrets",
-    "without them the services do not start, or do not know each other",
+    "without them the services do not start, or refuse each other's connections",
     "sudo make apply",
     needs=("accounts.exist",),
     follows=("accounts.memberships", "files.missing"),

@@ -42,7 +42,7 @@ def rows(here: Context) -> Iterator[Finding]:
     for tag, user, account, backend, job, intended, _ in starts:
         hours = f"since {(time.time() - intended) / 3600:.1f} h"
         if backend not in ids:
-            yield warning(f"{user}'s server {tag}: this sitekit does not know {backend}", "ledger")
+            yield warning(f"{user}'s server {tag}: this sitekit has no backend {backend}", "ledger")
         elif not site.slurm.ssh and not unix_accounts.has_account(MACHINE, account):
             yield warning(f"{user}'s server {tag}: there is no account {account}", "ledger")
         elif job is None:

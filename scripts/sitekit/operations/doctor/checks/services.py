@@ -242,7 +242,7 @@ def units_read(here: Context) -> Iterator[Finding]:
 @subject.check(
     "timers",
     "the timers for kernels, backup and certificate",
-    "without them nobody notices a broken kernel or an old certificate, and no backup is made",
+    "without them broken kernels and old certificates are not reported, and no backup is made",
     "systemctl start TIMER, or: sudo make start",
     needs=("services.supervisor", "site.applied"),
     follows=("services.hub", "files.missing"),

@@ -61,7 +61,7 @@ def may_run(here: Context) -> Iterator[Finding]:
 
 
 def _auth_info(here: Context) -> dict[str, str]:
-    """Return AuthType and munge's socket from slurm.conf. The file is read directly, because
+    """Return AuthType and munge's socket from slurm.conf. slurm.conf is read directly, because
     slurmctld may not answer."""
     places = [
         here.site.slurm.conf,
@@ -113,7 +113,7 @@ def munge(here: Context) -> Iterator[Finding]:
 @subject.check(
     "controller",
     "whether slurmctld answers (scontrol ping)",
-    "without slurmctld no server starts, and the hub does not know which servers run",
+    "without slurmctld no server starts, and the hub cannot find out which servers run",
     "systemctl status slurmctld on the controller's host; read its log",
     needs=("slurm.programs",),
     follows=("slurm.munge", "ssh.login-node"),
@@ -148,7 +148,7 @@ def _silent(here: Context, program: str, *words: str) -> Iterator[Finding]:
 @subject.check(
     "accounting",
     "whether slurmdbd answers (sacctmgr)",
-    "the hub learns from it how a job ended, and which accounts a user may charge",
+    "the hub reads from it how a job ended, and which accounts a user may charge",
     "systemctl status slurmdbd on its host; read its log",
     needs=("slurm.programs", "slurm.controller"),
     follows=("slurm.munge",),
@@ -210,7 +210,7 @@ def same_conf(here: Context) -> Iterator[Finding]:
 @subject.check(
     "job-age",
     "MinJobAge in slurm.conf",
-    "the hub learns from squeue that a job has ended; a job that is forgotten at once is unknown",
+    "the hub reads from squeue that a job has ended, so squeue must list ended jobs for some time",
     f"MinJobAge={MIN_JOB_AGE} or more in slurm.conf",
     needs=("slurm.controller",),
 )

@@ -152,7 +152,7 @@ def cookie_secret(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "database",
-    "whether the hub's account can read and write the database, and whether it is whole",
+    "whether the hub's account can read and write the database, and whether it is undamaged",
     "the hub keeps users, servers and tokens there; without it nobody can log in",
     "sudo make stop; sudo make restore FROM=backup",
     needs=("state.folder", "accounts.exist"),
@@ -178,7 +178,7 @@ def ledger(here: Context) -> Iterator[Finding]:
         return
     version = open_starts(here).get("version", 0)
     if version > VERSION:
-        what = f"it has form {version}, and this sitekit knows forms up to {VERSION}"
+        what = f"it has version {version}, and this sitekit can read versions up to {VERSION}"
         yield Finding(what, str(here.site.ledger), "go to the newer release: make rollback")
 
 

@@ -175,7 +175,7 @@ def narrow(here: Context) -> Iterator[Finding]:
 @subject.check(
     "proxy-has-none",
     "sudo rules of the proxy's account",
-    "the proxy talks to every browser, and must not be able to become somebody else",
+    "every browser sends requests to the proxy, so the proxy must not be able to run programs as another account",
     "remove the rule; sudo -l -U PROXY lists it",
     needs=("accounts.exist", "sudo.installed"),
     root=True,

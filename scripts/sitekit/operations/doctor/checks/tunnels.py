@@ -66,7 +66,7 @@ def key(here: Context) -> Iterator[Finding]:
 @subject.check(
     "login-node",
     "whether the login node's sshd answers at its port",
-    "without it no server starts, and the hub does not know which run",
+    "without it no server starts, and the hub cannot find out which servers run",
     "ask the administrators of the login node; check slurm.ssh.host and port",
     applies=_outside,
 )
