@@ -25,7 +25,7 @@ from jupyter_kernel_test import KernelTests
 from sitekit.session import loaded_modules
 from sitekit.session.kernels import Kernel, Specs
 from sitekit.session.lmod_output import applied, changes
-from sitekit.session.server import clean_environment, make_runtime_folder
+from sitekit.session.single_user import clean_environment, make_runtime_folder
 
 SAMPLES: dict[str, dict[str, Any]] = {
     "python": {

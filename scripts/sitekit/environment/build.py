@@ -40,6 +40,7 @@ from .release.releases import (
     same,
     set_aside,
 )
+from .release.server_modules import write_server_modules
 from .release.verify import verify
 from .wheels.environment_yml import Packages
 from .wheels.lock import matching
@@ -153,6 +154,7 @@ def finished(site: Site, release: Release, packages: Packages, cache: Path) -> R
         own = configure(release, pieces)
     with step("Compiling") as s:
         s.done(f"{compile_all(release, newest_whole(site))} files")
+    own |= write_server_modules(site, release, pieces)
     set_modes(release.path)
     try:
         with step("Checking the release") as s:

@@ -37,6 +37,6 @@ if __name__ == "__main__":
     os.chdir(os.environ["HOME"])
     # Python's option -I leaves this file's folder out
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-    from sitekit.session.server import main
+    from sitekit.session.single_user import main
 
     main()

@@ -20,7 +20,7 @@ import session_parts as parts
 import websocket
 from session_parts import Server, session, until
 
-from sitekit.session.server import LONGEST_SOCKET, make_runtime_folder
+from sitekit.session.single_user import LONGEST_SOCKET, make_runtime_folder
 
 OTHER = Path(__file__).parent / "programs" / "join_kernel.py"
 

@@ -23,7 +23,7 @@ from session_parts import Hub, Server, session, until
 
 from sitekit.backends.job import Cause, Ending
 from sitekit.hub.messages.ended_cards import card_of
-from sitekit.session.server import await_hub
+from sitekit.session.single_user import await_hub
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
 
@@ -210,9 +210,7 @@ def test_it_ends_when_the_hub_does_not_want_it() -> None:
             hub.close()
 
 
-TELL = (
-    "import asyncio, sys; sys.path.insert(0, {!r}); from sitekit.session.server import tell_hub; {}"
-)
+TELL = "import asyncio, sys; sys.path.insert(0, {!r}); from sitekit.session.single_user import tell_hub; {}"
 
 
 def test_it_gives_up_when_something_else_answers_in_the_hubs_place() -> None:

@@ -15,7 +15,9 @@ from ...base.child import mortal
 from ...base.command import run
 from .releases import Release
 
-UNCHECKED = ("--invalidation-mode", "unchecked-hash")
+UNCHECKED = ("-f", "--invalidation-mode", "unchecked-hash")
+"""Replace also the bytecode that the release's own programs wrote while they installed packages:
+Python compares its time with that of the source file at each import."""
 
 
 def compile_all(release: Release, before: Release | None = None) -> int:

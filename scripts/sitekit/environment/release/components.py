@@ -43,7 +43,12 @@ PIECES = (
         "jupyterlab",
         ("jupyterlab",),
         ("jupyter-lab",),
-        ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals", f"{OURS}.activity"),
+        (
+            "jupyterlab",
+            "jupyter_server_terminals",
+            f"{OURS}.activity",
+            f"{OURS}.lsp_on_request",
+        ),
         ("@sitekit/notice",),
     ),
     Piece(
@@ -75,7 +80,7 @@ PIECES = (
     ),
     Piece(
         "nbdime",
-        ("nbdime",),
+        ("nbdime", "nbdime.webapp.nb_server_extension"),
         ("nbdime", "git-nbdiffdriver"),
         (f"{OURS}.nbdime_guard",),
         ("nbdime-jupyterlab",),

@@ -18,6 +18,7 @@ GUARDED = {
     "sitekit.session.overrides.lmod_guard": "jupyterlmod",
     "sitekit.session.overrides.port_guard": "jupyter_server_proxy",
     "sitekit.session.overrides.nbdime_guard": "nbdime",
+    "sitekit.session.overrides.lsp_on_request": "jupyter_lsp",
     "sitekit.session.overrides.pull_guard": "nbgitpuller",
 }
 """sitekit's server extensions, and the extensions that each replaces."""
@@ -43,6 +44,9 @@ SERVER = {
     # a logout (JupyterHub's default: 300). In this time, each open tab sends one request to the
     # hub.
     "HubAuth": {"cache_max_age": 60},
+    # Otherwise each server reads every process of the node in /proc each second, for a metric that
+    # nobody can collect. The memory that the lab shows does not depend on it.
+    "ResourceUseDisplay": {"enable_prometheus_metrics": False},
     "TerminalsExtensionApp": {"terminal_manager_class": "sitekit.session.terminals.Terminals"},
     "ServerApp": {
         "kernel_spec_manager_class": "sitekit.session.kernels.Specs",

@@ -110,15 +110,16 @@ def server_answers(
 
 @contextmanager
 def started_server(
-    site: Site, python: Path, environment: Mapping[str, str], folder: Path
+    site: Site, python: Path, environment: Mapping[str, str], folder: Path, *options: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]:
     """Run a single-user server as a job does, with a minimal hub, while the `with` block runs.
 
-    `python` is that of a release. Yields the server, and the reasons why it does not answer.
+    `python` is that of a release; `options` are options of Python. Yields the server, and the
+    reasons why it does not answer.
     """
     home = folder / "home"
     home.mkdir()
-    argv: Argv = [python, "-I", "-m", "sitekit.session.server"]
+    argv: Argv = [python, "-I", *options, "-m", "sitekit.session.server"]
     with (
         trial_hub() as (hub, told),
         _started(argv, _session(site, hub, environment, home), folder / "server.log") as (

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import request_origin
+from ..first_request import load_at_first_request
 
 
 def guard(nbdime_server: Any) -> None:
@@ -40,6 +41,11 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
+    load_at_first_request(server, "nbdime", load)
+
+
+def load(server: Any) -> None:
+    """Load nbdime, whose libraries for git take longer to import than Jupyter Server."""
     import nbdime
     from nbdime.webapp import nbdimeserver
 

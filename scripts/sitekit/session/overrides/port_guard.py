@@ -17,10 +17,13 @@ import asyncio
 from typing import Any
 from urllib.parse import urlsplit
 
-from jupyter_server_proxy import handlers, rawsocket, websocket
 from tornado import httpclient, httputil, iostream, web
 
 from .. import confirmation_page, own_ports, request_origin, strip_credentials
+from ..stand_ins import stand_ins
+
+with stand_ins({"aiohttp": {}}):  # only for servers on Unix sockets and for waiting (handlers.py)
+    from jupyter_server_proxy import handlers, rawsocket, websocket
 
 HOSTS = ("localhost", "127.0.0.1")
 """Both are this node's loopback interface. No name is looked up."""

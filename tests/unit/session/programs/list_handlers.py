@@ -7,12 +7,16 @@ from typing import Any
 
 from jupyter_server.serverapp import ServerApp
 
+from sitekit.session.first_request import FirstRequest
+
 
 def listed(rules: list[Any]) -> Iterator[list[Any]]:
     for rule in rules:
         inner = getattr(rule.target, "wildcard_router", rule.target)
         if hasattr(inner, "rules"):
             yield from listed(inner.rules)
+        elif isinstance(inner, FirstRequest):
+            inner.load()  # adds rules behind this one
         else:
             kinds = [f"{kind.__module__}:{kind.__qualname__}" for kind in rule.target.__mro__]
             yield [getattr(getattr(rule.matcher, "regex", None), "pattern", ""), kinds]

@@ -1,0 +1,47 @@
+"""Send the server's few requests to the hub with tornado, in place of `jupyterhub.httpclient`.
+
+JupyterHub 6 sends them with aiohttp, which a server needs for nothing else, and which takes longer
+to import than all these requests (jupyterhub/httpclient.py). tornado is the server's own library,
+and JupyterHub used it for these requests until version 5.
+"""
+
+from __future__ import annotations
+
+import ssl as tls
+
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
+
+SECONDS = {"connect_timeout": 30.0, "request_timeout": 300.0}
+"""The time limits of aiohttp."""
+
+
+class Answer:
+    """Offer the parts of aiohttp's ClientResponse that JupyterHub's part of the server uses."""
+
+    def __init__(self, response: HTTPResponse) -> None:
+        self.status, self.headers = response.code, response.headers
+        self._body = response.body or b""
+
+    async def text(self) -> str:
+        return self._body.decode("utf-8", "replace")
+
+
+async def fetch(
+    url: str,
+    *,
+    method: str = "GET",
+    raise_for_status: bool = True,
+    headers: dict[str, str] | None = None,
+    data: str | bytes | None = None,
+    ssl: tls.SSLContext | None = None,
+) -> Answer:
+    """Send a request and return the answer. Raises HTTPClientError or OSError.
+
+    An answer with an error's status raises HTTPClientError if `raise_for_status` is true.
+    """
+    if data is None and method in ("POST", "PUT", "PATCH"):
+        data = b""
+    request = HTTPRequest(
+        url, method=method, headers=headers, body=data, ssl_options=ssl, **SECONDS
+    )
+    return Answer(await AsyncHTTPClient().fetch(request, raise_error=raise_for_status))

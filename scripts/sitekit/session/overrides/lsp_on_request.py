@@ -1,0 +1,54 @@
+"""Load jupyter_lsp, and search for language servers only when a page asks for them.
+
+jupyter_lsp searches at each start of a server: it runs npm, node and R, and reads the settings of
+every known language server (jupyter_lsp/serverextension.py, `initialize`). JupyterLab asks for
+language servers only after the user has switched them on. In the hub environment jupyter_lsp is
+enabled only through this module (environment/release/configure.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+
+class Search:
+    """Stand in for jupyter_lsp's function that searches, and call that function once when needed."""
+
+    def __init__(self, initialize: Callable[..., Awaitable[None]]) -> None:
+        self._initialize = initialize
+        self._words: tuple[Any, ...] = ()
+        self._running: asyncio.Future[None] | None = None
+
+    async def later(self, *words: Any) -> None:
+        """Keep the arguments. jupyter_lsp calls this in place of its own function."""
+        self._words = words
+
+    def begin(self) -> None:
+        """Begin to search, unless the search has begun already."""
+        if self._words and self._running is None:
+            self._running = asyncio.ensure_future(self._initialize(*self._words))
+
+
+def search_on_request(serverextension: Any) -> None:
+    """Make jupyter_lsp search when its first handler waits for the search."""
+    manager, search = serverextension.LanguageServerManager, Search(serverextension.initialize)
+    serverextension.initialize, ready = search.later, manager.ready
+
+    async def ready_after_search(self: Any) -> Any:
+        search.begin()
+        return await ready(self)
+
+    manager.ready = ready_after_search
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "sitekit.session.overrides.lsp_on_request"}]
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    from jupyter_lsp import serverextension
+
+    search_on_request(serverextension)
+    serverextension.load_jupyter_server_extension(server)

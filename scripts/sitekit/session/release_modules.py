@@ -1,0 +1,132 @@
+"""Import the modules of a starting server from one file of the release.
+
+Otherwise Python looks for about a thousand small files, one after another, and each needs ten
+operations of a shared filesystem. The file contains the same bytecode files, and the entry points
+of the installed packages. environment/release/server_modules.py writes it when a release is built;
+nothing else changes a release afterwards. Modules that the file lacks are imported as usual.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ExtensionFileLoader, ModuleSpec, SourceFileLoader
+from importlib.metadata import DistributionFinder, PathDistribution
+from importlib.util import MAGIC_NUMBER, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+FILE = "share/sitekit/server-modules"
+"""The path in the release. The first line is the index, as JSON; the bytecode files follow."""
+
+
+class ReleaseModules(MetaPathFinder):
+    """Find modules and entry points in the file, before Python searches the release's folders."""
+
+    def __init__(self, prefix: str, content: bytes) -> None:
+        line, self.bytecode = content.split(b"\n", 1)
+        index = json.loads(line)
+        if index["python"] != MAGIC_NUMBER.hex():
+            raise ValueError("the file is of another Python")
+        self.prefix = prefix
+        self.modules: dict[str, list[Any]] = index["modules"]
+        self.places: dict[str, list[int]] = index["bytecode"]
+        self.entry_points: dict[str, str | None] = index["entry_points"]
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return where a module of the file is; None for all others."""
+        if fullname not in self.modules:
+            return None
+        place, is_package = self.modules[fullname]
+        file = f"{self.prefix}/{place}"
+        inside = [os.path.dirname(file)] if is_package else None
+        loader = Loader(fullname, file, self) if file.endswith(".py") else None
+        return spec_from_file_location(
+            fullname,
+            file,
+            loader=loader or ExtensionFileLoader(fullname, file),
+            submodule_search_locations=inside,
+        )
+
+    def find_distributions(
+        self, context: DistributionFinder.Context | None = None
+    ) -> Iterator[PathDistribution]:
+        """Yield the packages of the release that the file describes (importlib.metadata)."""
+        searched = vars(context) if context else {}
+        if "path" in searched:  # not the release
+            return
+        name = searched.get("name")
+        for place in self.entry_points:
+            package = Package(self, place)
+            if name is None or package.name_of_folder == _normalized(name):
+                yield package
+
+    def close(self) -> None:
+        """Free the memory. Modules that are imported later are read from their own files."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+        self.bytecode, self.places = b"", {}
+
+
+class Loader(SourceFileLoader):
+    """Load a module whose bytecode is in the file."""
+
+    def __init__(self, fullname: str, path: str, modules: ReleaseModules) -> None:
+        super().__init__(fullname, path)
+        self._modules = modules
+
+    def path_stats(self, path: str) -> dict[str, Any]:
+        """Return no time and size: the release's bytecode is valid without comparing them."""
+        return {"mtime": 0, "size": 0}
+
+    def get_data(self, path: str) -> bytes:
+        """Return the content of a bytecode file, or of another file of the package."""
+        place = self._modules.places.get(path[len(self._modules.prefix) + 1 :])
+        if place is None:
+            return super().get_data(path)
+        begin, length = place
+        return self._modules.bytecode[begin : begin + length]
+
+
+class Package(PathDistribution):
+    """Describe an installed package, whose entry points are in the file."""
+
+    def __init__(self, modules: ReleaseModules, place: str) -> None:
+        super().__init__(Path(modules.prefix, place))
+        self._entry_points = modules.entry_points[place]
+        self.name_of_folder = _normalized(os.path.basename(place).partition("-")[0])
+
+    def read_text(self, filename: str | os.PathLike[str]) -> str | None:
+        """Return the content of a file that describes the package; None if there is none."""
+        if filename == "entry_points.txt":
+            return self._entry_points
+        return super().read_text(filename)
+
+
+def _normalized(name: str) -> str:
+    """Return a package's name as in the names of folders."""
+    return name.lower().replace("-", "_").replace(".", "_")
+
+
+def use_release_modules() -> None:
+    """Import from the release's file from now on, if this is the release's own sitekit."""
+    if not __file__.startswith(f"{sys.prefix}/"):
+        return
+    try:
+        content = Path(sys.prefix, FILE).read_bytes()
+        sys.meta_path.insert(0, ReleaseModules(sys.prefix, content))
+    except (OSError, ValueError, KeyError):
+        return  # built without this file, or for another Python: Python imports as usual
+
+
+def close_release_modules() -> None:
+    """Free the memory of the file, when the server has started."""
+    for finder in list(sys.meta_path):
+        if isinstance(finder, ReleaseModules):
+            finder.close()

@@ -1,0 +1,257 @@
+"""Run this job's single-user server, on a free port, and report the port to the hub.
+
+server.py calls `main`. The server's settings come from the hub, in JUPYTERHUB_* variables, and from
+the gate, in SITEKIT_SESSION. Nothing is read from the user's home. With an image, the module first
+starts itself again inside the image (container.py).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from . import contained
+from .copy_repository import copy_repository
+from .course import kernel_of_course, prepare_course
+from .course_messages import ask_for_messages
+from .ipyparallel_profile import write_profile
+from .limit_handshakes import ask_all
+from .overrides.memory import end_kernels_first
+from .release_modules import close_release_modules
+from .report_start import await_hub, tell_hub
+from .root_folder import make_root
+from .tls import Identity, forget_names, take_identity
+from .tunnel import take_tunnel
+from .user_variables import LoginShell
+
+KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_CPUS_ON_NODE"}
+"""Slurm's variables that the server keeps.
+
+The others would affect what a user starts in a terminal or a kernel. With SLURM_JOB_ID, srun would
+create a step of the server's job instead of a job, and mpirun would start its processes by srun.
+docs/servers.md lists the variables that users get.
+"""
+
+LONGEST_SOCKET = "k-12345678-s-5"
+"""As long as the names of sockets from session/kernels.py, k-12345678/s-5."""
+
+
+def main() -> None:
+    """Run the user's server in this job."""
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(0)
+    )  # until Jupyter Server sets its own handler
+    settings = json.loads(os.environ.pop("SITEKIT_SESSION"))
+    if "image" in settings:
+        from .container import enter
+
+        enter(settings)
+    job = os.environ.get("SLURM_JOB_ID", "0")
+    identity, tunnel = take_identity(), take_tunnel()
+    if tunnel and not identity:
+        sys.exit("sitekit: a tunnel needs internal TLS; run make apply on the hub's machine")
+    note_end()
+    clean_environment(settings, job)
+    # The gate may be of an older release, without these keys: `make apply` is run after
+    # `make install_all`.
+    shell = LoginShell(settings.get("user_variables", ()), settings.get("umask", "0077"))
+    prepare_home(settings)
+    low, high = settings["port_range"]
+    listener = bind(low, high, "127.0.0.1" if tunnel else settings.get("address", ""))
+    if tunnel:
+        tunnel.open(listener.getsockname()[1])
+    await_hub(os.environ["JUPYTERHUB_API_URL"], identity)
+    runtime = make_runtime_folder(f"jupyter-{job}-")
+    os.environ["JUPYTER_RUNTIME_DIR"] = runtime
+    try:
+        if "container" in settings:
+            contained.set_jupyter(Path(runtime))
+        serve(listener, shell, settings, identity)
+    finally:
+        shutil.rmtree(runtime, ignore_errors=True)
+
+
+def prepare_home(settings: dict[str, Any]) -> None:
+    """Bring the material, the profile of ipyparallel and the links into the user's home."""
+    if "repository" in settings:
+        copy_repository(settings)
+    if "course" in settings:
+        prepare_course(settings)
+    root, links = settings.get("root", "~"), settings.get("links", {})
+    home, user = Path(os.environ["HOME"]), os.environ["USER"]
+    read_only = settings.get("root_read_only", False)
+    if engines := settings.get("ipyparallel"):
+        write_profile(engines, home, settings.get("engines_inside", ()))
+    os.environ["JUPYTERHUB_ROOT_DIR"] = str(make_root(root, links, home, user, read_only))
+
+
+def note_end() -> None:
+    """Store when the job ends: Slurm's time, or the start plus the length of the job."""
+    length = os.environ.get("JUPYTERHUB_SITEKIT_TIME", "")
+    if end := os.environ.get("SLURM_JOB_END_TIME") or (
+        length.isdigit() and str(int(time.time()) + int(length))
+    ):
+        os.environ["JUPYTERHUB_SITEKIT_END"] = end
+
+
+def clean_environment(settings: dict[str, Any], job: str) -> None:
+    """Set the server's and kernels' environment variables for the site's kernels and paths.
+
+    Variables of Slurm that would mislead programs are removed.
+    """
+    for name in list(os.environ):
+        if name.startswith(("SLURM", "SBATCH", "SRUN")) and name not in KEPT_OF_SLURM:
+            del os.environ[name]
+    os.environ["SITEKIT_JOB_ID"] = job
+    os.environ.setdefault("TERM", "xterm-256color")
+    if "container" in settings:
+        return contained.set_paths()
+    os.environ["PATH"] = f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"
+    # Without this, a user's old kernel hides the site's kernel of the same name: jupyter_core prefers
+    # ~/.local/share/jupyter.
+    os.environ["JUPYTER_PATH"] = settings["kernels"]
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    os.environ["MODULEPATH"] = settings["modulepath"]
+    # jupyterlmod reads these when it is imported
+    os.environ["LMOD_CMD"] = f"{settings['lmod']}/libexec/lmod"
+    os.environ["LMOD_PKG"] = settings["lmod"]
+
+
+def bind(low: int, high: int, address: str = "") -> socket.socket:
+    """Return a listening socket on a free port of the range; without `address`, on all addresses.
+
+    The socket stays open from now on, so that no other program can take the port (jupyterhub#3005).
+    """
+    for port in random.sample(range(low, high + 1), high + 1 - low):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((address, port))
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            continue
+        listener.setblocking(False)
+        return listener
+    sys.exit(f"sitekit: no free port from {low} to {high} on {socket.gethostname()}")
+
+
+def make_runtime_folder(prefix: str) -> str:
+    """Create a folder of mode 0700 for connection files and the kernels' sockets.
+
+    The folder is below TMPDIR, if a socket works there. A socket's path has at most 107 bytes
+    (unix(7)), and not every filesystem of a cluster supports sockets.
+    """
+    for place in (None, "/tmp"):  # noqa: S108  (None: TMPDIR, as tempfile reads it)
+        try:
+            folder = tempfile.mkdtemp(prefix=prefix, dir=place)
+        except OSError:
+            continue
+        with socket.socket(socket.AF_UNIX) as trial:
+            path = os.path.join(folder, LONGEST_SOCKET)
+            try:
+                trial.bind(path)
+                os.unlink(path)
+            except OSError:
+                os.rmdir(folder)
+                continue
+        return folder
+    sys.exit(
+        f"sitekit: no Unix socket can be made below {tempfile.gettempdir()} nor /tmp on {socket.gethostname()}"
+    )
+
+
+def serve(
+    listener: socket.socket, shell: LoginShell, settings: dict[str, Any], identity: Identity | None
+) -> None:
+    """Run JupyterHub's single-user server on this socket, and report its port to the hub."""
+    set_address(listener, identity)
+
+    from .overrides.light_imports import import_without_hub
+
+    starting = import_without_hub()
+    from jupyter_core import paths
+    from jupyter_server.serverapp import ServerApp
+
+    from .atomic_save import save_whole
+
+    save_whole()
+    end_kernels_first()
+    if "container" not in settings:
+        # do not offer kernels of the distribution's packages, which were not tested on this cluster
+        paths.SYSTEM_JUPYTER_PATH.clear()
+
+    def bind_tcp(app: ServerApp) -> bool:
+        configure(app, settings)
+        # No more of the server itself depends on the environment from here on. So the user's
+        # variables and umask affect only what the server starts and writes.
+        shell.apply()
+        listen(app, listener, identity)
+        starting.close()
+        close_release_modules()
+        if "course" in settings:
+            app.io_loop.add_callback(ask_for_messages, settings, identity)
+        return True
+
+    # ServerApp looks for a free port, closes it, and binds it again later (jupyterhub#3005)
+    ServerApp._find_http_port = lambda app: None
+    ServerApp._bind_http_server_tcp = bind_tcp
+
+    from jupyterhub.singleuser import main as singleuser
+
+    sys.argv = ["jupyterhub-singleuser"]
+    singleuser()
+
+
+def set_address(listener: socket.socket, identity: Identity | None) -> None:
+    """Set the variables from which JupyterHub's part of the server reads address and certificate."""
+    url, (address, port) = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"]), listener.getsockname()
+    scheme = "https" if identity else "http"
+    os.environ["JUPYTERHUB_SERVICE_URL"] = urlunsplit(
+        url._replace(scheme=scheme, netloc=f"{address}:{port}")
+    )
+    if identity:
+        identity.tell_jupyterhub()
+
+
+def configure(app: Any, settings: dict[str, Any]) -> None:
+    """Set the server's XSRF cookie, kernels and log, and the settings of our extensions."""
+    # The front uses TLS only. JupyterHub sets these attributes for its own cookies
+    # (cookie_options), but not for this one.
+    app.web_app.settings.setdefault("xsrf_cookie_kwargs", {}).update(secure=True, samesite="Lax")
+    app.web_app.settings["sitekit"] = settings  # for our server extensions
+    if "container" not in settings:
+        # Users' own kernels, which disable_user_config removes together with everything else in the
+        # home. The last folder of this list can hide no kernel of the others. Their programs are
+        # outside of images.
+        own = os.path.expanduser("~/.local/share/jupyter/kernels")
+        app.kernel_spec_manager.kernel_dirs.append(own)
+    default = app.kernel_spec_manager.default()
+    app.kernel_manager.default_kernel_name = kernel_of_course(app, settings) or default
+    # A card shows the last lines of this log. Requests that succeeded would fill it.
+    logging.getLogger("tornado.access").setLevel(logging.WARNING)
+
+
+def listen(app: Any, listener: socket.socket, identity: Identity | None) -> None:
+    """Accept connections on the socket, and report the server's start and end to the hub."""
+    from .report_end import tell_at_sigterm
+
+    if identity:
+        forget_names()
+        # Jupyter Server would create a context for each connection
+        app.http_server.ssl_options = identity.answering()
+        ask_all(app.http_server)
+    app.http_server.add_sockets([listener])
+    app.io_loop.add_callback(tell_hub, listener.getsockname()[1], identity)
+    app.io_loop.add_callback(tell_at_sigterm, app.io_loop, identity)
