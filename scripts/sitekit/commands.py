@@ -136,17 +136,6 @@ GROUPS: dict[str, dict[str, Command]] = {
             "sitekit.machine.run.commands:status",
             root=True,
         ),
-        "drill": Command(
-            "let many users start servers at once as a trial; print times, errors and the first bottleneck",
-            "sitekit.operations.drill.commands:drill",
-            root=True,
-            variables={
-                "USERS": "how many users, from 1 to 200",
-                "TIER": "the tier of their servers; default: the first one",
-                "JSON": "1 prints JSON",
-            },
-            details="The site file must allow drills (docs/drill.md). Exits with 1 if a step failed.",
-        ),
         "backup": Command(
             "write database, secrets and configuration to one file",
             "sitekit.machine.backup.backup:backup",

@@ -71,15 +71,6 @@ def test_all_steps_of_a_start_are_timed_in_their_order() -> None:
     assert story.reasons == Counter({"Job 7 waits.": 2})
 
 
-def test_nobody_stops_before_all_have_run_a_cell() -> None:
-    order: list[str] = []
-    users = [Actor(name, events=EVENTS) for name in ("ann", "ben")]
-    for user in users:
-        user.done = order
-    Drill(users).run()
-    assert order[-2:] == ["stop", "stop"] and order.count("cell") == 2
-
-
 def test_who_fails_does_no_further_step_but_stops() -> None:
     actor = Actor("ann", why="the queue is closed", events=EVENTS[:2])
     [story] = Drill([actor]).run()
@@ -109,7 +100,7 @@ def test_ctrl_c_stops_each_server_and_begins_none() -> None:
             trial.run()
     finally:
         signal.signal(signal.SIGINT, before)
-    assert actor.done == ["login", "form", "start", "stop"]
+    assert actor.done[:4] == ["login", "form", "start", "stop"] and "cell" not in actor.done
 
 
 @pytest.mark.parametrize(
