@@ -51,7 +51,7 @@ class NewUser:
         form = {"username": self.name, "password": self._password}
         answer = self._browser.send("POST", "/hub/login", self._with_xsrf(form))
         if answer.status >= 400 or answer.path.endswith("/login"):
-            raise Problem(f"the login was refused: {answer.status} {_refusal(answer.text)}")
+            raise Problem(f"the login was refused: {_refusal(answer.text)}")
 
     def open_form(self) -> None:
         answer = self._browser.send("GET", "/hub/spawn")
@@ -63,7 +63,7 @@ class NewUser:
         path = f"/hub/spawn/{quote(self.name, safe='')}?_xsrf={self._browser.xsrf('/hub/')}"
         answer = self._browser.send("POST", path, self._with_xsrf({"tier": self._tier}))
         if answer.status >= 400:
-            return f"the form was refused: {answer.status} {_refusal(answer.text)}"
+            return f"the form was refused: {_refusal(answer.text)}"
         query = f"?_xsrf={self._browser.xsrf('/hub/')}"
         with self._browser.opened("GET", f"{self._api}/server/progress{query}") as events:
             if events.status != 200:
