@@ -16,7 +16,7 @@ from ...base.errors import BadInput, Problem, shown
 from ...base.path_access import way
 from ...base.progress import step
 from ...machine.host.lock import alone
-from ...machine.participants import create, record, remove
+from ...machine.participants import create, hub_users, record, remove
 from ...machine.participants.arguments import Wanted
 from ...site import Site
 from ...site.tier import Tier
@@ -47,6 +47,8 @@ def created(site: Site, tier: Tier, count: int) -> Iterator[dict[str, str]]:
 
     What a killed drill has left is removed first.
     """
+    if not hub_users.hub_runs(site):
+        raise Problem("the hub does not run", site.service("hub"), "sudo make start")
     if record.load(site, PREFIX):
         _remove(site)
     wanted = Wanted(PREFIX, 1, count, _group(site), one_password=False)
