@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,8 @@ class Actor:
     done: list[str] = field(default_factory=list)
     meanwhile: Callable[[], None] = lambda: None
 
-    def log_in(self) -> None:
-        self.done.append("login")
-
-    def open_form(self) -> None:
-        self.done.append("form")
+    def first_steps(self) -> dict[str, Callable[[], None]]:
+        return {name: partial(self.done.append, name) for name in ("login", "form")}
 
     def start(self, watch: Callable[[Any], None]) -> str:
         self.done.append("start")

@@ -65,8 +65,8 @@ class Drill:
     def _act(self, user: User) -> None:
         """Let one user do all steps, as long as none fails. A server that was started is stopped."""
         story = self.stories[user.name]
-        steps = ("login", user.log_in), ("form", user.open_form), ("ready", self._server(user))
-        for phase, work in (*steps, ("first cell", user.run_cell)):
+        steps = {**user.first_steps(), "ready": self._server(user), "first cell": user.run_cell}
+        for phase, work in steps.items():
             if not self._closed.is_set() and not story.failed:
                 self._timed(story, phase, work)
         self._stop(user)
