@@ -39,6 +39,17 @@ OPERATING: dict[str, Command] = {
         },
         details="Exits with 1 if the start failed. Without root, it says which logs it cannot read.",
     ),
+    "drill": Command(
+        "let many users start servers at once as a trial; print times, errors and the first bottleneck",
+        "sitekit.operations.drill.commands:drill",
+        root=True,
+        variables={
+            "USERS": "how many users, from 1 to 200",
+            "TIER": "the tier of their servers; default: the first one",
+            "JSON": "1 prints JSON",
+        },
+        details="The site file must allow drills (docs/drill.md). Exits with 1 if a step failed.",
+    ),
     "announce": Command(
         "show a text on the hub's pages and in the lab, without a restart",
         "sitekit.operations.running_hub.announce:announce",
@@ -72,16 +83,5 @@ OPERATING: dict[str, Command] = {
             "ALL": "1: all users, in place of USER",
             "TEXT": "the text, of at most 500 characters",
         },
-    ),
-    "drill": Command(
-        "let many users start servers at once as a trial; print times, errors and the first bottleneck",
-        "sitekit.operations.drill.commands:drill",
-        root=True,
-        variables={
-            "USERS": "how many users, from 1 to 200",
-            "TIER": "the tier of their servers; default: the first one",
-            "JSON": "1 prints JSON",
-        },
-        details="The site file must allow drills (docs/drill.md). Exits with 1 if a step failed.",
     ),
 }

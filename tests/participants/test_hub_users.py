@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from sitekit.machine.participants.record import FOLDER
+from sitekit.site.show import dump
 
 from ..person import Person
 from .conftest import GROUP, PREFIX, Kit
@@ -65,3 +66,17 @@ def test_a_name_that_the_hub_knows_is_refused(kit: Kit, tmp_path: Path) -> None:
         subprocess.run(["mv", kept, record_file], check=True)
     kit.remove()
     kit.make(1)
+
+
+def test_the_hub_runs_under_another_supervisor_than_the_site_file_says(
+    kit: Kit, tmp_path: Path
+) -> None:
+    """Nothing is deleted in the database of a hub that runs: it would mix up later users."""
+    kit.make(1)
+    participant(kit).close()
+    other = Kit(kit.site.model_copy(update={"supervisor": "supervisord"}), tmp_path / "site.yml")
+    other.file.write_text(dump(other.site))
+    code, printed = other.run("accounts_remove", f"PREFIX={PREFIX}", "DATA=remove")
+    assert code == 1 and "name the site file that was applied" in printed
+    participant(kit).close()
+    kit.remove()

@@ -24,11 +24,13 @@ from urllib.parse import urlsplit, urlunsplit
 from . import contained
 from .copy_repository import copy_repository
 from .course import kernel_of_course, prepare_course
-from .course_messages import ask_for_messages
 from .ipyparallel_profile import write_profile
 from .limit_handshakes import ask_all
+from .log_start import log_start
+from .messages import ask_for_messages
 from .overrides.memory import end_kernels_first
 from .release_modules import close_release_modules
+from .report_memory import report_memory
 from .report_start import await_hub, tell_hub
 from .root_folder import make_root
 from .tls import Identity, forget_names, take_identity
@@ -61,6 +63,7 @@ def main() -> None:
     identity, tunnel = take_identity(), take_tunnel()
     if tunnel and not identity:
         sys.exit("sitekit: a tunnel needs internal TLS; run make apply on the hub's machine")
+    log_start(f"job {job} begun on {socket.gethostname()}")
     note_end()
     clean_environment(settings, job)
     # The gate may be of an older release, without these keys: `make apply` is run after
@@ -72,6 +75,7 @@ def main() -> None:
     if tunnel:
         tunnel.open(listener.getsockname()[1])
     await_hub(os.environ["JUPYTERHUB_API_URL"], identity)
+    log_start("the hub answers")
     runtime = make_runtime_folder(f"jupyter-{job}-")
     os.environ["JUPYTER_RUNTIME_DIR"] = runtime
     try:
@@ -83,7 +87,8 @@ def main() -> None:
 
 
 def prepare_home(settings: dict[str, Any]) -> None:
-    """Bring the material, the profile of ipyparallel and the links into the user's home."""
+    """Write the repository or the course's material, the profile of ipyparallel, and the site's
+    links into the user's home."""
     if "repository" in settings:
         copy_repository(settings)
     if "course" in settings:
@@ -97,7 +102,8 @@ def prepare_home(settings: dict[str, Any]) -> None:
 
 
 def note_end() -> None:
-    """Store when the job ends: Slurm's time, or the start plus the length of the job."""
+    """Store the time at which the job ends: Slurm's SLURM_JOB_END_TIME, or the start time plus the
+    time limit."""
     length = os.environ.get("JUPYTERHUB_SITEKIT_TIME", "")
     if end := os.environ.get("SLURM_JOB_END_TIME") or (
         length.isdigit() and str(int(time.time()) + int(length))
@@ -131,7 +137,8 @@ def clean_environment(settings: dict[str, Any], job: str) -> None:
 def bind(low: int, high: int, address: str = "") -> socket.socket:
     """Return a listening socket on a free port of the range; without `address`, on all addresses.
 
-    The socket stays open from now on, so that no other program can take the port (jupyterhub#3005).
+    The listening socket is never closed, so that no other program can take the port
+    (jupyterhub#3005).
     """
     for port in random.sample(range(low, high + 1), high + 1 - low):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -150,8 +157,8 @@ def bind(low: int, high: int, address: str = "") -> socket.socket:
 def make_runtime_folder(prefix: str) -> str:
     """Create a folder of mode 0700 for connection files and the kernels' sockets.
 
-    The folder is below TMPDIR, if a socket works there. A socket's path has at most 107 bytes
-    (unix(7)), and not every filesystem of a cluster supports sockets.
+    The runtime folder is below TMPDIR, if Unix sockets work there. A socket's path has at most 107
+    bytes (unix(7)), and not every filesystem of a cluster supports sockets.
     """
     for place in (None, "/tmp"):  # noqa: S108  (None: TMPDIR, as tempfile reads it)
         try:
@@ -200,8 +207,7 @@ def serve(
         listen(app, listener, identity)
         starting.close()
         close_release_modules()
-        if "course" in settings:
-            app.io_loop.add_callback(ask_for_messages, settings, identity)
+        app.io_loop.add_callback(ask_for_messages, settings, identity)
         return True
 
     # ServerApp looks for a free port, closes it, and binds it again later (jupyterhub#3005)
@@ -215,7 +221,8 @@ def serve(
 
 
 def set_address(listener: socket.socket, identity: Identity | None) -> None:
-    """Set the variables from which JupyterHub's part of the server reads address and certificate."""
+    """Set the environment variables from which JupyterHub's single-user extension reads the
+    server's address and certificate."""
     url, (address, port) = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"]), listener.getsockname()
     scheme = "https" if identity else "http"
     os.environ["JUPYTERHUB_SERVICE_URL"] = urlunsplit(
@@ -226,7 +233,8 @@ def set_address(listener: socket.socket, identity: Identity | None) -> None:
 
 
 def configure(app: Any, settings: dict[str, Any]) -> None:
-    """Set the server's XSRF cookie, kernels and log, and the settings of our extensions."""
+    """Set Jupyter Server's XSRF cookie, kernels and log, and the settings of sitekit's
+    extensions."""
     # The front uses TLS only. JupyterHub sets these attributes for its own cookies
     # (cookie_options), but not for this one.
     app.web_app.settings.setdefault("xsrf_cookie_kwargs", {}).update(secure=True, samesite="Lax")
@@ -253,5 +261,7 @@ def listen(app: Any, listener: socket.socket, identity: Identity | None) -> None
         app.http_server.ssl_options = identity.answering()
         ask_all(app.http_server)
     app.http_server.add_sockets([listener])
+    log_start(f"listening on port {listener.getsockname()[1]}")
     app.io_loop.add_callback(tell_hub, listener.getsockname()[1], identity)
     app.io_loop.add_callback(tell_at_sigterm, app.io_loop, identity)
+    app.io_loop.add_callback(report_memory, identity)

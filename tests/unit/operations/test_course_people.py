@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from sitekit.base.data import data
 from sitekit.base.errors import BadInputs
-from sitekit.operations.courses import people
+from sitekit.operations.courses import associations, people
 from sitekit.site import Site, load_site
 from sitekit.site.course_files import read_course, site_courses
 from sitekit.site.login_provider import People
@@ -75,3 +76,36 @@ def test_a_line_that_names_nobody_is_refused_with_its_place(tmp_path: Path) -> N
         assert "n.csv:3: nobody has the name bob@uni.example.org" in told
         assert "n.csv:4: nobody has the name Erin" in told and "alice" not in told
     assert read_course(tmp_path / "bio101.yml", site).users, "the hub keeps the course"
+
+
+@pytest.mark.parametrize(
+    ("enforced", "account", "missing"),
+    [
+        ("none", None, None),
+        ("associations,limits,qos", None, "bob,dan"),
+        ("limits", "teaching", "bob,dan"),
+        ("associations", "other", "alice,bob,dan"),
+    ],
+)
+def test_participants_whose_jobs_slurm_refuses_are_named(
+    tmp_path: Path, enforced: str, account: str | None, missing: str | None
+) -> None:
+    path = tmp_path / "bio101.yml"
+    path.write_text(
+        "title: Bio\nstarts: 2026-09-01\nends: 2026-09-01\ntier: small\nroster: {file: n.csv}\n"
+    )
+    path.with_name("n.csv").write_text("alice\nbob\ndan\ncarol,instructor\n")
+    course = read_course(path, SITE)
+    tier = course.tier.model_copy(update={"account": account})
+    course = dataclasses.replace(course, tier=tier)
+
+    def ask(program: str, *words: str) -> str:
+        if program == "scontrol":
+            return f"AccountingStorageEnforce = {enforced}\n"
+        assert "users=alice,bob,dan" in words
+        return "" if "accounts=other" in words else "alice\nalice\n"
+
+    found = list(associations.look(course, ask))
+    assert [one.remedy for one in found] == (
+        [f"sacctmgr add user {missing} account={account or 'ACCOUNT'}"] if missing else []
+    )

@@ -1,6 +1,6 @@
-"""Create and remove the tokens with which `make drill` and `make course_drill` start servers of users.
+"""Create and remove the tokens with which a drill starts servers of users.
 
-`make course_drill` runs this program as the hub's user, with the release's Python. The program
+`make drill` and `make course_drill` run this program as the hub's user, with the release's Python. The program
 reads JSON from standard input: the path of the hub's database, the names of users, the lifetime of
 the tokens in seconds, and the tokens' note. The program prints the tokens as JSON. A token is valid
 only for the servers of its own user. Each drill uses another note, so that a drill removes only its

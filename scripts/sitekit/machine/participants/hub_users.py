@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import pwd
+import socket
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
@@ -50,7 +51,7 @@ def delete(site: Site, names: Collection[str]) -> None:
     """
     if not (there := known(site, names)):
         return
-    if _hub_runs(site):
+    if hub_runs(site):
         with _token(site, there) as token:
             for name in there:
                 _ask_hub(site, name, token)
@@ -81,7 +82,7 @@ def _found(site: Site, query: str, names: Collection[str]) -> list[str]:
     return [name for name in names if name in found]
 
 
-def _hub_runs(site: Site) -> bool:
+def hub_runs(site: Site) -> bool:
     """Return whether the hub runs. Raises Problem if it is about to start, or fails to."""
     services = site_services(site, this_platform())
     hub = next(service for service in services if service.name == site.service("hub"))
@@ -89,7 +90,20 @@ def _hub_runs(site: Site) -> bool:
     if state.word not in ("running", "stopped"):
         what = f"the hub neither runs nor is it stopped: {state.word}, {state.detail}"
         raise Problem(what, hub.name, "make start, or make stop; then run this again")
+    if state.word == "stopped" and _is_open(site):
+        what = f"the hub's port answers, but {site.supervisor} says that the hub is stopped"
+        remedy = f"name the site file that was applied: SITE={site.etc}/site.yml"
+        raise Problem(what, "supervisor", remedy)
     return state.word == "running"
+
+
+def _is_open(site: Site) -> bool:
+    """Return whether a program listens at the hub's port."""
+    try:
+        socket.create_connection((site.hub_listens_at, site.hub.port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

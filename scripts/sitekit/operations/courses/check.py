@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from ...backends.slurm.run_program import slurm_environment
@@ -18,7 +19,7 @@ from ...machine.checks import cluster
 from ...machine.checks.finding import Finding, unknown
 from ...site import Site
 from ...site.course_files import Course, courses_folder, offered_courses, read_course
-from . import capacity, login_node, people, reservation
+from . import associations, capacity, login_node, people, reservation
 from .material import material
 
 
@@ -37,6 +38,7 @@ def course_check(site: Site, *words: str) -> int:
     if course.tier.runs_on == "slurm" and not site.slurm.ssh:
         checks += [
             ("servers of its size", lambda: size(site, course)),
+            ("accounts of Slurm", lambda: associations.look(course, partial(_slurm, site))),
             ("reservation", lambda: booked(site, course)),
             ("seats", lambda: enough(site, course)),
         ]

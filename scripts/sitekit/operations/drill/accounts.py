@@ -16,9 +16,10 @@ from ...base.errors import BadInput, Problem, shown
 from ...base.path_access import way
 from ...base.progress import step
 from ...machine.host.lock import alone
-from ...machine.participants import create, record, remove
+from ...machine.participants import create, hub_users, record, remove
 from ...machine.participants.arguments import Wanted
 from ...site import Site
+from ...site.tier import Tier
 
 PREFIX = "sitekit-drill-"
 """How the names of these accounts begin. Accounts with this prefix belong to no workshop."""
@@ -41,11 +42,13 @@ def one_drill() -> Iterator[None]:
 
 
 @contextmanager
-def created(site: Site, count: int) -> Iterator[dict[str, str]]:
+def created(site: Site, tier: Tier, count: int) -> Iterator[dict[str, str]]:
     """Yield the passwords of new users by name. Afterwards, also after Ctrl-C, none of them is left.
 
     What a killed drill has left is removed first.
     """
+    if not hub_users.hub_runs(site):
+        raise Problem("the hub does not run", site.service("hub"), "sudo make start")
     if record.load(site, PREFIX):
         _remove(site)
     wanted = Wanted(PREFIX, 1, count, _group(site), one_password=False)
@@ -56,6 +59,8 @@ def created(site: Site, count: int) -> Iterator[dict[str, str]]:
         if site.drill.slurm_account:
             with step("Adding associations to Slurm"):
                 _associate(site, users, site.drill.slurm_account)
+        for partition in tier.partitions if tier.runs_on == "slurm" else ():
+            _read_groups_again(site, partition)
         yield {person.name: person.password for person in known.participants}
     finally:
         if record.load(site, PREFIX):
@@ -79,6 +84,19 @@ def _remove(site: Site) -> None:
         _disassociate(site, users)
     with alone():
         remove.remove(site, PREFIX, keep_data=False, end_processes=True)
+
+
+def _read_groups_again(site: Site, partition: str) -> None:
+    """Let slurmctld read the members of the partition's AllowGroups now, by setting the same groups.
+
+    By itself it reads them every ten minutes (GroupUpdateTime in slurm.conf(5)), and refuses new
+    members before. Raises CommandFailed.
+    """
+    said = _slurm(site, "scontrol", "--oneliner", "show", "partition", partition)
+    found = re.search(r"\bAllowGroups=(\S+)", said)
+    if found and found[1] != "ALL":
+        words = (f"PartitionName={partition}", f"AllowGroups={found[1]}")
+        _slurm(site, "scontrol", "update", *words)
 
 
 def _associate(site: Site, users: list[str], account: str) -> None:

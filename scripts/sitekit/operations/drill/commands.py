@@ -114,7 +114,7 @@ def _users(site: Site, tier: Tier, count: int) -> Iterator[list[User]]:
     """Yield the users, ready to begin. Afterwards no account and no token is left. Raises BadInput."""
     tls = tls_of(site)
     if site.drill.users == "create":
-        with accounts.created(site, count) as passwords:
+        with accounts.created(site, tier, count) as passwords:
             yield [
                 NewUser(Browser(site, name, tls), password, tier.key)
                 for name, password in passwords.items()

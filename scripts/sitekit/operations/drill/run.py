@@ -35,7 +35,7 @@ class Story:
 
 
 class Drill:
-    """Run a drill of these users. After a Ctrl-C, no user begins another step."""
+    """Run a drill of these users. After Ctrl-C, no user begins another step but the last one."""
 
     def __init__(self, users: Sequence[User], clock: Callable[[], float] = time.monotonic) -> None:
         self._users, self._clock = users, clock
@@ -43,32 +43,33 @@ class Drill:
         self.stories = {user.name: Story(user.name) for user in users}
 
     def run(self) -> list[Story]:
-        """Let all users start a server and run a cell, and then all users stop their servers."""
+        """Let all users start a server at once, run a cell, and stop the server.
+
+        A user does not wait for the others, so that a drill can have more users than places.
+        """
         pool = ThreadPoolExecutor(len(self._users))
         try:
-            with step(f"{len(self._users)} users start servers", len(self._users)) as at_work:
-                for _ in pool.map(self._start, self._users):
+            with step(f"{len(self._users)} users", len(self._users)) as at_work:
+                for _ in pool.map(self._act, self._users):
                     at_work.advance()
         except BaseException:
             self._closed.set()
-            self._stop_all()  # the threads that wait for a server end when it is stopped
+            # the threads that wait for a server end when the server is stopped
+            with step("Stopping their servers"), ThreadPoolExecutor(len(self._users)) as more:
+                list(more.map(self._stop, self._users))
             raise
         finally:
             pool.shutdown(cancel_futures=True)
-        self._stop_all()
         return list(self.stories.values())
 
-    def _stop_all(self) -> None:
-        with step("Stopping their servers"), ThreadPoolExecutor(len(self._users)) as pool:
-            list(pool.map(self._stop, self._users))
-
-    def _start(self, user: User) -> None:
-        """Let one user do all steps until the first cell, as long as none fails."""
+    def _act(self, user: User) -> None:
+        """Let one user do all steps, as long as none fails. A server that was started is stopped."""
         story = self.stories[user.name]
-        steps = ("login", user.log_in), ("form", user.open_form), ("ready", self._server(user))
-        for phase, work in (*steps, ("first cell", user.run_cell)):
+        steps = {**user.first_steps(), "ready": self._server(user), "first cell": user.run_cell}
+        for phase, work in steps.items():
             if not self._closed.is_set() and not story.failed:
                 self._timed(story, phase, work)
+        self._stop(user)
 
     def _stop(self, user: User) -> None:
         story = self.stories[user.name]

@@ -6,6 +6,7 @@ import html
 import json
 import re
 import time
+from collections.abc import Callable, Mapping
 from typing import Protocol
 from urllib.parse import quote
 
@@ -23,11 +24,8 @@ class User(Protocol):
 
     name: str
 
-    def log_in(self) -> None:
-        """Log in."""
-
-    def open_form(self) -> None:
-        """Open the form with the tiers."""
+    def first_steps(self) -> Mapping[str, Callable[[], None]]:
+        """Return what the user does before the start of a server, by the names of the steps."""
 
     def start(self, watch: Watch) -> str:
         """Start a server and wait for it; return why it is not ready, or ""."""
@@ -46,14 +44,17 @@ class NewUser:
         self.name, self._browser = browser.user, browser
         self._password, self._tier, self._asked = password, tier, False
 
-    def log_in(self) -> None:
+    def first_steps(self) -> Mapping[str, Callable[[], None]]:
+        return {"login": self._log_in, "form": self._open_form}
+
+    def _log_in(self) -> None:
         self._browser.send("GET", "/hub/login")
         form = {"username": self.name, "password": self._password}
         answer = self._browser.send("POST", "/hub/login", self._with_xsrf(form))
         if answer.status >= 400 or answer.path.endswith("/login"):
-            raise Problem(f"the login was refused: {answer.status} {_refusal(answer.text)}")
+            raise Problem(f"the login was refused: {_refusal(answer.text)}")
 
-    def open_form(self) -> None:
+    def _open_form(self) -> None:
         answer = self._browser.send("GET", "/hub/spawn")
         if answer.status != 200 or f'value="{self._tier}"' not in answer.text:
             raise Problem(f"the form has no tier {self._tier}: {answer.status}")
@@ -63,7 +64,7 @@ class NewUser:
         path = f"/hub/spawn/{quote(self.name, safe='')}?_xsrf={self._browser.xsrf('/hub/')}"
         answer = self._browser.send("POST", path, self._with_xsrf({"tier": self._tier}))
         if answer.status >= 400:
-            return f"the form was refused: {answer.status} {_refusal(answer.text)}"
+            return f"the form was refused: {_refusal(answer.text)}"
         query = f"?_xsrf={self._browser.xsrf('/hub/')}"
         with self._browser.opened("GET", f"{self._api}/server/progress{query}") as events:
             if events.status != 200:
@@ -108,11 +109,9 @@ class KnownUser:
         self.name, self._browser, self._client = browser.user, browser, client
         self._started = False
 
-    def log_in(self) -> None:
-        """Do nothing: a token needs no login."""
-
-    def open_form(self) -> None:
-        """Do nothing: the hub takes the tier with the request."""
+    def first_steps(self) -> Mapping[str, Callable[[], None]]:
+        """Return nothing: a token needs no login, and the hub takes the tier with the request."""
+        return {}
 
     def start(self, watch: Watch) -> str:
         why = self._client.start(self.name, watch)
