@@ -19,6 +19,26 @@ OPERATING: dict[str, Command] = {
         },
         details="Exits with 0 if nothing needs attention, 1 for an error, 3 for warnings only.",
     ),
+    "report": Command(
+        "write a report of what users have used of each tier, as HTML and CSV",
+        "sitekit.operations.usage_report.commands:report",
+        root=True,
+        variables={
+            "FROM": "the first month, such as 2026-01; default: eleven months before the last",
+            "UNTIL": "the last month, which is included; default: this month",
+            "FOLDER": "the folder for the two files; default: the current one",
+        },
+    ),
+    "trace": Command(
+        "tell the story of a user's last start: each step, the time between, and the one that failed",
+        "sitekit.operations.trace.commands:trace",
+        variables={
+            "USER": "the user of the hub",
+            "SERVER": "the name of a named server; default: the user's default server",
+            "JSON": "1 prints JSON",
+        },
+        details="Exits with 1 if the start failed. Without root, it says which logs it cannot read.",
+    ),
     "announce": Command(
         "show a text on the hub's pages and in the lab, without a restart",
         "sitekit.operations.running_hub.announce:announce",

@@ -35,7 +35,7 @@ from .courses.page import PAGE, STATE, CoursePageHandler, CourseStateHandler
 from .culling import update_culling
 from .login.choose import update_login
 from .login.pam import PatientAuthenticator
-from .loops import heartbeat, proxy_routes
+from .loops import heartbeat, idle_time, proxy_routes
 from .overrides.admin_scopes import keep_administrators_out_of_servers
 from .overrides.begin_loops import Loop, begin_with_users
 from .overrides.database_errors import tell_of_database
@@ -44,6 +44,7 @@ from .overrides.internal_port import keep_pages_behind_the_front
 from .overrides.internal_tls import speak_tls
 from .overrides.logs import (
     AbsentUsers,
+    JsonLines,
     SecretsLeftOut,
     log_no_cookie_ids,
     log_no_strangers_names,
@@ -219,10 +220,9 @@ def update_logs(c: Any, site: Site) -> None:
     log_polls_at_debug()
     if site.login.method == "pam":
         log_no_strangers_names(PatientAuthenticator.accounts)
+    formatter = JsonLines if site.logs.format == "json" else SecretsLeftOut
     c.JupyterHub.logging_config = {
-        "formatters": {
-            "console": {"class": f"{SecretsLeftOut.__module__}.{SecretsLeftOut.__name__}"}
-        }
+        "formatters": {"console": {"class": f"{formatter.__module__}.{formatter.__name__}"}}
     }
 
 
@@ -243,6 +243,7 @@ def hub_loops(hub_state: HubState) -> dict[str, Loop]:
         "routes": proxy_routes.run,
         "limits": limit_bodies,
         "heartbeat": heartbeat.run,
+        "idle time": partial(idle_time.run, hub_state.ledger),
         "operators' actions": partial(log_for_ever, hub_state.ledger),
     }
 

@@ -27,7 +27,7 @@ PREFIXES = {"apptainer": "APPTAINERENV_", "singularity": "SINGULARITYENV_", "cha
 """Prefixes with which the engines pass a variable into the container."""
 
 PASSED = re.compile(
-    r"JUPYTERHUB_[A-Z0-9_]+|(MEM|CPU)_(LIMIT|GUARANTEE)|SITEKIT_SESSION|USER|LOGNAME|SHELL|LANG|LC_ALL|TERM|TZ"
+    r"JUPYTERHUB_[A-Z0-9_]+|(MEM|CPU)_(LIMIT|GUARANTEE)|SITEKIT_SESSION|SITEKIT_START|USER|LOGNAME|SHELL|LANG|LC_ALL|TERM|TZ"
     r"|SLURM_(JOB_ID|JOB_END_TIME|CONF|CPUS_ON_NODE)|CUDA_VISIBLE_DEVICES|(http|https|no)_proxy|(HTTP|HTTPS|NO)_PROXY"
 )
 """Variables of the job that the container gets. All others stay outside."""

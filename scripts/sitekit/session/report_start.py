@@ -12,6 +12,7 @@ import time
 import urllib.request
 from typing import TYPE_CHECKING
 
+from .log_start import log_start
 from .tls import Identity
 
 if TYPE_CHECKING:  # tornado is loaded only after the hub has answered
@@ -79,6 +80,7 @@ async def tell_hub(
         print(f"sitekit: could not report the port to the hub: {trouble}; trying again", flush=True)
         await asyncio.sleep(pause)
         pause = min(15.0, pause * 1.5)
+    log_start("reported to the hub")
 
 
 def _listening(port: int, identity: Identity | None) -> HTTPRequest:

@@ -26,6 +26,7 @@ from .copy_repository import copy_repository
 from .course import kernel_of_course, prepare_course
 from .ipyparallel_profile import write_profile
 from .limit_handshakes import ask_all
+from .log_start import log_start
 from .messages import ask_for_messages
 from .overrides.memory import end_kernels_first
 from .report_start import await_hub, tell_hub
@@ -60,6 +61,7 @@ def main() -> None:
     identity, tunnel = take_identity(), take_tunnel()
     if tunnel and not identity:
         sys.exit("sitekit: a tunnel needs internal TLS; run make apply on the hub's machine")
+    log_start(f"job {job} begun on {socket.gethostname()}")
     note_end()
     clean_environment(settings, job)
     # The gate may be of an older release, without these keys: `make apply` is run after
@@ -71,6 +73,7 @@ def main() -> None:
     if tunnel:
         tunnel.open(listener.getsockname()[1])
     await_hub(os.environ["JUPYTERHUB_API_URL"], identity)
+    log_start("the hub answers")
     runtime = make_runtime_folder(f"jupyter-{job}-")
     os.environ["JUPYTER_RUNTIME_DIR"] = runtime
     try:
@@ -254,6 +257,7 @@ def listen(app: Any, listener: socket.socket, identity: Identity | None) -> None
         app.http_server.ssl_options = identity.answering()
         ask_all(app.http_server)
     app.http_server.add_sockets([listener])
+    log_start(f"listening on port {listener.getsockname()[1]}")
     app.io_loop.add_callback(tell_hub, listener.getsockname()[1], identity)
     app.io_loop.add_callback(tell_at_sigterm, app.io_loop, identity)
 

@@ -97,6 +97,12 @@ class Kernels(Section):
     check: KernelCheck = KernelCheck()
 
 
+class Logs(Section):
+    """Define the form of the hub's log: lines for people, or one JSON object per line."""
+
+    format: Literal["text", "json"] = "text"
+
+
 class Site(Section):
     """Hold all settings of one site: the sections of site.yml, and what follows from them."""
 
@@ -117,6 +123,7 @@ class Site(Section):
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
     kernels: Kernels
     backup: Backup = Backup()
+    logs: Logs = Logs()
 
     @model_validator(mode="after")
     def _agrees(self) -> Site:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Container
+from datetime import datetime, timezone
+from typing import Any
 
 from jupyterhub.log import CoroutineLogFormatter
 from jupyterhub.spawner import SpawnException
@@ -22,6 +25,7 @@ ATTEMPTS = (  # JupyterHub's messages about a failed login (auth.py; handlers/ba
     "User %r blocked",
     "User %r not allowed",
 )
+START = re.compile(r"Start ([0-9a-f]{16}): ")
 SECRET = re.compile(
     r"""(
         _xsrf(?:=|%3D)  # in an address, or in one that is part of another's query
@@ -87,6 +91,29 @@ class SecretsLeftOut(CoroutineLogFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return SECRET.sub(r"\1[secret]", super().format(record))
+
+
+class JsonLines(SecretsLeftOut):
+    """Format each log record as one JSON object on one line, without secrets.
+
+    A step of a server's start (servers/log_start.py) also has the start's id in the key `start`.
+    """
+
+    def __init__(self, *words: Any, **settings: Any) -> None:
+        super().__init__(*words, **settings)
+        self._fmt = "%(message)s"  # tornado's LogFormatter; time and level have keys of their own
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, timezone.utc)
+        line = {
+            "time": at.isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": super().format(record),
+        }
+        if found := START.match(line["message"]):
+            line["start"] = found[1]
+        return json.dumps(line)
 
 
 class AbsentUsers:

@@ -17,6 +17,7 @@ from ...site import Site
 from ...site.tier import Tier
 from ..login.accounts import AccountMap
 from .ledger import Ledger, Row
+from .log_start import log_start
 from .offered_courses import OfferedCourses
 from .tunnels import HERE, Tunnels
 
@@ -128,6 +129,7 @@ class HubState:
         """
         if not self.ledger.record_port(tag, port):
             return False
+        log_start(tag, "listening", port=port)
         if tag in self._expected:
             self._expected[tag].set()
         return True

@@ -24,6 +24,7 @@ from .ledger_courses import CoursesInLedger
 from .ledger_operator import OperatorInLedger
 from .ledger_rows import Row, row_of
 from .ledger_schema import bring_up_to_date
+from .ledger_usage import UsageInLedger
 
 __all__ = ["EACH", "KEEP", "Ledger", "LedgerTrouble", "Row"]
 
@@ -57,7 +58,7 @@ class _Connection(sqlite3.Connection):
             raise LedgerTrouble(f"the ledger cannot be used: {error}") from error
 
 
-class Ledger(CoursesInLedger, OperatorInLedger):
+class Ledger(CoursesInLedger, OperatorInLedger, UsageInLedger):
     """Read and write the ledger.
 
     Each read or write is one SQL statement, and is on disk when the method returns. The file is
@@ -96,6 +97,7 @@ class Ledger(CoursesInLedger, OperatorInLedger):
         tag = secrets.token_hex(8)
         self._db.execute("DELETE FROM starts WHERE ended < ?", (time.time() - KEEP,))
         self._db.execute(FORGET, (user, EACH))
+        self.forget_history(user, time.time())
         self._db.execute(
             "INSERT INTO starts (tag, user, name, backend, account, uid, token, choice, intended) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -230,6 +232,10 @@ class Ledger(CoursesInLedger, OperatorInLedger):
         """
         row = self._one(LAST, user, name)
         return row.card if row and row.seen is None else None
+
+    def last_start(self, user: str, name: str) -> Row | None:
+        """Return the last start of the user's server of this name."""
+        return self._one(LAST, user, name)
 
     def last_choice(self, user: str, name: str) -> dict[str, Any] | None:
         """Return the choice of the user's last server of this name."""

@@ -105,6 +105,52 @@ A number is never used twice, because browsers remember which announcements a us
 sitekit that does not know these tables ignores them.
 """
 
+USAGE = """
+CREATE TABLE IF NOT EXISTS idle (
+    tag     TEXT PRIMARY KEY,
+    seconds REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS history (
+    tag       TEXT PRIMARY KEY,
+    user      TEXT NOT NULL,
+    account   TEXT NOT NULL,
+    uid       INTEGER,
+    backend   TEXT NOT NULL,
+    job       TEXT,
+    tier      TEXT,
+    memory    INTEGER,
+    cap       INTEGER,
+    cpus      INTEGER,
+    gpus      INTEGER,
+    intended  REAL NOT NULL,
+    listening REAL,
+    ended     REAL,
+    kind      TEXT,
+    idle      REAL
+);
+CREATE INDEX IF NOT EXISTS users_history ON history (user, intended);
+CREATE VIEW IF NOT EXISTS usage AS
+    SELECT starts.tag, user, account, uid, backend, job,
+           json_extract(choice, '$.tier') AS tier,
+           json_extract(choice, '$.memory') * COALESCE(json_extract(choice, '$.nodes'), 1) AS memory,
+           json_extract(choice, '$.cap') * COALESCE(json_extract(choice, '$.nodes'), 1) AS cap,
+           json_extract(choice, '$.cpus') * COALESCE(json_extract(choice, '$.tasks'), 1)
+               * COALESCE(json_extract(choice, '$.nodes'), 1) AS cpus,
+           json_extract(choice, '$.gpus') * COALESCE(json_extract(choice, '$.nodes'), 1) AS gpus,
+           intended, listening, ended, json_extract(card, '$.kind') AS kind, idle.seconds AS idle
+    FROM starts LEFT JOIN idle ON idle.tag = starts.tag
+    UNION ALL SELECT * FROM history;
+CREATE TRIGGER IF NOT EXISTS keep_history BEFORE DELETE ON starts BEGIN
+    INSERT OR IGNORE INTO history SELECT * FROM usage WHERE tag = OLD.tag;
+    DELETE FROM idle WHERE tag = OLD.tag;
+END;
+"""
+"""What `make report` counts: each start without its card and its token, also after 90 days.
+
+SQLite copies a row to `history` when it is deleted from `starts`, and also if an older sitekit
+deletes it. `idle` has the seconds without activity of servers in `starts`.
+"""
+
 FROM_0 = """
 CREATE TABLE IF NOT EXISTS owners (tag TEXT PRIMARY KEY, uid INTEGER);
 CREATE TABLE IF NOT EXISTS certificates (tag TEXT PRIMARY KEY);
@@ -148,7 +194,7 @@ def bring_up_to_date(ledger: sqlite3.Connection) -> None:
             "go back to the newer release (make rollback), or restore a backup from before it (make restore)"
         )
     if found == VERSION:
-        ledger.executescript(LOGINS + TUNNELS + COURSES + OPERATOR)
+        ledger.executescript(LOGINS + TUNNELS + COURSES + OPERATOR + USAGE)
         return
     has_servers = ledger.execute(
         "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'servers'"
@@ -160,6 +206,7 @@ def bring_up_to_date(ledger: sqlite3.Connection) -> None:
         COURSES,
         OPERATOR,
         FROM_0 if has_servers else "",
+        USAGE,
         GUARD,
         f"PRAGMA user_version = {VERSION};",
     ]

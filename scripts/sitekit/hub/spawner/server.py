@@ -22,6 +22,7 @@ from ..messages.cards import Card, card_of_outage, card_of_refusal, card_of_slow
 from ..messages.ended_cards import card_of_ending
 from ..servers.hub_state import HubState
 from ..servers.ledger import Row
+from ..servers.log_start import log_start
 from .not_started import NotStarted
 from .submission import record_start, variables_of
 
@@ -116,6 +117,7 @@ class Server(Spawner):
             self.hub_state.ledger.abandon(self.tag, card.as_dict())
             raise NotStarted(card) from None
         self.hub_state.ledger.record_job(self.tag, job)
+        log_start(self.tag, "submitted", job=job)
         self.job_id = job
         self.persist()
         return job
@@ -133,10 +135,7 @@ class Server(Spawner):
             raise NotStarted(card) from None
 
     async def wait_for_callback(self) -> str:
-        """Wait until the server reports its port, without a time limit, and return its URL.
-
-        Each new list of jobs is checked too.
-        """
+        """Wait until the server reports its port or its job is gone, and return its URL."""
         callback = self.hub_state.expect(self.tag)
         try:
             while not self.reported_port():
@@ -149,6 +148,7 @@ class Server(Spawner):
                     await self._fail_with_job()
             self.port = self.reported_port()
             self.ip = await self._host()
+            log_start(self.tag, "opened", address=self.ip, port=self.port)
             return self.hub_state.url(self.tag, self.ip, self.port)
         finally:
             self.hub_state.forget(self.tag)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import object_session
 from ...backends.choice import Choice
 from ..servers.hub_state import HubState, longest_run
 from ..servers.idle_limits import session_environment
+from ..servers.log_start import log_start
 from .look_up_accounts import uid_of
 
 
@@ -36,6 +37,7 @@ async def record_start(hub_state: HubState, spawner: Spawner, choice: Choice, ba
         token.expires_at = utcnow(with_tz=False) + longest_run(choice.time, spawner.start_timeout)
     if hub_state.site.internal_tls:
         hub_state.ledger.record_certificate(tag)
+    log_start(tag, "requested", user=user, server=spawner.name, tier=choice.tier)
     return tag
 
 

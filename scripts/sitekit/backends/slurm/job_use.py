@@ -1,0 +1,178 @@
+"""Read from Slurm's accounting what jobs have requested and used (sacct).
+
+The accounting keeps jobs as long as slurmdbd.conf's PurgeJobAfter says. A job that was requeued has
+several records, which --duplicates lists. Jobs of others can have the same name and comment, so that
+callers compare the owner and the job's number with the ledger.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ...site import Site
+from .field_marks import Frame
+from .list_jobs import answered
+from .parse_jobs import is_number
+from .transport import ask_slurm
+
+FIELDS = (
+    "JobID",
+    "UID",
+    "User",
+    "State",
+    "Submit",
+    "Start",
+    "End",
+    "ElapsedRaw",
+    "AllocCPUS",
+    "ReqMem",
+    "ReqTRES",
+    "AllocTRES",
+    "TotalCPU",
+    "MaxRSS",
+    "NodeList",
+    "NNodes",
+)
+TIMEOUT = 300.0  # seconds; slurmdbd reads a month of a large cluster from its disk
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobUse:
+    """Hold one record of one job. Times are seconds since the epoch, memory is in MiB.
+
+    A value is None if the accounting does not have it: `start` before the job has started, `end`
+    while it runs, and `peak_memory` and `cpu_seconds` until a step of the job has ended.
+    """
+
+    job: str
+    uid: int | None
+    user: str
+    state: str
+    submit: int
+    start: int | None = None
+    end: int | None = None
+    elapsed: int = 0
+    cpus: int | None = None
+    memory: int | None = None
+    gpus: int = 0
+    peak_memory: int | None = None
+    cpu_seconds: float | None = None
+    node: str = ""
+
+
+async def jobs_between(site: Site, begin: datetime, end: datetime) -> list[JobUse]:
+    """Return the records of jobs with the site's name that existed between two times.
+
+    sacct reads times without a zone as local times of its own host. Raises NoAnswer.
+    """
+    span = [
+        f"--{key}={at:%Y-%m-%dT%H:%M:%S}" for key, at in (("starttime", begin), ("endtime", end))
+    ]
+    return await _sacct(site, f"--name={site.job_name}", *span)
+
+
+async def job_use(site: Site, job: str) -> list[JobUse]:
+    """Return the records of one job. Raises NoAnswer."""
+    return await _sacct(site, f"--jobs={job}")
+
+
+async def _sacct(site: Site, *which: str) -> list[JobUse]:
+    frame = Frame(len(FIELDS))
+    words = ("--noheader", "--allusers", "--duplicates", *which, *frame.columns(FIELDS))
+    answer = await ask_slurm(site, "sacct", *words, timeout=TIMEOUT)
+    return read_uses(frame.records(answered(answer)))
+
+
+def read_uses(records: Iterable[Sequence[str]]) -> list[JobUse]:
+    """Return the jobs in sacct's records, each with what its steps have used.
+
+    The steps of a job follow its record. Elements of job arrays and parts of heterogeneous jobs,
+    which no server is, are left out, and so are records that cannot be read.
+    """
+    jobs: list[tuple[Sequence[str], list[Sequence[str]]]] = []
+    for record in records:
+        number, dot, _ = record[0].partition(".")
+        if not dot:
+            jobs.append((record, []))
+        elif jobs and jobs[-1][0][0] == number:
+            jobs[-1][1].append(record)
+    uses = [_use(record, steps) for record, steps in jobs if is_number(record[0])]
+    return [use for use in uses if use is not None]
+
+
+def _use(record: Sequence[str], steps: list[Sequence[str]]) -> JobUse | None:
+    """Return the use of one job; None if the record has no time of submission."""
+    told = dict(zip(FIELDS, record, strict=True))
+    if (submit := _whole(told["Submit"])) is None:
+        return None
+    allocated, requested = read_tres(told["AllocTRES"]), read_tres(told["ReqTRES"])
+    nodes = _whole(told["NNodes"]) or 1
+    cpus = _whole(told["AllocCPUS"]) or _whole(allocated.get("cpu") or requested.get("cpu", ""))
+    memory = allocated.get("mem") or requested.get("mem")
+    peaks = [peak for step in steps if (peak := read_size(step[FIELDS.index("MaxRSS")]))]
+    seconds = read_cpu_time(told["TotalCPU"])
+    return JobUse(
+        job=told["JobID"],
+        uid=_whole(told["UID"]),
+        user=told["User"],
+        state=(told["State"].split() or [""])[0],
+        submit=submit,
+        start=_whole(told["Start"]),
+        end=_whole(told["End"]),
+        elapsed=_whole(told["ElapsedRaw"]) or 0,
+        cpus=cpus,
+        memory=_mib(read_size(memory) if memory else _req_mem(told["ReqMem"], cpus or 1, nodes)),
+        gpus=_gpus(allocated),
+        peak_memory=_mib(max(peaks, default=None)),
+        cpu_seconds=seconds if steps and seconds else None,
+        node=told["NodeList"],
+    )
+
+
+def read_tres(text: str) -> dict[str, str]:
+    """Return the values in Slurm's text, such as `cpu=2,mem=2200M,gres/gpu:a100=1`."""
+    pairs = (part.partition("=") for part in text.split(","))
+    return {key: value for key, sign, value in pairs if sign}
+
+
+def read_size(text: str) -> int | None:
+    """Return a size such as 512K or 1.50G in bytes; None if there is none."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMGTP]?)", text)
+    if not match:
+        return None
+    return int(float(match[1]) * 1024 ** " KMGTP".index(match[2] or " "))
+
+
+def read_cpu_time(text: str) -> float | None:
+    """Return a time such as 1-02:03:04 or 03:04.567 in seconds; None if there is none."""
+    form = r"(?:(?:([0-9]+)-)?([0-9]+):)?([0-9]+):([0-9]+(?:\.[0-9]+)?)"
+    if not (match := re.fullmatch(form, text)):
+        return None
+    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def _gpus(tres: dict[str, str]) -> int:
+    """Return the number of GPUs; Slurm lists each also by its type."""
+    if "gres/gpu" in tres:
+        return _whole(tres["gres/gpu"]) or 0
+    return sum(_whole(value) or 0 for key, value in tres.items() if key.startswith("gres/gpu:"))
+
+
+def _req_mem(text: str, cpus: int, nodes: int) -> int | None:
+    """Return ReqMem in bytes. Before Slurm 21.08 it ends with c (per CPU) or n (per node)."""
+    size = read_size(text.rstrip("cn"))
+    return size and size * (cpus if text.endswith("c") else nodes if text.endswith("n") else 1)
+
+
+def _mib(size: int | None) -> int | None:
+    """Return bytes in MiB, at least 1, because 0 would mean that nothing was used."""
+    return None if size is None else max(1, round(size / 1024**2))
+
+
+def _whole(text: str) -> int | None:
+    """Return a whole number; None for another text, such as Unknown."""
+    return int(text) if is_number(text) else None

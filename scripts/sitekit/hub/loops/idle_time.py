@@ -1,0 +1,37 @@
+"""Count for how long each server has been without activity, for `make report`.
+
+A server's last activity is the one that JupyterHub has and the culler uses. Every five minutes, a
+server whose last activity is older than ten minutes has been idle for five minutes more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta, timezone
+
+from ..servers.ledger import Ledger
+from ..spawner.loaded_spawners import spawners
+from ..spawner.tier_spawner import TierSpawner
+
+EVERY = 300.0  # seconds between two counts
+IDLE_AFTER = timedelta(minutes=10)
+
+
+async def run(ledger: Ledger) -> None:
+    """Count until the hub ends."""
+    while True:
+        await asyncio.sleep(EVERY)
+        ledger.add_idle(idle_tags(spawners(), datetime.now(timezone.utc)), EVERY)
+
+
+def idle_tags(found: list[TierSpawner], now: datetime) -> list[str]:
+    """Return the tags of the servers that run and have been without activity for long enough."""
+    tags = []
+    for spawner in found:
+        child, last = spawner.child_spawner, spawner.orm_spawner.last_activity
+        if not (child and child.tag and spawner.ready and last):
+            continue
+        # JupyterHub's database has UTC without a time zone
+        if now - last.replace(tzinfo=timezone.utc) > IDLE_AFTER:
+            tags.append(child.tag)
+    return tags

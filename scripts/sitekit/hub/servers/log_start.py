@@ -1,0 +1,18 @@
+"""Write each step of a server's start to the hub's log, in one line that contains the start's id.
+
+The line is `Start ID: STEP` and a JSON object. The id is the tag of the ledger, which is also in the
+job's comment, in the gate's lines and in the job's log. `make trace` reads all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+
+log = logging.getLogger("JupyterHub")
+
+
+def log_start(tag: str, step: str, **figures: object) -> None:
+    """Log one step: requested, submitted, listening, opened or failed."""
+    if tag:
+        log.info("Start %s: %s %s", tag, step, json.dumps(figures))  # JSON is one ASCII line

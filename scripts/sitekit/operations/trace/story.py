@@ -1,0 +1,56 @@
+"""Put the steps of a start in order, and name the first step that is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from .step import Step
+
+STAGES: Mapping[str, tuple[str, str, str]] = {
+    "requested": ("ledger", "the hub recorded the request", "look at the hub's log"),
+    "submitted": ("ledger", "the gate submitted the job", "make doctor CHECK=sudo,slurm USER=..."),
+    "started": ("slurm", "Slurm started the job", "squeue --start --jobs=..."),
+    "node": ("node", "the server's program began on the node", "make doctor CHECK=node,release"),
+    "network": ("node", "the node reached the hub", "make doctor CHECK=network NODES=1"),
+    "bound": ("node", "the server listened on its port", "read the job's log"),
+    "listening": ("ledger", "the server reported its port to the hub", "read the job's log"),
+    "opened": ("hub", "the hub found the node's address", "scontrol show node ..."),
+}
+"""The stages of a start in order: the source that shows each, what it is, and where to look."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """Hold the steps of a start in order.
+
+    `failed` is the first stage that was not reached; "" if the server was opened, or if the start
+    goes on. `unsure` are stages before it that an unreadable source would show.
+    """
+
+    steps: tuple[Step, ...]
+    failed: str = ""
+    unsure: tuple[str, ...] = ()
+    under_way: bool = False
+
+
+def tell(steps: Collection[Step], unread: Collection[str], *, over: bool) -> Story:
+    """Return the story. `unread` are sources that could not be read.
+
+    `over` says that the start has ended without being opened: a missing stage has then failed.
+    """
+    order = list(STAGES)
+    reached = {step.stage for step in steps if step.stage in STAGES}
+    last = max((order.index(stage) for stage in reached), default=-1)
+    ordered = tuple(sorted(steps))
+    if last == len(order) - 1:
+        return Story(ordered)
+    if not over:
+        return Story(ordered, under_way=True)
+    unsure = []
+    for stage in order[last + 1 :]:
+        if STAGES[stage][0] in unread:
+            unsure.append(stage)
+            continue
+        return Story(ordered, stage, tuple(unsure))
+    return Story(ordered, unsure=tuple(unsure))

@@ -1,0 +1,79 @@
+"""Say which tier is too large, too small or never used, with the figures that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ...site.memory_and_time import format_memory
+from .figures import Figures, percentile
+
+FEWEST = 10  # measured servers without which nothing is said about a tier's size
+LARGE = 0.5  # a tier is too large if 95 % of its servers need less than this share
+NEAR = 0.95  # a tier is too small if one server in twenty needs more than this share of the cap
+FAILING = 0.05  # ... or if more than this share of its servers ended for lack of memory
+TIME_OUT = 0.25  # its time is short if more than this share of its servers reached its end
+ROOM = 1.25  # what is proposed is this much more than 95 % of the servers have used
+STEP = 256  # MiB to which a proposal is rounded
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Hold a sentence about one tier. `verdict` is one word for tables and tests."""
+
+    tier: str
+    verdict: str
+    why: str
+
+
+def advise(tiers: Sequence[str], figures: Mapping[str, Figures]) -> list[Advice]:
+    """Return what the figures show about the site's tiers, and about others with servers."""
+    others = sorted(set(figures) - set(tiers))
+    return [one for tier in (*tiers, *others) for one in _advise(tier, figures.get(tier))]
+
+
+def _advise(tier: str, own: Figures | None) -> Iterator[Advice]:
+    if own is None or not (own.starts or own.not_started or own.hours):
+        yield Advice(tier, "unused", "nobody has started a server of this tier in this period")
+        return
+    found = [*_memory(tier, own), *_cpus(tier, own), *_time(tier, own)]
+    if not found and len(own.peaks) < FEWEST:
+        why = f"{len(own.peaks)} of {own.starts} servers have a recorded use, at least {FEWEST} are needed"
+        found = [Advice(tier, "unknown", why)]
+    yield from found or [Advice(tier, "fits", _used(own))]
+
+
+def _memory(tier: str, own: Figures) -> Iterator[Advice]:
+    """Yield advice about memory. Figures of fewer than FEWEST servers prove nothing but failures."""
+    high, lost = percentile(own.peaks, 0.95), own.ends["memory"]
+    if lost > 1 and lost > FAILING * own.starts:
+        yield Advice(tier, "small", f"{lost} of {own.starts} servers ended for lack of memory")
+    elif len(own.peaks) < FEWEST or high is None:
+        return
+    elif own.cap and high >= NEAR * own.cap:
+        yield Advice(tier, "small", f"{_used(own)}; the limit is {format_memory(own.cap)}")
+    elif own.memory and high < LARGE * own.memory:
+        enough = max(STEP, -(-int(high * ROOM) // STEP) * STEP)
+        if enough < own.memory:
+            yield Advice(tier, "large", f"{_used(own)}; {format_memory(enough)} would do")
+
+
+def _cpus(tier: str, own: Figures) -> Iterator[Advice]:
+    high = percentile(own.cores, 0.95)
+    if own.cpus > 1 and len(own.cores) >= FEWEST and high is not None and high < LARGE * own.cpus:
+        why = f"95 % of {len(own.cores)} servers used at most {high:.1f} of {own.cpus} CPUs on average"
+        yield Advice(tier, "large", why)
+
+
+def _time(tier: str, own: Figures) -> Iterator[Advice]:
+    if own.ends["time"] > 1 and own.ends["time"] > TIME_OUT * own.starts:
+        why = f"{own.ends['time']} of {own.starts} servers ran until their time was over"
+        yield Advice(tier, "short", why)
+
+
+def _used(own: Figures) -> str:
+    high = percentile(own.peaks, 0.95)
+    if high is None:
+        return f"{own.starts} servers"
+    reserved = f" of {format_memory(own.memory)} reserved" if own.memory else ""
+    return f"95 % of {len(own.peaks)} servers used at most {format_memory(int(high))}{reserved}"

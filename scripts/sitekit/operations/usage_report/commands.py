@@ -1,0 +1,100 @@
+"""Run `make report [FROM=2026-01 UNTIL=2026-11]`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from ...backends.job import NoAnswer
+from ...backends.slurm.job_use import JobUse, jobs_between
+from ...base.command import need_root
+from ...base.errors import BadInput, Problem
+from ...base.files import write_atomic
+from ...base.progress import say, step
+from ...hub.servers.ledger_usage import Usage
+from ...site import Site
+from ..running_hub.ledger import hubs_ledger
+from ..variables import parse_variables
+from .advice import advise
+from .figures import by_month, in_all, period_of
+from .months import Month, begin_of, end_of, name, read_months
+from .page import Report, as_csv, as_html
+from .runs import Jobs, run_of
+
+MARGIN = timedelta(hours=26)  # sacct reads times in the zone of its own host
+NOTES = (
+    "Months begin and end in the local time of this host. The hours of a server are divided among "
+    "its months; all else counts in the month in which it started.",
+    "A job counts if the hub's ledger has its number and its owner. The ledger has the starts of "
+    "the last thirteen months.",
+    "Memory is the largest that a step of the job used at once, and includes files in the page "
+    "cache if JobAcctGatherParams does not leave them out. It is recorded when a job has ended.",
+    "A server is idle while it had no activity for more than ten minutes, counted every five.",
+)
+
+
+def report(site: Site, *words: str) -> int:
+    """Write the report of some months as HTML and CSV. Raises BadInput, Problem."""
+    given = parse_variables("report", words, ("FROM", "UNTIL", "FOLDER"))
+    now = datetime.now()
+    months = read_months(given.get("FROM"), given.get("UNTIL"), now)
+    folder = Path(given.get("FOLDER", "."))
+    if not folder.is_dir():
+        raise BadInput("this is no folder", str(folder), "name an existing folder in FOLDER")
+    need_root("report")
+    begin, end = period_of(months)
+    with hubs_ledger(site) as ledger:
+        starts = ledger.usage(begin, end)
+    uses = asyncio.run(_uses(site, months, starts)) if "slurm" in site.backends else []
+    made = make_report([tier.key for tier in site.tiers], starts, uses, months, now.timestamp())
+    stem = f"sitekit-{site.name}-{name(months[0])}-to-{name(months[-1])}"
+    pages = {"html": as_html(site, made, now), "csv": as_csv(made)}
+    for kind, text in pages.items():
+        write_atomic(folder / f"{stem}.{kind}", text)
+        say(f" ok {folder / stem}.{kind}")
+    for one in made.advice:
+        say(f"    {one.tier}: {one.verdict}: {one.why}")
+    return 0
+
+
+async def _uses(site: Site, months: Sequence[Month], starts: Sequence[Usage]) -> list[JobUse]:
+    """Return the records of the accounting, asked for month by month. Raises Problem."""
+    found: list[JobUse] = []
+    if not any(start.backend == "slurm" and start.job for start in starts):
+        return found
+    with step("Reading Slurm's accounting", total=len(months)) as progress:
+        for month in months:
+            span = [datetime.fromtimestamp(at(month)) for at in (begin_of, end_of)]
+            try:
+                found += await jobs_between(site, span[0] - MARGIN, span[1] + MARGIN)
+            except NoAnswer as why:
+                remedy = "check sacct and slurmdbd: make doctor CHECK=slurm"
+                raise Problem(
+                    f"Slurm's accounting does not answer: {why}", "sacct", remedy
+                ) from None
+            progress.advance()
+    return found
+
+
+def make_report(
+    tiers: Sequence[str],
+    starts: Sequence[Usage],
+    uses: Sequence[JobUse],
+    months: Sequence[Month],
+    now: float,
+) -> Report:
+    """Return the report of these starts and records."""
+    jobs = Jobs.of(uses)
+    runs = [run_of(start, jobs, now) for start in starts]
+    total = in_all(runs, months)
+    missing = sum(own.not_accounted for own in total.values())
+    notes = list(NOTES)
+    if missing:
+        notes.append(
+            f"{missing} servers are not in Slurm's accounting, because their backend has none, or "
+            "slurmdbd has purged them. Their hours are the hub's; their use is not known."
+        )
+    order = [*tiers, *sorted(set(total) - set(tiers))]
+    return Report(months, order, by_month(runs, months), total, advise(tiers, total), notes)

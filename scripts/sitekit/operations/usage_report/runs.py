@@ -1,0 +1,140 @@
+"""Match the starts in the ledger with the jobs in the accounting.
+
+The ledger decides which job is a server: a job counts only if it has the number and the owner that
+the hub has recorded, and was submitted while the start existed. Slurm uses numbers again, and
+everybody can give a job the name and the comment of a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ...backends.slurm.job_use import JobUse
+from ...hub.servers.ledger_usage import Usage
+
+SLACK = 120.0  # seconds between the clocks of hub and slurmctld
+USERS_WISH = frozenset({None, "", "stopped", "idle", "time", "cancelled"})
+"""Kinds of cards with which a server ended as the user, an administrator or its tier wished."""
+STATES = {
+    "OUT_OF_MEMORY": "memory",
+    "NODE_FAIL": "node",
+    "BOOT_FAIL": "node",
+    "TIMEOUT": "time",
+    "PREEMPTED": "preempted",
+}
+"""The kind of an end that Slurm recorded, if the hub has none."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Hold one time in which a server had its resources. `elapsed` leaves out suspended time."""
+
+    begin: float
+    end: float
+    elapsed: float
+    cpus: int
+    gpus: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Hold one start of a server. Memory is in MiB, times are in seconds.
+
+    `waited` is None if the job has not started, or is not in the accounting. `peak_memory` and
+    `cpu_seconds` are None if the accounting does not have them.
+    """
+
+    tier: str
+    user: str
+    asked: float
+    spans: tuple[Span, ...] = ()
+    waited: float | None = None
+    memory: int | None = None
+    cap: int | None = None
+    cpus: int = 1
+    peak_memory: int | None = None
+    cpu_seconds: float | None = None
+    idle: float | None = None
+    kind: str | None = None
+    accounted: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Return whether the server ended, or did not start, against the user's wish."""
+        return self.kind not in USERS_WISH
+
+    @property
+    def elapsed(self) -> float:
+        return sum(span.elapsed for span in self.spans)
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """Hold the records of the accounting by the job's number."""
+
+    by_number: Mapping[str, list[JobUse]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, uses: Iterable[JobUse]) -> Jobs:
+        """Sort the records. The same record may come twice, if it is in two months."""
+        last = {(use.job, use.submit): use for use in uses}
+        found: dict[str, list[JobUse]] = {}
+        for use in sorted(last.values(), key=lambda one: one.submit):
+            found.setdefault(use.job, []).append(use)
+        return cls(found)
+
+    def of_start(self, start: Usage, now: float) -> list[JobUse]:
+        """Return the records of one start, more than one if its job was requeued."""
+        if start.backend != "slurm" or not start.job:
+            return []
+        last = (start.ended or now) + SLACK
+        return [
+            use
+            for use in self.by_number.get(start.job, [])
+            if start.owns(use.uid, use.user) and start.intended - SLACK <= use.submit <= last
+        ]
+
+
+def run_of(start: Usage, jobs: Jobs, now: float) -> Run:
+    """Return one start with what its job has used."""
+    uses = jobs.of_start(start, now)
+    spans = tuple(_span(use, start, now) for use in uses if use.start) if uses else _own(start, now)
+    first = next((use for use in uses if use.start), None)
+    peaks = [use.peak_memory for use in uses if use.peak_memory]
+    seconds = [use.cpu_seconds for use in uses if use.cpu_seconds]
+    kind = start.kind or next((STATES[use.state] for use in uses if use.state in STATES), None)
+    memory = start.memory or next((use.memory for use in uses if use.memory), None)
+    return Run(
+        tier=start.tier or "(unknown)",
+        user=start.user,
+        asked=start.intended,
+        spans=spans,
+        waited=max(0, first.start - first.submit) if first and first.start else None,
+        memory=memory,
+        cap=start.cap,
+        cpus=start.cpus or 1,
+        peak_memory=max(peaks, default=None),
+        cpu_seconds=sum(seconds) if seconds else None,
+        idle=start.idle,
+        kind=kind,
+        accounted=bool(uses),
+    )
+
+
+def _span(use: JobUse, start: Usage, now: float) -> Span:
+    """Return the time of one record; until now if its job runs."""
+    begin = float(use.start or 0)
+    # a job that Slurm lost has no end: the ledger's is used
+    end = max(begin, float(use.end or start.ended or now))
+    elapsed = use.elapsed if use.end else min(use.elapsed or end - begin, end - begin)
+    return Span(begin, end, elapsed, use.cpus or start.cpus or 1, use.gpus or start.gpus or 0)
+
+
+def _own(start: Usage, now: float) -> tuple[Span, ...]:
+    """Return the time of a start without a record: from its port to its end, as the hub has it."""
+    if start.listening is None:
+        return ()
+    end = max(start.listening, start.ended or now)
+    length = end - start.listening
+    return (Span(start.listening, end, length, start.cpus or 1, start.gpus or 0),)
