@@ -21,8 +21,9 @@ def announce(site: Site, *words: str) -> int:
     required("announce", given, "TEXT", "'The cluster is down on Monday.'")
     one = read_announcement({key.lower(): value for key, value in given.items()})
     need_root("announce")
+    who = operator()
     with hubs_ledger(site) as ledger:
-        number = ledger.announce(one, operator())
+        number = ledger.announce(one, who)
     say(f"Announcement {number}: {_when(one.begins, one.ends)}, on {', '.join(one.pages)}")
     return 0
 
@@ -36,8 +37,9 @@ def message(site: Site, *words: str) -> int:
     user = given.get("USER", "")
     one = read_announcement({"text": text, "level": "warning", "user": user})
     need_root("message")
+    who = operator()
     with hubs_ledger(site) as ledger:
-        number = ledger.announce(one, operator())
+        number = ledger.announce(one, who)
     say(f"Announcement {number}: shown to {user or 'all users'} on the hub's pages and in the lab")
     return 0
 
@@ -66,8 +68,9 @@ def announce_end(site: Site, *words: str) -> int:
     if not (number.isascii() and number.isdigit() and len(number) < 13):
         raise BadInput("this is no number", "ID", "make announcements lists the numbers")
     need_root("announce_end")
+    who = operator()
     with hubs_ledger(site) as ledger:
-        ended = ledger.end_announcement(int(number), operator())
+        ended = ledger.end_announcement(int(number), who)
     if not ended:
         raise BadInput("no announcement of this number is open", "ID", "make announcements")
     say(f"Announcement {number} has ended.")

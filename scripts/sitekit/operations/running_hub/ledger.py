@@ -37,7 +37,10 @@ def hubs_ledger(site: Site) -> Iterator[Ledger]:
 
 
 def operator() -> str:
-    """Return the name under which an action is recorded: who called sudo, and that it was make."""
+    """Return the name under which an action is recorded: who called sudo, and that it was make.
+
+    Call it outside of hubs_ledger(), which acts as the hub's account.
+    """
     caller = os.environ.get("SUDO_USER", "") if os.geteuid() == 0 else ""
     try:
         name = caller or pwd.getpwuid(os.geteuid()).pw_name
