@@ -33,7 +33,10 @@ NODE_STAGES = {"job": "node", "the": "network", "listening": "bound", "reported"
 
 
 def front_steps(site: Site, row: Row, ends: float) -> list[Step]:
-    """Return the requests for the user's start page and server. Raises NotReadable."""
+    """Return the requests for the user's start page and server. Raises NotReadable.
+
+    The log has whole seconds. Requests before the last one that began this start are left out.
+    """
     name = "nginx" if site.front.server == "nginx" else "apache"
     path = site.log / f"{name}-access.log"
     user, server = quote(row.user, safe="@~"), quote(row.name, safe="")
@@ -52,7 +55,12 @@ def front_steps(site: Site, row: Row, ends: float) -> list[Step]:
         if row.intended - BEFORE <= at <= ends:
             what = plain(f"{match[2]} {match[3]} was answered with {match[4]}")
             found.append(Step(at, "front", what))
-    return found[:FRONT_MOST]
+    posts = [
+        n
+        for n, step in enumerate(found)
+        if step.at <= row.intended and step.what.startswith("POST")
+    ]
+    return found[max(posts, default=0) :][:FRONT_MOST]
 
 
 def hub_steps(site: Site, row: Row) -> list[Step]:
