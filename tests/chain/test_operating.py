@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from sitekit.base.errors import BadInput
 from sitekit.operations.running_hub.announce import announce, announce_end
+from sitekit.operations.running_hub.drain import drain, stop_servers, undrain
 from sitekit.operations.trace.commands import trace
 from sitekit.operations.usage_report.commands import report
 
@@ -75,6 +77,16 @@ def test_an_announcement_is_on_its_pages_escaped_and_its_makers_are_logged(
     ]
 
 
+def notice(person: Person) -> dict[str, Any]:
+    """What the lab of this user asks its server for."""
+    path = person.server_path("")
+    if not person.xsrf(path):
+        assert person.lab().status_code == 200
+    headers = {"X-XSRFToken": person.xsrf(path), "Referer": f"{person.base}{path}lab"}
+    told: dict[str, Any] = person.http.get(f"{path}sitekit/notice", headers=headers).json()
+    return told
+
+
 def test_only_administrators_announce(demo: Demo, alice: Person, carol: Person) -> None:
     with announced(carol, text="to stay") as number:
         assert alice.api("POST", "/sitekit/announcements", {"text": "a"}).status_code == 403
@@ -87,6 +99,7 @@ def test_only_administrators_announce(demo: Demo, alice: Person, carol: Person) 
     assert carol.api("DELETE", "/sitekit/announcements/999999").status_code == 404
 
 
+@pytest.mark.soak
 def test_a_maintenance_reservation_is_on_the_form(demo: Demo, alice: Person) -> None:
     words = ("starttime=now+2days", "duration=60", "users=root", "flags=maint,ignore_jobs")
     made = ask(demo.site, "scontrol", "create", "reservation", *words, "nodes=ALL")
@@ -148,3 +161,47 @@ def test_a_start_that_fails_has_its_step_named(
     assert told["card"] == "cancelled"
     assert trace(demo.site, "USER=alice") == 1
     assert "The start failed before this step" in capsys.readouterr().out
+
+
+def test_a_tier_is_not_offered_while_it_is_drained(demo: Demo, alice: Person) -> None:
+    partitions = demo.site.tier("small").partitions
+    try:
+        for partition in partitions:
+            assert drain(demo.site, f"PARTITION={partition}", "TEXT=<i>upgrade</i>") == 0
+        form = alice.form()
+        assert "is not offered now: &lt;i&gt;upgrade&lt;/i&gt;" in form
+        assert 'value="small"' not in form
+        answer = alice.api("POST", "/users/alice/server", {"tier": "small"})
+        assert answer.status_code == 400 and "not offered now" in answer.text
+    finally:
+        for partition in partitions:
+            assert undrain(demo.site, f"PARTITION={partition}") == 0
+    assert 'value="small"' in alice.form()
+    for words in (("NODE=nowhere", "TEXT=a"), ("PARTITION=debug", "TEXT=a"), ("NODE=n",), ()):
+        with pytest.raises(BadInput):
+            drain(demo.site, *words)
+
+
+@pytest.mark.soak
+def test_no_server_starts_where_it_is_drained(demo: Demo, alice: Person) -> None:
+    """Who is on the node gets the text, and the next server is on another one."""
+    site = demo.site
+    assert alice.start("small")[-1].get("ready")
+    [line] = jobs(site, "alice")
+    number, _, _, node = line.split()
+    try:
+        assert drain(site, f"NODE={node}", "TEXT=<i>reboot</i> at 9") == 0
+
+        def texts() -> list[str]:
+            return [one["text"] for one in notice(alice).get("messages", [])]
+
+        until(lambda: "<i>reboot</i> at 9" in texts(), patience=90, every=2)
+        alice.stop_and_wait()
+        assert alice.start("small")[-1].get("ready")
+        [line] = jobs(site, "alice")
+        assert line.split()[0] != number and line.split()[3] != node
+        assert stop_servers(site, "USER=alice", "TEXT=for the upgrade") == 0
+        until(lambda: alice.server() is None)
+        assert alice.api("GET", "/sitekit/card").json()["remedy"] == "for the upgrade"
+    finally:
+        undrain(site, f"NODE={node}")

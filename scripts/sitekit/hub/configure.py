@@ -59,7 +59,7 @@ from .pages.announcements import announcements_of
 from .pages.unreachable import NoAnswerHandler, ServerPageHandler
 from .servers.hub_state import HubState
 from .servers.log_actions import log_for_ever
-from .spawner import reconcile, watch_endings
+from .spawner import reconcile, stop_ordered, watch_endings
 from .spawner.server import Server
 from .spawner.tier_spawner import TierSpawner, last_progress_event
 
@@ -244,6 +244,7 @@ def hub_loops(hub_state: HubState) -> dict[str, Loop]:
         "limits": limit_bodies,
         "heartbeat": heartbeat.run,
         "idle time": partial(idle_time.run, hub_state.ledger),
+        "ordered stops": partial(stop_ordered.run, hub_state),
         "operators' actions": partial(log_for_ever, hub_state.ledger),
     }
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from ...backends.snapshot import Snapshot
 from .ledger_courses import CoursesInLedger
-from .ledger_operator import OperatorInLedger
+from .ledger_drains import DrainsInLedger
 from .ledger_rows import Row, row_of
 from .ledger_schema import bring_up_to_date
 from .ledger_usage import UsageInLedger
@@ -58,7 +58,7 @@ class _Connection(sqlite3.Connection):
             raise LedgerTrouble(f"the ledger cannot be used: {error}") from error
 
 
-class Ledger(CoursesInLedger, OperatorInLedger, UsageInLedger):
+class Ledger(CoursesInLedger, DrainsInLedger, UsageInLedger):
     """Read and write the ledger.
 
     Each read or write is one SQL statement, and is on disk when the method returns. The file is
