@@ -221,9 +221,10 @@ def update_logs(c: Any, site: Site) -> None:
     if site.login.method == "pam":
         log_no_strangers_names(PatientAuthenticator.accounts)
     formatter = JsonLines if site.logs.format == "json" else SecretsLeftOut
-    c.JupyterHub.logging_config = {
-        "formatters": {"console": {"class": f"{formatter.__module__}.{formatter.__name__}"}}
-    }
+    console = {"class": f"{formatter.__module__}.{formatter.__name__}"}
+    if formatter is JsonLines:
+        console["format"] = "%(message)s"  # time and level have keys of their own
+    c.JupyterHub.logging_config = {"formatters": {"console": console}}
 
 
 def begin_loops(hub_state: HubState) -> None:

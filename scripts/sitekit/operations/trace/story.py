@@ -45,9 +45,11 @@ def tell(steps: Collection[Step], unread: Collection[str], *, over: bool) -> Sto
     ordered = tuple(sorted(steps))
     if last == len(order) - 1:
         return Story(ordered)
-    if not over:
+    if not over and "ledger" not in unread:
         return Story(ordered, under_way=True)
-    unsure = []
+    unsure = [] if over else order[last + 1 :]
+    if unsure:
+        return Story(ordered, unsure=tuple(unsure))
     for stage in order[last + 1 :]:
         if STAGES[stage][0] in unread:
             unsure.append(stage)
