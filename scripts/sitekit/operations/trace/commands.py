@@ -175,6 +175,7 @@ def _verdict(row: Row, story: Story) -> list[str]:
     lines = [f"Not known: whether {STAGES[stage][1]}." for stage in story.unsure]
     if story.failed:
         _, what, where = STAGES[story.failed]
+        where = where.format(user=plain(row.user), job=plain(row.job or ""))
         lines.append(f"The start failed before this step: {what}. Next: {where}")
     elif story.under_way:
         lines.append("The start goes on.")
