@@ -15,7 +15,7 @@ given = $(foreach v,$1,$(if $(filter command,$(firstword $(origin $v))),'$v=$(su
 .PHONY: help new_site import_aalto check_site show setup_conda install_all lock bundle releases upgrade rollback \
         prune_releases advisories uninstall_environment accounts accounts_slips accounts_remove sizing kernels kernels_diff kernels_check \
         kernels_import images_check diff apply uninstall start stop status top doctor backup restore rotate_secrets \
-        course_new course_check course_drill report trace announce announcements announce_end message drill \
+        course_new course_check course_drill drain undrain stop_servers report trace announce announcements announce_end message drill \
         certificate certificate_check maintenance_on maintenance_off demo demo_status demo_stop \
         demo_reset test test_quick lint bench soak
 
@@ -86,6 +86,12 @@ accounts_remove:
 	$(KIT) accounts_remove $(call given,PREFIX DATA END)
 sizing:
 	$(KIT) sizing $(call given,DATA)
+drain:
+	$(KIT) drain $(call given,NODE PARTITION TEXT)
+undrain:
+	$(KIT) undrain $(call given,NODE PARTITION)
+stop_servers:
+	$(KIT) stop_servers $(call given,USER TEXT)
 report:
 	$(KIT) report $(call given,FROM UNTIL FOLDER)
 trace:

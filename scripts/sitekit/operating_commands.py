@@ -74,6 +74,29 @@ OPERATING: dict[str, Command] = {
         root=True,
         variables={"ID": "its number, as `make announcements` prints it"},
     ),
+    "drain": Command(
+        "start no new servers on a node or in a partition, and show a text to the users there",
+        "sitekit.operations.running_hub.drain:drain",
+        root=True,
+        variables={
+            "NODE": "a node of Slurm",
+            "PARTITION": "a partition of the site's tiers, in place of NODE",
+            "TEXT": "why, of at most 500 characters",
+        },
+        details="Slurm itself is not changed. A tier whose partitions are all drained is not offered.",
+    ),
+    "undrain": Command(
+        "start servers there again",
+        "sitekit.operations.running_hub.drain:undrain",
+        root=True,
+        variables={"NODE": "the node", "PARTITION": "the partition, in place of NODE"},
+    ),
+    "stop_servers": Command(
+        "stop all servers of one user",
+        "sitekit.operations.running_hub.drain:stop_servers",
+        root=True,
+        variables={"USER": "the user", "TEXT": "what the user reads about it"},
+    ),
     "message": Command(
         "show a text to one user, or to all, on the hub's pages and in the lab",
         "sitekit.operations.running_hub.announce:message",

@@ -8,6 +8,8 @@ import json
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from sitekit.operations.running_hub.announce import announce, announce_end
+
 from ..chain.test_chain import EAT
 from ..conftest import Demo
 from ..person import KernelDied, Person
@@ -99,6 +101,40 @@ def test_a_lab_that_is_left_open_is_idle_and_a_touch_is_not(page_of_bob: Page, b
     page_of_bob.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     page_of_bob.wait_for_timeout(1000)
     assert last() > before
+
+
+def test_an_announcement_is_shown_until_it_ends_and_one_to_close_only_once(
+    page_of_bob: Page,
+) -> None:
+    message = {"id": "announcement-7", "from": "Maintenance", "text": "<b>Down</b>", "level": "x"}
+    told = Told(messages=[message, {**message, "id": "announcement-8", "once": "1"}])
+    open_lab(page_of_bob, told)
+    toasts = page_of_bob.locator(TOAST, has_text="Maintenance: <b>Down</b>")
+    expect(toasts).to_have_count(2)
+    open_lab(page_of_bob)
+    expect(toasts).to_have_count(1)
+    told.say = {**QUIET, "messages": []}
+    page_of_bob.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(toasts).to_have_count(0)
+
+
+def test_a_closed_announcement_stays_closed_on_all_pages(
+    page_of_bob: Page, demo: Demo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert announce(demo.site, "TEXT=Tea at <b>five</b>") == 0
+    number = capsys.readouterr().out.split()[1].rstrip(":")
+    try:
+        page_of_bob.goto("/hub/home")
+        shown = page_of_bob.get_by_role("status").filter(has_text="Tea at <b>five</b>")
+        expect(shown).to_be_visible()
+        shoot(page_of_bob, "announcement")
+        shown.get_by_role("button", name="Close this announcement").click()
+        expect(shown).to_have_count(0)
+        page_of_bob.goto("/hub/token")
+        page_of_bob.goto("/hub/home")
+        expect(shown).to_have_count(0)
+    finally:
+        assert announce_end(demo.site, f"ID={number}") == 0
 
 
 def test_the_classic_notebook_warns_too(page_of_bob: Page) -> None:

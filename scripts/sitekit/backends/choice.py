@@ -20,6 +20,7 @@ class Choice:
     nodes. `interface` is the title of the page that the server opens. `image` is the key of the
     container image; empty without a container. `course` is the name of the course whose server it
     is; empty without a course. `idle` is the tier's idle limit in seconds; None without a limit.
+    `exclude` are the names of drained nodes, with commas between them.
     """
 
     tier: str = ""
@@ -42,6 +43,7 @@ class Choice:
     image: str = ""
     course: str = ""
     idle: int | None = None
+    exclude: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the choice as JSON types, for the ledger."""

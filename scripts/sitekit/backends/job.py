@@ -56,6 +56,11 @@ class Job:
     tag: str | None
 
     @property
+    def queue(self) -> str:
+        """Return the name of the partition; "" if the backend has none."""
+        return ""
+
+    @property
     def pending(self) -> bool:
         return self.phase is Phase.PENDING
 

@@ -61,7 +61,7 @@ from .pages.status import STATUS_PAGE, STATUS_STATE, StatusPageHandler, StatusSt
 from .pages.unreachable import NoAnswerHandler, ServerPageHandler
 from .servers.hub_state import HubState
 from .servers.log_actions import log_for_ever
-from .spawner import reconcile, watch_endings
+from .spawner import reconcile, stop_ordered, watch_endings
 from .spawner.server import Server
 from .spawner.tier_spawner import TierSpawner, last_progress_event
 from .status import certificates, observe
@@ -237,9 +237,10 @@ def update_logs(c: Any, site: Site) -> None:
     if site.login.method == "pam":
         log_no_strangers_names(PatientAuthenticator.accounts)
     formatter = JsonLines if site.logs.format == "json" else SecretsLeftOut
-    c.JupyterHub.logging_config = {
-        "formatters": {"console": {"class": f"{formatter.__module__}.{formatter.__name__}"}}
-    }
+    console = {"class": f"{formatter.__module__}.{formatter.__name__}"}
+    if formatter is JsonLines:
+        console["format"] = "%(message)s"  # time and level have keys of their own
+    c.JupyterHub.logging_config = {"formatters": {"console": console}}
 
 
 def begin_loops(hub_state: HubState) -> None:
@@ -263,6 +264,7 @@ def hub_loops(hub_state: HubState) -> dict[str, Loop]:
         "old tokens of metrics": partial(forget_old_tokens, hub_state.site),
         "heartbeat": heartbeat.run,
         "idle time": partial(idle_time.run, hub_state.ledger),
+        "ordered stops": partial(stop_ordered.run, hub_state),
         "operators' actions": partial(log_for_ever, hub_state.ledger),
     }
 

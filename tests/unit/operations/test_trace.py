@@ -147,6 +147,8 @@ def test_a_stage_that_was_not_seen_counts_if_a_later_one_was() -> None:
     assert tell(steps("requested", "listening"), (), over=True).failed == "opened"
     assert not tell(steps("requested", "opened"), (), over=True).failed
     assert tell(steps("requested"), (), over=False).under_way
+    story = tell(steps("requested", "node"), ("ledger",), over=False)
+    assert not story.under_way and not story.failed and "network" in story.unsure
 
 
 def test_a_stage_of_an_unreadable_log_is_not_known() -> None:

@@ -135,7 +135,7 @@ def request_of(
 
     `live` are the account's jobs whose logs are still written.
     """
-    keys = ("account", "qos", "reservation", "constraint", "gres", "image", "course")
+    keys = ("account", "qos", "reservation", "constraint", "gres", "image", "course", "exclude")
     names = {key: getattr(choice, key) for key in keys}
     return {
         "tag": tag,

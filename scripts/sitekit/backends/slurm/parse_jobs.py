@@ -89,6 +89,10 @@ class SlurmJob(Job):
     priority: int
     reason: str
 
+    @property
+    def queue(self) -> str:
+        return self.partition
+
 
 def phase_of(state: str) -> Phase:
     """Return the phase of a job that has this state in Slurm."""

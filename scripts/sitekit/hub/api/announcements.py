@@ -89,6 +89,9 @@ class MessagesHandler(ServersOwnHandler):
             }
             for one in ledger.announced(row.user, "lab")
         ]
+        if text := ledger.drains().text_for(self.hub_state.job_of(row)):
+            sender, level = SENDERS["maintenance"], "maintenance"
+            told.append({"id": f"drain {text}", "from": sender, "text": text, "level": level})
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps({"messages": told}))
 

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, Template
 
 from ...base.data import data
 from ...site.tier import Tier
-from ..servers.check_choice import Eligibility, fields_of, tiers_for
+from ..servers.check_choice import Eligibility, allowed_tiers, fields_of, tiers_for
 from ..servers.hub_state import HubState
 
 
@@ -39,6 +39,11 @@ def tier_form(
     )
     return template().render(
         tiers=[(tier, fields_of(hub_state.site, tier, eligibility)) for tier in tiers],
+        drained=[
+            (tier.title, reason)
+            for tier in allowed_tiers(hub_state.site, eligibility)
+            if (reason := eligibility.drains.reason(tier))
+        ],
         starts={tier.key: minutes_until_start(hub_state, tier) for tier in tiers},
         chosen=chosen,
         last=last,

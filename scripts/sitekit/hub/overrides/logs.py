@@ -7,7 +7,6 @@ import logging
 import re
 from collections.abc import Container
 from datetime import datetime, timezone
-from typing import Any
 
 from jupyterhub.log import CoroutineLogFormatter
 from jupyterhub.spawner import SpawnException
@@ -96,12 +95,10 @@ class SecretsLeftOut(CoroutineLogFormatter):
 class JsonLines(SecretsLeftOut):
     """Format each log record as one JSON object on one line, without secrets.
 
+    The format of the message itself must be `%(message)s`.
+
     A step of a server's start (servers/log_start.py) also has the start's id in the key `start`.
     """
-
-    def __init__(self, *words: Any, **settings: Any) -> None:
-        super().__init__(*words, **settings)
-        self._fmt = "%(message)s"  # tornado's LogFormatter; time and level have keys of their own
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, timezone.utc)

@@ -16,7 +16,7 @@ from ...base.errors import BadInput, shown
 
 PAGES = ("login", "form", "home", "waiting", "lab")
 LEVELS = ("info", "warning", "maintenance")
-TEXT = 500  # characters; JupyterLab shows the first 140 of a notification
+TEXT = 500  # characters
 LATEST = 4_102_444_800  # 2100-01-01, in seconds since the epoch
 REMEDY_TIME = "write a local time such as 2026-12-01T09:00, or 2026-12-01, or 09:00 for today"
 

@@ -15,6 +15,7 @@ from ...site import Site
 from ...site.images import images_of
 from ...site.memory_and_time import format_memory, format_time, parse_memory, parse_time
 from ...site.tier import Tier
+from .drains import Drains
 from .typed_values import as_typed
 
 
@@ -27,7 +28,7 @@ class BadChoice(ValueError):
 
 @dataclass(frozen=True)
 class Eligibility:
-    """Hold a user's Unix groups, Slurm accounts and open reservations, and tiers of open courses.
+    """Hold a user's Unix groups, Slurm accounts, open reservations and courses, and what is drained.
 
     A value is None if the directory of accounts, or Slurm, does not answer.
     """
@@ -36,11 +37,17 @@ class Eligibility:
     accounts: tuple[str, ...] | None = None
     reservations: tuple[str, ...] | None = None
     courses: tuple[Tier, ...] = ()
+    drains: Drains = field(default_factory=Drains)
 
 
 def tiers_for(site: Site, eligibility: Eligibility) -> list[Tier]:
-    """Return the tiers that this user may choose: first those of courses, then the others in the
-    order of site.yml."""
+    """Return the tiers that this user may choose now, without those that are drained."""
+    drained = eligibility.drains.reason
+    return [tier for tier in allowed_tiers(site, eligibility) if not drained(tier)]
+
+
+def allowed_tiers(site: Site, eligibility: Eligibility) -> list[Tier]:
+    """Return the tiers of the user: first those of courses, then the others as in site.yml."""
     return [*eligibility.courses, *(tier for tier in site.tiers if _may(tier, eligibility))]
 
 
@@ -73,7 +80,7 @@ def read_choice(
             raise BadChoice(f"the tier '{tier.key}' has no option {_shown(key)}; {offer}")
         choice = replace(choice, **{key: fields[key].read(value)})
     choice = replace(choice, cap=tier.cap_of(choice.memory))
-    return choice, {
+    return eligibility.drains.apply(choice, tier), {
         "profile": tier.key,
         **{key: fields[key].write(getattr(choice, key)) for key in given},
     }
@@ -98,6 +105,9 @@ def _read_tier(
     key = keys[0]
     if isinstance(key, str) and key in tiers:
         return tiers[key], given
+    for tier in allowed_tiers(site, eligibility):
+        if tier.key == key:
+            raise BadChoice(f"'{key}' is not offered now: {eligibility.drains.reason(tier)}")
     if eligibility.groups is None and any(
         tier.requires.group for tier in site.tiers if tier.key == key
     ):
@@ -173,8 +183,9 @@ def fields_of(site: Site, tier: Tier, eligibility: Eligibility) -> dict[str, Fie
 def _names_of(tier: Tier, eligibility: Eligibility) -> dict[str, Field]:
     """Return the fields in which a user chooses a Slurm account, reservation or similar name."""
     choose, fields = tier.choose, {}
-    if choose.partitions and len(tier.partitions) > 1:
-        fields["partitions"] = _partition(tier.partitions)
+    left = eligibility.drains.left(tier.partitions)
+    if choose.partitions and len(left) > 1:
+        fields["partitions"] = _partition(left)
     if choose.qos:
         fields["qos"] = _one_of("QoS", choose.qos, tier.qos)
     if choose.constraint:

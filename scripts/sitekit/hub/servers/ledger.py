@@ -21,8 +21,8 @@ from typing import Any
 
 from ...backends.snapshot import Snapshot
 from .ledger_courses import CoursesInLedger
+from .ledger_drains import DrainsInLedger
 from .ledger_measures import MeasuresInLedger
-from .ledger_operator import OperatorInLedger
 from .ledger_rows import Row, row_of
 from .ledger_schema import bring_up_to_date
 from .ledger_usage import UsageInLedger
@@ -59,7 +59,7 @@ class _Connection(sqlite3.Connection):
             raise LedgerTrouble(f"the ledger cannot be used: {error}") from error
 
 
-class Ledger(CoursesInLedger, MeasuresInLedger, OperatorInLedger, UsageInLedger):
+class Ledger(CoursesInLedger, MeasuresInLedger, DrainsInLedger, UsageInLedger):
     """Read and write the ledger.
 
     Each read or write is one SQL statement, and is on disk when the method returns. The ledger's

@@ -90,6 +90,22 @@ CREATE TABLE IF NOT EXISTS announcements (
     sender      TEXT NOT NULL,
     at          REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS drains (
+    kind   TEXT NOT NULL,
+    name   TEXT NOT NULL,
+    text   TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    at     REAL NOT NULL,
+    PRIMARY KEY (kind, name)
+);
+CREATE TABLE IF NOT EXISTS stops (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    user    TEXT NOT NULL,
+    text    TEXT NOT NULL,
+    at      REAL NOT NULL,
+    done    REAL,
+    stopped INTEGER
+);
 CREATE TABLE IF NOT EXISTS actions (
     id     INTEGER PRIMARY KEY AUTOINCREMENT,
     at     REAL NOT NULL,
@@ -99,7 +115,7 @@ CREATE TABLE IF NOT EXISTS actions (
     logged REAL
 );
 """
-"""What operators have announced, and their actions.
+"""What operators have announced, drained and stopped, and their actions.
 
 A number is never used twice, because browsers remember which announcements a user has closed. A
 sitekit that does not know these tables ignores them.

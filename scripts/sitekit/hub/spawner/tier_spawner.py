@@ -88,7 +88,8 @@ class TierSpawner(AdoptingSpawner):
         local = self.hub_state.knows_accounts  # if false, no tier requires a group (site/model.py)
         groups = await groups_of(account) if local else frozenset()
         courses = self.hub_state.courses.tiers_for(self.user.name, groups)
-        return Eligibility(groups, offers.accounts, offers.reservations, courses)
+        drains = self.hub_state.ledger.drains()
+        return Eligibility(groups, offers.accounts, offers.reservations, courses, drains)
 
     def options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
         """Return the form's data as options, and store the typed values.

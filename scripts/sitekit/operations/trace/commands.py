@@ -119,8 +119,7 @@ def ledger_steps(row: Row) -> list[Step]:
     what = f"the hub recorded the request for the tier {tier}"
     steps = [Step(row.intended, "ledger", what, "requested")]
     if row.job:
-        # the ledger has no time for this; the lines of gate and hub have
-        what = f"the hub recorded job {row.job}"
+        what = f"the hub has recorded job {row.job} for it"  # without the time
         steps.append(Step(row.intended, "ledger", what, "submitted"))
     if row.listening:
         what = f"the hub recorded port {row.port}"
@@ -133,7 +132,7 @@ def ledger_steps(row: Row) -> list[Step]:
 
 
 def slurm_steps(site: Site, row: Row) -> list[Step]:
-    """Return what Slurm's accounting has about the job. Raises NotReadable."""
+    """Return what Slurm's accounting has about the job, in whole seconds. Raises NotReadable."""
     if row.backend != "slurm" or not row.job:
         return []
     try:
@@ -145,14 +144,15 @@ def slurm_steps(site: Site, row: Row) -> list[Step]:
         raise NotReadable(f"sacct lists no job {row.job} of {row.account} for this caller")
     steps = []
     for use in own:
-        steps.append(Step(use.submit, "slurm", f"job {use.job} was submitted", "submitted"))
+        submit = max(use.submit, row.intended)  # in the same second
+        steps.append(Step(submit, "slurm", f"job {use.job} was submitted", "submitted"))
         if use.start:
             what = f"job {use.job} started on {plain(use.node)}"
-            steps.append(Step(use.start, "slurm", what, "started"))
+            steps.append(Step(max(use.start, submit), "slurm", what, "started"))
         if use.end:
             steps.append(Step(use.end, "slurm", f"job {use.job} ended: {plain(use.state)}"))
         elif not use.start:
-            steps.append(Step(use.submit, "slurm", f"job {use.job} is {plain(use.state)}"))
+            steps.append(Step(submit, "slurm", f"job {use.job} is {plain(use.state)}"))
     return steps
 
 
@@ -175,6 +175,7 @@ def _verdict(row: Row, story: Story) -> list[str]:
     lines = [f"Not known: whether {STAGES[stage][1]}." for stage in story.unsure]
     if story.failed:
         _, what, where = STAGES[story.failed]
+        where = where.format(user=plain(row.user), job=plain(row.job or ""))
         lines.append(f"The start failed before this step: {what}. Next: {where}")
     elif story.under_way:
         lines.append("The start goes on.")

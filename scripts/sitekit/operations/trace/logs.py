@@ -33,7 +33,10 @@ NODE_STAGES = {"job": "node", "the": "network", "listening": "bound", "reported"
 
 
 def front_steps(site: Site, row: Row, ends: float) -> list[Step]:
-    """Return the requests for the user's start page and server. Raises NotReadable."""
+    """Return the requests for the user's start page and server. Raises NotReadable.
+
+    The log has whole seconds. Requests before the last one that began this start are left out.
+    """
     name = "nginx" if site.front.server == "nginx" else "apache"
     path = site.log / f"{name}-access.log"
     user, server = quote(row.user, safe="@~"), quote(row.name, safe="")
@@ -52,7 +55,12 @@ def front_steps(site: Site, row: Row, ends: float) -> list[Step]:
         if row.intended - BEFORE <= at <= ends:
             what = plain(f"{match[2]} {match[3]} was answered with {match[4]}")
             found.append(Step(at, "front", what))
-    return found[:FRONT_MOST]
+    posts = [
+        n
+        for n, step in enumerate(found)
+        if step.at <= row.intended and step.what.startswith("POST")
+    ]
+    return found[max(posts, default=0) :][:FRONT_MOST]
 
 
 def hub_steps(site: Site, row: Row) -> list[Step]:
@@ -96,7 +104,10 @@ def gate_steps(site: Site, row: Row) -> list[Step]:
     if site.slurm.ssh and row.backend == "slurm":
         raise NotReadable("the gate logs on the login node: journalctl --identifier sitekit-gate")
     words = ("--identifier", "sitekit-gate", "--identifier", "sitekit-local-gate", "--output=json")
-    return list(read_gate_lines(_journal(row, *words), row))
+    found = list(read_gate_lines(_journal(row, *words), row))
+    if row.job and not found:
+        raise NotReadable("the journal has no line about this start; see syslog, authpriv")
+    return found
 
 
 def read_gate_lines(lines: Iterable[str], row: Row) -> Iterator[Step]:
@@ -152,11 +163,12 @@ def _journal(row: Row, *words: str) -> list[str]:
     span = [f"--since=@{int(row.intended - BEFORE)}", f"--until=@{int(ends)}"]
     short = [] if "--output=json" in words else ["--output=cat"]
     try:
-        done = run(["journalctl", "--quiet", "--no-pager", *span, *short, *words], check=False)
+        done = run(["journalctl", "--no-pager", *span, *short, *words], check=False)
     except CommandFailed as failed:
         raise NotReadable(failed.what.splitlines()[0]) from None
-    if "insufficient permissions" in done.stderr or "No journal files" in done.stderr:
-        raise NotReadable(plain(done.stderr.strip()))
+    hidden = ("insufficient permissions", "No journal files", "not seeing messages from other")
+    if any(sign in done.stderr for sign in hidden):
+        raise NotReadable(f"journalctl: {plain(done.stderr.strip())}")
     if done.returncode and not done.stdout:
         raise NotReadable(plain(done.stderr.strip()) or "journalctl has no such lines")
     return done.stdout.splitlines()

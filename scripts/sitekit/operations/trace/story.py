@@ -9,15 +9,30 @@ from .step import Step
 
 STAGES: Mapping[str, tuple[str, str, str]] = {
     "requested": ("ledger", "the hub recorded the request", "look at the hub's log"),
-    "submitted": ("ledger", "the gate submitted the job", "make doctor CHECK=sudo,slurm USER=..."),
-    "started": ("slurm", "Slurm started the job", "squeue --start --jobs=..."),
-    "node": ("node", "the server's program began on the node", "make doctor CHECK=node,release"),
-    "network": ("node", "the node reached the hub", "make doctor CHECK=network NODES=1"),
+    "submitted": (
+        "ledger",
+        "the gate submitted the job",
+        "make doctor CHECK=sudo,slurm USER={user}",
+    ),
+    "started": ("slurm", "Slurm started the job", "squeue --start --jobs={job}"),
+    "node": (
+        "node",
+        "the server's program began on the node",
+        "make doctor CHECK=node,release NODES=1 USER={user}",
+    ),
+    "network": (
+        "node",
+        "the node reached the hub",
+        "make doctor CHECK=network NODES=1 USER={user}",
+    ),
     "bound": ("node", "the server listened on its port", "read the job's log"),
     "listening": ("ledger", "the server reported its port to the hub", "read the job's log"),
-    "opened": ("hub", "the hub found the node's address", "scontrol show node ..."),
+    "opened": ("hub", "the hub found the node's address", "scontrol show job {job}"),
 }
-"""The stages of a start in order: the source that shows each, what it is, and where to look."""
+"""The stages of a start in order: the source that shows each, what it is, and where to look.
+
+The last one is formatted with the user and the job.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,9 +60,11 @@ def tell(steps: Collection[Step], unread: Collection[str], *, over: bool) -> Sto
     ordered = tuple(sorted(steps))
     if last == len(order) - 1:
         return Story(ordered)
-    if not over:
+    if not over and "ledger" not in unread:
         return Story(ordered, under_way=True)
-    unsure = []
+    unsure = [] if over else order[last + 1 :]
+    if unsure:
+        return Story(ordered, unsure=tuple(unsure))
     for stage in order[last + 1 :]:
         if STAGES[stage][0] in unread:
             unsure.append(stage)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH, LEFT, TOP, BOTTOM, PLOT = 720, 64, 12, 44, 220
-ROW = 30  # height of one row of a chart with horizontal bars
+ROW = 36  # height of one row of a chart with horizontal bars
 NAMES = 150  # width of the names beside horizontal bars
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c00", "#555555")
 """Colors that colour-blind people can tell apart (Okabe and Ito)."""
@@ -64,7 +64,7 @@ def stacked(
                 bar = Bar(LEFT + (at + 0.15) * step, y, 0.7 * step, height, color_of(number), what)
                 bars.append(bar)
             heights[at] += height
-    every = max(1, math.ceil(len(columns) / 12))
+    every = max(1, math.ceil(len(columns) / 7))
     labels = [
         Label(LEFT + (at + 0.5) * step, TOP + PLOT + 18, name)
         for at, name in enumerate(columns)

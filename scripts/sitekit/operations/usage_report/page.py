@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -85,9 +84,6 @@ def as_html(site: Site, report: Report, now: datetime) -> str:
     )
     titles = {tier.key: tier.title for tier in site.tiers}
     used = [tier for tier in report.tiers if tier in report.total]
-    failures: Counter[str] = Counter()
-    for own in report.total.values():
-        failures += own.ends
     return environment.get_template("report.html.j2").render(
         site=site,
         first=name(report.months[0]),
@@ -97,7 +93,6 @@ def as_html(site: Site, report: Report, now: datetime) -> str:
         advice=report.advice,
         notes=report.notes,
         charts=charts(report, used),
-        ends=sorted(failures.items(), key=lambda one: (-one[1], one[0])),
         users=len(set().union(*(own.users for own in report.total.values()))),
     )
 

@@ -1,0 +1,49 @@
+"""Define which partitions and nodes get no new servers, because an operator drains them.
+
+Slurm itself is not changed: the hub leaves drained partitions out of its requests, and excludes
+drained nodes from them. Other jobs start there as before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ...backends.choice import Choice
+from ...backends.job import Job
+from ...site.tier import Tier
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+"""The form of a node's or partition's name, as scripts/gate accepts it."""
+MOST = 50  # drained nodes and partitions
+
+
+@dataclass(frozen=True)
+class Drains:
+    """Hold the text about each drained partition and node, by its name."""
+
+    partitions: Mapping[str, str] = field(default_factory=dict)
+    nodes: Mapping[str, str] = field(default_factory=dict)
+
+    def left(self, partitions: Sequence[str]) -> tuple[str, ...]:
+        """Return the partitions that are not drained."""
+        return tuple(name for name in partitions if name not in self.partitions)
+
+    def reason(self, tier: Tier) -> str:
+        """Return why the tier is not offered now; "" if one of its partitions is not drained."""
+        if not tier.partitions or self.left(tier.partitions):
+            return ""
+        return self.partitions[tier.partitions[0]]
+
+    def apply(self, choice: Choice, tier: Tier) -> Choice:
+        """Return the choice without drained partitions and nodes."""
+        nodes = ",".join(sorted(self.nodes)) if tier.runs_on == "slurm" else ""
+        return replace(choice, partitions=self.left(choice.partitions), exclude=nodes)
+
+    def text_for(self, job: Job | None) -> str:
+        """Return the text for the user of this job; "" if it runs elsewhere."""
+        if job is None or not job.running:
+            return ""
+        found = [self.nodes.get(job.host, ""), self.partitions.get(job.queue, "")]
+        return next((text for text in found if text), "")

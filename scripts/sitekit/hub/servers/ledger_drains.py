@@ -1,0 +1,77 @@
+"""Record in the ledger which nodes and partitions are drained, and whose servers are to be stopped.
+
+The make targets write here, and the hub reads it, also after a restart.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ...base.errors import BadInput
+from .drains import MOST, Drains
+from .ledger_operator import OperatorInLedger
+
+KEPT = 30 * 86400  # seconds that a stop that was carried out stays
+
+
+class DrainsInLedger(OperatorInLedger):
+    """Add the queries about drains and stops to the class Ledger."""
+
+    def drain(self, kind: str, name: str, text: str, sender: str) -> None:
+        """Record that a node or a partition is drained. Raises BadInput if there are too many."""
+        with self._transaction():
+            if self._db.execute("SELECT count(*) FROM drains").fetchone()[0] >= MOST:
+                raise BadInput(f"{MOST} are drained already", "drain", "make undrain ends one")
+            self._db.execute(
+                "INSERT OR REPLACE INTO drains VALUES (?, ?, ?, ?, ?)",
+                (kind, name, text, sender, time.time()),
+            )
+            self._note(sender, "drain", {kind: name, "text": text})
+
+    def undrain(self, kind: str, name: str, sender: str) -> bool:
+        """Record that it is no longer drained. Returns False if it was not."""
+        with self._transaction():
+            changed = self._db.execute(
+                "DELETE FROM drains WHERE kind = ? AND name = ?", (kind, name)
+            )
+            if changed.rowcount:
+                self._note(sender, "undrain", {kind: name})
+        return changed.rowcount == 1
+
+    def drains(self) -> Drains:
+        """Return what is drained now."""
+        found = self._db.execute("SELECT kind, name, text FROM drains").fetchall()
+        partitions, nodes = (
+            {record["name"]: record["text"] for record in found if record["kind"] == kind}
+            for kind in ("partition", "node")
+        )
+        return Drains(partitions, nodes)
+
+    def order_stop(self, user: str, text: str, sender: str) -> int:
+        """Record that all servers of a user are to be stopped, and return the order's number."""
+        now = time.time()
+        with self._transaction():
+            self._db.execute("DELETE FROM stops WHERE done < ?", (now - KEPT,))
+            made = self._db.execute(
+                "INSERT INTO stops (user, text, at) VALUES (?, ?, ?)", (user, text, now)
+            )
+            number = int(made.lastrowid or 0)
+            self._note(sender, "stop_servers", {"user": user, "text": text})
+        return number
+
+    def open_stops(self) -> list[dict[str, Any]]:
+        """Return the orders that the hub has not carried out."""
+        found = self._db.execute("SELECT * FROM stops WHERE done IS NULL ORDER BY id")
+        return [dict(record) for record in found]
+
+    def stop_done(self, number: int, stopped: int) -> None:
+        """Record that an order was carried out, and how many servers were stopped."""
+        self._db.execute(
+            "UPDATE stops SET done = ?, stopped = ? WHERE id = ?", (time.time(), stopped, number)
+        )
+
+    def stopped_by(self, number: int) -> int | None:
+        """Return how many servers an order has stopped; None if it was not carried out yet."""
+        found = self._db.execute("SELECT stopped FROM stops WHERE id = ?", (number,)).fetchone()
+        return found["stopped"] if found else None

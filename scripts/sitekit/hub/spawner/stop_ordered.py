@@ -1,0 +1,53 @@
+"""Stop the servers of users for whom an operator has ordered it (`make stop_servers`)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+from jupyterhub.app import JupyterHub
+
+from ..messages.cards import Card
+from ..servers.hub_state import HubState
+from .loaded_spawners import spawners
+
+log = logging.getLogger("JupyterHub")
+
+EVERY = 2.0  # seconds between two looks for orders
+
+
+async def run(hub_state: HubState) -> None:
+    """Carry out orders as they appear, until the hub ends."""
+    while True:
+        for order in hub_state.ledger.open_stops():
+            stopped = await stop_servers(hub_state, order["user"], order["text"])
+            hub_state.ledger.stop_done(order["id"], stopped)
+            log.info("Stopped %d servers of %s as ordered", stopped, order["user"])
+        await asyncio.sleep(EVERY)
+
+
+async def stop_servers(hub_state: HubState, user: str, text: str) -> int:
+    """Stop all servers of a user, with a card that says why; return their number.
+
+    A server that is starting is given up: the hub cancels its job, and its start fails.
+    """
+    what = "An administrator of the hub stopped your server."
+    card = Card("stopped", what, text or "Start it again, or ask them why they did it.")
+    rows = [row for row in hub_state.ledger.open() if row.user == user and not row.abandoned]
+    for row in rows:
+        hub_state.ledger.abandon(row.tag, card.as_dict())
+    ready = [one for one in spawners() if one.user.name == user and one.ready]
+    await asyncio.gather(*(_stop(one.user, one.name) for one in ready))
+    return len(rows)
+
+
+async def _stop(user: Any, name: str) -> None:
+    """Remove a server's route, and stop it, as JupyterHub's own handler does."""
+    with contextlib.suppress(Exception):
+        await JupyterHub.instance().proxy.delete_user(user, name)
+    try:
+        await user.stop(name)
+    except Exception:
+        log.exception("A server of %s did not stop; its job is cancelled later", user)

@@ -1,0 +1,207 @@
+"""Announcements, the trace of a start, and the report of use, on the demo."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sitekit.base.errors import BadInput
+from sitekit.operations.running_hub.announce import announce, announce_end
+from sitekit.operations.running_hub.drain import drain, stop_servers, undrain
+from sitekit.operations.trace.commands import trace
+from sitekit.operations.usage_report.commands import report
+
+from ..attacks.hublog import end_of_log, logged
+from ..conftest import Demo
+from ..person import Person
+from ..slurm import ask, jobs, until
+
+TEXT = "<b>Down</b> & 'out'"
+ESCAPED = "&lt;b&gt;Down&lt;/b&gt; &amp;"
+
+
+@contextmanager
+def announced(carol: Person, **body: Any) -> Iterator[int]:
+    """An announcement that an administrator makes by the REST API."""
+    answer = carol.api("POST", "/sitekit/announcements", body)
+    assert answer.status_code == 201, answer.text
+    number = answer.json()["id"]
+    try:
+        yield number
+    finally:
+        assert carol.api("DELETE", f"/sitekit/announcements/{number}").status_code == 204
+
+
+@pytest.fixture
+def carol(demo: Demo) -> Iterator[Person]:
+    with demo.person("carol") as person:
+        person.login()
+        yield person
+
+
+def test_an_announcement_is_on_its_pages_escaped_and_its_makers_are_logged(
+    demo: Demo, alice: Person, carol: Person, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = end_of_log(demo.site)
+    with announced(carol, text=TEXT, pages=["login", "home"], level="maintenance"):
+        with Person("nobody", "", demo.site.front.url) as stranger:
+            assert ESCAPED in stranger.http.get("/hub/login").text
+        home = alice.http.get("/hub/home").text
+        assert ESCAPED in home and TEXT not in home
+        assert ESCAPED not in alice.form()
+    assert ESCAPED not in alice.http.get("/hub/home").text
+    assert announce(demo.site, "TEXT=by make", "PAGES=form", "DISMISS=0") == 0
+    number = re.search(r"Announcement (\d+)", capsys.readouterr().out)
+    assert number and "by make" in alice.form()
+    assert announce_end(demo.site, f"ID={number[1]}") == 0
+    assert "by make" not in alice.form()
+
+    def lines() -> list[dict[str, Any]]:
+        found = re.findall(rb"Operator action: (\{.*\})", logged(demo.site, before))
+        return [json.loads(line) for line in found]
+
+    told = until(lambda: (found := lines()) and len(found) == 4 and found)
+    assert isinstance(told, list)
+    assert [(one["who"], one["action"]) for one in told] == [
+        ("carol", "announce"),
+        ("carol", "announce_end"),
+        ("root (make)", "announce"),
+        ("root (make)", "announce_end"),
+    ]
+
+
+def notice(person: Person) -> dict[str, Any]:
+    """What the lab of this user asks its server for."""
+    path = person.server_path("")
+    if not person.xsrf(path):
+        assert person.lab().status_code == 200
+    headers = {"X-XSRFToken": person.xsrf(path), "Referer": f"{person.base}{path}lab"}
+    told: dict[str, Any] = person.http.get(f"{path}sitekit/notice", headers=headers).json()
+    return told
+
+
+def test_only_administrators_announce(demo: Demo, alice: Person, carol: Person) -> None:
+    with announced(carol, text="to stay") as number:
+        assert alice.api("POST", "/sitekit/announcements", {"text": "a"}).status_code == 403
+        assert alice.api("GET", "/sitekit/announcements").status_code == 403
+        told = carol.api("GET", "/sitekit/announcements").json()["announcements"]
+        assert number in [one["id"] for one in told]
+        assert alice.api("DELETE", f"/sitekit/announcements/{number}").status_code == 403
+    assert carol.api("POST", "/sitekit/announcements", {"text": "a\x07"}).status_code == 400
+    assert carol.api("POST", "/sitekit/announcements", ["a"]).status_code == 400
+    assert carol.api("DELETE", "/sitekit/announcements/999999").status_code == 404
+
+
+@pytest.mark.soak
+def test_a_maintenance_reservation_is_on_the_form(demo: Demo, alice: Person) -> None:
+    words = ("starttime=now+2days", "duration=60", "users=root", "flags=maint,ignore_jobs")
+    made = ask(demo.site, "scontrol", "create", "reservation", *words, "nodes=ALL")
+    name = made.split()[-1]
+    try:
+        until(lambda: "do not start before" in alice.form(), patience=150)
+        assert name not in alice.form()
+    finally:
+        ask(demo.site, "scontrol", "delete", f"reservationname={name}")
+
+
+def test_a_start_is_traced_and_reported(
+    demo: Demo, alice: Person, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert alice.start("small")[-1].get("ready")
+    capsys.readouterr()
+    assert trace(demo.site, "USER=alice", "JSON=1") == 0
+    told = json.loads(capsys.readouterr().out)
+    by_source: dict[str, list[str]] = {}
+    for step in told["steps"]:
+        by_source.setdefault(step["source"], []).append(step["stage"])
+    assert {"requested", "submitted", "listening"} <= set(by_source["ledger"])
+    assert {"submitted", "listening", "opened"} <= set(by_source["hub"])
+    assert {"node", "network", "bound", "reported"} == set(by_source["node"])
+    assert "started" in by_source["slurm"] and by_source["front"]
+    assert [step["at"] for step in told["steps"]] == sorted(step["at"] for step in told["steps"])
+    # without a journal, the gate logs nowhere, and the trace says so
+    assert ("gate" in by_source) != ("gate" in told["not_readable"])
+    [job] = jobs(demo.site, "alice")
+    shown = ask(demo.site, "scontrol", "show", "job", job.split()[0])
+    assert f"sitekit:{demo.site.name}:{told['start']}" in shown
+    alice.stop_and_wait()
+    assert report(demo.site, f"FOLDER={tmp_path}") == 0
+    [table], [page] = tmp_path.glob("*.csv"), tmp_path.glob("*.html")
+    rows = {
+        row["tier"]: row
+        for row in csv.DictReader(table.read_text().splitlines())
+        if row["month"] == "all"
+    }
+    assert int(rows["small"]["starts"]) >= 1 and float(rows["small"]["cpu_hours"]) > 0
+    assert int(rows["small"]["memory_measured"]) >= 1
+    assert int(rows["small"]["memory_max_mib"]) > 10
+    assert "<svg" in page.read_text() and "alice" not in page.read_text()
+
+
+def test_a_start_that_fails_has_its_step_named(
+    demo: Demo, alice: Person, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The job ends before its server listens, because its owner cancels it."""
+    assert alice.choose("small").status_code == 302
+    job = until(lambda: jobs(demo.site, "alice"))
+    assert isinstance(job, list)
+    ask(demo.site, "scancel", job[0].split()[0], user="alice")
+    assert list(alice.progress())[-1].get("failed")
+    capsys.readouterr()
+    assert trace(demo.site, "USER=alice", "JSON=1") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["failed"] in ("started", "node", "network", "bound") or told["not_known"]
+    assert told["card"] == "cancelled"
+    assert trace(demo.site, "USER=alice") == 1
+    assert "The start failed before this step" in capsys.readouterr().out
+
+
+def test_a_tier_is_not_offered_while_it_is_drained(demo: Demo, alice: Person) -> None:
+    partitions = demo.site.tier("small").partitions
+    try:
+        for partition in partitions:
+            assert drain(demo.site, f"PARTITION={partition}", "TEXT=<i>upgrade</i>") == 0
+        form = alice.form()
+        assert "is not offered now: &lt;i&gt;upgrade&lt;/i&gt;" in form
+        assert 'value="small"' not in form
+        answer = alice.api("POST", "/users/alice/server", {"tier": "small"})
+        assert answer.status_code == 400 and "not offered now" in answer.text
+    finally:
+        for partition in partitions:
+            assert undrain(demo.site, f"PARTITION={partition}") == 0
+    assert 'value="small"' in alice.form()
+    for words in (("NODE=nowhere", "TEXT=a"), ("PARTITION=debug", "TEXT=a"), ("NODE=n",), ()):
+        with pytest.raises(BadInput):
+            drain(demo.site, *words)
+
+
+@pytest.mark.soak
+def test_no_server_starts_where_it_is_drained(demo: Demo, alice: Person) -> None:
+    """Who is on the node gets the text, and the next server is on another one."""
+    site = demo.site
+    assert alice.start("small")[-1].get("ready")
+    [line] = jobs(site, "alice")
+    number, _, _, node = line.split()
+    try:
+        assert drain(site, f"NODE={node}", "TEXT=<i>reboot</i> at 9") == 0
+
+        def texts() -> list[str]:
+            return [one["text"] for one in notice(alice).get("messages", [])]
+
+        until(lambda: "<i>reboot</i> at 9" in texts(), patience=90, every=2)
+        alice.stop_and_wait()
+        assert alice.start("small")[-1].get("ready")
+        [line] = jobs(site, "alice")
+        assert line.split()[0] != number and line.split()[3] != node
+        assert stop_servers(site, "USER=alice", "TEXT=for the upgrade") == 0
+        until(lambda: alice.server() is None)
+        assert alice.api("GET", "/sitekit/card").json()["remedy"] == "for the upgrade"
+    finally:
+        undrain(site, f"NODE={node}")
