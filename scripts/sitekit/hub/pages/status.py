@@ -26,7 +26,10 @@ LASTS = 0.9
 
 
 class StatusBaseHandler(BaseHandler):
-    """Let only administrators in who may stop everybody's servers. share_hub_state() sets `hub_state`."""
+    """Let only administrators in who may stop everybody's servers.
+
+    share_hub_state() sets `hub_state`.
+    """
 
     hub_state: HubState
     _kept: tuple[float, dict[str, Any]] = (float("-inf"), {})
