@@ -70,10 +70,18 @@ import asyncio, json, sys
 from types import SimpleNamespace
 sys.path.insert(0, {scripts!r})
 from sitekit.hub.overrides.proxy import SilentProxy
+from sitekit.hub.servers.ledger import LedgerTrouble
 
 added = []
 
+class Ledger:
+    def record_ready(self, tag):
+        added.append(tag)
+        raise LedgerTrouble("the disk is full")
+
 class Proxy(SilentProxy):
+    hub_state = SimpleNamespace(ledger=Ledger())
+
     async def add_route(self, routespec, target, data):
         added.append(routespec)
 
@@ -83,7 +91,9 @@ def user(child):
     return SimpleNamespace(name="u", spawners={{"": spawner}})
 
 async def add():
-    for child in (None, SimpleNamespace(reported_port=lambda: 0), SimpleNamespace(reported_port=lambda: 20000)):
+    silent = SimpleNamespace(reported_port=lambda: 0)
+    ready = SimpleNamespace(reported_port=lambda: 20000, tag="ready")
+    for child in (None, silent, ready):
         await Proxy(auth_token="t").add_user(user(child))
 
 asyncio.run(add())
@@ -95,7 +105,7 @@ def test_a_server_that_has_told_no_port_gets_no_route() -> None:
     """JupyterHub makes up an address for it, on the hub's own host."""
     argv = [kernel_site.release() / "bin/python", "-I", "-c", ADD.format(scripts=str(SCRIPTS))]
     told = subprocess.run(argv, capture_output=True, text=True, timeout=60)
-    assert json.loads(told.stdout or f'"{told.stderr}"') == ["/0/"]
+    assert json.loads(told.stdout or f'"{told.stderr}"') == ["/0/", "ready"]
 
 
 def answers(url: str, body: object) -> bool:

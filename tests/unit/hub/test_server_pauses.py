@@ -53,3 +53,12 @@ def test_what_hinders_it_is_told_once_and_again_when_it_is_something_else() -> N
     assert pauses.is_new_trouble(other, "denied")
     pauses.keep([other])
     assert pauses.is_new_trouble(one, "denied") and not pauses.is_new_trouble(other, "denied")
+
+
+def test_starts_that_had_to_be_cancelled_are_counted_when_they_are_settled() -> None:
+    pauses, one, two = Pauses(), row("one"), row("two")
+    assert not pauses.is_known(one)
+    pauses.is_new_trouble(one, "")
+    assert pauses.is_known(one) and pauses.keep([one, two]) == 0
+    assert pauses.keep([two]) == 1
+    assert pauses.keep([]) == 0, "no job of the other one was cancelled"

@@ -6,6 +6,7 @@ the hub if the proxy refuses the hub's token.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -18,6 +19,7 @@ from jupyterhub.proxy import ConfigurableHTTPProxy
 from ...contracts.internal_tls import tag_in
 from ..pages.stopped_servers import MARK, ROUTE, spec
 from ..servers.hub_state import HubState
+from ..servers.ledger import LedgerTrouble
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,8 @@ class SilentProxy(ConfigurableHTTPProxy):
         child = user.spawners[server_name].child_spawner
         if child is not None and child.reported_port():
             await super().add_user(user, server_name)
-            self.hub_state.ledger.record_ready(child.tag)
+            with contextlib.suppress(LedgerTrouble):  # the time is for the metrics alone
+                self.hub_state.ledger.record_ready(child.tag)
 
     async def add_route(self, routespec: str, target: str, data: dict[str, Any]) -> None:
         """Add the node's address to a route whose target is a server's name (proxy/tls.mjs)."""

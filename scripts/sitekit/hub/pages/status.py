@@ -7,6 +7,7 @@ queried for it. It stops servers by JupyterHub's own API.
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from typing import Any
 
@@ -15,6 +16,7 @@ from jupyterhub.scopes import Scope
 from tornado import web
 
 from ..servers.hub_state import HubState
+from ..status import certificates
 from ..status.record import status_now
 
 STATUS_PAGE = r"/sitekit/status"
@@ -24,7 +26,10 @@ LASTS = 0.9
 
 
 class StatusBaseHandler(BaseHandler):
-    """Let only administrators in who may stop everybody's servers. share_hub_state() sets `hub_state`."""
+    """Let only administrators in who may stop everybody's servers.
+
+    share_hub_state() sets `hub_state`.
+    """
 
     hub_state: HubState
     _kept: tuple[float, dict[str, Any]] = (float("-inf"), {})
@@ -38,9 +43,19 @@ class StatusBaseHandler(BaseHandler):
             raise web.HTTPError(404)
         at, record = StatusBaseHandler._kept
         if time.monotonic() - at > LASTS:
-            record = status_now(self.hub_state)
+            record = self.whole_record()
             StatusBaseHandler._kept = time.monotonic(), record
         return record
+
+    def whole_record(self) -> dict[str, Any]:
+        """Return the record of the site, with certificates and the disk of the hub's state."""
+        state = self.hub_state.site.paths.state
+        disk = shutil.disk_usage(state)
+        return {
+            **status_now(self.hub_state),
+            "certificates": certificates.days_left(),
+            "disks": {"state": {"path": str(state), "bytes": disk.total, "free": disk.free}},
+        }
 
 
 class StatusPageHandler(StatusBaseHandler):

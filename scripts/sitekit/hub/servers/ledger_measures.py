@@ -79,9 +79,10 @@ class MeasuresInLedger:
         self._record("ready", tag, time.time())
 
     def _record(self, name: str, tag: str, at: float) -> None:
+        """Record a time. If it is recorded already, nothing is written to the disk."""
         self._db.execute(
             f"INSERT INTO measures (tag, {name}) VALUES (?, ?) ON CONFLICT (tag) "  # noqa: S608
-            f"DO UPDATE SET {name} = COALESCE({name}, excluded.{name})",
+            f"DO UPDATE SET {name} = excluded.{name} WHERE {name} IS NULL",
             (tag, at),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+import time
 from pathlib import Path
 
 from ...contracts.internal_tls import folder
@@ -15,20 +16,34 @@ log = logging.getLogger(__name__)
 
 EVERY, AGAIN = 3600.0, 60.0  # seconds; the shorter pause if a certificate could not be read
 PATIENCE = 10.0
+_expiries: dict[str, float] = {}
+"""When each certificate expires, in seconds since the epoch, as it was last read."""
 
 
 async def run(site: Site) -> None:
     """Set the metric of both certificates again and again, until the hub ends."""
     while True:
         try:
-            CERTIFICATES.labels("front").set(expiry(await shown_by_front(site)))
-            if site.internal_tls:
-                CERTIFICATES.labels("internal").set(expiry(_first(folder(site) / "hub.pem")))
+            await read_expiries(site)
             pause = EVERY
         except (OSError, ValueError, asyncio.TimeoutError) as trouble:
             log.debug("The certificates could not be read: %s", trouble)
             pause = AGAIN
         await asyncio.sleep(pause)
+
+
+async def read_expiries(site: Site) -> None:
+    """Read when both certificates expire. Raises OSError, ValueError, TimeoutError."""
+    if site.internal_tls:
+        _expiries["internal"] = expiry(_first(folder(site) / "hub.pem"))
+    _expiries["front"] = expiry(await shown_by_front(site))
+    for name, at in _expiries.items():
+        CERTIFICATES.labels(name).set(at)
+
+
+def days_left() -> dict[str, float]:
+    """Return for how many days each certificate is still valid."""
+    return {name: round((at - time.time()) / 86400, 1) for name, at in _expiries.items()}
 
 
 async def shown_by_front(site: Site) -> bytes:

@@ -24,8 +24,8 @@ def describe_site(
 ) -> dict[str, Any]:
     """Return the record, as JSON types: open servers, backends, kernels, and cards of the last day.
 
-    `ended` are the starts that ended within the last day; None if they are not known. `backends` holds the answers of
-    SnapshotLoop.status by the backend's name.
+    `ended` are the starts that ended within the last day; None if they are not known. `backends`
+    holds the answers of SnapshotLoop.status by the backend's name.
     """
     kernels = read_kernel_state(site)
     return {

@@ -97,7 +97,8 @@ The services write these files while they run, besides the journal:
 (`config/`, `kernels/kernels.yml`) are written if they are missing. If another version exists, they are written beside
 it as `.new`.
 
-`rotate_secrets` replaces `{token}` and `{state}/cookie_secret`, and restarts proxy and hub.
+`rotate_secrets` replaces `{token}`, `{state}/cookie_secret`, the token for metrics and the certificates of internal
+TLS, and restarts proxy and hub.
 With `login.method: front`, it also replaces the secret that web server and hub share, and reloads the web server.
 
 ## sudo make accounts, accounts_slips, accounts_remove

@@ -1,4 +1,4 @@
-"""Render the scrape configuration for Prometheus, and make the token with which it reads metrics."""
+"""Render the scrape configuration for Prometheus, and make the token with which it reads."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def monitoring_paths(site: Site) -> set[Path]:
 
 
 def monitoring_token(target: Target, *, afresh: bool = False) -> dict[Path, File]:
-    """Return both copies of the token: the existing token if both copies have it, else a new one."""
+    """Return both copies of the token: the existing one if both copies have it, else a new one."""
     site = target.site
     made = f"{secrets.token_hex(32)}\n"
     files = {

@@ -1,4 +1,4 @@
-"""Describe the services, the isolation of pages, the kernels and open problems, for `make status`."""
+"""Describe services, isolation of pages, kernels and open problems, for `make status`."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def print_overview(site: Site) -> bool:
 
 
 def service_states(site: Site) -> dict[str, State]:
-    """Return the states of the site's services, and of the machine's web server if the site uses it.
+    """Return the states of the services, and of the machine's web server if the site uses it.
 
     Only root can find out whether a service answers: without root, the supervisor's word counts.
     Raises Problem.

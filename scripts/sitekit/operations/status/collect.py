@@ -72,10 +72,10 @@ def collect(site: Site) -> dict[str, Any]:
         "disks": _disks(site, sight),
     }
     answers = all(one["answers"] for one in record["backends"].values())
-    if answers:  # the question is put to Slurm too, and would only take its time
+    if answers:  # this too queries the backends
         uses = sight.look("releases", lambda: users(site))
         record["releases"] = uses.certain if uses else {}
-        sight.unseen |= {what: remedy for what, remedy in uses.unseen.items()} if uses else {}
+        sight.unseen |= uses.unseen if uses else {}
     else:
         sight.unseen["releases"] = "the servers' releases are known only when the backends answer"
     return {**record, "unseen": sight.unseen}

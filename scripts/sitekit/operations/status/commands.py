@@ -12,7 +12,7 @@ from ...base.progress import say
 from ...site import Site
 from .collect import Sight, collect, collect_servers
 from .live_view import show_live
-from .text import as_text, servers_as_text
+from .text import as_text, servers_as_text, unseen_as_text
 
 EVERY = 2.0  # seconds between two views of `make top`
 
@@ -42,14 +42,14 @@ def is_well(record: dict[str, Any]) -> bool:
 def top(site: Site) -> int:
     """Show the servers again every two seconds, until `q` or Ctrl-C.
 
-    Each view is one query of each backend. A slow backend is queried less often. Without a terminal, plain
-    text is printed until the reader ends.
+    Each view is one query of each backend. A slow backend is queried less often. Without a
+    terminal, plain text is printed until the reader ends.
     """
 
     def view() -> tuple[list[str], float]:
         begun = time.monotonic()
         lines = list(servers_as_text(record := collect_servers(site, Sight())))
-        lines += [f"not seen: {subject}: {why}" for subject, why in record["unseen"].items()]
+        lines += unseen_as_text(record)
         return lines, max(EVERY, 2 * (time.monotonic() - begun))
 
     return show_live(view, terminal=sys.stdout.isatty() and sys.stdin.isatty())

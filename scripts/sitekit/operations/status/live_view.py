@@ -65,6 +65,6 @@ def _single_keys() -> Iterator[None]:
 
 
 def _key_within(seconds: float) -> bytes | None:
-    """Return the key that is pressed in this time; None without one, b"" at the end of the input."""
+    """Return the key that is pressed in this time; None without one, b"" at the input's end."""
     ready, _, _ = select.select([sys.stdin], [], [], seconds)
     return os.read(sys.stdin.fileno(), 1) if ready else None

@@ -103,6 +103,11 @@ def _rest(record: dict[str, Any]) -> Iterator[str]:
     for name, disk in record["disks"].items():
         free, size = disk["free"] / 1e9, disk["bytes"] / 1e9
         yield one_line(f"{'disk of ' + name:<32} {free:.1f} of {size:.1f} GB free, {disk['path']}")
+    yield from unseen_as_text(record)
+
+
+def unseen_as_text(record: dict[str, Any]) -> Iterator[str]:
+    """Yield what could not be looked at, and why."""
     for subject, why in record["unseen"].items():
         yield one_line(f"not seen: {subject}: {why}")
 

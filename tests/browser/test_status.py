@@ -1,0 +1,59 @@
+"""The administrators' page with the state of the site: for administrators alone, live, and escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from ..conftest import Demo, logged_in
+from ..person import Person
+from .conftest import shoot
+from .test_first_hour import login
+
+PAGE = "/hub/sitekit/status"
+
+
+@pytest.fixture
+def carol(demo: Demo) -> Iterator[Person]:
+    with logged_in(demo, "carol") as person:
+        yield person
+
+
+def test_nobody_else_sees_the_page(demo: Demo, alice: Person) -> None:
+    for path in (PAGE, f"{PAGE}/state"):
+        assert alice.http.get(path).status_code == 404
+    assert PAGE not in alice.http.get("/hub/home").text
+    with demo.person("bob") as stranger:
+        assert "/hub/login" in str(stranger.http.get(PAGE, follow_redirects=True).url)
+
+
+def test_an_administrator_sees_servers_and_stops_one(
+    page: Page, demo: Demo, alice: Person, bob: Person, carol: Person
+) -> None:
+    assert alice.start("small")[-1].get("ready")
+    login(page, demo, "carol")
+    page.goto("/hub/home")
+    page.get_by_role("link", name="Status").click()
+    expect(page.locator("h1")).to_contain_text("Status of")
+    row = page.locator('tr[data-user="alice"]')
+    expect(row.locator(".state")).to_have_text("running")
+    expect(row.locator(".node")).not_to_be_empty()
+    expect(row.locator(".memory .bar")).to_be_visible()
+    before = carol.api("GET", "/sitekit/status").json()["queries"]
+    for _ in range(20):
+        assert carol.http.get(f"{PAGE}/state").status_code == 200
+    after = carol.api("GET", "/sitekit/status").json()["queries"]
+    assert after - before <= 2, "the loop's own queries, and none for a view"
+    assert bob.start("large")[-1].get("ready")
+    expect(page.locator("#counts")).to_have_text("2 running")
+    for text in ("answered in", "Certificate front", "GB free", "work, "):
+        expect(page.locator("#facts")).to_contain_text(text)
+    shoot(page, "status")
+
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Stop the server of bob").click()
+    expect(page.locator('tr[data-user="bob"]')).to_have_count(0)
+    expect(page.locator("#cards")).to_contain_text("An administrator of the hub stopped")
+    expect(page.locator("#failed")).to_be_hidden()
