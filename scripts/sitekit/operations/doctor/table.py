@@ -8,6 +8,8 @@ from .check import Check, Subject
 from .checks import (
     accounts,
     cluster,
+    courses,
+    engines,
     files,
     front,
     hub,
@@ -49,6 +51,8 @@ SUBJECTS: tuple[Subject, ...] = (
     kernels.subject,
     security.subject,
     tunnels.subject,
+    engines.subject,
+    courses.subject,
 )
 
 CHECKS: list[Check] = [check for subject in SUBJECTS for check in subject.checks]
