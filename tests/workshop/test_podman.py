@@ -16,6 +16,8 @@ from ..slurm import until
 from .conftest import here
 from .machine import run
 
+VERSION = ("version", "--format", "{{.Server.Version}}")
+
 
 @contextmanager
 def podman(folder: Path) -> Iterator[Path]:
@@ -27,7 +29,7 @@ def podman(folder: Path) -> Iterator[Path]:
     argv = ["podman", *places, "system", "service", "--time=0", f"unix://{socket}"]
     with subprocess.Popen(argv, stderr=subprocess.DEVNULL) as service:
         try:
-            until(lambda: run("docker", "-H", f"unix://{socket}", "version", check=False), 30)
+            until(lambda: run("docker", "-H", f"unix://{socket}", *VERSION, check=False), 30)
             yield socket
         finally:
             service.terminate()
