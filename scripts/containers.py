@@ -1,4 +1,4 @@
-"""Run servers as containers of Docker, or of Podman behind its socket with Docker's API.
+"""Run servers as containers of Docker.
 
 scripts/local_gate and scripts/container_service import this file. The engine itself keeps the
 records: each container has labels with its account and its time limit, and stays for a day after

@@ -17,6 +17,7 @@ from .farm import FARM, Farm, described
 FAULTS = sorted(path.parent for path in (FARM / "faults").glob("*/expect"))
 QUICK = (
     "account-expired",
+    "course-reservation-missing",
     "current-dangling",
     "home-missing",
     "hub-stopped",

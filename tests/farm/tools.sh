@@ -38,3 +38,13 @@ hold() {
     for _ in $(seq 50); do ss -Hltn "sport = :$1" | grep -q . && return; sleep 0.1; done
     return 1
 }
+
+# course LINE...: the hub has the course bio with alice as a participant, and with these lines.
+course() {
+    [ -d "$ETC/courses" ] || { mkdir -p "$ETC/courses"; fresh "$ETC/courses"; }
+    fresh "$ETC/courses/bio.yml" "$ETC/courses/names.csv"
+    echo alice >"$ETC/courses/names.csv"
+    printf '%s\n' 'title: Bio' 'starts: 2026-01-01' 'ends: 2100-01-01' 'tier: small' "$@" >"$ETC/courses/bio.yml"
+    chmod 640 "$ETC/courses/"*
+    chgrp -R --reference="$ETC/site.yml" "$ETC/courses"
+}

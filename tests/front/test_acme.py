@@ -32,6 +32,7 @@ def kinds(kind: str, front: dict[str, object]) -> Site:
     values |= {"name": "acme", "supervisor": "supervisord"}
     values["paths"] |= {"prefix": "/opt/sitekit/none", "state": "/var/lib/sitekit/acme"}
     values["front"] |= front
+    values["tiers"] = [tier | {"cpus": 1, "memory": "300M"} for tier in values["tiers"]]
     return Site.model_validate(values)
 
 

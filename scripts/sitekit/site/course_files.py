@@ -166,6 +166,10 @@ def _misfits(key: str, file: CourseFile, site: Site, document: Document) -> Iter
         what = f"users cannot write to {site.server.folder}, in which the copy would be"
         remedy = "leave the material out, or change server.root in site.yml"
         yield BadInput(what, document.where(("material",)), remedy)
+    if file.material and file.material.folder and known[file.tier].runs_on == "docker":
+        what = "a container on this host sees only the participant's home, and not this folder"
+        where = document.where(("material", "folder"))
+        yield BadInput(what, where, "name a repository instead")
     if key in site.server.links or (site.server.repository and site.server.repository.name == key):
         what = f"users' folders have a '{key}' of the site already"
         yield BadInput(what, str(document.path), "give the course another name")

@@ -134,6 +134,15 @@ def test_who_is_in_a_course(tmp_path: Path) -> None:
     assert [course.is_instructor(name) for name in ("alice", "bob", "carol")] == [0, 1, 1]
 
 
+def test_a_folder_is_no_material_for_a_container_of_this_host(tmp_path: Path) -> None:
+    """It sees only the home."""
+    site = load_site(data("config/sites/workshop-vm.yml"))
+    text = "title: A\nstarts: 2026-09-01\nends: 2026-09-01\ntier: participant\n"
+    text += "roster: {file: names.csv}\nmaterial: {folder: /srv/course}\n"
+    with pytest.raises(BadInputs, match=r"bio101\.yml:6: material\.folder: a container"):
+        read_course(written(tmp_path, text), site)
+
+
 @pytest.mark.parametrize("line", ["bob,admin", "b ob", "../bob", "-bob", "bob\x00", "alice"])
 def test_an_odd_line_of_a_roster_is_refused(tmp_path: Path, line: str) -> None:
     path = tmp_path / "names.csv"

@@ -8,7 +8,7 @@ from ..local.backend import LocalBackend
 
 
 class DockerBackend(LocalBackend):
-    """Run servers of a site as containers of Docker, or of Podman behind its socket."""
+    """Run servers of a site as containers of Docker."""
 
     title = "Docker"
     engine = "docker"

@@ -14,11 +14,13 @@ from .finding import Finding, unknown
 MEMORY = Path("/proc/meminfo")
 SYSTEMD = Path("/run/systemd/system")
 PROGRAMS = ("ip", "iptables")
+COMPONENTS, PODMAN = "{{range .Server.Components}}{{.Name}}\n{{end}}", "Podman Engine"
+"""What `docker version` prints of Docker's parts, and the part that only Podman has."""
 
 
 def look(site: Site) -> Iterator[Finding]:
     """Yield a finding for everything that a tier needs and this host does not have."""
-    yield from _sizes(site)
+    yield from sizes(site)
     if "systemd" in site.backends and not SYSTEMD.is_dir():
         yield Finding(
             "systemd is not PID 1 on this machine, and tiers run on it",
@@ -29,7 +31,7 @@ def look(site: Site) -> Iterator[Finding]:
         yield from _docker(site)
 
 
-def _sizes(site: Site) -> Iterator[Finding]:
+def sizes(site: Site) -> Iterator[Finding]:
     """Yield a finding for each tier that is larger than this host."""
     total = int(MEMORY.read_text().split()[1]) // 1024
     cpus = os.cpu_count() or 1
@@ -51,7 +53,7 @@ def _sizes(site: Site) -> Iterator[Finding]:
 
 def _docker(site: Site) -> Iterator[Finding]:
     """Yield findings about the engine, its settings and the images."""
-    words = [str(site.docker.program), "-H", f"unix://{site.docker.socket}"]
+    words = docker_command(site)
     if not site.docker.program.exists():
         what = f"there is no {site.docker.program}"
         yield Finding(what, "docker.program", "install the package docker.io")
@@ -61,20 +63,43 @@ def _docker(site: Site) -> Iterator[Finding]:
             yield Finding(f"there is no {program} on this machine", "docker", f"install {program}")
     try:
         kept = run([*words, "info", "--format", "{{.LiveRestoreEnabled}}"], timeout=20).stdout
+        names = run([*words, "version", "--format", COMPONENTS], timeout=20).stdout
     except CommandFailed as failed:
         what = f"Docker does not answer at {site.docker.socket}: {failed.output.strip()[-200:]}"
         yield unknown(what, "systemctl start docker, or run this as root")
         return
-    if kept.strip() == "false":
+    if PODMAN in names:
+        yield Finding(
+            "this is Podman, which does not give the site's network the bridge that it names",
+            "docker.socket",
+            "use the socket of Docker",
+        )
+    elif kept.strip() == "false":
         yield Finding(
             "a restart of Docker ends all servers",
             "docker",
             'write {"live-restore": true} to /etc/docker/daemon.json, and reload Docker',
             refuses=False,
         )
+    yield from images(site)
+
+
+def docker_command(site: Site) -> list[str]:
+    """Return the first words of each command of the engine."""
+    return [str(site.docker.program), "-H", f"unix://{site.docker.socket}"]
+
+
+def images(site: Site) -> Iterator[Finding]:
+    """Yield a finding for each image that the engine does not have, or has with another Id."""
+    argv = [*docker_command(site), "image", "inspect", "--format", "{{.Id}}"]
     for place, image in enumerate(site.docker.images):
+        where = f"docker.images[{place}]"
         try:
-            run([*words, "image", "inspect", "--format", "{{.Id}}", image.name], timeout=20)
+            number = run([*argv, image.name], timeout=20).stdout.strip()
         except CommandFailed:
             what = f"Docker has no image {image.name}"
-            yield Finding(what, f"docker.images[{place}].name", "build or load it", refuses=False)
+            yield Finding(what, f"{where}.name", "build or load it", refuses=False)
+            continue
+        if image.digest and number != image.digest:
+            what = f"the image {image.name} has the Id {number}, and not this one"
+            yield Finding(what, f"{where}.digest", "load the right image, or correct it", False)

@@ -9,6 +9,8 @@ from .check import Check, Subject
 from .checks import (
     accounts,
     cluster,
+    courses,
+    engines,
     files,
     front,
     hub,
@@ -50,6 +52,8 @@ SUBJECTS: tuple[Subject, ...] = (
     kernels.subject,
     security.subject,
     tunnels.subject,
+    engines.subject,
+    courses.subject,
 )
 
 CHECKS: list[Check] = [check for subject in SUBJECTS for check in subject.checks]

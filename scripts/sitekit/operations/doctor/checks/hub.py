@@ -17,6 +17,7 @@ from ....machine.render.services import site_services
 from ....machine.supervisors.ready import get, proxy_token
 from ..check import Finding, Subject, warning
 from ..context import Context, Unanswered
+from .slurm import on_slurm
 
 subject = Subject("hub", "The hub")
 
@@ -199,7 +200,7 @@ def routes(here: Context) -> Iterator[Finding]:
     "sudo make apply",
     needs=("site.applied", "site.applied-readable"),
     follows=("files.missing", "files.edited", "site.same-as-applied"),
-    applies=lambda site: site.slurm.ssh is None,
+    applies=lambda site: on_slurm(site) and site.slurm.ssh is None,
 )
 def gate_settings(here: Context) -> Iterator[Finding]:
     path = here.site.libexec / "gate.json"

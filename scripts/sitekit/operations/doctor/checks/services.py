@@ -183,9 +183,10 @@ def proxy_ports(here: Context) -> Iterator[Finding]:
     "a hub that runs and does not answer hangs, or still starts",
     "journalctl --unit sitekit-NAME-hub; sudo make start",
     needs=("services.hub",),
-    follows=("state.database", "state.space", "network.ports", "network.hub-address"),
+    follows=("state.database", "state.space", "network.ports", "network.hub-address",
+             "engines.network", "engines.service"),
     root=True,
-)
+)  # fmt: skip
 def hub_is_there(here: Context) -> Iterator[Finding]:
     yield from _answers(here, "hub", hub_answers)
 

@@ -1,0 +1,122 @@
+"""Check the courses that the hub offers: files, roster, kernel, reservation and material."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timezone
+
+from ....base.errors import BadInput, BadInputs
+from ....machine.checks.finding import Finding as BeforeApply
+from ....site import Site
+from ....site.course_files import Course, course_paths, offered_courses, read_course
+from ...courses import check as course_check
+from ...courses import people
+from ...courses.material import material as look_at_material
+from ..check import Finding, Severity, Subject, adopted
+from ..context import Context
+from .slurm import local, on_slurm
+
+subject = Subject("courses", "Courses")
+
+
+def _local_slurm(site: Site) -> bool:
+    return on_slurm(site) and local(site)
+
+
+def _read(here: Context) -> tuple[list[Course], list[BadInput]]:
+    """Return the courses that are not over, and the errors in the files of all courses."""
+    courses: list[Course] = []
+    errors: list[BadInput] = []
+    for path in course_paths(offered_courses(here.applied)):
+        try:
+            courses.append(read_course(path, here.applied))
+        except BadInputs as found:
+            errors += found.problems
+        except BadInput as found:
+            errors.append(found)
+    now = datetime.now(timezone.utc)
+    return [course for course in courses if course.file.period()[1] > now], errors
+
+
+def _each(here: Context, look: Callable[[Course], Iterable[BeforeApply]]) -> Iterator[Finding]:
+    """Yield the findings of each course: errors if it is offered now, and warnings before."""
+    now = datetime.now(timezone.utc)
+    for course in here.once("the courses", lambda: _read(here))[0]:
+        for found in map(adopted, look(course)):
+            most = Severity.ERROR if course.is_open(now) else Severity.WARNING
+            where = f"course {course.key}: {found.where}".rstrip(": ")
+            yield replace(found, where=where, severity=min(found.severity, most))
+
+
+@subject.check(
+    "files",
+    "the course files and rosters that the hub reads",
+    "the hub leaves out a course with an error",
+    "correct the course file, then: sudo make apply",
+    needs=("site.applied",),
+    root=True,
+)
+def files(here: Context) -> Iterator[Finding]:
+    for error in here.once("the courses", lambda: _read(here))[1]:
+        yield Finding(error.what, error.where or "", error.remedy or "")
+
+
+@subject.check(
+    "roster",
+    "the people of each course among the accounts of this machine",
+    "who has no account, or is in no allowed group, cannot log in",
+    "correct the roster, or create the accounts",
+    needs=("site.applied",),
+    root=True,
+)
+def roster(here: Context) -> Iterator[Finding]:
+    yield from _each(here, lambda course: people.look(here.applied, course))
+
+
+@subject.check(
+    "kernel",
+    "whether the kernel of each course is published, and passed its last test",
+    "the notebooks of the course do not run",
+    "make kernels",
+    needs=("site.applied",),
+    root=True,
+    applies=on_slurm,
+)
+def kernel(here: Context) -> Iterator[Finding]:
+    def look(course: Course) -> Iterable[BeforeApply]:
+        on_cluster = course.tier.runs_on == "slurm" and not course.tier.images
+        return course_check.kernel(here.applied, course) if on_cluster else ()
+
+    yield from _each(here, look)
+
+
+@subject.check(
+    "reservation",
+    "the reservation of each course",
+    "Slurm refuses the servers of the course",
+    "scontrol create reservation",
+    needs=("site.applied", "slurm.controller"),
+    root=True,
+    applies=_local_slurm,
+)
+def reservation(here: Context) -> Iterator[Finding]:
+    yield from _each(here, lambda course: course_check.booked(here.applied, course))
+
+
+@subject.check(
+    "material",
+    "the material of each course: its folder, or the repository if servers run on this host",
+    "the servers of the course start without it",
+    "correct material in the course file; make course_check looks from a compute node",
+    needs=("site.applied",),
+    root=True,
+    seconds=60,
+)
+def material(here: Context) -> Iterator[Finding]:
+    def look(course: Course) -> Iterable[BeforeApply]:
+        source = course.file.material
+        in_job = source and source.repository and course.tier.runs_on == "slurm"
+        return () if in_job else look_at_material(here.applied, course)
+
+    yield from _each(here, look)

@@ -1,0 +1,2 @@
+course 'roster: {file: names.csv}'
+echo "title: [" >>"$ETC/courses/bio.yml"

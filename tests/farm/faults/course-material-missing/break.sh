@@ -1,0 +1,1 @@
+course 'roster: {file: names.csv}' 'instructors: [carol]' 'material: {folder: /shared/course-of-last-year}'

@@ -1,0 +1,1 @@
+course 'roster: {group: jupyter-nobody}' 'instructors: [carol]'

@@ -1,0 +1,1 @@
+course 'roster: {file: names.csv}' 'instructors: [carol]' 'reservation: class-of-last-year'

@@ -1,0 +1,2 @@
+course 'roster: {file: names.csv}' 'instructors: [carol]'
+echo zoe >>"$ETC/courses/names.csv"
