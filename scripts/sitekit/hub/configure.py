@@ -45,7 +45,7 @@ from .overrides.old_logins import forget_old_logins
 from .overrides.polls import log_polls_at_debug
 from .overrides.proxy import SilentProxy
 from .overrides.stale_logins import ask_stale_users_to_log_in
-from .pages import enter
+from .pages import documentation, enter
 from .pages.unreachable import NoAnswerHandler, ServerPageHandler
 from .servers.hub_state import HubState
 from .spawner import reconcile, watch_endings
@@ -157,7 +157,12 @@ def update_pages(c: Any, hub_state: HubState) -> None:
 
     c.JupyterHub.template_paths = [str(data("config/templates"))]
     # card_of is a function, not a method: traitlets would copy a method with its object
-    c.JupyterHub.template_vars = {"site_title": hub_state.site.title, "sitekit_card": card_of}
+    docs = hub_state.site.docs / "index.html"
+    c.JupyterHub.template_vars = {
+        "site_title": hub_state.site.title,
+        "sitekit_card": card_of,
+        "sitekit_has_docs": lambda: docs.is_file(),
+    }
 
 
 def share_hub_state(hub_state: HubState) -> None:
@@ -187,6 +192,7 @@ def update_handlers(c: Any, site: Site) -> None:
         (PAGE, CoursePageHandler),
         (STATE, CourseStateHandler),
         (socket_probe.PATH, socket_probe.SocketProbeHandler),
+        *documentation.handlers(site.docs),
         *([(enter.PATH, enter.EnterHandler)] if one_domain else []),
     ]
 
