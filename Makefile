@@ -12,7 +12,7 @@ KIT := @scripts/kit
 given = $(foreach v,$1,$(if $(filter command,$(firstword $(origin $v))),'$v=$(subst ','\'',$($v))'))
 
 .DEFAULT_GOAL := help
-.PHONY: help new_site import_aalto check_site show setup_conda install_all lock bundle releases upgrade rollback \
+.PHONY: help new_site import_aalto check_site show docs setup_conda install_all lock bundle releases upgrade rollback \
         prune_releases advisories uninstall_environment accounts accounts_slips accounts_remove sizing kernels kernels_diff kernels_check \
         kernels_import images_check diff apply uninstall start stop status top doctor backup restore rotate_secrets \
         course_new course_check course_drill drain undrain stop_servers report trace announce announcements announce_end message drill \
@@ -29,6 +29,8 @@ check_site:
 	$(KIT) check_site
 show:
 	$(KIT) show
+docs:
+	@KIT_DOCS=1 scripts/kit docs $(call given,TO)
 setup_conda:
 	$(KIT) setup_conda $(if $(BUNDLE),"$(BUNDLE)")
 install_all:

@@ -37,6 +37,12 @@ GROUPS: dict[str, dict[str, Command]] = {
             "sitekit.site.show:check_site",
         ),
         "show": Command("print the site file with all defaults", "sitekit.site.show:show"),
+        "docs": Command(
+            "build the documentation as a web site, with this site's sizes and kernels, for the hub to show",
+            "sitekit.operations.pages.build_site:docs",
+            variables={"TO": "the folder to write; default: docs in the prefix"},
+            details="Run it as the owner of the prefix, and again after a change of tiers or kernels.",
+        ),
     },
     "The environment (as the owner of the prefix)": {
         "setup_conda": Command(

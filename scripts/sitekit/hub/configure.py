@@ -55,7 +55,7 @@ from .overrides.old_logins import forget_old_logins
 from .overrides.polls import log_polls_at_debug
 from .overrides.proxy import SilentProxy
 from .overrides.stale_logins import ask_stale_users_to_log_in
-from .pages import enter
+from .pages import documentation, enter
 from .pages.announcements import announcements_of
 from .pages.status import STATUS_PAGE, STATUS_STATE, StatusPageHandler, StatusStateHandler
 from .pages.unreachable import NoAnswerHandler, ServerPageHandler
@@ -174,10 +174,12 @@ def update_pages(c: Any, hub_state: HubState) -> None:
 
     c.JupyterHub.template_paths = [str(data("config/templates"))]
     # card_of is a function, not a method: traitlets would copy a method with its object
+    docs = hub_state.site.docs / "index.html"
     c.JupyterHub.template_vars = {
         "site_title": hub_state.site.title,
         "site_pages": hub_state.site.pages,
         "sitekit_card": card_of,
+        "sitekit_has_docs": lambda: docs.is_file(),
         "sitekit_announcements": announcements_of(hub_state),
     }
     if hub_state.site.pages.logo:
@@ -225,6 +227,7 @@ def update_handlers(c: Any, site: Site) -> None:
         (STATUS_PAGE, StatusPageHandler),
         (STATUS_STATE, StatusStateHandler),
         (socket_probe.PATH, socket_probe.SocketProbeHandler),
+        *documentation.handlers(site.docs),
         *([(enter.PATH, enter.EnterHandler)] if one_domain else []),
     ]
 

@@ -245,6 +245,11 @@ class Site(Section):
         return self.paths.prefix / "kernels" / "current"
 
     @property
+    def docs(self) -> Path:
+        """Return the folder with the documentation as a web site, which `make docs` builds."""
+        return self.paths.prefix / "docs"
+
+    @property
     def database(self) -> Path:
         """Return the path of the hub's database."""
         return self.paths.state / "jupyterhub.sqlite"

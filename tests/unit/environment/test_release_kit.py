@@ -88,7 +88,7 @@ def test_unpinned_requirements_are_refused(checkout: Path) -> None:
 def test_the_tests_packages_come_only_when_asked_for(checkout: Path) -> None:
     kit(checkout, PYTHON=sys.executable)
     assert not (checkout / ".kit/requirements-test.txt.done").exists()
-    assert "tests' packages" in kit(checkout, KIT_TEST="1").stderr
+    assert "packages for test" in kit(checkout, KIT_TEST="1").stderr
     assert kit(checkout, KIT_TEST="1").stderr == ""
 
 

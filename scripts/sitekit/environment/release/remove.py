@@ -14,6 +14,8 @@ from .install import wheels_name
 from .releases import HISTORY, Release, releases
 
 _GONE = "removed-"
+DOCS_MARK = "documentation-of-sitekit"
+"""The file that marks a folder as one that `make docs` has written."""
 
 
 def remove(release: Release, cache: Path) -> None:
@@ -41,8 +43,10 @@ def sweep(site: Site, cache: Path) -> None:
 
 
 def remove_environment(site: Site) -> list[Path]:
-    """Remove the link to the current release, all releases and the cache. Return the files that do
-    not belong to sitekit and were left."""
+    """Remove the link to the current release, all releases, the documentation and the cache.
+
+    Return the files that do not belong to sitekit and were left.
+    """
     cache = site.paths.prefix / ".cache"
     # a switch of the link that was interrupted leaves a second link
     for link in (site.current, site.current.with_name(".current.new")):
@@ -50,6 +54,8 @@ def remove_environment(site: Site) -> list[Path]:
     for release in releases(site):
         remove(release, cache)
     (site.releases / HISTORY).unlink(missing_ok=True)
+    if (site.docs / DOCS_MARK).is_file() and not site.docs.is_symlink():
+        shutil.rmtree(site.docs)
     shutil.rmtree(cache)
     left = sorted(site.releases.iterdir())
     if not left:

@@ -1,0 +1,77 @@
+"""Show the documentation, which `make docs` has built in the prefix, to users who are logged in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from jupyterhub.handlers.base import BaseHandler
+from tornado import web
+
+PATH = r"/sitekit/docs(?:/(.*))?"
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".map": "application/json",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".yml": "text/plain; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+}
+"""The files that are shown, by suffix, with their types. Other files do not exist for users."""
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self' 'unsafe-inline'",  # the theme sets its colors in the page
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'self'",  # the search
+        "frame-ancestors 'none'",
+    ]
+)
+
+
+class DocumentationHandler(BaseHandler, web.StaticFileHandler):
+    """Handle GET and HEAD of the documentation's files. The files are not generated on request."""
+
+    @web.authenticated
+    async def get(self, path: str | None, include_body: bool = True) -> None:
+        if path is None:  # without the slash, the page's links would lead elsewhere
+            self.redirect(f"{self.request.path}/")
+            return
+        await web.StaticFileHandler.get(self, path, include_body)
+
+    @web.authenticated
+    async def head(self, path: str | None) -> None:
+        await self.get(path, include_body=False)
+
+    def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
+        """Return the file to show. Raises HTTPError (404) for other files, links and folders."""
+        found = Path(absolute_path)
+        if found.is_dir():
+            found /= "index.html"
+        real = os.path.realpath(found)
+        inside = real == str(found) and real.startswith(os.path.realpath(root) + os.sep)
+        if not inside or found.suffix not in TYPES or not found.is_file():
+            raise web.HTTPError(404)
+        return real
+
+    def get_content_type(self) -> str:
+        return TYPES[Path(self.absolute_path or "").suffix]
+
+    def compute_etag(self) -> None:
+        """Send no ETag: tornado would keep that of a file that `make docs` has replaced."""
+
+    def set_extra_headers(self, path: str) -> None:
+        """Set the headers of a file. JupyterHub's own policy allows scripts inside of pages."""
+        self.set_header("Content-Security-Policy", POLICY)
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+
+def handlers(docs: Path) -> list[tuple[str, type, dict[str, Any]]]:
+    """Return the handler for JupyterHub's extra_handlers."""
+    return [(PATH, DocumentationHandler, {"path": str(docs)})]

@@ -1,0 +1,1 @@
+"""Generate pages of the documentation, and build the documentation as a static site."""

@@ -1,0 +1,116 @@
+"""Collect the sentences of all cards from the source code, for the page about troubleshooting."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parents[2]
+_ROOMS = ("hub", "backends")
+_CLASSES = ("Card", "Explanation")
+_TABLES = ("CAUSES", "CRASHES", "REFUSALS")
+"""Tables whose rows end with kind, what happened, and remedy."""
+UNKNOWN = "..."
+
+
+@dataclass(frozen=True, order=True)
+class CardText:
+    """Hold the sentences of one card. `...` stands for values such as a node's name."""
+
+    kind: str
+    what: str
+    remedy: str
+
+
+def card_texts() -> list[CardText]:
+    """Return the sentences of all cards, sorted by kind."""
+    found: set[CardText] = set()
+    names: dict[str, ast.expr] = {}
+    trees = [ast.parse(path.read_text()) for room in _ROOMS for path in _python_files(room)]
+    for tree in trees:
+        names |= dict(_assignments(tree.body))
+    for tree in trees:
+        found |= set(_tables(tree, names))
+        for function in ast.walk(tree):
+            if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module)):
+                found |= set(_calls(function, names))
+    return sorted(found)
+
+
+def _python_files(room: str) -> list[Path]:
+    """Return the Python files of a house."""
+    return sorted((_PACKAGE / room).rglob("*.py"))
+
+
+def _assignments(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the names that statements set, with their expressions."""
+    for statement in body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            yield statement.targets[0].id, statement.value
+
+
+def _before(function: ast.AST, line: int) -> dict[str, ast.expr]:
+    """Return the names that a function has set above a line, each with its last expression."""
+    above = [part for part in ast.walk(function) if isinstance(part, ast.Assign)]
+    above.sort(key=lambda part: part.lineno)
+    return dict(_assignments([part for part in above if part.lineno < line]))
+
+
+def _tables(tree: ast.Module, names: dict[str, ast.expr]) -> Iterator[CardText]:
+    """Yield the rows of the tables of cards."""
+    for name, value in _assignments(tree.body):
+        if name in _TABLES:
+            rows = value.values if isinstance(value, ast.Dict) else getattr(value, "elts", [])
+            for row in rows:
+                yield from _text(_flat(getattr(row, "elts", []), names)[-3:], names)
+
+
+def _calls(
+    function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Module, names: dict[str, ast.expr]
+) -> Iterator[CardText]:
+    """Yield the cards that a function makes; those of a module are outside of its functions."""
+    outer = isinstance(function, ast.Module)
+    for part in (
+        [value for _, value in _assignments(function.body)] if outer else ast.walk(function)
+    ):
+        if isinstance(part, ast.Call) and getattr(part.func, "id", "") in _CLASSES:
+            known = names if outer else {**names, **_before(function, part.lineno)}
+            yield from _text(_flat(part.args, known)[:3], known)
+
+
+def _flat(parts: Iterable[ast.expr], names: dict[str, ast.expr]) -> list[ast.expr]:
+    """Replace `*NAME` by the items of this tuple."""
+    flat: list[ast.expr] = []
+    for part in parts:
+        if isinstance(part, ast.Starred) and isinstance(part.value, ast.Name):
+            flat += getattr(names.get(part.value.id), "elts", [])
+        else:
+            flat.append(part)
+    return flat
+
+
+def _text(parts: list[ast.expr], names: dict[str, ast.expr]) -> Iterator[CardText]:
+    """Yield the card with these three expressions, if its kind is written in the code."""
+    if len(parts) == 3 and isinstance(parts[0], ast.Constant) and isinstance(parts[0].value, str):
+        what, remedy = (
+            re.sub(r"\{\w+\}|\.{3,}", UNKNOWN, _sentence(part, names)) for part in parts[1:]
+        )
+        yield CardText(parts[0].value, what, remedy)
+
+
+def _sentence(node: ast.expr, names: dict[str, ast.expr]) -> str:
+    """Return a sentence of the code, with `...` for its values."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            str(part.value) if isinstance(part, ast.Constant) else UNKNOWN for part in node.values
+        )
+    if isinstance(node, ast.BinOp):
+        return _sentence(node.left, names) + _sentence(node.right, names)
+    if isinstance(node, ast.Name) and node.id in names:
+        return _sentence(names[node.id], {**names, node.id: ast.Constant(UNKNOWN)})
+    return UNKNOWN

@@ -1,0 +1,66 @@
+"""Write the page about one site: its address, its sizes of servers and its published kernels."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ...site import Site
+from ...site.memory_and_time import human_time
+from ...site.tier import Requires, Tier
+
+
+def page(site: Site) -> str:
+    """Return the page in Markdown. All texts of the site are escaped."""
+    return "\n".join(_lines(site)) + "\n"
+
+
+def _lines(site: Site) -> Iterator[str]:
+    """Yield the lines of the page."""
+    yield f"# {_plain(site.title)}\n"
+    yield f"Open {_plain(site.front.url)} and log in. [The user guide](users.md) explains the rest."
+    yield "\n## Sizes of servers\n"
+    yield "| size | what it has | time | partitions | who |\n|---|---|---|---|---|"
+    for tier in site.tiers:
+        cells = (tier.title, tier.summary, human_time(tier.time), _places(tier), _who(tier))
+        yield "| " + " | ".join(_plain(cell) for cell in cells) + " |"
+    yield "\n## Kernels\n"
+    day = time.strftime("%Y-%m-%d")
+    yield f"These kernels were published on {day}, when this page was made. The launcher has the list of today.\n"
+    yield "| kernel | language |\n|---|---|"
+    for kernel in kernels(site.kernels_current):
+        yield f"| {_plain(kernel['display_name'])} | {_plain(kernel['language'])} |"
+
+
+def kernels(generation: Path) -> list[dict[str, Any]]:
+    """Return the kernel specs of a generation, sorted by title. Unreadable ones are left out."""
+    found = []
+    for path in sorted((generation / "kernels").glob("*/kernel.json")):
+        try:
+            spec = json.loads(path.read_text())
+            found.append({key: str(spec[key]) for key in ("display_name", "language")})
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return sorted(found, key=lambda spec: spec["display_name"])
+
+
+def _places(tier: Tier) -> str:
+    """Return where the servers of a tier run."""
+    return ", ".join(tier.partitions) or "the hub's host"
+
+
+def _who(tier: Tier) -> str:
+    """Return who may use a tier."""
+    if tier.requires == Requires():
+        return "everybody"
+    words = (("group", tier.requires.group), ("account", tier.requires.account))
+    return " and ".join(f"{kind} {name}" for kind, name in words if name)
+
+
+def _plain(text: str) -> str:
+    """Return a text in which Markdown and HTML read no markup."""
+    return re.sub(r"[^\w ]", lambda sign: f"&#{ord(sign[0])};", text)

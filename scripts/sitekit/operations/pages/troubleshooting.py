@@ -1,0 +1,71 @@
+"""Generate docs/troubleshooting.md: what each card means, and what each check of the doctor mends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ...site.yaml_file import read_yaml
+from ..doctor.table import SUBJECTS
+from .card_texts import CardText, card_texts
+
+_NOTES = Path(__file__).with_name("cards.yml")
+_HEAD = """\
+# Troubleshooting
+
+This page is generated from the texts of the cards, from `scripts/sitekit/operations/pages/cards.yml`, and from
+the table of `make doctor`. It has two parts: what a user sees, and what `make doctor` finds. In most cases
+`sudo make doctor` names the cause first. Run it before you read on.
+
+A card is the text that tells a user why a server ended or did not start. `...` stands for a value, such as the
+name of a node. The hub's log, the ledger and the REST answers contain the kind of the card, which is the heading.
+
+## Cards
+"""
+_CHECKS = """
+## Checks
+
+`make doctor` prints the id of the check with each finding. [The list of checks](doctor.md#the-checks) says for each
+id what the check looks at, why it matters, and what mends it:
+
+| id begins with | subject | checks |
+|---|---|---|
+"""
+
+
+def card_notes() -> dict[str, Any]:
+    """Return the notes of each kind of card: why, administrator, checks."""
+    return read_yaml(_NOTES).values
+
+
+def page() -> str:
+    """Return the page. Raises KeyError for a card without notes."""
+    kinds: dict[str, list[CardText]] = {}
+    for text in card_texts():
+        kinds.setdefault(text.kind, []).append(text)
+    notes = card_notes()
+    cards = [line for kind, texts in kinds.items() for line in _card(kind, texts, notes[kind])]
+    return _HEAD + "\n".join(cards) + "\n" + _CHECKS + "\n".join(_subjects()) + "\n"
+
+
+def _card(kind: str, texts: list[CardText], note: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines about one kind of card."""
+    yield f"\n### {kind}\n"
+    yield "The user sees:\n"
+    for text in texts:
+        yield f"> {text.what} {text.remedy}\n"
+    yield f"Why: {note['why']}\n"
+    yield f"What the administrator does: {note['administrator']}\n"
+    checks = ", ".join(f"`{name}`" for name in note["checks"])
+    yield f"Checks of `make doctor`: {checks}"
+
+
+def _subjects() -> Iterator[str]:
+    """Yield a row for each subject of the doctor, with a link to its table."""
+    for subject in SUBJECTS:
+        heads = sorted({check.id.partition(".")[0] for check in subject.checks})
+        anchor = re.sub(r"[^\w\- ]", "", subject.title.lower()).replace(" ", "-")
+        ids = ", ".join(f"`{head}.`" for head in heads)
+        yield f"| {ids} | [{subject.title}](doctor.md#{anchor}) | {len(subject.checks)} |"
