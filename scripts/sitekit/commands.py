@@ -136,11 +136,11 @@ GROUPS: dict[str, dict[str, Command]] = {
             root=True,
         ),
         "doctor": Command(
-            "say what is wrong with the site, causes first, and what mends it; change nothing",
+            "check the whole site; print each fault and how to repair it, causes first; change nothing",
             "sitekit.operations.doctor.commands:doctor",
             variables={
                 "CHECK": "ids or subjects of checks, with commas",
-                "USER": "the user with whose eyes the checks look",
+                "USER": "the user under whose account users' checks run",
                 "NODES": "1 also runs a short job of this user in each partition",
                 "JSON": "1 prints JSON",
                 "JUNIT": "a file for the result in JUnit's format",
@@ -211,8 +211,8 @@ GROUPS: dict[str, dict[str, Command]] = {
             root=True,
             variables={
                 "PREFIX": "which accounts",
-                "DATA": "keep (default): the homes stay, for root only; remove: they are removed",
-                "END": "1 ends running processes of the accounts; without it they stop the command",
+                "DATA": "keep (default): keep the homes, which then belong to root; remove: delete the homes",
+                "END": "1 kills running processes of the accounts; without END=1 the command refuses to run",
             },
             details="If it was interrupted, run it again.",
         ),
@@ -243,7 +243,7 @@ GROUPS: dict[str, dict[str, Command]] = {
             },
         ),
         "course_check": Command(
-            "check that a course can take place: people, reservation, kernel, material, homes, seats",
+            "check that a course can start: participants, reservation, kernel, material, homes, nodes",
             "sitekit.operations.courses.check:course_check",
             variables={"COURSE": "the course's short name"},
             details="Exits with 1 if something is missing.",
