@@ -6,11 +6,11 @@ from .make_command import Command
 
 OPERATING: dict[str, Command] = {
     "doctor": Command(
-        "say what is wrong with the site, causes first, and what mends it; change nothing",
+        "check the whole site; print each fault and how to repair it, causes first; change nothing",
         "sitekit.operations.doctor.commands:doctor",
         variables={
             "CHECK": "ids or subjects of checks, with commas",
-            "USER": "the user with whose eyes the checks look",
+            "USER": "the user under whose account users' checks run",
             "NODES": "1 also runs a short job of this user in each partition",
             "JSON": "1 prints JSON",
             "JUNIT": "a file for the result in JUnit's format",

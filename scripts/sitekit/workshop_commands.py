@@ -31,8 +31,8 @@ WORKSHOP_AND_COURSES: dict[str, dict[str, Command]] = {
             root=True,
             variables={
                 "PREFIX": "which accounts",
-                "DATA": "keep (default): the homes stay, for root only; remove: they are removed",
-                "END": "1 ends running processes of the accounts; without it they stop the command",
+                "DATA": "keep (default): keep the homes, which then belong to root; remove: delete the homes",
+                "END": "1 kills running processes of the accounts; without END=1 the command refuses to run",
             },
             details="If it was interrupted, run it again.",
         ),

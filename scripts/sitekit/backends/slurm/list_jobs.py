@@ -1,7 +1,7 @@
 """Run squeue and sacct to list jobs.
 
-The site's jobs are listed by squeue or, if PrivateData hides them from the hub, by sacct. Other
-functions list jobs by number, and the pending jobs of all users in the site's partitions.
+The site's jobs are listed by squeue or, if PrivateData hides them from the hub, by sacct. This
+module also lists jobs by number, and lists the pending jobs of all users in the site's partitions.
 
 Each squeue has the option --all. Without --all, squeue leaves out the jobs of partitions that are
 Hidden, or closed to the hub's account by AllowGroups or AllowAccounts, as squeue(1) explains.

@@ -129,8 +129,8 @@ class AtFront(Authenticator):
 
 
 async def _cannot_be_asked(tokens: Any) -> tuple[Identity, Claims]:
-    """Raise NoWord, because the front cannot report a user's name without the user's browser. The
-    caller then uses the recorded last login while it is valid."""
+    """Raise NoWord, because the front cannot report a user's name without the user's browser.
+    Because of NoWord, the caller uses the recorded last login while it is valid."""
     raise NoWord
 
 

@@ -134,8 +134,8 @@ def text_claim(login: Login, told: Any, claim: str) -> str:
 
 
 def account_of(login: Login, told: Any) -> str:
-    """Return the claim with the user's account on the cluster; empty if it is missing or is not
-    text."""
+    """Return the value of the claim that contains the user's cluster account; "" if the claim is
+    missing or is not text."""
     value = told.get(login.account_claim) if login.account_claim else None
     return value if isinstance(value, str) else ""
 

@@ -33,7 +33,7 @@ Answer = TypeVar("Answer")
 class Patience(Generic[Key]):
     """Count failures by key (name and address), and handle attempts one after the other.
 
-    The answer to each further failure of a key is delayed longer.
+    Each further failed login with the same key is answered later than the one before.
     """
 
     def __init__(self) -> None:

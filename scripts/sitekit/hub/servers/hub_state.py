@@ -190,7 +190,8 @@ class HubState:
     def summary(self) -> dict[str, Any]:
         """Return the health of the backends for the status page. Times are in seconds.
 
-        If there are several backends, the values of each backend are below its name.
+        If there are several backends, the result contains one dict for each backend, by the
+        backend's name.
         """
         statuses = {name: backend.status() for name, backend in self.backends.items()}
         flat = next(iter(statuses.values())) if len(statuses) == 1 else statuses
