@@ -1,4 +1,5 @@
-"""Define the section `pages`: what the hub's pages show of the site, besides its title."""
+"""Define the section `pages` of site.yml: the logo, the color and the texts of the hub's web
+pages."""
 
 from __future__ import annotations
 
@@ -12,11 +13,11 @@ from .tier import Row
 from .value_types import AbsolutePath, spelled
 
 LONGEST_TEXT = 500
-"""Characters of the text on the login page."""
+"""The most characters of the text on the login page."""
 
 
 def _text(text: str) -> str:
-    """Check a text that a page shows as one paragraph."""
+    """Refuse a text that is empty, too long, or has characters that cannot be printed."""
     flat = text.replace("\n", " ").strip()
     if not flat or not flat.isprintable() or len(flat) > LONGEST_TEXT:
         raise Unfit(
@@ -38,7 +39,7 @@ Paragraph = Annotated[str, AfterValidator(_text)]
 
 
 class Pages(Row):
-    """Define the look of the hub's pages, and where users find help.
+    """Define the look of the hub's web pages, and the links to help for users.
 
     `logo` is an image file (PNG, JPEG or SVG) that the hub serves. `color` is the color of buttons.
     """
@@ -53,7 +54,8 @@ class Pages(Row):
     def text_color(self) -> str:
         """Return the color of text on `color`, black or white, whichever has more contrast.
 
-        WCAG 2.2 defines the relative luminance. At 0.179, both have the same contrast.
+        The relative luminance is defined in WCAG 2.2. On a color with the luminance 0.179, black
+        and white have the same contrast.
         """
         digits = (self.color or "#000000")[1:]
         channels = [int(digits[start : start + 2], 16) / 255 for start in (0, 2, 4)]
