@@ -29,9 +29,9 @@ _HEAD = """\
 def imported(site: Site, makefile: Path) -> str:
     """Return the text of a kernels.yml that makes the same kernels as the Makefile.
 
-    Comments in the text give the Makefile's line of each entry, and the lines that could not be
-    converted. envkernel itself parses the command lines. Raises BadInput if the Makefile has no
-    command line of envkernel. Raises Problem if no release is installed.
+    Comments in the kernels.yml show the Makefile's line for each entry, and the lines that could
+    not be converted. envkernel itself parses the command lines. Raises BadInput if the Makefile has
+    no command line of envkernel. Raises Problem if no release is installed.
     """
     python = site.current / "bin" / "python"
     if not python.exists():
@@ -62,7 +62,8 @@ def imported(site: Site, makefile: Path) -> str:
 
 
 def _entry(number: int, parsed: dict[str, Any]) -> str:
-    """Return one entry with its comment. Raises ValueError if the line cannot be converted."""
+    """Return the kernels.yml entry, with a comment, for one envkernel command line. Raises
+    ValueError if the line cannot be converted."""
     if "error" in parsed:
         raise ValueError(parsed["error"])
     if "$" in json.dumps(parsed):
@@ -83,7 +84,8 @@ def _entry(number: int, parsed: dict[str, Any]) -> str:
 
 
 def _source(parsed: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys for the modules, environment or image from which the kernel is made."""
+    """Return the keys of an entry that name the modules, environment or image from which the kernel
+    is made."""
     mode, rest = parsed["mode"], parsed["rest"]
     if mode == "lmod":
         if not rest:
@@ -95,7 +97,8 @@ def _source(parsed: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shape(parsed: dict[str, Any]) -> dict[str, Any]:
-    """Return the kernel's entry for kernels.yml, with its id, its title and how it starts."""
+    """Return a kernel's entry for kernels.yml: id, title, and the command line that starts the
+    kernel."""
     language, argv = parsed["language"], parsed["argv"]
     shape: dict[str, Any] = {"id": slug(parsed["name"])}
     if parsed["title"]:
