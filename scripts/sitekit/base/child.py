@@ -1,6 +1,6 @@
 """Run a Python module in a separate process and exchange JSON with it.
 
-The process receives one request, and sends any number of events and one answer.
+The module's process reads one request, and writes any number of events and one answer.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def ask(
     *,
     timeout: float,
 ) -> Any:
-    """Run `python -m module` with `request`; return its answer. `timeout` is in seconds.
+    """Run `python -m module` with `request`; return the module's answer.
 
-    `on_event` is called for each event. An answer is accepted even if the process crashes
-    afterwards, because rattler sometimes dies of a signal while Python exits, after a complete
-    installation. Raises Problem if the process reports one, ends without an answer, or takes too
-    long.
+    `on_event` is called for each event. `timeout` is in seconds. An answer is accepted even if the
+    process crashes afterwards, because the installer rattler sometimes crashes while Python exits,
+    after a complete installation. Raises Problem if the process sends a Problem, ends without an
+    answer, or takes too long.
     """
     with tempfile.TemporaryFile("w+") as errors:
         child = _start(module, errors)
@@ -76,14 +76,16 @@ def _exchange(
 ) -> Event | None:
     """Send the request and receive all events; return the event with the answer or the problem.
 
-    Returns None if the process ends without such an event. After `timeout` seconds it is killed.
+    Returns None if the process ends without an answer and without a problem. After `timeout`
+    seconds the process is killed.
     """
     reply: Event | None = None
     requests, events = piped(child.stdin), piped(child.stdout)
     timer = threading.Timer(timeout, child.kill)
     timer.start()
     try:
-        # a process that ended immediately reads nothing; its standard error output tells why
+        # a process that ended immediately reads no request; the reason is in its standard error
+        # output
         with contextlib.suppress(BrokenPipeError):
             json.dump(request, requests)
             requests.close()
@@ -107,9 +109,9 @@ def serve(work: Callable[[Event], Any]) -> NoReturn:
 
     The child process calls this function.
 
-    The kernel kills this process when its parent ends, because nobody holds the lock of the prefix
-    then. os._exit skips Python's cleanup, in which rattler's threads crash with SIGSEGV once in
-    about 30 runs.
+    Linux kills this process when its parent process ends, because the lock of the prefix is free
+    then. The process exits with os._exit, because rattler's threads crash with SIGSEGV in Python's
+    normal exit, once in about 30 runs.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
@@ -127,8 +129,9 @@ _MORTAL = "import ctypes, os, sys; ctypes.CDLL(None).prctl(int(sys.argv[1]), 9);
 def mortal(argv: Argv) -> list[str]:
     """Return a command line that runs `argv` and is killed when this process ends.
 
-    If the program continued, it could still write to a release while the next run works on this
-    release. The program is killed even if this process ends by SIGKILL. `argv` begins with a path.
+    A program that continued could write to a release while the next run works on the same release.
+    The program is killed even if this process ends by SIGKILL. `argv` begins with the path of the
+    program.
     """
     return [sys.executable, "-I", "-S", "-c", _MORTAL, str(_PR_SET_PDEATHSIG), *map(str, argv)]
 

@@ -1,6 +1,6 @@
 """Run another program from a list of arguments, without a shell and with a time limit.
 
-An error contains the last lines that the program printed.
+The error for a failed program contains the last lines that the program printed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class CommandFailed(Problem):
 
 
 def identity(user: str | None) -> dict[str, Any]:
-    """Return the arguments with which subprocess runs a program as `user` with all its groups.
+    """Return the arguments with which subprocess runs a program as the account `user`, with all
+    groups of this account.
 
     The result is empty if `user` is None. Raises KeyError if the account does not exist.
     """
@@ -56,10 +57,11 @@ def identity(user: str | None) -> dict[str, Any]:
 def acting_as(user: int, group: int) -> Iterator[None]:
     """Run the `with` block with an account's rights instead of root's.
 
-    Use it in a directory that this account can write: symbolic links there can then lead only to
-    files that the account itself can reach. The process still belongs to root, so the account can
-    neither signal nor trace it. Start no program in the block, because a program could become root
-    again. `run` has the argument `user` for that purpose.
+    Use this block to work in a directory that the account can write: symbolic links in the
+    directory can then lead only to files that the account itself can reach. The process still
+    belongs to root, so the account can neither signal nor trace the process. Start no program in
+    the block, because a program could become root again. To start a program as another account,
+    call `run` with the argument `user`.
     """
     if os.geteuid() == user != 0:  # without root's rights, this process cannot change its account
         yield
@@ -77,9 +79,9 @@ def acting_as(user: int, group: int) -> Iterator[None]:
 
 
 def piped(stream: Stream | None) -> Stream:
-    """Return a stream of a program that was started with PIPE.
+    """Return the stream (stdin, stdout or stderr) of a program that was started with PIPE.
 
-    The type of such a stream in subprocess also allows None. Raises TypeError for None.
+    The type annotations of subprocess also allow None for a stream. Raises TypeError for None.
     """
     if stream is None:
         raise TypeError("this program was started without a pipe")
@@ -98,9 +100,9 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run `argv` until it ends; return the result with stdout and stderr as text.
 
-    `timeout` is in seconds. `env` replaces the environment. `user` is the account that runs the
-    program, with all its groups (root only). Raises CommandFailed if the program does not exist,
-    takes too long, or (with `check`) ends with a non-zero code.
+    `timeout` is in seconds. `env` replaces all environment variables. `user` is the account that
+    runs the program, with all groups of the account; only root may use `user`. Raises CommandFailed
+    if the program does not exist, takes too long, or (with `check`) ends with a non-zero code.
     """
     try:
         done = subprocess.run(
@@ -129,5 +131,5 @@ def run(
 
 
 def _as_text(printed: str | bytes | None) -> str:
-    """Return what a program printed before its time limit, of which subprocess has the bytes."""
+    """Return as text the output of a program that did not end in time; subprocess gives bytes."""
     return printed if isinstance(printed, str) else (printed or b"").decode(errors="replace")

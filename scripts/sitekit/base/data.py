@@ -10,17 +10,18 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 CHECKOUT = _PACKAGE.parents[1]
-"""The top directory of the checkout. It has no meaning where sitekit is installed as a package."""
+"""The top directory of the checkout. If sitekit is installed as a package, this path is not
+used."""
 
 OWN_KERNELS, OWN_PACKAGES = "config/kernels.yml", "config/environment.yml"
-"""Files that belong to the site and that git ignores. The first replaces kernels/kernels.yml. The
-second adds packages to environment.yml."""
+"""Files that belong to the site and that git ignores. config/kernels.yml replaces
+kernels/kernels.yml. config/environment.yml adds packages to environment.yml."""
 
 
 def data(relative: str) -> Path:
     """Return the path of a data file or directory.
 
-    `config/templates` is an example of a name. Raises FileNotFoundError.
+    `relative` is a path such as `config/templates`. Raises FileNotFoundError.
     """
     for root in (_PACKAGE / "_data", CHECKOUT):
         if (root / relative).exists():

@@ -8,8 +8,8 @@ import os
 class Problem(Exception):
     """Report an error to the person who runs the command.
 
-    `what` is one sentence. `where` is a file, line or key. `remedy` is the next thing to do.
-    `exit_code` is the exit code of the command, which is 1 for work that failed.
+    `what` is one sentence about the error. `where` is a file, line or key. `remedy` says what to do
+    next. `exit_code` is the exit code of the command, which is 1 for work that failed.
     """
 
     exit_code = 1
@@ -62,9 +62,10 @@ class Unfits(ValueError):
 
 
 def shown(value: object) -> str:
-    """Return a value from a file in the form in which a message quotes it.
+    """Return a value from a file as text for an error message.
 
-    The result is short, has one line, and contains no control characters for a terminal.
+    The text is short, has one line, and contains no control characters that could change a
+    terminal.
     """
     if value is None:
         return "nothing"
@@ -79,13 +80,13 @@ def shown(value: object) -> str:
 
 
 def as_problem(trouble: Problem | OSError) -> Problem:
-    """Convert an OSError to a Problem with a remedy. Return a Problem unchanged."""
+    """Convert an OSError to a Problem with a remedy. A Problem is returned unchanged."""
     if isinstance(trouble, Problem):
         return trouble
     mend = (
         "run it as root"
         if isinstance(trouble, PermissionError) and os.geteuid()
-        else "mend that, then run it again"
+        else "correct that, then run the command again"
     )
     where = None if trouble.filename is None else os.fsdecode(trouble.filename)
     return Problem(trouble.strerror or str(trouble), where, mend)

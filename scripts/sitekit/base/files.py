@@ -1,6 +1,7 @@
 """Write files atomically, and open files without following symbolic links.
 
-After a power failure a file has either its complete old content or its complete new content.
+After a power failure, a file that was being written has either its complete old content or its
+complete new content.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ def write_atomic(
     """Write `content` to a temporary file and rename it to `path`.
 
     The file gets exactly `mode`, whatever the umask is. `owner` is (uid, gid), or None to keep the
-    owner of a new file. The parent directory must exist. Raises OSError, and the old file is then
-    unchanged.
+    owner of a new file. The parent directory must exist. If writing fails, OSError is raised, and
+    the old file is unchanged.
     """
     data = content.encode() if isinstance(content, str) else content
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -39,7 +40,7 @@ def write_atomic(
 
 
 def switch_link(link: Path, target: str) -> None:
-    """Point the symbolic link `link` at `target` atomically, so that the link is never missing."""
+    """Point the symbolic link `link` at `target` atomically: the link exists at every moment."""
     fresh = link.with_name(f".{link.name}.new")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)
@@ -58,5 +59,5 @@ def _itself(path: str, flags: int) -> int:
     handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise OSError(errno.EINVAL, "this is no file", path)
+        raise OSError(errno.EINVAL, "this is not a regular file", path)
     return handle

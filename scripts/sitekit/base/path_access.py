@@ -51,19 +51,19 @@ class Step:
         return self._written_by(stat.S_IWOTH)
 
     def _written_by(self, who: int) -> bool:
-        """Return whether the mode grants write access to `who`, which is a bit of the mode.
+        """Return whether the file mode grants write access; `who` is the bit for group or others.
 
         The mode of a symbolic link is ignored, because it has no effect. A directory with the
         sticky bit, such as /tmp, is ignored as well, unless it is the end of the path. In a
         directory with the sticky bit, users cannot replace files of other users. Only the owner of
-        a directory with the sticky bit can remove the files of others.
+        such a directory can remove other users' files from the directory.
         """
         sticky = self.status.st_mode & stat.S_ISVTX and not self.last
         return bool(self.status.st_mode & who) and not self.link and not sticky
 
 
 def account_name(uid: int) -> str:
-    """Return the name of an account for a message."""
+    """Return an account's name for a message, or its uid if no account has this uid."""
     try:
         return f"the account {pwd.getpwuid(uid).pw_name}"
     except KeyError:
@@ -73,7 +73,7 @@ def account_name(uid: int) -> str:
 def group_name(gid: int) -> str:
     """Return the name of a group and its listed members for a message.
 
-    The group database lists no members for an account's primary group.
+    The group database does not list the accounts that have the group as their primary group.
     """
     try:
         group = grp.getgrgid(gid)
@@ -85,9 +85,9 @@ def group_name(gid: int) -> str:
 def named_writers(path: Path) -> tuple[set[int], set[int]]:
     """Return the user IDs and group IDs to which an access control list grants write access.
 
-    The manual page acl(5) explains the rules. If a file has an access control list, the group bits
-    of its mode are the mask. The mask limits the access of all named users and groups, whichever
-    group owns the file.
+    acl(5) is the manual page of access control lists. If a file has an access control list, the
+    group bits of its mode are the list's mask. The mask limits the access of all users and groups
+    that the list names, and of the group that owns the file.
     """
     try:
         acl = os.getxattr(path, "system.posix_acl_access", follow_symlinks=False)

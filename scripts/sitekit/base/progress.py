@@ -16,7 +16,7 @@ from typing import Any
 class Step:
     """Report the progress of one piece of work.
 
-    `advance` counts items. `note` shows the name of the current item.
+    `advance` adds finished items to the bar. `note` shows the name of the current item.
     """
 
     def __init__(self, progress: Any, task: object) -> None:
@@ -44,7 +44,7 @@ class Step:
 def step(title: str, total: int | None = None) -> Iterator[Step]:
     """Show `title` while the `with` block runs, then print one line with the time that it took.
 
-    A terminal shows a live bar for the main thread. Other threads print lines above the bar.
+    On a terminal, the main thread shows a live bar, and other threads print lines above the bar.
     """
     start = time.monotonic()
     if _live() and threading.current_thread() is threading.main_thread():

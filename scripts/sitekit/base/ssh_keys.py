@@ -1,4 +1,4 @@
-"""Name the files of OpenSSH's key pairs."""
+"""Return the path of the public key (`NAME.pub`) that OpenSSH keeps beside a private key."""
 
 from __future__ import annotations
 
@@ -6,5 +6,6 @@ from pathlib import Path
 
 
 def public_key(private: Path) -> Path:
-    """Return the path of the public key of a private key; see ssh-keygen(1)."""
+    """Return the path of a private key's public key: the same path with `.pub` added
+    (ssh-keygen(1))."""
     return private.with_name(f"{private.name}.pub")

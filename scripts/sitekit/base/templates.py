@@ -16,7 +16,7 @@ from .data import data
 def templates(folder: str, **filters: Callable[..., str]) -> Environment:
     """Return the templates of one of sitekit's directories, such as `systemd`.
 
-    `filters` are additional Jinja filters by name. Raises FileNotFoundError.
+    `filters` maps names to additional Jinja filters. Raises FileNotFoundError.
     """
     environment = Environment(  # noqa: S701 (no HTML)
         loader=FileSystemLoader(data(folder)),

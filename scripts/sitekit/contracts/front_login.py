@@ -8,15 +8,18 @@ from pathlib import Path
 from ..site import Site
 
 PAGE = "/sitekit/front_login"
-"""The one page of the hub, below /hub, to which the web server sends these headers."""
+"""The hub's page, below /hub, for logins at the web server. The web server sends the headers of
+HEADERS to no other page."""
 
 HEADERS = {"user": "X-Remote-User", "proof": "X-Remote-Proof"}
-"""The user's name, and the secret. The web server refuses browsers' headers of such names."""
+"""The HTTP headers with the user's name and with the secret. The web server refuses requests of
+browsers that have such headers."""
 
 SECRET = "SITEKIT_FRONT_SECRET"  # noqa: S105  (a name)
-"""The variable in which the hub gets the secret."""
+"""The environment variable from which the hub reads the secret that it shares with the web
+server."""
 
 
 def web_server_file(site: Site) -> Path:
-    """Return the path of the file with the web server's copy of the secret, which only root reads."""
+    """Return the path of the web server's file with the secret. Only root can read the file."""
     return site.etc / "tls" / "login.conf"

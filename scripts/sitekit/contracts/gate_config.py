@@ -16,7 +16,8 @@ from .images import image_settings
 from .internal_tls import hub_url
 
 MIN_UID = 1000
-"""Accounts with a lower uid belong to the system; login.defs(5), UID_MIN."""
+"""The lowest uid of a user. Accounts with a lower uid belong to the system (login.defs(5),
+UID_MIN)."""
 
 PARTICIPANTS = "participants"
 """The folder in a gateway account's home in which each user has a folder."""
@@ -25,8 +26,8 @@ PARTICIPANTS = "participants"
 def gate_config(site: Site, courses: Iterable[Course] = ()) -> dict[str, Any]:
     """Return the contents of gate.json. scripts/gate reads exactly these keys.
 
-    `users` is "any" if the hub decides as which account a user's servers run. A gateway account is in
-    `accounts`, and each of its users has a folder in its home.
+    The key `users` is "any" if the hub decides under which account a user's servers run. The key
+    `accounts` lists gateway accounts. In the home of a gateway account, each user has a folder.
     """
     gateway, mapped = site.login.gateway, site.login.accounts != "same"
     prefix = servers_prefix(site)
@@ -59,16 +60,17 @@ def gate_config(site: Site, courses: Iterable[Course] = ()) -> dict[str, Any]:
 
 
 COOKIES = {"secure": True, "samesite": "Lax"}
-"""Attributes of cookies.
+"""Attributes of the cookies that servers set.
 
-JupyterHub sets them for its login cookies by itself, but not for its _xsrf cookie.
+JupyterHub sets these attributes for its login cookies, but not for its _xsrf cookie.
 """
 
 
 def hub_variables(site: Site) -> dict[str, str]:
-    """Return variables for JupyterHub's single-user server that are the same for all servers.
+    """Return the environment variables for JupyterHub's single-user server that are the same for
+    all servers.
 
-    These variables come from the gate, so that the hub cannot change them.
+    The gate sets these environment variables, so that the hub cannot change them.
     """
     return {
         "JUPYTERHUB_API_URL": f"{hub_url(site)}/hub/api",
@@ -82,7 +84,7 @@ def hub_variables(site: Site) -> dict[str, str]:
 
 
 def session_settings(site: Site) -> dict[str, Any]:
-    """Return the site's settings that a server needs.
+    """Return the settings of site.yml that a user's server needs.
 
     The gate passes these settings to the job in the variable SITEKIT_SESSION.
     """
@@ -114,7 +116,7 @@ def session_settings(site: Site) -> dict[str, Any]:
 
 
 def course_settings(course: Course) -> dict[str, Any]:
-    """Return what a server of a course needs to know: its material, page and kernel."""
+    """Return the settings for the servers of a course: material, first page and kernel."""
     file = course.file
     material: dict[str, Any] = {}
     if file.material and file.material.repository:
@@ -130,10 +132,11 @@ def course_settings(course: Course) -> dict[str, Any]:
 
 
 def job_script(site: Site, template: str) -> str:
-    """Return the job script that the gate submits, with the site's paths in the template."""
+    """Return the job script that the gate submits: the template with the site's paths filled in."""
     return template.replace("{{current}}", str(servers_prefix(site) / "current"))
 
 
 def servers_prefix(site: Site) -> Path:
-    """Return the folder of the servers' environment and kernels, as the compute nodes see it."""
+    """Return the folder of the servers' environment and kernels, by its path on the compute
+    nodes."""
     return site.slurm.ssh.prefix if site.slurm.ssh else site.paths.prefix

@@ -1,7 +1,8 @@
-"""Define what a server's job learns about its image, and where the image's test is recorded.
+"""Define the settings of a container image that a server's job gets, and the file with the image's
+test result.
 
-`make apply` writes the settings to gate.json. `make images_check` writes the record. The session
-in the job reads both (session/container.py).
+`make apply` writes the settings to gate.json. `make images_check` writes the test result. In the
+job, session/container.py reads the settings and the test result.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from ..site.images import Image
 
 
 def record_path(prefix: Path, key: str) -> Path:
-    """Return the path of the record of an image's test, in the prefix of the servers."""
+    """Return the path of the file with an image's test result, in the prefix of the servers."""
     return prefix / "images" / f"{key}.json"
 
 
 def describe_images(site: Site) -> str:
-    """Return one line about the tests of the images; empty if the site has none."""
+    """Return one line that says which images were tested; an empty line if the site has no
+    images."""
     if not site.server.images:
         return ""
     if site.slurm.ssh:
@@ -33,7 +35,7 @@ def describe_images(site: Site) -> str:
 def image_settings(site: Site, image: Image, prefix: Path) -> dict[str, Any]:
     """Return the settings with which a session runs this image.
 
-    Raises ValueError if the site has no engine. A site with images always has one.
+    Raises ValueError if the site has no container engine. Every site with images has an engine.
     """
     if site.server.containers is None:
         raise ValueError("no engine")

@@ -1,9 +1,11 @@
-"""Define the certificates for internal TLS: owners, files, and the checks of each side.
+"""Define the certificates for TLS between hub, proxy, web server and users' servers.
 
 docs/internal-tls.md explains internal TLS. The site has two certificate authorities. The authority
-`services` signs for hub, proxy and front, and users' servers trust it; root owns its key. The
-authority `servers` signs for each start of a server, and for the culler; the hub owns its key. With
-two authorities, the certificate of a server is never accepted as one of the hub or the proxy.
+`services` signs the certificates of hub, proxy and web server. Users' servers trust the authority
+`services`, and only root can read its key. The authority `servers` signs a certificate for each
+start of a user's server, and one for the culler; the hub owns the key of this authority. Because
+there are two authorities, the certificate of a user's server is never accepted as one of the hub or
+the proxy.
 """
 
 from __future__ import annotations
@@ -24,17 +26,20 @@ SIGNED_BY: dict[Owner, Authority] = {
     "front": "services",
     "culler": "servers",
 }
-# in the proxy's certificate in addition to its address, because nginx compares only names
+# the proxy's certificate has this name besides the proxy's address, because nginx compares only
+# names
 PROXY = "proxy.internal"
 SUFFIX = ".server.internal"
-"""The domain `internal` is reserved for private use (ICANN, 2024).
+"""The end of the names in servers' certificates. The domain `internal` is reserved for private use
+(ICANN, 2024).
 
-No DNS server and no public authority has such names.
+Public DNS has no names in the domain `internal`, and no public authority signs certificates for
+them.
 """
 
 
 def installed(site: Site) -> bool:
-    """Return whether the hub has its certificate.
+    """Return whether the hub's certificate for internal TLS exists.
 
     After an upgrade or a restore, the hub's certificate may be missing until the next `make apply`.
     """
@@ -42,23 +47,24 @@ def installed(site: Site) -> bool:
 
 
 def as_installed(site: Site) -> Site:
-    """Return the site; if the hub has no certificate, return it without internal TLS."""
+    """Return the site; if the hub's certificate is missing, return the site with internal TLS
+    off."""
     return site if installed(site) else site.model_copy(update={"internal_tls": False})
 
 
 def folder(site: Site) -> Path:
-    """Return the folder of all keys and certificates."""
+    """Return the folder of all keys and certificates of internal TLS."""
     return site.etc / "internal"
 
 
 def hub_url(site: Site) -> str:
-    """Return the address at which proxy and servers reach the hub."""
+    """Return the URL at which proxy and users' servers reach the hub."""
     address = f"[{site.hub_listens_at}]" if ":" in site.hub_listens_at else site.hub_listens_at
     return f"{'https' if site.internal_tls else 'http'}://{address}:{site.hub.port}"
 
 
 def proxy_api_url(site: Site) -> str:
-    """Return the address at which the hub reaches the proxy's API."""
+    """Return the URL at which the hub reaches the proxy's API."""
     return f"{'https' if site.internal_tls else 'http'}://127.0.0.1:{site.proxy.api_port}"
 
 
@@ -68,12 +74,12 @@ def authority(site: Site, name: Authority) -> Path:
 
 
 def authority_key(site: Site, name: Authority) -> Path:
-    """Return the path of an authority's key."""
+    """Return the path of an authority's private key."""
     return folder(site) / f"{name}-ca.key"
 
 
 def pair(site: Site, owner: Owner) -> Path:
-    """Return the path of the one file with a service's certificate and key.
+    """Return the path of the file that contains both the certificate and the key of a service.
 
     Only the account of that service can read this file.
     """
@@ -83,20 +89,20 @@ def pair(site: Site, owner: Owner) -> Path:
 def name_of(tag: str) -> str:
     """Return the name in the certificate of one start of a server.
 
-    The name is not in DNS, because hub and proxy have the server's address.
+    The name is not in DNS, because hub and proxy connect to the server's IP address.
     """
     return f"{tag}{SUFFIX}"
 
 
 def tag_in(name: str) -> str | None:
-    """Return the tag in a name that name_of() made; None for any other host."""
+    """Return a server's tag from a name that name_of() returned; None for any other host name."""
     return name.removesuffix(SUFFIX) if name.endswith(SUFFIX) else None
 
 
 def calling(site: Site, owner: Owner) -> ssl.SSLContext:
     """Return the TLS context for connections that `owner` opens, to services and to servers.
 
-    The TLS context checks the name of the other end.
+    With this TLS context, a connection fails if the other end's certificate has another name.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return _with(context, site, owner)
@@ -105,7 +111,7 @@ def calling(site: Site, owner: Owner) -> ssl.SSLContext:
 def answering(site: Site, owner: Owner) -> ssl.SSLContext:
     """Return the TLS context for connections that `owner` accepts.
 
-    A caller without a certificate of this site's authorities is refused.
+    A client without a certificate of this site's authorities is refused.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_REQUIRED
@@ -115,8 +121,8 @@ def answering(site: Site, owner: Owner) -> ssl.SSLContext:
 def _with(context: ssl.SSLContext, site: Site, owner: Owner) -> ssl.SSLContext:
     """Make the TLS context trust the site's own authorities, and no others.
 
-    JupyterHub's make_ssl_context also trusts the authorities of the distribution (utils.py,
-    load_default_certs).
+    JupyterHub's own function make_ssl_context also trusts the public authorities of the Linux
+    distribution (utils.py, load_default_certs).
     """
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_cert_chain(pair(site, owner))

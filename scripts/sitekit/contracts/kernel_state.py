@@ -1,7 +1,7 @@
 """Store how many published kernels work, and why other published kernels fail.
 
-`make kernels` and `make kernels_check` write the file of this module. Other commands and the hub
-read this file.
+`make kernels` and `make kernels_check` write the state file. Other commands and the hub read the
+state file.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from ..site import Site
 
 @dataclass(frozen=True)
 class KernelState:
-    """Hold the result of the last check of the published kernels.
+    """Store the result of the last check of the published kernels.
 
     `proven` counts the kernels that work. `failing` holds the reason for each kernel that fails.
-    `checked` is the time when all kernels were last started, in seconds since the epoch, or 0 for
-    never. `where` names the host or partition where the kernels were started.
+    `checked` is the time when all kernels were last started, in seconds since 1970-01-01 UTC, or 0
+    for never. `where` names the host or partition where the kernels were started.
     """
 
     proven: int = 0
@@ -59,8 +59,8 @@ def write_kernel_state(site: Site, state: KernelState) -> None:
 def describe_kernel_state(state: KernelState | None) -> Iterator[str]:
     """Yield the state of the published kernels as lines of text.
 
-    The first line has the numbers of kernels that work and that fail. Each kernel that fails has
-    one further line, with the beginning of the reason.
+    The first line has the number of kernels that work and the number of kernels that fail. Each
+    kernel that fails has one further line, with the beginning of the reason.
     """
     if state is None:
         yield "none published; make kernels"

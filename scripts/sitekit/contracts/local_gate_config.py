@@ -17,7 +17,8 @@ from .gate_config import MIN_UID, course_settings, hub_variables, session_settin
 
 
 def local_gate_config(site: Site, courses: Iterable[Course] = ()) -> dict[str, Any]:
-    """Return the contents of local_gate.json. A course is a tier with settings of its own.
+    """Return the contents of local_gate.json. In this file, a course is a tier with additional
+    settings.
 
     scripts/local_gate and scripts/container_service read exactly these keys.
     """
@@ -60,7 +61,7 @@ def _tier(tier: Tier) -> dict[str, Any]:
 
 
 def _docker(site: Site) -> dict[str, Any]:
-    """Return the settings of the engine."""
+    """Return the settings of the container engine (Docker) and of its network."""
     images = {
         image.key: {"name": image.digest or image.name, "python": str(image.python)}
         for image in site.docker.images
@@ -78,7 +79,7 @@ def _docker(site: Site) -> dict[str, Any]:
 
 
 def bridge(site: Site) -> str:
-    """Return the name of the bridge. Linux allows 15 characters."""
+    """Return the name of the containers' network bridge. Linux allows at most 15 characters."""
     if len(site.name) <= 12:
         return f"sk-{site.name}"
     return f"sk-{hashlib.sha256(site.name.encode()).hexdigest()[:12]}"

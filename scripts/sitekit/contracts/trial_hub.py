@@ -17,9 +17,10 @@ from typing import Any
 def trial_environment(
     hub: int, home: str, settings: Mapping[str, Any], user: str = "u"
 ) -> dict[str, str]:
-    """Return the variables that a job gets from the gate and the hub.
+    """Return the environment variables that a job gets from the gate and the hub.
 
-    `hub` is the port of the minimal hub. `settings` are those of gate.json for the session.
+    `hub` is the port of the minimal hub. `settings` are the settings for users' servers in
+    gate.json.
     """
     api = f"http://127.0.0.1:{hub}/hub/api"
     return {

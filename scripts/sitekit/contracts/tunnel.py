@@ -1,11 +1,11 @@
-"""Define the files of tunnels, and how they are written.
+"""Define the paths of the files for SSH tunnels between the hub's machine and users' servers.
 
-A tunnel is one SSH connection from a server's job to the site's own sshd on the hub's machine. It
-forwards one port of 127.0.0.1 there to the server, and a port of the compute node to the hub.
-docs/tunnels.md explains tunnels.
+A tunnel is one SSH connection from a server's job to the site's own sshd on the hub's machine. The
+tunnel forwards one port of 127.0.0.1 on the hub's machine to the server, and one port of the
+compute node to the hub. docs/tunnels.md explains tunnels.
 
 The hub keeps one file for each open tunnel. sshd runs a program that reads this file, and accepts a
-job's certificate only while it exists.
+job's certificate only while the file exists.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from pathlib import Path
 from ..site import Site
 
 SENT = "JUPYTERHUB_SITEKIT_TUNNEL"
-"""The variable in which a job gets its key and certificate. session/tunnel.py reads it."""
+"""The environment variable with a job's SSH key and certificate. session/tunnel.py reads this
+variable."""
 
 
 def folder(site: Site) -> Path:
-    """Return the folder of sshd_config and the keys."""
+    """Return the folder with the keys and the sshd_config of the site's own sshd."""
     return site.etc / "tunnel"
 
 
@@ -29,14 +30,16 @@ def sshd_config(site: Site) -> Path:
 
 
 def host_key(site: Site) -> Path:
-    """Return the path of sshd's private key, which only sshd's account can read."""
+    """Return the path of the private host key of the site's own sshd. Only the account of this sshd
+    can read the key."""
     return folder(site) / "host_key"
 
 
 def authority(site: Site) -> Path:
     """Return the path of the key that signs jobs' certificates, which only the hub can read.
 
-    It signs nothing else, so that a job's certificate is worth nothing at the login node.
+    This key signs only jobs' certificates. The login node does not trust this key, so that a job
+    cannot log in there with its certificate.
     """
     return folder(site) / "authority"
 
@@ -44,8 +47,8 @@ def authority(site: Site) -> Path:
 def entries(site: Site) -> Path:
     """Return the folder with one file for each open tunnel.
 
-    The file has the server's tag as its name, and the server's port on the hub's machine as its
-    text. The hub writes the folder, and sshd's account can read it.
+    Each file is named after a server's tag, and contains the server's port on the hub's machine.
+    The hub writes the files in this folder, and the account of the site's sshd can read them.
     """
     return Path("/var/lib/sitekit-tunnel") / site.name
 

@@ -67,5 +67,5 @@ def _done(code: int, what: str) -> None:
     if code:
         raise Problem(
             f"{what} failed; the reason is printed above",
-            remedy="mend that, then run the same command again",
+            remedy="correct that, then run the same command again",
         )

@@ -1,7 +1,7 @@
 """Build a release (an installation of the hub's software): solve, install the packages, add
 sitekit, and verify.
 
-Finished parts of an interrupted build are used again.
+If a build was interrupted, the next build uses the parts that are already finished.
 """
 
 from __future__ import annotations
@@ -76,9 +76,10 @@ def keep_lock(solution: Solution, packages: Packages) -> None:
 
 
 def built(site: Site, packages: Packages, solution: Solution, cache: Path) -> Release:
-    """Return a complete release with the packages of `solution`.
+    """Return a complete release (an installation of the hub's software) with the packages of
+    `solution`.
 
-    If there is no such release yet, build and verify one. Raises Problem.
+    If such a release does not exist yet, build and verify one. Raises Problem.
     """
     release = _release_of(
         site, packages, solution, inputs(site, packages, solution.locked(packages))
@@ -104,7 +105,7 @@ def begun(
     """Create the directory of a new release and write its list of packages, or return an existing
     release with the same content.
 
-    If `file` is given, the packages come from this bundle.
+    If the bundle `file` is given, the packages come from this bundle.
     """
     input_hashes = inputs(site, packages, lock)
     if file:
@@ -127,7 +128,7 @@ def _release_of(
 ) -> Release:
     """Return a release with these packages and this version of sitekit.
 
-    If none exists, create a new release without installing anything yet.
+    If no such release exists, create the directory of a new release, and install nothing yet.
     """
     kits, mark = kit(), input_hashes[solution.kind]
     if release := same(site, solution, kits["hash"]):
@@ -139,7 +140,8 @@ def _release_of(
 
 
 def finished(site: Site, release: Release, packages: Packages, cache: Path) -> Release:
-    """Complete a release: install sitekit, compile, verify, and mark the release as complete.
+    """Complete a release: install sitekit, compile the Python files, verify, and mark the release
+    as complete.
 
     A release that fails verification is renamed to `<name>.failed`, and Problem is raised.
     """
@@ -174,7 +176,7 @@ def inputs(site: Site, packages: Packages, lock: str | None) -> dict[str, str]:
     """Return one hash for each kind of source: `channels` and `wheels`. The hash covers all inputs
     that determine the packages.
 
-    While the hash stays the same, the packages do not have to be chosen again.
+    If the hash has not changed since the last build, the packages do not have to be chosen again.
     """
     environment = site.environment
     settings = [packages.digest, list(environment.channels), environment.fallback]

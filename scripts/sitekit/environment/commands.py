@@ -1,6 +1,6 @@
 """Implement `make setup_conda`, `install_all`, `bundle` and `lock`.
 
-Each command can be interrupted and run again.
+Each of these commands can be interrupted and run again.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ def setup_conda(site: Site, *words: str) -> int:
     """Install the packages of environment.yml into a new release; return 0.
 
     The packages come from the first source that can be reached. If environment.lock exists, exactly
-    the packages of the lock are installed. If a file name is given, the packages come from that
-    bundle. Raises BadInput if environment.yml is wrong. Raises Problem if there is no source, no
-    solution or not enough disk space, or if the lock was made from another environment.yml.
+    the packages of the lock are installed. If a bundle is given, the packages come from the bundle.
+    Raises BadInput if environment.yml is wrong. Raises Problem if no source can be reached, if the
+    packages contradict each other, if disk space is missing, or if the lock was made from another
+    environment.yml.
     """
     file = Path(words[0]).resolve() if len(words) == 1 else None
     if file is None:
@@ -84,7 +85,7 @@ def install_all(site: Site, *words: str) -> int:
 def bundle(site: Site, *words: str) -> int:
     """Write the release in use to one file; return 0.
 
-    The file contains everything that another site needs to build the release.
+    This bundle contains everything that another site needs to build the release.
     """
     path = current(site)
     release = read(path) if path else None

@@ -27,11 +27,12 @@ PARTS = (
     "scripts/tunnel_sshd",
     "systemd",
 )
-"""The files and directories that the wheel contains. pyproject.toml has the same list."""
+"""The files and directories of the checkout that the wheel contains. pyproject.toml has the same
+list."""
 
 
 def digest(checkout: Path = CHECKOUT) -> str:
-    """Return the SHA-256 of the names and contents of all files in the wheel.
+    """Return one SHA-256 of the names and contents of all files that go into the wheel.
 
     Raises Problem for a file that cannot be read.
     """
@@ -55,14 +56,14 @@ def _files(checkout: Path) -> list[Path]:
 
 
 def kit(checkout: Path = CHECKOUT) -> dict[str, str]:
-    """Return the version and the hash of sitekit's own files. A release records both values."""
+    """Return the version of sitekit and the hash of its files. A release records both values."""
     return {"version": __version__, "hash": digest(checkout)}
 
 
 def install_kit(release: Release, checkout: Path = CHECKOUT) -> None:
-    """Build the wheel and install it into the release. Raises Problem.
+    """Build a wheel of sitekit and install the wheel into the release. Raises Problem.
 
-    pip installs no dependencies, because environment.yml already contains them.
+    pip installs no dependencies of sitekit, because environment.yml already contains them.
     """
     if kit(checkout) != release.facts["kit"]:
         raise Problem("was changed meanwhile", str(checkout), "run: make setup_conda install_all")
@@ -82,10 +83,10 @@ def install_kit(release: Release, checkout: Path = CHECKOUT) -> None:
 
 
 def forget(origin: Path) -> None:
-    """Remove direct_url.json, in which pip records the directory that the wheel was built in.
+    """Remove direct_url.json, in which pip records the directory from which it installed the wheel.
 
-    The wheel's temporary directory no longer exists, and its random name would make two builds of
-    the same release differ.
+    This directory was temporary, and its random name would make two builds of the same release
+    differ.
     """
     record = origin.with_name("RECORD")
     lines = record.read_text().splitlines(keepends=True)

@@ -1,1 +1,2 @@
-"""Turn the cluster's modules into Jupyter kernels, and test each kernel before users see it."""
+"""Make Jupyter kernels from the cluster's modules, and test each kernel before users see the
+kernel."""

@@ -1,4 +1,5 @@
-"""Run `make kernels`, `kernels_diff`, `kernels_check`, `kernels_import` and `images_check`."""
+"""Implement `make kernels`, `kernels_diff`, `kernels_check`, `kernels_import` and
+`images_check`."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from .run_as_owner import another_owner, run_as
 def kernels(site: Site, *words: str) -> int:
     """Make kernels from the site's modules, test them, and publish them.
 
-    Returns 1 if a kernel failed that kernels.yml names or that is published now.
+    Returns 1 if a kernel failed that kernels.yml names or that users see now.
     """
     _no_words(words)
     if owner := another_owner(site):
@@ -75,13 +76,13 @@ def images_check(site: Site, *words: str) -> int:
 
 
 def _rules() -> Path:
-    """Return the path of the site's kernels.yml, or of the default one."""
+    """Return the path of config/kernels.yml if the file exists, else of kernels/kernels.yml."""
     own = CHECKOUT / OWN_KERNELS
     return own if own.exists() else data("kernels/kernels.yml")
 
 
 def _no_words(words: tuple[str, ...]) -> None:
-    """Raise an error if a command that has no arguments was called with arguments."""
+    """Raise BadInput if a command that takes no arguments was called with arguments."""
     if words:
         raise BadInput(
             f"this command takes no argument, such as '{words[0]}'",

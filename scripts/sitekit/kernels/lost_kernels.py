@@ -1,8 +1,8 @@
 """Find published kernels whose module cannot be loaded any more, report them, and hide or flag
 them, as `make kernels_check` does.
 
-Without this module, a kernel would disappear from notebooks without a message, because a module
-that fails to load is no candidate any more.
+Without this file, such a kernel would disappear from the launcher without a message, because a
+module that cannot be loaded is not a candidate for a kernel.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from .generations.kernel_record import Kernel
 def unlisted(
     site: Site, rules: Rules, tree: Iterable[Module], offered: Iterable[Kernel]
 ) -> dict[str, str]:
-    """Return the reason, by id, for each kernel whose modulefile exists but is not listed by Lmod.
+    """Return the published kernels whose modulefile exists but is not listed by Lmod: kernel id ->
+    reason.
 
-    Lmod does not list a modulefile if it cannot read the file's folder, or a parent module in a
-    hierarchy. Only kernels that were discovered are checked. A module that the site's rules now
-    exclude is not reported.
+    Lmod does not list a modulefile if Lmod cannot read the folder of the file, or a parent module
+    in a hierarchy. Only kernels from discovered modules are checked. Modules that kernels.yml now
+    excludes are not reported.
     """
     listed = {module.full for module in tree}
     path = ":".join(map(str, site.kernels.modulepath))
@@ -52,11 +53,11 @@ def _is_of(file: str, full: str) -> bool:
 def keep_out_of_sight(
     site: Site, old: Path, new: Path, lost: Iterable[Kernel]
 ) -> dict[str, Kernel]:
-    """Copy these failing kernels from the generation `old`, and hide or flag them.
+    """Copy the kernels in `lost` from the generation `old` to the generation `new`, and hide or
+    flag them in the launcher.
 
-    kernels.check.on_failure in site.yml decides whether kernels are hidden or flagged. Returns the
-    kernels by id, without a key, so that the next `make kernels` tests the candidates of these
-    names again.
+    The key kernels.check.on_failure in site.yml sets whether kernels are hidden or flagged. Returns
+    the kernels by id. Their field `key` is empty, so that the next `make kernels` tests them again.
     """
     present = [kernel for kernel in lost if generation.holds(old, kernel)]
     generation.carry_over(old, new, present)

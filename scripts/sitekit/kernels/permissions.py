@@ -1,4 +1,4 @@
-"""Refuse modulefiles and kernels that untrusted accounts can change.
+"""Refuse modulefiles and kernels that accounts other than root and trusted ones can change.
 
 An account that can write a modulefile or the kernels' folder can run code as every user.
 """
@@ -45,7 +45,8 @@ def refuse_writable(
 
 
 def _fault(step: Step, groups: set[int], good: set[int]) -> str | None:
-    """Return the untrusted account or group that may write the file or folder; None if none may."""
+    """Return a message that names the untrusted account or group that may write the file or folder;
+    None if there is none."""
     if step.status.st_uid not in good:
         return f"belongs to {step.owner}"
     if step.everybody_writes:
@@ -58,7 +59,8 @@ def _fault(step: Step, groups: set[int], good: set[int]) -> str | None:
 
 
 def _gid(name: str) -> int:
-    """Return the number of a group in kernels.yml. Raises Problem."""
+    """Return the gid of a group that kernels.yml names. Raises Problem if the group does not
+    exist."""
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:

@@ -1,4 +1,4 @@
-"""Run the steps of `make kernels`, which makes kernels from modules.
+"""Implement `make kernels`, which makes kernels from modules.
 
 The steps are: read the module tree, list candidates, probe them, write a new generation, start its
 kernels, print the table, switch one link to the generation, and remove old generations.
@@ -38,9 +38,9 @@ def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
     """Run all steps of `make kernels`. If `switch` is false, stop after the table is printed, and
     publish nothing.
 
-    Returns 1 if a kernel failed that kernels.yml names or that is published now. The published
-    generation contains the rules by which it was made. Raises Problem if nothing was switched, or
-    BadInput for a fault in kernels.yml.
+    Returns 1 if a kernel failed that kernels.yml names or that users see now. The published
+    generation contains a copy of kernels.yml. Raises Problem if no kernel works, or BadInput for a
+    fault in kernels.yml.
     """
     rules = load_rules(rules_file)
     text = rules_file.read_text(encoding="utf-8")
@@ -93,7 +93,7 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
 
 
 def _read_modules(site: Site, rules: Rules, trial: Trial) -> tuple[list[Module], list[Broken]]:
-    """Return the modules, and the parts of the module path that Lmod cannot read.
+    """Return all modules, and the parts of the module path that Lmod cannot read.
 
     Raises Problem if an untrusted account can change files that the kernels run.
     """
@@ -112,14 +112,15 @@ def _show(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, str
 
 
 def _renew_record(published: Path, text: str, plan: Plan, record: Record) -> None:
-    """Store the rules and the record in the published generation, whose kernels are unchanged."""
+    """Store the new kernels.yml and the new record in the published generation. The kernels are
+    unchanged."""
     write_atomic(published / generation.RULES, text)
     if record != plan.record:
         write_record(published, record)
 
 
 def _publish(site: Site, new: Path, record: Record) -> int:
-    """Publish the generation. Returns how many of its kernels work."""
+    """Publish the generation. Returns the number of kernels that work."""
     write_record(new, record)
     generation.fix_modes(new)
     generation.publish(site, new)
@@ -134,7 +135,8 @@ def _record(
 ) -> Record:
     """Return the record of the kernels that users see.
 
-    A kernel that failed in a check stays failing as long as it is unchanged.
+    A kernel that failed in an earlier check is still recorded as failing if the kernel is
+    unchanged.
     """
     failing = {
         name: why
@@ -172,8 +174,8 @@ def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
 
 
 def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path | None) -> Plan:
-    """Find the candidates (modules and others from which kernels may be made). Keep the kernels of
-    unchanged candidates, and probe all others."""
+    """Find the candidates (modules, environments and images from which kernels may be made), and
+    probe each candidate that is new or changed."""
     record = (read_record(now) if now else None) or Record()
     old = record.kernels
     found, notes = candidates(
@@ -214,8 +216,8 @@ def _known(
     """Return the result that an earlier run has recorded for the candidate; None if the candidate
     must be probed again.
 
-    The result is used again if neither the rules nor the files have changed since. `now` is the
-    published generation, and `record` is its record.
+    The earlier result is used if neither the rules nor the files of the candidate have changed.
+    `now` is the published generation, and `record` is the record of this generation.
     """
     key = key_of(site, rules, candidate)
     if kernel := record.kernels.get(candidate.id):

@@ -1,4 +1,5 @@
-"""Hold the plan of `make kernels`, and build the rows of its table."""
+"""Decide which kernels `make kernels` will publish, and build the rows of the table that it
+prints."""
 
 from __future__ import annotations
 
@@ -16,11 +17,10 @@ from .trials.probe import Failure
 
 @dataclass
 class Plan:
-    """Hold the kernels that users see now, and those that they will see, before any kernel was
-    started.
+    """Store the kernels that users see now, and the kernels that will be published if they start.
 
-    `wanted` holds the kernels to publish, by id. `lost` holds, by id, the reasons why kernels that
-    users see now cannot be loaded any more.
+    `wanted` maps ids to the kernels to publish. `lost` maps the ids of kernels that can no longer
+    be loaded to the reasons.
     """
 
     record: Record
@@ -40,8 +40,7 @@ class Plan:
     def changes_nothing(self) -> bool:
         """Return whether users already see all wanted kernels.
 
-        Each kernel in `lost` must also have been lost in an earlier run (lost_kernels.py explains
-        the key of lost kernels).
+        Each kernel in `lost` must also have been lost in an earlier run.
         """
         before = {name: self.old[name] for name in self.lost if not self.old[name].key}
         return {**self.wanted, **before} == self.old
@@ -49,14 +48,15 @@ class Plan:
     def working(self, kept: dict[str, Kernel], failed: dict[str, str]) -> dict[str, Kernel]:
         """Return the kernels that work, by id.
 
-        `kept` holds the kernels that stay as they last worked. `failed` holds the reasons, by id,
-        of kernels that failed when they were started.
+        `kept` maps ids to the kernels that are published again in their last working version.
+        `failed` maps the ids of kernels that failed when they were started to the reasons.
         """
         wanted = {name: kernel for name, kernel in self.wanted.items() if name not in failed}
         return wanted | kept
 
     def failing(self, kept: dict[str, Kernel], failed: dict[str, str]) -> dict[str, str]:
-        """Return, by id, the reasons why kernels that users see now do not work any more."""
+        """Return the kernels that users see now and that do not work any more: kernel id ->
+        reason."""
         return {
             name: why
             for name, why in (self.lost | failed).items()

@@ -25,7 +25,7 @@ from .trials.prove import Trial, account, prove
 def publish_new(site: Site) -> int:
     """Run `make kernels` with the kernels.yml of its last run.
 
-    Returns 1 if a kernel failed, and the check then continues.
+    Returns 1 if a kernel failed. After that, `make kernels_check` continues with its check.
     """
     now = generation.current(site)
     try:
@@ -65,7 +65,7 @@ def check_kernels(site: Site) -> int:
         write_kernel_state(site, KernelState(proven, failing, int(time.time()), where))
         result_table.show(_rows(site, record, failing))
         if not proven:
-            # Probably the machine has a fault, not each kernel. Do not hide all of them.
+            # If all kernels fail, the machine has probably a fault, so no kernel is hidden.
             what = f"no kernel starts on {where}; the launcher is not changed"
             raise Problem(
                 what, str(site.kernels_current), "repair what the table shows, and run this again"
@@ -75,7 +75,8 @@ def check_kernels(site: Site) -> int:
 
 
 def _srun(site: Site) -> tuple[str, ...]:
-    """Return the command line before a program that runs on a compute node; () for this host."""
+    """Return the `srun` command line that runs a program on a compute node; () if the check runs on
+    this host."""
     check = site.kernels.check
     if not check.partition:
         return ()

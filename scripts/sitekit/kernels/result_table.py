@@ -24,7 +24,7 @@ ORDER = (
 
 @dataclass(frozen=True)
 class Row:
-    """Hold one row of the table.
+    """Store one row of the table about kernels.
 
     `status` is one of ORDER. `reason` may have several lines. If `counts` is true, a failure of
     this kernel makes the whole command fail, because kernels.yml names the kernel or users see it
@@ -62,8 +62,8 @@ def lines(rows: Iterable[Row]) -> list[str]:
 
 
 def _plain(row: Row) -> Row:
-    """Return the row without control characters, and without characters that a terminal cannot
-    show."""
+    """Return a copy of the row without control characters and without characters that a terminal
+    cannot show."""
     return replace(
         row,
         id=_printable(row.id),
@@ -80,7 +80,7 @@ def _printable(text: str) -> str:
 
 
 def show(rows: Iterable[Row]) -> None:
-    """Print the table."""
+    """Print the table of kernels."""
     for line in lines(rows):
         progress.say(line)
 

@@ -1,4 +1,4 @@
-"""Run the kernels' commands as the account that owns the prefix, when root calls them.
+"""Run `make kernels` and related commands as the account that owns the prefix, if root calls them.
 
 If root wrote files in the prefix, the owner's account could not replace them. On a network
 filesystem, root may have no rights at all. The command runs from a copy of sitekit, because the
@@ -28,9 +28,10 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def another_owner(site: Site) -> str | None:
-    """Return the account that owns the prefix, if root runs this and another account owns it.
+    """Return the account that owns the prefix; None if root owns the prefix, or if this process
+    does not run as root.
 
-    Raises Problem if the owner's number has no name.
+    Raises Problem if no account has the uid that owns the prefix.
     """
     if os.geteuid() != 0 or not site.paths.prefix.exists():
         return None
@@ -46,7 +47,8 @@ def another_owner(site: Site) -> str | None:
 
 
 def run_as(owner: str, site: Site, command: str, *words: str) -> int:
-    """Run the kit's `command` with `words` as `owner` from a copy of the kit, and return its exit code."""
+    """Run a command of sitekit as the account `owner`, from a copy of sitekit; return the command's
+    exit code."""
     with tempfile.TemporaryDirectory(prefix="sitekit-copy-") as name:
         copy = Path(name)
         _copy_kit(copy)
@@ -67,7 +69,7 @@ def run_as(owner: str, site: Site, command: str, *words: str) -> int:
         before = signal.getsignal(signal.SIGINT)
         try:
             with subprocess.Popen(argv, cwd="/", env=environment, **identity(owner)) as child:
-                # Ctrl-C also reaches the child, which cleans up: wait for it
+                # Ctrl-C also ends the child process, which then cleans up; wait until it has ended
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
                 return child.wait()
         finally:

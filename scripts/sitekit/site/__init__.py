@@ -1,6 +1,6 @@
-"""Read a site file into a Site, which is typed and immutable; refuse unknown keys.
+"""Read config/site.yml into a Site object, which is typed and immutable. Unknown keys are refused.
 
-Each error names the line in the site file.
+Each error message has the number of the line in the site file.
 """
 
 from .model import Site, load_site

@@ -1,7 +1,8 @@
 """Define the types of addresses in a site file: hosts, networks, URLs, e-mail.
 
-Each error message describes a correct value. The addresses are written into the configuration of
-web servers. Characters with a special meaning in that configuration are refused here, in one place.
+Each error message describes a correct value. sitekit writes these addresses into the configuration
+of web servers. An address that contains a character with a special meaning in that configuration is
+refused.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def is_ip(name: str) -> bool:
 
 
 def _address(name: str) -> str:
-    """Check a host name or an IP address."""
+    """Refuse a value that is neither a host name nor an IP address."""
     if not is_host(name):
         raise Unfit(
             f"{shown(name)} is not an address",
@@ -44,16 +45,16 @@ def _address(name: str) -> str:
 
 
 def _https(url: str) -> str:
-    """Check an https URL without a path."""
+    """Refuse a value that is not an https URL of a host, without a path."""
     try:
         parts = urlsplit(url)
         good = parts.scheme == "https" and is_host(parts.hostname or "") and parts.port != 0
-    except ValueError:  # the port is no number or too large, or a bracket is not closed
+    except ValueError:  # the port is not a number or is too large, or a bracket is not closed
         good = False
     if url.startswith("http:"):
         raise Unfit(
             f"{shown(url)} is not https",
-            f"write {shown('https' + url[4:])}: passwords must not travel in clear",
+            f"write {shown('https' + url[4:])}: passwords must not be sent without encryption",
         )
     if (
         not good
@@ -70,7 +71,7 @@ def _https(url: str) -> str:
 
 
 def _repositories(url: str) -> str:
-    """Check the URL below which git repositories are."""
+    """Refuse a value that is not an https URL below which git repositories can be."""
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition("/")
     _https(f"{scheme}://{host}" if host else url)
@@ -78,14 +79,14 @@ def _repositories(url: str) -> str:
         not re.fullmatch(r"[A-Za-z0-9_~.-]+(/[A-Za-z0-9_~.-]+)*/?", path) or ".." in path.split("/")
     ):
         raise Unfit(
-            f"{shown(url)} is not where repositories lie",
+            f"{shown(url)} is not the address of git repositories",
             "write it like https://git.example.org/courses",
         )
     return url.rstrip("/")
 
 
 def _repository(url: str) -> str:
-    """Check the URL of one git repository."""
+    """Refuse a value that is not the https URL of one git repository."""
     if not urlsplit(_repositories(url)).path.strip("/"):
         raise Unfit(
             f"{shown(url)} names no repository",
@@ -95,9 +96,10 @@ def _repository(url: str) -> str:
 
 
 def _url(url: str) -> str:
-    """Check an https URL with a path.
+    """Refuse a value that is not an https URL; the URL may have a path.
 
-    Spaces, quotes, '%' and '$' have a meaning for web servers and are refused.
+    Spaces, quotes, '%' and '$' are refused, because they have a special meaning in the
+    configuration of web servers.
     """
     parts = urlsplit(url)
     if not re.fullmatch(r"https://[A-Za-z0-9._~:/?&=+@,-]+", url) or not is_host(
@@ -111,7 +113,7 @@ def _url(url: str) -> str:
 
 
 def _network(text: str) -> str:
-    """Check an IP network."""
+    """Refuse a value that is not an IP network."""
     try:
         return str(ipaddress.ip_network(text))
     except ValueError:
@@ -121,18 +123,19 @@ def _network(text: str) -> str:
 
 
 def _email(text: str) -> str:
-    """Check an e-mail address."""
+    """Refuse a value that is not an e-mail address."""
     name, _, host = text.rpartition("@")
     if not re.fullmatch(r"[A-Za-z0-9._+-]{1,64}", name) or not is_host(host):
         raise Unfit(
             f"{shown(text)} is not an e-mail address",
-            "write one that is read, like hpc-admins@example.org",
+            "write an address whose mail somebody reads, like hpc-admins@example.org",
         )
     return text
 
 
 def _web_address(url: str) -> str:
-    """Check the URL of a proxy or a mirror."""
+    """Refuse a value that is not the URL of an HTTP proxy or a mirror, or that contains a
+    password."""
     try:
         parts = urlsplit(url)
         good = (
@@ -147,7 +150,7 @@ def _web_address(url: str) -> str:
         )
     if urlsplit(url).username is not None:
         raise Unfit(
-            f"{shown(url.split('@')[-1])} comes with a password, and everybody may read this file",
+            f"{shown(url.split('@')[-1])} contains a password, and everybody may read this file",
             "leave the password out; environment.credentials names a file for those of channels",
         )
     return url

@@ -1,4 +1,5 @@
-"""Check that tiers, ports, accounts and folders of a site are apart from each other."""
+"""Refuse a site in which two tiers, ports or accounts are the same, or in which secrets would be in
+a folder that everybody may read."""
 
 from __future__ import annotations
 
@@ -16,16 +17,16 @@ def tiers_apart(site: Site) -> Iterator[Unfit]:
     keys = [tier.key for tier in site.tiers]
     for place, key in enumerate(keys):
         if (first := keys.index(key)) != place:
-            what = f"tiers[{first}] has the key '{key}' already"
+            what = f"tiers[{first}] already has the key '{key}'"
             yield Unfit(what, "give each tier a key of its own", "tiers", place, "key")
 
 
 def ports_apart(site: Site) -> Iterator[Unfit]:
-    """Yield an error for services with the same port."""
+    """Yield an error if two services have the same port."""
     owners: dict[int, tuple[str, ...]] = {}
     for key, port in site.ports.items():
         if (owner := owners.setdefault(port, key)) != key:
-            what = f"port {port} is that of {'.'.join(owner)} already"
+            what = f"port {port} is already the port of {'.'.join(owner)}"
             yield Unfit(what, "give each service a port of its own", *key)
 
 
@@ -41,17 +42,18 @@ def accounts_apart(site: Site) -> Iterator[Unfit]:
 
 
 def paths_apart(site: Site) -> Iterator[Unfit]:
-    """Yield an error if the prefix contains the state or the backups."""
+    """Yield an error if the folder of the hub's state or of the backups is inside the prefix or
+    contains the prefix."""
     prefix, state = site.paths.prefix, site.paths.state
     if state.is_relative_to(prefix) or prefix.is_relative_to(state):
         yield Unfit(
-            f"{state} holds secrets, and lies inside the prefix {prefix}, which everybody may read, or around it",
+            f"{state} holds secrets, and is inside the prefix {prefix}, which everybody may read, or contains it",
             "put the state on the hub's own disk, such as /var/lib/sitekit",
             *("paths", "state"),
         )
     if site.backup.folder.is_relative_to(prefix):
         yield Unfit(
-            f"backups hold secrets, and {site.backup.folder} lies inside {prefix}, which everybody may read",
+            f"backups hold secrets, and {site.backup.folder} is inside {prefix}, which everybody may read",
             "put them on the hub's own disk, such as /var/backups/sitekit",
             *("backup", "folder"),
         )

@@ -1,5 +1,5 @@
-"""List the backends that a tier may name in its key `runs_on`, with the class of each. A backend,
-such as Slurm, runs users' servers."""
+"""List the backends (such as Slurm) that run users' servers: the values of a tier's key
+`runs_on`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ BACKENDS: dict[str, str] = {
     "systemd": "sitekit.backends.systemd.backend:SystemdBackend",
 }
 """Maps the name of a backend to `module:class`. The class implements
-sitekit.backends.interface.Backend. A new backend needs one line here."""
+sitekit.backends.interface.Backend. To add a backend, add one line."""
 
 LOCAL = ("docker", "systemd")
 """The backends that run servers on the hub's own host, without a scheduler."""

@@ -1,6 +1,6 @@
-"""Define a course: its dates, roster, tier, reservation, kernel and material, as in a course file.
+"""Define the keys of a course file: dates, roster, tier, reservation, kernel and material.
 
-A course file is `config/courses/NAME.yml`. course_files.py reads it.
+The course NAME has the course file `config/courses/NAME.yml`. course_files.py reads course files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _YEARS = range(2000, 2201)  # in these, a date fits every time zone
 def _moment(value: object, last: bool) -> object:
     """Convert a date, or a date with a time, to a local time without a time zone.
 
-    A date means its first second or, with `last`, the first second of the next day.
+    A date without a time is converted to the first second of this day or, with `last`, to the first
+    second of the next day.
     """
     if isinstance(value, str):
         try:
@@ -36,7 +37,7 @@ def _moment(value: object, last: bool) -> object:
         raise Unfit(f"the year {value.year} is not from 2000 to 2200", _FORM)
     if isinstance(value, datetime):
         if value.tzinfo is not None:
-            raise Unfit("the time has a time zone of its own", f"{_FORM}; the key is `zone`")
+            raise Unfit("the time contains a time zone", f"{_FORM}; the key is `zone`")
         return value
     if not isinstance(value, date):
         raise Unfit(f"{shown(value)} is not a date", _FORM)
@@ -44,7 +45,7 @@ def _moment(value: object, last: bool) -> object:
 
 
 def _zone(name: str) -> str:
-    """Refuse a time zone that this machine does not know."""
+    """Refuse a time zone that this machine's time zone database does not contain."""
     try:
         ZoneInfo(name)
     except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
@@ -54,7 +55,7 @@ def _zone(name: str) -> str:
 
 
 def _page(path: str) -> str:
-    """Check the path of a file in the material."""
+    """Refuse a value that is not the path of a file in the course's material."""
     parts = path.split("/")
     plain = re.fullmatch(r"[\w .,+=@()/-]{1,200}", path)
     if not plain or any(not part.strip() or part.startswith((".", " ")) for part in parts):
@@ -92,7 +93,7 @@ UserName = Annotated[
 
 
 class Limits(Row):
-    """Define values that the course has in place of its tier's."""
+    """Define limits of a course's servers that replace the limits of the tier."""
 
     memory: Memory | None = None
     memory_cap: Memory | None = None
@@ -103,21 +104,26 @@ class Limits(Row):
 
 
 class Roster(Row):
-    """Define who takes part: the members of a Unix group, the users in a file, or both."""
+    """Define who takes part in a course: the members of a Unix group, the users in a file, or
+    both."""
 
     group: Account | None = None
     file: RosterFile | None = None
 
     @model_validator(mode="after")
     def _names_somebody(self) -> Roster:
-        """Refuse a roster without a group and without a file."""
+        """Refuse a roster that has neither a group nor a file."""
         if not (self.group or self.file):
-            raise Unfit("the roster names nobody", "add a group, or a file such as bio101.csv")
+            raise Unfit(
+                "the roster has neither a group nor a file",
+                "add a group, or a file such as bio101.csv",
+            )
         return self
 
 
 class CourseMaterial(Row):
-    """Define what each participant gets: a copy of a git repository, or of a folder.
+    """Define the course material that each participant gets: a copy of a git repository or of a
+    folder.
 
     `ref` is a branch or a tag of the repository.
     """
@@ -128,7 +134,7 @@ class CourseMaterial(Row):
 
     @model_validator(mode="after")
     def _one_source(self) -> CourseMaterial:
-        """Refuse two sources, and a source that is missing."""
+        """Refuse material that has both a repository and a folder, or neither of them."""
         if bool(self.repository) == bool(self.folder):
             raise Unfit("the material needs one source", "write either repository or folder")
         if self.ref and self.folder:
@@ -139,9 +145,9 @@ class CourseMaterial(Row):
 class CourseFile(Row):
     """Define the keys of a course file.
 
-    `starts` and `ends` are in the time zone `zone`, by default the zone of the hub's machine. The
-    course is offered from `starts` until `ends`. If `ends` is a date, that day is included. `page`
-    is the file that JupyterLab opens, below the folder of the material.
+    The course is offered from `starts` until `ends`. Both times are in the time zone `zone`, by
+    default the time zone of the hub's machine. If `ends` is a date, the course is still offered on
+    that day. `page` is the file of the material that JupyterLab opens first.
     """
 
     title: Annotated[Title, Field(examples=["Bioinformatics 101"])]
@@ -159,17 +165,20 @@ class CourseFile(Row):
 
     @model_validator(mode="after")
     def _agrees(self) -> CourseFile:
-        """Refuse an end before the beginning, and a page without material."""
+        """Refuse a course that ends before it starts, and a page without material."""
         if self.ends <= self.starts:
             raise Unfit("the course ends before it starts", "write a later date", "ends")
         if self.page and not self.material:
-            raise Unfit("there is no material that has this page", "add material", "page")
+            raise Unfit(
+                "the course has no material that could contain this page", "add material", "page"
+            )
         return self
 
     def period(self, zone: tzinfo | None = None) -> tuple[datetime, datetime]:
-        """Return when the course begins and when it is over.
+        """Return the time when the course starts and the time when the course ends.
 
-        `zone` is used if the course has none; without it, the zone of this machine.
+        If the course file has no time zone, `zone` is used. If `zone` is None too, the time zone of
+        this machine is used.
         """
         zone = ZoneInfo(self.zone) if self.zone else zone
         if zone is None:

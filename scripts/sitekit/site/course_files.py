@@ -1,6 +1,6 @@
-"""Read the site's course files and their rosters, and derive each course's tier.
+"""Read the site's course files and rosters, and make a tier for each course.
 
-A course file is refused if it does not fit the site. Each error names the file and the line.
+A course file is refused if it contradicts site.yml. Each error names the file and the line.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 class Course:
     """Hold a course file, the users of its roster file, and the tier of the course's servers.
 
-    `key` is the name of the file. The tier has the same key. `texts` has the course file and the
-    roster file by name, as they were read and checked.
+    `key` is the name of the course file without `.yml`, and is also the key of the course's tier.
+    `texts` maps the names of the course file and the roster file to the texts that were read and
+    checked.
     """
 
     key: str
@@ -42,7 +43,7 @@ class Course:
     texts: dict[str, str] = field(default_factory=dict, repr=False)
 
     def is_open(self, now: datetime) -> bool:
-        """Return whether the course is offered at this time."""
+        """Return whether the course is offered at the time `now`."""
         begin, end = self.file.period()
         return begin <= now < end
 
@@ -51,7 +52,7 @@ class Course:
         return user in self.file.instructors or self.users.get(user) == "instructor"
 
     def has(self, user: str, groups: Collection[str]) -> bool:
-        """Return whether a user with these Unix groups takes part or teaches."""
+        """Return whether a user with these Unix groups is a participant or an instructor."""
         return user in self.users or self.is_instructor(user) or self.file.roster.group in groups
 
 
@@ -61,15 +62,17 @@ def courses_folder(site: Site) -> Path:
 
 
 def offered_courses(site: Site) -> Path:
-    """Return the folder from which the hub reads the courses. `make apply` writes it."""
+    """Return the folder from which the hub reads course files. `make apply` copies the course files
+    to this folder."""
     return site.etc / "courses"
 
 
 def site_courses(site: Site) -> list[Course]:
-    """Return the courses that the administrator has written. Raises BadInput or BadInputs.
+    """Return the courses in the administrator's folder. Raises BadInput or BadInputs.
 
-    Without the folder that site.yml names, such as on a disk that is not mounted, the courses are
-    unknown. The default folder is only there once there is a course.
+    Raises BadInput if the folder that site.yml names does not exist, because its disk may not be
+    mounted. If site.yml names no folder, and the default folder does not exist, there are no
+    courses.
     """
     folder = courses_folder(site)
     try:
@@ -77,7 +80,7 @@ def site_courses(site: Site) -> list[Course]:
     except FileNotFoundError:
         if site.paths.courses:
             remedy = f"mount it, correct paths.courses in site.yml, or: mkdir {folder}"
-            raise BadInput("there is no such folder of courses", str(folder), remedy) from None
+            raise BadInput("this folder of courses does not exist", str(folder), remedy) from None
     except OSError as error:
         what = f"the folder of courses cannot be read: {error.strerror}"
         raise BadInput(what, str(folder), f"see who may: ls -ld {folder}") from None
@@ -85,7 +88,8 @@ def site_courses(site: Site) -> list[Course]:
 
 
 def course_paths(folder: Path) -> list[Path]:
-    """Return the course files of a folder; none if it does not exist. Raises OSError."""
+    """Return the course files of a folder; an empty list if the folder does not exist. Raises
+    OSError."""
     try:
         names = os.listdir(folder)
     except FileNotFoundError:
@@ -94,7 +98,7 @@ def course_paths(folder: Path) -> list[Path]:
 
 
 def read_courses(folder: Path, site: Site) -> list[Course]:
-    """Return all courses of a folder. Raises BadInputs with the errors of all files.
+    """Return all courses of a folder. Raises BadInputs with the errors of all course files.
 
     A roster of several courses is read once, so that all of them have the same. A name that no user
     of the hub can have is an error too.
@@ -149,7 +153,7 @@ def _unmatched(path: Path, course: Course, site: Site) -> Iterator[BadInput]:
 
 
 def _misfits(key: str, file: CourseFile, site: Site, document: Document) -> Iterator[BadInput]:
-    """Yield the errors of a course file that follow from the site."""
+    """Yield an error for each value of a course file that contradicts site.yml."""
     known = {tier.key: tier for tier in site.tiers}
     if key in known:
         yield BadInput(
@@ -160,7 +164,7 @@ def _misfits(key: str, file: CourseFile, site: Site, document: Document) -> Iter
         yield BadInput(f"there is no tier '{file.tier}'", document.where(("tier",)), remedy)
         return
     if file.roster.group and site.slurm.ssh:
-        what = "a hub outside the cluster does not know the cluster's groups"
+        what = "a hub outside the cluster cannot read the cluster's groups"
         yield BadInput(what, document.where(("roster", "group")), "write a roster file instead")
     if file.material and (site.server.root_read_only or not site.server.folder.startswith("~")):
         what = f"users cannot write to {site.server.folder}, in which the copy would be"
@@ -171,7 +175,7 @@ def _misfits(key: str, file: CourseFile, site: Site, document: Document) -> Iter
         where = document.where(("material", "folder"))
         yield BadInput(what, where, "name a repository instead")
     if key in site.server.links or (site.server.repository and site.server.repository.name == key):
-        what = f"users' folders have a '{key}' of the site already"
+        what = f"each user's folder already contains a '{key}' of the site"
         yield BadInput(what, str(document.path), "give the course another name")
     for what, given, most in _above(file.limits, site):
         remedy = f"ask for at most {most}, or add a larger tier to site.yml"
@@ -179,7 +183,7 @@ def _misfits(key: str, file: CourseFile, site: Site, document: Document) -> Iter
             f"no tier of the site gives {what} {given}", document.where(("limits", what)), remedy
         )
     if file.limits.idle is not None and all(tier.idle is None for tier in site.tiers):
-        what = "a site whose tiers are never stopped when idle has no program that stops servers"
+        what = "no tier of this site has an idle limit, so no program that stops idle servers runs"
         remedy = "leave idle out, or give a tier of the site an idle limit"
         yield BadInput(what, document.where(("limits", "idle")), remedy)
     tier = _tier_of(key, file, known[file.tier])
@@ -191,7 +195,8 @@ def _misfits(key: str, file: CourseFile, site: Site, document: Document) -> Iter
 
 
 def _above(limits: Limits, site: Site) -> Iterator[tuple[str, str, str]]:
-    """Yield each limit that is above what every tier of the site gives, and the largest value."""
+    """Yield each limit of the course that is larger than in every tier of the site, with the
+    largest value that a tier has."""
     shown_as: dict[str, Callable[[int], str]] = {"memory": format_memory, "time": format_time}
     shown_as |= {"cpus": str, "gpus": str}
     for name, show in shown_as.items():
@@ -208,9 +213,9 @@ def _above(limits: Limits, site: Site) -> Iterator[tuple[str, str, str]]:
 
 
 def _tier_of(key: str, file: CourseFile, base: Tier) -> Tier:
-    """Return the tier of the course's servers: the base tier with the course's own limits.
+    """Return the tier of the course's servers: the tier `base` with the limits of the course file.
 
-    The roster decides who may use it, and its values are fixed.
+    Only users in the roster may use this tier, and users cannot change its values.
     """
     limits = file.limits
     own = {name: getattr(limits, name) for name in limits.model_fields_set}

@@ -1,7 +1,8 @@
-"""Read a course file or a roster safely, because instructors may be allowed to write in its folder.
+"""Read a course file or a roster safely, because instructors may be able to write in the folder of
+the file.
 
-Root reads these files. A link could lead to a file that only root may read, whose lines an error
-would quote, and a named pipe would never end.
+Root reads course files. A symbolic link could lead to a file that only root may read, and error
+messages would then quote lines of this file. Reading a named pipe would never end.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from ..base.errors import BadInput
 from ..base.files import open_file
 
 LIMIT = 1024 * 1024
-"""Bytes of a file; a line of a roster has about 20."""
+"""The largest size of a course file or roster, in bytes. A line of a roster has about 20 bytes."""
 
-DEEPEST = 10  # lists and keys within each other; a course file has three
+DEEPEST = 10  # the most levels of nested lists and keys; a course file needs three
 
 
 def course_text(path: Path) -> str:
@@ -31,7 +32,7 @@ def course_text(path: Path) -> str:
     except OSError as error:
         is_link = error.errno == errno.ELOOP
         why = "this is a symbolic link" if is_link else error.strerror
-        remedy = f"write a file of its own there; see: ls -l {path}"
+        remedy = f"replace the link by a regular file; see: ls -l {path}"
         raise BadInput(f"the file cannot be read: {why}", str(path), remedy) from None
     if len(raw) > LIMIT:
         raise BadInput("the file is longer than 1 MiB", str(path), "shorten it")
@@ -44,17 +45,22 @@ def course_text(path: Path) -> str:
 
 
 def refuse_excess(path: Path, text: str) -> None:
-    """Refuse YAML with which a short file takes all memory or hours. Raises BadInput.
+    """Refuse YAML that is short but that would use all memory or hours to parse. Raises BadInput.
 
-    A '*' alias repeats a part of the file, and the parser is slow with deeply nested lists.
+    Such YAML contains '*' aliases, which repeat parts of the file, or deeply nested lists, with
+    which the parser is slow.
     """
     depth = 0
     with suppress(YAMLError):  # parse_yaml() says what is wrong
         for event in YAML(typ="safe", pure=True).parse(text):
             where = f"{path}:{event.start_mark.line + 1}"
             if isinstance(event, AliasEvent):
-                raise BadInput("a course file has no '*' aliases", where, "write it out instead")
+                raise BadInput(
+                    "a course file must not contain '*' aliases", where, "write it out instead"
+                )
             depth += isinstance(event, CollectionStartEvent)
             depth -= isinstance(event, CollectionEndEvent)
             if depth > DEEPEST:
-                raise BadInput("this is nested too deeply", where, "see docs/courses.md")
+                raise BadInput(
+                    "lists or keys are nested too deeply here", where, "see docs/courses.md"
+                )

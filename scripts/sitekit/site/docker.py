@@ -1,4 +1,5 @@
-"""Define the section `docker`: the engine that runs containers on the hub's host, and its images."""
+"""Define the section `docker` of site.yml: the container engine on the hub's host, its images and
+its network."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from .value_types import AbsolutePath, ImageKey, Title, spelled
 
 
 def _subnet(text: str) -> str:
-    """Check a private IPv4 network that has room for containers."""
+    """Refuse a value that is not a private IPv4 network of 16 to 65536 addresses."""
     try:
         network = ipaddress.IPv4Network(text)
         good = network.is_private and 16 <= network.prefixlen <= 28
@@ -23,7 +24,7 @@ def _subnet(text: str) -> str:
     if not good:
         raise Unfit(
             f"{shown(text)} is not a private IPv4 network of 16 to 65536 addresses",
-            "write it like 172.30.0.0/24, and choose one that nothing else of this machine uses",
+            "write it like 172.30.0.0/24, and choose a network that this machine does not use otherwise",
         )
     return text
 
@@ -63,9 +64,9 @@ class DockerImage(Row):
 
 
 class Docker(Row):
-    """Define how root's programs reach the engine, and the network of the containers.
+    """Define the socket of the container engine, and the network and images of the containers.
 
-    The first address of `subnet` is that of the hub.
+    The first address of `subnet` is the hub's address in the containers' network.
     """
 
     program: AbsolutePath = Path("/usr/bin/docker")

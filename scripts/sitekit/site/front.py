@@ -1,5 +1,5 @@
-"""Define the section `front` of the site file: the web server that users connect to, its
-certificate, and the first login of clients from outside."""
+"""Define the section `front` of site.yml: the web server that users connect to, its certificate,
+and an additional login for clients outside of the site's networks."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from .value_types import AbsolutePath, ClientId
 
 
 class Certificate(Row):
-    """Define the paths of a certificate that the site already has."""
+    """Define the paths of a TLS certificate and its key, if the site has its own certificate."""
 
     certificate: Annotated[AbsolutePath, Field(examples=["/etc/ssl/certs/jupyter.pem"])]
     key: Annotated[AbsolutePath, Field(examples=["/etc/ssl/private/jupyter.key"])]
 
 
 class Acme(Row):
-    """Define the certificate authority for `certificate: acme`, and an e-mail address for it."""
+    """Define the ACME server for `certificate: acme`, and the e-mail address that this server
+    gets."""
 
     directory: Url = "https://acme-v02.api.letsencrypt.org/directory"
     contact: Annotated[Email | None, Field(examples=["hpc-admins@example.org"])] = None
 
 
 class OpenId(Row):
-    """Define an OpenID Connect provider, and the site's client at this provider."""
+    """Define an OpenID Connect provider, and the client that the site has registered there."""
 
     provider: Annotated[
         Url, Field(examples=["https://login.example.org/.well-known/openid-configuration"])
@@ -53,15 +54,15 @@ class Outside(Row):
         """Refuse the method `openid` if no provider is set."""
         if self.method == "openid" and self.openid is None:
             raise Unfit(
-                "nothing says which provider to ask",
+                "no provider is named",
                 "write in 'openid': provider, client_id, client_secret",
             )
         return self
 
 
 def _arm(value: object) -> str:
-    """Return which form of the key `certificate` the site file uses, so that an error message is
-    about this form only."""
+    """Return which form of the key `certificate` the site file uses. An error message is then about
+    this form only."""
     return "files" if isinstance(value, (dict, Certificate)) else "word"
 
 
@@ -83,7 +84,7 @@ class Front(Row):
 
     @model_validator(mode="after")
     def _agrees(self) -> Front:
-        """Refuse settings that contradict each other."""
+        """Refuse settings of the section `front` that contradict each other."""
         if faults := [*self._acme_faults(), *self._subdomain_faults(), *self._outside_faults()]:
             raise Unfits(faults)
         return self
@@ -102,32 +103,40 @@ class Front(Row):
             return
         if self.acme.contact is None:
             yield Unfit(
-                "ACME needs somebody to write to",
+                "ACME needs an e-mail address",
                 "add `contact: hpc-admins@example.org`",
                 "acme",
                 "contact",
             )
         if self.port != 443:
             yield Unfit(
-                f"an ACME server asks at ports 80 and 443, not at {self.port}",
+                f"an ACME server connects to ports 80 and 443, not to {self.port}",
                 "leave the port out",
                 "url",
             )
         if is_ip(self.host):
-            yield Unfit("ACME is for names, and this is an address", "write the host's name", "url")
+            yield Unfit(
+                "ACME gives certificates for host names, and this is an IP address",
+                "write the host's name",
+                "url",
+            )
         if self.subdomains:
-            what = "a wildcard certificate takes DNS records that this kit cannot write"
-            yield Unfit(what, "give the two files of one that you have", "certificate")
+            what = "a wildcard certificate needs DNS records that sitekit cannot write"
+            yield Unfit(
+                what, "get a wildcard certificate yourself, and name its two files", "certificate"
+            )
 
     def _subdomain_faults(self) -> Iterator[Unfit]:
         """Yield an error for each setting that contradicts `subdomains`."""
         if self.subdomains and is_ip(self.host):
             yield Unfit(
-                f"{self.host} is an address, and has no subdomains", "write the host's name", "url"
+                f"{self.host} is an IP address, and cannot have subdomains",
+                "write the host's name",
+                "url",
             )
         if self.subdomains and self.outside and self.outside.method == "shibboleth":
-            what = "Shibboleth's session is one name's, and each user's server has its own"
-            yield Unfit(what, "take openid, or no subdomains", "outside", "method")
+            what = "a Shibboleth session is for one host name, but with subdomains each user's server has its own"
+            yield Unfit(what, "use openid, or leave subdomains out", "outside", "method")
 
     def _outside_faults(self) -> Iterator[Unfit]:
         """Yield an error for each setting that contradicts `outside`."""

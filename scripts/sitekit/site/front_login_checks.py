@@ -1,4 +1,5 @@
-"""Check that `login.method: front` fits the front and the rest of the site."""
+"""Refuse `login.method: front` if other settings of site.yml make this login impossible or
+unsafe."""
 
 from __future__ import annotations
 
@@ -14,14 +15,15 @@ METHOD = "login", "method"
 
 
 def front_login_fits(site: Site) -> Iterator[Unfit]:
-    """Yield errors for settings with which a login at the front is not possible or not safe."""
+    """Yield an error for each setting with which a login at the web server is impossible or
+    unsafe."""
     if site.login.method != "front":
         return
     if site.front.server == "nginx":
         what = "nginx has no module for Shibboleth or OpenID Connect in the distributions"
         yield Unfit(what, "take `server: apache` in the section front, or another method", *METHOD)
     if site.front.outside:
-        what = "the front has one login, and front.outside is another one"
+        what = "with `method: front` the web server has one login, and front.outside would be a second one"
         yield Unfit(what, "leave out 'outside'; login.directives may contain Require ip", *METHOD)
     if not site.internal_tls:
         yield Unfit(
@@ -30,7 +32,7 @@ def front_login_fits(site: Site) -> Iterator[Unfit]:
             "internal_tls",
         )
     if site.slurm.ssh and not site.login.allow.anybody:
-        what = "the hub does not know the groups of the login node, so that everybody could log in"
+        what = "the hub cannot read the groups of the login node, so that everybody could log in"
         yield Unfit(
-            what, "name somebody, such as `allow: {domains: [uni.example.org]}`", "login", "allow"
+            what, "name users, such as `allow: {domains: [uni.example.org]}`", "login", "allow"
         )

@@ -1,4 +1,5 @@
-"""Define container images from which users choose, and the engine that runs them."""
+"""Define the container images that users may choose, and the engine that runs images on compute
+nodes."""
 
 from __future__ import annotations
 
@@ -17,19 +18,21 @@ if TYPE_CHECKING:
     from .model import Site
 
 PROGRAMS = {"apptainer": "apptainer", "singularity": "singularity", "charliecloud": "ch-run"}
-"""The program of each engine."""
+"""Maps each container engine to the name of its program."""
 
 OURS = ("/dev", "/home", "/opt/sitekit-session", "/proc", "/sys", "/tmp")  # noqa: S108
-"""Folders of a container that the engine and the session fill."""
+"""Folders of a container into which the engine and sitekit write. No bind may be at or below one of
+them."""
 
 SYSTEM = ("/bin", "/etc", "/lib", "/lib64", "/sbin", "/usr", "/var")
-"""Folders of an image. A bind may be below them, but may not hide one of them."""
+"""Folders of an image that a bind may not hide. A bind may be below one of these folders."""
 
 _PATH = r"/[A-Za-z0-9/._+@-]+"
 
 
 def _bind(text: str) -> str:
-    """Check a bind, and return it as SOURCE:PLACE or SOURCE:PLACE:ro."""
+    """Return a bind (a folder of the node that the container shows) as SOURCE:PLACE or
+    SOURCE:PLACE:ro. Refuse an invalid bind."""
     match = re.fullmatch(rf"({_PATH})(?::({_PATH}))?(:ro)?", text)
     if match is None or ".." in text.replace(":", "/").split("/"):
         raise Unfit(
@@ -67,7 +70,7 @@ Digest = Annotated[
 
 
 class Containers(Row):
-    """Define the engine that runs images. `program` is the engine's program on the nodes."""
+    """Define the container engine. `program` is the path of the engine's program on the nodes."""
 
     engine: Annotated[
         Literal["apptainer", "singularity", "charliecloud"], Field(examples=["apptainer"])
@@ -76,15 +79,15 @@ class Containers(Row):
 
     @property
     def path(self) -> Path:
-        """Return the path of the engine's program."""
+        """Return the path of the engine's program on the compute nodes."""
         return self.program or Path("/usr/bin", PROGRAMS[self.engine])
 
 
 class Image(Row):
     """Define an image: a file or a folder on the shared filesystem.
 
-    `python` is the image's own Python, which runs the server. `binds` are folders of the node that
-    the container shows.
+    `python` is the path of the Python in the image that runs the server. `binds` are folders of the
+    node that the container shows.
     """
 
     key: Annotated[ImageKey, Field(examples=["python"])]
@@ -96,17 +99,17 @@ class Image(Row):
 
 
 def image_faults(containers: Containers | None, images: tuple[Image, ...]) -> Iterator[Unfit]:
-    """Yield the errors of the images of a site."""
+    """Yield an error for each image that is defined twice or that the engine cannot run."""
     if images and containers is None:
         yield Unfit(
-            "there are images, and no engine that runs them",
+            "there are images, but no engine that runs them",
             "add below server: `containers: {engine: apptainer}`",
             "images",
         )
     keys = [image.key for image in images]
     for place, image in enumerate(images):
         if (first := keys.index(image.key)) != place:
-            what = f"images[{first}] has the key '{image.key}' already"
+            what = f"images[{first}] already has the key '{image.key}'"
             yield Unfit(what, "give each image a key of its own", "images", place, "key")
         for number, bind in enumerate(image.binds):
             if containers and containers.engine == "charliecloud" and bind.endswith(":ro"):
@@ -118,9 +121,9 @@ def image_faults(containers: Containers | None, images: tuple[Image, ...]) -> It
 
 
 def images_of(site: Site, tier: Tier) -> dict[str, str]:
-    """Return the titles of the images that the site has for a tier, by key.
+    """Return the images that a tier of the site may offer: a title for each key.
 
-    Docker has images of its own. Units of systemd run in no image.
+    Tiers on Docker use the images of the section `docker`. Tiers on systemd use no images.
     """
     if tier.runs_on == "systemd":
         return {}

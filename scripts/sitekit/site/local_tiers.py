@@ -1,4 +1,5 @@
-"""Check the tiers that run on the hub's own host: what they may set, and what the site needs."""
+"""Refuse keys that tiers on the hub's own host (`runs_on: docker` or `systemd`) cannot have, and
+sites in which such tiers would be unsafe."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ OF_SCHEDULERS = ("partitions", "gpus", "gpu_type", "nodes", "tasks", "exclusive"
 
 
 def local_tiers_fit(site: Site) -> Iterator[Unfit]:
-    """Yield errors of tiers on `docker` or `systemd`."""
+    """Yield an error for each wrong setting of the tiers with `runs_on: docker` or `systemd`."""
     for place, tier in enumerate(site.tiers):
         if tier.runs_on in site.local_backends:
             for what, remedy, *key in _faults(tier):
@@ -28,15 +29,15 @@ def local_tiers_fit(site: Site) -> Iterator[Unfit]:
 
 
 def _faults(tier: Tier) -> Iterator[tuple[str, ...]]:
-    """Yield what is wrong, the remedy and the key, for settings that only a scheduler has."""
+    """Yield (fault, remedy, key) for each setting of the tier that only Slurm supports."""
     for key in OF_SCHEDULERS:
         if getattr(tier, key) != Tier.model_fields[key].default:
-            yield f"{tier.runs_on} has no {key}", "leave it out; only Slurm has it", key
+            yield f"tiers on {tier.runs_on} have no {key}", "leave it out; only Slurm has it", key
     if tier.choose != Choose():
         what = f"limits of a tier on {tier.runs_on} are fixed"
         yield what, "leave it out, and write a tier for each size", "choose"
     if tier.requires.account:
-        what = f"{tier.runs_on} has no accounts of Slurm"
+        what = f"tiers on {tier.runs_on} have no Slurm accounts"
         yield what, "name a Unix group instead, with requires.group", "requires", "account"
     if tier.runs_on == "docker" and not tier.images:
         what = "a server on docker runs in an image, and the tier has none"
@@ -44,7 +45,8 @@ def _faults(tier: Tier) -> Iterator[tuple[str, ...]]:
 
 
 def _site_fits(site: Site) -> Iterator[Unfit]:
-    """Yield errors of the site, whose servers run on the hub's host."""
+    """Yield an error for each site setting that does not work with servers on the hub's own
+    host."""
     if site.slurm.ssh:
         yield Unfit(
             "the servers of other tiers run on the hub's own host",
@@ -66,7 +68,7 @@ def _site_fits(site: Site) -> Iterator[Unfit]:
 
 
 def _docker_fits(site: Site) -> Iterator[Unfit]:
-    """Yield errors of the section `docker`."""
+    """Yield an error for each setting that does not work with the section `docker`."""
     if site.hub.address != site.docker.gateway:
         yield Unfit(
             f"containers reach the hub at the first address of docker.subnet, {site.docker.gateway}",
@@ -76,5 +78,5 @@ def _docker_fits(site: Site) -> Iterator[Unfit]:
     keys = [image.key for image in site.docker.images]
     for place, key in enumerate(keys):
         if (first := keys.index(key)) != place:
-            what = f"images[{first}] has the key '{key}' already"
+            what = f"images[{first}] already has the key '{key}'"
             yield Unfit(what, "give each image a key of its own", "docker", "images", place, "key")

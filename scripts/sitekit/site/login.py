@@ -1,4 +1,4 @@
-"""Define the section `login` of the site file, which sets who may log in, how, and for how long."""
+"""Define the section `login` of site.yml: who may log in, by which method, and for how long."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from .tier import Row, Time, TimeOrNever
 from .value_types import AbsolutePath, Account, ApacheModule
 
 CLAIMS = {"github": "login", "globus": "preferred_username", "cilogon": "eppn"}
-"""Maps a login method to the claim (a field in the provider's answer) with the user's name. The
-claim of OpenID Connect is preferred_username."""
+"""Maps a login method to the claim (a field in the provider's answer) with the user's name. All
+other methods use the claim preferred_username."""
 URLS = {
     "github": "https://github.com",
     "globus": "https://auth.globus.org",
     "cilogon": "https://cilogon.org",
 }
-"""The addresses of the providers' public services. OpenID Connect has no such service."""
+"""Maps a login method to the URL of the provider's public service. The method `oidc` has no public
+service."""
 
 
 def _arm(value: object) -> str:
-    """Return which form of the key `accounts` the site file uses, so that an error message is about
+    """Return which form of the key `accounts` the site file uses. An error message is then about
     this form only."""
     return "ways" if isinstance(value, (dict, Accounts)) else "word"
 
@@ -34,9 +35,10 @@ def _arm(value: object) -> str:
 class Login(Row):
     """Define who may log in, and how. By default, nobody may log in.
 
-    `session` and `tokens` are in seconds. None means without limit. `allowed_groups` are Unix
-    groups. With PAM, their members may log in. With a provider, the accounts of its users must be
-    members. `deny_ssh` are groups whose members this machine's sshd refuses.
+    `session` and `tokens` are the lifetimes of logins and API tokens in seconds; None means without
+    limit. `allowed_groups` are Unix groups. With the method `pam`, the members of `allowed_groups`
+    may log in. With a provider, a user's Unix account must be a member of `allowed_groups`.
+    `deny_ssh` are groups whose members cannot log in to this machine by SSH.
     """
 
     method: Literal["pam", "github", "globus", "cilogon", "oidc", "front"] = "pam"
@@ -62,8 +64,8 @@ class Login(Row):
 
     @model_validator(mode="after")
     def _agrees(self) -> Login:
-        """Refuse keys that do not fit the login method, and settings with which nobody could log
-        in."""
+        """Refuse keys that do not belong to the login method, and settings with which nobody could
+        log in."""
         if faults := [*self._group_faults(), *login_faults(self)]:
             raise Unfits(faults)
         return self
@@ -76,12 +78,14 @@ class Login(Row):
 
     @property
     def account_claim(self) -> str | None:
-        """Return the claim with the account of the user's servers, if the site has such a claim."""
+        """Return the name of the claim that contains the Unix account of a user's servers; None if
+        the site uses no such claim."""
         return self.accounts.claim if isinstance(self.accounts, Accounts) else None
 
     @property
     def claim(self) -> str:
-        """Return the claim with the user's name."""
+        """Return the name of the claim (a field in the provider's answer) that contains the user's
+        name."""
         chosen = self.provider and self.provider.username
         return chosen or CLAIMS.get(self.method, "preferred_username")
 
@@ -96,7 +100,7 @@ class Login(Row):
         if self.method != "pam" and self.gateway and self.allowed_groups:
             yield Unfit(
                 "all servers run under one account, so that groups have no effect",
-                "leave it out; login.allow says who may log in",
+                "leave it out; login.allow sets who may log in",
                 "allowed_groups",
             )
         if not self.gateway and not self.allowed_groups:

@@ -1,7 +1,7 @@
-"""Define the keys for logins at a provider: the client, who may log in, and the accounts of the
-users.
+"""Define the keys of site.yml for logins at an identity provider: the client, who may log in, and
+the users' Unix accounts.
 
-The providers are GitHub, Globus, CILogon, and any provider of OpenID Connect.
+A provider is GitHub, Globus, CILogon, or any OpenID Connect provider.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Domain = Annotated[
     str,
     spelled(
         r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+",
-        "is no domain of user names",
+        "is not the domain of user names",
         "write what follows '@', in lower case, like uni.example.org",
     ),
 ]
@@ -43,7 +43,7 @@ IdentityProvider = Annotated[
     str,
     spelled(
         r"(urn:|https?://)[!#-&(-~]{1,300}",
-        "is no identity provider of CILogon",
+        "is not an identity provider of CILogon",
         "write an EntityID of https://cilogon.org/idplist, like https://idp.example.org/shibboleth",
     ),
 ]
@@ -51,11 +51,12 @@ Organization = Annotated[
     str,
     spelled(
         r"[A-Za-z0-9][A-Za-z0-9-]{0,38}(:[A-Za-z0-9._-]{1,100})?",
-        "is no organization of GitHub's",
+        "is not a GitHub organization",
         "write the organization's name in its address, or organization:team",
     ),
 ]
-# The hub writes names in lower case. The gate has the same limits (scripts/gate, USER).
+# The hub converts user names to lower case. The gate accepts the same user names (scripts/gate,
+# USER).
 UserName = Annotated[
     str,
     spelled(
@@ -67,10 +68,11 @@ UserName = Annotated[
 
 
 class Provider(Row):
-    """Define the client of this site at the provider, and which claims the hub reads.
+    """Define the client that the site has registered at the provider, and the claims that the hub
+    reads.
 
-    If `url` is None, the provider's public service is used. If `username` is None, the method's
-    usual claim is used.
+    If `url` is None, the hub uses the provider's public service. If `username` is None, the hub
+    takes the user's name from the usual claim of the login method.
     """
 
     client_id: Annotated[ClientId, Field(examples=["jupyter"])]
@@ -84,11 +86,11 @@ class Provider(Row):
 
 
 class People(Row):
-    """Name users by user name, organization, domain or group.
+    """Define a set of users by user name, organization, domain or group.
 
-    By default, nobody is named. A user is included if `users`, `organizations` or `groups` names
-    the user. If `domains` is set, users of other domains are never included. If only `domains` is
-    set, all users of these domains are included.
+    By default, the set of users is empty. A user is included if `users`, `organizations` or
+    `groups` names the user. If `domains` is set, users of other domains are never included. If only
+    `domains` is set, all users of these domains are included.
     """
 
     users: Annotated[tuple[UserName, ...], Field(examples=[["alice"]])] = ()
@@ -98,13 +100,13 @@ class People(Row):
 
     @property
     def anybody(self) -> bool:
-        """Return whether at least one key is set, so that somebody is named."""
+        """Return whether at least one key is set, so that the set of users is not empty."""
         return bool(self.users or self.organizations or self.domains or self.groups)
 
 
 class Accounts(Row):
-    """Define under which account a user's servers run: one account for all users, or the account
-    from a file, a program, or a claim of the provider."""
+    """Define under which Unix account a user's servers run: one account for all users, or an
+    account that a file, a program or a claim of the provider gives."""
 
     gateway: Annotated[ServiceAccount | None, Field(examples=["gateway"])] = None
     file: AbsolutePath | None = None
@@ -113,7 +115,7 @@ class Accounts(Row):
 
     @model_validator(mode="after")
     def _one_way(self) -> Accounts:
-        """Refuse the section unless exactly one of the keys is set."""
+        """Refuse the section `accounts` unless exactly one of its keys is set."""
         ways = (self.gateway, self.file, self.command, self.claim)
         if len([way for way in ways if way]) != 1:
             raise Unfit(

@@ -1,4 +1,5 @@
-"""Convert sizes and durations between integers and the notations of Slurm and people."""
+"""Convert memory sizes (MiB) and durations (seconds) from and to text such as `2200M` and
+`4:00:00`."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ TIME_FORM = "write it like 4:00:00, 5-00:00:00 (Slurm's forms) or 60m, 10h, 5d"
 _KIB = {"K": 1, "M": 1024, "G": 1024**2, "T": 1024**3}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-# The first part of a time may be any number. All later parts must be less than 60 (or 24): 90:00 is
-# a time, 4:75:00 is a mistake.
+# The first number of a time may be as large as you like. All later numbers must be less than 60
+# (hours after days: 24): 90:00 is a time, 4:75:00 is an error.
 _SLURM_DAYS = re.compile(
     r"(?P<d>\d{1,5})-(?P<h>[01]?\d|2[0-3])(?::(?P<m>[0-5]?\d))?(?::(?P<s>[0-5]?\d))?", re.ASCII
 )
@@ -24,10 +25,10 @@ _SLURM_CLOCK = re.compile(
 
 
 def parse_memory(text: object) -> int:
-    """Parse a size into whole MiB: `2200M` -> 2200, `2G` -> 2048. Raises ValueError.
+    """Convert a memory size to whole MiB: `2200M` -> 2200, `2G` -> 2048. Raises ValueError.
 
-    A number without a unit is refused, because the unit would be a guess. sbatch(1), --mem, defines
-    the suffixes.
+    A number without a unit is refused, because sitekit would have to guess the unit. The units are
+    defined in sbatch(1), option --mem.
     """
     match = re.fullmatch(
         r"(\d{1,12}(?:\.\d{1,6})?)([KMGT])(?:i?B)?", str(text).strip(), re.IGNORECASE | re.ASCII
@@ -41,7 +42,7 @@ def parse_memory(text: object) -> int:
 
 
 def format_memory(mib: int) -> str:
-    """Format MiB in the shortest exact notation of Slurm: 2048 -> `2G`, 2200 -> `2200M`."""
+    """Convert MiB to the shortest exact text that Slurm reads: 2048 -> `2G`, 2200 -> `2200M`."""
     for suffix, size in (("T", 1024**2), ("G", 1024)):
         if mib >= size and mib % size == 0:
             return f"{mib // size}{suffix}"
@@ -49,16 +50,16 @@ def format_memory(mib: int) -> str:
 
 
 def human_memory(mib: int) -> str:
-    """Format MiB for people: 2200 -> `2.1 GB`, 300 -> `300 MB`."""
+    """Convert MiB to a rounded text for people: 2200 -> `2.1 GB`, 300 -> `300 MB`."""
     return f"{mib} MB" if mib < 1024 else f"{mib / 1024:.1f}".removesuffix(".0") + " GB"
 
 
 def parse_time(text: object) -> int:
-    """Parse a duration into seconds. Raises ValueError.
+    """Convert a duration such as `4:00:00` or `60m` to seconds. Raises ValueError.
 
-    The notations are Slurm's `mm:ss`, `hh:mm:ss`, `d-hh`, `d-hh:mm` and `d-hh:mm:ss` (sbatch(1),
-    --time), and `60m`, `10h`, `5d`. A number without a unit is refused, because it means minutes
-    for Slurm, but something else for most people.
+    A duration has one of Slurm's forms `mm:ss`, `hh:mm:ss`, `d-hh`, `d-hh:mm` and `d-hh:mm:ss`
+    (sbatch(1), --time), or a form such as `60m`, `10h`, `5d`. A number without a unit is refused,
+    because Slurm takes such a number as minutes, but many people mean hours.
     """
     word = str(text).strip()
     if match := re.fullmatch(r"(\d{1,9})([smhd])", word, re.ASCII):
@@ -75,14 +76,14 @@ def parse_time(text: object) -> int:
 
 
 def format_time(seconds: int) -> str:
-    """Format seconds as Slurm's d-hh:mm:ss; without days as h:mm:ss: 14400 -> `4:00:00`."""
+    """Convert seconds to Slurm's form d-hh:mm:ss, or h:mm:ss below one day: 14400 -> `4:00:00`."""
     days, rest = divmod(int(seconds), 86400)
     clock = f"{rest // 3600}:{rest // 60 % 60:02}:{rest % 60:02}"
     return f"{days}-{clock.rjust(8, '0')}" if days else clock
 
 
 def human_time(seconds: int) -> str:
-    """Format seconds for people in the largest exact unit: 432000 -> `5 days`."""
+    """Convert seconds to text for people in the largest exact unit: 432000 -> `5 days`."""
     for size, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size and seconds % size == 0:
             count = seconds // size

@@ -35,16 +35,18 @@ from .yaml_file import read_yaml
 
 
 class Section(BaseModel):
-    """Define a section of site.yml. Unknown keys are refused, and values never change."""
+    """The base class of the sections of site.yml. Unknown keys are refused, and values cannot
+    change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
 class Paths(Section):
-    """Define the folders of the site.
+    """Define the section `paths`: the folders of the site.
 
-    All nodes share the prefix, and users can only read the prefix. The state is on the hub's own
-    disk. The course files are in `courses`, by default in config/courses of the checkout.
+    All nodes share the folder `prefix`, and users can only read it. The folder `state` is on the
+    hub's own disk. The course files are in the folder `courses`, by default in config/courses of
+    the checkout.
     """
 
     prefix: Annotated[AbsolutePath, Field(examples=["/shared/jupyter"])]
@@ -53,7 +55,8 @@ class Paths(Section):
 
 
 class Environment(Section):
-    """Define the source of the packages of environment.yml."""
+    """Define the section `environment`: from where the packages of environment.yml are
+    downloaded."""
 
     channels: Annotated[tuple[Channel, ...], Field(min_length=1)] = ("conda-forge",)
     fallback: Literal["wheels", "none"] = "wheels"
@@ -63,7 +66,7 @@ class Environment(Section):
 
     @model_validator(mode="after")
     def _mirrors_are_of_channels(self) -> Environment:
-        """Refuse a mirror of a channel that is not in `channels`."""
+        """Refuse a mirror whose channel is not in the list `channels`."""
         for name in set(self.mirrors).difference(self.channels):
             what, known = f"'{name}' is not one of the channels", ", ".join(self.channels)
             raise Unfit(what, f"name one of {known}, or add it to channels", "mirrors", name)
@@ -71,7 +74,7 @@ class Environment(Section):
 
 
 class Hub(Section):
-    """Define the hub. Compute nodes connect to its `address`."""
+    """Define the section `hub`. Compute nodes connect to the hub at `address`."""
 
     user: ServiceAccount = "jupyterhub-daemon"
     address: Address = "127.0.0.1"
@@ -79,9 +82,9 @@ class Hub(Section):
 
 
 class Proxy(Section):
-    """Define the proxy, which is configurable-http-proxy.
+    """Define the section `proxy`: the service configurable-http-proxy.
 
-    The proxy is a separate service and keeps running while the hub restarts.
+    The proxy is a separate service, so that it keeps running while the hub restarts.
     """
 
     user: ServiceAccount = "jupyterhub-proxy"
@@ -90,7 +93,8 @@ class Proxy(Section):
 
 
 class Kernels(Section):
-    """Define the cluster's modules, from which rules in kernels/kernels.yml make kernels."""
+    """Define the section `kernels`: the Lmod module tree, whose modules become kernels by the rules
+    in kernels/kernels.yml."""
 
     modulepath: Annotated[
         tuple[AbsolutePath, ...], Field(min_length=1, examples=[["/opt/modules"]])
@@ -106,7 +110,8 @@ class Logs(Section):
 
 
 class Site(Section):
-    """Hold all settings of one site: the sections of site.yml, and what follows from them."""
+    """Store all settings of one site: the sections of site.yml, and the paths and names that follow
+    from them."""
 
     name: Annotated[Word, Field(examples=["main"])]
     title: Annotated[Title, Field(examples=["Jupyter at Example University"])]
@@ -131,7 +136,7 @@ class Site(Section):
 
     @model_validator(mode="after")
     def _agrees(self) -> Site:
-        """Refuse settings of different sections that contradict each other."""
+        """Refuse a site file in which settings of different sections contradict each other."""
         if faults := [
             *tiers_apart(self),
             *ports_apart(self),
@@ -158,21 +163,23 @@ class Site(Section):
 
     @property
     def tunnel(self) -> Tunnel | None:
-        """Return the settings of tunnels; None if hub and compute nodes reach each other."""
+        """Return the settings of SSH tunnels; None if hub and compute nodes connect to each other
+        directly."""
         return self.slurm.ssh.tunnel if self.slurm.ssh else None
 
     @property
     def hub_listens_at(self) -> str:
-        """Return the address at which the hub listens: with tunnels, the hub's own host only."""
+        """Return the IP address at which the hub listens. With tunnels, this is the loopback
+        address."""
         return "127.0.0.1" if self.tunnel else self.hub.address
 
     @property
     def service_accounts(self) -> tuple[str, ...]:
-        """Return the accounts of the site's services."""
+        """Return the Unix accounts under which the site's services run."""
         return (self.hub.user, self.proxy.user, *([self.tunnel.user] if self.tunnel else ()))
 
-    # The paths that follow from the site's name and `paths`. Everything that sitekit writes is
-    # below one of them.
+    # These paths follow from the site's name and the section `paths`. Everything that sitekit
+    # writes is below one of these paths.
 
     @property
     def etc(self) -> Path:
@@ -181,7 +188,8 @@ class Site(Section):
 
     @property
     def run(self) -> Path:
-        """Return the folder for sockets and other files that a boot removes."""
+        """Return the folder (below /run) for sockets and other files that are removed when the
+        machine boots."""
         return Path("/run/sitekit") / self.name
 
     @property
@@ -196,7 +204,7 @@ class Site(Section):
 
     @property
     def libexec(self) -> Path:
-        """Return the folder for root's programs that the hub may run with sudo."""
+        """Return the folder for the programs that the hub may run as root with sudo."""
         return Path("/usr/local/libexec/sitekit") / self.name
 
     @property
@@ -214,12 +222,13 @@ class Site(Section):
 
     @property
     def maintenance(self) -> Path:
-        """Return the file that makes the web server show the maintenance page while it exists."""
+        """Return the path of the switch for maintenance: while this file exists, the web server
+        shows the maintenance page."""
         return self.front_state / "maintenance"
 
     @property
     def ports(self) -> dict[tuple[str, ...], int]:
-        """Return the ports of the site's own services, each with its key in site.yml."""
+        """Return the ports of the site's own services: key in site.yml -> port."""
         ports: dict[tuple[str, ...], int] = {("hub", "port"): self.hub.port}
         ports["proxy", "port"] = self.proxy.port
         ports["proxy", "api_port"] = self.proxy.api_port
@@ -231,17 +240,18 @@ class Site(Section):
 
     @property
     def releases(self) -> Path:
-        """Return the folder with the releases."""
+        """Return the folder with all releases (installations of the hub's software)."""
         return self.paths.prefix / "releases"
 
     @property
     def current(self) -> Path:
-        """Return the link to the current release."""
+        """Return the path of the symbolic link to the current release."""
         return self.paths.prefix / "current"
 
     @property
     def kernels_current(self) -> Path:
-        """Return the link to the published generation of kernels, a directory for JUPYTER_PATH."""
+        """Return the path of the symbolic link to the published kernels. Servers have this path in
+        JUPYTER_PATH."""
         return self.paths.prefix / "kernels" / "current"
 
     @property
@@ -256,12 +266,13 @@ class Site(Section):
 
     @property
     def ledger(self) -> Path:
-        """Return the path of the ledger of servers (sitekit.hub.servers.ledger)."""
+        """Return the path of the ledger: the database in which the hub records all servers
+        (sitekit.hub.servers.ledger)."""
         return self.paths.state / "ledger.sqlite"
 
     @property
     def job_name(self) -> str:
-        """Return the job name that all servers have in Slurm."""
+        """Return the name of the Slurm jobs in which users' servers run."""
         return f"jupyter-{self.name}"
 
     @property
@@ -270,9 +281,9 @@ class Site(Section):
         return f".jupyterhub/{self.name}/log"
 
     def service(self, part: str) -> str:
-        """Return the name of a service, such as `sitekit-demo-hub`.
+        """Return the name of a service of the site, such as `sitekit-demo-hub`.
 
-        A service has the same name under systemd and supervisord.
+        The service has the same name under systemd and supervisord.
         """
         return f"sitekit-{self.name}-{part}"
 

@@ -1,5 +1,5 @@
-"""Look up the keys that a file may contain, in the pydantic model of the file, with an example of
-each key."""
+"""Find the names of the keys that a YAML file may contain, and example values, in the file's
+pydantic model."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
 _PLAIN = re.compile(r"[A-Za-z0-9/._][A-Za-z0-9/._:@-]*")
-# YAML reads these words as numbers or other values, not as text.
+# YAML converts these words to numbers or other values, not to text.
 _NOT_TEXT = re.compile(r"[+-]?[0-9._]+([eE][0-9+-]+)?|0[xo].*|true|false|null|~|", re.IGNORECASE)
 
 
 def walk(
     model: type[BaseModel], above: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
-    """Yield every key path of `model`, without list positions: ('tiers',), ('tiers', 'key'), ..."""
+    """Yield the path of every key of `model`, without list positions: ('tiers',), ('tiers', 'key'),
+    ..."""
     for name, field in model.model_fields.items():
         yield (*above, name), field
         if inner := model_in(field.annotation):
@@ -30,7 +31,8 @@ def walk(
 
 
 def field_at(model: type[BaseModel], key: Sequence[str | int]) -> FieldInfo | None:
-    """Return the field that `key` names. For a position in a list, return the field of the list."""
+    """Return the model's field for the path `key`. For an entry of a list, return the field of the
+    list."""
     path = tuple(part for part in key if isinstance(part, str))
     return next((field for known, field in walk(model) if known == path), None)
 
@@ -51,8 +53,8 @@ def homes_of(model: type[BaseModel], name: str) -> list[str]:
 def example(field: FieldInfo) -> str | None:
     """Return a value for `field` as one line of YAML; None if there is no example.
 
-    The value is the field's example, its default, or its keys: the required ones, and lists that
-    have an example.
+    The value is the field's example or default. If the field is a mapping, the value is a mapping
+    with the required keys, and with the lists that have an example.
     """
     if field.examples:
         return flow(field.examples[0])
@@ -68,7 +70,7 @@ def example(field: FieldInfo) -> str | None:
 
 
 def _as_written(field: FieldInfo) -> Any:
-    """Return the default as a file writes it: `30m`, not 1800 seconds."""
+    """Return a field's default in the form that a site file has: `30m`, not 1800 seconds."""
     kind: Any = field.annotation  # Any, because the type is known only at run time
     if field.metadata:
         parts = (kind, *field.metadata)
@@ -83,7 +85,7 @@ def is_list(field: FieldInfo) -> bool:
 
 
 def flow(value: Any) -> str:
-    """Return a value as YAML on one line."""
+    """Return a value as YAML text on one line."""
     if isinstance(value, (tuple, list)):
         return f"[{', '.join(map(flow, value))}]"
     if isinstance(value, dict):

@@ -1,4 +1,5 @@
-"""Write a small config/site.yml with this machine's Slurm and Lmod (`make new_site`)."""
+"""Implement `make new_site`: write a small config/site.yml with the Slurm partition and the module
+folders of this machine."""
 
 from __future__ import annotations
 
@@ -21,12 +22,13 @@ GIVEN = ("NAME", "URL", "GROUP", "PREFIX", "PARTITION")
 
 
 def new_site(*words: str, file: Path = FILE) -> int:
-    """Write the site file from arguments like `NAME=main`. Returns 0. Raises BadInput.
+    """Write config/site.yml with the values of arguments like `NAME=main`; return the exit code 0.
+    Raises BadInput.
 
     Nothing is written if a site file exists already, or if an argument is unknown or invalid.
     """
     if file.exists():
-        raise BadInput("there is a site file already", str(file), "edit it, or move it away first")
+        raise BadInput("a site file already exists", str(file), "edit it, or move it away first")
     given = dict(_pair(word) for word in words)
     text = (
         templates("config/templates").get_template("new_site.yml.j2").render(_values(given)) + "\n"
@@ -42,19 +44,19 @@ def new_site(*words: str, file: Path = FILE) -> int:
             str(fault).replace(f"{draft}:", "new_site: line "), remedy="give it another value"
         ) from None
     else:
-        # os.link fails if another program has created a site file meanwhile
+        # os.link fails if another program has created a site file in the meantime
         os.link(draft, file)
     finally:
         draft.unlink(missing_ok=True)
     say(f" ok wrote {file}")
     say(
-        "    Look at each line of it; config/site.example.yml explains all keys. Then: make check_site"
+        "    Read each line of this file; config/site.example.yml explains all keys. Then run: make check_site"
     )
     return 0
 
 
 def _pair(word: str) -> tuple[str, str]:
-    """Split an argument `NAME=value`, and check it."""
+    """Split an argument `NAME=value` into name and value; refuse an unknown name."""
     name, _, value = word.partition("=")
     if name not in GIVEN or not re.fullmatch(r"[\w./:,@ -]{1,200}", value):
         what = f"{shown(word)} is not one of {', '.join(f'{known}=value' for known in GIVEN)}"
@@ -65,7 +67,8 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _values(given: dict[str, str]) -> dict[str, object]:
-    """Return the values for the template: from the arguments, else from this machine."""
+    """Return the values for the template of the site file: from the arguments or, if not given,
+    from this machine."""
     host = socket.getfqdn()
     slurm = shutil.which("sbatch")
     name = given.get("NAME", "main")
@@ -86,7 +89,8 @@ def _values(given: dict[str, str]) -> dict[str, object]:
 
 
 def _default_partition() -> list[str]:
-    """Return Slurm's default partition, which sinfo(1) marks with `*`."""
+    """Return Slurm's default partition, which sinfo(1) marks with `*`; without one, return
+    `jupyter`."""
     try:
         listed = run(["sinfo", "--noheader", "--format=%P"], timeout=10, check=False).stdout.split()
     except CommandFailed:
@@ -100,7 +104,8 @@ def _default_partition() -> list[str]:
 
 
 def _module_folders() -> list[str]:
-    """Return the folders in the variable MODULEPATH."""
+    """Return the folders in the environment variable MODULEPATH; if it is empty,
+    /shared/modules."""
     folders = [
         part
         for part in os.environ.get("MODULEPATH", "").split(":")

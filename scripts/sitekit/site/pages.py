@@ -1,4 +1,5 @@
-"""Define the section `pages`: what the hub's pages show of the site, besides its title."""
+"""Define the section `pages` of site.yml: the logo, the color and the texts of the hub's web
+pages."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ Color = Annotated[
 
 
 class Pages(Row):
-    """Define the look of the hub's pages, and where users find help.
+    """Define the look of the hub's web pages, and the links to help for users.
 
     `logo` is an image file (PNG, JPEG or SVG) that the hub serves. `color` is the color of buttons.
     """
@@ -34,7 +35,8 @@ class Pages(Row):
     def text_color(self) -> str:
         """Return the color of text on `color`, black or white, whichever has more contrast.
 
-        WCAG 2.2 defines the relative luminance. At 0.179, both have the same contrast.
+        The relative luminance is defined in WCAG 2.2. On a color with the luminance 0.179, black
+        and white have the same contrast.
         """
         digits = (self.color or "#000000")[1:]
         channels = [int(digits[start : start + 2], 16) / 255 for start in (0, 2, 4)]

@@ -27,7 +27,7 @@ def read_roster(path: Path, text: str) -> dict[str, Role]:
             what = f"{shown(line)} is not a line of a roster"
             problems.append(BadInput(what, place, "write NAME, or NAME,instructor"))
         elif name in users:
-            what = f"{name} stands in this roster already"
+            what = f"{name} is already in this roster"
             problems.append(BadInput(what, place, "remove one of the two lines"))
         else:
             users[name] = "instructor" if role == "instructor" else "participant"

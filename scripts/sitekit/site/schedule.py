@@ -1,5 +1,4 @@
-"""Define the settings of a site's daily tasks, in the sections `kernels.check` and `backup` of the
-site file."""
+"""Define the settings of the daily tasks: the sections `kernels.check` and `backup` of site.yml."""
 
 from __future__ import annotations
 
@@ -13,10 +12,11 @@ from .value_types import AbsolutePath, ClockTime, Count
 
 
 class KernelCheck(Row):
-    """Define when and where `make kernels_check` starts all kernels, and the action on failure.
+    """Define when and where `make kernels_check` starts all kernels, and what it does with kernels
+    that fail.
 
-    Without a partition, the kernels start on the hub's host, else in a job in the partition.
-    `memory` is in MiB, `time` in seconds.
+    With `partition`, the kernels start in a Slurm job in this partition. Without `partition`, the
+    kernels start on the hub's host. `memory` is in MiB, and `time` is in seconds.
     """
 
     at: ClockTime = "04:00"
@@ -29,7 +29,8 @@ class KernelCheck(Row):
 
 
 class Backup(Row):
-    """Define the daily backup of database, secrets and configuration; `keep` backups are kept."""
+    """Define the daily backup of database, secrets and configuration. The newest `keep` backups are
+    kept."""
 
     at: ClockTime = "03:30"
     keep: Annotated[Count, Field(ge=1, le=1000)] = 14

@@ -1,4 +1,4 @@
-"""Define the section `server`: the settings of all users' servers."""
+"""Define the section `server` of site.yml: the settings of all users' servers."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from .value_types import (
 
 
 class RepositoryCopy(Row):
-    """Define the git repository of which each user gets a copy in the server's folder.
+    """Define a git repository. Each user gets a copy of this repository in the server's folder.
 
     `folder` is the name of the copy, by default the last part of the URL. `branch` is by default
-    the branch that the repository's host shows first.
+    the default branch of the repository.
     """
 
     url: Annotated[Repository, Field(examples=["https://github.com/example-university/workshop"])]
@@ -36,12 +36,13 @@ class RepositoryCopy(Row):
 
     @property
     def name(self) -> str:
-        """Return the name of the folder of the copy."""
+        """Return the name of the folder with the user's copy of the repository."""
         return self.folder or self.url.rsplit("/", 1)[-1].removesuffix(".git")
 
 
 class Ipyparallel(Row):
-    """Define the Slurm job of ipyparallel's engines. Memory and CPUs are those of each engine."""
+    """Define the Slurm job in which the engines of ipyparallel run. Memory and CPUs are for each
+    engine."""
 
     partition: Annotated[Partition, Field(examples=["compute"])]
     memory: Annotated[Memory, Field(examples=["2G"])]
@@ -50,10 +51,10 @@ class Ipyparallel(Row):
 
 
 class Server(Row):
-    """Define the settings of all servers, whatever their tier.
+    """Define the settings of users' servers that are the same for all tiers.
 
     Compute nodes must accept connections from the hub at the ports `port_range`. The file browser
-    shows the folder `root`, which contains the `links`.
+    of JupyterLab shows the folder `root`, which contains the symbolic links `links`.
     """
 
     interfaces: Annotated[dict[Title, UrlPath], Field(min_length=1)] = {"JupyterLab": "/lab"}  # noqa: RUF012
@@ -72,11 +73,12 @@ class Server(Row):
 
     @model_validator(mode="after")
     def _links_have_a_folder(self) -> Server:
-        """Refuse links if no folder for them is set, and refuse a read-only root without links."""
+        """Refuse links if `root` is not a separate folder, and refuse a read-only `root` without
+        links."""
         if self.links and not self.folder.startswith("~/"):
             raise Unfit(
                 f"the links would be put into {self.root}, among other files",
-                "leave root out, or give them a folder of their own in the user's home, like ~/.jupyterhub-tree",
+                "leave root out, or name a separate folder in the user's home for the links, like ~/.jupyterhub-tree",
                 "root",
             )
         if self.root_read_only and not self.links:
@@ -89,12 +91,12 @@ class Server(Row):
 
     @model_validator(mode="after")
     def _repository_has_a_place(self) -> Server:
-        """Refuse a repository if users cannot write to the folder of its copy."""
+        """Refuse a repository if users cannot write to the folder in which the copy would be."""
         if self.repository is None:
             return self
         if self.repository.name in self.links:
             raise Unfit(
-                f"'{self.repository.name}' is one of the links already",
+                f"'{self.repository.name}' is already the name of a link",
                 "give the copy another name with folder",
                 *("repository", "folder"),
             )
@@ -108,14 +110,14 @@ class Server(Row):
 
     @model_validator(mode="after")
     def _images_fit(self) -> Server:
-        """Refuse images without an engine, and images that contradict each other."""
+        """Refuse container images without an engine, and two images with the same key."""
         if faults := list(image_faults(self.containers, self.images)):
             raise Unfits(faults)
         return self
 
     @property
     def folder(self) -> str:
-        """Return the folder that the file browser shows.
+        """Return the folder that the file browser of JupyterLab shows.
 
         The default folder is the home directory. If the site has links, the default folder is a
         separate folder in the home directory.

@@ -1,4 +1,5 @@
-"""Write a site as YAML with every default (`make show`), and describe it (`make check_site`)."""
+"""Implement `make show`, which prints the site file with all default values, and `make check_site`,
+which prints a summary."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from .model import Site
 
 
 def dump(site: Site) -> str:
-    """Return the site as YAML with every default. `load_site` reads an equal Site from it."""
+    """Return the site as YAML text with all default values. `load_site` reads an equal Site from
+    this text."""
     text = io.StringIO()
     writer = YAML(typ="rt", pure=True)
     writer.indent(mapping=2, sequence=4, offset=2)
@@ -25,13 +27,13 @@ def dump(site: Site) -> str:
 
 
 def show(site: Site) -> int:
-    """Print the site with every default (`make show`)."""
+    """Print the site as YAML with all default values (`make show`)."""
     progress.say(dump(site).rstrip())
     return 0
 
 
 def check_site(site: Site) -> int:
-    """Print a summary of a site file and course files without errors (`make check_site`).
+    """Print a summary of a valid site file and of the course files (`make check_site`).
 
     Raises BadInputs if a course file has an error.
     """
@@ -46,5 +48,5 @@ def check_site(site: Site) -> int:
 
 
 def _null(maker: RoundTripRepresenter, _: None) -> ScalarNode:
-    """Represent None as `null`; ruamel.yaml would write nothing."""
+    """Write None as `null`, because ruamel.yaml would write an empty value."""
     return maker.represent_scalar("tag:yaml.org,2002:null", "null")

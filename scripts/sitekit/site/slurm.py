@@ -1,4 +1,4 @@
-"""Define the section `slurm`: how the hub reaches the cluster's scheduler."""
+"""Define the section `slurm` of site.yml: where Slurm's programs are, and how the hub runs them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from .value_types import AbsolutePath, Account, HostKey, Port, PortRange, Servic
 
 
 class Tunnel(Row):
-    """Define the tunnels by which a hub and servers reach each other that otherwise could not.
+    """Define SSH tunnels, for a hub and compute nodes that cannot connect to each other directly.
 
-    Each job connects to the site's own sshd, at `port` of the hub's machine, which compute nodes
-    reach as `host`, by default `hub.address`. Each server gets one of the `ports` of 127.0.0.1 on
-    the hub's machine. `user` is the account of sshd.
+    Each job connects to the site's own sshd, which listens at `port` of the hub's machine. `host`
+    is the address of the hub's machine for compute nodes, by default `hub.address`. Each server
+    gets one of the `ports` of 127.0.0.1 on the hub's machine. `user` is the account under which
+    sshd runs.
     """
 
     host: Annotated[Address | None, Field(examples=["hub.example.org"])] = None
@@ -29,9 +30,9 @@ class Tunnel(Row):
 class Ssh(Row):
     """Define the login node on which the hub runs the gate by SSH.
 
-    `account` is the account of the login node that runs the queries of the hub. `prefix` is the
-    folder of the servers' environment and kernels, at the path that the compute nodes see. `source`
-    is the address from which the login node sees the hub connect, by default `hub.address`.
+    `account` is the account on the login node that runs the hub's queries. `prefix` is the folder
+    of the servers' environment and kernels, by its path on the compute nodes. `source` is the
+    address from which the hub connects to the login node, by default `hub.address`.
     """
 
     host: Annotated[Address, Field(examples=["login.cluster.example.org"])]
@@ -47,7 +48,8 @@ class Ssh(Row):
 
 
 class Slurm(Row):
-    """Define the paths of Slurm's programs and configuration, and the host that has them.
+    """Define the paths of Slurm's programs and configuration, and the host on which the programs
+    run.
 
     Without the key `ssh`, Slurm's programs run on the hub's host.
     """

@@ -1,4 +1,5 @@
-"""Check that the section `slurm.ssh` fits the rest of the site: login node and tunnels."""
+"""Refuse settings of site.yml that do not work, or are not safe, with a login node or with SSH
+tunnels (section `slurm.ssh`)."""
 
 from __future__ import annotations
 
@@ -16,21 +17,22 @@ TUNNEL = ("slurm", "ssh", "tunnel")
 
 
 class Service(Protocol):
-    """Define what the checks read of `hub` and `proxy`."""
+    """List the keys of the sections `hub` and `proxy` that the checks of this file read."""
 
     @property
     def user(self) -> str: ...
 
 
 class Hub(Service, Protocol):
-    """Define what the checks read of `hub`."""
+    """List the keys of the section `hub` that the checks of this file read."""
 
     @property
     def address(self) -> str: ...
 
 
 class Sections(Protocol):
-    """Define what the checks read of a site. model.py, which imports this file, defines the site."""
+    """List the attributes of a Site that the checks of this file read. The class Site is in
+    model.py, which imports this file."""
 
     @property
     def hub(self) -> Hub: ...
@@ -51,7 +53,7 @@ class Sections(Protocol):
 
 
 def login_node_fits(site: Sections) -> Iterator[Unfit]:
-    """Yield errors for settings that do not work with a login node."""
+    """Yield an error for each setting that does not work with a login node."""
     if (node := site.slurm.ssh) is None:
         return
     if not is_ip(node.source or site.hub.address):
@@ -69,14 +71,14 @@ def login_node_fits(site: Sections) -> Iterator[Unfit]:
     for place, tier in enumerate(site.tiers):
         if tier.requires.group:
             yield Unfit(
-                f"the hub does not know the groups of the login node {node.host}",
+                f"the hub cannot read the groups of the login node {node.host}",
                 "name a Slurm account instead, with requires.account",
                 *("tiers", place, "requires", "group"),
             )
 
 
 def tunnel_fits(site: Sections) -> Iterator[Unfit]:
-    """Yield errors for settings that do not work with tunnels, or are not safe with them."""
+    """Yield an error for each setting that does not work, or is not safe, with SSH tunnels."""
     if site.tunnel is None or site.slurm.ssh is None:
         return
     if not site.internal_tls:
@@ -108,7 +110,7 @@ def tunnel_fits(site: Sections) -> Iterator[Unfit]:
 
 
 def _ports_apart(of_servers: tuple[int, int], taken: dict[tuple[str, ...], int]) -> Iterator[Unfit]:
-    """Yield an error for each port of the site's services that a server could get."""
+    """Yield an error for each service of the site whose port a user's server could get."""
     low, high = of_servers
     for key, port in taken.items():
         if low <= port <= high:
@@ -121,5 +123,5 @@ def _ports_apart(of_servers: tuple[int, int], taken: dict[tuple[str, ...], int])
 
 
 def _is_loopback(address: str) -> bool:
-    """Return whether only programs on the same host reach this address."""
+    """Return whether an address is a loopback address, such as 127.0.0.1 or localhost."""
     return address == "localhost" or (is_ip(address) and ipaddress.ip_address(address).is_loopback)

@@ -1,6 +1,7 @@
-"""Define a tier: its memory, cap, CPUs, time and idle limit.
+"""Define a tier: one choice of the form for starting a server, with memory, CPUs, time and idle
+limit.
 
-All other texts and settings about a tier follow from this object.
+All texts and settings about a tier follow from an object of the class Tier.
 """
 
 from __future__ import annotations
@@ -33,23 +34,26 @@ from .value_types import Account, Count, ImageKey, Paragraph, Title, spelled
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 MOST_MEMORY, MOST_TIME, MOST_GPUS = 16 * 1024 * 1024, 366 * 86400, 999
-"""The limits of a tier: memory in MiB, time in seconds, GPUs of one node. The gate has the same."""
+"""The largest values of a tier: memory in MiB, time in seconds, GPUs of one node. The gate has the
+same limits."""
 
 
 def _at_most(limit: int, shown_as: str) -> AfterValidator:
-    """Return a validator that refuses larger numbers."""
+    """Return a validator that refuses numbers larger than `limit`."""
 
     def fits(number: int) -> int:
-        """Refuse a number above the limit."""
+        """Refuse a number larger than the limit."""
         if number > limit:
-            raise Unfit("this is more than sitekit asks Slurm for", f"write at most {shown_as}")
+            raise Unfit(
+                "this is more than sitekit can request from Slurm", f"write at most {shown_as}"
+            )
         return number
 
     return AfterValidator(fits)
 
 
 def _cap(text: object) -> str:
-    """Check a memory cap: a factor like `5x` or an amount like `10G`."""
+    """Refuse a memory cap that is neither a factor like `5x` nor an amount like `10G`."""
     word = str(text).strip()
     if re.fullmatch(r"\d{1,4}(\.\d{1,3})?x", word, re.ASCII):
         return word
@@ -63,7 +67,7 @@ def _cap(text: object) -> str:
 
 
 def _time_or_never(text: object) -> int | None:
-    """Parse a time, or `never`."""
+    """Convert a duration such as `60m` to seconds, and `never` to None."""
     if text == "never":
         return None
     try:
@@ -73,7 +77,7 @@ def _time_or_never(text: object) -> int | None:
 
 
 def _format_time_or_never(seconds: int | None) -> str:
-    """Format a time, or `never`."""
+    """Convert seconds to a duration such as `1:00:00`, and None to `never`."""
     return "never" if seconds is None else format_time(seconds)
 
 
@@ -81,7 +85,7 @@ def _backend(name: str) -> str:
     """Refuse a backend that does not exist."""
     if name not in BACKENDS:
         raise Unfit(
-            f"{shown(name)} is nothing that servers can run on",
+            f"{shown(name)} is not a backend that runs servers",
             f"write one of: {', '.join(BACKENDS)}",
         )
     return name
@@ -118,7 +122,8 @@ def _ordered(bounds: tuple[int, int]) -> tuple[int, int]:
     """Refuse bounds whose first value is larger than the second."""
     if bounds[0] > bounds[1]:
         raise Unfit(
-            "the bounds are the wrong way round", "write the smallest first, then the largest"
+            "the first bound is larger than the second",
+            "write the smallest first, then the largest",
         )
     return bounds
 
@@ -136,7 +141,8 @@ TaskBounds = Annotated[tuple[Tasks, Tasks], AfterValidator(_ordered)]
 
 
 class Row(BaseModel):
-    """Define a mapping inside a section. Unknown keys are refused, and values never change."""
+    """The base class of mappings in a site file. Unknown keys are refused, and values cannot
+    change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -149,10 +155,11 @@ class Requires(Row):
 
 
 class Choose(Row):
-    """Define the values that users may choose, each with the smallest and largest value.
+    """Define which values of the tier users may change in the form: each with the smallest and the
+    largest value.
 
-    The form first shows the tier's own values. With `partitions`, users choose one of the tier's
-    partitions. `qos` are names of Slurm's qualities of service.
+    The form first shows the tier's own values. If `partitions` is true, users choose one of the
+    tier's partitions. `qos` lists names of quality of service (QOS) in Slurm.
     """
 
     memory: MemoryBounds | None = None
@@ -169,14 +176,14 @@ class Choose(Row):
 
 
 class Tier(Row):
-    """Define one tier of the form.
+    """Define one tier: one choice of the form with which users start a server.
 
     Memory is in MiB, times are in seconds. If `idle` is None, idle servers are never stopped. If
-    `busy` is true, a computing kernel counts as activity. `start_timeout` is the time limit for
-    waiting in the queue and starting. `memory` and `gpus` are for each of the `nodes`, `tasks` is
-    the number of tasks on each node, and `cpus` is for each task. `images` are the keys of the
-    images from which users choose; the first one is the default, and without any the server runs in
-    no container.
+    `busy` is true, a kernel that computes counts as activity. `start_timeout` limits the time in
+    the queue and for starting. `memory` and `gpus` are for each of the `nodes`. `tasks` is the
+    number of tasks on each node, and `cpus` is for each task. `images` are the keys of the
+    container images from which users choose; the first image is the default. If `images` is empty,
+    the server runs in no container.
     """
 
     key: Annotated[Key, Field(examples=["small"])]
@@ -206,7 +213,7 @@ class Tier(Row):
 
     @model_validator(mode="after")
     def _has_partitions(self) -> Tier:
-        """Refuse a tier of a scheduler without partitions."""
+        """Refuse a tier on Slurm that names no partition."""
         if self.runs_on not in LOCAL and not self.partitions:
             example = "`partitions: [jupyter-short]`"
             if "partitions" in self.model_fields_set:
@@ -240,7 +247,7 @@ class Tier(Row):
 
     @property
     def summary(self) -> str:
-        """Return the tier as one line for the form and the documentation."""
+        """Return a description of the tier in one line, for the form and the documentation."""
         memory = human_memory(self.cap)
         if self.cap > self.memory:
             memory += f" of memory, {human_memory(self.memory)} of it guaranteed"

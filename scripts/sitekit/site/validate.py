@@ -1,4 +1,5 @@
-"""Check a YAML document against a pydantic model; errors name lines and keys of the file."""
+"""Check a YAML file against a pydantic model. Error messages name the line and the key in the
+file."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ Model = TypeVar("Model", bound=BaseModel)
 def validate(model: type[Model], document: Document) -> Model:
     """Return the model that `document` describes. Raises BadInputs.
 
-    Each error has the file, the line, the key and the remedy.
+    Each error names the file, the line, the key and the remedy.
     """
     try:
         return model.model_validate(document.values)
@@ -36,7 +37,8 @@ def validate(model: type[Model], document: Document) -> Model:
 
 
 def _causes(model: type[BaseModel], faults: list[tuple[Key, Any]]) -> Iterator[tuple[Key, Any]]:
-    """Yield the errors that pydantic reports, except those that only follow from another error."""
+    """Yield the errors that pydantic reports, without errors that are only a consequence of another
+    error."""
     inner = {key[:depth] for key, _ in faults for depth in range(len(key))}
     meant = {
         (*key[:-1], _nearest(model, key))
@@ -58,7 +60,7 @@ def _explain(model: type[BaseModel], key: Key, fault: Any) -> Iterator[tuple[Key
         for one in error.faults if isinstance(error, Unfits) else [error]:
             yield (*key, *one.key), one.what, one.remedy
     elif kind == "value_error":
-        # the text of a plain ValueError has two parts: the fault; the remedy
+        # the text of a plain ValueError has the form `fault; remedy`
         what, _, remedy = str(error).partition("; ")
         yield key, what, remedy or _add(model, key)
     elif kind == "missing":
@@ -70,7 +72,8 @@ def _explain(model: type[BaseModel], key: Key, fault: Any) -> Iterator[tuple[Key
 
 
 def _written(document: Document, fault: Any) -> Key:
-    """Return pydantic's location without the names that pydantic adds for members of a union."""
+    """Return the key path of an error, without the names that pydantic adds for the members of a
+    union."""
     key: Key = ()
     for place, part in enumerate(fault["loc"], 1):
         if (*key, part) in document.lines or (
@@ -81,7 +84,7 @@ def _written(document: Document, fault: Any) -> Key:
 
 
 def _add(model: type[BaseModel], key: Key) -> str:
-    """Return a text that tells the administrator how to add a missing key."""
+    """Return the remedy for a missing key: a line that the administrator can add."""
     field = field_at(model, key)
     value = field and example(field)
     return (
@@ -92,8 +95,8 @@ def _add(model: type[BaseModel], key: Key) -> str:
 
 
 def _meant(model: type[BaseModel], key: Key) -> str:
-    """Return a text that tells the administrator which key was probably meant instead of an unknown
-    key."""
+    """Return the remedy for an unknown key: the key that was probably meant, or the keys that
+    exist."""
     name = str(key[-1])
     if nearest := _nearest(model, key):
         return f"did you mean '{nearest}'?"
@@ -103,13 +106,14 @@ def _meant(model: type[BaseModel], key: Key) -> str:
 
 
 def _nearest(model: type[BaseModel], key: Sequence[str | int]) -> str | None:
-    """Return the key that was probably meant: a similar key, or a key with the same word."""
+    """Return the existing key that was probably meant by an unknown key: a similar key, or a key
+    with a word in common."""
     name, known = str(key[-1]), names_at(model, key[:-1])
     pieces = [word for word in known if len(name) > 2 and (name in word or word in name)]
     return next(iter([*difflib.get_close_matches(name, known, 1, 0.6), *pieces]), None)
 
 
-# pydantic's types of errors whose texts need no further data: the fault, and the remedy.
+# Maps pydantic's types of errors to fault and remedy.
 _PLAIN = {
     "int_type": ("{given} is not a whole number", "{an_example}"),
     "int_parsing": ("{given} is not a whole number", "{an_example}"),
@@ -127,7 +131,7 @@ _PLAIN = {
 
 
 def _reworded(model: type[BaseModel], key: Key, fault: Any) -> tuple[str, str]:
-    """Return the fault and the remedy for a value that pydantic refused."""
+    """Return the fault and the remedy for a value that pydantic has refused."""
     kind, given, limits = fault["type"], fault["input"], fault.get("ctx", {})
     an_example = _example_remedy(model, key)
     if given is None:
@@ -144,12 +148,12 @@ def _reworded(model: type[BaseModel], key: Key, fault: Any) -> tuple[str, str]:
         )
     elif kind in ("tuple_type", "list_type"):
         what, remedy = (
-            "stands where a list belongs",
+            "is not a list, but this key needs a list",
             f"write it as a list: `{_name(key)}: {flow([given])}`",
         )
         remedy = "begin each entry with '- '" if isinstance(given, dict) else remedy
     elif kind in ("model_type", "model_attributes_type", "dict_type"):
-        what, remedy = "stands where keys belong", _keys(model, key)
+        what, remedy = "is not a mapping, but this key needs keys with values", _keys(model, key)
     elif kind in ("string_type", "path_type"):
         number = isinstance(given, (int, float)) and not isinstance(given, bool)
         what, remedy = "is not text", f'put it in quotes: "{given}"' if number else an_example
@@ -159,7 +163,7 @@ def _reworded(model: type[BaseModel], key: Key, fault: Any) -> tuple[str, str]:
 
 
 def _example_remedy(model: type[BaseModel], key: Key) -> str:
-    """Return an example of a valid value as the remedy."""
+    """Return the remedy for a wrong value: an example of a valid value."""
     field = field_at(model, key)
     value = field and example(field)
     return (
@@ -170,19 +174,20 @@ def _example_remedy(model: type[BaseModel], key: Key) -> str:
 
 
 def _keys(model: type[BaseModel], key: Key) -> str:
-    """Return a text that lists the keys that the mapping must have."""
+    """Return the remedy for a value that must be a mapping: the keys of the mapping."""
     field = field_at(model, key)
     needs = "each entry needs" if field and is_list(field) else f"write below '{_name(key)}'"
     return f"{needs}: {', '.join(names_at(model, key)) or 'keys, values'}"
 
 
 def _name(key: Key) -> str:
-    """Return the last name in a key path, without positions in lists."""
+    """Return the last name in a key path: ('tiers', 1, 'images', 0) -> `images`."""
     return next((part for part in reversed(key) if isinstance(part, str)), "")
 
 
 def _choices(given: str, expected: str, below: list[str]) -> str:
-    """Return a text that lists the allowed values, for a value that is not one of them."""
+    """Return the remedy for a value that is not one of the allowed values: a list of these
+    values."""
     words = expected.replace("'", "").replace(" or ", ", ").split(", ")
     if close := difflib.get_close_matches(given, words, 1, 0.6):
         return f"did you mean '{close[0]}'?"

@@ -1,8 +1,8 @@
-"""Define the types of values in a site file: path, account, port and others.
+"""Define the types of the values in a site file: path, account, port and others.
 
-Each error message describes a correct value. The values are written into sudoers, PAM, systemd,
-Apache and shell files. Characters with a special meaning in these files (spaces, quotes, '%', '$',
-line ends) are refused here, in one place.
+Each error message describes a correct value. sitekit writes the values into sudoers, PAM, systemd,
+Apache and shell files. Values that contain characters with a special meaning in these files
+(spaces, quotes, '%', '$', line ends) are refused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LONGEST_PARAGRAPH = 500  # characters
 def spelled(pattern: str, fault: str, remedy: str) -> AfterValidator:
     """Return a validator that accepts only text that matches the whole `pattern`.
 
-    The error quotes the text, followed by `fault`.
+    The error message quotes the refused text, followed by `fault`.
     """
     form = re.compile(pattern)
 
@@ -35,7 +35,7 @@ def spelled(pattern: str, fault: str, remedy: str) -> AfterValidator:
 
 
 def _absolute(path: Path) -> Path:
-    """Check an absolute path."""
+    """Refuse a path that is not absolute, is `/`, or contains characters with a special meaning."""
     if path == Path("/"):
         raise Unfit("'/' is the whole machine", "name a directory of its own, such as /opt/sitekit")
     if not path.is_absolute() or ".." in path.parts:
@@ -45,7 +45,7 @@ def _absolute(path: Path) -> Path:
         )
     if not re.fullmatch(r"[A-Za-z0-9/._+@-]+", str(path)):
         raise Unfit(
-            f"{shown(str(path))} has characters that services and web servers read as something else",
+            f"{shown(str(path))} has characters with a special meaning in the configuration of services",
             "use letters, digits, '/', '.', '_', '+', '@' and '-'",
         )
     return path
@@ -61,23 +61,24 @@ def _not_root(name: str) -> str:
 
 
 def _home_path(path: str) -> str:
-    """Check a folder of users, such as `~/work` or `/scratch/{user}`."""
+    """Refuse a value that is not the path of a user's folder, such as `~/work` or
+    `/scratch/{user}`."""
     if not re.fullmatch(
         r"(~|/[A-Za-z0-9._+@{}-]+)(/[A-Za-z0-9._+@{}-]+)*|/", path
     ) or ".." in path.split("/"):
         raise Unfit(
-            f"{shown(path)} is not a folder of a user's",
+            f"{shown(path)} is not the path of a user's folder",
             "write it from '~' or '/', without '..', like /scratch/{user}",
         )
     if re.search(r"[{}]", path.replace("{user}", "")):
         raise Unfit(
-            f"{shown(path)} has braces around something else than 'user'",
-            "the one word to fill in is {user}",
+            f"{shown(path)} contains braces that are not {{user}}",
+            "only {user} is replaced, by the user's name",
         )
     return path
 
 
-# Environment variables that decide which programs a server or a kernel runs, and where these
+# Environment variables that change which programs a server or a kernel runs, or where these
 # programs find their code and settings.
 _STEERING = re.compile(
     r"(PYTHON|IPYTHON|LD_|DYLD_|JUPYTER|JPY_|SLURM|SBATCH|SRUN|SITEKIT|LMOD|MODULE|NODE_|CONDA|BASH_|XDG_|LC_).*"
@@ -86,21 +87,22 @@ _STEERING = re.compile(
 
 
 def _user_variable(name: str) -> str:
-    """Refuse environment variables that decide which programs a server runs."""
+    """Refuse the name of an environment variable that changes which programs a server runs."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", name):
         raise Unfit(
-            f"{shown(name)} is no name of a variable", "write one name each, like WANDB_API_KEY"
+            f"{shown(name)} is not the name of a variable",
+            "write one name for each entry, like WANDB_API_KEY",
         )
     if _STEERING.fullmatch(name.upper()):
         raise Unfit(
-            f"{shown(name)} decides what a server runs, which is not its user's to say",
-            "leave it out; software belongs into modules, and its settings into their module files",
+            f"{shown(name)} changes which programs a server runs, which users must not do",
+            "leave it out; set such variables in the files of the cluster's modules",
         )
     return name
 
 
 def _line(text: str) -> str:
-    """Check a title: one line of 1 to 80 characters."""
+    """Refuse a title that is not one line of 1 to 80 characters."""
     if not text.strip() or not text.isprintable() or len(text) > 80:
         raise Unfit(f"{shown(text)} is not a title", "write one line of 1 to 80 characters")
     return text
@@ -118,28 +120,28 @@ def _paragraph(text: str) -> str:
 
 
 def _port(number: object) -> int:
-    """Check the number of a port."""
+    """Refuse a port number that is not from 1 to 65535."""
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 65535:
         raise Unfit(f"{shown(number)} is not a port", "use a number from 1 to 65535")
     return number
 
 
 def _port_range(ports: object) -> object:
-    """Check a range of ports."""
+    """Convert a list of two port numbers to a pair; refuse anything else."""
     if (
         not isinstance(ports, (list, tuple))
         or len(ports) != 2
         or not _port(ports[0]) <= _port(ports[1])
     ):
         raise Unfit(
-            "these are not the first and the last of a range of ports",
+            "these are not the first and the last port of a range",
             "write them like [20000, 29999]",
         )
     return ports
 
 
 def _clock_time(text: object) -> object:
-    """Check a time of the day, or `never`."""
+    """Convert a time of the day such as `04:00` to text; refuse anything but a time or `never`."""
     if text != "never" and not (
         isinstance(text, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text)
     ):
@@ -148,8 +150,9 @@ def _clock_time(text: object) -> object:
 
 
 def _file_mask(value: object) -> object:
-    """Check a umask, or `login`."""
-    # YAML reads 0022 as the number 22. The number for 0o022 (18) does not match the pattern below.
+    """Convert a umask such as 0027 to text; refuse anything but a umask or `login`."""
+    # YAML reads 0022 as the number 22. The number 18, which is 0o022, does not match the pattern
+    # below.
     text = str(value).zfill(4) if isinstance(value, int) and not isinstance(value, bool) else value
     if text != "login" and not (isinstance(text, str) and re.fullmatch(r"00[027]{2}", text)):
         raise Unfit(
@@ -164,7 +167,7 @@ Account = Annotated[
     str,
     spelled(
         r"[a-z_][a-z0-9_.-]{0,31}",
-        "is no name of a Unix account or group",
+        "is not the name of a Unix account or group",
         "use a-z, 0-9, '_', '.' and '-', a letter first",
     ),
 ]
@@ -197,7 +200,7 @@ ApacheModule = Annotated[
     str,
     spelled(
         r"[a-z0-9_]{1,40}",
-        "cannot be a module of Apache",
+        "is not the name of an Apache module",
         "write what follows 'mod_', like shib or auth_openidc",
     ),
 ]
@@ -207,8 +210,8 @@ HostKey = Annotated[
     str,
     spelled(
         r"(@cert-authority )?(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{40,1000}={0,2}",
-        "is no public host key",
-        "copy type and key from /etc/ssh/ssh_host_ed25519_key.pub of the login node; "
+        "is not a public host key",
+        "copy the type and the key from /etc/ssh/ssh_host_ed25519_key.pub of the login node; "
         "write @cert-authority before the key of an authority for host keys",
     ),
 ]

@@ -1,4 +1,5 @@
-"""Translate errors of the YAML parser into messages about the text of the file."""
+"""Convert errors of the YAML parser to messages about the line of the file that has to be
+corrected."""
 
 from __future__ import annotations
 
@@ -15,9 +16,10 @@ _QUOTE = "put the value in quotes"
 
 
 class _Fault(NamedTuple):
-    """Describe an error of the parser: a `piece` of its message, the fault, and the remedy.
+    """Describe an error of the YAML parser: a `piece` of the parser's message, the fault, and the
+    remedy.
 
-    If `begins` is true, the cause is in the line where the construct begins.
+    If `begins` is true, the error message names the line where the list, mapping or quote begins.
     """
 
     piece: str
@@ -26,12 +28,12 @@ class _Fault(NamedTuple):
     begins: bool = False
 
 
-_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # as the parser counts
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # the parser counts the same line ends
 
 _FAULTS = (
     _Fault(
         "mapping values are not allowed",
-        "a second ':' stands in this line",
+        "this line contains a second ':'",
         f"{_QUOTE} if the ':' belongs to it",
     ),
     _Fault(
@@ -42,11 +44,11 @@ _FAULTS = (
     ),
     _Fault(
         "expected <block end>, but found '?'",
-        "this line is not in line with its neighbours",
+        "this line is not indented like its neighbours",
         _ALIGN,
     ),
     _Fault(
-        "expected <block end>, but found", "this line does not fit to the lines above it", _ALIGN
+        "expected <block end>, but found", "this line does not continue the lines above it", _ALIGN
     ),
     _Fault("expected ',' or ']'", "this '[' is not closed", "write a list like [one, two]", True),
     _Fault(
@@ -63,11 +65,13 @@ _FAULTS = (
     ),
     _Fault(
         "but found '<stream end>'",
-        "the file ends where something is still open",
+        "the file ends inside a list, a mapping or a quote",
         "close the bracket, or add a value",
     ),
     _Fault(
-        "found undefined alias", "this '*' names nothing that was marked with '&' above", _QUOTE
+        "found undefined alias",
+        "this '*' refers to a name that is not defined with '&' above",
+        _QUOTE,
     ),
     _Fault(
         "could not determine a constructor for the tag",
@@ -84,12 +88,12 @@ _FAULTS = (
 
 
 def explain_unreadable(path: Path, error: OSError) -> BadInput:
-    """Return why a file could not be opened."""
+    """Return the error for a file that could not be opened, with the reason and the remedy."""
     if isinstance(error, FileNotFoundError):
         return BadInput(
-            "there is no such file",
+            "this file does not exist",
             str(path),
-            "check the path, or write one: make new_site. Complete ones are in config/sites/",
+            "check the path, or write a site file: make new_site. Complete site files are in config/sites/",
         )
     if isinstance(error, PermissionError):
         return BadInput("you may not read this file", str(path), f"see who may: ls -l {path}")
@@ -97,14 +101,14 @@ def explain_unreadable(path: Path, error: OSError) -> BadInput:
 
 
 def explain_parser_error(path: Path, text: str, error: YAMLError) -> BadInput:
-    """Return the parser's error with the line that an administrator should look at."""
+    """Return the error for text that is not YAML, with the line that has to be corrected."""
     lines = _LINE_END.split(text)
     begin = getattr(error, "context_mark", None)
     found = getattr(error, "problem_mark", None) or begin
-    if found is None:  # an error of the parser's reader has no line
+    if found is None:  # an error about a character of the file has no line number
         odd = next((number for number, line in enumerate(lines, 1) if any(map(_control, line))), 1)
         what = "this line has a control character, which YAML does not allow"
-        return BadInput(what, f"{path}:{odd}", "remove it, or type the line anew")
+        return BadInput(what, f"{path}:{odd}", "remove it, or type the line again")
     number = min(found.line + 1, len(lines))
     while number > 1 and not lines[number - 1].strip():
         number -= 1

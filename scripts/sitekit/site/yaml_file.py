@@ -1,4 +1,4 @@
-"""Read a YAML file into plain values, and record the line of each key."""
+"""Read a YAML file into Python values, and record the line number of each key."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 @dataclass(frozen=True)
 class Document:
-    """Hold a parsed file: its values, and the line (counted from 1) of each key path."""
+    """Store the values of a parsed YAML file, and the line number (counted from 1) of each key."""
 
     path: Path
     values: dict[str, Any]
     lines: dict[Key, int]
 
     def line(self, key: Sequence[str | int]) -> int:
-        """Return the line of `key`, or of its nearest parent in the file."""
+        """Return the line number of `key`; if the file does not contain the key, that of the
+        nearest parent key."""
         key = tuple(key)
         while key and key not in self.lines:
             key = key[:-1]
@@ -40,7 +41,7 @@ class Document:
 
 
 def dotted(key: Sequence[str | int]) -> str:
-    """Return a key path as text: ('tiers', 1, 'memory') -> `tiers[1].memory`."""
+    """Convert a key path to text: ('tiers', 1, 'memory') -> `tiers[1].memory`."""
     text = ""
     for part in key:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
@@ -48,7 +49,7 @@ def dotted(key: Sequence[str | int]) -> str:
 
 
 def read_yaml(path: Path) -> Document:
-    """Read a file that contains one mapping. Raises BadInput with the line of the error."""
+    """Read a YAML file that contains one mapping. Raises BadInput with the line of the error."""
     try:
         # read_text would convert a single carriage return into a line end, and the line numbers
         # would be wrong.
@@ -64,7 +65,7 @@ def read_yaml(path: Path) -> Document:
 
 
 def parse_yaml(path: Path, text: str) -> Document:
-    """Parse the text of a file that contains one mapping. Raises BadInput with the line of the
+    """Parse the text of a YAML file that contains one mapping. Raises BadInput with the line of the
     error."""
     parser = YAML(typ="safe", pure=True)
     try:
@@ -74,11 +75,13 @@ def parse_yaml(path: Path, text: str) -> Document:
     except YAMLError as error:
         raise explain_parser_error(path, text, error) from None
     except (ValueError, OverflowError) as error:
-        what = f"YAML takes this value for a date or a number, and cannot read it: {error}"
+        what = f"this value looks like a date or a number to YAML, but is not valid: {error}"
         raise BadInput(what, f"{path}:{_misread(parser, node)}", "put it in quotes") from None
     if not isinstance(values, dict):
         found = (
-            "is empty" if values is None else f"holds {shown(values)} where keys with values belong"
+            "is empty"
+            if values is None
+            else f"contains {shown(values)} in place of keys with values"
         )
         raise BadInput(
             f"the file {found}",
@@ -91,7 +94,7 @@ def parse_yaml(path: Path, text: str) -> Document:
 def _lines(
     path: Path, node: Node | None, prefix: Key, inside: tuple[int, ...]
 ) -> Iterator[tuple[Key, int]]:
-    """Yield key paths with their lines.
+    """Yield each key path of a mapping or list, with its line number.
 
     Raises BadInput for a key that is not text or occurs twice, and for an alias that contains
     itself.
@@ -101,7 +104,9 @@ def _lines(
     if id(node) in inside:
         line = node.start_mark.line + 1
         raise BadInput(
-            "this part contains itself by a '*' alias", f"{path}:{line}", "write it out instead"
+            "this part contains itself through a '*' alias",
+            f"{path}:{line}",
+            "write it out instead",
         )
     inside = (*inside, id(node))
     if isinstance(node, SequenceNode):
@@ -109,7 +114,7 @@ def _lines(
             yield (*prefix, index), value.start_mark.line + 1
             yield from _lines(path, value, (*prefix, index), inside)
         return
-    # Merged keys come first: a key that is written in the mapping overrides them.
+    # Merged keys come first, because a key that is written in the mapping overrides a merged key.
     yield from _merged(path, node, prefix, inside)
     yield from _written(path, node, prefix, inside)
 
@@ -127,7 +132,7 @@ def _merged(
 def _written(
     path: Path, node: Node, prefix: Key, inside: tuple[int, ...]
 ) -> Iterator[tuple[Key, int]]:
-    """Yield the keys that are written in a mapping."""
+    """Yield the keys that a mapping itself contains, without merged keys."""
     seen: dict[str, int] = {}
     for key, value in node.value:
         if key.tag != _MERGE:
@@ -135,7 +140,7 @@ def _written(
             if key.value in seen:
                 where = f"{path}:{line}: {dotted(here)}"
                 raise BadInput(
-                    f"this key stands in line {seen[key.value]} already",
+                    f"this key is already in line {seen[key.value]}",
                     where,
                     "keep one of the two",
                 )
@@ -145,7 +150,8 @@ def _written(
 
 
 def _key(path: Path, key: Node, prefix: Key) -> Key:
-    """Return the path to a key, such as `front.subdomains`. Raises BadInput for other keys."""
+    """Return the path of a key, such as ('front', 'subdomains'). Raises BadInput for a key that is
+    not text."""
     if isinstance(key, ScalarNode) and key.tag == _TEXT:
         return (*prefix, key.value)
     name = shown(key.value) if isinstance(key, ScalarNode) else "this"

@@ -522,5 +522,5 @@ def test_an_error_of_the_system_ends_as_one_line(
     monkeypatch.setitem(cli.COMMANDS, "show", cli.Command("", "os:listdir", site=False))
     assert cli.main(["show", "/none"]) == 1
     assert capsys.readouterr().err == (
-        "\nsitekit: /none: No such file or directory\n    -> mend that, then run it again\n"
+        "\nsitekit: /none: No such file or directory\n    -> correct that, then run the command again\n"
     )

@@ -181,7 +181,7 @@ def test_a_file_of_an_instructor_leads_root_nowhere(tmp_path: Path, name: str) -
         assert "root:secret" not in str(refusal.value)
     (tmp_path / name).unlink()
     os.mkfifo(tmp_path / name)
-    with pytest.raises(BadInput, match=f"{name}: .* this is no file"):
+    with pytest.raises(BadInput, match=f"{name}: .* this is not a regular file"):
         read_course(path, SITE)
 
 

@@ -1,4 +1,4 @@
-"""Write and read bundles.
+"""Write and read bundles (`make bundle`).
 
-A bundle is a file from which a site without a network can build a release.
+A bundle is one tar file with everything that a site without a network needs to build a release.
 """

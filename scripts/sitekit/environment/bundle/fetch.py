@@ -19,7 +19,7 @@ from ..channel.choose_source import bases
 def fetch(site: Site, url: str, sha256: str, target: Path) -> None:
     """Download or copy the file at `url` to `target`.
 
-    Raises Problem if the file is not available or has another hash.
+    Raises Problem if the file cannot be downloaded or has another SHA-256.
     """
     if url.startswith("file:"):
         try:
@@ -65,9 +65,9 @@ def _places(site: Site, url: str) -> list[str]:
 
 
 def _request(site: Site, url: str) -> urllib.request.Request:
-    """Return a request with the site's login for that host, if there is one.
+    """Return the HTTP request for a file, with the site's login for this host if site.yml has one.
 
-    The login can have any of the forms that RATTLER_AUTH_FILE allows.
+    The file with logins may have all forms that rattler allows in RATTLER_AUTH_FILE.
     """
     request = urllib.request.Request(url)  # noqa: S310
     if site.environment.credentials:

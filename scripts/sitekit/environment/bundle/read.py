@@ -1,6 +1,7 @@
-"""Unpack a bundle for `make setup_conda BUNDLE=file`, and verify all checksums.
+"""Unpack a bundle for `make setup_conda BUNDLE=file`, and verify the checksums of all files in the
+bundle.
 
-No network is used.
+Nothing is downloaded, because the site may have no network.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _TAKEN = ("channel/", "wheels/", LOCK)
 def read_bundle(file: Path, packages: Packages, cache: Path) -> Solution:
     """Unpack the bundle's packages into the cache; return the solution that the bundle contains.
 
-    Raises Problem if the bundle is damaged.
+    Raises Problem if the bundle is damaged or incomplete.
     """
     work = cache / "unbundle.partial"
     shutil.rmtree(work, ignore_errors=True)
@@ -54,7 +55,7 @@ def read_bundle(file: Path, packages: Packages, cache: Path) -> Solution:
 
 
 def _unpack(file: Path, work: Path) -> str:
-    """Unpack the files that an installation needs into `work`.
+    """Unpack the files of the bundle that an installation needs into the directory `work`.
 
     Return the SHA-256 of the bundle's list of checksums.
     """
@@ -84,7 +85,7 @@ def _regular(archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> IO[byt
 
 
 def _sums(text: str) -> dict[str, str]:
-    """Return the checksum of each file by its name.
+    """Return the checksums in a SHA256SUMS file: file name -> SHA-256.
 
     Raises ValueError if the text is not a list of checksums.
     """

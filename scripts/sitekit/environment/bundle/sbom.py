@@ -18,9 +18,9 @@ Component = dict[str, Any]
 
 
 def sbom(release: Release, bundle: Path) -> dict[str, Any]:
-    """Return the bill of materials of `release`.
+    """Return the software bill of materials of `release` as a CycloneDX document.
 
-    The bill lists conda packages, npm packages, and the wheels in the unpacked `bundle`.
+    The document lists conda packages, npm packages, and the wheels in the unpacked `bundle`.
     """
     components = [*_condas(release), *_pips(bundle), *_npms(release)]
     return {
@@ -64,7 +64,7 @@ def _pips(bundle: Path) -> Iterator[Component]:
 def _npms(release: Release) -> Iterator[Component]:
     """Yield the npm packages that the proxy's package contains.
 
-    These can be listed only if sitekit itself built the proxy's package with npm.
+    The npm packages can be listed only if sitekit itself built the proxy's package with npm.
     """
     locks = release.path.glob("lib/configurable-http-proxy/package-lock.json")
     for path in [*locks, LOCKED_PROXY][:1]:

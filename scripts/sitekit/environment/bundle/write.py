@@ -2,8 +2,8 @@
 
 The directories of the tar file are `channel/` with the packages, `wheels/` with the packages that
 pip adds, `kit/` with this checkout, and `kit-wheels/` with the requirements of sitekit itself. The
-tar file also contains the lock, `sbom.cdx.json`, `bundle.json`, and SHA256SUMS with the hashes of
-all other files.
+tar file also contains the lock (the list of packages), `sbom.cdx.json`, `bundle.json`, and
+SHA256SUMS with the hashes of all other files.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from .fetch import fetch
 from .sbom import sbom
 
 HERE = "/bundle"
-"""The path that stands for the bundle's own channel in the bundle's list of packages."""
+"""The placeholder for the path of the bundle's own channel in the bundle's list of packages."""
 
 SUMS, ABOUT, LOCK = "SHA256SUMS", "bundle.json", "environment.lock"
 _EPOCH = 315532800
 
 
 def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, file: Path) -> None:
-    """Write the bundle of `release` to `file`. Raises Problem.
+    """Write the bundle with all packages of `release` to `file`. Raises Problem.
 
-    The bundle gets its final name only when it is complete.
+    The bundle has a temporary name until it is complete.
     """
     work = cache / "bundle.partial"
     shutil.rmtree(work, ignore_errors=True)
@@ -82,8 +82,8 @@ def _collect_packages(site: Site, release: Release, work: Path) -> None:
 
 
 def _write_lock(release: Release, packages: Packages, work: Path) -> None:
-    """Write the release's list of packages, with the addresses that the packages have inside the
-    bundle."""
+    """Write the release's list of packages, with the URL of each package replaced by its path in
+    the bundle."""
     lock = work / LOCK
     shutil.copy(release.lock, lock)
     ask(ENGINE, {"verb": "move", "lock": str(lock), "channel": f"file://{HERE}"}, timeout=60)
@@ -91,7 +91,7 @@ def _write_lock(release: Release, packages: Packages, work: Path) -> None:
 
 
 def _pack(work: Path, file: Path) -> None:
-    """Write the hashes of all files, and pack hashes and files into the tar file."""
+    """Write the file SHA256SUMS, and pack it and all other files into the tar file."""
     files = sorted(path for path in work.rglob("*") if path.is_file() and not path.is_symlink())
     (work / SUMS).write_text(
         "".join(f"{_sha256(path)}  {path.relative_to(work)}\n" for path in files)
@@ -108,8 +108,8 @@ def _pack(work: Path, file: Path) -> None:
 def _collect_kit(work: Path) -> None:
     """Copy the checkout and download the wheels that sitekit itself needs.
 
-    Files that git ignores are left out, except config/environment.yml and config/kernels.yml. The
-    wheels are for the version of Python that runs this command.
+    Files that git ignores are left out of the copy, except config/environment.yml and
+    config/kernels.yml. The downloaded wheels are for the version of Python that runs this command.
     """
     own = [name for name in (OWN_PACKAGES, OWN_KERNELS) if (CHECKOUT / name).exists()]
     for path in {*_checkouts_files(), *own}:
@@ -167,8 +167,8 @@ def _checkouts_files() -> list[str]:
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Remove owner and time from an entry of the tar file, so that the same release always gives
-    the same bundle."""
+    """Remove owner and time from an entry of the tar file, so that two bundles of the same release
+    are equal."""
     member.mtime, member.uid, member.gid, member.uname, member.gname = _EPOCH, 0, 0, "", ""
     member.mode = 0o755 if member.mode & 0o100 else 0o644
     return member

@@ -1,4 +1,5 @@
-"""Choose the source of packages: the channels of site.yml if they answer, else PyPI's wheels."""
+"""Choose the source of packages: the conda channels of site.yml if they can be reached, else wheels
+from PyPI."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
-# in Python 3.10 this is not the built-in TimeoutError
+# in Python 3.10, this class is not the built-in TimeoutError
 from concurrent.futures import TimeoutError as NoAnswerYet
 from dataclasses import dataclass
 from typing import Literal
@@ -26,33 +27,34 @@ WHAT = {
     "channels": "from the channels of site.yml",
     "wheels": "from PyPI wheels: JupyterHub's packages as their authors publish them, not conda-forge's builds",
 }
-"""Maps the kind of a source of packages to the words for messages."""
+"""Maps the kind of a source of packages to its description in messages."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Hold the source of the packages, and a sentence about this source."""
+    """Store the source of the packages, and a sentence about this source."""
 
     kind: Literal["channels", "wheels"]
     told: str
 
 
 def bases(channels: list[str]) -> dict[str, str]:
-    """Return the URLs of channels that are given as names or as URLs."""
+    """Return the URL of each conda channel: name or URL in site.yml -> URL."""
     return dict(
         zip(channels, ask(ENGINE, {"verb": "urls", "channels": channels}, timeout=60), strict=True)
     )
 
 
 def choose(site: Site) -> Source:
-    """Request the index of every channel; return the source to use.
+    """Download the index of every conda channel to test the network; return the source of packages
+    to use.
 
-    Raises Problem if a channel does not answer and site.yml allows no other source.
+    Raises Problem if a channel cannot be reached and site.yml allows no other source.
     """
     names, mirrors = site.environment.channels, site.environment.mirrors
     urls = [mirrors.get(name, (base,)) for name, base in bases(list(names)).items()]
-    # The thread pool is not used as a `with` block, because the block would wait for a name server
-    # that never answers.
+    # The thread pool is not used as a `with` block, because such a block would wait for a DNS
+    # server that never answers.
     pool = ThreadPoolExecutor(len(urls))
     checks = [
         pool.submit(_all_silent, places, bool(site.environment.credentials)) for places in urls
@@ -79,10 +81,11 @@ def choose(site: Site) -> Source:
 
 
 def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
-    """Return why none of a channel's mirrors can be used; None if one mirror answers.
+    """Return the reason why no mirror of a channel can be used; None if at least one mirror can be
+    used.
 
-    If the site has credentials, a mirror that requires a login counts as usable, because rattler
-    logs in there.
+    If the site has credentials, a mirror that requires a login can be used, because the installer
+    rattler logs in there.
     """
     faults = []
     for place in places:
@@ -94,7 +97,7 @@ def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
 
 
 def silence(url: str) -> str | None:
-    """Return a sentence that says why the channel at `url` cannot be used; None if it can be
+    """Return the reason why the channel at `url` cannot be used; None if the channel can be
     used."""
     fault = "it has no index"
     for index in ("repodata.json.zst", "repodata.json"):
@@ -120,7 +123,7 @@ def silence(url: str) -> str | None:
 
 
 def _plain(reason: object) -> str:
-    """Return a message for a network error, in words that an administrator understands."""
+    """Return a short message about a network error for an administrator."""
     if isinstance(reason, socket.gaierror):
         return "name does not resolve"
     if isinstance(reason, TimeoutError):

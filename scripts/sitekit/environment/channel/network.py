@@ -1,4 +1,4 @@
-"""Configure the mirrors, credentials and HTTP proxy of site.yml for package downloads."""
+"""Write the settings for package downloads: the mirrors, credentials and HTTP proxy of site.yml."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def rattlers_configuration(site: Site, bases: dict[str, str]) -> str:
     """Return the TOML configuration file of the installer rattler, with the site's mirrors and
     credentials.
 
-    `bases` maps each channel to its URL.
+    `bases` maps each conda channel to its URL.
     """
     lines = []
     if site.environment.credentials:
@@ -36,7 +36,7 @@ def rattlers_configuration(site: Site, bases: dict[str, str]) -> str:
 def reaching(site: Site) -> Iterator[None]:
     """Set the site's HTTP proxy in the environment variables while the `with` block runs.
 
-    rattler, pip, npm and apt all use these variables.
+    rattler, pip, npm and apt all use these environment variables.
     """
     before = dict(os.environ)
     if site.environment.proxy:
@@ -50,9 +50,10 @@ def reaching(site: Site) -> Iterator[None]:
 
 
 def _private(file: Path) -> Path:
-    """Return `file`, or raise Problem if it is missing or other users can read it.
+    """Return the path of the credentials file. Raises Problem if the file is missing or other users
+    can read it.
 
-    The file contains passwords.
+    The credentials file contains passwords.
     """
     try:
         mode = file.stat().st_mode

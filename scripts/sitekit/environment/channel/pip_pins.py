@@ -1,4 +1,4 @@
-"""Pin the `pip:` part of environment.yml by version and hash.
+"""Choose version and hash of each package in the `pip:` part of environment.yml.
 
 pip installs the packages of this part because the conda channels do not have these packages.
 """
@@ -31,8 +31,8 @@ _WHEELS_ONLY = ("--only-binary", ":all:")
 def pin(packages: Packages, found: Sequence[dict[str, str]], cache: Path) -> list[str]:
     """Return one requirement with its hash for each package that pip has to add.
 
-    `found` lists the conda packages. Raises Problem with pip's output if a package cannot be
-    downloaded or does not fit the conda packages.
+    `found` lists the conda packages of the release. Raises Problem with pip's output if a package
+    cannot be downloaded or does not fit the conda packages.
     """
     if not packages.pip:
         return []
@@ -58,7 +58,7 @@ def _resolved(
 ) -> list[str]:
     """Resolve the requirements with pip, for the release's version of Python.
 
-    Packages that conda installs are constrained to conda's version and left out of the result.
+    A package that conda also installs must have conda's version, and is left out of the result.
     """
     held: dict[str, str] = {
         canonicalize_name(PYPI_NAMES.get(package["name"], package["name"])): package["version"]
@@ -76,10 +76,10 @@ def _resolved(
 def _pip_report(
     packages: Packages, held: Mapping[str, str], version: str, cache: Path
 ) -> dict[str, Any]:
-    """Return pip's report about what it would install. Raises Problem with pip's output.
+    """Run `pip install --dry-run` and return pip's report. Raises Problem with pip's output.
 
-    `held` maps pip's names of the conda packages to their versions. `version` is the version of
-    Python.
+    `held` maps the conda packages, by their names in pip, to their versions. `version` is the
+    version of Python.
     """
     constraints, report = cache / "constraints.txt", cache / "pip-report.json"
     constraints.write_text("".join(f"{name}=={at}\n" for name, at in held.items()))
@@ -103,10 +103,10 @@ def _pip_report(
 
 
 def _sha256(origin: dict[str, Any]) -> str:
-    """Return the SHA-256 that the package index gives for a file.
+    """Return the SHA-256 of a package file, as the package index gives it.
 
-    If the index is a local directory, the hash is computed. Raises Problem if an index on a server
-    gives no hash.
+    If the package index is a local directory, the hash is computed. Raises Problem if an index on a
+    server gives no hash.
     """
     if digest := origin.get("archive_info", {}).get("hashes", {}).get("sha256"):
         return str(digest)

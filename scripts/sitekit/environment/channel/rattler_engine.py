@@ -1,4 +1,5 @@
-"""Run py-rattler in a separate process, which base/child.py starts.
+"""Solve and install conda packages with py-rattler, in a separate process that base/child.py
+starts.
 
 The command is `python -m sitekit.environment.channel.rattler_engine`.
 """
@@ -40,14 +41,14 @@ from ..wheels.package import subdir
 
 
 def urls(request: dict[str, Any]) -> list[str]:
-    """Return the URL of each channel. A channel is given as a name or as a URL."""
+    """Return the URL of each conda channel in the request, where a channel is a name or a URL."""
     return [Channel(channel).base_url for channel in request["channels"]]
 
 
 async def solve_(request: dict[str, Any]) -> list[dict[str, str]]:
     """Solve `specs` with the packages of `channels`; return the packages of the solution.
 
-    The solution is also written to the file `lock`.
+    The packages are also written to the file `lock`.
     """
     try:
         records = await solve(
@@ -73,7 +74,7 @@ async def solve_(request: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def write_lock(package_records: list[RepoDataRecord], channels: list[str], path: str) -> None:
-    """Write these packages as a lock file in rattler's format."""
+    """Write a list of packages as a lock file in rattler's format."""
     platform = LockPlatform(subdir())
     lock = LockFile([platform])
     lock.set_channels("default", [LockChannel(channel) for channel in channels])
@@ -83,8 +84,7 @@ def write_lock(package_records: list[RepoDataRecord], channels: list[str], path:
 
 
 def move(request: dict[str, Any]) -> None:
-    """Rewrite the file `lock` (a list of packages with addresses) so that all addresses are in
-    `channel`."""
+    """Rewrite the file `lock` (a list of packages with URLs) so that all URLs are in `channel`."""
     package_records = lock_records(request)
     for record in package_records:
         record.url = f"{request['channel']}/{record.subdir}/{record.url.rpartition('/')[2]}"
@@ -93,7 +93,7 @@ def move(request: dict[str, Any]) -> None:
 
 
 def told(record: RepoDataRecord) -> dict[str, str]:
-    """Return a package's name, version, build, URL and hash as JSON types."""
+    """Return a package's name, version, build, URL and hash as a dictionary of texts."""
     return {
         "name": record.name.normalized,
         "version": str(record.version),
@@ -104,7 +104,7 @@ def told(record: RepoDataRecord) -> dict[str, str]:
 
 
 def client(request: dict[str, Any]) -> Client:
-    """Return a rattler client with the site's mirrors and credentials."""
+    """Return an HTTP client of rattler that uses the site's mirrors and credentials."""
     return Client.from_config(Config.from_toml(request["config"]))
 
 
@@ -114,10 +114,11 @@ def locked(request: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def lock_records(request: dict[str, Any]) -> list[RepoDataRecord]:
-    """Return rattler's records in the file `lock`. Raises Problem if the file cannot be read."""
+    """Return the packages in the file `lock` as rattler's objects. Raises Problem if the file
+    cannot be read."""
     try:
         lock = LockFile.from_path(request["lock"])
-    except Exception as error:  # rattler raises various exceptions for an unreadable lock
+    except Exception as error:  # rattler raises several types of exceptions for an unreadable lock
         raise Problem(f"is not a lock: {error}", request["lock"], "run: make lock") from None
     environment = lock.default_environment()
     platform = next((one for one in lock.platforms() if str(one) == subdir()), None)
@@ -134,9 +135,10 @@ def lock_records(request: dict[str, Any]) -> list[RepoDataRecord]:
 
 
 class Told:
-    """Send rattler's progress to the parent process: the number of packages linked so far.
+    """Send rattler's progress to the parent process: the number of packages that are installed so
+    far.
 
-    rattler calls these methods as an InstallerReporter.
+    rattler calls the methods of this class, which has the interface of InstallerReporter.
     """
 
     def on_transaction_start(self, total_operations: int) -> None:
@@ -151,7 +153,7 @@ class Told:
 
 
 async def install_(request: dict[str, Any]) -> None:
-    """Install the packages of the file `lock` that are still missing in `prefix`."""
+    """Install the packages of the file `lock` that `prefix` does not contain yet."""
     package_records = lock_records(request)
     check_local(package_records)
     try:
@@ -173,7 +175,7 @@ async def install_(request: dict[str, Any]) -> None:
 
 
 def check_local(package_records: list[RepoDataRecord]) -> None:
-    """Verify the hashes of packages in file:// channels.
+    """Verify the hashes of packages whose channel is a local directory (file://).
 
     rattler 0.28.0 verifies the hashes of packages that it downloads, but not of local files.
     """
@@ -195,7 +197,8 @@ def check_local(package_records: list[RepoDataRecord]) -> None:
 
 
 def records(request: dict[str, Any]) -> list[str]:
-    """Return the names of the packages that are installed in `prefix`.
+    """Return the names of the packages that are installed in `prefix`, from the records in
+    conda-meta.
 
     Raises Problem for a record in conda-meta that cannot be read.
     """
@@ -203,7 +206,9 @@ def records(request: dict[str, Any]) -> list[str]:
     for file in sorted(Path(request["prefix"], "conda-meta").glob("*.json")):
         try:
             names.append(PrefixRecord.from_path(file).name.normalized)
-        except Exception as error:  # rattler raises various exceptions for an unreadable record
+        except (
+            Exception
+        ) as error:  # rattler raises several types of exceptions for an unreadable record
             raise Problem(
                 f"is not a record of conda: {error}", str(file), "build a new release"
             ) from None
@@ -211,7 +216,8 @@ def records(request: dict[str, Any]) -> list[str]:
 
 
 def work(request: dict[str, Any]) -> Any:
-    """Do what the request's `verb` names, such as solve or install, and return the answer."""
+    """Run the function that the request's key `verb` names, such as solve or install; return its
+    result."""
     verb = request["verb"]
     if verb in ("urls", "records", "locked", "move"):
         return {"urls": urls, "records": records, "locked": locked, "move": move}[verb](request)

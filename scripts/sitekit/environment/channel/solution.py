@@ -1,4 +1,5 @@
-"""Solve environment.yml, or read the solution from a lock that was made from it."""
+"""Choose the packages for environment.yml (solve it), or read them from a lock that was made from
+it."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ from .network import rattlers_configuration
 from .pip_pins import pin
 
 HERE = "/made-of-wheels"
-"""The channel that sitekit builds has another path on every machine. A lock contains this path
-instead."""
+"""The placeholder for the path of the channel that sitekit builds, because this path differs
+between machines. A lock contains the placeholder."""
 
 _HEAD = "# sitekit: "
 
@@ -33,7 +34,7 @@ Package = dict[str, str]
 
 @dataclass(frozen=True)
 class Solution:
-    """Describe the packages of a solution, their URLs, and everything needed to install them.
+    """Store the packages that were chosen for environment.yml: their URLs and hashes, and the lock.
 
     `lock` is the text of rattler's lock file.
     """
@@ -52,7 +53,7 @@ class Solution:
 
     @property
     def at_hand(self) -> bool:
-        """Return whether all packages that were files on this machine still exist.
+        """Return whether all packages that are files on this machine still exist.
 
         Packages on servers are assumed to exist.
         """
@@ -60,13 +61,14 @@ class Solution:
         return all(Path(_path_of(url)).exists() for url in local)
 
     def head(self, packages: Packages) -> dict[str, Any]:
-        """Return the header of environment.lock, which describes how the packages were chosen."""
+        """Return the header of environment.lock: the dependencies and the source from which the
+        packages were chosen."""
         fields = {key: getattr(self, key) for key in ("kind", "told", "channels", "specs", "pip")}
         return {**fields, "dependencies": packages.digest}
 
     def locked(self, packages: Packages) -> str:
-        """Return the text of the lock (the list of packages) for environment.lock. The text has a
-        header, and contains no paths of this machine."""
+        """Return the text of environment.lock (the list of packages), with a header and without
+        paths of this machine."""
         text = kept(self.head(packages), self.lock)
         if self.kind == "wheels":
             uri = self.channels[0]
@@ -108,20 +110,20 @@ def _path_of(uri: str) -> str:
 
 
 def configuration(site: Site) -> str:
-    """Return the settings for the installer rattler: this site's mirrors and credentials."""
+    """Return the configuration for the installer rattler: this site's mirrors and credentials."""
     return rattlers_configuration(
         site, bases(list(site.environment.mirrors)) if site.environment.mirrors else {}
     )
 
 
 def kept(head: dict[str, Any], lock: str) -> str:
-    """Return the content of a lock file (the list of all packages), with its header."""
+    """Return the text of a lock file: the header, then rattler's list of all packages."""
     bare = re.sub(rf"^{_HEAD}.*\n|^# Written by .*\n", "", lock, flags=re.MULTILINE)
     return f"# Written by sitekit: exactly these builds.\n{_HEAD}{json.dumps(head)}\n{bare}"
 
 
 def head_of(lock: str) -> dict[str, Any]:
-    """Return the header of a lock. Raises ValueError if sitekit did not write this lock."""
+    """Return the header of a lock file. Raises ValueError if sitekit did not write the file."""
     match = re.search(rf"^{_HEAD}(.*)$", lock, re.MULTILINE)
     if match is None:
         raise ValueError("it has no line '# sitekit:'")
@@ -131,8 +133,8 @@ def head_of(lock: str) -> dict[str, Any]:
 def from_lock(text: str, packages: Packages, cache: Path) -> Solution:
     """Return the packages that the text of a lock (such as environment.lock) lists.
 
-    If the lock needs packages that were built from PyPI wheels, and these do not exist on this
-    machine, they are built.
+    If the lock lists packages that sitekit builds from PyPI wheels, and this machine does not have
+    these packages, they are built.
     """
     head = head_of(text)
     if head["kind"] == "wheels":
@@ -145,7 +147,7 @@ def from_lock(text: str, packages: Packages, cache: Path) -> Solution:
 def read(text: str, head: dict[str, Any], cache: Path) -> Solution:
     """Convert the text of a lock to a Solution.
 
-    The text must contain real URLs, and no placeholders.
+    The text must contain real URLs, not the placeholder HERE.
     """
     file = cache / "solution.lock"
     file.write_text(text)
@@ -179,7 +181,8 @@ def kept_lock(path: Path, packages: Packages) -> str | None:
 
 
 def _disagreement(head: dict[str, Any], packages: Packages) -> str:
-    """Return the lines in which a lock's environment.yml and the present environment.yml differ."""
+    """Return the dependencies that only the lock has, and those that only environment.yml has, one
+    in a line."""
     locked, required = {*head["specs"]} - {"conda"}, {*packages.conda}
     if head["kind"] == "wheels":
         required |= {line.replace("==", " ==") for line in packages.pip}
@@ -192,7 +195,7 @@ def _disagreement(head: dict[str, Any], packages: Packages) -> str:
 def packages_hash(packages: Sequence[Package]) -> str:
     """Return the SHA-256 of the packages' names, versions, builds and hashes.
 
-    The hash does not depend on where the packages come from.
+    The hash is the same whichever channel or mirror the packages come from.
     """
     lines = sorted(f"{p['name']} {p['version']} {p['build']} {p['sha256']}" for p in packages)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -204,7 +207,8 @@ def explicit(packages: Sequence[Package]) -> str:
 
 
 def difference(old: Sequence[Package], new: Sequence[Package]) -> list[str]:
-    """Return one line for each package that differs between `old` and `new`."""
+    """Return one line for each package that was added, removed or changed between `old` and
+    `new`."""
     before, after = (
         {p["name"]: f"{p['version']} {p['build']}" for p in side} for side in (old, new)
     )

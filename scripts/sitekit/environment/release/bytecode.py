@@ -1,6 +1,6 @@
 """Compile the Python files of a release to bytecode.
 
-rattler does not compile Python files, and later nobody may write into the release.
+The installer rattler does not compile Python files, and nobody may write into a finished release.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ Python compares its time with that of the source file at each import."""
 
 
 def compile_all(release: Release, before: Release | None = None) -> int:
-    """Compile all source files; return the number of compiled files.
+    """Compile all Python files of the release to bytecode; return the number of compiled files.
 
     Files that are not Python 3, such as templates, are ignored. Without bytecode, each start of a
     server would compile all files again.
 
-    The bytecode stays valid if a copy of the release changes the times of its files. A source file
-    that is hard-linked to the same file in the release `before` gets the bytecode of that release.
-    Paths in the bytecode are relative. Python completes these paths when it loads the bytecode (PEP
-    3147).
+    The bytecode does not depend on the times of the source files, so that it stays valid in a copy
+    of the release. A source file that is hard-linked to the same file in the release `before` gets
+    the bytecode of that release. Paths in the bytecode are relative. Python completes these paths
+    when it loads the bytecode (PEP 3147).
     """
     sources = list(_sources(release))
     if before and _python(before) == _python(release):
@@ -61,13 +61,14 @@ def _folders(release: Release) -> list[Path]:
 
 
 def _sources(release: Release) -> Iterator[Path]:
-    """Yield the source files of a release."""
+    """Yield the Python source files of a release."""
     for folder in _folders(release):
         yield from folder.rglob("*.py")
 
 
 def _python(release: Release) -> list[str]:
-    """Return the build of Python in a release; another build may write different bytecode."""
+    """Return name, version and build of Python in a release. Another build of Python may write
+    different bytecode."""
     return [
         f"{p['version']} {p['build']} {p['sha256']}"
         for p in release.facts["packages"]
@@ -76,9 +77,11 @@ def _python(release: Release) -> list[str]:
 
 
 def _shared(source: Path, release: Release, before: Release) -> bool:
-    """Hard-link the bytecode of `source` from the release before; return whether that worked.
+    """Hard-link the bytecode of `source` from the previous release `before`; return whether that
+    was possible.
 
-    Both releases must have the file as a hard link to the same file in the cache.
+    It is possible only if the source files of both releases are hard links to the same file in the
+    cache.
     """
     twin = before.path / source.relative_to(release.path)
     with suppress(OSError):

@@ -1,4 +1,5 @@
-"""List the packages of the hub environment, with the modules and programs that each must have."""
+"""List the packages of the hub environment, with the Python modules and programs that each package
+must contain."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from ..wheels.environment_yml import Packages
 
 @dataclass(frozen=True)
 class Piece:
-    """Describe a package of environment.yml, and the modules and programs that it contains.
+    """Describe a package of environment.yml: its name, Python modules, programs and extensions.
 
     - `server`: the package's extensions of Jupyter Server.
     - `lab`: the package's extensions of JupyterLab.
@@ -94,5 +95,5 @@ PIECES = (
 
 
 def wanted(packages: Packages) -> list[Piece]:
-    """Return the known packages (Piece) that environment.yml names."""
+    """Return the packages of the table above that environment.yml names."""
     return [piece for piece in PIECES if piece.name in packages.names]

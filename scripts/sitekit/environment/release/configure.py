@@ -21,16 +21,17 @@ GUARDED = {
     "sitekit.session.overrides.lsp_on_request": "jupyter_lsp",
     "sitekit.session.overrides.pull_guard": "nbgitpuller",
 }
-"""sitekit's server extensions, and the extensions that each replaces."""
+"""Maps each of sitekit's server extensions to the extensions that it replaces."""
 HIDDEN = "share/jupyter/kernels/python3"
 BASH = "share/jupyter/kernels/bash"
 NOTICE = "@sitekit/notice"
 MESSAGE = 200 * 1024**2
-"""Longest message between page and kernel, in bytes. Tornado closes the connection at a longer one;
-its own limit is 10 MiB, which an image or a widget's data exceeds."""
+"""The longest WebSocket message between browser and kernel, in bytes. Tornado closes the connection
+if a message is longer. Tornado's default of 10 MiB is too small for large images and the data of
+widgets."""
 
-# Users do not work in the hub environment's Python. The cluster's software is offered as other
-# kernels.
+# The Python of the hub environment is not a kernel for users. The cluster's software is offered as
+# other kernels.
 JUPYTER = {"KernelSpecManager": {"ensure_native_kernel": False}}
 SERVER = {
     # Users cannot install into a shared prefix, and news about releases of JupyterLab would disturb
@@ -76,13 +77,15 @@ IN_IMAGES = {
     "etc/jupyter/labconfig/default_setting_overrides.json": OVERRIDES,
     "guarded.json": GUARDED,
 }
-"""The settings of servers inside container images, whose kernels are the image's own."""
+"""The settings of servers inside container images. Such servers offer only the kernels of the
+image."""
 
 
 def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
-    """Write the settings for all servers; return the files as {path: SHA-256}.
+    """Write the settings for all users' servers into the release; return the written files as
+    {path: SHA-256}.
 
-    Users' own files below ~/.jupyter can still override the settings.
+    Users' own files below ~/.jupyter can still override these settings.
     """
     written = {f"etc/jupyter/{path}": content for path, content in settings(pieces).items()}
     written["share/jupyter/lab/settings/overrides.json"] = OVERRIDES
@@ -118,7 +121,7 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
 
 
 def settings(pieces: list[Piece]) -> dict[str, object]:
-    """Return the contents of the files below etc/jupyter in the prefix."""
+    """Return the contents of the files below etc/jupyter of the release: path -> JSON value."""
     extensions = {name: True for piece in pieces for name in piece.server}
     extensions |= {guarded: False for guard, guarded in GUARDED.items() if guard in extensions}
     names = {piece.name for piece in pieces}
@@ -139,7 +142,8 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
 
 
 def install_notice(prefix: Path) -> Path:
-    """Copy sitekit's own JupyterLab extension into the release. The extension needs no build."""
+    """Copy sitekit's own JupyterLab extension into the release. The extension is plain JavaScript
+    that needs no build."""
     place = prefix / "share/jupyter/labextensions" / NOTICE
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(
@@ -161,6 +165,6 @@ def plain_environment(prefix: Path, home: Path = Path("/nonexistent")) -> dict[s
 
 
 def _write(path: Path, content: object) -> None:
-    """Write a JSON file."""
+    """Write `content` to the file `path` as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, json.dumps(content, indent=2) + "\n")

@@ -1,6 +1,7 @@
-"""Write to PREFIX/share/sitekit/container what a server in a container image needs of the release.
+"""Write the folder PREFIX/share/sitekit/container, with the files of the release that a server in a
+container image needs.
 
-The container sees this folder, and nothing else of the release (session/container.py).
+The container can read this folder, and no other files of the release (session/container.py).
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ LAB = "share/jupyter/labextensions"
 
 
 def write_container_files(prefix: Path, settings: Mapping[str, object], notice: str) -> Path:
-    """Write the session's package, our lab extension `notice` and the settings; return the folder.
+    """Write the Python package sitekit.session, sitekit's JupyterLab extension `notice` and the
+    settings; return the folder.
 
-    `settings` has the contents of JSON files by their paths in the folder.
+    `settings` maps paths in the folder to the contents of JSON files.
     """
     top = package(prefix)
     shutil.rmtree(top, ignore_errors=True)

@@ -1,6 +1,6 @@
 """Compare every file of a release with the records of its packages.
 
-Files that are missing, changed or unknown are faults.
+A file that is missing, changed or in no record is a fault.
 """
 
 from __future__ import annotations
@@ -48,13 +48,14 @@ def faults(prefix: Path, own: Expected) -> list[str]:
 
 
 def _shortened(paths: list[str], what: str, limit: int = 5) -> list[str]:
-    """Return at most `limit` faults, and the number of faults that are left out."""
+    """Return at most `limit` faults, and a last line with the number of faults that are left
+    out."""
     more = [f"... and {len(paths) - limit} more: {what}"] * (len(paths) > limit)
     return [f"{path} {what}" for path in sorted(paths)[:limit]] + more
 
 
 def _condas(prefix: Path) -> Expected:
-    """Return the files of the conda packages with their hashes."""
+    """Return the files of the release's conda packages, with their hashes."""
     expected = {}
     for file in (prefix / "conda-meta").glob("*.json"):
         for entry in json.loads(file.read_bytes())["paths_data"]["paths"]:
@@ -67,7 +68,7 @@ def _pips(prefix: Path, condas: Expected) -> Expected:
     """Return the files that pip installed in the release, from their RECORD files.
 
     Conda packages may contain files that pip installed when the package was built. The files in
-    such conda packages are not included.
+    such conda packages are left out.
     """
     expected = {}
     for installer in prefix.glob("**/*.dist-info/INSTALLER"):
@@ -98,8 +99,8 @@ def _walk(prefix: Path) -> Iterator[str]:
 
 
 def _known(path: str, found: dict[str, str]) -> bool:
-    """Return whether the file may exist without a hash: the release's state, conda's record, or the
-    bytecode of a source file."""
+    """Return whether a file may exist although no package lists it: a state file of the release, a
+    record of conda, or bytecode."""
     folder, name = os.path.split(path)
     if folder.endswith("__pycache__") and name.endswith(".pyc"):
         return (
@@ -117,7 +118,7 @@ def _source(path: str) -> str:
 
 
 def _leaves(link: str, prefix: Path) -> bool:
-    """Return whether a link leads out of the release."""
+    """Return whether a symbolic link leads out of the release."""
     target = os.readlink(link)
     place = os.path.normpath(os.path.join(os.path.dirname(link), target))
     return os.path.isabs(target) or not place.startswith(f"{prefix}{os.sep}")

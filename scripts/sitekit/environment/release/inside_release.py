@@ -1,7 +1,7 @@
 """Test modules, extensions and kernels of a release. The release's own Python runs this file.
 
-The tests to run are read as JSON from stdin. The program prints failures as JSON {name: reason}.
-Only the standard library is imported before the tests.
+The program reads the tests to run as JSON from stdin, and prints failures as JSON {name: reason}.
+Before the tests, the program imports only the standard library.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Iterator
 
-Failures = Iterator[tuple[str, str]]  # name of what was tested, reason of its failure
+Failures = Iterator[tuple[str, str]]  # pairs of a test's name and the reason of the failure
 
 REFUSED = "x; exit 1"
 
@@ -49,8 +49,8 @@ def enabled() -> dict[str, bool]:
 
 
 def guarded(names: list[str]) -> Failures:
-    """Yield the extensions that are enabled although one of sitekit's own extensions must replace
-    them."""
+    """Yield each server extension that is enabled although an extension of sitekit must replace
+    it."""
     for name in names:
         if enabled().get(name):
             yield f"server extension {name}", "is enabled without its guard"
@@ -70,7 +70,7 @@ def lab_extensions(names: list[str]) -> Failures:
 
 
 def kernels(names: list[str] | None) -> Failures:
-    """Yield the kernels that are missing, and those that users must not see."""
+    """Yield kernels that are missing, and kernels that exist although users must not see them."""
     if names is None:
         return
     from jupyter_client.kernelspec import KernelSpecManager
@@ -85,7 +85,7 @@ def kernels(names: list[str] | None) -> Failures:
 
 
 def guard(names: list[str]) -> Failures:
-    """Yield those of sitekit's extensions that wrongly accept a module name with shell commands in
+    """Yield each of sitekit's extensions that wrongly accepts a module name with shell commands in
     it."""
     for name in names:
         answer = asyncio.run(importlib.import_module(name).guarded("show", REFUSED))

@@ -1,4 +1,5 @@
-"""Install the packages of a release into its final directory. A built prefix cannot be moved."""
+"""Install the packages of a release into its final directory, because an installed release cannot
+be moved."""
 
 from __future__ import annotations
 
@@ -22,10 +23,10 @@ LISTING = "requirements.txt"
 
 
 def install(site: Site, release: Release, cache: Path) -> Release:
-    """Install the packages of the release's lock, and those of pip. Raises Problem.
+    """Install the conda packages and the pip packages of a release. Raises Problem.
 
-    First remove the files that an interrupted run left. After a failure the release is unfinished,
-    and the next call completes it.
+    Files that an interrupted run left are removed first. After a failure the release is unfinished,
+    and the next call of this function completes the release.
     """
     release = clear(release)
     request = {
@@ -39,14 +40,14 @@ def install(site: Site, release: Release, cache: Path) -> Release:
     with step(f"Installing into {release.path}", total=len(release.facts["packages"])) as progress:
 
         def update_progress(event: dict[str, Any]) -> None:
-            """A function that updates the progress bar when the installer sends an event."""
+            """Update the progress bar when the installer sends an event."""
             progress.advance(event.get("advance", 0))
             if "note" in event:
                 progress.note(event["note"])
 
         ask(ENGINE, request, update_progress, timeout=3600)
-        # rattler marks the prefix as a cache. Many backup programs skip caches, and would skip the
-        # environment.
+        # rattler marks the prefix as a cache. Many backup programs skip caches, so they would skip
+        # the release.
         (release.path / "CACHEDIR.TAG").unlink(missing_ok=True)
         set_modes(release.path)
         progress.done(f"{len(release.facts['packages'])} packages")
@@ -71,7 +72,8 @@ def _install_pip(release: Release, cache: Path) -> None:
 
 
 def _pip_wheels(release: Release, pinned: list[str], cache: Path) -> Path:
-    """Return a folder with the pinned wheels: from the cache, from a bundle, or downloaded."""
+    """Return a folder with the pinned wheels. The folder is in the cache already, comes from a
+    bundle, or is downloaded."""
     folder = cache / wheels_name(pinned)
     if not folder.is_dir():
         work = cache / "wheels.partial"
@@ -104,14 +106,14 @@ def _pip_wheels(release: Release, pinned: list[str], cache: Path) -> Path:
 
 
 def wheels_name(pinned: list[str]) -> str:
-    """Return the name of the folder with these wheels in the cache and in a bundle."""
+    """Return the name of the folder that contains these wheels, in the cache and in a bundle."""
     return "wheels-" + hashlib.sha256("\n".join(pinned).encode()).hexdigest()[:16]
 
 
 def pip_install(release: Release) -> list[str]:
     """Return the beginning of the command line `pip install` for a release.
 
-    Bytecode is compiled later, for all packages together.
+    pip compiles no bytecode, because sitekit compiles the files of all packages later.
     """
     quiet = [
         "-q",

@@ -16,17 +16,17 @@ from ...base.path_access import way
 from ...site import Site
 
 LONGEST = 255
-"""The longest path of a release. conda packages contain a placeholder of this length, which the
-installer replaces with the path."""
+"""The longest path of a release, in characters. conda packages contain a placeholder of this
+length, which the installer replaces by the path."""
 
 
 @contextmanager
 def open_prefix(site: Site) -> Iterator[Path]:
     """Create and lock the prefix, and yield its cache, which only the owner can read.
 
-    The cache is in the prefix, so releases can be hard links to its files. No user can ever write
-    to these files. Raises Problem if the prefix is unsafe, not writable, full, or locked by another
-    sitekit.
+    The cache is in the prefix, so that files of releases can be hard links to files of the cache.
+    Users can never write to the files of the cache. Raises Problem if the prefix is unsafe, not
+    writable, full, or locked by another sitekit.
     """
     refuse_unsafe(site.paths.prefix)
     cache = site.paths.prefix / ".cache"
@@ -62,7 +62,7 @@ def open_prefix(site: Site) -> Iterator[Path]:
 
 @contextmanager
 def _held(site: Site, cache: Path) -> Iterator[None]:
-    """Create the folders, and hold the lock during the block."""
+    """Create the folders of the prefix, and hold the prefix's lock while the `with` block runs."""
     try:
         for folder in (site.paths.prefix, site.releases):
             folder.mkdir(parents=True, exist_ok=True)
@@ -84,9 +84,9 @@ def _held(site: Site, cache: Path) -> Iterator[None]:
 
 
 def refuse_unsafe(prefix: Path) -> None:
-    """Refuse a prefix that accounts other than root and its owner could replace. Raises Problem.
+    """Raise Problem if an account other than root and the prefix's owner could replace the prefix.
 
-    The folders and links on the way to the prefix are checked too.
+    All folders and symbolic links on the path to the prefix are checked too.
     """
     try:
         steps = way(prefix)
@@ -113,9 +113,11 @@ def refuse_unsafe(prefix: Path) -> None:
 
 
 def set_modes(release: Path) -> int:
-    """Set modes so that everybody reads the release and only its owner writes; return the changes.
+    """Set file modes so that everybody can read the release and only its owner can write; return
+    the number of changed modes.
 
-    Packages have modes of their own, and rattler creates entry points with mode 0775.
+    The modes have to be set, because packages contain files with other modes, and rattler creates
+    entry points with mode 0775.
     """
     changed = 0
     for folder, _, files in os.walk(release):
@@ -135,10 +137,10 @@ def set_modes(release: Path) -> int:
 
 
 def _hold(lock: int, site: Site) -> None:
-    """Lock the prefix, or raise Problem with the process that holds the lock.
+    """Lock the prefix; raise Problem with the host and process that holds the lock if the prefix is
+    locked.
 
-    The kernel releases the lock when the process ends, even if it was killed, on whichever node it
-    ran.
+    Linux releases the lock when the process ends, even if the process was killed.
     """
     where = str(site.paths.prefix)
     try:

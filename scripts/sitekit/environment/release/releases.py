@@ -1,8 +1,8 @@
 """Manage the releases below the prefix: their names, their state files, and the link `current`.
 
-A release is a directory `<date>-<hash of its packages and of sitekit>`. While it is being built it
-has a file `building.json`. The file `release.json` is written last. After that, the release is
-complete, and is never changed again. A release that fails its verification is renamed to
+A release is a directory `<date>-<hash of its packages and of sitekit>`. A release that is being
+built contains a file `building.json`. The file `release.json` is written last. After that, the
+release is complete, and is never changed again. A release that fails its verification is renamed to
 `<name>.failed`.
 """
 
@@ -35,10 +35,10 @@ HISTORY = "history.jsonl"
 
 @dataclass(frozen=True)
 class Release:
-    """Hold one release.
+    """Store the path and the state of one release.
 
-    `facts` is the content of its state file. `whole` means that the release is complete and
-    verified.
+    `facts` is the content of the release's state file. `whole` is true if the release is complete
+    and verified.
     """
 
     path: Path
@@ -55,14 +55,14 @@ class Release:
 
     @property
     def lock(self) -> Path:
-        """Return the path of rattler's lock file with exactly these packages."""
+        """Return the path of rattler's lock file, which lists the packages of the release."""
         return self.path / LOCK
 
     @property
     def installed(self) -> bool:
-        """Return whether all packages are installed.
+        """Return whether all packages of the release are installed.
 
-        `make install_all` may still have work to do.
+        Even then, `make install_all` may have to complete the release.
         """
         return self.whole or bool(self.facts.get("installed"))
 
@@ -77,7 +77,8 @@ class Release:
 
     @property
     def solution(self) -> Solution:
-        """Return the packages of the release, to build another release from them."""
+        """Return the packages of the release as a Solution, from which another release can be
+        built."""
         source, facts = self.facts["source"], self.facts
         return Solution(
             source["kind"],
@@ -91,7 +92,8 @@ class Release:
 
 
 def releases(site: Site) -> list[Release]:
-    """Return all releases of the site, newest first. Other directories are ignored."""
+    """Return all releases of the site, newest first. Directories that are not releases are
+    ignored."""
     if not site.releases.is_dir():
         return []
     found = [
@@ -105,9 +107,9 @@ def releases(site: Site) -> list[Release]:
 
 
 def read(path: Path) -> Release | None:
-    """Return the release at `path`, or None.
+    """Return the release in the directory `path`; None if the directory is not a release.
 
-    Raises Problem for a state file that is not sitekit's.
+    Raises Problem for a state file that sitekit did not write.
     """
     for name in (WHOLE, BUILDING):
         file = path / name
@@ -134,12 +136,12 @@ def current(site: Site) -> Path | None:
 
 
 def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Release | None:
-    """Return the newest release that was built, or begun, from these inputs and this version of
-    sitekit.
+    """Return the newest release, finished or not, that was built from these inputs and this version
+    of sitekit.
 
-    `inputs` are hashes by kind of source. `kit` is the hash of sitekit's own files; with None, the
-    release may contain any version of sitekit. The current release is preferred. Failed releases
-    are ignored.
+    `inputs` maps the kind of source to a hash. `kit` is the hash of sitekit's own files; if `kit`
+    is None, the release may contain any version of sitekit. If the current release matches, it is
+    returned. Failed releases are ignored.
     """
     in_use = current(site)
     fitting = [
@@ -154,8 +156,8 @@ def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Rel
 
 
 def same(site: Site, solution: Solution, kit: str) -> Release | None:
-    """Return a release with exactly these packages and this version of sitekit, even if its inputs
-    differ."""
+    """Return a release with exactly these packages and this version of sitekit; None if there is
+    none. Its environment.yml may be another one."""
     digest = packages_hash(solution.packages)
     for release in releases(site):
         made = (release.facts["hash"], release.facts.get("pip", []), release.kit)
@@ -170,7 +172,8 @@ def newest_whole(site: Site) -> Release | None:
 
 
 def begin(site: Site, solution: Solution, kit: dict[str, str], inputs: str, asked: str) -> Release:
-    """Create the directory of a new release, with its lock and state. Installs nothing."""
+    """Create the directory of a new release, with its lock and its state file. No package is
+    installed."""
     digest = packages_hash(solution.packages)
     short = hashlib.sha256("\n".join([digest, *solution.pip, kit["hash"]]).encode()).hexdigest()[:8]
     name = f"{time.strftime('%Y-%m-%d')}-{short}"
@@ -201,7 +204,7 @@ def begin(site: Site, solution: Solution, kit: dict[str, str], inputs: str, aske
 def taken(path: Path) -> bool:
     """Return whether `path` is in use, by a release or by anything else.
 
-    A directory without a state file, which a crash leaves, is not in use.
+    A directory without a state file is not in use, because only a crash leaves such a directory.
     """
     if path.is_symlink() or not path.is_dir():
         return path.is_symlink() or path.exists()
@@ -211,7 +214,7 @@ def taken(path: Path) -> bool:
 def clear(release: Release) -> Release:
     """Remove the files that an interrupted run left in an unfinished release.
 
-    The packages of the unfinished release are still in the cache, so that a new run is fast.
+    A new run is fast, because the packages of the unfinished release are still in the cache.
     """
     if release.whole:
         raise AssertionError(f"{release.path} is whole, and never changed again")
@@ -225,7 +228,7 @@ def clear(release: Release) -> Release:
 
 
 def set_aside(release: Release, why: str) -> Path:
-    """Rename a release that failed to `<name>.failed`; return the new path."""
+    """Rename a release that failed its verification to `<name>.failed`; return the new path."""
     note(release, failed=why)
     aside = release.path.with_name(release.name + FAILED)
     if aside.exists():
@@ -237,7 +240,7 @@ def set_aside(release: Release, why: str) -> Path:
 def note(release: Release, **facts: object) -> Release:
     """Add `facts` to the state file of the release."""
     state, name = {**release.facts, **facts}, WHOLE if release.whole else BUILDING
-    for draft in release.path.glob(f".{name}.*"):  # left by a run that was killed
+    for draft in release.path.glob(f".{name}.*"):  # a run that was killed left this file
         draft.unlink()
     write_atomic(release.path / name, json.dumps(state, indent=1) + "\n")
     return Release(release.path, state, release.whole)
@@ -251,11 +254,11 @@ def finish(release: Release, **facts: object) -> Release:
 
 
 def switch(site: Site, release: Release) -> None:
-    """Point the link `current` to the release in one step, and record the time.
+    """Point the symbolic link `current` to the release atomically, and record the time.
 
-    The link is relative, because nodes may mount the prefix elsewhere. The record of the switch is
-    written first, because releases_in_use.py needs a complete record to find the release of a
-    running server.
+    The link is relative, because nodes may mount the prefix at another path. The record of the
+    switch is written first, because releases_in_use.py needs a complete record to find the release
+    of a running server.
     """
     with (site.releases / HISTORY).open("a") as history:
         history.write(json.dumps({"at": time.time(), "release": release.name}) + "\n")
@@ -288,5 +291,5 @@ def history(site: Site) -> list[tuple[float, str]]:
 
 
 def _now() -> str:
-    """Return the current time as text."""
+    """Return the current time in UTC as text."""
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")

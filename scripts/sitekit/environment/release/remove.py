@@ -1,6 +1,6 @@
-"""Remove releases, and packages in the cache that no release needs.
+"""Remove releases, and remove packages from the cache that no release needs.
 
-A crash during a removal leaves no directory that looks like a release.
+If a removal is interrupted, no directory that looks like a release is left.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ DOCS_MARK = "documentation-of-sitekit"
 
 
 def remove(release: Release, cache: Path) -> None:
-    """Remove a release, which is first moved away so that no partly removed release is used."""
+    """Remove a release. The release is first renamed, so that a partly removed release is never
+    used."""
     gone = cache / f"{_GONE}{release.name}"
     shutil.rmtree(gone, ignore_errors=True)
     os.rename(release.path, gone)
@@ -27,7 +28,8 @@ def remove(release: Release, cache: Path) -> None:
 
 
 def sweep(site: Site, cache: Path) -> None:
-    """Remove files from the cache that an interrupted removal left, or that no release needs."""
+    """Remove files from the cache that no release needs, and the rest of removals that were
+    interrupted."""
     needed = {"lock", "packages", "repodata"}
     packages = set()
     for release in releases(site):
@@ -48,7 +50,7 @@ def remove_environment(site: Site) -> list[Path]:
     Return the files that do not belong to sitekit and were left.
     """
     cache = site.paths.prefix / ".cache"
-    # a switch of the link that was interrupted leaves a second link
+    # an interrupted change of the link leaves a second link
     for link in (site.current, site.current.with_name(".current.new")):
         link.unlink(missing_ok=True)
     for release in releases(site):

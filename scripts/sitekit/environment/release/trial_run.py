@@ -25,17 +25,18 @@ from ...site import Site
 from ...site.show import dump
 from .releases import Release
 
-# seconds for a program to answer: the first reading from a shared filesystem may be slow
+# seconds until a program must answer; the first start from a shared filesystem may be slow
 ANSWER_TIMEOUT = 60.0
 
 
 def hub_reads_the_site(
     site: Site, release: Release, environment: Mapping[str, str], folder: Path, text: str = ""
 ) -> list[str]:
-    """Load the hub's configuration with the site's config/local.d and a temporary state folder.
+    """Load the hub's configuration, with the site's config/local.d and a temporary state folder;
+    return the errors.
 
-    `text` is the content of a site file. Without `text`, the site is written as `make apply` writes
-    it.
+    `text` is the content of a site file. If `text` is missing, the site file is written from
+    `site`, as `make apply` does.
     """
     state = folder / "state"
     state.mkdir()
@@ -59,8 +60,8 @@ def hub_reads_the_site(
 
 
 def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path) -> list[str]:
-    """Start the proxy on free ports, then request its list of routes and the address of a user's
-    server."""
+    """Start the proxy on free ports, and send two requests: for the proxy's routes, and for a
+    user's server. Return the errors."""
     port, api = _free_ports()
     token = secrets.token_hex(16)
     addresses = [
@@ -84,7 +85,8 @@ def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path)
 
 
 def _asks_whose_server_it_is(port: int, routes: urllib.request.Request) -> list[str]:
-    """Check that the proxy sends a browser without a login to the hub, not to the user's server."""
+    """Request a user's server from the proxy without a login; return an error unless the proxy
+    redirects to the hub."""
     told = json.dumps({"target": routes.full_url, "user": "u"}).encode()
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     url = f"{routes.full_url}/user/u"
@@ -103,7 +105,8 @@ def _asks_whose_server_it_is(port: int, routes: urllib.request.Request) -> list[
 def server_answers(
     site: Site, release: Release, environment: Mapping[str, str], folder: Path
 ) -> list[str]:
-    """Start a single-user server as a job does, with a minimal hub, and request its version."""
+    """Start a single-user server in the way that a job does, with a minimal hub; return the reasons
+    why the server does not answer."""
     with started_server(site, release.python, environment, folder) as (_, faults):
         return faults
 
@@ -112,7 +115,8 @@ def server_answers(
 def started_server(
     site: Site, python: Path, environment: Mapping[str, str], folder: Path, *options: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]:
-    """Run a single-user server as a job does, with a minimal hub, while the `with` block runs.
+    """Run a single-user server while the `with` block runs: in the way that a job does, with a
+    minimal hub.
 
     `python` is that of a release; `options` are options of Python. Yields the server, and the
     reasons why it does not answer.
@@ -141,8 +145,8 @@ def started_server(
 def _session(site: Site, hub: int, environment: Mapping[str, str], home: Path) -> dict[str, str]:
     """Return the environment variables that a job gets from the gate and the hub."""
     settings = {**session_settings(site), "root": "~", "links": {}, "user_variables": []}
-    # this folder is not in the home, because JupyterHub's disable_user_config ignores files in the
-    # home
+    # this folder is outside of the home, because JupyterHub's disable_user_config ignores files in
+    # the home
     config = home.with_name("config")
     config.mkdir()
     (config / "jupyter_server_config.json").write_text(
@@ -196,7 +200,7 @@ def _answers(
 
 
 def _free_ports() -> tuple[int, int]:
-    """Return two ports that are free."""
+    """Return two TCP ports of 127.0.0.1 that are free."""
     with (
         socket.create_server(("127.0.0.1", 0)) as one,
         socket.create_server(("127.0.0.1", 0)) as other,

@@ -1,7 +1,8 @@
-"""Write small wrapper programs for users to PREFIX/share/sitekit/bin.
+"""Write small wrapper scripts for commands that users may run, to PREFIX/share/sitekit/bin.
 
-Each wrapper, such as `sitekit-kernel` or `nbdiff`, starts a program of the release, whatever
-modules the user has loaded. A loaded module must not change the libraries of the release's Python.
+Each wrapper script, such as `sitekit-kernel` or `nbdiff`, starts a program of the release. The
+script removes variables such as LD_LIBRARY_PATH, so that the modules a user has loaded do not
+change the libraries of the release's Python.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ PROGRAM = (
 
 
 def folder(prefix: Path) -> Path:
-    """Return the folder of the programs. session/terminals.py adds it to PATH."""
+    """Return the folder of the wrapper scripts. session/terminals.py adds this folder to PATH."""
     return prefix / "share" / "sitekit" / "bin"
 
 
 def write_programs(prefix: Path, pieces: set[str]) -> None:
-    """Write the wrapper programs for the named packages of the hub environment."""
+    """Write the wrapper scripts for the programs of these packages."""
     shutil.rmtree(folder(prefix), ignore_errors=True)
     folder(prefix).mkdir(parents=True)
     modules = {

@@ -1,4 +1,5 @@
-"""Verify the files, the dependencies, the programs and each package of a release before use."""
+"""Verify a release before it is used: its files, dependencies and programs, and the modules of each
+package."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ from .user_commands import folder
 def verify(site: Site, release: Release, pieces: list[Piece], own: dict[str, str]) -> int:
     """Verify the release; return the number of checks.
 
-    Raises Problem with a list of all checks that failed.
+    Raises Problem, which lists all checks that failed.
     """
     with tempfile.TemporaryDirectory(prefix="sitekit-") as scratch:
         folder = Path(scratch)
@@ -75,7 +76,7 @@ def _agreement(release: Release, environment: dict[str, str]) -> list[str]:
 
 
 def _pieces(release: Release, pieces: list[Piece], environment: dict[str, str]) -> list[str]:
-    """Return the failures of the tests of each package by the release's own Python."""
+    """Run the tests of each package with the release's own Python; return the failures."""
     servers = [name for piece in pieces for name in piece.server]
     request = {
         "modules": [module for piece in pieces for module in piece.modules],

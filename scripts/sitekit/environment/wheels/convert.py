@@ -1,6 +1,7 @@
 """Convert wheels to conda packages in a separate process.
 
-The command is `python -m sitekit.environment.wheels.convert`. Several processes run in parallel.
+The command is `python -m sitekit.environment.wheels.convert`. Several such processes run in
+parallel.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from .wheel import Wheel
 
 
 def convert(request: dict[str, Any]) -> list[Any]:
-    """Convert the wheels in `mine`; return their repodata entries.
+    """Convert the wheels in the list `mine`; return the entries of the new packages for the
+    channel's index.
 
     `wheels` lists all wheels of the channel, because the extras of one wheel may need another.
     """

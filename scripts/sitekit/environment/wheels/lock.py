@@ -1,6 +1,7 @@
-"""Read environment.wheels.lock, which scripts/lock writes, and add a hash of its input to the file.
+"""Read environment.wheels.lock, and write the hash of the dependencies into this file.
 
-environment.wheels.lock pins the wheels of the packages in environment.yml by hash.
+environment.wheels.lock lists version and hash of each wheel for environment.yml. scripts/lock makes
+the file.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _ENTRY = re.compile(
 
 
 def matching(packages: Packages, path: Path | None = None) -> str | None:
-    """Return the text of the lock if it was made from these packages, else None."""
+    """Return the text of environment.wheels.lock if it was made from these packages, else None."""
     try:
         text = (path or data("environment.wheels.lock")).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -31,9 +32,9 @@ def matching(packages: Packages, path: Path | None = None) -> str | None:
 
 
 def entries(lock: str, target: dict[str, str]) -> dict[str, str]:
-    """Return the lines of the lock for each package that `target` needs, by name.
+    """Return the entries of the lock for the platform `target`: package name -> lines.
 
-    `target` contains the values of environment markers.
+    `target` has the values of the environment markers of Python packaging (PEP 508).
     """
     lines = {}
     for match in _ENTRY.finditer(lock):
@@ -43,7 +44,8 @@ def entries(lock: str, target: dict[str, str]) -> dict[str, str]:
 
 
 def main(words: list[str]) -> int:
-    """With `--wanted`, print the requirements whose versions are to be pinned.
+    """Run this module as a program for scripts/lock. With `--wanted`, print the requirements for
+    which versions have to be chosen.
 
     With `--stamp`, write a line into environment.wheels.lock: the hash of the dependencies from
     which the file was made.

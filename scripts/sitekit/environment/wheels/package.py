@@ -17,10 +17,11 @@ except ImportError:
     from backports import zstd
 
 PLACEHOLDER = "/opt/anaconda1anaconda2anaconda3"
-"""The files of a package contain this path. The installer replaces it with the prefix."""
+"""The files of a package contain this path as a placeholder, which the installer replaces by the
+prefix."""
 
-# 1980-01-01 is the first day that zip can store. All files have this time, so that the same input
-# gives the same bytes.
+# 1980-01-01 is the first day that a zip file can store. All files have this time, so that the same
+# input gives the same package.
 _EPOCH = 315532800
 _MACHINES = {"x86_64": "linux-64", "aarch64": "linux-aarch64", "ppc64le": "linux-ppc64le"}
 
@@ -28,7 +29,8 @@ Entry = dict[str, Any]
 
 
 def subdir() -> str:
-    """Return the channel directory for this machine, such as `linux-64`.
+    """Return the name of the channel's directory for this machine's architecture, such as
+    `linux-64`.
 
     Raises KeyError for an unknown architecture.
     """
@@ -61,7 +63,8 @@ class Package:
         self._members: list[tuple[str, bytes, int, str | None]] = []
 
     def add(self, path: str, content: bytes, mode: int = 0o644) -> None:
-        """Add a file. If its text contains PLACEHOLDER, the installer inserts the real prefix."""
+        """Add a file to the package. If the file contains PLACEHOLDER, the installer replaces it by
+        the prefix."""
         entry: dict[str, object] = {
             "_path": path,
             "path_type": "hardlink",
@@ -74,12 +77,12 @@ class Package:
         self._members.append((path, content, 0o755 if mode & 0o111 else 0o644, None))
 
     def link(self, path: str, target: str) -> None:
-        """Add a symbolic link."""
+        """Add a symbolic link at `path` to the package."""
         self._paths.append({"_path": path, "path_type": "softlink"})
         self._members.append((path, b"", 0o777, target))
 
     def add_tree(self, root: Path) -> None:
-        """Add everything below `root`, which has the same layout as a prefix."""
+        """Add all files below `root` to the package. `root` has the layout of a conda prefix."""
         for file in sorted(root.rglob("*")):
             path = file.relative_to(root).as_posix()
             if file.is_symlink():
@@ -90,7 +93,8 @@ class Package:
     def write(
         self, channel: Path, link: Entry | None = None, about: Entry | None = None
     ) -> tuple[str, str, Entry]:
-        """Write the package into `channel`; return (subdir, file name, repodata entry).
+        """Write the package into the directory `channel`; return (subdir, file name, entry for
+        repodata.json).
 
         The format is conda's: a zip file with two zstd tarballs. `pkg-` contains the files, and
         `info-` contains the metadata.
@@ -127,7 +131,8 @@ class Package:
 
 
 def write_repodata(channel: Path, entries: list[tuple[str, str, Entry]]) -> None:
-    """Write the index of `channel` for this machine's directory and for `noarch`."""
+    """Write the index files (repodata.json) of `channel`, for this machine's architecture and for
+    `noarch`."""
     for where in ("noarch", subdir()):
         packages = {file: entry for folder, file, entry in entries if folder == where}
         index = {
@@ -153,7 +158,8 @@ def _tar(members: list[tuple[str, bytes, int, str | None]]) -> bytes:
             else:
                 entry.type, entry.linkname = tarfile.SYMTYPE, target
                 archive.addfile(entry)
-    # The package is read back from the same disk within a minute, so speed matters more than size.
+    # The package is installed from the same disk within a minute, so speed is more important than
+    # size.
     return zstd.compress(buffer.getvalue(), 1)
 
 

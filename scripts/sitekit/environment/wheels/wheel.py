@@ -19,20 +19,20 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from .package import PLACEHOLDER, Entry, Package, subdir
 
 CONDA_NAMES = {"bash-kernel": "bash_kernel", "ruamel-yaml": "ruamel.yaml"}
-"""PyPI names whose conda-forge name differs in more than case. All other packages have the same
-name."""
+"""Maps a PyPI name to the name at conda-forge, for the packages of which the names differ in more
+than upper and lower case."""
 
 PYPI_NAMES = {conda: pypi for pypi, conda in CONDA_NAMES.items()}
 
 
 def conda_name(name: str) -> str:
-    """Return conda's name of the PyPI project `name`."""
+    """Return the conda package name of the PyPI project `name`."""
     plain = canonicalize_name(name)
     return CONDA_NAMES.get(plain, plain)
 
 
 class Wheel:
-    """Read a wheel file and its metadata."""
+    """Read the metadata of a wheel file, and convert the wheel to a conda package."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -49,9 +49,10 @@ class Wheel:
         )
 
     def requires(self, target: Mapping[str, str], extra: str = "") -> Iterator[Requirement]:
-        """Yield the requirements of this wheel, or the requirements that its `extra` adds.
+        """Yield the requirements of this wheel; with `extra`, only the requirements that this extra
+        adds.
 
-        `target` contains the values of environment markers.
+        `target` has the values of the environment markers of Python packaging (PEP 508).
         """
         for requirement in map(Requirement, self.metadata.get_all("Requires-Dist") or []):
             if not requirement.marker or requirement.marker.evaluate({**target, "extra": extra}):
@@ -60,8 +61,8 @@ class Wheel:
     def depends(self, target: Mapping[str, str], house: Mapping[str, Wheel]) -> list[str]:
         """Return this wheel's requirements in conda's syntax.
 
-        conda has no extras. If this wheel requires an extra of another package, that extra's
-        requirements are added to this wheel's own.
+        conda has no extras. If this wheel requires an extra of another package, the requirements of
+        that extra are added to the requirements of this wheel.
         """
         wanted: dict[str, set[str]] = {}
         seen: set[tuple[str, str]] = set()
@@ -83,7 +84,8 @@ class Wheel:
         ]
 
     def entry_points(self) -> list[str]:
-        """Return the entry points, such as `jupyter = jupyter_core.command:main`."""
+        """Return the wheel's entry points for commands, such as `jupyter =
+        jupyter_core.command:main`."""
         if f"{self.info}/entry_points.txt" not in self.archive.namelist():
             return []
         parser = configparser.ConfigParser(delimiters=("=",))
@@ -99,10 +101,10 @@ class Wheel:
     def convert(
         self, channel: Path, target: Mapping[str, str], house: Mapping[str, Wheel]
     ) -> tuple[str, str, Entry]:
-        """Write this wheel as a conda package into `channel`.
+        """Write this wheel as a conda package into the directory `channel`.
 
-        A compiled wheel also uses the noarch layout, but it depends on the target's version of
-        Python.
+        The package of a compiled wheel also has the noarch layout, but requires the Python version
+        of `target`.
         """
         version = target["python_version"]
         package = Package(
@@ -137,8 +139,8 @@ class Wheel:
     def _place(self, entry: zipfile.ZipInfo, version: str) -> tuple[str, bytes, int]:
         """Return the path, content and mode that a file of the wheel has in the package.
 
-        The rules for `.data` directories come from the specification of the binary distribution
-        format.
+        The rules for `.data` directories are in the specification "Binary distribution format" (PEP
+        427).
         """
         content, mode = self.archive.read(entry), entry.external_attr >> 16
         data = self.info.removesuffix(".dist-info") + ".data/"
@@ -155,9 +157,9 @@ class Wheel:
 
 
 def target_environment(version: str) -> dict[str, str]:
-    """Return the values of environment markers for CPython `version` on this machine.
+    """Return the values of environment markers (PEP 508) for CPython `version` on this machine.
 
-    `version` is a full version such as 3.11.2.
+    `version` is a full version number such as 3.11.2.
     """
     return {
         "implementation_name": "cpython",

@@ -1,4 +1,5 @@
-"""List the candidates: the modules, environments and images from which kernels may be made.
+"""List the candidates: the modules, conda or virtual environments and images from which kernels may
+be made.
 
 Candidates are the modules, environments and images that kernels.yml names, and the modules that
 contain an interpreter.
@@ -20,9 +21,11 @@ from .rules import Discover, Rule, Rules
 from .run_spider import Broken
 
 LONGEST = 100
-"""The longest name of a kernel's folder, in characters. A file name may have 255."""
+"""The longest name of a kernel's folder, in characters. Linux allows 255 characters in a file
+name."""
 PROGRAMS = {"python": ("python", "python3"), "R": ("R",)}
-# A module with such a name, but without an interpreter, is probably broken: show it in the table.
+# A module with one of these names, but without an interpreter, is probably broken, so the table
+# lists it.
 TELLING = {
     "python": re.compile(r"(?i)(python\d?|anaconda\d?|mini(conda|forge)\d?|mamba(forge)?)$"),
     "R": re.compile(r"[rR]$"),
@@ -31,11 +34,11 @@ TELLING = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """Describe a kernel that may be made: its folder's name, its modules, and its entry in
-    kernels.yml.
+    """Describe a kernel that may be made: the name of the kernel's folder, its modules, and its
+    entry in kernels.yml.
 
-    `listed` means that kernels.yml names the module without wildcards. `found` means that
-    kernels.yml does not name the module.
+    `listed` is true if kernels.yml names the module without wildcards. `found` is true if the
+    module was discovered and kernels.yml does not name it.
     """
 
     id: str
@@ -53,7 +56,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Note:
-    """Hold a row of the table of `make kernels` about a module that does not become a kernel.
+    """Store one row of the table of `make kernels`, about a module that does not become a kernel.
 
     `status` is `FAILED` or `skipped`.
     """
@@ -69,10 +72,10 @@ def candidates(
 ) -> tuple[list[Candidate], list[Note]]:
     """Return the candidates, and rows for the table.
 
-    The candidates that entries of kernels.yml name come first, in the order of the entries. A
-    module that an entry names is not discovered again. `offered` holds the languages of kernels
-    that were discovered before. The module of a kernel in `offered` stays a candidate even if its
-    interpreter is gone.
+    Candidates from entries of kernels.yml come first, in the order of the entries. A module that an
+    entry names is not also discovered. `offered` has the languages of the kernels that were
+    discovered in earlier runs. The module of such a kernel stays a candidate even if its
+    interpreter no longer exists.
     """
     found: list[Candidate] = []
     notes: list[Note] = []
@@ -111,8 +114,8 @@ def _named(
 ) -> Iterator[Candidate]:
     """Yield the candidate that an entry of kernels.yml with `modules` names.
 
-    A name without a version is kept, because Lmod chooses the default version when it loads the
-    module.
+    A module name without a version stays without a version, because Lmod chooses the default
+    version when a module is loaded.
     """
     names = rule.modules or ()
     if missing := [name for name in names if name not in known]:
@@ -157,7 +160,7 @@ def _matched(
     fresh = [module for module in fitting if module.full not in taken]
     if not fresh:
         why = (
-            "an earlier entry of kernels.yml has taken it"
+            "an earlier entry of kernels.yml already names it"
             if fitting
             else f"no module fits{_near(rule.label, [m.full for m in tree])}"
         )
@@ -181,7 +184,8 @@ def _discovered(
     taken: set[str],
     notes: list[Note],
 ) -> Iterator[Candidate]:
-    """Yield the candidates that kernels.yml does not name: the newest versions of each module."""
+    """Yield the candidates that kernels.yml does not name: the newest versions of each module that
+    has an interpreter."""
     open_ones = [module for module in tree if not module.hidden and module.full not in taken]
     for name, versions in _with_languages(open_ones, discover, offered).items():
         count = len(versions) if discover.newest == "all" else discover.newest
@@ -201,7 +205,8 @@ def _discovered(
 def _with_languages(
     modules: Iterable[Module], discover: Discover, offered: Mapping[str, str]
 ) -> dict[str, list[tuple[Module, list[str]]]]:
-    """Return the versions of modules that have interpreters, with their languages, by name."""
+    """Return the modules that contain interpreters: the versions by module name, each version with
+    its languages."""
     by_name: dict[str, list[tuple[Module, list[str]]]] = {}
     for module in modules:
         if discover.excludes(module.full):
@@ -218,7 +223,7 @@ def _with_languages(
 
 def _of_languages(module: Module, languages: list[str]) -> Iterator[Candidate]:
     """Yield a candidate for each language of a discovered module."""
-    # without validation: a discovered module may have any name
+    # the entry is not validated, because a discovered module may have any name
     rule = Rule.model_construct(modules=(module.full,))
     chain = (*_chains(module, "newest")[0], module.full)
     for language in languages:
@@ -228,7 +233,8 @@ def _of_languages(module: Module, languages: list[str]) -> Iterator[Candidate]:
 
 
 def _brings(module: Module, language: str) -> bool:
-    """Return whether the module contains an interpreter of this language, by its name or PATH."""
+    """Return whether the module contains an interpreter of this language, judging by the module's
+    name and its folders in PATH."""
     if TELLING[language].match(module.name.rpartition("/")[2]):
         return True
     return any(
@@ -239,7 +245,7 @@ def _brings(module: Module, language: str) -> bool:
 
 
 def _brought(module: Module, language: str, offered: Mapping[str, str]) -> bool:
-    """Return whether the module was discovered before, with this language."""
+    """Return whether an earlier run made a kernel of this language from the module."""
     return language in (offered.get(slug(module.full)), offered.get(slug(module.full, language)))
 
 
@@ -251,7 +257,8 @@ def _chains(module: Module, which: str) -> list[Chain]:
 
 
 def _distinct(found: list[Candidate], notes: list[Note]) -> list[Candidate]:
-    """Return candidates with different names; add notes about candidates whose name is taken."""
+    """Return the candidates whose names differ. If two candidates have the same name, the second is
+    left out, with a note for the table."""
     first: dict[str, Candidate] = {}
     for candidate in found:
         if candidate.id in first:
@@ -264,13 +271,15 @@ def _distinct(found: list[Candidate], notes: list[Note]) -> list[Candidate]:
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    """Return a hint with similar names, for a module name that does not exist."""
+    """Return the hint `did you mean NAME?` for the name of a module that does not exist; an empty
+    hint if no name is similar."""
     close = difflib.get_close_matches(name, list(known), 1, 0.6)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def slug(*names: str) -> str:
-    """Return the name of a kernel's folder, which notebooks store: python/3.11 -> `python-3.11`."""
+    """Convert a module's name to the name of a kernel's folder, which notebooks store: python/3.11
+    -> `python-3.11`."""
     plain = re.sub(r"[^a-z0-9._]+", "-", "-".join(names).lower()).strip("-._") or "kernel"
     if len(plain) <= LONGEST:
         return plain

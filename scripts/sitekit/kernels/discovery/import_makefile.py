@@ -85,7 +85,8 @@ def imported(makefile: Path) -> str:
 
 
 def _entry(number: int, parsed: dict[str, Any]) -> str:
-    """Return one entry with its comment. Raises ValueError if the line cannot be converted."""
+    """Return the kernels.yml entry, with a comment, for one envkernel command line. Raises
+    ValueError if the line cannot be converted."""
     if "error" in parsed:
         raise ValueError(parsed["error"])
     if "$" in json.dumps(parsed):
@@ -106,7 +107,8 @@ def _entry(number: int, parsed: dict[str, Any]) -> str:
 
 
 def _source(parsed: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys for the modules, environment or image from which the kernel is made."""
+    """Return the keys of an entry that name the modules, environment or image from which the kernel
+    is made."""
     mode, rest = parsed["mode"], parsed["rest"]
     if mode == "lmod":
         if not rest:
@@ -118,7 +120,8 @@ def _source(parsed: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shape(parsed: dict[str, Any]) -> dict[str, Any]:
-    """Return the kernel's entry for kernels.yml, with its id, its title and how it starts."""
+    """Return a kernel's entry for kernels.yml: id, title, and the command line that starts the
+    kernel."""
     language, argv = parsed["language"], parsed["argv"]
     shape: dict[str, Any] = {"id": slug(parsed["name"])}
     if parsed["title"]:

@@ -1,4 +1,4 @@
-"""Read the module tree with Lmod's spider, without its cache."""
+"""List all modules of the cluster with Lmod's spider. The spider's cache is not used."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ Chain = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Module:
-    """Hold a module by its full name; in a hierarchy it may have one file per parent.
+    """Describe a module. In a module hierarchy, the module may have one modulefile for each parent
+    module.
 
-    `parents` are the chains of modules that make the module loadable, empty if it is always
-    loadable. `bins` are the folders that the module adds to PATH. `short` is the name without a
-    version. For the short name Lmod loads the version with the highest `weight`.
+    `parents` are the lists of modules that must be loaded before this module; an empty list if the
+    module can always be loaded. `bins` are the folders that the module adds to PATH. `short` is the
+    name without a version. If a user loads `short`, Lmod chooses the version with the highest
+    `weight`.
     """
 
     full: str
@@ -45,7 +47,8 @@ class Module:
 def read_tree(
     site: Site, user: str | None, variables: Mapping[str, str]
 ) -> tuple[list[Module], list[Broken]]:
-    """Return all modules below kernels.modulepath, and the parts that Lmod cannot read.
+    """Return all modules below the folders kernels.modulepath of site.yml, and the folders that
+    Lmod cannot read.
 
     `variables` are the environment variables that the site's Lmod needs. Raises Problem if Lmod or
     a folder of the module path does not exist.

@@ -1,7 +1,7 @@
-"""Find envkernel's command lines in a Makefile, without running any command of it.
+"""Find envkernel's command lines in a Makefile, without running any command of the Makefile.
 
-The parser can read variables, recipes, one `for` over a list, and `echo NAME | tr / _` in
-backquotes. Any other line that may name a kernel is reported.
+The parser supports variables, recipes, one `for` loop over a list, and `echo NAME | tr / _` in
+backquotes. Any other line that may make a kernel is reported.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _BASH = "the bash kernel is part of the hub's environment while environment.yml 
 
 @dataclass(frozen=True)
 class Line:
-    """Hold a line of the Makefile: the words after `envkernel`, or why it is not understood."""
+    """Store a line of the Makefile: the words after `envkernel`, or the reason why the parser
+    cannot read the line."""
 
     number: int
     text: str
@@ -77,8 +78,8 @@ def command_lines(path: Path, text: str) -> list[Line]:
 def _assign(variables: dict[str, str], name: str, how: str, value: str) -> None:
     """Set a variable of the Makefile.
 
-    If a variable is set twice, its value counts as unknown, because it depends on how make is
-    called.
+    If a variable is set twice, its value counts as unknown, because the value depends on how make
+    is called.
     """
     before = variables.get(name)
     again = f"{before} {value}" if how == "+" else UNKNOWN
@@ -86,7 +87,7 @@ def _assign(variables: dict[str, str], name: str, how: str, value: str) -> None:
 
 
 def _read(number: int, line: str, variables: dict[str, str]) -> Iterator[Line]:
-    """Yield the commands of envkernel, or of bash_kernel, in one line of a recipe."""
+    """Yield the envkernel and bash_kernel commands in one line of a Makefile's recipe."""
     if "bash_kernel.install" in line:
         yield Line(number, line, fault=_BASH)
     try:
@@ -105,7 +106,7 @@ def _read(number: int, line: str, variables: dict[str, str]) -> Iterator[Line]:
 
 
 def _expanded(text: str, variables: dict[str, str]) -> str:
-    """Replace make's variables in a line by their values.
+    """Replace the variables of make in a line by their values.
 
     Raises ValueError if the command contains a function of make.
     """
@@ -129,7 +130,7 @@ def _expanded(text: str, variables: dict[str, str]) -> str:
 
 
 def _commands(script: str) -> Iterator[list[str]]:
-    """Split a shell line into its commands, and repeat the commands of a `for` loop for each value.
+    """Split a shell command line into commands; repeat the commands of a `for` loop for each value.
     Raises ValueError."""
     if loop := _LOOP.fullmatch(script):
         name, words, body = loop.groups()

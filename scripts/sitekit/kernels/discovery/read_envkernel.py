@@ -1,8 +1,9 @@
 """Parse command lines with envkernel's own parser. The release's Python runs this program.
 
-The program reads `[[mode, word, ...], ...]` on stdin. The program prints a JSON list with `{"mode",
-"name", "title", "template", "language", "argv", "env", "place", "rest"}` for each, or `{"error"}`.
-"place" is the path or image, and "rest" holds the remaining words: modules or options.
+The program reads the command lines as JSON from stdin: `[[mode, word, ...], ...]`. The program
+prints a JSON list with one entry for each command line: `{"mode", "name", "title", "template",
+"language", "argv", "env", "place", "rest"}` or `{"error"}`. "place" is the path or image, and
+"rest" has the remaining words: modules or options.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ PLACES = ("conda", "virtualenv", "venv", "singularity", "docker")
 
 
 def read(mode: str, *words: str) -> dict[str, Any]:
-    """Return the parsed command line of envkernel, or an error."""
+    """Parse one command line of envkernel; return the result, or `{"error": reason}`."""
     if mode != "lmod" and mode not in PLACES:
         return {"error": f"'{mode}' is not a mode of envkernel's"}
     complaint = io.StringIO()
@@ -32,7 +33,7 @@ def read(mode: str, *words: str) -> dict[str, Any]:
 
 
 def understood(mode: str, words: list[str]) -> dict[str, Any]:
-    """Return the parsed command line."""
+    """Parse the words after the mode with envkernel's parser; return the result as a dictionary."""
     # Without this line, envkernel would look for the template among the kernels of this release,
     # which does not contain it.
     first = argparse.ArgumentParser(allow_abbrev=False)

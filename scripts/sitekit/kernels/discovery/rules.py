@@ -1,7 +1,7 @@
 """Read and validate kernels.yml, whose rules (entries) decide which modules become kernels, and how
 the kernels are named.
 
-An empty kernels.yml means the defaults.
+An empty kernels.yml is valid; all keys then have their default values.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ from ...site.yaml_file import read_yaml
 
 CONNECTION = "{connection_file}"
 SOCKETS = "{sockets}"
-"""The launcher replaces this text with the folder of the kernel's sockets."""
+"""The launcher replaces this text in a command line with the folder of the kernel's Unix
+sockets."""
 SOURCES = ("match", "modules", "conda", "virtualenv", "image")
 TITLE_WORDS = ("module", "name", "version", "language", "language_version", "parents")
 
 
 def _match(pattern: str) -> str:
-    """Check a pattern for module names. Raises Unfit if it is invalid."""
+    """Refuse a pattern for module names that is not a valid glob or regular expression. Raises
+    Unfit."""
     if pattern.startswith("~"):
         try:
             re.compile(pattern[1:])
@@ -41,7 +43,7 @@ def _match(pattern: str) -> str:
 
 
 def _title(text: str) -> str:
-    """Check the template of a kernel's title. Raises Unfit if it is invalid."""
+    """Refuse a template of a kernel's title that has unknown names in braces. Raises Unfit."""
     try:
         words = [word for _, word, _, _ in string.Formatter().parse(text) if word is not None]
     except ValueError as error:
@@ -55,7 +57,7 @@ def _title(text: str) -> str:
 
 
 def _command(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Check the command line that starts a kernel. Raises Unfit if it is invalid."""
+    """Refuse a command line that cannot start a kernel. Raises Unfit."""
     if len(words) < 2 or "/" in words[0] or not any(CONNECTION in word for word in words[1:]):
         remedy = (
             f"write a program that the modules bring, then its words, one of them '{CONNECTION}'"
@@ -65,7 +67,8 @@ def _command(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _newest(value: object) -> object:
-    """Check how many versions of a module become kernels. Raises Unfit if the value is invalid."""
+    """Refuse a value of `newest` (how many versions of a module become kernels) that is neither a
+    number nor `all`. Raises Unfit."""
     if value != "all" and (
         isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000
     ):
@@ -103,7 +106,8 @@ Logo = Annotated[
         r"[a-z0-9_-]+", "is not a folder in kernels/logos", "use its bare name, such as python"
     ),
 ]
-# Lmod gets each name as one argument, without a shell. But a leading '-' would make it an option.
+# Lmod gets each name as one argument, without a shell. A name with a leading '-' would be an option
+# of Lmod.
 ModuleName = Annotated[
     str,
     spelled(
@@ -125,13 +129,15 @@ Variables = dict[Variable, str]
 
 
 class Part(BaseModel):
-    """Define a mapping in kernels.yml; unknown keys are refused, and values never change."""
+    """The base class of the mappings in kernels.yml. Unknown keys are refused, and values cannot
+    change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Discover(Part):
-    """Define which modules become kernels although kernels.yml does not name them."""
+    """Define the section `discover`: which modules become kernels although kernels.yml does not
+    name them."""
 
     languages: tuple[Literal["python", "R"], ...] = ("python", "R")
     exclude: tuple[Pattern, ...] = ()
@@ -142,7 +148,8 @@ class Discover(Part):
 
 
 class Rule(Part):
-    """Hold an entry under `kernels`: modules by pattern or name, and settings for their kernels."""
+    """Define an entry of the list `kernels`: modules by pattern or name, and the settings of their
+    kernels."""
 
     match: Annotated[Pattern | None, Field(examples=["python/3.*"])] = None
     modules: Annotated[
@@ -165,7 +172,7 @@ class Rule(Part):
 
     @model_validator(mode="after")
     def _agrees(self) -> Rule:
-        """Refuse keys that contradict each other."""
+        """Refuse an entry whose keys contradict each other."""
         if sum(getattr(self, source) is not None for source in SOURCES) != 1:
             raise Unfit(
                 f"a kernel needs exactly one of the keys {', '.join(SOURCES)}", "write one of them"
@@ -201,7 +208,8 @@ class Rule(Part):
 
     @property
     def listed(self) -> bool:
-        """Return whether the rule names its modules without wildcards, so that a failure counts."""
+        """Return whether the entry names its modules without wildcards. If such a kernel fails,
+        `make kernels` returns 1."""
         return self.match is None or not (
             self.match.startswith("~") or set(self.match) & set("*?[")
         )
@@ -212,12 +220,14 @@ class Rule(Part):
 
     @property
     def place(self) -> Path | str | None:
-        """Return the environment or the image, if the kernel comes from one."""
+        """Return the path of the environment or the name of the image from which the kernel is
+        made; None for modules."""
         return self.conda or self.virtualenv or self.image
 
     @property
     def bin(self) -> Path | None:
-        """Return the folder with the programs of an environment."""
+        """Return the folder `bin` of the entry's conda or virtual environment; None for other
+        entries."""
         place = self.conda or self.virtualenv
         return place and place / "bin"
 
@@ -235,7 +245,7 @@ class Rule(Part):
 
 
 class Rules(Part):
-    """Hold the whole content of kernels.yml."""
+    """Define the keys of kernels.yml."""
 
     discover: Discover = Discover()
     inherit: tuple[Literal["python", "R"], ...] = ("python", "R")
@@ -247,14 +257,16 @@ class Rules(Part):
 
 
 def matches(pattern: str, module: str) -> bool:
-    """Return whether a full name fits a glob (`python/3.*`), or a regular expression after `~`."""
+    """Return whether a module's full name matches a pattern: a glob (`python/3.*`) or, after `~`, a
+    regular expression."""
     if pattern.startswith("~"):
         return re.fullmatch(pattern[1:], module) is not None
     return fnmatch.fnmatchcase(module, pattern)
 
 
 def load_rules(path: Path) -> Rules:
-    """Read kernels.yml. A file with comments only means the defaults.
+    """Read and check kernels.yml. If the file contains only comments, all keys have their default
+    values.
 
     Raises BadInput with line, key and remedy.
     """

@@ -1,7 +1,7 @@
 """Run Lmod's spider over the module path.
 
-If the spider fails, the entries of the module path that cause the failure are found by bisection,
-and all other entries are read.
+If the spider fails, sitekit finds by bisection which folders of the module path cause the failure,
+and reads all other folders.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from ...base.command import Argv, CommandFailed, run
 from ...base.errors import Problem
 
 Tree = dict[str, dict[str, dict[str, Any]]]
-"""Maps a module's name without version to its files, and each file to the spider's data about
-it."""
+"""Maps a module's name without version to its modulefiles, and each modulefile to the data that the
+spider prints about the file."""
 WHOLE, PART = 300, 30  # seconds; the spider needs one second for 5,000 modules
 MOST_BROKEN = 10
-"""If more entries than this cannot be read, Lmod itself is assumed to be broken."""
+"""If more entries of the module path than this cannot be read, Lmod itself is assumed to be
+broken."""
 
 
 @dataclass(frozen=True)
 class Broken:
-    """Hold an entry of the module path, such as /shared/modules, that the spider cannot read.
+    """Describe an entry of the module path, such as /shared/modules, that the spider cannot read.
 
     `reason` is the spider's error.
     """
@@ -47,7 +48,8 @@ class Spider:
     user: str | None
 
     def read(self) -> tuple[Tree, list[Broken]]:
-        """Return the module tree, and the entries that had to be left out."""
+        """Return the module tree, and the entries of the module path that the spider cannot
+        read."""
         try:
             return self._run(self.modulepath, WHOLE), []
         except Problem as failure:
@@ -78,8 +80,8 @@ class Spider:
         return tree, broken
 
     def _some(self, entries: list[Path]) -> Tree:
-        """Run the spider on these entries of the module path only, and return the modules that it
-        finds. Folders with links stand for the entries."""
+        """Run the spider on some entries of the module path, and return the modules in them. The
+        spider gets temporary folders with links to the entries."""
         with tempfile.TemporaryDirectory(prefix="sitekit-spider-") as top:
             os.chmod(top, 0o755)  # noqa: S103
             folders: dict[Path, Path] = {}
@@ -110,10 +112,12 @@ class Spider:
 
 
 def tree_of(output: str, words: Argv) -> Tree:
-    """Return the tree in the spider's output; ignore text before it from modulefiles.
+    """Return the module tree from the spider's output. Text that modulefiles printed before the
+    tree is ignored.
 
-    The format is that of Lmod's `spider -o spider-json`. The tree also contains broken modulefiles,
-    which fail only when they are loaded. Raises CommandFailed if there is no tree.
+    The output has the format of Lmod's `spider -o spider-json`. The tree also contains broken
+    modulefiles, which fail only when they are loaded. Raises CommandFailed if the output contains
+    no tree.
     """
     decoder = json.JSONDecoder(strict=False)  # Lmod writes control characters as they are
     for begin in re.finditer(r"[{\[]", output):
@@ -131,7 +135,8 @@ def tree_of(output: str, words: Argv) -> Tree:
 
 
 def _entries(files: Any) -> dict[str, dict[str, Any]]:
-    """Return those of the spider's entries that have the expected form."""
+    """Return the entries of the spider's output that have the expected form; leave all others
+    out."""
     named = files.items() if isinstance(files, dict) else ()
     return {
         file: entry

@@ -3,7 +3,8 @@
 kernel cannot start).
 
 PREFIX/kernels/current -> generations/<id>: the published generation, a folder for JUPYTER_PATH.
-PREFIX/kernels/launch -> current/launch: the path in every kernel.json, which names no generation.
+PREFIX/kernels/launch -> current/launch: the launcher's path in every kernel.json. This path
+contains no generation.
 
 PREFIX/kernels/generations/<id>/ contains launch, *.py, generation.json, site.json and kernels.yml.
 The generation's folder kernels/<name>/ contains kernel.json, launch.json and logo-*. A hidden
@@ -48,11 +49,14 @@ def root(site: Site) -> Path:
 
 @contextmanager
 def lock(site: Site) -> Iterator[None]:
-    """Allow one `make kernels` at a time. Raises Problem if another one runs."""
+    """Hold a lock, so that only one `make kernels` runs at a time. Raises Problem if another `make
+    kernels` runs."""
     folder = root(site) / "generations"
     folder.mkdir(parents=True, exist_ok=True)
     with open(root(site) / ".lock", "w", opener=_closed) as file:
-        os.fchmod(file.fileno(), 0o600)  # an account that can open this file could hold the lock
+        os.fchmod(
+            file.fileno(), 0o600
+        )  # no other account may open this file, because an account that can open it could hold the lock
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -76,14 +80,14 @@ def current(site: Site) -> Path | None:
 def spec_file(generation: Path, name: str) -> Path:
     """Return the path of a kernel's spec.
 
-    The spec is kernel.json or, for a hidden kernel, a file with a name that Jupyter does not read.
+    The spec is in kernel.json or, for a hidden kernel, in hidden.json, which Jupyter does not read.
     """
     hidden = generation / "kernels" / name / HIDDEN
     return hidden if hidden.exists() else hidden.with_name(SPEC)
 
 
 def holds(generation: Path | None, kernel: Kernel) -> bool:
-    """Return whether the files of this kernel still exist in the generation."""
+    """Return whether the generation still contains the files of this kernel."""
     spec = generation and spec_file(generation, kernel.id)
     return bool(spec and spec.exists() and spec.with_name("launch.json").exists())
 
@@ -91,11 +95,13 @@ def holds(generation: Path | None, kernel: Kernel) -> bool:
 def begin(site: Site) -> Path:
     """Create a new, empty generation (a folder for kernels), marked as unfinished.
 
-    If this run is interrupted, the next run removes the generation.
+    If this run is interrupted, the next run removes the unfinished generation.
     """
     python = site.current / "bin" / "python"
     first = f"#!{python} -I\n"
-    if len(first) > 127:  # the kernel's limit for the first line of a program, BINPRM_BUF_SIZE
+    if (
+        len(first) > 127
+    ):  # Linux allows 127 characters in the first line of a script (BINPRM_BUF_SIZE)
         what = f"{python} is too long for the first line of a program"
         raise Problem(what, "site.yml: paths.prefix", "choose a shorter prefix")
     folder = _fresh(site)
@@ -122,7 +128,8 @@ def _fresh(site: Site) -> Path:
 
 @contextmanager
 def under_way(site: Site, new: Path) -> Iterator[None]:
-    """After the block, remove the new generation if it was not published, and old generations."""
+    """At the end of the `with` block, remove old generations, and the new generation if it was not
+    published."""
     try:
         yield
     finally:
@@ -136,9 +143,9 @@ def write_specs(
 ) -> dict[str, str]:
     """Write the specs of `kernels` into the generation, with envkernel.
 
-    envkernel is in the release, so that the release's Python runs it. If `named` is set, the
-    launcher gets `named` in place of a kernel's id. Returns why some specs could not be written, by
-    id.
+    The release's Python runs envkernel, because envkernel is installed in the release. If `named`
+    is set, the launcher gets `named` in place of a kernel's id. Returns the specs that could not be
+    written: kernel id -> reason.
     """
     if not kernels:
         return {}
@@ -172,15 +179,15 @@ def write_specs(
 
 
 def carry_over(old: Path, generation: Path, kernels: Iterable[Kernel]) -> None:
-    """Copy the specs of unchanged kernels from the generation before."""
+    """Copy the specs of unchanged kernels from the previous generation `old`."""
     for kernel in kernels:
         shutil.copytree(old / "kernels" / kernel.id, generation / "kernels" / kernel.id)
 
 
 def drop(generation: Path, names: Iterable[str]) -> None:
-    """Remove the kernels with these ids."""
+    """Remove the kernels with these ids from the generation."""
     for name in names:
-        # a kernel that could not be written does not exist
+        # the folder is missing if the kernel could not be written
         shutil.rmtree(generation / "kernels" / name, ignore_errors=True)
 
 
@@ -204,10 +211,11 @@ def show(generation: Path, kernel: Kernel, how: Showing) -> None:
 
 
 def fix_modes(generation: Path) -> None:
-    """Set the modes so that everybody can read, and only the owner can write.
+    """Set the file modes of the generation so that everybody can read, and only the owner can
+    write.
 
-    The modes do not depend on the umask or on the modes of copied files. The function also syncs
-    the files to disk.
+    The file modes do not depend on the umask or on the modes of copied files. The function also
+    writes the files to disk (fsync).
     """
     for folder, _, files in os.walk(generation):
         os.chmod(folder, 0o755)  # noqa: S103
@@ -220,9 +228,10 @@ def fix_modes(generation: Path) -> None:
 
 
 def publish(site: Site, generation: Path) -> None:
-    """Publish this generation: point the link that users' servers read to it.
+    """Publish this generation: point the symbolic link that users' servers read to the generation.
 
-    A program that reads the kernels sees either all old kernels or all new kernels.
+    The link changes in one step, so a program that reads the kernels gets either all old or all new
+    kernels.
     """
     switch_link(site.kernels_current, f"generations/{generation.name}")
     launch = root(site) / "launch"

@@ -1,4 +1,5 @@
-"""Read and write generation.json: the kernels of a generation, and results of the probe."""
+"""Read and write generation.json, which records the kernels of a generation and their test
+results."""
 
 from __future__ import annotations
 
@@ -17,12 +18,12 @@ _MAKER = "sitekit make kernels"
 
 @dataclass(frozen=True)
 class Record:
-    """Hold the contents of generation.json.
+    """Store the contents of generation.json.
 
-    `kernels` holds the kernels as tested, by id. `failing` holds the reasons of kernels that failed
-    in a later check. `quiet` holds the modules that were examined and contain no kernel, so that
-    they are not examined again. `test_as` is the account, and `start_timeout` the time limit in
-    seconds, with which the kernels were tested.
+    `kernels` maps ids to the kernels that passed the test. `failing` maps the ids of kernels that
+    failed in a later check to the reasons. `quiet` lists modules that were tested and contain no
+    kernel, so that they are not tested again. `test_as` is the account that ran the kernels in the
+    test. `start_timeout` is the time limit of the test in seconds.
     """
 
     kernels: Mapping[str, Kernel] = field(default_factory=dict)
@@ -33,7 +34,7 @@ class Record:
     complete: bool = False
 
 
-# A record with other fields is not read. Its kernels are then tested again.
+# A generation.json with other fields is ignored, and all kernels are then tested again.
 _FORMAT = " ".join(field.name for kind in (Record, Kernel) for field in fields(kind))
 
 

@@ -1,6 +1,6 @@
-"""Hold the data of one kernel, from the first test (the probe) until users see the kernel.
+"""Store the data of one kernel, from the first test (the probe) until users see the kernel.
 
-A kernel is plain data here, so that a generation can store it as JSON.
+The class has only plain data, so that a generation can store each kernel as JSON.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ Stamp = list[int] | None
 
 @dataclass(frozen=True)
 class Kernel:
-    """Hold the data of one kernel.
+    """Store the data of one kernel.
 
-    `envkernel` is the command line by which envkernel makes this kernel. `launch` holds the
-    instructions for kernels/launch.py, which starts the kernel. `spec` goes into kernel.json.
-    `expect` is what the kernel must report when it is started. `found` means that kernels.yml does
-    not name it. `key` is a digest of the rules by which the kernel was made. `watch` holds the
-    files from which the kernel was made, with their stamps at the probe.
+    `envkernel` is the command line with which envkernel makes this kernel. `launch` has the
+    instructions for kernels/launch.py, which starts the kernel. `spec` has additional keys of
+    kernel.json. `expect` has the values that the kernel must report when it is started. `found` is
+    true if kernels.yml does not name the kernel. `key` is a digest of the rules by which the kernel
+    was made. `watch` maps the files from which the kernel was made to their stamps at the time of
+    the probe.
     """
 
     id: str
@@ -41,7 +42,7 @@ class Kernel:
     found: bool = False
 
     def titled(self, title: str) -> Kernel:
-        """Return the kernel with another title."""
+        """Return a copy of the kernel with another title."""
         launch = {**self.launch, "title": title}
         return replace(self, launch=launch)
 
@@ -55,8 +56,8 @@ class Kernel:
 
 
 def stamp(path: str) -> Stamp:
-    """Return a text that differs after each change of the file or folder; None if the path does not
-    exist."""
+    """Return the change time (in ns) and the size of a file or folder; None if the path does not
+    exist. For a folder, the size is 0."""
     try:
         info = os.stat(path)
     except OSError:
@@ -65,17 +66,19 @@ def stamp(path: str) -> Stamp:
 
 
 def stamps(paths: Iterable[str]) -> dict[str, Stamp]:
-    """Return the stamp (see `stamp`) of each path."""
+    """Return the change time and size of each file, as stamp() returns them: path -> stamp."""
     return {path: stamp(path) for path in sorted(set(paths)) if path}
 
 
 def is_unchanged(watch: Mapping[str, Stamp]) -> bool:
-    """Return whether none of these files has changed since the texts of stamp() were recorded."""
+    """Return whether no file has changed since `watch` was recorded. `watch` maps paths to
+    stamps."""
     return all(stamp(path) == seen for path, seen in watch.items())
 
 
 def with_distinct_titles(kernels: Iterable[Kernel]) -> list[Kernel]:
-    """Return the kernels with titles that are all different."""
+    """Return the kernels; if two kernels have the same title, the module's name is added to their
+    titles."""
     kernels = list(kernels)
     count = Counter(kernel.title for kernel in kernels)
     return [k.titled(k.title if count[k.title] == 1 else f"{k.title} ({k.label})") for k in kernels]

@@ -1,4 +1,4 @@
-"""List the files beside the launcher (kernels/launch.py), which it needs."""
+"""List the files that the launcher (kernels/launch.py) needs in its own folder."""
 
 from __future__ import annotations
 
@@ -10,4 +10,5 @@ BESIDE = (
     "start_tombstone.py",
     "tombstone.py",
 )
-"""The files of the folder `kernels` of which each generation has a copy beside its launcher."""
+"""The files of the top-level folder `kernels` that are copied into each generation, beside the
+launcher."""

@@ -1,6 +1,6 @@
 """Find the logos for JupyterLab's launcher in kernels/logos/<name>/.
 
-A name without a folder gets the logos of `other`.
+If the folder of a name does not exist, the logos in the folder `other` are used.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ FILES = ("logo-32x32.png", "logo-64x64.png", "logo-svg.svg")
 
 
 def logo_files(name: str) -> list[Path]:
-    """Return the files of the logo `name`, or of the logo `other`."""
+    """Return the image files of the logo `name`; if there is no such logo, those of the logo
+    `other`."""
     try:
         folder = data(f"kernels/logos/{name}")
     except FileNotFoundError:

@@ -1,9 +1,9 @@
 """Write kernel specs with envkernel's classes. The release's Python runs this program.
 
 The program reads `{"prefix", "kernels": [{"id", "title", "language", "envkernel", "argv", "spec",
-"files"}]}` on stdin, in which "envkernel" is a mode of envkernel and its arguments. The program
+"files"}]}` on stdin. "envkernel" is a list with a mode of envkernel and its arguments. The program
 writes below PREFIX/share/jupyter/kernels. The program prints one line of JSON for each kernel:
-`{"id"}`, with an `"error"` if it could not be written.
+`{"id"}`, with an `"error"` if the spec could not be written.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import envkernel
 
 
 class Ours(envkernel.envkernel):
-    """Write a spec with sitekit's launcher in its argv.
+    """Replace envkernel's command line in a kernel spec by one with sitekit's launcher.
 
-    envkernel 1.1.1 starts the hub's Python if `lmod run` fails to load a module (os.popen hides the
-    error).
+    With its own command line, envkernel 1.1.1 starts the hub's Python if `lmod run` fails to load a
+    module (os.popen hides the error).
     """
 
     def __init__(self, kernel_data: dict[str, Any], prefix: str) -> None:
@@ -35,7 +35,7 @@ class Ours(envkernel.envkernel):
 
     def install_kernel(self, kernel: dict[str, Any], name: str, **options: Any) -> None:
         kernel.update(self.kernel_data["spec"], argv=self.kernel_data["argv"])
-        # Otherwise envkernel would use the logos of the hub's ipykernel for every module.
+        # Without this line, envkernel would copy the logos of the hub's ipykernel for every module.
         self.copy_files = dict(self.kernel_data["files"])
         super().install_kernel(kernel, name, **options)
 

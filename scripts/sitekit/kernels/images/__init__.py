@@ -1,1 +1,1 @@
-"""Test container images, and record which of them users may start (`make images_check`)."""
+"""Test container images (`make images_check`), and record which images users may start."""

@@ -1,4 +1,5 @@
-"""Test the images of a site, print the results, and record the images that work."""
+"""Implement `make images_check`: test the site's container images, print the results, and record
+the images that work."""
 
 from __future__ import annotations
 
@@ -30,16 +31,18 @@ from .files import Unproven, check_files, stamps
 from .trial import Trial, describe, start_kernels, start_server
 
 ACCOUNT = "nobody"
-"""The account that runs images if root owns the prefix."""
+"""The account that runs images in the test if root owns the prefix."""
 
 VERSION = "from importlib.metadata import version; print(version('jupyterhub'))"
 
 
 def check_images(site: Site, keys: tuple[str, ...]) -> int:
-    """Test the images with these keys, or all. Returns 1 if one failed.
+    """Test the images with these keys, or all images if there are no keys. Returns 1 if an image
+    failed.
 
-    The record of an image that fails is removed, so that no user starts it. Raises BadInput for an
-    unknown key. Raises Problem if this machine has no engine or no release.
+    If an image fails, its record of an earlier test is removed, so that no user can start the
+    image. Raises BadInput for an unknown key. Raises Problem if this machine has no container
+    engine or no release.
     """
     images = _named(site, keys)
     hub_version = _prepare(site, images)
@@ -95,7 +98,8 @@ def _prepare(site: Site, images: list[Image | DockerImage]) -> str:
 
 
 def _checked(site: Site, image: Image, hub_version: str) -> Row:
-    """Test one image; write or remove its record, and return its row of the table."""
+    """Test one image; write its record, or remove the record if the test fails. Return the image's
+    row of the table."""
     file = record_path(site.paths.prefix, image.key)
     file.parent.mkdir(mode=0o755, exist_ok=True)
     began = time.monotonic()
@@ -143,7 +147,8 @@ def _plain(site: Site) -> dict[str, Any]:
 
 
 def _proven(site: Site, image: Image, hub_version: str) -> dict[str, Any]:
-    """Test one image, and return its record. Raises Unproven."""
+    """Test one image, and return the record of the test. Raises Unproven if the image does not
+    work."""
     prefix = site.paths.prefix
     check_files(image, prefix.stat().st_uid)
     with _scratch(record_path(prefix, image.key).parent) as (scratch, user):
@@ -171,7 +176,8 @@ def _proven(site: Site, image: Image, hub_version: str) -> dict[str, Any]:
 
 
 def _check_versions(has: dict[str, str], hub_version: str) -> None:
-    """Compare the image's packages with the hub's. Raises Unproven."""
+    """Refuse an image without JupyterHub or JupyterLab, or with a version of JupyterHub that does
+    not fit the hub's. Raises Unproven."""
     missing = [name for name in ("jupyterhub", "jupyterlab", "ipykernel") if not has[name]]
     if missing:
         raise Unproven(f"it has no {', '.join(missing)}; install them in the image")
@@ -183,7 +189,8 @@ def _check_versions(has: dict[str, str], hub_version: str) -> None:
 
 
 def _check_programs(site: Site, has: dict[str, Any]) -> None:
-    """Check what the site's servers need in the image. Raises Unproven."""
+    """Refuse an image without the programs that the site's servers need, such as ssh or git. Raises
+    Unproven."""
     if site.tunnel and not has["ssh"]:
         raise Unproven("it has no ssh, which servers need for the tunnel; install openssh in it")
     if site.server.repository and not (has["git"] and has["versions"]["nbgitpuller"]):
@@ -194,9 +201,11 @@ def _check_programs(site: Site, has: dict[str, Any]) -> None:
 
 @contextmanager
 def _scratch(place: Path) -> Iterator[tuple[Path, str | None]]:
-    """Yield a folder with a home for the trial, and the account for it; None is this account.
+    """Create a folder with a home directory for the test. Yield the folder, and the account that
+    runs the image (None: the account of this process).
 
-    The folder is below the prefix: an engine may mount its own /tmp over other places.
+    The folder is below the prefix, because an engine may hide other folders, such as /tmp, in the
+    container.
     """
     with tempfile.TemporaryDirectory(prefix=".trial-", dir=place) as name:
         scratch, user = Path(name), ACCOUNT if os.geteuid() == 0 else None

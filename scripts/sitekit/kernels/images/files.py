@@ -1,4 +1,5 @@
-"""Check the files of an image: who can write them, their digest, and the state that was tested."""
+"""Check the files of an image: which accounts can write them, their digest, and whether they
+changed after the test."""
 
 from __future__ import annotations
 
@@ -15,11 +16,12 @@ from ..permissions import refuse_writable
 
 CHUNK = 1024**2
 OF_SYSTEM = ("", "etc", "usr/bin", "usr/local/bin")
-"""Folders of an image directory whose change means another image."""
+"""Folders of an unpacked image. If one of these folders changes, the image has to be tested
+again."""
 
 
 class Unproven(Exception):
-    """Report why an image may not be used, and what to do."""
+    """Report why users may not start an image, and what to do."""
 
 
 def check_files(image: Image, owner: int) -> None:
@@ -48,7 +50,8 @@ def check_files(image: Image, owner: int) -> None:
 def _writable(top: Path, owner: int) -> Iterator[str]:
     """Yield files and folders of an image that another account can write.
 
-    Folders with the sticky bit, such as /tmp, are left out: the container has its own.
+    Folders with the sticky bit, such as /tmp, are left out, because the container gets its own
+    /tmp.
     """
     for folder, folders, files in os.walk(top):
         for name in (*folders, *files):
@@ -63,7 +66,8 @@ def _writable(top: Path, owner: int) -> Iterator[str]:
 
 
 def _check_digest(image: Image) -> None:
-    """Compare the file with the digest of the site file. Raises Unproven."""
+    """Compare the SHA-256 of the image file with the `digest` in site.yml. Raises Unproven if they
+    differ."""
     if image.path.is_dir():
         raise Unproven("a directory has no digest; remove the key digest from the site file")
     total = hashlib.sha256()
@@ -78,10 +82,12 @@ def _check_digest(image: Image) -> None:
 
 
 def stamps(image: Image, folders: list[str]) -> dict[str, list[int] | None]:
-    """Return the state of the image's file.
+    """Return values of an image's file or folders, such as size and change time, that differ after
+    a change of the image.
 
-    For a directory, the result has the directory itself, the folders of its programs, its Python
-    and the `folders` of Python's packages. A session compares them at each start.
+    For an unpacked image, the result has the image's directory, the folders of its programs, its
+    Python and the `folders` of Python's packages. A server's job compares these values at each
+    start.
     """
     top = os.path.realpath(image.path)
     if not os.path.isdir(top):

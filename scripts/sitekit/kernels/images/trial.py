@@ -1,4 +1,5 @@
-"""Run an image as a job runs it: describe it, start its kernels, and start its server."""
+"""Test an image in the way a job runs it: print its versions, start its kernels, and start a
+Jupyter server in it."""
 
 from __future__ import annotations
 
@@ -23,17 +24,19 @@ from .files import Unproven
 DESCRIBE = Path(__file__).parent / "inside" / "describe_image.py"
 PATH = "/usr/local/bin:/usr/bin:/bin"
 RUN_TIMEOUT, KERNEL_TIMEOUT, SERVER_TIMEOUT = 120.0, 60, 120.0
-"""Seconds for a program in the image, for one kernel, and for the server to report its port."""
+"""Time limits in seconds: for a program in the image, for one kernel, and until the server reports
+its port."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Hold what a trial of one image needs.
+    """Store the settings for the test of one image.
 
-    `image` are the session's settings of the image. `scratch` is a folder with the folder `home`,
-    which belongs to `user`. `python` is the release's Python, and `shown` the folder of the release
-    that containers see. `settings` are the session's settings. `user` is an account, or None for
-    the account that runs this.
+    `image` has the settings of the image, as a server's job gets them. `scratch` is a folder that
+    contains the folder `home`, which belongs to `user`. `python` is the path of the release's
+    Python. `shown` is the folder of the release that containers can read. `settings` has the
+    settings for users' servers. `user` is the account that runs the image, or None for the account
+    of this process.
     """
 
     image: dict[str, Any]
@@ -45,11 +48,12 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """Return the name of the account that runs the image."""
+        """Return the name of the account that runs the image in the test."""
         return self.user or pwd.getpwuid(os.geteuid()).pw_name
 
     def inside(self, program: str, stdin: str = "", timeout: float = RUN_TIMEOUT) -> str:
-        """Run the text of a Python program in the image, and return its output. Raises Unproven.
+        """Run a Python program, given as text, in the image, and return its output. Raises
+        Unproven.
 
         `timeout` is in seconds.
         """
@@ -83,7 +87,8 @@ class Trial:
 
 
 def describe(trial: Trial) -> dict[str, Any]:
-    """Return the versions, the kernels and the environment of the image. Raises Unproven."""
+    """Return the versions, the kernels and the environment variables of the image. Raises
+    Unproven."""
     printed = trial.inside(DESCRIBE.read_text())
     try:
         return json.loads(printed.strip().splitlines()[-1])
@@ -117,7 +122,8 @@ def start_kernels(trial: Trial, described: dict[str, Any]) -> None:
 
 
 def start_server(trial: Trial) -> None:
-    """Start a server with the session's own command, and request its version. Raises Unproven."""
+    """Start a Jupyter server in the image as a job does, and request the server's version by HTTP.
+    Raises Unproven."""
     log = trial.scratch / "server.log"
     with trial_hub() as (hub, told), log.open("wb") as out:
         argv, job, user = trial.server(hub)
@@ -143,7 +149,8 @@ def start_server(trial: Trial) -> None:
 
 
 def _answers(port: int, log: Path) -> None:
-    """Request the version of the server at this port. Raises Unproven."""
+    """Request the version of the server at this port by HTTP. Raises Unproven if the server does
+    not answer."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(f"http://127.0.0.1:{port}/user/u/api", timeout=30) as answer:
@@ -153,7 +160,8 @@ def _answers(port: int, log: Path) -> None:
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    """End the server with SIGTERM, as Slurm does; after 15 seconds end all of its processes."""
+    """End the server with SIGTERM, as Slurm does. After 15 seconds, kill all processes of the
+    server."""
     with contextlib.suppress(ProcessLookupError):
         server.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):

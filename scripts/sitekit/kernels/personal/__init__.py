@@ -1,1 +1,1 @@
-"""Let users make kernels of their own, with the command `sitekit-kernel`."""
+"""Implement the command `sitekit-kernel`, with which users make their own kernels."""

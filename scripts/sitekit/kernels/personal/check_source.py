@@ -1,4 +1,5 @@
-"""Check the modules or environment that a user names, and make a Candidate from them.
+"""Check the modules or the environment that a user gives to `sitekit-kernel add`, and make a
+Candidate (a kernel that may be made) from them.
 
 The site's own kernels are made from Candidates too.
 """
@@ -17,9 +18,9 @@ from ..discovery.module_tree import Module
 from ..discovery.rules import Rule
 
 PREFIX = "my-"
-"""Prefix of the folders of users' kernels.
+"""The prefix of the names of users' kernel folders.
 
-No kernel of the site has it, so that a user's kernel can hide none.
+No kernel of the site has this prefix, so that a user's kernel cannot hide a kernel of the site.
 """
 
 
@@ -61,7 +62,8 @@ def candidate(
 
 
 def _title(name: str) -> str:
-    """Return the kernel's title. Raises BadInput."""
+    """Return the kernel's title from the name that the user gave. Raises BadInput for a name that
+    cannot be a title."""
     title = name.strip()
     if not title.isprintable() or not 0 < len(title) <= 60:
         raise BadInput(
@@ -94,7 +96,7 @@ def conda_environment(home: Path, text: str) -> Path:
 
 
 def conda_environments(home: Path) -> dict[str, Path]:
-    """Return the user's environments by name.
+    """Return the user's conda environments: name -> path.
 
     conda and mamba list the user's environments in ~/.conda/environments.txt.
     """
@@ -109,7 +111,8 @@ def conda_environments(home: Path) -> dict[str, Path]:
 def _environment(path: Path, mark: str, what: str) -> Path:
     """Return the absolute path of an environment. The file `mark` shows that the folder is an
     environment. Raises BadInput."""
-    # Links are not resolved: if a user changes a link to another environment, the kernel follows.
+    # Symbolic links are not resolved. If the user later changes a link to another environment, the
+    # kernel runs in the other environment.
     path = Path.cwd() / path.expanduser()
     if not (path / mark).exists():
         raise BadInput(f"{path} is no {what}", remedy=f"give the folder that has {mark} in it")

@@ -1,6 +1,7 @@
-"""Run `sitekit-kernel`, with which users add, list, check and remove their own kernels.
+"""Implement the command `sitekit-kernel`, with which users add, list, check and remove their own
+kernels.
 
-Users call `sitekit-kernel` in a terminal of their server.
+Users run `sitekit-kernel` in a terminal of their server.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ examples:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+    """Return the parser of the command line of `sitekit-kernel`."""
     top = argparse.ArgumentParser(
         prog="sitekit-kernel",
         description="Your own kernels for JupyterLab, tested like those of the site, in your home directory.",
@@ -61,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(words: list[str], prefix: Path, home: Path) -> int:
-    """Run one command; `prefix` is the site's.
+    """Run one command of `sitekit-kernel`. `prefix` is the site's prefix, `home` the user's home.
 
     Returns the exit code: 0 done, 1 failed, 2 refused, 130 interrupted.
     """

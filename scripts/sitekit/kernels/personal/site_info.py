@@ -1,4 +1,5 @@
-"""Store the site's settings that sitekit-kernel needs, in each published generation."""
+"""Write site.json, which has the site's settings for the command sitekit-kernel, to each published
+generation."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ _OF_RULES = {"load_environment", "start_timeout"}
 
 
 def write(generation: Path, site: Site, rules: Rules) -> None:
-    """Write site.json into the generation."""
+    """Write site.json, with the settings that sitekit-kernel needs, into the generation."""
     content = {
         "site": site.model_dump(mode="json", include=_OF_SITE),
         "rules": rules.model_dump(mode="json", include=_OF_RULES),
@@ -32,9 +33,9 @@ def write(generation: Path, site: Site, rules: Rules) -> None:
 
 
 def read(prefix: Path) -> tuple[Site, Rules]:
-    """Return the site and its rules, with the fields that sitekit-kernel needs.
+    """Return a Site and the Rules of kernels.yml, with only the fields that sitekit-kernel needs.
 
-    Access to any other field is an error. Raises Problem.
+    Access to any other field of them is an error. Raises Problem if no kernels are published.
     """
     file = prefix / "kernels" / "current" / FILE
     try:

@@ -1,8 +1,8 @@
 """Create, list, check and remove a user's own kernels, in the user's home.
 
 The user's kernels are in HOME/.local/share/jupyter/kernels/my-<name>/{kernel.json, launch.json,
-logo-*, own.json}. A user's kernels are tested like the site's kernels. The site's launcher starts
-them, so that a user's kernel, like the site's, shows a message if its software no longer exists.
+logo-*, own.json}. Users' kernels are tested like the site's kernels. The site's launcher also
+starts users' kernels, so that a user's kernel shows a message if its software no longer exists.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ MARK = "own.json"
 
 @dataclass(frozen=True)
 class Own:
-    """Hold one kernel of the user: its folder, title, the arguments of its creation, and its data.
+    """Store one kernel of the user: its folder, its title, the arguments of `sitekit-kernel add`,
+    and its data.
 
-    `kernel` is None if another version of sitekit made it.
+    `kernel` is None if another version of sitekit made the kernel.
     """
 
     folder: Path
@@ -72,8 +73,8 @@ def _read(file: Path) -> Own | None:
 
 
 def find(home: Path, name: str) -> Own:
-    """Return the user's kernel with this title or folder name. Raises BadInput with the known
-    names."""
+    """Return the user's kernel with this title or folder name. Raises BadInput, which lists the
+    user's kernels."""
     there = all_of(home)
     for own in there:
         if name in (own.title, own.folder.name):
@@ -84,7 +85,8 @@ def find(home: Path, name: str) -> Own:
 
 
 def add(site: Site, rules: Rules, home: Path, wanted: Candidate, words: list[str]) -> Own:
-    """Make the kernel, start it in a clean and in a hostile environment, and install it.
+    """Make the kernel, test it in a clean and in a hostile environment, and install it in the
+    user's home.
 
     Raises BadInput if the name is not allowed, or Problem if the kernel does not work. After an
     error, no files of the kernel are left.
@@ -113,7 +115,7 @@ def add(site: Site, rules: Rules, home: Path, wanted: Candidate, words: list[str
 
 
 def _put(made: Path, folder: Path) -> None:
-    """Copy the kernel to its place, completely or not at all. Raises Problem."""
+    """Copy the kernel to the user's kernel folder, completely or not at all. Raises Problem."""
     there = folder.parent.exists()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -147,7 +149,7 @@ def check(site: Site, rules: Rules, own: Own) -> None:
 
 
 def remove(own: Own) -> None:
-    """Remove the kernel."""
+    """Remove the folder of the user's kernel."""
     shutil.rmtree(own.folder)
 
 
@@ -167,7 +169,7 @@ def _refuse_taken(site: Site, home: Path, title: str, name: str) -> None:
 
 
 def _cure(reason: str, wanted: Candidate) -> str:
-    """Return a hint for the user about how to correct a kernel that failed the first test."""
+    """Return the remedy for the user if the first test of a kernel failed."""
     if "IRkernel" in reason:
         return "install it with that R: install.packages('IRkernel')"
     if "ipykernel" in reason:

@@ -16,10 +16,10 @@ def build_kernel(
     candidate: Candidate, launch_data: dict[str, Any], env: dict[str, str], interpreter: Interpreter,
     seen: dict[str, Any], key: str, watch: dict[str, Stamp],
 ) -> Kernel:  # fmt: skip
-    """Return the Kernel.
+    """Return the data of the kernel that is made from a candidate.
 
-    `launch_data` are the instructions for the launcher from before the probe. `env` is the
-    environment after the modules were loaded. `seen` is what the interpreter has reported.
+    `launch_data` has the launcher's instructions that are known before the probe. `env` has the
+    environment variables after the modules were loaded. `seen` is the interpreter's report.
     """
     library, language = seen.get("library", ""), interpreter.language
     expect = {"modules": env.get("LOADEDMODULES", "")}
@@ -70,7 +70,7 @@ def _start(
 def _needs(candidate: Candidate, library: str) -> list[str]:
     """Return the files that must exist when the launcher starts the kernel.
 
-    Files inside an image cannot be checked.
+    Files inside a container image are left out, because the launcher cannot check them.
     """
     image = candidate.rule.image
     return [path for path in ([image] if image else [library]) if path.startswith("/")]
@@ -88,7 +88,7 @@ def _envkernel(candidate: Candidate) -> list[str]:
 
 
 def _title(candidate: Candidate, language: str, version: str) -> str:
-    """Return the kernel's title."""
+    """Return the kernel's title: from the template in kernels.yml, or from language and version."""
     module, parents = candidate.module, ", ".join(candidate.modules[:-1])
     short = ".".join(version.split(".")[:2])
     named = NAMES.get(language.lower(), language.capitalize())
@@ -113,7 +113,7 @@ def _title(candidate: Candidate, language: str, version: str) -> str:
 
 
 def logo(candidate: Candidate, language: str | None = None) -> str:
-    """Return the name of the kernel's logo."""
+    """Return the name of the kernel's logo, which is a folder in kernels/logos."""
     return (
         candidate.rule.logo
         or (language or candidate.language or candidate.rule.language or "other").lower()

@@ -6,8 +6,8 @@ from ..discovery.rules import CONNECTION, SOCKETS, Rule
 
 PROGRAMS = {"python": "python3", "R": "R"}
 
-# With --init the container ends when docker's client gets SIGTERM. A Python as process 1 would
-# ignore the signal.
+# With --init the container ends when docker's client gets SIGTERM. Without --init, Python would be
+# process 1, which ignores SIGTERM.
 _DOCKER = ("run", "--rm", "--init", "--interactive", "--network=host")
 # A docker container sees only the named folders of the host. The launcher fills in {home}, {uid}
 # and {gid}.
@@ -19,9 +19,10 @@ _SHOWN = (
 
 
 def words(rule: Rule, kernel: bool = True) -> tuple[str, ...]:
-    """Return the command line before the program: engine, options, site's options, and image.
+    """Return the command line that starts a program in an image, without the program: engine,
+    options, the site's options, and image.
 
-    If `kernel` is false, the command only inspects the image.
+    `kernel` is false if the command only inspects the image.
     """
     always: tuple[str, ...]
     served: tuple[str, ...]

@@ -1,4 +1,5 @@
-"""Find the interpreter of a candidate, on its PATH or in its image, and get its version."""
+"""Find the interpreter (such as Python) of a candidate for a kernel, in PATH or in an image, and
+get the interpreter's version."""
 
 from __future__ import annotations
 
@@ -24,11 +25,11 @@ _INSIDE = Path(__file__).parent / "inside"
 
 @dataclass(frozen=True)
 class Interpreter:
-    """Hold the interpreter of a kernel, and the command lines that start it.
+    """Store the interpreter of a kernel, and the command lines that start the interpreter.
 
     `program` is the full path of the program that the launcher starts: the interpreter, or the
-    engine of its image. `words` begin the kernel's command line. `look` is the command line that
-    runs the interpreter with a program of sitekit.
+    engine of its image. `words` are the first words of the kernel's command line. `look` is the
+    command line with which the interpreter runs a program of sitekit.
     """
 
     language: str
@@ -37,7 +38,8 @@ class Interpreter:
     look: tuple[str, ...]
 
     def command(self, library: str) -> list[str]:
-        """Return the kernel's command line. `library` is the path of its Jupyter kernel."""
+        """Return the kernel's command line. `library` is the path of the package (ipykernel or
+        IRkernel) that the kernel runs."""
         if self.language == "python":
             return [*self.words, *IPYKERNEL]
         if self.language == "R":
@@ -52,9 +54,10 @@ class Interpreter:
 def find(
     candidate: Candidate, instructions: Mapping[str, Any], env: Mapping[str, str]
 ) -> Interpreter | None:
-    """Return the interpreter in the environment `env` of the loaded modules.
+    """Find the candidate's interpreter in PATH or in its image; None if there is none. `env` has
+    the environment variables after the modules were loaded.
 
-    `instructions` holds the launcher's instructions.
+    `instructions` are those for the launcher.
     """
     rule = candidate.rule
     if rule.image:
@@ -76,7 +79,8 @@ def find(
 
 
 def _in_image(candidate: Candidate, path: str) -> Interpreter | None:
-    """Return the engine and interpreter of an image; None without the engine."""
+    """Return the interpreter of a container image; None if this host does not have the container
+    engine."""
     rule, engine = candidate.rule, shutil.which(candidate.rule.engine, path=path)
     if engine is None:
         return None
@@ -103,10 +107,11 @@ def missing(candidate: Candidate) -> str:
 def ask(
     interpreter: Interpreter, env: Mapping[str, str], user: str | None, timeout: float
 ) -> dict[str, Any]:
-    """Run the interpreter, and return its report or an `error`.
+    """Run the interpreter with a program of sitekit, and return the program's report or an `error`.
 
-    The report contains version, path, library, kernel and spec, and paths to watch. Raises
-    CommandFailed if the interpreter does not run, and ValueError if it does not answer.
+    The report contains version, path, library, kernel, spec, and the paths whose change means that
+    the kernel has changed. Raises CommandFailed if the interpreter does not run, and ValueError if
+    it prints no report.
     """
     if not interpreter.look:
         return {"version": "", "interpreter": "", "spec": {}, "watch": []}

@@ -1,6 +1,6 @@
 """Create a home whose dotfiles and Python modules break kernels that read them.
 
-Each kernel is also started with this home, and must work.
+Each kernel is also tested with this home directory, and must work.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def files(kernels: list[Kernel]) -> dict[str, str]:
 
 
 def environment() -> dict[str, str]:
-    """Return a server's environment for the hostile home; `{home}` stands for its path."""
+    """Return a server's environment variables for the hostile home. `{home}` in a value is later
+    replaced by the path of the home."""
     return {
         "MODULEPATH": "{home}/hostile/modules",
         "LOADEDMODULES": "hostile/1.0",

@@ -17,8 +17,8 @@ _once = Lock()
 def launcher() -> ModuleType:
     """Return kernels/launch.py as a module.
 
-    The launcher is a data file outside of the package, because it runs by itself, and is therefore
-    imported by its path.
+    The launcher is a data file outside of the Python package, because kernels start it as a
+    program. Therefore the launcher is imported by its path.
     """
     # With the lock, all threads get the same class CannotStart, which they catch.
     with _once:
@@ -40,7 +40,7 @@ def _launcher() -> ModuleType:
 def launcher_digest() -> str:
     """Return a digest of the launcher.
 
-    If it changes, kernels are started in another way, and have to be tested again.
+    If the launcher changes, kernels may start in another way, and have to be tested again.
     """
     parts = (data(f"kernels/{name}") for name in ("launch.py", *BESIDE))
     return hashlib.sha256(b"\0".join(part.read_bytes() for part in parts)).hexdigest()[:16]

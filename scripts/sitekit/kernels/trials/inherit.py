@@ -1,7 +1,8 @@
-"""Make kernels that run the modules that their user has loaded in the Software Modules tab.
+"""Make kernels that run with the modules that a user has loaded in JupyterLab's Software Modules
+tab.
 
-Each language of the site has one kernel of this kind. The kernel is tested with the modules of the
-site's newest kernel of that language, which are loaded as the tab would load them.
+Each language of the site has one such kernel. Such a kernel is tested with the modules of the
+site's newest kernel of the same language.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from .start_commands import WAYS
 
 
 def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kernel]:
-    """Return one kernel for each language of `kernels`. Only kernels that are made of modules alone
-    count."""
+    """Return one kernel that runs with the user's modules for each language of `kernels`. Kernels
+    from environments or images are ignored."""
     made = []
     for language in languages:
         models = [
@@ -34,8 +35,8 @@ def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kern
 
 
 def _like(models: list[Kernel]) -> Kernel:
-    """Return the kernel for one language. `models` are the site's kernels of this language; the
-    modules of the newest of them are used for the test."""
+    """Return the kernel for one language. `models` are the site's kernels of this language. The new
+    kernel is tested with the modules of the newest kernel in `models`."""
     model = models[-1]
     language = model.language
     way = WAYS[language]
@@ -73,9 +74,9 @@ def _like(models: list[Kernel]) -> Kernel:
 
 
 def environment(kernel: Kernel) -> dict[str, str]:
-    """Return the environment variables for the test of these kernels.
+    """Return the environment variables for the test of a kernel that runs with the user's modules.
 
-    `{home}` stands for the argument `home` of `write`.
+    `{home}` in a value is later replaced by the home directory of the test.
     """
     if "inherit" not in kernel.launch:
         return {}
@@ -83,9 +84,10 @@ def environment(kernel: Kernel) -> dict[str, str]:
 
 
 def write(home: Path, kernels: Iterable[Kernel]) -> None:
-    """Record in `home`, for the test of each of these kernels, its modules as loaded.
+    """Write files to `home` which record that the modules of each kernel are loaded, as the
+    Software Modules tab does.
 
-    The file has the form of session/loaded_modules.py.
+    The files have the format of session/loaded_modules.py.
     """
     for kernel in kernels:
         if "inherit" in kernel.launch:

@@ -1,4 +1,5 @@
-"""Load each candidate's modules in isolation, and ask its interpreter for its version.
+"""Load the modules of each candidate for a kernel in isolation, and get the version of the
+candidate's interpreter.
 
 All candidates are probed before any kernel is started.
 """
@@ -34,9 +35,10 @@ PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 
 @dataclass(frozen=True)
 class Failure:
-    """Hold the reason why a candidate does not become a kernel.
+    """Store the reason why a candidate does not become a kernel.
 
-    `broken` is True for a module that fails, and False for one that just contains no kernel.
+    `broken` is True if the module cannot be loaded or its interpreter fails, and False if the
+    module only contains no kernel.
     """
 
     candidate: Candidate
@@ -47,7 +49,7 @@ class Failure:
 
 
 def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, Any]:
-    """Return those instructions for the launcher (kernels/launch.py) that are known before the
+    """Return the instructions for the launcher (kernels/launch.py) that are known before the
     probe."""
     rule, slurm = candidate.rule, str(site.slurm.bin)
     activated = {"CONDA_PREFIX": rule.conda, "VIRTUAL_ENV": rule.virtualenv}
@@ -71,7 +73,7 @@ def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, An
 def key_of(site: Site, rules: Rules, candidate: Candidate) -> str:
     """Return a digest of all rules and settings that determine the kernel.
 
-    The digest does not include the software itself, whose files are in Kernel.watch.
+    The digest does not include the software of the kernel, whose files are listed in Kernel.watch.
     """
     rule = candidate.rule
     asked = [rule.name, rule.command, rule.check, rule.language, candidate.language]
@@ -91,7 +93,7 @@ def probe_all(
 ) -> list[Kernel | Failure]:
     """Probe the candidates in parallel, and return the results in the order of `found`.
 
-    Progress is shown. Modules and interpreters run as `user`.
+    Progress is shown. Modules are loaded, and interpreters run, as the account `user`.
     """
     if not found:
         return []
@@ -165,7 +167,7 @@ def person(user: str | None) -> Iterator[dict[str, str]]:
 
 
 def own_name() -> str:
-    """Return the name of the account that runs this."""
+    """Return the name of the account that runs this process."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
@@ -173,10 +175,11 @@ def own_name() -> str:
 
 
 def module_files(env: Mapping[str, str]) -> list[str]:
-    """Return the files of the loaded modules, and files that decide about versions.
+    """Return the files of the loaded modules, and the files and folders that set which version of a
+    module Lmod loads.
 
-    Files that decide about versions are the modules' folders, and the files in these folders by
-    which Lmod chooses the version of a name.
+    Lmod chooses the version of a module by the folder of its modulefiles, and by files such as
+    `.modulerc` in this folder. The result contains these paths.
     """
     files = [file for file in env.get("_LMFILES_", "").split(":") if file]
     folders = sorted({os.path.dirname(file) for file in files})

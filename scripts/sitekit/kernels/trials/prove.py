@@ -33,11 +33,11 @@ ASK = {
 
 @dataclass(frozen=True)
 class Trial:
-    """Hold the settings with which kernels are started.
+    """Store the settings for the test of kernels.
 
-    `user` is the account (None: the account that runs this). `timeout` is the time limit for each
-    start, in seconds. `srun` is the command line before a program that runs on a compute node, if
-    one is used.
+    `user` is the account that runs the kernels (None: the account of this process). `timeout` is
+    the time limit for each start, in seconds. `srun` is the command line with which the test runs
+    on a compute node; an empty tuple for this host.
     """
 
     user: str | None
@@ -46,10 +46,10 @@ class Trial:
 
 
 def account(site: Site, name: str) -> str | None:
-    """Return the account that runs modules and kernels, when root runs this: `name`.
+    """Return the account that runs modules and kernels in a test: `name` if this process runs as
+    root, else None.
 
-    The account has no special rights. Raises Problem if the account does not exist, or if no
-    environment for starting kernels exists.
+    Raises Problem if the account does not exist, or if no release is installed.
     """
     if not (site.current / "bin" / "python").exists():
         raise Problem(
@@ -68,15 +68,16 @@ def account(site: Site, name: str) -> str | None:
 
 
 def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> dict[str, str]:
-    """Start the kernels, two per core at a time. Returns reasons of failures by kernel id.
+    """Start the kernels, two per core at a time. Returns the kernels that failed: kernel id ->
+    reason.
 
-    Progress is shown. Raises Problem if the program that starts the kernels fails itself.
+    Progress is shown. Raises Problem if the program that starts the kernels fails.
     """
     if not kernels:
         return {}
     known = {kernel.id: kernel for kernel in kernels}
     failed: dict[str, str] = {}
-    # on a compute node, the prefix exists, but this host's /tmp does not
+    # compute nodes can read the prefix, but not this host's /tmp
     place = root(site) if trial.srun else None
     with (
         tempfile.TemporaryDirectory(prefix=".trial-", dir=place) as scratch,
@@ -207,11 +208,12 @@ def _results(
 
 
 def _fault(kernel: Kernel, result: dict[str, Any], elsewhere: bool) -> str | None:
-    """Compare one start with the probe. Return the fault, or None if the kernel works.
+    """Compare the result of one start of a kernel with the probe. Return the fault; None if the
+    kernel works.
 
     The kernel must answer, and its interpreter, modules and library must be the same as in the
-    probe. On a compute node (`elsewhere`) the modules may choose another build for the CPU type,
-    which the launcher has tested.
+    probe. On a compute node (`elsewhere` is true), the modules may choose another build of the
+    interpreter for the CPU type.
     """
     if "reason" in result:
         return result["reason"]

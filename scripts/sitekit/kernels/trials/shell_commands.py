@@ -1,6 +1,6 @@
-"""Detect modules that give commands to the shell that loads them.
+"""Detect modules that run shell commands when a shell loads them.
 
-A kernel is started without a shell, so that these commands would have no effect on it.
+A kernel is started without a shell, so that such commands would not run.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def needed(
     after: Mapping[str, str],
     run: Callable[..., Any],
 ) -> str | None:
-    """Return why the kernel's modules need a shell; None if they do not.
+    """Return the reason why the kernel's modules need a shell; None if they need no shell.
 
-    `before` and `after` are the environments before and after a load without a shell. The modules
-    are loaded once more, in bash. Raises CannotStart.
+    `before` and `after` are the environment variables before and after the modules were loaded
+    without a shell. For comparison, the modules are loaded again in bash. Raises CannotStart.
     """
     if not kernel["modules"]:
         return None
@@ -52,14 +52,16 @@ def needed(
 
 
 def _counted(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return those environment variables that are compared."""
+    """Return the environment variables that are compared: all except Lmod's own and the shell's own
+    variables."""
     return {
         k: v for k, v in environment.items() if k not in _ITS_OWN and not k.startswith(_RECORDS)
     }
 
 
 def _difference(shell: dict[str, str], without: dict[str, str]) -> str | None:
-    """Return the variables in which the two environments differ."""
+    """Return a text with the environment variables that bash sets to other values than a load
+    without a shell; None if there are none."""
     if command := shell.pop(_FAILED, None):
         what = f"there, `{command}` fails"
     elif names := sorted(

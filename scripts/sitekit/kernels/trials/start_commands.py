@@ -27,10 +27,11 @@ WAYS = {
 
 
 def another_build(language: str, version: str) -> dict[str, Any]:
-    """Return the commands with which the launcher tests and starts another build.
+    """Return the commands with which the launcher tests and starts another build of the
+    interpreter.
 
-    A module may choose the build of its interpreter by the CPU type of the node. Both builds must
-    have the same major and minor version, such as 3.11 or 4.2.
+    A module may choose the build of its interpreter by the CPU type of the node. The two builds
+    must have the same major and minor version, such as 3.11 or 4.2.
     """
     way, numbers = WAYS[language], version.split(".")[:2]
     same = {

@@ -1,1 +1,1 @@
-"""Programs that the Python of an image runs."""
+"""Programs that sitekit runs with the Python inside a container image."""

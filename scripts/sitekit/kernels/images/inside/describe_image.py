@@ -1,4 +1,5 @@
-"""Print the versions, the kernels and the environment of an image as JSON; its Python runs this."""
+"""Print the versions, the kernels and the environment variables of an image as JSON. The image's
+own Python runs this program."""
 
 from __future__ import annotations
 
@@ -48,7 +49,7 @@ def kernels() -> dict[str, dict[str, object]]:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment with which a server in this image starts kernels."""
+    """Return the environment variables with which a server in this image starts kernels."""
     kept = {name: value for name, value in os.environ.items() if name != "SITEKIT_ENVIRONMENT"}
     return {**kept, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}", "PYTHONNOUSERSITE": "1"}
 

@@ -1,1 +1,1 @@
-"""Hold programs that run in a kernel's interpreter or in the release, for a probe or a test."""
+"""Programs that a kernel's interpreter or the release's Python runs to test kernels."""

@@ -1,8 +1,8 @@
 """Print the version of this Python, and the ipykernel that it would start, as a line of JSON.
 
 A module's own Python, of any version, runs this program. The program's arguments are versions of
-ipykernel whose "spec" is known already: for these, the slow import of ipykernel is not needed.
-Types are in comments, which every Python ignores.
+ipykernel whose "spec" is already known. For these versions, the slow import of ipykernel is not
+needed. Types are in comments, because old versions of Python do not support type annotations.
 """
 
 import json
@@ -19,7 +19,8 @@ report = {
 
 def known():
     # type: () -> bool
-    """Return whether an ipykernel of a known version is installed, and add it to the report."""
+    """Return whether an ipykernel of a known version is installed, and add its version to the
+    report."""
     from importlib.util import find_spec
 
     found = find_spec("ipykernel")

@@ -31,18 +31,19 @@ except KeyError:
     USER = str(os.geteuid())
 PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 LONGEST = 80
-"""The longest path of a folder for sockets, in bytes. The path of a socket has at most 107
-(unix(7))."""
+"""The longest path of a folder for sockets, in bytes. The path of a Unix socket has at most 107
+bytes (unix(7))."""
 
 
 class Failed(Exception):
-    """Report why a kernel's start failed."""
+    """Report why the test of a kernel failed."""
 
 
 def connection(place: str) -> dict[str, Any]:
-    """Return the content of a new connection file.
+    """Return the content of a new Jupyter connection file.
 
-    The connection uses Unix sockets in `place`, as in a session (session/kernels.py).
+    The connection uses Unix sockets in the folder `place`, as in users' servers
+    (session/kernels.py).
     """
     numbered = {name: number for number, name in enumerate(PORTS, 1)}
     common = {
@@ -97,9 +98,9 @@ async def start(request: dict[str, Any], scratch: str) -> dict[str, Any]:
 
 
 async def end(process: subprocess.Popen[bytes]) -> None:
-    """End the kernel with SIGTERM, and with SIGKILL if it continues.
+    """End the kernel with SIGTERM; if it does not end, use SIGKILL.
 
-    If docker's client were killed at once, the container would keep running.
+    If Docker's client were killed with SIGKILL at once, the container would keep running.
     """
     try:
         with contextlib.suppress(ProcessLookupError):
@@ -130,7 +131,8 @@ async def converse(
 
 
 async def ready(client: AsyncKernelClient, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """Return the kernel's answer to kernel_info, as soon as answers and output arrive."""
+    """Wait until answers and output of the kernel arrive; return the kernel's answer to
+    kernel_info_request."""
     content = None
     while True:
         request = client.kernel_info()
@@ -194,7 +196,7 @@ async def main() -> None:
         async with turn:
             print(json.dumps(await start(request, scratch)), flush=True)
 
-    # The first signal ends the kernels. A second one must not interrupt that.
+    # The first signal ends the kernels. A second signal must not interrupt this.
     everything = asyncio.gather(*(one(request) for request in job["starts"]))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, everything.cancel)
@@ -208,6 +210,6 @@ async def main() -> None:
 
 if __name__ == "__main__":
     asyncio.run(main())
-    # Do not end the interpreter normally: ZeroMQ would wait for messages that nobody reads.
+    # Python's normal exit is not used, because ZeroMQ would wait for messages that nobody reads.
     sys.stdout.flush()
     os._exit(0)
