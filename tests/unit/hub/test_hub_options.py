@@ -8,14 +8,8 @@ from hypothesis import strategies as st
 
 from sitekit.backends.slurm.gate import request_of
 from sitekit.base.data import data
-from sitekit.hub.servers.check_choice import (
-    BadChoice,
-    Eligibility,
-    form_values_of,
-    from_form,
-    read_choice,
-    tiers_for,
-)
+from sitekit.hub.servers.check_choice import BadChoice, Eligibility, read_choice, tiers_for
+from sitekit.hub.servers.form_values import form_values_of, from_form
 from sitekit.hub.servers.typed_values import as_typed
 from sitekit.site import Site, load_site
 from sitekit.site.memory_and_time import parse_time

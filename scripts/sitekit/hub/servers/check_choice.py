@@ -117,24 +117,6 @@ def _read_tier(
     raise BadChoice(f"there is no tier {_shown(key)} for you; choose one of: {offered}")
 
 
-def form_values_of(
-    site: Site, choice: Mapping[str, Any] | None, eligibility: Eligibility
-) -> dict[str, str]:
-    """Convert an earlier choice to values of the form's fields; {} if the tier of this choice is no
-    longer offered."""
-    tier = next(
-        (tier for tier in tiers_for(site, eligibility) if choice and tier.key == choice["tier"]),
-        None,
-    )
-    if choice is None or tier is None:
-        return {}
-    fields = fields_of(site, tier, eligibility)
-    return {
-        "profile": tier.key,
-        **{key: field.write(choice[key]) for key, field in fields.items() if choice.get(key)},
-    }
-
-
 @dataclass(frozen=True)
 class Field:
     """Describe one field that a tier lets users choose.
@@ -274,26 +256,6 @@ def _whole(value: object) -> int:
     if not (str(value).isascii() and str(value).isdigit()):
         raise ValueError(value)
     return int(str(value))
-
-
-def from_form(form: Mapping[str, list[Any]]) -> dict[str, Any]:
-    """Return a submitted form as options.
-
-    In the form, a tier's fields are named `KEY.field`. The fields of other tiers and JupyterHub's
-    own fields are left out.
-    """
-    flat = {
-        key: values[0] if len(values) == 1 else values
-        for key, values in form.items()
-        if key != "_xsrf"
-    }
-    own = f"{flat.get('tier', '')}."
-    chosen = {
-        key.removeprefix(own): value
-        for key, value in flat.items()
-        if "." not in key or key.startswith(own)
-    }
-    return {key: value for key, value in chosen.items() if value != ""}
 
 
 def _shown(value: object) -> str:

@@ -20,7 +20,8 @@ from ...backends.choice import Choice
 from ...backends.load_backends import load_object
 from ..login.accounts import NoAccount
 from ..messages.form import tier_form
-from ..servers.check_choice import BadChoice, Eligibility, form_values_of, from_form, read_choice
+from ..servers.check_choice import BadChoice, Eligibility, read_choice
+from ..servers.form_values import form_values_of, from_form
 from ..servers.hub_state import HubState
 from .adopt import AdoptingSpawner
 from .look_up_accounts import groups_of
