@@ -116,7 +116,9 @@ def units(config):
         dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         for block in shown.stdout.split("\n\n")
     ]
-    return {block["Id"].rpartition(".")[0]: block for block in blocks if "Id" in block}
+    loaded = {block["Id"].rpartition(".")[0]: block for block in blocks if "Id" in block}
+    own = re.compile(re.escape(config["job_name"]) + r"-[0-9a-f]{16}\Z")  # not those of site x-y
+    return {name: block for name, block in loaded.items() if own.match(name)}
 
 
 def keep_failed(place, loaded):

@@ -53,7 +53,7 @@ def sizes(site: Site) -> Iterator[Finding]:
 
 def _docker(site: Site) -> Iterator[Finding]:
     """Yield findings about the engine, its settings and the images."""
-    words = docker_command(site)
+    words = site.docker.command
     if not site.docker.program.exists():
         what = f"there is no {site.docker.program}"
         yield Finding(what, "docker.program", "install the package docker.io")
@@ -84,14 +84,9 @@ def _docker(site: Site) -> Iterator[Finding]:
     yield from images(site)
 
 
-def docker_command(site: Site) -> list[str]:
-    """Return the first words of each command of the engine."""
-    return [str(site.docker.program), "-H", f"unix://{site.docker.socket}"]
-
-
 def images(site: Site) -> Iterator[Finding]:
     """Yield a finding for each image that the engine does not have, or has with another Id."""
-    argv = [*docker_command(site), "image", "inspect", "--format", "{{.Id}}"]
+    argv = [*site.docker.command, "image", "inspect", "--format", "{{.Id}}"]
     for place, image in enumerate(site.docker.images):
         where = f"docker.images[{place}]"
         try:
