@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,15 +36,16 @@ def podman(folder: Path) -> Iterator[Path]:
             service.terminate()
 
 
-def test_podman_is_refused_with_the_reason(tmp_path: Path) -> None:
+def test_podman_is_refused_with_the_reason() -> None:
     """The second part shows that the reason holds: a later version may give the bridge its name."""
     site: Site = here()
-    with podman(tmp_path) as socket:
+    # podman refuses a path of --runroot with more than 50 characters
+    with tempfile.TemporaryDirectory(dir="/run") as folder, podman(Path(folder)) as socket:
         update = {"docker": site.docker.model_copy(update={"socket": socket})}
         found = [one for one in engines.look(site.model_copy(update=update)) if one.refuses]
         assert ["this is Podman" in one.what for one in found] == [True], found
         docker = ("docker", "-H", f"unix://{socket}", "network")
         named = "--opt=com.docker.network.bridge.name=sk-podman"
         run(*docker, "create", "--driver=bridge", "--subnet=172.29.77.0/28", named, "sk-podman")
-        [kept] = (tmp_path / "networks").glob("sk-podman.*")
+        [kept] = Path(folder, "networks").glob("sk-podman.*")
         assert json.loads(kept.read_text())["network_interface"] != "sk-podman"
