@@ -68,13 +68,7 @@ def _docker(site: Site) -> Iterator[Finding]:
         what = f"Docker does not answer at {site.docker.socket}: {failed.output.strip()[-200:]}"
         yield unknown(what, "systemctl start docker, or run this as root")
         return
-    if PODMAN in names:
-        yield Finding(
-            "this is Podman, which does not give the site's network the bridge that it names",
-            "docker.socket",
-            "use the socket of Docker",
-        )
-    elif kept.strip() == "false":
+    if kept.strip() == "false" and PODMAN not in names:
         yield Finding(
             "a restart of Docker ends all servers",
             "docker",
