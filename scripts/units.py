@@ -1,9 +1,11 @@
 """Run servers as transient systemd units (systemd.resource-control(5) has the limits).
 
 scripts/local_gate imports this file. systemd itself runs it when a server has ended: the unit's
-cgroup, which counts what was killed for lack of memory, still exists then. If systemd cannot run
-it, for example because the cgroup has no memory left, the unit has failed, and a failed unit stays
-loaded. Then the next query records how the server ended, from the properties of the unit.
+cgroup, which counts what was killed for lack of memory, still exists then. If systemd does not run
+it, the unit has failed, and a failed unit stays loaded. Then the next query records how the server
+ended, from the properties of the unit. This happens if the cgroup has no memory left, and after
+`systemctl daemon-reload`: systemd 252 writes ExecStopPost= with "+" of a transient unit as
+ExecStopPostEx= into its file, which it does not read again.
 
 The folder /run/sitekit/SITE/servers belongs to root and nobody else can read it. TAG.env has a
 server's environment until the server has started, because anybody can read the properties of a
@@ -116,7 +118,9 @@ def units(config):
         dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         for block in shown.stdout.split("\n\n")
     ]
-    return {block["Id"].rpartition(".")[0]: block for block in blocks if "Id" in block}
+    loaded = {block["Id"].rpartition(".")[0]: block for block in blocks if "Id" in block}
+    own = re.compile(re.escape(config["job_name"]) + r"-[0-9a-f]{16}\Z")  # not those of site x-y
+    return {name: block for name, block in loaded.items() if own.match(name)}
 
 
 def keep_failed(place, loaded):
@@ -165,8 +169,12 @@ def described(job, record, unit):
 
 
 def killed_for_memory(job):
-    """Return whether the kernel's log has a kill in the unit's cgroup."""
-    lines = call("dmesg").stdout.splitlines()
+    """Return whether the kernel's log has a kill in the unit's cgroup.
+
+    The hub's unit has no CAP_SYSLOG, and so this program has none: systemd runs dmesg.
+    """
+    words = ["--quiet", "--pipe", "--wait", "--collect", "--no-ask-password"]
+    lines = call("systemd-run", *words, "dmesg").stdout.splitlines()
     return any(f"/{job}.service" in line and "oom-kill" in line for line in lines)
 
 

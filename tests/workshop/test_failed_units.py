@@ -40,3 +40,17 @@ def test_a_unit_that_failed_without_a_record_gets_one(
     finally:
         for path in place.glob(f"{tag}.*"):
             path.unlink()
+
+
+def test_units_of_another_site_are_left_alone(workshop: Workshop) -> None:
+    """The name of the site workshop-vm-2 begins like that of this one."""
+    job = f"{workshop.site.job_name}-2-{0:016x}"
+    run("systemd-run", "--quiet", f"--unit={job}", "/bin/false")
+    asked = json.dumps({"verb": "query", "engine": "systemd"})
+    try:
+        shown = ("systemctl", "show", "--value", "--property=ActiveState", job)
+        until(lambda: run(*shown) == "failed", 20)
+        run(workshop.site.libexec / "local_gate", given=asked)
+        assert run(*shown) == "failed"
+    finally:
+        run("systemctl", "reset-failed", job)

@@ -222,6 +222,7 @@ def test_a_missing_image_is_told(workshop: Workshop) -> None:
 @pytest.mark.parametrize("engine", ON)
 def test_a_server_without_memory_gets_its_card(people: dict[str, Person], engine: str) -> None:
     person = running(people[engine], engine)
+    run("systemctl", "daemon-reload")  # systemd 252 forgets ExecStopPost= of transient units
     kernel = person.kernel(python_of(person))
     kernel.begin(FIRST + EAT)
     told = shown(person, "memory")
@@ -232,6 +233,7 @@ def test_a_server_without_memory_gets_its_card(people: dict[str, Person], engine
 @pytest.mark.parametrize("engine", ON)
 def test_a_crash_gets_its_card(people: dict[str, Person], engine: str) -> None:
     person = running(people[engine], engine)
+    run("systemctl", "daemon-reload")
     os.kill(process_of(person.name), signal.SIGKILL)
     told = shown(person, "crash")
     assert "signal 9" in told["what"] and told["lines"], "with the last lines of the log"

@@ -75,6 +75,11 @@ class Docker(Row):
     images: tuple[DockerImage, ...] = ()
 
     @property
+    def command(self) -> list[str]:
+        """Return the first words of each command of the engine."""
+        return [str(self.program), "-H", f"unix://{self.socket}"]
+
+    @property
     def gateway(self) -> str:
         """Return the address of the hub's host in the containers' network."""
         return str(next(ipaddress.IPv4Network(self.subnet).hosts()))

@@ -26,7 +26,7 @@ def find_image(site: Site, image: DockerImage) -> str:
     """Return the Id of the image that has the name. Raises Unproven if it is not that of `digest`."""
     try:
         words = ["image", "inspect", "--format", "{{.Id}}", image.name]
-        number = run([*_docker(site), *words], timeout=RUN_TIMEOUT).stdout.strip()
+        number = run([*site.docker.command, *words], timeout=RUN_TIMEOUT).stdout.strip()
     except CommandFailed as failed:
         why = failed.output.strip()[-300:]
         raise Unproven(f"Docker has no image {image.name}; build or load it: {why}") from None
@@ -36,11 +36,6 @@ def find_image(site: Site, image: DockerImage) -> str:
             "load the right image, or correct digest"
         )
     return number
-
-
-def _docker(site: Site) -> list[str]:
-    """Return the first words of each command of the engine."""
-    return [str(site.docker.program), "-H", f"unix://{site.docker.socket}"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ class DockerTrial(Trial):
         known.write_text(f"root:x:0:0::/root:/bin/sh\n{line}")
         shows = {home: (home, ""), self.shown: (INSIDE, ",readonly")}
         shows[known] = ("/etc/passwd", ",readonly")
-        words = [*_docker(site), "run", "--rm", "--init", "--pull=never", f"--label={label}"]
+        words = [*site.docker.command, "run", "--rm", "--init", "--pull=never", f"--label={label}"]
         words += ["--interactive", f"--user={account.pw_uid}:{account.pw_gid}", "--cap-drop=ALL"]
         words += ["--security-opt=no-new-privileges", "--tmpfs=/tmp:mode=1777", f"--workdir={home}"]
         words += [
@@ -74,9 +69,11 @@ class DockerTrial(Trial):
         try:
             yield DockerTrial(**fields, words=tuple(words))
         finally:
-            listed = run([*_docker(site), "ps", "--all", "--quiet", f"--filter=label={label}"])
+            listed = run(
+                [*site.docker.command, "ps", "--all", "--quiet", f"--filter=label={label}"]
+            )
             if left := listed.stdout.split():
-                run([*_docker(site), "rm", "--force", *left], timeout=RUN_TIMEOUT)
+                run([*site.docker.command, "rm", "--force", *left], timeout=RUN_TIMEOUT)
 
     def inside(self, program: str, stdin: str = "", timeout: float = RUN_TIMEOUT) -> str:
         home = str(self.scratch / "home")

@@ -53,7 +53,7 @@ def sizes(site: Site) -> Iterator[Finding]:
 
 def _docker(site: Site) -> Iterator[Finding]:
     """Yield findings about the engine, its settings and the images."""
-    words = docker_command(site)
+    words = site.docker.command
     if not site.docker.program.exists():
         what = f"there is no {site.docker.program}"
         yield Finding(what, "docker.program", "install the package docker.io")
@@ -68,13 +68,7 @@ def _docker(site: Site) -> Iterator[Finding]:
         what = f"Docker does not answer at {site.docker.socket}: {failed.output.strip()[-200:]}"
         yield unknown(what, "systemctl start docker, or run this as root")
         return
-    if PODMAN in names:
-        yield Finding(
-            "this is Podman, which does not give the site's network the bridge that it names",
-            "docker.socket",
-            "use the socket of Docker",
-        )
-    elif kept.strip() == "false":
+    if kept.strip() == "false" and PODMAN not in names:
         yield Finding(
             "a restart of Docker ends all servers",
             "docker",
@@ -84,14 +78,9 @@ def _docker(site: Site) -> Iterator[Finding]:
     yield from images(site)
 
 
-def docker_command(site: Site) -> list[str]:
-    """Return the first words of each command of the engine."""
-    return [str(site.docker.program), "-H", f"unix://{site.docker.socket}"]
-
-
 def images(site: Site) -> Iterator[Finding]:
     """Yield a finding for each image that the engine does not have, or has with another Id."""
-    argv = [*docker_command(site), "image", "inspect", "--format", "{{.Id}}"]
+    argv = [*site.docker.command, "image", "inspect", "--format", "{{.Id}}"]
     for place, image in enumerate(site.docker.images):
         where = f"docker.images[{place}]"
         try:

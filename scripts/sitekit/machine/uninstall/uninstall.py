@@ -145,7 +145,8 @@ def _reached(here: _Installed) -> Iterator[str]:
                 system_sshd.reload(platform)
         if control.which_supervisor() == "systemd":
             control.read_units()
-            control.forget_failed(f"{here.site.job_name}-*.service")  # units of users' servers
+            servers = f"{here.site.job_name}-{'[0-9a-f]' * 16}.service"
+            control.forget_failed(servers)
 
 
 def _links(here: _Installed, gone: dict[Path, str]) -> Iterator[str]:

@@ -57,7 +57,7 @@ def docker(here: Context) -> Iterator[Finding]:
     if not program.exists():
         yield Finding("it is not there", str(program), f"{here.platform.install} docker.io")
         return
-    done = run([*engines.docker_command(here.site), "info"], timeout=8, check=False)
+    done = run([*here.site.docker.command, "info"], timeout=8, check=False)
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["no answer"])[-1]
         yield Finding(f"Docker does not answer: {said}", str(here.site.docker.socket))
