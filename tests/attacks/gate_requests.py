@@ -44,7 +44,7 @@ REQUESTS: dict[str, Any] = {
     },
     **{
         f"{key}: {name}": good(**{key: value})
-        for key in ("qos", "reservation", "constraint", "gres")
+        for key in ("qos", "reservation", "constraint", "gres", "exclude")
         for name, value in EVIL.items()
         if name
         in (

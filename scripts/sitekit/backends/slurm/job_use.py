@@ -74,9 +74,9 @@ async def jobs_between(site: Site, begin: datetime, end: datetime) -> list[JobUs
     return await _sacct(site, f"--name={site.job_name}", *span)
 
 
-async def job_use(site: Site, job: str) -> list[JobUse]:
-    """Return the records of one job. Raises NoAnswer."""
-    return await _sacct(site, f"--jobs={job}")
+async def job_use(site: Site, *jobs: str) -> list[JobUse]:
+    """Return the records of jobs, by their numbers, whatever their names are. Raises NoAnswer."""
+    return await _sacct(site, f"--jobs={','.join(jobs)}")
 
 
 async def _sacct(site: Site, *which: str) -> list[JobUse]:

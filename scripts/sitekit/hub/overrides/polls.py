@@ -14,11 +14,12 @@ def log_polls_at_debug() -> None:
     debug.
 
     JupyterHub logs each request that succeeds at info, except files and its health (log.py,
-    log_request).
+    log_request). The logger itself lets debug pass; the level of its handler is the log level.
     """
 
-    def is_shown(record: logging.LogRecord) -> bool:
-        is_poll = record.levelno == logging.INFO and POLL.match(record.getMessage())
-        return not is_poll or access_log.isEnabledFor(logging.DEBUG)
+    def lower_level(record: logging.LogRecord) -> bool:
+        if record.levelno == logging.INFO and POLL.match(record.getMessage()):
+            record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+        return True
 
-    access_log.addFilter(is_shown)
+    access_log.addFilter(lower_level)

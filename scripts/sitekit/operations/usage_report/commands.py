@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ...backends.job import NoAnswer
-from ...backends.slurm.job_use import JobUse, jobs_between
+from ...backends.slurm.job_use import JobUse, job_use, jobs_between
 from ...base.command import need_root
 from ...base.errors import BadInput, Problem
 from ...base.files import write_atomic
@@ -23,6 +23,7 @@ from .months import Month, begin_of, end_of, name, read_months
 from .page import Report, as_csv, as_html
 from .runs import Jobs, run_of
 
+AT_ONCE, MOST_RENAMED = 500, 5000  # jobs of one query by number, and of all such queries
 MARGIN = timedelta(hours=26)  # sacct reads times in the zone of its own host
 NOTES = (
     "Months begin and end in the local time of this host. The hours of a server are divided among "
@@ -60,21 +61,28 @@ def report(site: Site, *words: str) -> int:
 
 
 async def _uses(site: Site, months: Sequence[Month], starts: Sequence[Usage]) -> list[JobUse]:
-    """Return the records of the accounting, asked for month by month. Raises Problem."""
+    """Return the records of the accounting, asked for month by month. Raises Problem.
+
+    Users can rename their jobs. So those that are not found by the name are asked for by number.
+    """
     found: list[JobUse] = []
-    if not any(start.backend == "slurm" and start.job for start in starts):
+    numbers = [start.job for start in starts if start.backend == "slurm" and start.job]
+    if not numbers:
         return found
     with step("Reading Slurm's accounting", total=len(months)) as progress:
-        for month in months:
-            span = [datetime.fromtimestamp(at(month)) for at in (begin_of, end_of)]
-            try:
+        try:
+            for month in months:
+                span = [datetime.fromtimestamp(at(month)) for at in (begin_of, end_of)]
                 found += await jobs_between(site, span[0] - MARGIN, span[1] + MARGIN)
-            except NoAnswer as why:
-                remedy = "check sacct and slurmdbd: make doctor CHECK=slurm"
-                raise Problem(
-                    f"Slurm's accounting does not answer: {why}", "sacct", remedy
-                ) from None
-            progress.advance()
+                progress.advance()
+            named = {use.job for use in found}
+            missing = [number for number in numbers if number not in named][-MOST_RENAMED:]
+            for at in range(0, len(missing), AT_ONCE):
+                found += await job_use(site, *missing[at : at + AT_ONCE])
+        except NoAnswer as why:
+            remedy = "check sacct and slurmdbd: make doctor CHECK=slurm"
+            what = f"Slurm's accounting does not answer: {why}"
+            raise Problem(what, "sacct", remedy) from None
     return found
 
 
