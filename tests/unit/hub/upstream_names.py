@@ -15,7 +15,10 @@ from types import ModuleType
 
 PACKAGES = ("sitekit.hub", "sitekit.session")
 # ours, and what changes with Python alone
-OTHERS = ("builtins", "abc", "asyncio", "sqlite3", "sitekit", "tornado.web")
+OTHERS = (
+    *("builtins", "abc", "asyncio", "sqlite3", "importlib", "_frozen_importlib_external"),
+    *("sitekit", "tornado.web"),
+)
 REPLACED = [
     "jupyterhub.app:JupyterHub._service_map",
     "jupyterhub.app:JupyterHub.init_internal_ssl",
@@ -24,6 +27,8 @@ REPLACED = [
     "jupyterhub.handlers.base:BaseHandler.prepare",
     "jupyterhub.handlers.base:BaseHandler.write_error",
     "jupyterhub.httpclient:JupyterHubHTTPClient._internal_connector_options",
+    "jupyterhub.handlers.pages:HealthCheckHandler.get",
+    "jupyterhub.httpclient:fetch",
     "jupyterhub.oauth.provider:JupyterHubRequestValidator.save_authorization_code",
     "jupyterhub.oauth.provider:JupyterHubRequestValidator.save_bearer_token",
     "jupyterhub.spawner:Spawner._check_pending",
@@ -33,11 +38,17 @@ REPLACED = [
     "oauthenticator.oauth2:_deserialize_state",
     "oauthenticator.oauth2:_serialize_state",
     "tornado.httpserver:HTTPServer.handle_stream",
+    "IPython.paths:get_ipython_dir",
     "ipykernel.iostream:IOPubThread._setup_pipe_in",
     "jupyter_client.provisioning.local_provisioner:LocalProvisioner.launch_kernel",
     "jupyter_server.base.handlers:APIHandler.update_api_activity",
+    "jupyter_lsp.manager:LanguageServerManager.ready",
+    "jupyter_lsp.serverextension:initialize",
     "jupyter_server.serverapp:ServerApp._bind_http_server_tcp",
     "jupyter_server.serverapp:ServerApp._find_http_port",
+    "jupyterlab.commands:_yarn_config",
+    "jupyterlab.extensions:get_pypi_manager",
+    "jupyterlab_server.listings_handler:fetch_listings",
     "jupyter_server_proxy:_load_jupyter_server_extension",
     "jupyter_server_proxy.handlers:LocalProxyHandler._check_host_allowlist",
     "jupyter_server_proxy.handlers:LocalProxyHandler._proxy_buffered",

@@ -44,7 +44,7 @@ def collect(names: list[str], prefix: str) -> bytes:
             compiled = cache_from_source(origin)
             content = Path(compiled).read_bytes() if os.path.exists(compiled) else b""
             if not content.startswith(UNCHECKED):
-                continue
+                sys.exit(f"{compiled} is missing, or Python would compare it with its source file")
             places[os.path.relpath(compiled, prefix)] = len(bytecode), len(content)
             bytecode += content
         modules[name] = os.path.relpath(origin, prefix), bool(spec.submodule_search_locations)
