@@ -51,14 +51,17 @@ class DocumentationHandler(BaseHandler, web.StaticFileHandler):
 
     def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
         """Return the file to show. Raises HTTPError (404) for other files, links and folders."""
-        found = Path(absolute_path)
+        found, base = Path(absolute_path), os.path.realpath(root)
+        if "\0" in absolute_path:
+            raise web.HTTPError(404)
         if found.is_dir():
             found /= "index.html"
-        real = os.path.realpath(found)
-        inside = real == str(found) and real.startswith(os.path.realpath(root) + os.sep)
+        # the prefix may be behind a link; below the folder of the documentation there is none
+        expected = os.path.normpath(os.path.join(base, os.path.relpath(found, root)))
+        inside = os.path.realpath(found) == expected and expected.startswith(base + os.sep)
         if not inside or found.suffix not in TYPES or not found.is_file():
             raise web.HTTPError(404)
-        return real
+        return expected
 
     def get_content_type(self) -> str:
         return TYPES[Path(self.absolute_path or "").suffix]
