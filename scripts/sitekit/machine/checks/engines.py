@@ -1,4 +1,5 @@
-"""Check what servers on the hub's own host need: systemd or Docker, memory, and the images."""
+"""Check whether the hub's own host has what tiers on `docker` or `systemd` need: systemd or Docker,
+memory, and images."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ PROGRAMS = ("ip", "iptables")
 
 
 def look(site: Site) -> Iterator[Finding]:
-    """Yield a finding for everything that a tier needs and this host does not have."""
+    """Yield a finding (a problem) for everything that a tier needs and that this host does not
+    have."""
     yield from _sizes(site)
     if "systemd" in site.backends and not SYSTEMD.is_dir():
         yield Finding(
@@ -30,7 +32,7 @@ def look(site: Site) -> Iterator[Finding]:
 
 
 def _sizes(site: Site) -> Iterator[Finding]:
-    """Yield a finding for each tier that is larger than this host."""
+    """Yield a finding for each tier that needs more memory or CPUs than this host has."""
     total = int(MEMORY.read_text().split()[1]) // 1024
     cpus = os.cpu_count() or 1
     for place, tier in enumerate(site.tiers):
@@ -50,7 +52,7 @@ def _sizes(site: Site) -> Iterator[Finding]:
 
 
 def _docker(site: Site) -> Iterator[Finding]:
-    """Yield findings about the engine, its settings and the images."""
+    """Yield findings about the Docker engine, its settings and its images."""
     words = [str(site.docker.program), "-H", f"unix://{site.docker.socket}"]
     if not site.docker.program.exists():
         what = f"there is no {site.docker.program}"
