@@ -49,9 +49,7 @@ def test_the_demo_itself_has_nothing_against_it(demo: Demo) -> None:
     found = collect_findings(
         SiteChange(demo.site, platform, demo.site, service_states(demo.site, platform))
     )
-    uncapped = (
-        "TaskPlugin has no task/cgroup: Slurm holds no job to its memory, and a cap is but a word"
-    )
+    uncapped = "TaskPlugin has no task/cgroup: Slurm does not enforce the memory of jobs, and memory_cap has no effect"
     assert [one.what for one in found] == ([] if capped(demo.site) else [uncapped])
 
 

@@ -1,1 +1,2 @@
-"""Render the files of the hub's machine, show the changes, check, write and remove them."""
+"""Generate the configuration files of the hub's machine; show, check and write the changes; remove
+the files again."""

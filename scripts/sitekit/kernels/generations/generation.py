@@ -56,7 +56,7 @@ def lock(site: Site) -> Iterator[None]:
     with open(root(site) / ".lock", "w", opener=_closed) as file:
         os.fchmod(
             file.fileno(), 0o600
-        )  # no other account may open this file, because an account that can open it could hold the lock
+        )  # another account that can open this file could hold the lock
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

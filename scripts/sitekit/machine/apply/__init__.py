@@ -1,1 +1,2 @@
-"""Plan and execute `make diff` and `sudo make apply`."""
+"""Implement `make diff` (show the changes of the machine) and `sudo make apply` (make the
+changes)."""

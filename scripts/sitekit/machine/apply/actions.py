@@ -1,7 +1,8 @@
-"""Define the kinds of changes that `make apply` makes: how each is described, done and undone.
+"""Define the kinds of changes that `make apply` makes to the machine. Each kind of change is a
+class with methods to describe, make and undo the change.
 
-An action refuses to run if the machine has changed since the plan was made. An action can be undone
-even if it fails halfway.
+A change is refused if the machine has changed since the plan was made. A change that fails halfway
+is undone.
 """
 
 from __future__ import annotations
@@ -28,14 +29,16 @@ from ..supervisors.service import Service
 
 
 class Action(Protocol):
-    """Define one change of the machine."""
+    """The interface of a change of the machine: describe the change, make it, and undo it."""
 
     @property
     def what(self) -> tuple[str, str]:
-        """Return the kind and the object of the change: ("new file", "/etc/pam.d/sitekit-x")."""
+        """Return the kind of the change and the changed object, such as ("new file",
+        "/etc/pam.d/x")."""
 
     def do(self, root: Path, undo: ExitStack) -> None:
-        """Make the change below `root`. First add functions to `undo` that reverse the change."""
+        """Make the change in the file tree `root`. First add functions to `undo` that reverse the
+        change."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,8 @@ class NewFolder:
         real = on_disk(root, self.path)
         owner = unix_accounts.numbers(root, *self.folder.whose)
         real.mkdir(0o700)
-        # A folder of the site may already contain files when it is removed again, such as the logs
-        # of a web server that failed to start.
+        # When the new folder is removed again, it may already contain files, such as the logs of a
+        # web server that failed to start.
         undo.callback(real.rmdir if self.folder.shared else partial(shutil.rmtree, real))
         set_folder(real, owner, self.folder.mode)
 
@@ -63,7 +66,7 @@ class NewFolder:
 class ChangedFolder:
     """Set the owner and mode of a directory of the site.
 
-    If `changes_hands` is true, everything in the directory gets the new owner too.
+    If `changes_hands` is true, everything in the directory also gets the new owner.
     """
 
     path: Path
@@ -152,10 +155,11 @@ class RemoveMember:
 
 @dataclass(frozen=True)
 class Stop:
-    """Stop and disable a service that the new site does not have, or has under another supervisor.
+    """Stop and disable a service that the new site does not have, or that another supervisor will
+    run.
 
-    `applied` is the site as it was last applied. The undo of this action does not start the
-    service, because all services start together, after all their files have been restored.
+    `applied` is the site of the last apply. Undoing this change does not start the service again,
+    because all services are started together after all files have been restored.
     """
 
     applied: Site
@@ -175,7 +179,8 @@ class Stop:
 
 @dataclass(frozen=True)
 class Write:
-    """Write a file. The content of a secret file is not displayed, and not kept."""
+    """Write a file. If the file is secret, its content is neither displayed nor kept in the folder
+    `before`."""
 
     path: Path
     file: File
@@ -233,10 +238,10 @@ class Remove:
 
 @dataclass(frozen=True)
 class Record:
-    """Write the manifest (the list of everything that sitekit has put on the machine), before the
-    first change and after the last one.
+    """Write the manifest, which lists everything that sitekit has put on the machine. The manifest
+    is written before the first change and again after the last change.
 
-    The first version lists everything that may exist if the apply is interrupted.
+    The manifest before the first change also lists what may exist if the apply is interrupted.
     """
 
     path: Path

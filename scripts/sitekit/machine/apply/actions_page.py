@@ -127,7 +127,8 @@ Homes, accounts of participants, running jobs, packages, and the prefix with rel
 
 
 def page(site: Site, platform: Platform) -> str:
-    """Return the text of the page for a site on a machine where nothing is installed yet."""
+    """Return the text of docs/installer-actions.md, for a site on a machine where nothing is
+    installed yet."""
     files = render(site, platform)
     rows = "\n".join(_rows(_first_actions(site, platform, files)))
     units = [*_service_rows(site, platform), *_timer_rows(files)]
@@ -174,13 +175,14 @@ def _first_actions(site: Site, platform: Platform, files: dict[Path, File]) -> l
 
 
 def _service_rows(site: Site, platform: Platform) -> Iterator[str]:
-    """Yield the table rows of the services."""
+    """Yield a table row for each service of the site."""
     for service in site_services(site, platform):
         yield f"| `{service.name}.service` | `{service.user}` | {service.description} |"
 
 
 def _timer_rows(files: dict[Path, File]) -> Iterator[str]:
-    """Yield the table rows of the timers, each with the account of its service."""
+    """Yield a table row for each systemd timer, with the account of the service that the timer
+    starts."""
     for path in sorted(path for path in files if path.suffix == ".timer"):
         dynamic = "DynamicUser=yes" in files[path.with_suffix(".service")].content
         whose = "a temporary account" if dynamic else "`root`"
@@ -188,12 +190,12 @@ def _timer_rows(files: dict[Path, File]) -> Iterator[str]:
 
 
 def _ours(path: Path) -> bool:
-    """Return whether the path belongs to sitekit alone."""
+    """Return whether the folder belongs to sitekit alone, and not to the distribution."""
     return "sitekit" in path.parts
 
 
 def _rows(actions: list[Action]) -> Iterator[str]:
-    """Yield the table rows of the page, one for each action."""
+    """Yield a table row for each change (action) of the first apply."""
     for action in actions:
         if isinstance(action, NewFolder):
             if _ours(action.path):

@@ -1,4 +1,4 @@
-"""Run the commands `make diff` and `sudo make apply`."""
+"""Implement the commands `make diff` and `sudo make apply`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from .service_changes import runs
 
 
 def diff(site: Site, *, root: Path = MACHINE) -> int:
-    """Print the changes that `sudo make apply` would make. Needs no root.
+    """Print the changes that `sudo make apply` would make. This command can be run without root.
 
     Returns 0 if nothing would change, else 1. Raises BadInput.
     """
@@ -65,10 +65,11 @@ def diff(site: Site, *, root: Path = MACHINE) -> int:
 def apply(site: Site, *, root: Path = MACHINE) -> int:
     """Make the machine match the site file; after a failure, restore the machine as it was.
 
-    `root` is the machine's file tree. A second run changes nothing.
+    `root` is the folder that contains the machine's file tree. If the machine already matches the
+    site file, nothing changes.
 
     Returns 1 if a sudo rule, a PAM service or the gate was changed by hand, or if new content was
-    written beside a file that was changed by hand. Otherwise returns 0. Raises Problem.
+    written beside a file that was changed by hand; else returns 0. Raises Problem.
     """
     need_root("apply")
     platform = this_platform(root)
@@ -86,13 +87,13 @@ def apply(site: Site, *, root: Path = MACHINE) -> int:
         execute(plan, site, root, partial(restart_services, plan, site, platform, root))
     for line in describe_result(plan):
         say(line)
-    # These files decide who may do what: a change by hand there is always reported as a failure.
+    # These files grant rights, so a change by hand in them is always reported as a failure.
     grants = {platform.sudoers, Path("/etc/pam.d"), site.libexec}
     return 1 if plan.offers or any(path.parent in grants for path in plan.edited) else 0
 
 
 def _check_release(plan: ApplyPlan, site: Site, platform: Platform) -> None:
-    """Refuse the apply if services would restart and no release is installed."""
+    """Raise Problem if the plan restarts services but no release is installed."""
     own = {service.name for service in site_services(site, platform)}
     if own & {change.name for change in plan.services} and not (site.current / "bin").is_dir():
         what = f"there is no release in {site.paths.prefix}, and services would restart"
@@ -100,10 +101,10 @@ def _check_release(plan: ApplyPlan, site: Site, platform: Platform) -> None:
 
 
 def _collect_all_findings(site: Site, root: Path, unmet: list[BadInput]) -> list[Finding]:
-    """Check machine and cluster, and return what was found.
+    """Check machine and cluster, and return the problems (findings).
 
-    Raises BadInputs, with all reasons together, if the site cannot be applied. `unmet` are the
-    preconditions that the machine does not meet.
+    Raises BadInputs, with all reasons, if the site cannot be applied. `unmet` are the preconditions
+    that the machine does not meet.
     """
     found: list[Finding] = []
     if root == MACHINE:
@@ -120,12 +121,13 @@ def _collect_all_findings(site: Site, root: Path, unmet: list[BadInput]) -> list
 def plan_apply(
     site: Site, platform: Platform, root: Path, generated_files: dict[Path, File] | None = None
 ) -> ApplyPlan:
-    """Read the state of the machine and return the plan.
+    """Read the state of the machine, and return the plan of the changes for `make apply`.
 
     If `generated_files` (keys, certificates) is given, it is used instead of the generated files on
     the machine.
     """
-    # the course files are read once: what was checked is what is written, and what the gate gets
+    # the course files are read only once, so that exactly the checked texts are written and go to
+    # the gate
     files = render(site, platform, site_courses(site))
     before = load_manifest(applied(site, root), root)
     own: dict[Path, File] = {}
@@ -146,7 +148,9 @@ def plan_apply(
         for path in unread
     ]
     if any(change.verb == "start" for change in plan.services):
-        running_supervisor(site)  # this line raises an error if this supervisor cannot run here
+        running_supervisor(
+            site
+        )  # raises Problem if the supervisor of site.yml cannot run on this machine
     return plan
 
 

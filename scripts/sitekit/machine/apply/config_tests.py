@@ -38,7 +38,8 @@ class CheckWebServer:
 
 @dataclass(frozen=True)
 class CheckSshd:
-    """Test the configuration of the machine's own sshd, which then refuses these groups."""
+    """Test the configuration of the machine's own sshd with the new rule that refuses some groups,
+    before sshd is reloaded."""
 
     groups: tuple[str, ...]
 

@@ -1,4 +1,5 @@
-"""Say, for a hub outside the cluster, that the gate has to get a changed course too."""
+"""Print a note after a change of course files if the gate is on a login node, because the gate
+there needs the new course files too."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ from ...site.course_files import offered_courses
 
 
 def for_the_gate(site: Site, changed: Mapping[Path, object]) -> Iterator[str]:
-    """Yield a note if course files change and the gate is on another host.
+    """Yield a note for the administrator if course files change and the gate is on another host.
 
-    `changed` has the paths that the apply writes.
+    `changed` has the paths of the files that the apply writes.
     """
     folder = offered_courses(site)
     keys = sorted(path.stem for path in changed if path.parent == folder and path.suffix == ".yml")

@@ -1,4 +1,4 @@
-"""Execute a plan completely, or restore the earlier state of the machine."""
+"""Make all changes of a plan. If a change fails, restore the earlier state of the machine."""
 
 from __future__ import annotations
 
@@ -18,27 +18,29 @@ from .actions import Action, Remove, Stop, Write
 from .plan import ApplyPlan
 
 KEPT = 5
-"""The number of runs of `make apply` whose replaced files the folder `before` keeps."""
+"""The folder `before` keeps the replaced files of this many runs of `make apply`."""
 
 
 def before_path(site: Site) -> Path:
-    """Return the folder with the files that the last applies replaced or removed."""
+    """Return the folder with copies of the files that the last runs of `make apply` replaced or
+    removed."""
     return site.etc / "before"
 
 
 def execute(
     plan: ApplyPlan, site: Site, root: Path, services: Callable[[ExitStack | None], None]
 ) -> None:
-    """Do every action of the plan, then call `services` to restart the services.
+    """Make every change of the plan, then call `services` to restart the services.
 
-    `services` waits until the services answer. If an action or a service fails, everything is
-    restored and the failure is raised. If services were already stopped or restarted before the
-    failure, `services(None)` restarts them as they were.
+    The function `services` waits until the services answer. If a change or a service fails, all
+    changes are undone, and the failure is raised. If services were already stopped or restarted
+    before the failure, `services(None)` restarts them with the restored files.
     """
     begun = any(isinstance(action, Stop) for action in plan.actions)
 
     def restart_again() -> None:
-        """Restart the services with the restored files, if they were stopped or restarted."""
+        """Restart the services with the restored files, if the apply has already stopped or
+        restarted services."""
         if begun:
             say("    starting the services again, with their old files")
             services(None)
@@ -56,10 +58,10 @@ def execute(
 
 @contextmanager
 def _or_nothing() -> Iterator[ExitStack]:
-    """Yield a stack of undo functions, which are called if the block fails.
+    """Yield a stack of undo functions. If the `with` block fails, these functions are called.
 
-    Ctrl-C, SIGTERM and SIGHUP count as failures. While the undo functions run, these signals are
-    ignored.
+    Ctrl-C, SIGTERM and SIGHUP count as failures of the block. While the undo functions run, these
+    signals are ignored.
     """
     before = {
         number: signal.signal(number, _interrupt)
@@ -85,7 +87,8 @@ def _or_nothing() -> Iterator[ExitStack]:
 
 
 def _unwind(undo: ExitStack) -> None:
-    """Call every undo function, even if one of them fails; raise the last failure as a Problem."""
+    """Call all undo functions, also after one of them has failed; raise the last failure as a
+    Problem."""
     try:
         undo.close()
     except (OSError, Problem) as failure:
@@ -94,7 +97,7 @@ def _unwind(undo: ExitStack) -> None:
 
 
 def _interrupt(number: int, frame: object) -> None:
-    """Raise KeyboardInterrupt for a signal."""
+    """Raise KeyboardInterrupt, as a handler for SIGTERM and SIGHUP."""
     raise KeyboardInterrupt
 
 

@@ -1,6 +1,6 @@
-"""Read the state of the machine that a plan depends on, without changing anything.
+"""Read the state of the machine from which `make apply` makes its plan. Nothing is changed.
 
-Root can read the whole state. For other users, parts of the state may stay unknown.
+Root can read all of this state. For other users, parts of the state are unknown.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ from ..web import system_server
 
 @dataclass(frozen=True)
 class MachineState:
-    """Hold the state of the machine before an apply.
+    """Store the state of the machine before an apply.
 
-    - `entries`: what exists at each path.
+    - `entries`: for each path, the file, folder or link that exists there.
     - `users`, `groups`: the accounts and groups of the site that exist.
     - `members`: the memberships that exist, as (user, group).
     - `own_group`: the primary group of each account of the site.
     - `services`: the state of each service of the applied site, and of the machine's own web
-      servers. A service that runs without answering is `starting`. A state that this user may not see is `unknown`.
-    - `applied`: the site as it was last applied.
-    - `shared`: what other sites of this machine have recorded too.
+      servers. A service that runs but does not answer has the state `starting`. If this user may
+      not read the state, it is `unknown`.
+    - `applied`: the site of the last apply.
+    - `shared`: the entries that are also in the manifests of other sites of this machine.
     """
 
     entries: Mapping[Path, Entry]
@@ -50,11 +51,11 @@ class MachineState:
 
 
 def beside(path: Path) -> Path:
-    """Return a path beside `path`, such as `path.new`, for new content that must not replace the
-    file.
+    """Return the path for new content that must not replace the file `path`: such as `path.new`, in
+    the same folder.
 
-    The program that reads `path` ignores the new file. logrotate reads all files in its folder
-    except those of package managers (logrotate(8), tabooext).
+    The name of the new file is chosen so that the program that reads `path` ignores the new file.
+    logrotate ignores only names of package managers (logrotate(8), tabooext).
     """
     return path.with_name(
         path.name + (".dpkg-new" if path.parent == Path("/etc/logrotate.d") else ".new")
@@ -62,7 +63,7 @@ def beside(path: Path) -> Path:
 
 
 def is_beside(path: Path) -> bool:
-    """Return whether `path` is a file beside another file, with a name that beside() returns."""
+    """Return whether `path` has a name that beside() returns, such as `NAME.new`."""
     return path.suffix in (".new", ".dpkg-new")
 
 
@@ -99,12 +100,12 @@ def read_machine_state(
 
 
 def _web_states(platform: Platform) -> dict[str, str]:
-    """Return the states of the machine's own web servers."""
+    """Return the states of the machine's own web servers: service name -> state."""
     return {web.service: system_server.state(web).word for web in (platform.apache, platform.nginx)}
 
 
 def _sshd_state(platform: Platform) -> dict[str, str]:
-    """Return the state of the machine's own sshd."""
+    """Return the state of the machine's own sshd: service name -> state."""
     return {platform.ssh_service: system_sshd.state(platform).word}
 
 
@@ -118,7 +119,9 @@ def service_states(site: Site, platform: Platform) -> dict[str, str]:
         and os.geteuid() != 0
         and (site.run / "supervisor.sock").exists()
     ):
-        return {service.name: "unknown" for service in services}  # its socket is for root only
+        return {
+            service.name: "unknown" for service in services
+        }  # only root can use the supervisor's socket
     return {
         name: state.word for name, state in control.status(services, site_supervisor(site)).items()
     }

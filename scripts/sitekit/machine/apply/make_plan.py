@@ -1,6 +1,6 @@
-"""Make the plan from the site, the state of the machine, and the manifest.
+"""Make the plan of `make apply` from the site, the state of the machine, and the manifest.
 
-The functions of this module neither read nor change the machine.
+The functions of this file compute only: they neither read nor change the machine.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ def make_plan(
 ) -> ApplyPlan:
     """Return the plan that makes the machine match the site.
 
-    `files` follow from the site. `generated_files` were generated on this machine, such as a
-    private key. `links` are the links that the machine's web server needs.
+    `files` are the files that follow from the site file. `generated_files` were generated on this
+    machine, such as a private key. `links` are the symbolic links that the machine's web server
+    needs.
     """
     result = ApplyPlan(seen.applied, generated_files | files, manifest=before.model_copy(deep=True))
     for_manifest, of_root, of_accounts = _in_order(site, folders(site, platform))
@@ -84,8 +85,9 @@ def make_plan(
 def _in_order(site: Site, wanted: Folders) -> tuple[Folders, Folders, Folders]:
     """Return the folders in three groups, in the order in which they are created.
 
-    The manifest's folders come first, because the manifest is written before any other change. Then
-    come the other folders that belong to root. Folders of accounts come last, after their accounts.
+    The folders of the manifest come first, because the manifest is written before any other change.
+    Other folders that root owns come second. Folders that service accounts own come last, because
+    the accounts must be created before.
     """
     for_manifest: Folders = {}
     of_root: Folders = {}
@@ -101,10 +103,10 @@ def _in_order(site: Site, wanted: Folders) -> tuple[Folders, Folders, Folders]:
 
 
 def _stops(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState) -> None:
-    """Plan to stop and disable the services that the new site does not have, the last started one
-    first.
+    """Plan to stop and disable the services that the new site does not have, in the reverse order
+    of their start.
 
-    A service that is enabled is disabled even if it does not run.
+    A service that is enabled but does not run is also disabled.
     """
     stay = {key for key, _ in services_by_key(site, platform)}
     for key, service in reversed(services_by_key(seen.applied, platform)):
@@ -114,7 +116,7 @@ def _stops(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState
 
 
 def _folders(result: ApplyPlan, seen: MachineState, wanted: Folders) -> None:
-    """Plan to create folders, or to set their owner and mode."""
+    """Plan to create missing folders, and to set owner and mode of existing folders."""
     for path, folder in wanted.items():
         entry, owner = seen.entries[path], owner_of(seen, folder)
         if entry.kind == "nothing":
@@ -123,7 +125,7 @@ def _folders(result: ApplyPlan, seen: MachineState, wanted: Folders) -> None:
         elif entry.kind not in ("folder", "hidden") and not folder.shared:
             remedy = "remove it, or move it away; to have the folder elsewhere, name it in site.yml or mount it here"
             raise BadInput(
-                f"a {entry.kind} stands where a folder of the site's own has to be",
+                f"a {entry.kind} exists where a folder of the site has to be",
                 str(path),
                 remedy,
             )
@@ -134,7 +136,7 @@ def _folders(result: ApplyPlan, seen: MachineState, wanted: Folders) -> None:
 
 
 def _accounts(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState) -> None:
-    """Plan to create the accounts and memberships that are missing."""
+    """Plan to create the missing accounts and group memberships."""
     for account in accounts(site, platform):
         if account.name in seen.users:
             continue
@@ -151,14 +153,14 @@ def _accounts(result: ApplyPlan, site: Site, platform: Platform, seen: MachineSt
 
 
 def _pairs(site: Site, platform: Platform, seen: MachineState) -> dict[tuple[str, str], str]:
-    """Return the memberships that the site needs, as (user, group), with the reason for each."""
+    """Return the group memberships that the site needs: (user, group) -> reason."""
     wishes = memberships(site, platform)
     return {(wish.user, wish.group or seen.own_group[wish.group_of]): wish.why for wish in wishes}
 
 
 def _leave(result: ApplyPlan, seen: MachineState, wanted: Collection[tuple[str, str]]) -> None:
-    """Plan to remove accounts from groups, where neither this site nor another site needs the
-    membership."""
+    """Plan to remove accounts from groups if neither this site nor another site of the machine
+    needs the membership."""
     for pair in [pair for pair in result.manifest.memberships if pair not in wanted]:
         if pair in seen.members and pair not in seen.shared.memberships:
             result.actions.append(RemoveMember(*pair))
@@ -166,10 +168,10 @@ def _leave(result: ApplyPlan, seen: MachineState, wanted: Collection[tuple[str, 
 
 
 def _share(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState) -> None:
-    """Add to this site's manifest the things that another site made and this site uses too.
+    """Add to this site's manifest the accounts and files that another site of the machine made and
+    that this site also uses.
 
-    The manifests of both sites list the shared things, and the last site that is uninstalled
-    removes them.
+    The manifests of both sites list what they share. The last site that is uninstalled removes it.
     """
     result.manifest = result.manifest.joined(
         used(seen.shared, site, platform, _pairs(site, platform, seen))

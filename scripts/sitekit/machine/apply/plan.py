@@ -1,4 +1,5 @@
-"""Hold the plan that `make diff` prints and `make apply` executes."""
+"""Define the class of the plan: the list of changes that `make diff` prints and `make apply`
+makes."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ from .service_changes import ServiceChange
 
 @dataclass(frozen=True)
 class Edited:
-    """Hold both versions of a file that somebody has changed by hand: the site's content, and the
-    file on the machine."""
+    """Store both versions of a file that was changed by hand: the content from the site file, and
+    the content on the machine."""
 
     file: File
     there: Entry
@@ -25,15 +26,16 @@ class Edited:
 
 @dataclass
 class ApplyPlan:
-    """Hold the actions in their order, the changes of services, and notes for the administrator.
+    """Store the changes of the machine in their order, the changes of services, and notes for the
+    administrator.
 
-    - `applied`: the site as it was last applied.
+    - `applied`: the site of the last apply.
     - `files`: all files that the site needs, changed or not.
-    - `offers`: the files that new content is put beside, as `.new`.
+    - `offers`: the files that are kept, with the new content written beside them as `.new`.
     - `edited`: the files that were changed by hand, and whose content from the site is the same as
       at the last apply.
     - `unread`: the files that the current user may not read.
-    - `manifest`: what will be recorded.
+    - `manifest`: the manifest after the apply.
     """
 
     applied: Site
@@ -48,13 +50,14 @@ class ApplyPlan:
 
     @property
     def changes(self) -> list[tuple[str, str]]:
-        """Return every change as (kind, object); empty if the machine matches the site."""
+        """Return every change as (kind, changed object); an empty list if the machine matches the
+        site file."""
         done = [action.what for action in self.actions if not isinstance(action, Record)]
         return [*done, *(service.what for service in self.services)]
 
     @property
     def back(self) -> list[ServiceChange]:
-        """Return the starts and restarts of services that are needed after a failed apply was
+        """Return the services that have to be started or restarted after a failed apply was
         undone."""
         stopped = [
             action
@@ -66,7 +69,8 @@ class ApplyPlan:
 
     @property
     def changed(self) -> dict[Path, Entry]:
-        """Return the paths of files and links that change, with what exists there before."""
+        """Return the paths of the files and links that change: path -> the file or link that exists
+        there now."""
         there = {
             action.path: action.before
             for action in self.actions

@@ -1,7 +1,7 @@
 """Decide what `make apply` does with each file and link: write it, write it beside the old file as
 `.new`, or remove it.
 
-The functions of this module neither read nor change the machine.
+The functions of this file compute only: they neither read nor change the machine.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .plan import ApplyPlan, Edited
 def plan_file(
     made: ApplyPlan, seen: MachineState, path: Path, file: File, *, generated: bool
 ) -> None:
-    """Plan to write a file. If the existing file does not belong to sitekit, plan to write `.new`
-    beside it."""
+    """Plan to write a file. If another file that sitekit did not write exists at the path, plan to
+    write the content beside it as `.new`."""
     entry, record = seen.entries[path], made.manifest.files.get(str(path))
     ours = FileRecord(hashes=[file.sha256], mode=file.mode, generated=generated)
     secret = generated and not file.mode & 0o004
@@ -41,9 +41,9 @@ def plan_file(
     else:
         record = made.manifest.files.setdefault(str(path), FileRecord(foreign=True))
         if entry.sha256 == file.sha256:
-            # The administrator has accepted the `.new` file or has undone the edit, so that sitekit
-            # manages the file again. A file that only happens to have the same content stays the
-            # administrator's.
+            # The administrator has accepted the `.new` file or has undone the edit, so sitekit
+            # manages the file again. A file that sitekit never wrote, but that has the same content
+            # by chance, still belongs to the administrator.
             if not record.foreign or record.offered == file.sha256:
                 made.manifest.files[str(path)] = ours
         else:
@@ -63,8 +63,8 @@ def _ours(entry: Entry, record: FileRecord | None) -> bool:
 def _offer(
     made: ApplyPlan, path: Path, file: File, record: FileRecord, seen: MachineState, secret: bool
 ) -> None:
-    """Plan to write the new content beside `path` as `.new`, unless the administrator has already
-    accepted or removed this content."""
+    """Plan to write the new content beside `path` as `.new`. If the administrator has already
+    accepted or removed this content, plan nothing."""
     new = beside(path)
     there = seen.entries[new]
     if there.kind == "nothing" and file.sha256 in (*record.hashes, record.offered):
@@ -80,9 +80,9 @@ def _offer(
 
 
 def plan_links(made: ApplyPlan, seen: MachineState, wanted: dict[Path, Link]) -> None:
-    """Plan the links that do not exist yet, and remove those that are no longer needed.
+    """Plan to create missing symbolic links, and to remove links that the site no longer needs.
 
-    If something other than the link exists at its path, an administrator has put it there, and
+    If another file or link exists at the path of a link, it belongs to the administrator, and
     sitekit keeps it.
     """
     known = made.manifest.links
@@ -103,7 +103,7 @@ def plan_links(made: ApplyPlan, seen: MachineState, wanted: dict[Path, Link]) ->
 
 
 def plan_removals(made: ApplyPlan, seen: MachineState, wanted: set[Path]) -> None:
-    """Plan to remove the files that an earlier apply wrote and the site no longer needs."""
+    """Plan to remove the files that an earlier apply wrote and that the site no longer needs."""
     for name, record in list(made.manifest.files.items()):
         path = Path(name)
         if path in wanted or record.foreign:
@@ -114,7 +114,7 @@ def plan_removals(made: ApplyPlan, seen: MachineState, wanted: set[Path]) -> Non
             del made.manifest.files[name]
         else:
             made.notes.append(
-                f"{path}: the site does not ask for it any more, but it was changed by hand and stays"
+                f"{path}: the site no longer needs this file, but it was changed by hand and is kept"
             )
 
 

@@ -1,4 +1,5 @@
-"""Render a plan as text: a unified diff before the plan is executed, and a report afterwards."""
+"""Convert the plan of `make apply` to text: a unified diff before the changes, and a report after
+the changes."""
 
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ _STATES = {"unknown": ", if it runs"} | dict.fromkeys(
 def describe_plan(plan: ApplyPlan, refused: bool = False) -> Iterator[str]:
     """Yield the diff of each file, then a list of all changes, then the files that are not changed.
 
-    `refused` means that an apply would refuse to start. The caller prints the reasons after this
-    text.
+    `refused` is true if `make apply` would refuse to start. The caller prints the reasons after
+    this text.
     """
     actions = [action for action in plan.actions if not isinstance(action, Record)]
     for action in actions:
@@ -57,9 +58,11 @@ def describe_plan(plan: ApplyPlan, refused: bool = False) -> Iterator[str]:
 
 
 def describe_result(plan: ApplyPlan) -> Iterator[str]:
-    """Yield lines about everything that `make apply` has changed or has kept unchanged.
+    """Yield the lines of the report after `make apply`: what was changed, and which files were
+    kept.
 
-    Changes of course files are shown in full: others than the administrator may have made them.
+    Changes of course files are shown with their content, because instructors may have made these
+    changes.
     """
     courses = offered_courses(plan.applied)
     for action in plan.actions:
@@ -86,7 +89,8 @@ def _edited(plan: ApplyPlan) -> Iterator[str]:
 
 
 def _by_hand(path: Path, edited: Edited) -> Iterator[str]:
-    """For a file that was changed by hand, yield the diff from the site's content to the file."""
+    """Yield a unified diff for a file that was changed by hand: from the site's content to the
+    file."""
     if edited.secret or edited.there.closed:
         yield f"--- {path} (the site)\n+++ {path} (changed by hand)"
         yield ("(a secret is not shown)" if edited.secret else "(you may not read the file)")

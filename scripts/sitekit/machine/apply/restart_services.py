@@ -1,4 +1,4 @@
-"""Restart or reload the services after an apply or after its undoing."""
+"""Restart or reload services after `make apply`, and after a failed apply that was undone."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ def restart_services(
 ) -> None:
     """Restart or reload the services that read a changed file, and wait until they answer.
 
-    A service that did not answer before does not have to answer now. `undo` gets the function that
-    stops newly started services. If `undo` is None, the files were restored, and the services of
-    the applied site are restarted. Raises Problem.
+    A service that did not answer before the apply does not have to answer afterwards. `undo` is a
+    stack of undo functions, which gets a function that stops newly started services. If `undo` is
+    None, the apply has failed and its files were restored; then the services of the earlier site
+    are restarted. Raises Problem.
     """
     if root != MACHINE:
         return
@@ -79,9 +80,9 @@ def _web_servers(
 def _own_services(
     site: Site, platform: Platform, changes: list[ServiceChange], undo: ExitStack | None
 ) -> None:
-    """Start the new services of the site, and restart or reload its other services.
+    """Start the new services of the site, and restart or reload the services that already existed.
 
-    A service that did not answer before does not have to answer now.
+    A service that did not answer before the apply does not have to answer afterwards.
     """
     verbs = {change.name: change.verb for change in changes}
     mine = [service for service in site_services(site, platform) if service.name in verbs]
@@ -103,7 +104,7 @@ def _own_services(
 
 
 def in_use(site: Site, platform: Platform, web: WebServer) -> bool:
-    """Return whether the site's file is part of the web server's configuration at this moment.
+    """Return whether the configuration of the machine's web server includes the site's file now.
 
     After a failed apply, the configuration may no longer include the site.
     """

@@ -1,6 +1,6 @@
 """Replace the secrets of hub and proxy (`sudo make rotate_secrets`).
 
-Users' servers are Slurm jobs that do not use these secrets. The users' servers keep running.
+Users' servers keep running, because they are Slurm jobs that do not use these secrets.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def rotate_secrets(site: Site, *, root: Path = MACHINE) -> int:
     """Replace the proxy's token, the hub's cookie secret, the certificates of internal TLS and the
     secret of `login.method: front`, and restart the services that read them.
 
-    Users have to log in again. Afterwards only older backups still contain the old secrets. Raises
-    Problem.
+    Users have to log in again. After the command, only older backups contain the old secrets.
+    Raises Problem.
     """
     need_root("rotate_secrets")
     platform = this_platform(root)
@@ -51,7 +51,8 @@ def rotate_secrets(site: Site, *, root: Path = MACHINE) -> int:
             )
         cookie = site.paths.state / "cookie_secret"
         if (there := look(root, cookie)) != NOTHING:
-            # As JupyterHub writes it (app.py, init_secrets): 32 bytes in hexadecimal.
+            # JupyterHub writes the cookie secret in this form (app.py, init_secrets): 32 bytes in
+            # hexadecimal.
             fresh = File(f"{secrets.token_hex(32)}\n", 0o600, site.hub.user)
             found.actions.append(Write(cookie, fresh, there, secret=True))
         execute(found, site, root, partial(restart_services, found, site, platform, root))

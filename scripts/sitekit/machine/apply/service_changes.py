@@ -1,11 +1,11 @@
 """Decide which services must restart or reload after a change of files.
 
-The functions of this module neither read nor change the machine. Users' servers are Slurm jobs, and
-are never restarted.
+The functions of this file compute only: they neither read nor change the machine. Users' servers
+are Slurm jobs, and are never restarted.
 
-A restart of the proxy or of Apache cuts the connections of open notebooks, which reconnect by
-themselves. A web server is therefore reloaded, and restarted only for changes that a reload cannot
-apply (`system_server.cannot_reload`).
+A restart of the proxy or of Apache closes the connections of open notebooks, which reconnect by
+themselves. A web server is therefore reloaded. A web server is restarted only for changes that a
+reload cannot apply (`system_server.cannot_reload`).
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ Verb = Literal["restart", "reload", "start"]
 class ServiceChange:
     """Describe the change of one service, which is started, restarted or reloaded.
 
-    `state` is the state of the service before the change. An `enabled` service is started by
-    systemd at each boot.
+    `state` is the state of the service before the change. If `enabled` is true, systemd starts the
+    service at each boot.
     """
 
     name: str
@@ -60,9 +60,9 @@ def list_service_changes(
 ) -> list[ServiceChange]:
     """Return the changes of services, in the order in which the services start.
 
-    `changed` maps each changed path to the file or link that existed there before. A stopped
-    service stays stopped. A service that the applied site does not have, or has under another
-    supervisor, is started if a service of that name or the proxy runs.
+    `changed` maps each changed path to the file or link that existed there before. A service that
+    was stopped stays stopped. A service that is new, or that moves to another supervisor, is
+    started if a service of that name or the proxy runs.
     """
     restart, reload = _readers(site, platform, changed)
     conf = site.etc / "supervisord.conf"
@@ -120,7 +120,8 @@ def runs(states: Mapping[str, str], web: WebServer) -> bool:
 def _readers(
     site: Site, platform: Platform, changed: Mapping[Path, Entry]
 ) -> tuple[set[str], set[str]]:
-    """Return the services that must restart for the changed files, and those that can reload."""
+    """Return the names of the services that must restart to use the changed files, and of those for
+    which a reload is enough."""
     hub = {
         site.etc / name
         for name in ("site.yml", "jupyterhub_config.py", "culler_config.py", "proxy.env", "hub.env")
@@ -148,14 +149,14 @@ def _readers(
 def _sections_changed(before: Entry, after: File) -> set[str]:
     """Return the programs whose sections differ between two versions of supervisord.conf.
 
-    If `before` has no content, this returns all programs of `after`.
+    If the file `before` did not exist, all programs of `after` are returned.
     """
     old, new = (_sections(text) for text in ((before.content or b"").decode(), after.content))
     return {name for name, section in new.items() if section != old.get(name)}
 
 
 def _sections(text: str) -> dict[str, dict[str, str]]:
-    """Return the sections of a supervisord.conf by the names of their programs."""
+    """Return the sections of a supervisord.conf: program name -> settings."""
     parser = configparser.RawConfigParser(inline_comment_prefixes=(";",))
     parser.read_string(text)
     return {

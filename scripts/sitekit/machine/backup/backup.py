@@ -1,8 +1,9 @@
-"""Back up everything that a machine cannot recreate, into one file for root (`sudo make backup`).
+"""Implement `sudo make backup`: copy everything that a machine cannot recreate into one file that
+only root can read.
 
 The archive contains database, ledger, secrets, applied site and manifest under their paths on the
-machine. Files of the checkout are below `checkout/` in the archive. A list in the archive has the
-hashes of all files.
+machine. Files of the checkout are below `checkout/` in the archive. The archive contains a list
+with the hashes of all files.
 """
 
 from __future__ import annotations
@@ -36,13 +37,14 @@ INDEX = "backup.json"
 COURSE_FILES = (".yml", ".csv", ".txt")
 _SQLITE = b"SQLite format 3\0"
 _BESIDE = ("-wal", "-shm", "-journal")
-"""Files that SQLite keeps beside a database. A copy does not need them."""
+"""The ends of the names of files that SQLite keeps beside a database. A backup does not need these
+files."""
 
 
 def backup(site: Site, *, root: Path = MACHINE) -> int:
-    """Write a backup, and remove the oldest ones. The hub may keep running. Raises Problem.
+    """Write a backup, and remove the oldest backups. The hub may keep running. Raises Problem.
 
-    Returns 1 if a file had to be left out, else 0.
+    Returns 1 if a file had to be left out of the backup, else 0.
     """
     need_root("backup")
     folder = on_disk(root, site.backups)
@@ -68,7 +70,7 @@ def backup(site: Site, *, root: Path = MACHINE) -> int:
 def _archive(site: Site, root: Path, folder: Path) -> list[Path]:
     """Write the archive as the file INDEX in `folder`; return the files that had to be left out.
 
-    `folder` is on the disk of the backups.
+    `folder` is a temporary folder on the disk of the backups.
     """
     copy, hashes = folder / "copy", {}
     left: list[Path] = []
@@ -98,8 +100,7 @@ def _archive(site: Site, root: Path, folder: Path) -> list[Path]:
 
 
 def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path, Owner]]:
-    """Yield each file of the backup: its name in the archive, its path, and the account under which
-    it is read.
+    """Yield each file of the backup as (name in the archive, path, account that reads the file).
 
     Folders that cannot be read are added to `left`.
     """
@@ -109,8 +110,8 @@ def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path
     records = load_manifest(site, root).files
     generated_files = [Path(name) for name, record in records.items() if record.generated]
     for path in [*generated_files, site.etc / "site.yml", manifest_path(site)]:
-        # Each file is read as its owner: the nightly backup runs without root's right to read all
-        # files.
+        # Each file is read with the rights of its owner, because the nightly backup runs without
+        # root's right to read all files.
         if on_disk(root, path).is_file():
             yield str(path.relative_to("/")), on_disk(root, path), look(root, path).owner
     checkout = CHECKOUT.stat()
@@ -121,10 +122,10 @@ def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path
 
 
 def _kept(state: Path, hub: Owner, left: list[Path]) -> list[Path]:
-    """Return those files of the state folder that the hub's account may read."""
+    """Return the files of the state folder that the hub's account can read."""
 
     def skip(trouble: OSError) -> None:
-        """Record a folder that cannot be read."""
+        """Record that a folder cannot be read."""
         # if the state folder is a separate filesystem, it contains lost+found
         if Path(trouble.filename).name != "lost+found":
             left.append(Path(trouble.filename))
@@ -140,10 +141,9 @@ def _kept(state: Path, hub: Owner, left: list[Path]) -> list[Path]:
 
 
 def _configuration() -> Iterator[Path]:
-    """Yield the files that administrators wrote.
+    """Yield the files of the checkout that administrators write, such as config/site.yml.
 
-    The nightly backup contains no such files, because it runs from the release, which has no
-    checkout.
+    The nightly backup contains no files of the checkout, because it runs from a release.
     """
     if (CHECKOUT / "Makefile").exists():
         own = ("config/site.yml", OWN_KERNELS, OWN_PACKAGES, "environment.lock")
@@ -156,9 +156,9 @@ def _configuration() -> Iterator[Path]:
 def _courses(site: Site, root: Path, left: list[Path]) -> list[Path]:
     """Return the course files and rosters. A restore writes them into config/courses.
 
-    Instructors may write in the folder. So links are left out, and a file that is too long for a
-    course is added to `left`, as is a folder that is missing, such as on a disk that is not
-    mounted.
+    Instructors may be able to write in the folder of the courses. Therefore symbolic links are left
+    out. Files that are too long for a course file are added to `left`. A folder that is missing,
+    such as on a disk that is not mounted, is also added to `left`.
     """
     folder = courses_folder(site)
     if site.paths.courses:
@@ -176,13 +176,15 @@ def _courses(site: Site, root: Path, left: list[Path]) -> list[Path]:
 
 
 def _owner(path: Path) -> Owner:
-    """Return the account that owns a file, as which it is read."""
+    """Return the uid and gid of a file's owner. The backup reads the file with the rights of this
+    account."""
     status = path.lstat()
     return status.st_uid, status.st_gid
 
 
 def _copy(path: Path, to: Path, owner: Owner) -> None:
-    """Copy a file; copy a database consistently with SQLite. Raises PermissionError, Problem."""
+    """Copy a file with the rights of `owner`. A database is copied with SQLite, so that the copy is
+    consistent. Raises PermissionError or Problem."""
     to.unlink(missing_ok=True)
     with acting_as(*owner):
         opened = open_file(path)
@@ -196,7 +198,7 @@ def _copy(path: Path, to: Path, owner: Owner) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, which may be large."""
+    """Return the SHA-256 of a file, which may be larger than the memory."""
     hashed = hashlib.sha256()
     with path.open("rb") as content:
         while piece := content.read(1 << 20):
@@ -205,7 +207,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Set owner and mode of an entry of the archive to fixed values."""
+    """Set root as the owner, and a fixed mode, for an entry of the archive."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"
     entry.mode = 0o600
@@ -213,5 +215,5 @@ def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def _closed(path: str, flags: int) -> int:
-    """Create the file at `path` so that only root can read it; return its descriptor."""
+    """Create the file `path` with mode 0600; return the file descriptor."""
     return os.open(path, flags, 0o600)

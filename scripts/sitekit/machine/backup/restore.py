@@ -1,8 +1,9 @@
-"""Restore a backup on this machine or another one (`sudo make restore FROM=file`).
+"""Implement `sudo make restore FROM=file`: restore a backup on the same machine or on another
+machine.
 
-State and secrets are written to the site's paths, owned by root. After the restore, `make apply`
-creates the accounts and makes them owners of the files. The old machine's manifest is not restored:
-each machine's manifest records the accounts that were created on that machine.
+State and secrets are written to the site's paths, and root owns them. After the restore, `make
+apply` creates the accounts and makes them the owners of the files. The manifest in the backup is
+not restored, because a manifest lists the accounts that were created on one machine.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _OURS = ("checkout/config/", "checkout/kernels/", "checkout/environment.")
 
 @dataclass(frozen=True)
 class Fill:
-    """A change of the plan: fill a new or empty folder with files from the archive."""
+    """Fill a new or empty folder with files from the archive. This is one change of the plan."""
 
     path: Path
     files: Mapping[str, Path]
@@ -54,7 +55,8 @@ class Fill:
     def do(self, root: Path, undo: ExitStack) -> None:
         real, before = on_disk(root, self.path), look(root, self.path)
         undo.callback(hand_over, real, before.owner, before.mode)
-        # While root owns the folder, nobody can interfere. The next apply gives it to the hub.
+        # While root owns the folder, no other account can write there. The next `make apply` makes
+        # the hub's account the owner.
         hand_over(real, (0, 0))
         if any(real.iterdir()):
             raise Problem(
@@ -70,7 +72,8 @@ class Fill:
 
 
 def restore(*words: str, root: Path = MACHINE, checkout: Path = CHECKOUT) -> int:
-    """Restore a backup. Raises BadInput before anything is changed, or Problem."""
+    """Restore a backup. Raises BadInput, with nothing changed, if the backup cannot be used; raises
+    Problem if the restore fails."""
     need_root("restore FROM=file")
     if len(words) != 1:
         raise BadInput(
@@ -91,7 +94,8 @@ def restore(*words: str, root: Path = MACHINE, checkout: Path = CHECKOUT) -> int
 
 
 def _unpack(archive: Path, folder: Path) -> dict[str, Path]:
-    """Unpack an archive and check the hashes; return the files by name. Raises BadInput."""
+    """Unpack an archive and check the hashes of its files; return file name -> unpacked file.
+    Raises BadInput."""
     try:
         with tarfile.open(archive) as tar:
             members = {
@@ -122,12 +126,13 @@ def _is_plain(name: str) -> bool:
 
 
 def _is_applied_site(name: str) -> bool:
-    """Return whether a name in the archive is that of the applied site."""
+    """Return whether a name in the archive is the name of the file with the applied site."""
     return PurePosixPath(name).match("etc/sitekit/*/site.yml")
 
 
 def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> ApplyPlan:
-    """Return the plan for folders, secrets and state. Raises BadInput if another file exists."""
+    """Return the plan to restore folders, secrets and state. Raises BadInput if a different file
+    already exists at a path."""
     platform, before = this_platform(root), load_manifest(site, root)
     _nothing_in_the_way(site, root, platform)
     state, secrets = _sorted(site, files)
@@ -181,9 +186,10 @@ def _nothing_in_the_way(site: Site, root: Path, platform: Platform) -> None:
 
 
 def _sorted(site: Site, files: Mapping[str, Path]) -> tuple[dict[str, Path], dict[Path, Path]]:
-    """Return the files of the state, by relative name, and the secrets, by path.
+    """Divide the files of the backup into files of the state folder (by relative name) and secrets
+    (by path); return both.
 
-    Raises BadInput for other files.
+    Raises BadInput if the backup contains other files.
     """
     state: dict[str, Path] = {}
     secrets: dict[Path, Path] = {}
@@ -205,11 +211,12 @@ def _sorted(site: Site, files: Mapping[str, Path]) -> tuple[dict[str, Path], dic
 
 
 def _configuration(files: Mapping[str, Path], checkout: Path, archive: str) -> None:
-    """Write the files of administrators into the checkout, as its owner.
+    """Write the files that administrators wrote, such as config/site.yml, into the checkout, with
+    the rights of the checkout's owner.
 
-    An existing file that differs is kept, and the restored file is written beside it. If a file
-    cannot be written, the restore only prints a message, because the machine does not need the file
-    and the archive still has it.
+    If a different file already exists, it is kept, and the restored file is written beside it as
+    `.new`. If a file cannot be written, the restore continues with a message, because the archive
+    still contains the file.
     """
     for name, source in files.items():
         if name.startswith(_OURS):
@@ -226,7 +233,8 @@ def _configuration(files: Mapping[str, Path], checkout: Path, archive: str) -> N
 
 
 def _lay(path: Path, content: bytes) -> None:
-    """Write a file; if another file with its name exists, write the new one beside it."""
+    """Write a file. If a different file already exists at the path, write the new file beside
+    it."""
     if path.exists() and path.read_bytes() == content:
         return
     new = beside(path) if path.exists() else path
@@ -239,6 +247,6 @@ def _lay(path: Path, content: bytes) -> None:
 
 
 def _empty(real: Path) -> None:
-    """Remove everything in a folder, but not the folder itself."""
+    """Remove everything in a folder; keep the folder itself."""
     for thing in real.iterdir():
         shutil.rmtree(thing) if thing.is_dir() else thing.unlink()

@@ -1,1 +1,2 @@
-"""Check before an apply whether the machine and the cluster meet the site's needs."""
+"""Check, before `make apply` changes anything, whether the machine and the cluster have what the
+site file needs."""

@@ -1,6 +1,7 @@
-"""Compare the tiers with the cluster's partitions, node sizes, time limits, GPUs and memory caps.
+"""Compare the tiers of site.yml with the cluster's partitions, node sizes, time limits, GPUs and
+memory limits.
 
-Slurm's own programs report what the cluster offers.
+The data about the cluster comes from sinfo, scontrol and sbatch.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ SLURM_TIMEOUT = 8.0  # seconds
 # sinfo(1): address, partition, CPUs, memory in MiB, time limit, generic resources
 NODES = ("--all", "--Node", "--noheader", "--format=%o|%R|%c|%m|%l|%G")
 _ROUNDING = 1.005
-# Messages of sbatch about the request itself. All other messages, such as one about an account
-# without an association, concern only the account that asked.
+# Messages of sbatch about the request itself. All other messages, such as one about a missing
+# association, concern only the account that ran sbatch.
 _OF_THE_REQUEST = re.compile(
     r"partition|node configuration|time limit|generic resource|gres|feature|constraint|reservation|qos|memory",
     re.I,
@@ -36,7 +37,8 @@ _OF_THE_ACCOUNT = re.compile(
 
 @dataclass
 class Partition:
-    """Hold a partition's largest node size, and its time limit in seconds (None: no limit)."""
+    """Store the size of a partition's largest node, and the partition's time limit in seconds
+    (None: no limit)."""
 
     cpus: int = 0
     memory: int = 0
@@ -45,7 +47,8 @@ class Partition:
 
 
 def look(site: Site) -> Iterator[Finding]:
-    """Yield a finding for everything that a tier needs and the cluster does not have.
+    """Yield a finding (a problem) for everything that a tier needs and that the cluster does not
+    have.
 
     Raises CommandFailed if Slurm does not answer.
     """
@@ -84,9 +87,9 @@ def programs(site: Site) -> Iterator[Finding]:
 
 
 def read(said: str) -> dict[str, Partition]:
-    """Parse the output of sinfo into partitions by name, including hidden partitions.
+    """Parse the output of sinfo: return partition name -> Partition, including hidden partitions.
 
-    Each line describes a node. Lines in another format are ignored.
+    Each line of the output describes a node. Lines in another format are ignored.
     """
     found: dict[str, Partition] = {}
     for line in said.splitlines():
@@ -103,8 +106,8 @@ def read(said: str) -> dict[str, Partition]:
 
 
 def fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Iterator[Finding]:
-    """Yield a finding for each resource (memory, CPUs, time, GPUs) of which a tier needs more than
-    the partition has."""
+    """Yield a finding for each resource (memory, CPUs, time, GPUs) if the tier needs more than the
+    partition has."""
     if name not in there:
         yield _no_partition(name, f"{key}.partitions", there)
         return
@@ -139,9 +142,9 @@ def fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Iterat
 
 
 def _bounds(tier: Tier, one: Partition, name: str, key: str) -> Iterator[Finding]:
-    """Yield a finding for each resource of which users may choose more than the partition has.
+    """Yield a finding for each resource if the tier lets users choose more than the partition has.
 
-    These findings do not refuse the apply, because another partition of the tier may have enough.
+    These findings do not stop `make apply`, because another partition of the tier may have enough.
     """
     choose = tier.choose
     most: dict[str, tuple[tuple[int, int] | None, int | None, Callable[[int], str]]] = {
@@ -157,7 +160,7 @@ def _bounds(tier: Tier, one: Partition, name: str, key: str) -> Iterator[Finding
 
 
 def _no_partition(name: str, key: str, there: dict[str, Partition]) -> Finding:
-    """Return the finding that a partition does not exist."""
+    """Return the finding for a partition that does not exist in Slurm."""
     listed = ", ".join(sorted(there)[:12]) or "none"
     return Finding(f"Slurm has no partition {name}", key, f"name one that sinfo lists: {listed}")
 
@@ -167,7 +170,7 @@ def test_job(
 ) -> Iterator[Finding]:
     """Test with `sbatch --test-only` whether Slurm would accept the tier's job.
 
-    No job is submitted. With `user`, this account asks, which needs root.
+    No job is submitted. If `user` is given, sbatch runs as this account, which only root can do.
     """
     argv: Argv = [site.slurm.bin / "sbatch", "--test-only", *_job_options(tier, partition)]
     done = run(
@@ -193,7 +196,7 @@ def test_job(
 
 
 def _job_options(tier: Tier, partition: str) -> list[str]:
-    """Return the options of sbatch for a job of the tier, which are those of the gate."""
+    """Return the sbatch options for a job of the tier: the same options as the gate uses."""
     options = [f"--partition={partition}", f"--mem={tier.memory}M", f"--cpus-per-task={tier.cpus}"]
     options += [f"--nodes={tier.nodes}", f"--ntasks={tier.nodes * tier.tasks}"]
     options += [f"--ntasks-per-node={tier.tasks}", f"--time={max(1, tier.time // 60)}"]
@@ -217,7 +220,7 @@ def _reasons(errors: str) -> str:
 
 
 def read_config(said: str) -> dict[str, str]:
-    """Parse the output of `scontrol show config`."""
+    """Parse the output of `scontrol show config`: return key -> value."""
     pairs = (line.partition("=") for line in said.splitlines())
     return {key.strip(): value.strip() for key, sign, value in pairs if sign}
 
@@ -225,16 +228,16 @@ def read_config(said: str) -> dict[str, str]:
 def caps(site: Site, config: dict[str, str]) -> Iterator[Finding]:
     """Yield a finding for each tier whose memory cap is not possible with Slurm's cgroup.conf.
 
-    With AllowedRAMSpace in cgroup.conf(5), a job may use this percentage of the memory that it
-    reserved. `config` is the output of `scontrol show config`.
+    AllowedRAMSpace in cgroup.conf(5) is the percentage of its reserved memory that a job may use.
+    `config` has the parsed output of `scontrol show config`.
     """
     allowed = re.fullmatch(r"(\d+(?:\.\d+)?)%", config.get("AllowedRAMSpace", ""))
     above = [(place, tier) for place, tier in enumerate(site.tiers) if tier.cap > tier.memory]
     if "task/cgroup" not in config.get("TaskPlugin", "task/cgroup"):
-        what = "TaskPlugin has no task/cgroup: Slurm holds no job to its memory, and a cap is but a word"
+        what = "TaskPlugin has no task/cgroup: Slurm does not enforce the memory of jobs, and memory_cap has no effect"
         yield Finding(what, "slurm.conf", "TaskPlugin=task/cgroup,task/affinity", refuses=False)
     elif config.get("ConstrainRAMSpace", "").lower() == "no":
-        what = "ConstrainRAMSpace is no: Slurm holds no job to its memory, and a cap is but a word"
+        what = "ConstrainRAMSpace is no: Slurm does not enforce the memory of jobs, and memory_cap has no effect"
         yield Finding(what, "cgroup.conf", "ConstrainRAMSpace=yes", refuses=False)
     elif allowed is None and above:
         yield unknown(
@@ -270,7 +273,7 @@ def slowed_down(config: dict[str, str], tree: Path = Path("/sys/fs/cgroup")) -> 
 
 
 def _ask(site: Site, program: str, *words: str) -> str:
-    """Run a program of Slurm and return its output."""
+    """Run a program of Slurm, such as sinfo, and return the output."""
     argv: Argv = [site.slurm.bin / program, *words]
     done = run(argv, env=slurm_environment(site), timeout=SLURM_TIMEOUT, cwd=Path("/"), check=False)
     if done.returncode:
@@ -279,7 +282,7 @@ def _ask(site: Site, program: str, *words: str) -> str:
 
 
 def _seconds(limit: str) -> int | None:
-    """Parse a time limit `[days-][hours:]minutes:seconds`; return None for no limit."""
+    """Convert Slurm's time limit `[days-][hours:]minutes:seconds` to seconds; None for no limit."""
     found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit)
     if not found:
         return None

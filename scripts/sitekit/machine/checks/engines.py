@@ -1,4 +1,5 @@
-"""Check what servers on the hub's own host need: systemd or Docker, memory, and the images."""
+"""Check whether the hub's own host has what tiers on `docker` or `systemd` need: systemd or Docker,
+memory, and images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Define a finding: one thing that the site needs and that the machine or cluster lacks."""
+"""Define the class Finding: a problem of the machine or the cluster that a check has found."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """Hold one problem that a check found.
+    """Store one problem that a check has found.
 
     `where` is a key of site.yml or a file. If `refuses` is true, users would be affected by the
     problem, and `make apply` changes nothing.
@@ -22,6 +22,6 @@ class Finding:
 def unknown(what: str, remedy: str | None = None) -> Finding:
     """Return a finding about something that could not be checked.
 
-    This finding does not refuse the apply.
+    Such a finding does not stop `make apply`.
     """
     return Finding(what, None, remedy, refuses=False)

@@ -1,6 +1,6 @@
 """Collect the findings about this machine and the cluster, before an apply changes anything.
 
-All checks run, even if one of them fails.
+If one check fails, all other checks still run.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from .finding import Finding, unknown
 
 @dataclass(frozen=True)
 class SiteChange:
-    """Hold the site that is to be applied, and the site of this name as it was last applied.
+    """Store the site that is to be applied, and the site of the last apply.
 
-    `states` has the states of the services of the applied site.
+    `states` has the states of the services of the last applied site.
     """
 
     site: Site
@@ -29,7 +29,8 @@ class SiteChange:
 
 
 def collect_findings(asked: SiteChange) -> list[Finding]:
-    """Return all findings; a check that could not run is a finding that refuses nothing."""
+    """Run all checks and return the findings. A check that cannot run gives a finding that does not
+    stop `make apply`."""
     site = asked.site
     found: list[Finding] = []
     questions: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
@@ -52,17 +53,17 @@ def collect_findings(asked: SiteChange) -> list[Finding]:
         try:
             found += ask()
         except (Problem, OSError) as trouble:
-            found.append(unknown(f"{subject} could not be asked: {as_problem(trouble).what}"))
+            found.append(unknown(f"{subject} could not be checked: {as_problem(trouble).what}"))
     return found
 
 
 def refusals(found: list[Finding]) -> list[BadInput]:
-    """Return the findings that stop an apply before it changes anything."""
+    """Return the findings that stop `make apply` before it changes anything, as errors."""
     return [BadInput(one.what, one.where, one.remedy) for one in found if one.refuses]
 
 
 def describe_findings(found: list[Finding]) -> Iterator[str]:
-    """Yield the findings that do not stop an apply, as lines for the administrator."""
+    """Yield lines about the findings that do not stop `make apply`."""
     for one in found:
         if not one.refuses:
             yield f"{one.where}: {one.what}" if one.where else one.what

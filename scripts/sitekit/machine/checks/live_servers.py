@@ -1,6 +1,7 @@
-"""Find servers that still run on a backend that no tier of the site names any more.
+"""Find users' servers that still run on a backend (such as docker) that no tier of the site file
+uses any more.
 
-Without the backend, the hub could neither watch nor end such a server.
+Without the backend, the hub could neither monitor nor end such a server.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _OPEN = "SELECT backend, COUNT(*) FROM starts WHERE ended IS NULL GROUP BY backe
 
 
 def look(site: Site) -> Iterator[Finding]:
-    """Yield a finding for each backend that servers need and the site's tiers do not name.
+    """Yield a finding for each backend that runs servers but that no tier of the new site names.
 
     Raises Problem if the ledger cannot be read.
     """
@@ -33,10 +34,13 @@ def look(site: Site) -> Iterator[Finding]:
 
 
 def open_servers(site: Site) -> dict[str, int]:
-    """Return the number of servers that may still run, by backend, from the hub's ledger."""
+    """Return the number of servers that may still run on each backend, from the hub's ledger:
+    backend -> number."""
     try:
         hub = pwd.getpwnam(site.hub.user)
-    except KeyError:  # before the first apply, and after an uninstall
+    except (
+        KeyError
+    ):  # the hub's account does not exist before the first apply and after an uninstall
         return {}
     if not site.ledger.exists():
         return {}

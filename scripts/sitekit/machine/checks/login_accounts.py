@@ -1,5 +1,5 @@
-"""Check the accounts under which the servers of users from a provider run, and the file or program
-that maps users to accounts."""
+"""Check the gateway account, and the file or program that maps users of an identity provider to
+Unix accounts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..installed import unix_accounts
 
 
 def check_accounts(site: Site, root: Path) -> None:
-    """Refuse an account under which no server may run, and a file or program of accounts that
-    others can change.
+    """Refuse a gateway account under which servers must not run, and a file or program of accounts
+    that other accounts can change.
 
     Raises BadInput.
     """
@@ -34,8 +34,8 @@ def check_accounts(site: Site, root: Path) -> None:
 
 
 def _check_gateway(site: Site, name: str, root: Path) -> None:
-    """Refuse a gateway account (one account for all users) under which the gate would submit no
-    jobs."""
+    """Refuse a gateway account (one account for all users) for which the gate would refuse to
+    submit jobs."""
     where, remedy = "login.accounts.gateway", f"useradd --create-home {name}"
     if name in site.service_accounts:
         raise BadInput(
@@ -51,14 +51,16 @@ def _check_gateway(site: Site, name: str, root: Path) -> None:
 
 
 def _check_root_owned(where: str, path: Path, root: Path) -> None:
-    """Refuse a file that an account other than root can change, and a program that cannot be
+    """Refuse a file that an account other than root can change, and a program that the hub cannot
     run."""
     steps = way(path, root)
     if not steps[-1].last or not stat.S_ISREG(steps[-1].status.st_mode):
         raise BadInput(f"{path} is not there", where, "put it there, or correct the path")
     for step in steps:
         if step.status.st_uid or step.everybody_writes or step.group_writes:
-            what = f"others than root can write to {step.path}, and choose users' accounts"
+            what = (
+                f"other accounts than root can write to {step.path}, and so choose users' accounts"
+            )
             raise BadInput(what, where, f"chown root {step.path}; chmod go-w {step.path}")
     if where.endswith("command") and not steps[-1].status.st_mode & stat.S_IXOTH:
         raise BadInput(f"the hub cannot run {path}", where, f"chmod a+rx {path}")

@@ -1,6 +1,7 @@
-"""Compare the tiers with the cluster's partitions, and the servers' release with the hub's.
+"""For a cluster behind a login node: compare the tiers with the cluster's partitions, and the
+release on the cluster with the hub's release.
 
-Slurm and the gate are queried through the login node.
+Slurm and the gate are queried through SSH on the login node.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from .finding import Finding, unknown
 
 
 def look(site: Site) -> Iterator[Finding]:
-    """Yield findings about what tiers need and the cluster lacks.
+    """Yield a finding for everything that a tier needs and that the cluster does not have.
 
-    Before the first apply, the login node does not know the hub's key, and Slurm cannot be queried.
+    Before the first apply, the login node does not have the hub's SSH key, so that Slurm cannot be
+    queried.
     """
     if not ssh.key(site).exists():
         yield unknown(
@@ -56,7 +58,8 @@ def look(site: Site) -> Iterator[Finding]:
 
 
 def _release(site: Site) -> Iterator[Finding]:
-    """Yield a finding if servers on the cluster cannot work with the release of the hub."""
+    """Yield a finding if the release on the cluster, which runs users' servers, does not fit the
+    release of the hub."""
     prefix = servers_prefix(site)
     where, build = "slurm.ssh.prefix", f"build it in {prefix}, on the cluster (docs/ssh.md)"
     try:
@@ -74,7 +77,7 @@ def _release(site: Site) -> Iterator[Finding]:
     try:
         ours = versions_of(site.current)
     except (OSError, ValueError):
-        return  # the hub has no release yet, which is a finding of its own
+        return  # another check reports that the hub has no release
     if why := misfit(ours, theirs):
         what = f"no server can start: {why}"
         remedy = "build both from the same checkout, with environment.yml of the same versions"

@@ -1,4 +1,5 @@
-"""Check that this host has the hub's address, that ports are free, and that nodes reach the hub."""
+"""Check that this host has the hub's address, that the site's ports are free, and that compute
+nodes can reach the hub."""
 
 from __future__ import annotations
 
@@ -27,10 +28,11 @@ def look(
 ) -> Iterator[Finding]:
     """Yield findings about the hub's address and the site's ports.
 
-    `states` are the states of the services of the `applied` site. A port that one of these services
-    uses counts as free.
+    `states` has the states of the services of the last applied site. A port that one of these
+    services uses counts as free.
     """
-    # with Docker, the address is that of a bridge, which the site's own service creates
+    # with Docker, the hub's address is that of a network bridge, which a service of the site
+    # creates
     fault = None if "docker" in site.backends else _bind(site.hub_listens_at, 0)
     if fault is not None:
         what = f"this host has no address {site.hub_listens_at} ({fault})"
@@ -45,9 +47,11 @@ def look(
 
 
 def _servers_ports(ports: tuple[int, int], local: str) -> Iterator[Finding]:
-    """Yield a finding if this host gives ports of servers to connections of its own programs.
+    """Yield a finding if the ports for servers overlap with the ports that Linux uses for outgoing
+    connections.
 
-    `local` is the content of LOCAL_PORTS. sshd can then not listen on some port for a server.
+    `local` is the content of LOCAL_PORTS. If the ports overlap, sshd sometimes cannot listen on a
+    server's port.
     """
     low, high = (int(number) for number in local.split())
     if ports[0] <= high and low <= ports[1]:
@@ -73,8 +77,8 @@ def _ports(
             continue
         holder = holders[port]
         if key == ("front", "url") and site.front.instance == "system":
-            # The web server's sockets belong to root. Without root their owner is unknown, and
-            # is assumed to be the web server.
+            # Only root can see which process owns the web server's sockets. For other users, the
+            # owner is assumed to be the web server.
             if holder is None or holder.name == server(site, platform).program.name:
                 continue
         elif holder is not None and holder.mentions(site.etc, site.run):
@@ -91,7 +95,7 @@ def _ports(
 
 
 def _bind(address: str, port: int) -> str | None:
-    """Return why no program can listen on the address and port; None if one can."""
+    """Return the reason why a program cannot listen on this address and port; None if it can."""
     try:
         family, kind, _, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
@@ -103,9 +107,10 @@ def _bind(address: str, port: int) -> str | None:
 
 
 def reached(site: Site, nodes: set[str]) -> Iterator[Finding]:
-    """Yield findings if these nodes cannot reach the hub, as far as this host can determine.
+    """Yield a finding if the compute nodes `nodes` cannot reach the hub, as far as this host can
+    determine.
 
-    A firewall between nodes and hub cannot be detected from here.
+    A firewall between the nodes and the hub cannot be detected on this host.
     """
     here = {socket.gethostname(), socket.gethostname().split(".")[0], socket.getfqdn(), "localhost"}
     elsewhere = sorted(node for node in nodes if node and node not in here and not _is_here(node))
@@ -133,7 +138,7 @@ def _is_here(name: str) -> bool:
 
 
 def _is_loopback(address: str) -> bool:
-    """Return whether an address is a loopback address."""
+    """Return whether an address is a loopback address, such as 127.0.0.1."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

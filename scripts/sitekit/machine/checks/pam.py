@@ -1,6 +1,7 @@
 """Test a PAM service before it is written to /etc/pam.d.
 
-The test first parses each line, and then lets libpam authenticate a user who does not exist.
+The test parses each line of the PAM service. Then libpam uses the service to authenticate a user
+who does not exist.
 """
 
 from __future__ import annotations
@@ -27,15 +28,16 @@ _BROKEN = {1: "open error", 2: "symbol error", 4: "system error", 26: "abort", 2
 
 
 class _Conversation(ctypes.Structure):
-    """Describe the C structure pam_conv for ctypes."""
+    """Define the C structure pam_conv (pam_conv(3)) for ctypes."""
 
     _fields_ = (("ask", ctypes.c_void_p), ("data", ctypes.c_void_p))
 
 
 def check_pam(path: Path, content: str) -> None:
-    """Test a PAM service that is to be written to `path`. Raises Problem with the line.
+    """Test the content of a PAM service that is to be written to `path`. Raises Problem, which
+    quotes the wrong line.
 
-    libpam ignores words that it does not know. Therefore this function also parses each line.
+    libpam ignores unknown words without an error. Therefore this function also parses each line.
     """
     with tempfile.TemporaryDirectory(prefix="sitekit-pam-") as folder:
         shutil.copytree(FOLDER, folder, dirs_exist_ok=True)
@@ -55,8 +57,8 @@ def check_pam(path: Path, content: str) -> None:
                 raise Problem(
                     f"it includes {name}, which is not there", place, f"see what is in {FOLDER}"
                 )
-            # Test each module alone, because a whole service returns at the first module that
-            # refuses. A line that begins with `-` allows that its module is missing.
+            # Each module is tested alone, because libpam ends a whole service at the first module
+            # that refuses. If a line begins with `-`, its module may be missing.
             if match and not name and not rule.startswith("-"):
                 _ask(place, folder, f"{match['type']} required {match['module']} {match['words']}")
         _ask(str(path), folder, content)
@@ -65,7 +67,8 @@ def check_pam(path: Path, content: str) -> None:
 def _ask(place: str, folder: str, content: str) -> None:
     """Load a PAM service with libpam. Raises Problem if libpam cannot load it.
 
-    Every question of libpam ends the test, so that no question appears on the terminal.
+    If libpam wants to prompt for a password, the test ends, so that no prompt appears on the
+    terminal.
     """
     libpam = ctypes.CDLL("libpam.so.0")
     if not hasattr(libpam, "pam_start_confdir"):  # Linux-PAM before 1.4, as on EL 8

@@ -1,6 +1,6 @@
-"""Check that the hub can verify passwords by the method in site.yml (`passwords`).
+"""Check that the hub can verify passwords by the method in site.yml (`login.passwords`).
 
-Without this check an apply could succeed and yet nobody could log in.
+Without this check, `make apply` could succeed although nobody can log in afterwards.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SSSD_TIMEOUT = 5.0  # seconds
 
 
 def check_module(site: Site, platform: Platform, root: Path) -> None:
-    """Refuse `passwords: sssd` if sssd's PAM module is not installed."""
+    """Refuse `passwords: sssd` if the PAM module of sssd is not installed."""
     module = MODULES["sssd"]
     if site.login.method != "pam":
         return
@@ -39,7 +39,8 @@ def check_module(site: Site, platform: Platform, root: Path) -> None:
 
 
 def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
-    """Yield messages about users in the allowed groups who cannot log in.
+    """Yield messages about members of `login.allowed_groups` who cannot log in, because they have
+    no password hash or sssd does not answer.
 
     Only root can read the password hashes that are needed for this check.
     """
@@ -83,7 +84,7 @@ def _administrators(site: Site, root: Path) -> Iterator[str]:
 
 
 def _asks(site: Site, root: Path, module: str) -> bool:
-    """Return whether the site's PAM service will use this PAM module after `make apply`.
+    """Return whether the site's PAM service will use the PAM module `module` after `make apply`.
 
     A PAM service that was changed by hand is not replaced, and may use another module.
     """
@@ -93,7 +94,7 @@ def _asks(site: Site, root: Path, module: str) -> bool:
 
 
 def _answers(pipe: Path) -> bool:
-    """Return whether sssd accepts a connection."""
+    """Return whether sssd accepts a connection at its Unix socket `pipe`."""
     with socket.socket(socket.AF_UNIX) as caller:
         caller.settimeout(SSSD_TIMEOUT)
         return caller.connect_ex(str(pipe)) == 0

@@ -1,4 +1,4 @@
-"""Check the preconditions of an apply: groups, folders, owners and secrets."""
+"""Check the preconditions of `make apply`: groups, folders, owners and secrets on this machine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOGO_SUFFIXES = (".svg", ".png", ".jpg", ".jpeg")
 
 
 def require_preconditions(site: Site, root: Path) -> None:
-    """Refuse a site that cannot run on this machine. Raises BadInputs with all reasons."""
+    """Raise BadInputs, with all reasons, if the site cannot run on this machine."""
     if found := unmet_preconditions(site, root):
         raise BadInputs(found)
 
@@ -35,7 +35,7 @@ def require_preconditions(site: Site, root: Path) -> None:
 def unmet_preconditions(site: Site, root: Path) -> list[BadInput]:
     """Return the preconditions that the machine does not meet.
 
-    All checks run, even if one of them fails.
+    If one check fails, all other checks still run.
     """
     platform, target = this_platform(root), Target(site, root)
     questions: tuple[Callable[[], None], ...] = (
@@ -72,8 +72,8 @@ def check_groups(site: Site, root: Path) -> None:
     """Refuse the site if a group of its section `login` does not exist.
 
     With a missing admin group, JupyterHub answers every login with an error
-    (PAMAuthenticator.is_admin, 6.1). sshd would accept a mistyped name of a group. Where users log
-    in at a provider and Slurm is behind a login node, only the gate on the login node needs the
+    (PAMAuthenticator.is_admin, 6.1). sshd would accept a misspelt name of a group without an error.
+    If users log in at a provider, and Slurm is behind a login node, only the login node needs the
     groups of users.
     """
     local = (("deny_ssh", site.login.deny_ssh),)
@@ -98,7 +98,7 @@ def check_groups(site: Site, root: Path) -> None:
 
 
 def check_sshd(site: Site, root: Path) -> None:
-    """Refuse a site with tunnels on a machine without sshd. Raises BadInput."""
+    """Refuse a site with SSH tunnels if sshd is not installed on this machine. Raises BadInput."""
     if site.tunnel and not on_disk(root, SSHD).exists():
         remedy = "install the package openssh-server; its own service need not run"
         raise BadInput(f"there is no {SSHD} on this machine", "slurm.ssh.tunnel", remedy)
@@ -126,9 +126,9 @@ def check_prometheus(site: Site, root: Path) -> None:
 def check_places(site: Site, root: Path) -> None:
     """Refuse folders and programs that other accounts can replace. Raises BadInput.
 
-    When sitekit runs as root, it changes the owners of the state folder and of the backup folder.
-    Root's services and the gate run the programs of the prefix and of Slurm, and Slurm's
-    configuration names plugins for these programs.
+    sitekit, as root, changes the owners of the state folder and of the backup folder. Services of
+    root and the gate run programs of the prefix and of Slurm. Slurm's configuration names plugins,
+    which these programs load.
     """
     for key, folder in (("paths.state", site.paths.state), ("backup.folder", site.backups)):
         _check_way(key, folder.parent, folder, root, {0})
@@ -142,9 +142,9 @@ def check_places(site: Site, root: Path) -> None:
 
 
 def check_logo(site: Site, root: Path) -> None:
-    """Refuse a logo that the hub cannot serve, or that others than root can replace.
+    """Refuse a logo that the hub cannot read, or that other accounts than root can replace.
 
-    A browser runs scripts in an SVG file as scripts of the hub.
+    An SVG file may contain scripts, which a browser runs as scripts of the hub.
     """
     if (logo := site.pages.logo) is None:
         return
@@ -163,19 +163,20 @@ def check_logo(site: Site, root: Path) -> None:
 
 
 def _check_way(key: str, path: Path, named: Path, root: Path, owners: set[int]) -> None:
-    """Raise BadInput if accounts other than `owners` can replace the folder or program."""
+    """Raise BadInput if an account other than `owners` can replace the folder or program `path`."""
     for step in _steps(path, root):
         if step.status.st_uid not in owners or step.everybody_writes or step.group_writes:
             who = "root" if owners == {0} else "root and its owner"
-            what = f"others than {who} can write to {step.path}, and put something else in the place of {named}"
+            what = f"other accounts than {who} can write to {step.path}, and so replace {named}"
             remedy = f"name a folder whose parents belong to root, or: chown root {step.path}; chmod go-w {step.path}"
             raise BadInput(what, key, remedy)
 
 
 def _steps(path: Path, root: Path) -> list[Step]:
-    """Return the folders and links of a path; an empty list if this account may not see them.
+    """Return the folders and symbolic links of a path; an empty list if this account may not read
+    one of the folders.
 
-    When root runs the apply, the steps are checked again.
+    `sudo make apply` runs as root, so that it checks all folders.
     """
     try:
         return way(path, root)
@@ -184,14 +185,15 @@ def _steps(path: Path, root: Path) -> list[Step]:
 
 
 def check_proxys_group(site: Site, root: Path) -> None:
-    """Refuse the site if other accounts are members of the proxy's own group.
+    """Refuse the site if an account other than the proxy's is a member of the proxy's own group.
 
-    A member of this group can read proxy.env, and with it redirect every user's browser.
+    A member of this group can read the secret in proxy.env, and with this secret redirect every
+    user's browser.
     """
     if not unix_accounts.has_account(root, site.proxy.user):
         return
     group = unix_accounts.group_name(root, site.proxy.user)
-    before = applied(site, root).hub.user  # the apply removes this account
+    before = applied(site, root).hub.user  # `make apply` removes this account from the group
     strangers = unix_accounts.members(root, group) - {site.proxy.user, site.hub.user, before}
     hubs = {other.hub.user for other in others(site, root)}
     if strangers:
@@ -205,8 +207,8 @@ def check_proxys_group(site: Site, root: Path) -> None:
 def check_state_owner(site: Site, root: Path) -> None:
     """Refuse a state folder that contains files of another account.
 
-    A state folder of root with mode 0700 is accepted, because `make uninstall` or `make restore`
-    leaves such a folder.
+    A state folder with the owner root and mode 0700 is accepted, because `make uninstall` and `make
+    restore` leave such a folder.
     """
     real = root / site.paths.state.relative_to("/")
     if not real.is_dir():

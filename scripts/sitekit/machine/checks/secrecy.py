@@ -1,4 +1,5 @@
-"""Check who can read the certificate's key and the secrets of clients at providers."""
+"""Refuse secret files, such as the certificate's private key and client secrets, that ordinary
+users can read."""
 
 from __future__ import annotations
 
@@ -14,13 +15,13 @@ from ..host.target import Target
 from ..installed import unix_accounts
 
 FOR_KEYS = "ssl-cert"
-"""Debian's group for services that read keys. The package ssl-cert creates it."""
+"""Debian's group for services that read private keys. The package ssl-cert creates this group."""
 
 
 def check_secrecy(target: Target) -> None:
-    """Refuse secrets that ordinary users can read. Raises BadInputs.
+    """Raise BadInputs if ordinary users can read a secret file of the site.
 
-    The check uses the modes of the file and of all its parent folders.
+    The check uses the file modes of the secret file and of all its parent folders.
     """
     front, found = target.site.front, []
     secrets: list[tuple[str, Path, str]] = []
@@ -51,9 +52,10 @@ def check_secrecy(target: Target) -> None:
 
 
 def _readers(path: Path, root: Path) -> Iterator[tuple[str, str]]:
-    """Yield each group of accounts that can read the file, with the chmod letter that grants it.
+    """Yield who can read the file, besides its owner: `everybody` or a group, each with the letter
+    of chmod(1) that removes this right.
 
-    A file that does not exist has no readers.
+    For a file that does not exist, nothing is yielded.
     """
     try:
         steps = [step for step in way(path, root) if not step.link]
@@ -77,14 +79,13 @@ def _readers(path: Path, root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _lets(step: Step, gid: int) -> bool:
-    """Return whether the permissions let a member of the group enter the folder or read the
-    file."""
+    """Return whether a member of the group may enter the folder or read the file."""
     bit = stat.S_IROTH if step.last else stat.S_IXOTH
     return bool(step.status.st_mode & (bit << 3 if step.status.st_gid == gid else bit))
 
 
 def _has_people(gid: int, root: Path) -> bool:
-    """Return whether ordinary accounts are in the group, as far as its members can be listed."""
+    """Return whether the group has ordinary accounts as members, as far as this host lists them."""
     name = unix_accounts.group_of_number(root, gid)
     if gid == 0 or name == FOR_KEYS:
         return False

@@ -1,4 +1,5 @@
-"""Refuse groups whose members administer this machine: sshd would lock them out."""
+"""Refuse a group in `login.deny_ssh` if an administrator of this machine is a member, who could no
+longer log in by SSH."""
 
 from __future__ import annotations
 
@@ -10,14 +11,14 @@ from ...site import Site
 from ..installed import unix_accounts
 
 OF_ADMINISTRATORS = ("sudo", "wheel", "admin")
-"""Groups that sudo knows on the usual distributions."""
+"""Groups whose members may use sudo on common Linux distributions."""
 
 
 def check_nobody_locked_out(site: Site, root: Path) -> None:
-    """Refuse a group of `login.deny_ssh` with an administrator among its members.
+    """Raise BadInput if an administrator is a member of a group in `login.deny_ssh`.
 
-    Administrators are root, the account that runs sudo now, the members of groups of sudo, and the
-    members of login.admin_groups. Raises BadInput.
+    Administrators are root, the account that runs sudo now, the members of the groups
+    OF_ADMINISTRATORS, and the members of login.admin_groups.
     """
     protected = {"root", os.environ.get("SUDO_USER", "root")}
     for group in (*OF_ADMINISTRATORS, *site.login.admin_groups):

@@ -1,4 +1,5 @@
-"""Check that sudo reads the folder of the site's rule and lets the hub start the gate."""
+"""Check that sudo reads the folder with the site's rule, and that sudo allows the hub to start the
+gate."""
 
 from __future__ import annotations
 
@@ -15,14 +16,14 @@ from ..installed.entries import MACHINE, on_disk
 from .finding import Finding, unknown
 
 SUDOERS = Path("/etc/sudoers")
-# sudoers(5): `#includedir` is not a comment. Versions before 1.9.1 spell it so.
+# sudoers(5): `#includedir` is not a comment. Versions of sudo before 1.9.1 use this spelling.
 _INCLUDE = re.compile(r'^\s*[@#](include|includedir)\s+"?([^"\n]+?)"?\s*$', re.MULTILINE)
 
 
 def look(site: Site, platform: Platform, root: Path = MACHINE) -> Iterator[Finding]:
     """Yield a finding if sudo is missing or does not read the folder of the site's rule.
 
-    Raises OSError if sudoers is unreadable.
+    Raises OSError if the file sudoers cannot be read.
     """
     if not on_disk(root, SUDOERS).exists():
         yield Finding(
@@ -33,7 +34,7 @@ def look(site: Site, platform: Platform, root: Path = MACHINE) -> Iterator[Findi
         folders = set(_folders(root, SUDOERS, 0))
     except PermissionError:
         yield unknown(
-            f"only root can read {SUDOERS}: whether it includes {platform.sudoers} was not looked at"
+            f"only root can read {SUDOERS}: whether it includes {platform.sudoers} was not checked"
         )
         return
     if platform.sudoers not in folders:
@@ -44,7 +45,7 @@ def look(site: Site, platform: Platform, root: Path = MACHINE) -> Iterator[Findi
 
 
 def _folders(root: Path, file: Path, depth: int) -> Iterator[Path]:
-    """Yield the folders that a sudoers file includes."""
+    """Yield the folders that a sudoers file includes with `@includedir`."""
     real = on_disk(root, file)
     if depth > 8 or not real.is_file():
         return
@@ -59,7 +60,7 @@ def _folders(root: Path, file: Path, depth: int) -> Iterator[Path]:
 def check_rule(site: Site) -> None:
     """Test with sudo whether the hub may start the gate as a user. Raises Problem if not.
 
-    A rule that sudo reads later can override the site's rule.
+    This test is needed because a rule that sudo reads later overrides the site's rule.
     """
     people = sorted(
         name
@@ -77,7 +78,7 @@ def check_rule(site: Site) -> None:
 
 
 def _check_rule(site: Site, program: Path, account: str) -> None:
-    """Test with sudo whether the hub may start this program as the account. Raises Problem."""
+    """Test with sudo whether the hub may start a program as an account. Raises Problem if not."""
     try:
         run(["sudo", "-n", "-U", site.hub.user, "-l", "-u", account, program])
     except CommandFailed as refused:

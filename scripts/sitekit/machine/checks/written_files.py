@@ -1,6 +1,7 @@
-"""Test each changed file with the program that reads it, before the file is written.
+"""Test each changed configuration file with the program that reads it (such as visudo or Apache),
+before the file is written.
 
-Files that do not change are not tested again.
+Files that do not change are not tested.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ from ..web import apache_links
 from ..web.config import front_path, modules, read_by_front, server
 from .pam import check_pam
 
-# Keys that systemd 240 to 247 added. Older versions, such as 239 of EL 8, report them as unknown
-# and ignore them.
+# Keys that were added in systemd 240 to 247. Older versions, such as 239 of EL 8, report these keys
+# as unknown and ignore them.
 _NEWER = re.compile(
     r"Unknown \w+( name)? '(Protect(Clock|Hostname|KernelLogs|Proc)|ProcSubset|RestrictSUIDSGID)'"
 )
 
-# This loads the configuration as JupyterHub does, without opening its database.
+# This program loads the configuration as JupyterHub does, but does not open the database.
 _LOAD = """
 import sys
 from jupyterhub.app import JupyterHub
@@ -77,15 +78,17 @@ def check(
 
 
 class _Staged:
-    """Hold all files of the site in a temporary folder.
+    """Write all files of the site to a temporary folder, for tests.
 
-    Paths in the files of other programs are replaced by paths in this folder.
+    In the files, the site's paths are replaced by paths in this folder.
     """
 
     def __init__(self, site: Site, files: Mapping[Path, File], folder: Path) -> None:
-        """Write the files into the folder."""
+        """Write the site's files into the temporary folder `folder`."""
         self.files, self.folder = files, folder
-        folder.chmod(0o755)  # the hub's account must read its configuration here
+        folder.chmod(
+            0o755
+        )  # the hub's account must be able to read the configuration in this folder
         for path in (site.log, site.run / site.front.server, *(path.parent for path in files)):
             self.at(path).mkdir(0o755, parents=True, exist_ok=True)
         for path, file in files.items():
@@ -99,16 +102,16 @@ class _Staged:
             self.at(path).chmod(file.mode)
 
     def at(self, path: Path) -> Path:
-        """Return the path of a file in the folder."""
+        """Return the path that a file of the site has in the temporary folder."""
         return self.folder / path.relative_to("/")
 
 
 def _front(target: Target, platform: Platform, staged: _Staged) -> None:
     """Test the web server's configuration. Raises CommandFailed.
 
-    If the site uses the machine's own web server, the site's part is tested inside a minimal
-    configuration. The machine's complete web server configuration is tested after the files are
-    written.
+    If the site uses the machine's own web server, only the site's part is tested here, inside a
+    minimal configuration. The complete configuration of this web server is tested after the files
+    are written.
     """
     site = target.site
     conf, program = staged.at(front_path(site, platform)), server(site, platform).program
@@ -120,7 +123,8 @@ def _front(target: Target, platform: Platform, staged: _Staged) -> None:
         return
     if site.front.instance == "system":
         there = apache_links.loads(target, platform)
-        # The modules of the first line are built in on some distributions and loaded on others.
+        # On some distributions, the modules of the first line are built into Apache; on others,
+        # they are loaded.
         wanted = ["log_config", "logio", "unixd", "watchdog"]
         wanted += ["mpm_event", "authz_core", "socache_shmcb", *modules(site)]
         loads = [there[name].line for name in wanted if name in there]
@@ -135,12 +139,12 @@ def _front(target: Target, platform: Platform, staged: _Staged) -> None:
 
 
 def _sshd(target: Target, staged: _Staged, changed: Set[Path]) -> None:
-    """Test the file for the machine's own sshd, and the configuration of the site's own one, which
-    is for tunnels. Raises Problem.
+    """Test the configuration file for the machine's own sshd, and that of the site's own sshd for
+    tunnels. Raises Problem.
 
-    Only root can read sshd's key, without which sshd tests nothing. The test runs as another
-    account: as root, sshd needs the folder /run/sshd, which exists only while the system's own sshd
-    runs.
+    Only root can read sshd's host key, and sshd cannot test a configuration without its key. The
+    test runs sshd as another account, because as root sshd needs the folder /run/sshd, which exists
+    only while the system's own sshd runs.
     """
     site = target.site
     if denied_path(site) in changed & staged.files.keys() and target.root == MACHINE:
@@ -151,21 +155,22 @@ def _sshd(target: Target, staged: _Staged, changed: Set[Path]) -> None:
 
 
 def check_rotation(path: Path) -> None:
-    """Test a logrotate file. Does nothing if logrotate is not installed. Raises Problem."""
+    """Test a configuration file of logrotate with logrotate; skip the test if logrotate is not
+    installed. Raises Problem."""
     try:
         said = run(["logrotate", "--debug", path], check=False)
     except CommandFailed:
         return
     if "error:" in said.stderr:
-        raise Problem(f"logrotate does not take it:\n{said.stderr}", path.name)
+        raise Problem(f"logrotate does not accept this file:\n{said.stderr}", path.name)
 
 
 def _systemd(site: Site, staged: _Staged) -> None:
     """Test the systemd units with systemd-analyze. Raises Problem for any message about them.
 
-    systemd-analyze returns 0 even for an unknown key, so that the check uses its output. Messages
-    about units of the distribution are ignored. Programs of the release that do not exist yet are
-    replaced by empty scripts for the test.
+    The test uses the output of systemd-analyze, because its exit code is 0 even for an unknown key.
+    Messages about units of the distribution are ignored. If the release is not installed yet, its
+    programs are replaced by empty scripts for the test.
     """
     units = []
     for path in staged.files:
@@ -190,14 +195,15 @@ def _systemd(site: Site, staged: _Staged) -> None:
 
 
 def faults_of(site: Site, said: str) -> list[str]:
-    """Return the lines of systemd-analyze that are faults in the site's units."""
+    """Return the lines in the output of systemd-analyze that report faults in the site's units."""
     return [
         line for line in said.splitlines() if site.service("") in line and not _NEWER.search(line)
     ]
 
 
 def _proxy(site: Site, staged: _Staged) -> None:
-    """Start the release's proxy with the JavaScript files that change it. Raises CommandFailed.
+    """Start the release's proxy with sitekit's JavaScript files, as a test of these files. Raises
+    CommandFailed.
 
     Does nothing if the release or the account does not exist yet.
     """
@@ -216,8 +222,8 @@ def _proxy(site: Site, staged: _Staged) -> None:
 
 
 def _reads_back(site: Site, staged: _Staged) -> None:
-    """Raise Problem if sitekit reads other settings from the new site.yml than it has written, or
-    if Python code is invalid."""
+    """Read the new site.yml again; raise Problem if the settings are not the same as the written
+    ones, or if a Python file is invalid."""
     if load_site(staged.at(site.etc / "site.yml")) != site:
         what = "the file for the hub does not agree with the site file"
         raise Problem(
@@ -234,9 +240,8 @@ def _reads_back(site: Site, staged: _Staged) -> None:
 
 
 def _hub(site: Site, platform: Platform, staged: _Staged) -> None:
-    """Load JupyterHub's configuration. Raises CommandFailed.
-
-    Does nothing if the release or the account does not exist yet.
+    """Load the new JupyterHub configuration with the release's Python. Raises CommandFailed.  The
+    test is skipped if the release or the account does not exist yet.
     """
     python = site.current / "bin/python"
     if (

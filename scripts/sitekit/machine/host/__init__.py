@@ -1,2 +1,2 @@
-"""Describe the machine on which sitekit runs: its distribution, file tree, processes, and the lock
-against two runs at once."""
+"""Read facts about the machine on which sitekit runs (distribution, processes, ports, mounts), and
+lock it against two runs at the same time."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class File:
-    """Hold the content, mode and owner of a file.
+    """Describe a file that `make apply` writes: content, mode and owner.
 
     The file's group is the primary group of the account `group_of`, or of its owner.
     """
@@ -28,7 +28,7 @@ class Folder:
     """Describe a directory that must exist.
 
     The group is the primary group of the account `group_of`, or of the owner. If `shared` is true,
-    an existing directory is left alone.
+    owner and mode of an existing directory are not changed.
     """
 
     mode: int = 0o755
@@ -38,10 +38,11 @@ class Folder:
 
     @property
     def whose(self) -> tuple[str, str | None]:
-        """Return the owner, and the account whose group the directory gets."""
+        """Return the owner of the directory, and the account whose primary group the directory
+        gets."""
         return self.owner, self.group_of
 
 
 def digest(content: bytes) -> str:
-    """Return the SHA-256 in hexadecimal."""
+    """Return the SHA-256 of a file's content in hexadecimal."""
     return hashlib.sha256(content).hexdigest()

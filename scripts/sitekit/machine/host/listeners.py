@@ -1,4 +1,4 @@
-"""Find the processes that listen on TCP ports."""
+"""Find out which processes of this machine listen on given TCP ports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _LISTEN = "0A"  # net/ipv4/tcp_states.h, TCP_LISTEN
 
 @dataclass(frozen=True)
 class Process:
-    """Hold a process of this machine. `environment` is empty if it may not be read."""
+    """Describe a process of this machine. `environment` is empty if this user may not read the
+    environment variables of the process."""
 
     pid: int
     name: str
@@ -25,7 +26,8 @@ class Process:
     environment: str
 
     def mentions(self, *paths: Path) -> bool:
-        """Return whether the command line or environment names a path in these directories."""
+        """Return whether the command line or the environment of the process contains a path in one
+        of these directories."""
         return any(
             f"{path}/" in text for path in paths for text in (self.command, self.environment)
         )
@@ -40,7 +42,7 @@ def processes() -> Iterator[Process]:
 
 
 def process(pid: int) -> Process | None:
-    """Return a process; None if it has ended."""
+    """Return the process with the id `pid`; None if the process has ended."""
     try:
         return _shown(psutil.Process(pid).as_dict(_SHOWN))
     except psutil.NoSuchProcess:
@@ -48,7 +50,7 @@ def process(pid: int) -> Process | None:
 
 
 def _shown(told: dict[str, Any]) -> Process:
-    """Return a process from psutil's data.
+    """Convert psutil's data about a process to a Process.
 
     psutil returns None for values that may not be read, and surrogates for bytes that are not text.
     """
@@ -58,11 +60,10 @@ def _shown(told: dict[str, Any]) -> Process:
 
 
 def listeners(ports: set[int]) -> dict[int, Process | None]:
-    """Return those of `ports` on which a program listens, with the process.
+    """Return the ports among `ports` on which a program listens: port -> process.
 
-    The process is None if it is not visible to this user. If several processes share a socket, the
-    oldest process is returned, because the others, such as nginx's workers, do not show their
-    program.
+    The process is None if this user may not see it. If several processes share a socket, the oldest
+    process is returned, because later processes, such as nginx's workers, have other command lines.
     """
     sockets = {inode: port for inode, port in _sockets() if port in ports}
     found: dict[int, Process | None] = dict.fromkeys(sockets.values())
@@ -76,10 +77,12 @@ def listeners(ports: set[int]) -> dict[int, Process | None]:
 
 
 def _started(pid: int) -> float:
-    """Return when a process was started, in seconds since the epoch; 0 if it has ended.
+    """Return the time when a process was started, in seconds since 1970-01-01 UTC; 0 if the process
+    has ended.
 
-    Process ids do not tell the age: they begin again at the lowest. psutil.process_iter would keep
-    the time of an ended process that had the same id.
+    A higher process id does not mean a later start, because Linux starts again at the lowest id.
+    psutil.process_iter is not used, because it caches the start time of an ended process with the
+    same id.
     """
     try:
         return psutil.Process(pid).create_time()
@@ -88,7 +91,7 @@ def _started(pid: int) -> float:
 
 
 def _sockets() -> Iterator[tuple[str, int]]:
-    """Yield the inode and port of every listening TCP socket. Source: proc(5), /proc/net/tcp."""
+    """Yield the inode and port of every listening TCP socket, from /proc/net/tcp (proc(5))."""
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         if os.path.exists(table):
             for line in Path(table).read_text().splitlines()[1:]:

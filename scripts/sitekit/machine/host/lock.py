@@ -1,6 +1,7 @@
-"""Make sure that only one sitekit at a time changes the machine.
+"""Lock the machine, so that only one command of sitekit at a time changes it.
 
-Only root can read the lock's file, because any account that can open the file could hold the lock.
+Only root can open the lock file, because an account that can open the file could hold the lock for
+ever.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ LOCK = Path("/run/sitekit.lock")
 
 @contextmanager
 def alone(root: Path = Path("/")) -> Iterator[None]:
-    """Hold the machine's lock during the block.
+    """Hold the machine's lock while the `with` block runs.
 
     Raises Problem, which names the process that holds the lock.
     """

@@ -7,17 +7,19 @@ import re
 from pathlib import Path
 
 MOUNTS = Path("/proc/self/mountinfo")
-"""The mounted filesystems; proc(5) describes this file. The fifth word is the mount point."""
+"""The kernel's list of mounted filesystems (proc(5)). The fifth word of a line is the mount
+point."""
 
 
 def mounts_in(folder: Path) -> list[Path]:
-    """Return the mount points at the folder or below it, without following a link at `folder`."""
+    """Return the mount points at the folder or below it. If `folder` is a symbolic link, it is not
+    followed."""
     real = folder.parent.resolve() / folder.name
     points = [_decoded(line.split(b" ")[4]) for line in MOUNTS.read_bytes().splitlines()]
     return sorted({point for point in points if point.is_relative_to(real)})
 
 
 def _decoded(point: bytes) -> Path:
-    r"""Return a path in which a space is written as `\040`, and some other characters likewise."""
+    r"""Decode a mount point from mountinfo, in which a space is written as `\040`."""
     octal = re.compile(rb"\\([0-7]{3})")
     return Path(os.fsdecode(octal.sub(lambda found: bytes([int(found[1], 8)]), point)))

@@ -1,4 +1,5 @@
-"""Describe the distribution's family, with the paths and names that depend on the family."""
+"""Define the paths and names that differ between families of Linux distributions, such as Debian
+and EL."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ class _Row(BaseModel):
 
 
 class Pam(_Row):
-    """Hold PAM's paths, and the lines of the hub's PAM service for each way to check passwords."""
+    """Define the paths of PAM, and the lines of the hub's PAM service for each method to check
+    passwords."""
 
     modules: Path
     sssd_pipe: Path
@@ -29,7 +31,7 @@ class Pam(_Row):
 
 
 class Control(_Row):
-    """Hold the web server's own commands."""
+    """Define the commands that control a web server."""
 
     test: str
     start: str
@@ -40,14 +42,14 @@ class Control(_Row):
 
 
 class Links(_Row):
-    """Hold the folders whose links enable virtual hosts and modules."""
+    """Define the folders in which symbolic links enable virtual hosts and modules (Debian)."""
 
     sites: Path
     modules: Path | None = None
 
 
 class WebServer(_Row):
-    """Describe a web server as the distribution packages it."""
+    """Define paths, service and commands of a web server in the distribution's package."""
 
     package: str
     program: Path
@@ -63,13 +65,13 @@ class WebServer(_Row):
 
     @property
     def folders(self) -> set[Path]:
-        """Return the folders in which a site changes something."""
+        """Return the folders of the web server in which a site creates files or links."""
         links = (self.links.sites, self.links.modules) if self.links else ()
         return {self.sites, *(folder for folder in links if folder)}
 
 
 class Apache(WebServer):
-    """Describe Apache, with the folder of its modules."""
+    """Define paths, service and commands of Apache, and the folder of its modules."""
 
     modules: Path
     elsewhere: dict[str, Path] = {}
@@ -78,7 +80,7 @@ class Apache(WebServer):
 
 
 class Platform(_Row):
-    """Hold an entry of platforms.yml, whose comments explain the keys."""
+    """Define an entry of platforms.yml. The comments in platforms.yml explain the keys."""
 
     ids: tuple[str, ...]
     install: str
@@ -93,7 +95,7 @@ class Platform(_Row):
 
 @cache
 def platforms() -> dict[str, Platform]:
-    """Return all families of distributions that sitekit supports, by name."""
+    """Return all families of distributions that sitekit supports: name -> Platform."""
     document = read_yaml(Path(__file__).with_name("platforms.yml"))
     return TypeAdapter(dict[str, Platform]).validate_python(document.values)
 

@@ -1,4 +1,4 @@
-"""Open, check and copy SQLite databases, also while the hub uses them."""
+"""Open, check and copy SQLite databases, even while the hub uses them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ...base.errors import Problem
 def opened(database: Path) -> Iterator[sqlite3.Connection]:
     """Open a database for reading and writing. Raises Problem for an error of SQLite.
 
-    A killed hub may leave an unfinished transaction. The next program that opens the database must
-    be able to write, so that SQLite can undo this transaction.
+    A hub that was killed may leave an unfinished transaction. The program that opens the database
+    next must be able to write, so that SQLite can undo this transaction.
     """
     with (
         _errors_as_problem(database),
@@ -26,19 +26,19 @@ def opened(database: Path) -> Iterator[sqlite3.Connection]:
 
 
 def refuse_damaged(database: Path) -> None:
-    """Refuse a damaged database. Raises Problem."""
+    """Raise Problem if a database is damaged."""
     with opened(database) as connection:
         _check(connection, database)
 
 
 def copy(database: Path, to: Path, owner: tuple[int, int] | None = None) -> None:
-    """Copy a database, consistent as of one moment, to a new or empty file. Raises Problem.
+    """Copy a database in a consistent state to a new or empty file. Raises Problem.
 
-    If `owner` (uid, gid) is given, the database is read with the rights of this account, which need
-    not be able to write the copy.
+    If `owner` (uid, gid) is given, the database is read with the rights of this account. The
+    account does not have to be able to write the copy.
     """
     with _errors_as_problem(database), closing(sqlite3.connect(to)) as made:
-        # without a journal, SQLite opens no other file beside the copy
+        # without a journal, SQLite creates no other file beside the copy
         made.execute("PRAGMA journal_mode=OFF")
         with acting_as(*owner) if owner else nullcontext(), opened(database) as source:
             source.backup(made)
@@ -48,7 +48,7 @@ def copy(database: Path, to: Path, owner: tuple[int, int] | None = None) -> None
 
 
 def _check(connection: sqlite3.Connection, database: Path) -> None:
-    """Check a database with SQLite's quick_check."""
+    """Check a database with SQLite's `PRAGMA quick_check`. Raises Problem if it is damaged."""
     (found,) = connection.execute("PRAGMA quick_check").fetchone()
     if found != "ok":
         raise _damaged(database, found)

@@ -1,4 +1,5 @@
-"""Define a target: a site on a machine."""
+"""Define the class Target: a site, and the file tree of the machine on which sitekit sets the site
+up."""
 
 from __future__ import annotations
 
@@ -10,11 +11,12 @@ from ...site import Site
 
 @dataclass(frozen=True)
 class Target:
-    """Hold the site, and the machine's file tree `root`, which is `/` except in tests."""
+    """Store a site and the root folder of the machine's file tree. `root` is `/`, except in
+    tests."""
 
     site: Site
     root: Path = Path("/")
 
     def on_disk(self, path: Path) -> Path:
-        """Return the path in the file tree for `path` of the machine."""
+        """Return the path of a file of the machine inside the file tree: `root` + `path`."""
         return self.root / path.relative_to("/")

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 def spoken(
     address: str, port: int, patience: float, name: str | None = None
 ) -> Iterator[ssl.SSLSocket]:
-    """Open a TLS connection to the web server, with `name` as the requested host name, and yield
-    it. Raises OSError.
+    """Open a TLS connection to the web server, yield the connection, and close it. The requested
+    host name is `name`. Raises OSError.
 
     `patience` is the time limit in seconds.
     """

@@ -1,1 +1,1 @@
-"""Record the files and accounts that sitekit made, and compare them with the machine."""
+"""Record which files and accounts sitekit has made on the machine, and read their present state."""

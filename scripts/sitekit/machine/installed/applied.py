@@ -1,4 +1,5 @@
-"""Read the sites as they were last applied to this machine (`/etc/sitekit/NAME/site.yml`).
+"""Read the applied sites: the copy of each site file at its last `make apply`
+(`/etc/sitekit/NAME/site.yml`).
 
 The manifest is in the same folder as the applied site. The applied site and the manifest together
 record what is on the machine, even if the site file has changed since. An apply and an uninstall
@@ -24,29 +25,32 @@ from .entries import on_disk
 from .manifest import manifest_path
 
 _KEYS = ("name", "paths", "supervisor", "hub", "proxy", "login", "slurm", "front", "backup")
-"""The sections of a site file that decide which services, files, folders and memberships exist."""
+"""The sections of a site file on which the site's services, files, folders and group memberships
+depend."""
 
 _FIELDS: dict[str, Any] = {
     key: (field.annotation, field) for key, field in Site.model_fields.items() if key in _KEYS
 }
 _Sections = create_model("_Sections", **_FIELDS)
-"""These sections alone. They need not fit the other sections, which are those of another file."""
+"""A model of only these sections. The sections may contradict the rest of the present site file."""
 
 
 def applied_path(site: Site) -> Path:
-    """Return the path of the site as it was last applied. The hub reads this file."""
+    """Return the path of the applied site: the copy of the site file at the last `make apply`. The
+    hub reads this copy."""
     return site.etc / "site.yml"
 
 
 def applied(site: Site, root: Path) -> Site:
-    """Return the site's settings at the last `make apply`, or `site` if there was none. Raises
-    BadInput."""
+    """Return the site's settings at the last `make apply`; if there was no apply yet, return
+    `site`. Raises BadInput."""
     real = on_disk(root, applied_path(site))
     return _read(real, site) if real.is_file() else site
 
 
 def others(site: Site, root: Path) -> list[Site]:
-    """Return the other sites of this machine, as they were last applied. Raises BadInput."""
+    """Return the other sites of this machine, with their settings at the last `make apply`. Raises
+    BadInput."""
     found = on_disk(root, site.etc.parent).glob(f"*/{manifest_path(site).name}")
     paths = [
         path.with_name(applied_path(site).name)
@@ -57,10 +61,9 @@ def others(site: Site, root: Path) -> list[Site]:
 
 
 def _read(path: Path, site: Site) -> Site:
-    """Read the sections of an applied site that decide what is on the machine.
+    """Read the sections _KEYS of an applied site; take all other sections from `site`.
 
-    All other sections are those of `site`. Unknown keys are ignored, because another version of
-    sitekit may have written the file.
+    Unknown keys are ignored, because another version of sitekit may have written the file.
     """
     document, mine = read_yaml(path), site.model_dump(mode="json", include=set(_KEYS))
     values = {}
@@ -72,7 +75,8 @@ def _read(path: Path, site: Site) -> Site:
 
 
 def _known(value: Any, path: tuple[str, ...]) -> Any:
-    """Return the value of a key without the keys in it that this version does not know."""
+    """Return a value of the applied site without the keys that this version of sitekit does not
+    have."""
     names = names_at(Site, path)
     if not names or not isinstance(value, dict):
         return value
@@ -111,10 +115,9 @@ def _left_behind(site: Site, before: Site, root: Path) -> Iterator[BadInput]:
 
 
 def _holds_something(real: Path) -> bool:
-    """Return whether a folder contains anything. A folder that this user may not read counts as
-    full.
+    """Return whether a folder contains files. If this user may not read the folder, return True.
 
-    When root runs the apply, the folder is checked again.
+    `sudo make apply` runs as root, so that it can check each folder.
     """
     try:
         return real.is_dir() and any(real.iterdir())
@@ -123,7 +126,8 @@ def _holds_something(real: Path) -> bool:
 
 
 def _clashes(site: Site, other: Site) -> Iterator[BadInput]:
-    """Yield the ports and folders that the site shares with another site."""
+    """Yield an error for each port and folder that this site and another site of the machine both
+    use."""
     remedy = f"if that is this site's old name: sudo make uninstall SITE={applied_path(other)}; else take another"
     taken = {port: key for key, port in other.ports.items()}
     apart = site.hub_listens_at != other.hub_listens_at

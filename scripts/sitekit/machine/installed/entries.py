@@ -1,6 +1,6 @@
-"""Read what exists at a path of the machine, and restore it.
+"""Read the file, folder or link that exists at a path of the machine, and restore it later.
 
-`root` is the machine's file tree: `/`, except in tests.
+`root` is the root folder of the machine's file tree: `/`, except in tests.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MACHINE = Path("/")
 
 @dataclass(frozen=True)
 class Entry:
-    """Describe what exists at a path.
+    """Describe the file, folder or link at a path, or that nothing exists there.
 
     - `hidden`: the current user may not see whether anything exists there.
     - `content`: the content of a file; None if it may not be read.
@@ -34,12 +34,13 @@ class Entry:
 
     @property
     def sha256(self) -> str | None:
-        """Return the hash of a file's content; None if it is no file or may not be read."""
+        """Return the SHA-256 of the file's content; None if the entry is not a file, or may not be
+        read."""
         return None if self.content is None else digest(self.content)
 
     @property
     def closed(self) -> bool:
-        """Return whether something exists that the current user may not read."""
+        """Return whether a file or link exists at the path that the current user may not read."""
         return self.kind == "hidden" or (self.kind == "file" and self.content is None)
 
 
@@ -47,12 +48,12 @@ NOTHING = Entry("nothing")
 
 
 def on_disk(root: Path, path: Path) -> Path:
-    """Return the path in the file tree `root` for `path` of the machine."""
+    """Return the path of a file of the machine inside the file tree: `root` + `path`."""
     return root / path.relative_to("/")
 
 
 def look(root: Path, path: Path) -> Entry:
-    """Return what exists at `path`. A link is not followed."""
+    """Return an Entry for the file, folder or link at `path`. A symbolic link is not followed."""
     real = on_disk(root, path)
     try:
         status = real.lstat()
@@ -80,7 +81,7 @@ def _content(real: Path) -> bytes | None:
 
 
 def put_back(root: Path, path: Path, entry: Entry) -> None:
-    """Restore a path to what `entry` describes: nothing, a file or a link. Raises OSError."""
+    """Restore the earlier state `entry` of a path: a file, a link, or nothing. Raises OSError."""
     real = on_disk(root, path)
     if look(root, path) == entry:
         return

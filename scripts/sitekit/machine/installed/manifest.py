@@ -19,19 +19,21 @@ Thing = TypeVar("Thing")
 
 
 class _Record(BaseModel):
-    """Define the base of the manifest's records. Unknown keys are errors."""
+    """The base class of the records in the manifest. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class FileRecord(_Record):
-    """Hold the record of one file.
+    """Record one file that sitekit wrote, or beside which it wrote a `.new` file.
 
     - `hashes`: the file is sitekit's if its hash is in this list. While the file is being replaced,
       the list has two hashes.
-    - `offered`: the hash of the content that was put beside a file that is not sitekit's.
-    - `foreign`: the file existed before sitekit.
-    - `generated`: the file was generated on this machine, such as a key. It does not follow from the site.
+    - `offered`: the hash of the content that was written as `.new` beside the administrator's
+      own file.
+    - `foreign`: the file existed before sitekit's first apply.
+    - `generated`: the file was generated on this machine, such as a key, and does not follow from
+      the site file.
     """
 
     hashes: list[str] = []
@@ -46,7 +48,7 @@ class FileRecord(_Record):
 
 
 class Manifest(_Record):
-    """List everything that sitekit made on the machine.
+    """List everything that sitekit has made on the machine.
 
     Folders, links, accounts, groups and memberships are listed only if they did not exist before.
     `links` has the target of each link.
@@ -68,8 +70,8 @@ class Manifest(_Record):
     def text(self) -> str:
         """Return the manifest as JSON.
 
-        The manifest contains no secrets. Everybody may read the manifest, so that `make diff` needs
-        no root.
+        The manifest contains no secrets. Everybody may read the manifest, so that `make diff` can
+        run without root.
         """
         return self.model_dump_json(indent=1) + "\n"
 
@@ -88,7 +90,7 @@ class Manifest(_Record):
         return not any(things)
 
     def owns_link(self, path: Path, entry: Entry) -> bool:
-        """Return whether the link still has the target that sitekit gave it."""
+        """Return whether the symbolic link still has the target that sitekit set."""
         return entry.kind == "link" and entry.target == self.links.get(str(path))
 
     def joined(self, after: Manifest) -> Manifest:
@@ -117,12 +119,12 @@ class Manifest(_Record):
 
 
 def _both(one: list[Thing], other: list[Thing]) -> list[Thing]:
-    """Return the elements of two lists, each element once."""
+    """Return the elements of both lists, each element once."""
     return list(dict.fromkeys([*one, *other]))
 
 
 def manifest_path(site: Site) -> Path:
-    """Return the path of the manifest."""
+    """Return the path of the site's manifest."""
     return site.etc / "manifest.json"
 
 
@@ -136,7 +138,7 @@ def load_manifest(site: Site, root: Path) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(entry.content or b"")
     except ValidationError:
-        remedy = "restore it from a backup; without it sitekit cannot tell its own files from yours"
+        remedy = "restore it from a backup; without it sitekit cannot distinguish its own files from yours"
         raise Problem(
             "this is not a manifest of this version of sitekit", str(manifest_path(site)), remedy
         ) from None
@@ -145,8 +147,8 @@ def load_manifest(site: Site, root: Path) -> Manifest:
 
 
 def _taken(manifest: Manifest, site: Site, root: Path) -> None:
-    """Treat certificates that certbot has renewed, and that the program `take_certificate` has
-    copied, as sitekit's own files."""
+    """Add the hashes of renewed certificates to the manifest. certbot renews certificates, and the
+    program `take_certificate` copies them, without `make apply`."""
     if (site.front.server, site.front.certificate) == ("nginx", "acme"):
         for path in certificate(site):
             record, there = manifest.files.get(str(path)), look(root, path)

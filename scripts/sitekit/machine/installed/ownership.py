@@ -1,6 +1,7 @@
-"""Change the owner of folders safely, even if the former owner writes there at the same time.
+"""Change the owner of folders safely, even if the former owner writes into them at the same time.
 
-sitekit, as root, first makes the folder inaccessible to others. No symbolic link is followed.
+sitekit, as root, first removes all access of other accounts to the folder. No symbolic link is
+followed.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 Owner = tuple[int, int]
-"""A uid and a gid."""
+"""A pair of uid and gid."""
 
 
 def set_folder(real: Path, owner: Owner, mode: int) -> None:
-    """Set the owner and mode of the folder only. Raises OSError if the path is a symbolic link."""
+    """Set the owner and mode of a folder, not of its contents. Raises OSError if the path is a
+    symbolic link."""
     with _opened(real) as folder:
         os.fchown(folder, *owner)
         os.fchmod(folder, mode)
@@ -25,7 +27,7 @@ def set_folder(real: Path, owner: Owner, mode: int) -> None:
 def hand_over(
     real: Path, owner: Owner, mode: int = 0o700, but: Mapping[str, Owner] | None = None
 ) -> None:
-    """Give a folder and everything in it to `owner`.
+    """Change the owner of a folder and of everything in it to `owner`, and the mode of the folder.
 
     `but` maps paths below the folder to other owners. Raises OSError if the path is a symbolic
     link.
@@ -34,8 +36,8 @@ def hand_over(
         os.fchown(folder, 0, 0)
         os.fchmod(folder, 0o700)
         for path, status, parent in _below(folder):
-            # A hard link may point to a file outside this folder. Changing its owner would give
-            # away that file.
+            # Files with several hard links are skipped: such a file may also be outside this
+            # folder, where its owner must not change.
             if stat.S_ISDIR(status.st_mode) or status.st_nlink == 1:
                 whose = (but or {}).get(path, owner)
                 with suppress(FileNotFoundError):
@@ -45,14 +47,14 @@ def hand_over(
 
 
 def owners_in(real: Path) -> dict[str, Owner]:
-    """Return the owners of everything in the folder, by paths relative to the folder."""
+    """Return the owner of each file and folder below a folder: relative path -> owner."""
     with _opened(real) as folder:
         return {path: (status.st_uid, status.st_gid) for path, status, _ in _below(folder)}
 
 
 @contextmanager
 def _opened(real: Path) -> Iterator[int]:
-    """Open a folder for its descriptor, without following a symbolic link."""
+    """Open a folder, yield its file descriptor, and close it. A symbolic link is not followed."""
     folder = os.open(real, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         yield folder
@@ -61,7 +63,8 @@ def _opened(real: Path) -> Iterator[int]:
 
 
 def _below(folder: int) -> Iterator[tuple[str, os.stat_result, int]]:
-    """Yield each path below a folder, with its status and the descriptor of its parent folder."""
+    """Yield each path below a folder, with its status (stat(2)) and the file descriptor of its
+    parent folder."""
     for place, folders, files, parent in os.fwalk(".", dir_fd=folder):
         for name in (*folders, *files):
             with suppress(FileNotFoundError):

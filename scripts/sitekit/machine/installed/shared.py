@@ -1,7 +1,7 @@
-"""Keep track of accounts, groups, folders and links that several sites of a machine use.
+"""Record accounts, groups, folders and links that several sites of a machine share.
 
-Each site's manifest lists these shared things. The last site that is uninstalled removes the shared
-things.
+The manifest of each site lists what the site shares. The last site that is uninstalled removes the
+shared accounts, groups, folders and links.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ def used(
     members: Collection[tuple[str, str]],
     linked: Collection[Path] = (),
 ) -> Manifest:
-    """Return those entries of another site's manifest that this site uses too. No file is read.
+    """Return the entries of another site's manifest that this site also uses. The function reads no
+    files.
 
-    `members` are the memberships of this site, as (user, group). `linked` are its links.
+    `members` are the group memberships of this site, as (user, group). `linked` are the links of
+    this site.
     """
     names = [account.name for account in accounts(site, platform)]
     paths = {str(path) for path in folders(site, platform)}
@@ -46,22 +48,25 @@ def used(
 
 
 def shared(site: Site, root: Path) -> Manifest:
-    """Return the things that other sites use, by their manifests or this one. Raises Problem."""
+    """Return a manifest of the accounts, groups, folders and links that this site shares with other
+    sites. Raises Problem."""
     return reduce(Manifest.joined, (record for _, _, record in _others(site, root)), Manifest())
 
 
 def share(site: Site, root: Path) -> None:
-    """Add things of this site to the manifests of other sites that use them. Raises Problem."""
+    """Add the accounts, groups, folders and links of this site to the manifests of the other sites
+    that also use them. Raises Problem."""
     for other, before, record in _others(site, root):
         if record != before:
             write_atomic(on_disk(root, manifest_path(other)), record.text)
 
 
 def _others(site: Site, root: Path) -> Iterator[tuple[Site, Manifest, Manifest]]:
-    """Yield each other site with its manifest as written, and with its completed manifest.
+    """Yield each other site of the machine, with its manifest on the disk, and with its completed
+    manifest.
 
-    A manifest by an older version of sitekit lacks things that existed before the site was first
-    applied.
+    A manifest that an older version of sitekit wrote does not list what existed before the site was
+    first applied. The completed manifest lists it.
     """
     mine, platform = load_manifest(site, root), this_platform(root)
     for other in others(site, root):

@@ -1,8 +1,8 @@
 """Read and change the accounts and groups of the machine whose file tree is `root`.
 
-The tools for accounts (useradd and others) copy each file to `<file>-` first. sitekit restores
-these copies, because they contain the state before an administrator's last change. sitekit undoes
-its own changes by the manifest.
+Before a change, useradd and similar tools copy each file to `<file>-`, such as /etc/passwd-.
+sitekit restores the earlier copies, because they contain the state before the administrator's last
+change. To undo its own changes, sitekit uses the manifest.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .entries import MACHINE
 
 
 def has_account(root: Path, name: str) -> bool:
-    """Return whether the account exists."""
+    """Return whether the Unix account exists."""
     return _user(root, name) is not None
 
 
 def has_group(root: Path, name: str) -> bool:
-    """Return whether the group exists."""
+    """Return whether the Unix group exists."""
     return _group(root, name) is not None
 
 
@@ -38,9 +38,9 @@ def numbers(root: Path, owner: str, group_of: str | None = None) -> tuple[int, i
     if user is None or other is None:
         name = owner if user is None else group_of
         raise Problem(
-            f"the account {name} is not there",
+            f"the account {name} does not exist",
             str(root / "etc/passwd"),
-            "sudo make apply makes the site's own",
+            "sudo make apply creates the site's accounts",
         )
     return user[0], other[1]
 
@@ -69,8 +69,9 @@ def make_login_account(
 ) -> None:
     """Create a user's account with its home, which only this user can enter, and no password.
 
-    The account's own group, which has the same name, must exist. The account becomes a member of
-    `group` too. useradd does not change the logs of logins. Raises CommandFailed.
+    The account's own group, which has the same name, must exist. The account also becomes a member
+    of `group`. useradd is called so that it does not change the login records (lastlog). Raises
+    CommandFailed.
     """
     numbers: Argv = ["--uid", str(uid), "--gid", name, "--groups", group]
     at: Argv = ["--create-home", "--home-dir", home, "--key", "HOME_MODE=0700", "--shell", shell]
@@ -78,7 +79,8 @@ def make_login_account(
 
 
 def set_password(root: Path, name: str, password: str) -> None:
-    """Set the password of an account. Other accounts cannot see it. Raises CommandFailed."""
+    """Set the password of an account with chpasswd. The password is not on a command line, which
+    other accounts could read. Raises CommandFailed."""
     _change(root, "chpasswd", stdin=f"{name}:{password}\n")
 
 
@@ -116,9 +118,10 @@ def listed(root: Path, group: str) -> list[str]:
 
 
 def members(root: Path, group: str) -> set[str]:
-    """Return the accounts whose primary or further group this is.
+    """Return all members of a group, including the accounts that have the group as their primary
+    group.
 
-    A directory service such as LDAP may not list all members.
+    If the members are in a directory service such as LDAP, some members may be missing.
     """
     if root == MACHINE:
         entry = grp.getgrnam(group)
@@ -136,8 +139,8 @@ def members(root: Path, group: str) -> set[str]:
 def with_password(root: Path) -> set[str]:
     """Return the accounts with a password hash in /etc/shadow. Raises PermissionError.
 
-    An account whose hash begins with `!` is included, because somebody locked this account on
-    purpose.
+    A locked account, whose hash begins with `!`, is included, because an administrator has locked
+    this account intentionally.
     """
     return {row[0] for row in _rows(root / "etc/shadow") if row[1].strip("!*")}
 
@@ -174,7 +177,7 @@ def _gpasswd(root: Path, *words: Arg) -> None:
 
 
 def _change(root: Path, tool: str, *words: Arg, stdin: str = "") -> None:
-    """Run a tool that changes accounts, for the file tree `root`."""
+    """Run a tool that changes accounts, such as useradd, for the file tree `root`."""
     with _tools_backups(root):
         run([tool, *([] if root == MACHINE else ["--prefix", str(root)]), *words], stdin=stdin)
 
@@ -206,10 +209,10 @@ def _tools_backups(root: Path) -> Iterator[None]:
 
 
 def _user(root: Path, name: str) -> tuple[int, int] | None:
-    """Return the uid and gid of an account; None if it does not exist.
+    """Return the uid and gid of an account; None if the account does not exist.
 
-    For the running machine, query the name service, which also knows accounts of LDAP. In another
-    file tree, /etc/passwd is read.
+    On the running machine, the name service (nsswitch.conf(5)) is used, which also has accounts of
+    LDAP. In another file tree, /etc/passwd is read.
     """
     if root == MACHINE:
         try:
@@ -223,7 +226,7 @@ def _user(root: Path, name: str) -> tuple[int, int] | None:
 
 
 def _group(root: Path, name: str) -> int | None:
-    """Return the gid of a group; None if it does not exist."""
+    """Return the gid of a group; None if the group does not exist."""
     if root == MACHINE:
         try:
             return grp.getgrnam(name).gr_gid
@@ -233,5 +236,5 @@ def _group(root: Path, name: str) -> int | None:
 
 
 def _rows(path: Path) -> list[list[str]]:
-    """Return the fields of each line of passwd, group or shadow."""
+    """Return the fields of each line of /etc/passwd, /etc/group or /etc/shadow."""
     return [line.split(":") for line in path.read_text().splitlines() if line.count(":") >= 3]

@@ -1,1 +1,2 @@
-"""Make what the administrator of the login node installs for a hub outside the cluster."""
+"""Generate the files that the administrator of the login node installs, for a hub outside the
+cluster."""

@@ -1,4 +1,4 @@
-"""Write the files of the login node as one tar file (`make gate_bundle`)."""
+"""Implement `make gate_bundle`: write the files for the login node into one tar file."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ PAGE = Path("sitekit-login-node.md")
 def gate_bundle(site: Site, file: str = "") -> int:
     """Write the tar file that the administrator of the login node unpacks.
 
-    `file` is its name. Raises BadInput if the site has no login node, or if the
-    hub has no key yet.
+    `file` is the name of the tar file. Raises BadInput if the site has no login node, or if the hub
+    has no SSH key yet.
     """
     if site.slurm.ssh is None:
         raise BadInput(
@@ -44,7 +44,8 @@ def gate_bundle(site: Site, file: str = "") -> int:
 
 
 def _public_key(site: Site, private: Path) -> str:
-    """Return a public key of the hub. Raises BadInput."""
+    """Return the public key for one of the hub's private SSH keys. Raises BadInput if it does not
+    exist."""
     place = public_key(private)
     if not place.is_file():
         remedy = "run make apply first; it creates the hub's keys"
@@ -53,9 +54,9 @@ def _public_key(site: Site, private: Path) -> str:
 
 
 def _tar(files: dict[Path, File]) -> bytes:
-    """Return a tar file in which everything belongs to root.
+    """Return a tar file of the files. All entries have the owner root.
 
-    The tar file names no folders, so that unpacking it changes no existing folder.
+    The tar file contains no entries for folders, so that unpacking changes no existing folder.
     """
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as tar:

@@ -1,4 +1,4 @@
-"""Render the files of the login node: the gate, and sshd's configuration for the hub."""
+"""Generate the files for the login node: the gate, and the configuration of sshd for the hub."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SSHD = Path("/etc/ssh/sshd_config.d")
 
 
 def login_node_files(site: Site, node: Ssh, hub_key: str, user_authority: str) -> dict[Path, File]:
-    """Return every file of the login node. All belong to root.
+    """Return all files for the login node: path -> file. The owner of each file is root.
 
-    `hub_key` and `user_authority` are public keys, as ssh-keygen(1) writes them.
+    `hub_key` and `user_authority` are public keys in the format of ssh-keygen(1).
     """
     script = job_script(site, data("config/templates/job.sh").read_text(encoding="utf-8"))
     config = gate_config(site, site_courses(site))
@@ -37,21 +37,21 @@ def login_node_files(site: Site, node: Ssh, hub_key: str, user_authority: str) -
 
 
 def instructions(site: Site, node: Ssh, files: dict[Path, File]) -> str:
-    """Return the page for the administrator of the login node, in Markdown."""
+    """Return the installation instructions for the administrator of the login node, in Markdown."""
     return _rendered("login_node.md.j2", site, node, files=[str(path) for path in files])
 
 
 def source(site: Site, node: Ssh) -> str:
-    """Return the address from which the login node sees the hub connect."""
+    """Return the address from which the hub connects to the login node."""
     return node.source or site.hub.address
 
 
 def _program(name: str) -> File:
-    """Return a program of the checkout."""
+    """Return a program of the checkout, such as the gate, as a File for the login node."""
     return File(data(name).read_text(encoding="utf-8"), 0o755)
 
 
 def _rendered(template: str, site: Site, node: Ssh, **words: object) -> str:
-    """Return the text of a template for this site."""
+    """Return the text of a template with the values of this site filled in."""
     text = templates("config/templates").get_template(template)
     return text.render(site=site, ssh=node, source=source(site, node), **words) + "\n"

@@ -1,4 +1,5 @@
-"""Read the files of the machine's accounts: their hashes, free uids, and the folder for homes."""
+"""Read /etc/passwd and the other files of the machine's accounts: hashes of the files, free uids,
+and the folder for homes."""
 
 from __future__ import annotations
 
@@ -18,15 +19,15 @@ FILES = tuple(
 
 
 def hashes() -> dict[str, str]:
-    """Return the hash of each file that exists."""
+    """Return the SHA-256 of each account file that exists: path -> hash."""
     return {str(path): digest(path.read_bytes()) for path in FILES if path.exists()}
 
 
 def free_uids() -> Iterator[int]:
-    """Yield uids that no account has, above those of all accounts of /etc/passwd. Raises Problem.
+    """Yield free uids, which are above the uids of all accounts of /etc/passwd. Raises Problem.
 
-    No group has these numbers as its gid either, and no participant has ever had them. UID_MIN and
-    UID_MAX are in login.defs(5).
+    A free uid is also not the gid of a group, and was never the uid of an earlier participant. The
+    limits UID_MIN and UID_MAX are in login.defs(5).
     """
     low, high = _limit("UID_MIN", 1000), _limit("UID_MAX", 60000)
     taken = {entry.pw_uid for entry in pwd.getpwall()} | {entry.gr_gid for entry in grp.getgrall()}
@@ -51,7 +52,7 @@ def home_base() -> Path:
 
 
 def _limit(key: str, default: int) -> int:
-    """Return a number of /etc/login.defs."""
+    """Return the value of a key of /etc/login.defs, or `default`."""
     try:
         lines = Path("/etc/login.defs").read_text().splitlines()
     except FileNotFoundError:
@@ -61,9 +62,11 @@ def _limit(key: str, default: int) -> int:
 
 
 def _in_directory(number: int) -> bool:
-    """Return whether the name service knows the number, such as an account of LDAP.
+    """Return whether the name service has an account or a group with this number, for example in
+    LDAP.
 
-    A directory service may not list its accounts, but finds each of them.
+    This has to be tested for each number, because a directory service may not list all its
+    accounts.
     """
     for known in (pwd.getpwuid, grp.getgrgid):
         try:

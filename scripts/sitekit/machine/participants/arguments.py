@@ -1,4 +1,4 @@
-"""Read the variables of make for the commands about participants' accounts."""
+"""Read and check the arguments `NAME=value` of `make accounts` and similar commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...base.errors import BadInput, shown
 from ...site import Site
 
 MOST = 500
-"""The most accounts of one command."""
+"""The most accounts that one command creates."""
 LAST = 9999
 """The highest number in the name of an account."""
 _PREFIX = re.compile(r"[a-z]([a-z0-9-]{0,22}[a-z-])?")
@@ -17,7 +17,8 @@ _PREFIX = re.compile(r"[a-z]([a-z0-9-]{0,22}[a-z-])?")
 
 @dataclass(frozen=True)
 class Wanted:
-    """Hold what `make accounts` shall create."""
+    """Store the arguments of `make accounts`: how many accounts to create, with which names, group
+    and passwords."""
 
     prefix: str
     first: int
@@ -25,11 +26,11 @@ class Wanted:
     group: str
     one_password: bool
     width: int | None = None
-    """The least number of digits; None if there are no accounts with this prefix yet."""
+    """The minimum number of digits in a name; None if no accounts with this prefix exist yet."""
 
     @property
     def names(self) -> list[str]:
-        """Return the names of the accounts: `training01`, `training02` and so on."""
+        """Return the names of the accounts to create: `training01`, `training02` and so on."""
         last = self.first + self.count - 1
         width = self.width or max(2, len(str(last)))
         return [f"{self.prefix}{number:0{width}}" for number in range(self.first, last + 1)]
@@ -42,7 +43,7 @@ def pairs(command: str, words: tuple[str, ...], known: tuple[str, ...]) -> dict[
         name, equals, value = word.partition("=")
         if not equals or name not in known:
             what = f"{shown(word)} is not one of {', '.join(f'{each}=' for each in known)}"
-            raise BadInput(what, command, f"make {command} HELP=1 explains them")
+            raise BadInput(what, command, f"see: make {command} HELP=1")
         found[name] = value
     return found
 
@@ -56,7 +57,7 @@ def wanted(site: Site, words: tuple[str, ...]) -> Wanted:
         )
         raise BadInput(what, "login.method", "only a site with `method: pam` needs such accounts")
     if given.get("PASSWORD", "same") != "same":
-        what = "a password on a command line can be seen by all users of this machine"
+        what = "a password on a command line can be read by all users of this machine"
         raise BadInput(what, "PASSWORD", "leave it out, or write PASSWORD=same for a random one")
     first, count = (
         _number("FIRST", given.get("FIRST", "1"), LAST),
@@ -76,11 +77,11 @@ def wanted(site: Site, words: tuple[str, ...]) -> Wanted:
 
 
 def prefix(given: dict[str, str]) -> str:
-    """Return the prefix of the names. Raises BadInput."""
+    """Return the argument PREFIX, with which the accounts' names begin. Raises BadInput."""
     text = given.get("PREFIX", "")
     if not _PREFIX.fullmatch(text):
         what = (
-            f"{shown(text)} cannot begin the names of accounts"
+            f"{shown(text)} cannot be the prefix of account names"
             if text
             else "this variable is missing"
         )
@@ -92,7 +93,8 @@ def prefix(given: dict[str, str]) -> str:
 
 
 def choice(given: dict[str, str], name: str, values: tuple[str, ...]) -> str:
-    """Return the value of a variable, of which the first value is the default. Raises BadInput."""
+    """Return the value of an argument with fixed choices; the first of `values` is the default.
+    Raises BadInput."""
     if (value := given.get(name, values[0])) not in values:
         raise BadInput(
             f"{shown(value)} is not one of {', '.join(values)}", name, f"write {name}={values[0]}"
@@ -101,7 +103,7 @@ def choice(given: dict[str, str], name: str, values: tuple[str, ...]) -> str:
 
 
 def _number(name: str, text: str, most: int) -> int:
-    """Return a number from 1 to `most`. Raises BadInput."""
+    """Convert an argument to a number from 1 to `most`. Raises BadInput."""
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= most:
         what = (
             f"{shown(text)} is not a number from 1 to {most}"
@@ -113,7 +115,8 @@ def _number(name: str, text: str, most: int) -> int:
 
 
 def _group(site: Site, group: str) -> str:
-    """Check the group of the participants. Raises BadInput."""
+    """Return the group of the participants. Raises BadInput if members of the group may not log in,
+    or are administrators."""
     if group not in site.login.allowed_groups:
         known = ", ".join(site.login.allowed_groups)
         raise BadInput(

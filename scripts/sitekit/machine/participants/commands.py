@@ -1,4 +1,4 @@
-"""Run the commands `make accounts`, `make accounts_remove` and `make accounts_slips`."""
+"""Implement the commands `make accounts`, `make accounts_remove` and `make accounts_slips`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .slips_pdf import pdf
 
 SAME = """\
  !! All these accounts have the same password. Each participant can log in as any other, and can read and
-    change the files of all others. Nobody can tell who did what. Without PASSWORD=same, each account has
+    change the files of all others. Nobody can find out who did what. Without PASSWORD=same, each account has
     a password of its own."""
 
 
 def accounts(site: Site, *words: str) -> int:
     """Create accounts for the participants of a workshop. Returns 0. Raises BadInput.
 
-    A second run creates only the accounts that are missing.
+    If some of the accounts exist, only the missing accounts are created.
     """
     need_root("accounts")
     wanted = arguments.wanted(site, words)
@@ -48,9 +48,10 @@ def accounts(site: Site, *words: str) -> int:
 
 
 def accounts_remove(site: Site, *words: str) -> int:
-    """Remove the accounts of a prefix. Returns 0, or 1 if something is left.
+    """Remove the accounts whose names begin with a prefix. Returns 1 if files or accounts could not
+    be removed, else 0.
 
-    Homes that DATA=keep keeps are not left.
+    With DATA=keep, the homes are kept, and the command still returns 0.
     """
     given = arguments.pairs("accounts_remove", words, ("PREFIX", "DATA", "END"))
     prefix = arguments.prefix(given)
@@ -64,7 +65,8 @@ def accounts_remove(site: Site, *words: str) -> int:
 
 
 def accounts_slips(site: Site, *words: str) -> int:
-    """Write the page with one slip for each account. Returns 0. Raises BadInput."""
+    """Write a page with one slip (address, user name, password) for each account. Returns 0. Raises
+    BadInput."""
     given = arguments.pairs("accounts_slips", words, ("PREFIX", "FORMAT"))
     form = arguments.choice(given, "FORMAT", ("html", "pdf"))
     need_root("accounts_slips")

@@ -1,4 +1,5 @@
-"""Create the accounts that `make accounts` shall create, or complete what an interrupted run began."""
+"""Create accounts for participants (`make accounts`), and complete accounts that an interrupted run
+began to create."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ from .record import Participant, Record
 
 
 def named_as_before(site: Site, wanted: Wanted) -> Wanted:
-    """Write numbers as in the accounts that exist: after `training01`, number 1 has no other name."""
+    """Return the arguments with the number of digits that existing accounts have: if `training01`
+    exists, number 2 becomes `training02`."""
     known = record.load(site, wanted.prefix)
     if known is None or not known.participants:
         return wanted
@@ -29,9 +31,10 @@ def named_as_before(site: Site, wanted: Wanted) -> Wanted:
 
 
 def create(site: Site, wanted: Wanted) -> tuple[Record, int]:
-    """Create the accounts that do not exist yet; return the record and their number.
+    """Create the accounts that do not exist yet; return the record of accounts, and the number of
+    new accounts.
 
-    Raises BadInput, before any change, if something is in the way.
+    Raises BadInput, before any change, if for example a file exists at the path of a home.
     """
     known = record.load(site, wanted.prefix) or Record(group=wanted.group)
     there = {person.name: person for person in known.participants if person.state == "made"}
@@ -65,12 +68,13 @@ def create(site: Site, wanted: Wanted) -> tuple[Record, int]:
 
 
 def _number(person: Participant) -> tuple[int, str]:
-    """Return by what accounts are sorted: `training100` comes after `training99`."""
+    """Return the sort key of an account, with which `training100` comes after `training99`."""
     return len(person.name), person.name
 
 
 def _create_all(site: Site, wanted: Wanted, known: Record, planned: list[Participant]) -> None:
-    """Create the planned accounts. The record is written before and after each of them."""
+    """Create the planned accounts. The record is written before and after each account is
+    created."""
     title = f"Creating accounts {planned[0].name} to {planned[-1].name}"
     with step(title, total=len(planned)) as shown:
         for person in planned:
@@ -85,10 +89,10 @@ def _create_all(site: Site, wanted: Wanted, known: Record, planned: list[Partici
 
 
 def _unmet(known: Record, wanted: Wanted) -> Iterator[BadInput]:
-    """Yield why the machine cannot have these accounts at all."""
+    """Yield an error if the group or the folder for homes is not suitable for the accounts."""
     if known.group != wanted.group:
         what = f"the accounts {wanted.prefix}... that exist are members of {known.group}"
-        yield BadInput(what, "GROUP", f"write GROUP={known.group}, or take another PREFIX")
+        yield BadInput(what, "GROUP", f"write GROUP={known.group}, or use another PREFIX")
     if not unix_accounts.has_group(MACHINE, wanted.group):
         what = f"there is no group {wanted.group} on this machine"
         yield BadInput(what, "GROUP", f"create it first: groupadd {wanted.group}")
@@ -100,35 +104,39 @@ def _unmet(known: Record, wanted: Wanted) -> Iterator[BadInput]:
         )
     for one in steps:
         if one.status.st_uid != 0 or one.everybody_writes or one.group_writes:
-            what = f"others than root can write to {one.path}, in which homes would be created"
+            what = (
+                f"other accounts than root can write to {one.path}, in which homes would be created"
+            )
             yield BadInput(what, str(one.path), f"chown root {one.path}; chmod go-w {one.path}")
 
 
 def _in_the_way(missing: list[str], begun: dict[str, Participant]) -> Iterator[BadInput]:
-    """Yield what exists on the machine under the names of the missing accounts."""
+    """Yield an error for each account, group or home on the machine that has the name of an account
+    to create."""
     base = account_files.home_base()
     for name in missing:
-        # an account that an interrupted run began is sitekit's own
+        # sitekit may change an account that its own interrupted run began to create
         if name in begun and one_account.is_ours(begun[name]):
             continue
         stranger = Participant(name=name, uid=0, home=base / name, password="")
         for what in one_account.obstacles(stranger):
             yield BadInput(
-                what, name, "take another PREFIX or FIRST; sitekit changes nothing that exists"
+                what, name, "use another PREFIX or FIRST; sitekit changes nothing that exists"
             )
 
 
 def _users_of_the_hub(site: Site, missing: list[str]) -> Iterator[BadInput]:
-    """Yield which of the names the hub knows: somebody may have cookies and tokens of this user."""
+    """Yield an error for each name that is already a user of the hub, because somebody may have
+    valid cookies or tokens of this user."""
     for name in hub_users.known(site, missing):
-        what = f"the hub knows a user {name}, whose cookies and tokens may still be valid"
+        what = f"the hub already has a user {name}, whose cookies and tokens may still be valid"
         yield BadInput(
-            what, name, "delete this user on the hub's admin page, or take another PREFIX"
+            what, name, "delete this user on the hub's admin page, or use another PREFIX"
         )
 
 
 def _undo(person: Participant) -> None:
-    """Remove what an interrupted run has created of an account."""
+    """Remove an account that an interrupted run has created incompletely."""
     uids = [person.uid] if one_account.has_uid(person) else []
     if running := processes_of(uids):
         what = f"the account {person.name} is incomplete, and {len(running)} processes of it run"
@@ -138,9 +146,10 @@ def _undo(person: Participant) -> None:
 
 
 def _planned(wanted: Wanted, names: list[str], known: Record) -> list[Participant]:
-    """Return the accounts that shall be created, with free uids and new passwords.
+    """Return the accounts to create, with free uids and new passwords.
 
-    Passwords of accounts that an interrupted run has planned stay, because slips may have them.
+    If an interrupted run has planned an account, its password is used again, because the password
+    may already be on a printed slip.
     """
     base, uids = account_files.home_base(), account_files.free_uids()
     passwords = {person.name: person.password for person in known.participants}

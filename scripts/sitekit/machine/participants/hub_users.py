@@ -1,7 +1,7 @@
-"""Find and delete participants among the users of the hub.
+"""Find and delete users of the hub who are participants of a workshop.
 
-A user's cookie is valid for two weeks, and a token for months. If the hub kept the user, a former
-participant could get into the account of the next participant with the same name.
+A user's cookie is valid for two weeks, and a token for months. If the user were not deleted from
+the hub, a former participant could use the account of the next participant with the same name.
 """
 
 from __future__ import annotations
@@ -31,23 +31,26 @@ SELECT users.name FROM users JOIN spawners ON spawners.user_id = users.id
 WHERE spawners.server_id IS NOT NULL"""
 _PROGRAM = Path(__file__).parents[2] / "hub/login/delete_users.py"
 _PATIENCE = 120
-"""How many seconds the hub may take to stop a user's server, and to delete the user."""
+"""The time limit in seconds for the hub to stop a user's server and to delete the user."""
 
 
 def known(site: Site, names: Collection[str]) -> list[str]:
-    """Return which of these users the hub's database has. Raises Problem."""
+    """Return the names among `names` that are users in the hub's database. Raises Problem."""
     return _found(site, _ALL, names)
 
 
 def with_servers(site: Site, names: Collection[str]) -> list[str]:
-    """Return which of these users have a server that runs, starts or stops. Raises Problem."""
+    """Return the names among `names` of users whose server runs, starts or stops. Raises
+    Problem."""
     return _found(site, _WITH_SERVERS, names)
 
 
 def delete(site: Site, names: Collection[str]) -> None:
-    """Delete those of these users that the hub knows, with their cookies, tokens and servers.
+    """Delete the users `names` from the hub, with their cookies, tokens and servers. Names that are
+    not users of the hub are ignored.
 
-    A hub that runs deletes them itself; otherwise they are deleted in its database. Raises Problem.
+    If the hub runs, its API is used. If not, the users are deleted in the hub's database. Raises
+    Problem.
     """
     if not (there := known(site, names)):
         return
@@ -61,14 +64,18 @@ def delete(site: Site, names: Collection[str]) -> None:
     else:
         _program(site, "delete", there)
     if left := known(site, there):
-        raise Problem(f"the hub still knows {', '.join(left[:10])}", remedy="run this again")
+        raise Problem(
+            f"the hub still has the users {', '.join(left[:10])}", remedy="run this again"
+        )
 
 
 def _found(site: Site, query: str, names: Collection[str]) -> list[str]:
-    """Return which of these names a query of the hub's database yields."""
+    """Return the names among `names` that an SQL query of the hub's database returns."""
     try:
         hub = pwd.getpwnam(site.hub.user)
-    except KeyError:  # before the first apply, and after an uninstall
+    except (
+        KeyError
+    ):  # the hub's account does not exist before the first apply and after an uninstall
         return []
     if not site.database.exists():
         return []
@@ -78,7 +85,7 @@ def _found(site: Site, query: str, names: Collection[str]) -> list[str]:
         except sqlite3.OperationalError as fault:
             if "no such table" not in str(fault):
                 raise
-            return []  # the hub's first start makes the tables
+            return []  # the hub creates the tables at its first start
     return [name for name in names if name in found]
 
 
@@ -88,7 +95,7 @@ def hub_runs(site: Site) -> bool:
     hub = next(service for service in services if service.name == site.service("hub"))
     state = running_supervisor(site).state(hub)
     if state.word not in ("running", "stopped"):
-        what = f"the hub neither runs nor is it stopped: {state.word}, {state.detail}"
+        what = f"the hub neither runs nor is stopped: {state.word}, {state.detail}"
         raise Problem(what, hub.name, "make start, or make stop; then run this again")
     if state.word == "stopped" and _is_open(site):
         what = f"the hub's port answers, but {site.supervisor} says that the hub is stopped"
@@ -108,7 +115,8 @@ def _is_open(site: Site) -> bool:
 
 @contextmanager
 def _token(site: Site, names: list[str]) -> Iterator[str]:
-    """Yield a token for the deletion of these users, which expires afterwards."""
+    """Yield an API token of the hub that allows only the deletion of these users. The token is
+    revoked after the `with` block."""
     try:
         yield str(_program(site, "token", names))
     finally:
@@ -116,7 +124,8 @@ def _token(site: Site, names: list[str]) -> Iterator[str]:
 
 
 def _program(site: Site, action: str, names: list[str]) -> Any:
-    """Run the program with the release's Python, as the hub's account, which owns the database."""
+    """Run a program of sitekit with the release's Python, as the hub's account, which owns the
+    database."""
     asked = {"database": str(site.database), "action": action, "names": names}
     done = run(
         [site.current / "bin/python", "-I", "-c", _PROGRAM.read_text()],
@@ -129,7 +138,8 @@ def _program(site: Site, action: str, names: list[str]) -> Any:
 
 
 def _ask_hub(site: Site, name: str, token: str) -> None:
-    """Let the hub delete a user, whose server it stops first. Raises Problem."""
+    """Delete a user through the hub's API. The hub first stops the user's server. Raises
+    Problem."""
     host, port = site.hub_listens_at, site.hub.port
     connection: http.client.HTTPConnection
     try:

@@ -1,6 +1,6 @@
-"""Create one account, or remove it, with its group, its home, and its crontab and mail.
+"""Create or remove one participant's account, with group, home, crontab and mail.
 
-Each function can be called again after it was interrupted.
+If a function of this file was interrupted, it can be called again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ SHELL = Path("/bin/bash")
 
 
 def obstacles(person: Participant) -> Iterator[str]:
-    """Yield what exists on this machine and is in the way of a new account."""
+    """Yield a message for each account, group, home or uid on this machine that a new account would
+    need."""
     if _account(person.name):
         yield f"an account {person.name} exists"
     elif _group(person.name):
@@ -36,15 +37,17 @@ def obstacles(person: Participant) -> Iterator[str]:
 
 
 def is_ours(person: Participant) -> bool:
-    """Return whether the account does not exist, or has the recorded uid and home."""
+    """Return whether the account has the recorded uid and home; also True if the account does not
+    exist."""
     entry = _account(person.name)
     return entry is None or (entry.pw_uid, Path(entry.pw_dir)) == (person.uid, person.home)
 
 
 def has_uid(person: Participant) -> bool:
-    """Return whether the uid still belongs to the account, or to no account of this machine.
+    """Return whether the recorded uid belongs to the recorded account, or to no account of this
+    machine.
 
-    After somebody has removed the account by hand, another account may have got its uid.
+    If somebody has removed the account by hand, another account may have got the same uid.
     """
     try:
         return pwd.getpwuid(person.uid).pw_name == person.name
@@ -53,7 +56,7 @@ def has_uid(person: Participant) -> bool:
 
 
 def create(person: Participant, group: str) -> None:
-    """Create the account with a group and a home of its own, and set its password.
+    """Create the account with its own group and home, and set the password.
 
     The account is also a member of `group`. Raises CommandFailed.
     """
@@ -64,12 +67,12 @@ def create(person: Participant, group: str) -> None:
 
 
 def remove(person: Participant, keep_data: bool) -> Iterator[str]:
-    """Remove the account with its group and home; yield a line about each thing that is left.
+    """Remove the account with its group and home; yield a line about everything that could not be
+    removed.
 
-    With `keep_data`, the home is not left but kept: it belongs to root, so that a later account
-    with the same uid cannot read it. An account or group with the same name and another number is
-    somebody else's.
-    Raises CommandFailed if a process of the account runs.
+    With `keep_data`, the home is kept, and root becomes its owner, so that a later account with the
+    same uid cannot read it. An account or group with the recorded name but another uid or gid is
+    not removed. Raises CommandFailed if a process of the account runs.
     """
     account, group = _account(person.name), _group(person.name)
     gone = account is None
@@ -90,15 +93,17 @@ def remove(person: Participant, keep_data: bool) -> Iterator[str]:
 
 
 def _home(person: Participant, keep_data: bool, gone: bool) -> Iterator[str]:
-    """Remove the home, or give it to root. `gone` says that the account did not exist any more.
+    """Remove the home or, with `keep_data`, make root its owner. `gone` is true if the account no
+    longer existed.
 
-    An interrupted run may have removed the account, and given the home to root, but not all files.
+    An interrupted run may have removed the account, and made root the owner of the home, but not of
+    all files in it.
     """
     try:
         status = person.home.lstat()
     except FileNotFoundError:
         return
-    # useradd creates the home as root's, and then gives it to the account
+    # useradd creates the home with the owner root, and then makes the account the owner
     roots = person.state == "begun" or (gone and keep_data)
     owners = {person.uid, 0} if roots else {person.uid}
     ours = stat.S_ISDIR(status.st_mode) and status.st_uid in owners and has_uid(person)
@@ -114,7 +119,7 @@ def _home(person: Participant, keep_data: bool, gone: bool) -> Iterator[str]:
 
 
 def _account(name: str) -> pwd.struct_passwd | None:
-    """Return the entry of an account; None if it does not exist."""
+    """Return an account's entry in the password database; None if the account does not exist."""
     try:
         return pwd.getpwnam(name)
     except KeyError:
@@ -122,7 +127,7 @@ def _account(name: str) -> pwd.struct_passwd | None:
 
 
 def _group(name: str) -> grp.struct_group | None:
-    """Return the entry of a group; None if it does not exist."""
+    """Return a group's entry in the group database; None if the group does not exist."""
     try:
         return grp.getgrnam(name)
     except KeyError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
-"""Letters and digits that are not confused with others: without 0, 1, l and o."""
+"""The letters and digits of passwords: without 0, 1, l and o, which are easily confused."""
 
 
 def new_password() -> str:

@@ -1,4 +1,4 @@
-"""Find and end the processes of participants."""
+"""Find and end the processes of participants' accounts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import psutil
 from ...base.errors import Problem
 
 PATIENCE = 5
-"""How many seconds a process has after SIGTERM, before SIGKILL."""
+"""The time in seconds between SIGTERM and SIGKILL for a process."""
 
 
 def processes_of(uids: Collection[int]) -> list[psutil.Process]:
-    """Return the processes with one of these uids. Zombies, which have ended, are not included."""
+    """Return the processes with one of these uids, without zombie processes."""
     found = []
     for process in psutil.process_iter(["uids", "status"]):
         numbers = process.info["uids"]
@@ -32,9 +32,9 @@ def describe(process: psutil.Process) -> str:
 
 
 def end(uids: Collection[int]) -> int:
-    """End the processes of these uids; return how many there were. Raises Problem.
+    """End all processes with these uids; return the number of processes. Raises Problem.
 
-    Further rounds end the processes that others have started meanwhile.
+    This is repeated, because a process may start another process before it ends.
     """
     ended = 0
     for _ in range(5):

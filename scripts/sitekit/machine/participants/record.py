@@ -1,8 +1,8 @@
 """Define the record of participants' accounts: which accounts exist, with uid, home and password.
 
-The record is written before each change of the machine, so that a second run can complete or undo
-what an interrupted run has begun. Only root can read it. It is the only file with the passwords,
-apart from the slips.
+The record is written before each change of the machine, so that a later run can complete or undo
+the changes of an interrupted run. Only root can read the record. The passwords are only in the
+record and on the slips.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from ...site import Site
 
 FOLDER = Path("/var/lib/sitekit-accounts")
 HIGHEST = "highest_uid"
-"""The file that stays when all accounts are removed, so that no later participant gets a uid that
-still owns files somewhere."""
+"""The name of the file with the highest uid that a participant has had. This file is kept when all
+accounts are removed, so that no later participant gets a uid that may still own files."""
 
 
 class _Record(BaseModel):
-    """Define the base of the records. Unknown keys are errors."""
+    """The base class of the records. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Participant(_Record):
-    """Hold one account.
+    """Store one participant's account: name, uid, home, password and state.
 
-    - `planned`: nothing was changed yet.
+    - `planned`: nothing has been changed on the machine yet.
     - `begun`: the account may exist in part.
     - `made`: the account is complete.
     """
@@ -44,11 +44,11 @@ class Participant(_Record):
 
 
 class Record(_Record):
-    """Hold all accounts with one prefix.
+    """Store all accounts whose names have the same prefix.
 
     `before` and `after` have the hashes of the account files (/etc/passwd and others) before the
-    first account was created, and after the last one. `before` is empty if somebody changed these
-    files between two runs. `one_password` is the password of all accounts that were created with
+    first and after the last account was created. `before` is empty if somebody changed these files
+    between two runs. `one_password` is the password of all accounts that were created with
     PASSWORD=same.
     """
 
@@ -66,23 +66,24 @@ def folder(site: Site) -> Path:
 
 
 def path_of(site: Site, prefix: str) -> Path:
-    """Return the path of the record of a prefix."""
+    """Return the path of the record of the accounts with a prefix."""
     return folder(site) / f"{prefix}.json"
 
 
 def prefixes(site: Site) -> list[str]:
-    """Return the prefixes of which this site has accounts."""
+    """Return the prefixes for which this site has participants' accounts."""
     return sorted(path.stem for path in folder(site).glob("*.json"))
 
 
 def load(site: Site, prefix: str) -> Record | None:
-    """Return the record of a prefix; None if there is none. Raises Problem."""
+    """Read the record of the accounts with a prefix; None if there are no such accounts. Raises
+    Problem."""
     path = path_of(site, prefix)
     return _read(path) if path.exists() else None
 
 
 def _read(path: Path) -> Record:
-    """Read a record. Raises Problem."""
+    """Read a record of accounts from the file `path`. Raises Problem."""
     try:
         return Record.model_validate_json(path.read_text())
     except ValidationError:
@@ -91,7 +92,7 @@ def _read(path: Path) -> Record:
 
 
 def save(site: Site, prefix: str, record: Record) -> None:
-    """Write the record of a prefix."""
+    """Write the record of the accounts with a prefix."""
     folder(site).mkdir(0o700, parents=True, exist_ok=True)
     for place in (FOLDER, folder(site)):
         place.chmod(0o700)
@@ -101,7 +102,8 @@ def save(site: Site, prefix: str, record: Record) -> None:
 
 
 def remove(site: Site, prefix: str) -> None:
-    """Remove the record of a prefix and its slips, and the site's folder if it is empty."""
+    """Remove the record and the slips of the accounts with a prefix. Also remove the site's folder
+    if it is then empty."""
     for path in (path_of(site, prefix).with_suffix(end) for end in (".html", ".pdf", ".json")):
         path.unlink(missing_ok=True)
     if not any(folder(site).iterdir()):
@@ -121,7 +123,7 @@ def highest_uid() -> int:
 
 
 def uids_of_all() -> set[int]:
-    """Return the uids in the records of all sites, also of accounts that do not exist yet. Raises
+    """Return the uids in the records of all sites, including accounts that are planned. Raises
     Problem."""
     found = [_read(path) for path in FOLDER.glob("*/*.json")]
     return {person.uid for record in found for person in record.participants}

@@ -1,4 +1,5 @@
-"""Remove the accounts that the record of a prefix lists, and nothing else."""
+"""Implement `make accounts_remove`: remove the participants' accounts that a record lists, and no
+other accounts."""
 
 from __future__ import annotations
 
@@ -13,18 +14,19 @@ from .record import Record
 
 
 def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> bool:
-    """Remove the accounts; return whether nothing is left but data to keep.
+    """Remove the accounts with a prefix; return whether everything was removed, except data that is
+    kept on request.
 
-    A second run continues after an interruption. Raises BadInput, before any change, if there are
-    no such accounts, if a filesystem is mounted in a home, or if processes or servers of them run
-    and `end_processes` is false.
+    After an interruption, the function can be called again. Raises BadInput, before any change, if
+    there are no such accounts, if a filesystem is mounted in a home, or if processes or servers of
+    the accounts run and `end_processes` is false.
     """
     known = record.load(site, prefix)
     if known is None:
         names = ", ".join(record.prefixes(site)) or "none"
         what = f"there is no record of accounts {prefix}... of the site {site.name}"
         raise BadInput(
-            what, "PREFIX", f"prefixes with a record: {names}; other accounts are not touched"
+            what, "PREFIX", f"prefixes with a record: {names}; other accounts are not changed"
         )
     _refuse_mounts(known)
     _end(site, known, end_processes)
@@ -40,7 +42,7 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
             known.after = account_files.hashes() if as_left else {}
             record.save(site, prefix, known)
             shown.advance()
-    hub_users.delete(site, users)  # those who have logged in again meanwhile
+    hub_users.delete(site, users)  # also delete users who have logged in again in the meantime
     for line in left:
         say(f"    {line}")
     for line in _compare(known, as_left):
@@ -50,13 +52,14 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
 
 
 def _users(known: Record) -> list[str]:
-    """Return the names of the accounts that exist or were removed by hand."""
+    """Return the recorded account names, without names that another account now has."""
     begun = [person for person in known.participants if person.state != "planned"]
     return [person.name for person in begun if one_account.is_ours(person)]
 
 
 def _refuse_mounts(known: Record) -> None:
-    """Refuse filesystems that are mounted in the homes, whose files may be somebody else's."""
+    """Raise BadInput if a filesystem is mounted in a home, because its files may belong to somebody
+    else."""
     homes = [person.home for person in known.participants if person.state != "planned"]
     if found := [str(point) for home in homes for point in mounts_in(home)]:
         what = f"filesystems are mounted in the homes: {', '.join(found[:10])}"
@@ -64,9 +67,10 @@ def _refuse_mounts(known: Record) -> None:
 
 
 def _end(site: Site, known: Record, end_processes: bool) -> None:
-    """End the servers and the processes of the accounts, or refuse to go on while they run.
+    """End the servers and the processes of the accounts. If `end_processes` is false and some of
+    them run, raise BadInput.
 
-    The hub forgets these users. It stops their servers, also those on other machines.
+    The users are also deleted from the hub, which stops their servers on this and other machines.
     """
     users = _users(known)
     if (servers := hub_users.with_servers(site, users)) and not end_processes:
@@ -89,7 +93,8 @@ def _end(site: Site, known: Record, end_processes: bool) -> None:
 
 
 def _compare(known: Record, as_left: bool) -> Iterator[str]:
-    """Yield whether the account files have the same bytes as before the accounts were created."""
+    """Yield lines that say whether the account files, such as /etc/passwd, have the same content as
+    before the accounts were created."""
     if not (known.before and as_left):
         yield "    the files of accounts had other changes meanwhile; only these accounts were removed"
         return

@@ -1,4 +1,5 @@
-"""Render the page with one slip for each account, to print and to cut: address, user and password."""
+"""Make an HTML page to print and cut, with one slip for each participant: address, user name and
+password."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from ...base.templates import templates
 
 @dataclass(frozen=True)
 class Slip:
-    """Hold what one slip shows. `title` and `url` are the site's."""
+    """Store the texts on one slip. `title` and `url` are those of the site."""
 
     title: str
     url: str
@@ -21,12 +22,12 @@ class Slip:
 
 
 def qr_code(url: str) -> segno.QRCode:
-    """Return the QR code of an address. It can be read even if a quarter of it is damaged."""
+    """Return the QR code of a URL. The code can still be read if a quarter of it is damaged."""
     return segno.make_qr(url, error="q", boost_error=False)
 
 
 def html(slips: Sequence[Slip]) -> str:
-    """Return the page as HTML. It loads nothing from elsewhere."""
+    """Return the slips as one HTML page, which loads no other files."""
     code = qr_code(slips[0].url).svg_inline(scale=3, border=4)
     template = templates("config/templates").get_template("slips.html.j2")
     return template.render(slips=slips, code=code) + "\n"

@@ -1,7 +1,7 @@
-"""Write the slips as PDF, eight on a page of A4.
+"""Make a PDF file of the participants' slips, with eight slips on a page of A4.
 
-The fonts are those that each PDF viewer has, so that the file contains none. They have the
-characters of Western European languages only.
+The PDF file uses the standard fonts of PDF viewers, and contains no fonts. The standard fonts have
+only the characters of Western European languages.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ PADDING, CODE = 12.0, 92.0
 TEXT_WIDTH = WIDTH - CODE - 2 * PADDING
 FONTS = {"text": "Helvetica", "bold": "Helvetica-Bold", "fixed": "Courier-Bold"}
 COURIER = 0.6
-"""The width of each character of Courier, for a size of 1."""
+"""The width of a character in the font Courier, as a fraction of the font size."""
 
 
 def pdf(slips: Sequence[Slip]) -> bytes:
-    """Return the slips as a PDF file. Raises BadInput for a title that the fonts cannot show."""
+    """Return the slips as a PDF file. Raises BadInput if the title has a character that the fonts
+    do not have."""
     _encoded(slips[0].title)
     document = pydyf.PDF()
     fonts = pydyf.Dictionary({name: _font(document, font) for name, font in FONTS.items()})
@@ -52,7 +53,7 @@ def pdf(slips: Sequence[Slip]) -> bytes:
 
 
 def _font(document: pydyf.PDF, name: str) -> bytes:
-    """Add one of the fonts that each viewer has; return the reference to it."""
+    """Add a standard font of PDF to the document; return the reference to this font."""
     kind = {"Type": "/Font", "Subtype": "/Type1", "Encoding": "/WinAnsiEncoding"}
     font = pydyf.Dictionary({**kind, "BaseFont": f"/{name}"})
     document.add_object(font)
@@ -60,7 +61,8 @@ def _font(document: pydyf.PDF, name: str) -> bytes:
 
 
 def _slip(stream: pydyf.Stream, slip: Slip, left: float, top: float) -> None:
-    """Draw one slip with its dashed border. `left` and `top` are its upper left corner."""
+    """Draw one slip with a dashed border. `left` and `top` are the slip's upper left corner, in
+    points."""
     stream.push_state()
     stream.set_color_rgb(0.5, 0.5, 0.5, stroke=True)
     stream.set_line_width(0.5)
@@ -89,7 +91,7 @@ def _slip(stream: pydyf.Stream, slip: Slip, left: float, top: float) -> None:
 def _text(
     stream: pydyf.Stream, font: str, size: float, left: float, line: float, text: str
 ) -> None:
-    """Write a line of text."""
+    """Write the text of one line of a slip to the PDF page."""
     stream.begin_text()
     stream.set_font_size(font, size)
     stream.move_text_to(left, line)
@@ -98,7 +100,7 @@ def _text(
 
 
 def _encoded(text: str) -> bytes:
-    """Return a text in the encoding of the fonts. Raises BadInput."""
+    """Convert a text to the encoding of the standard fonts. Raises BadInput."""
     try:
         return text.encode("cp1252")
     except UnicodeEncodeError as fault:
@@ -108,7 +110,7 @@ def _encoded(text: str) -> bytes:
 
 
 def _code(stream: pydyf.Stream, url: str, left: float, bottom: float) -> None:
-    """Draw the QR code as squares, with the white border that readers need."""
+    """Draw the QR code as filled squares, with the white border that QR readers need."""
     rows = list(qr_code(url).matrix_iter(border=4))
     size = CODE / len(rows)
     for number, row in enumerate(rows):

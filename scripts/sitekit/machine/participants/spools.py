@@ -1,6 +1,7 @@
-"""Remove what services of the machine keep for an account outside of its home.
+"""Remove an account's files outside of its home: crontab, at jobs, mail, and the setting `linger`
+of systemd.
 
-A later account with the same name or uid would get it otherwise.
+Otherwise, a later account with the same name or uid would get these files.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from ...base.command import run
 
 CRONTABS = (Path("/var/spool/cron/crontabs"), Path("/var/spool/cron"))
 AT = tuple(Path("/var/spool") / name for name in ("cron/atjobs", "cron/atspool", "at", "at/spool"))
-"""The folders of at(1): of its jobs, and of what these have printed."""
+"""The folders of at(1) for jobs and for the output of jobs."""
 MAIL = (Path("/var/mail"), Path("/var/spool/mail"))
 LINGER = Path("/var/lib/systemd/linger")
-"""The folder of `loginctl enable-linger`, with a file for each account."""
+"""The folder in which `loginctl enable-linger` creates a file for each account."""
 
 
 def remove(name: str, uid: int) -> None:
-    """Remove the account's crontab, at jobs and mail, and its permission to linger."""
+    """Remove the account's crontab, at jobs, mail and `linger` setting (loginctl(1))."""
     if any((folder / name).is_file() for folder in CRONTABS):
         run(["crontab", "-u", name, "-r"])
     for folder in AT:
@@ -32,7 +33,7 @@ def remove(name: str, uid: int) -> None:
 
 
 def _remove_file(path: Path, uid: int) -> None:
-    """Remove a regular file of this owner."""
+    """Remove the file `path` if it is a regular file and its owner has this uid."""
     with suppress(FileNotFoundError):
         status = path.lstat()
         if stat.S_ISREG(status.st_mode) and status.st_uid == uid:

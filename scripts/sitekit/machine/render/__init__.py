@@ -1,4 +1,5 @@
-"""Compute the files, accounts and services of a site from the site file.
+"""Compute the files, accounts and services of a site from site.yml.
 
-All modules in this folder are pure, except the two that generate secrets.
+Most functions in this folder neither read nor change the machine. Only machine_secrets.py and
+authorities.py, which generate secrets, do.
 """

@@ -1,6 +1,6 @@
 """List the accounts of the services, and the groups of which these accounts must be members.
 
-The functions neither read nor change the machine.
+The functions of this file neither read nor change the machine.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..host.platform import Platform
 
 @dataclass(frozen=True)
 class Account:
-    """Describe a system account with its own group and without a password."""
+    """Describe a system account for a service, with its own group and without a password."""
 
     name: str
     home: Path
@@ -24,7 +24,8 @@ class Account:
 
 @dataclass(frozen=True)
 class Membership:
-    """Describe the membership of `user` in `group`, or in the primary group of `group_of`."""
+    """Describe that the account `user` must be a member of `group`, or of the primary group of
+    `group_of`."""
 
     user: str
     why: str
@@ -33,7 +34,8 @@ class Membership:
 
 
 def accounts(site: Site, platform: Platform) -> list[Account]:
-    """Return the accounts of the services; an existing account is used without changes."""
+    """Return the accounts under which the site's services run. If an account exists already,
+    sitekit does not change it."""
     nowhere, nologin = Path("/nonexistent"), platform.nologin
     found = [
         Account(site.proxy.user, nowhere, nologin, "runs the proxy"),
@@ -45,7 +47,7 @@ def accounts(site: Site, platform: Platform) -> list[Account]:
 
 
 def memberships(site: Site, platform: Platform) -> list[Membership]:
-    """Return the memberships without which the hub cannot work."""
+    """Return the group memberships that the hub's account needs."""
     found = [Membership(site.hub.user, "to read proxy.env", group_of=site.proxy.user)]
     shadow = site.login.method == "pam" and site.login.passwords == "shadow"
     if shadow and platform.shadow_group:

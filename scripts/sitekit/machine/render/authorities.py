@@ -1,10 +1,10 @@
 """Create the site's certificate authorities and certificates for internal TLS, with openssl.
 
-The authorities sign for hub, proxy, web server and idle-culler.
+The authorities sign certificates for hub, proxy, web server and idle-culler.
 
-An existing certificate is kept if it is still valid, if its authority is the same, and if it names
-the hub's current address. `make apply` renews a certificate when less than a fifth of its lifetime
-is left, which is during its last year.
+An existing certificate is kept if it is still valid, if the authority has not changed, and if it
+contains the hub's current address. `make apply` renews a certificate when less than a fifth of its
+lifetime is left, which is during its last year.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ DAY = 86400
 RENEW = 0.2  # the part of the lifetime that is left when a certificate is renewed
 CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
-# The authority for servers can sign only names of servers: no other name, no address
-# (RFC 5280, 4.2.1.10).
+# The authority `servers` can sign certificates only for names of users' servers, not for other
+# names or addresses (RFC 5280, 4.2.1.10).
 CONFIG = """
 [req]
 distinguished_name = subject
@@ -75,8 +75,8 @@ authorityKeyIdentifier = keyid"""
 def internal_tls_files(target: Target, *, afresh: bool = False) -> dict[Path, File]:
     """Return the two authorities and the four certificates, each with its private key.
 
-    `afresh` creates new certificates even if the old ones are still valid. Raises CommandFailed,
-    and PermissionError for users other than root.
+    If `afresh` is true, new certificates are created even if the old ones are still valid. Raises
+    CommandFailed, and PermissionError for users other than root.
     """
     with tempfile.TemporaryDirectory() as name:
         openssl = _OpenSSL(target, Path(name))
@@ -98,7 +98,7 @@ def describe_internal_tls(site: Site) -> str:
 
 
 def internal_tls_paths(site: Site) -> set[Path]:
-    """Return the paths of the authorities, certificates and keys."""
+    """Return the paths of all certificates and keys of internal TLS."""
     signers: tuple[Authority, ...] = ("services", "servers")
     kept = {place(site, name) for name in signers for place in (authority, authority_key)}
     return kept | {pair(site, owner) for owner in SIGNED_BY}
@@ -108,7 +108,7 @@ class _OpenSSL:
     """Run openssl in a temporary folder that only root can enter."""
 
     def __init__(self, target: Target, folder: Path) -> None:
-        """Write the configuration of openssl into the folder."""
+        """Write the configuration file of openssl into the temporary folder."""
         self.target, self.site, self.folder = target, target.site, folder
         hub = self.site.hub_listens_at
         config = CONFIG.format(
@@ -117,7 +117,8 @@ class _OpenSSL:
         (folder / "config").write_text(config)
 
     def authority(self, name: Authority) -> dict[Path, File]:
-        """Return the certificate and key of an authority; leave copies for pairs()."""
+        """Return the certificate and key of an authority, existing or new. Copies stay in the
+        temporary folder for pairs()."""
         places = [authority(self.site, name), authority_key(self.site, name)]
         cert, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         for place, mine in zip(places, (cert, key), strict=True):
@@ -149,7 +150,8 @@ class _OpenSSL:
         return {places[0]: File(cert.read_text()), places[1]: File(key.read_text(), 0o400, owner)}
 
     def pairs(self, afresh: bool) -> dict[Path, File]:
-        """Return the certificates with their keys. If one must be renewed, all are renewed.
+        """Return the certificates of the services with their keys. If one certificate must be
+        renewed, all are renewed.
 
         All certificates therefore expire on the same day, and `make certificate_check` examines
         only the proxy's certificate.
@@ -157,7 +159,7 @@ class _OpenSSL:
         accounts: dict[Owner, str] = {
             "hub": self.site.hub.user,
             "proxy": self.site.proxy.user,
-            "front": "root",  # the web server reads its certificate as root
+            "front": "root",  # the web server reads its certificate before it changes from root to its own account
             "culler": self.site.hub.user,
         }
         kept = {} if afresh else {owner: text for owner in accounts if (text := self._kept(owner))}
@@ -171,7 +173,8 @@ class _OpenSSL:
         }
 
     def _kept(self, owner: Owner) -> str:
-        """Return the existing certificate and key if they are still valid, else ""."""
+        """Return the existing certificate and key of a service as text; "" if they must be
+        renewed."""
         mine = self.folder / f"{owner}.found"
         mine.write_text(self._text(pair(self.site, owner)))
         signer = self.folder / f"{SIGNED_BY[owner]}.pem"
@@ -181,7 +184,7 @@ class _OpenSSL:
     def _is_valid(self, cert: Path, key: Path, signer: Path, days: int, name: str = "") -> bool:
         """Return whether key and certificate match, and whether the authority signed them.
 
-        The certificate must also be valid for `name`, and until it is due for renewal.
+        The certificate must also contain `name`, and must be valid for at least `days` days more.
         """
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
@@ -198,7 +201,7 @@ class _OpenSSL:
         )
 
     def _sign(self, owner: Owner) -> str:
-        """Create a key and a certificate that the authority signs."""
+        """Create a key and a certificate for a service, signed by the service's authority."""
         request, key, cert = (self.folder / f"{owner}.{kind}" for kind in ("request", "key", "pem"))
         signer, signers_key = (
             self.folder / f"{SIGNED_BY[owner]}.{kind}" for kind in ("pem", "key")
@@ -224,7 +227,7 @@ class _OpenSSL:
         run(
             ["openssl", "x509", "-req", "-sha256", "-in", request, *by, *life, *usage, "-out", cert]
         )
-        # Apache reads only the old format of a key (SSLProxyMachineCertificateFile).
+        # For SSLProxyMachineCertificateFile, Apache reads a key only in the old PEM format.
         run(["openssl", "ec", "-in", key, "-out", key])
         return cert.read_text() + key.read_text()
 
@@ -233,6 +236,6 @@ class _OpenSSL:
         return ["-config", self.folder / "config"]
 
     def _text(self, path: Path) -> str:
-        """Return the content of a file on the machine; "" if it does not exist."""
+        """Return the content of a file on the machine; "" if the file does not exist."""
         real = self.target.on_disk(path)
         return real.read_text() if real.is_file() else ""

@@ -1,4 +1,5 @@
-"""Render the root-owned programs with which the hub starts servers, and their configuration."""
+"""Generate the gate and the local gate (the root-owned programs with which the hub starts users'
+servers) and their configuration."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from ..host.file import File
 
 
 def gates(site: Site, courses: Sequence[Course]) -> dict[Path, File]:
-    """Return the gates that the backends of the site need, and the script that runs a server."""
+    """Return the gate programs that the backends of the site need, and the script that runs a
+    user's server."""
     files = {
         site.libexec / "job.sh": _job(site),
         site.libexec / "gate": copy("scripts/gate", 0o755),
@@ -30,7 +32,8 @@ def gates(site: Site, courses: Sequence[Course]) -> dict[Path, File]:
 
 
 def _local_gate(site: Site, courses: Sequence[Course]) -> dict[Path, File]:
-    """Return the local gate with its engines, if tiers run on this host. It also imports `gate`."""
+    """Return the files of the local gate if tiers run on this host. The local gate imports the file
+    `gate`, too."""
     if not site.local_backends:
         return {}
     programs = ["local_gate", *(["container_service"] if "docker" in site.backends else [])]
@@ -43,10 +46,11 @@ def _local_gate(site: Site, courses: Sequence[Course]) -> dict[Path, File]:
 
 
 def _job(site: Site) -> File:
-    """Return the script that starts a server in a job or a unit."""
+    """Return the script that starts a user's server in a Slurm job, a container or a systemd
+    unit."""
     return File(job_script(site, data("config/templates/job.sh").read_text(encoding="utf-8")))
 
 
 def copy(name: str, mode: int = 0o644) -> File:
-    """Return a file of the checkout as a file of the machine."""
+    """Return a file of the checkout's folder `scripts` as a file to be written to the machine."""
     return File(data(name).read_text(encoding="utf-8"), mode)

@@ -32,7 +32,8 @@ RENEW_SECONDS = 30 * 86400
 
 
 def generated_files_of(target: Target) -> dict[Path, File]:
-    """Return the existing secrets if they are valid, else new ones. Raises CommandFailed."""
+    """Return the files with secrets: existing files if they are valid, else new ones. Raises
+    CommandFailed."""
     return (
         _token(target)
         | internal_tls_files(target)
@@ -47,7 +48,7 @@ def generated_files_of(target: Target) -> dict[Path, File]:
 
 
 def generated_paths(site: Site) -> set[Path]:
-    """Return the paths of the generated files that the site has."""
+    """Return the paths of the files with secrets that this site needs."""
     paths = {
         site.etc / "proxy.env",
         *(() if isinstance(site.front.certificate, Certificate) else certificate(site)),
@@ -60,12 +61,12 @@ def generated_paths(site: Site) -> set[Path]:
 
 
 def _openid(site: Site) -> Path:
-    """Return the path of the secrets for mod_auth_openidc."""
+    """Return the path of the file with the secrets for Apache's module mod_auth_openidc."""
     return site.etc / "tls" / "openid.conf"
 
 
 def _token(target: Target) -> dict[Path, File]:
-    """Return the token that the hub uses at the proxy's API.
+    """Return the file with the token that the hub sends to the proxy's API.
 
     The proxy's account owns the file. The hub's account reads it as a member of the proxy's group.
     """
@@ -79,7 +80,8 @@ def _token(target: Target) -> dict[Path, File]:
 
 
 def renewed_files(target: Target) -> dict[Path, File]:
-    """Return new versions of the secrets that can be replaced at any time. Raises CommandFailed."""
+    """Return new files for the secrets that `make rotate_secrets` replaces. Raises
+    CommandFailed."""
     fresh = _new_token(target.site) | internal_tls_files(target, afresh=True)
     fresh |= monitoring_token(target, afresh=True)
     if target.site.login.method == "front":
@@ -88,13 +90,14 @@ def renewed_files(target: Target) -> dict[Path, File]:
 
 
 def _new_token(site: Site) -> dict[Path, File]:
-    """Return a new token for the proxy's API."""
+    """Return the file with a new token for the proxy's API."""
     token = f"CONFIGPROXY_AUTH_TOKEN={secrets.token_hex(32)}\n"
     return {site.etc / "proxy.env": File(token, 0o640, group_of=site.proxy.user)}
 
 
 def openid(target: Target) -> dict[Path, File]:
-    """Return the secrets of mod_auth_openidc: the client's secret, and the key for its cookies."""
+    """Return the file with the secrets of mod_auth_openidc: the client secret, and the key that
+    encrypts cookies."""
     outside = target.site.front.outside
     if outside is None or outside.openid is None:
         return {}
@@ -106,7 +109,7 @@ def openid(target: Target) -> dict[Path, File]:
 
 
 def hub_secret(target: Target) -> dict[Path, File]:
-    """Return the secret of the hub's client at the provider of logins.
+    """Return the file with the client secret with which the hub logs in at the identity provider.
 
     systemd reads the file as root. Under supervisord, a shell with the hub's account reads it.
     """
@@ -118,7 +121,8 @@ def hub_secret(target: Target) -> dict[Path, File]:
 
 
 def front_secret(target: Target) -> dict[Path, File]:
-    """Return the secret with which the web server proves to the hub who has logged in."""
+    """Return the files with the secret that the web server sends to the hub together with the name
+    of a user who has logged in."""
     site = target.site
     if site.login.method != "front":
         return {}
@@ -128,13 +132,13 @@ def front_secret(target: Target) -> dict[Path, File]:
 
 
 def _front_files(site: Site, secret: str) -> dict[Path, File]:
-    """Return the web server's copy and the hub's copy of the secret."""
+    """Return two files with the secret: one for the web server, and one for the hub."""
     text = f'RequestHeader set {HEADERS["proof"]} "{secret}"\n'
     return {web_server_file(site): File(text, 0o600)} | _hub_env(site, f"{SECRET}={secret}\n")
 
 
 def _hub_env(site: Site, text: str) -> dict[Path, File]:
-    """Return the file with a variable of the hub that is a secret."""
+    """Return the file with a secret environment variable of the hub."""
     path = site.etc / "hub.env"
     if site.supervisor == "systemd":
         return {path: File(text, 0o600)}
@@ -142,7 +146,8 @@ def _hub_env(site: Site, text: str) -> dict[Path, File]:
 
 
 def _certificate(target: Target) -> dict[Path, File]:
-    """Return a self-signed certificate, for use until certbot has a certificate, or for ever."""
+    """Return a self-signed certificate, which the web server uses always, or until certbot has got
+    a certificate."""
     if isinstance(target.site.front.certificate, Certificate):
         return {}
     cert, key = certificate(target.site)

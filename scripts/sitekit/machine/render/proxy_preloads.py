@@ -1,6 +1,6 @@
-"""List the files that Node.js loads before configurable-http-proxy.
+"""List the JavaScript files that Node.js loads before configurable-http-proxy starts.
 
-Each file changes one behaviour of the proxy.
+Each JavaScript file changes one behaviour of the proxy.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from ..host.file import File
 
 
 def changes(site: Site) -> tuple[str, ...]:
-    """Return the names of the files in proxy/ that change this site's proxy."""
-    # If each user's server has its own host name, browsers already keep the pages of users apart.
+    """Return the names of the JavaScript files in proxy/ that this site's proxy loads."""
+    # If each user's server has its own host name, browsers already separate the pages of different
+    # users.
     return (
         ("tls.mjs", "away.mjs") if site.front.subdomains else ("tls.mjs", "owners.mjs", "away.mjs")
     )
 
 
 def preloaded(site: Site) -> dict[Path, File]:
-    """Return the preloaded files and their imports, for a folder that only root can change."""
+    """Return the JavaScript files that Node.js loads, and the files that they import, for a folder
+    that only root can change."""
     names = ("class.mjs", *([] if site.front.subdomains else ["ended.mjs"]), *changes(site))
     return {
         site.libexec / "proxy" / name: File(data(f"proxy/{name}").read_text(encoding="utf-8"))
@@ -31,7 +33,8 @@ def preloaded(site: Site) -> dict[Path, File]:
 
 
 def node_options(site: Site) -> dict[str, str]:
-    """Return the variables that make Node.js load the files of this module.
+    """Return the environment variables with which Node.js loads the JavaScript files before the
+    proxy.
 
     If one of these files cannot be loaded, the proxy does not start.
     """

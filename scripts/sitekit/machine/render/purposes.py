@@ -29,7 +29,7 @@ PURPOSES = {
     "/etc/sitekit/*/tls/cert.pem": "the self-signed certificate, generated on this machine",
     "/etc/sitekit/*/tls/key.pem": "the key of the certificate, generated on this machine",
     "/etc/sitekit/*/tls/openid.conf": "the web server's secrets for the OpenID provider",
-    "/etc/sitekit/*/tls/login.conf": "the secret with which the web server tells the hub who has logged in",
+    "/etc/sitekit/*/tls/login.conf": "the secret that proves to the hub that the web server has sent a user's name",
     "/etc/sitekit/*/apache.conf": "the configuration of the site's own Apache",
     "/etc/sitekit/*/nginx.conf": "the configuration of the site's own nginx",
     "/etc/sitekit/*/supervisord.conf": "the services, for the site's own supervisord",
@@ -60,7 +60,7 @@ PURPOSES = {
     "/etc/sitekit/*/tunnel/authority": "signs the certificates with which jobs log in at this sshd",
     "/etc/sitekit/*/tunnel/authority.pub": "its public key",
     "/usr/local/libexec/sitekit/*/tunnel_sshd": "runs the sshd for tunnels, and ends connections of ended servers",
-    "/usr/local/libexec/sitekit/*/tunnel_principals": "tells this sshd which port a job may listen on",
+    "/usr/local/libexec/sitekit/*/tunnel_principals": "gives this sshd the port on which a job may listen",
     "/usr/local/libexec/sitekit/*/tunnel.json": "the configuration of these two programs",
     "/etc/systemd/system/*-tunnel.service": "the sshd for tunnels as a service",
     "/etc/ssh/sshd_config.d/*-sitekit-*.conf": "the groups whose members this machine's sshd refuses",
@@ -83,7 +83,8 @@ PURPOSES = {
 
 
 def purpose(path: Path) -> str:
-    """Return the purpose of a file. Raises KeyError if PURPOSES lacks the file."""
+    """Return the sentence about the purpose of a file or link. Raises KeyError if PURPOSES does not
+    contain the path."""
     for pattern, text in PURPOSES.items():
         if fnmatchcase(str(path), pattern):
             return text

@@ -1,6 +1,6 @@
-"""Render every file that `make apply` writes, except the generated secrets (machine_secrets.py).
+"""Generate the content of all files that `make apply` writes, except secrets (machine_secrets.py).
 
-The functions only return files, and write nothing.
+The functions of this file only return the files, and write nothing.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ from .timers import nightly
 from .tunnel import tunnel_files
 
 LOCAL_D = "config/local.d"
-"""The folder of the checkout with the site's own configuration of JupyterHub and the web server."""
+"""The folder of the checkout with the site's additional configuration of JupyterHub and the web
+server."""
 
 
 def render(site: Site, platform: Platform, found: Sequence[Course] = ()) -> dict[Path, File]:
-    """Return every file of the site, in the order in which they are written.
+    """Return all files of the site, in the order in which they are written: path -> file.
 
-    The contents depend only on the site, the courses that were found and the distribution, not on
-    the time or the host's name.
+    The contents depend only on the site file, the courses in `found` and the distribution, not on
+    the time or the host name.
     """
     web = front(site, platform) | renewal(site, platform)
     reached = pam(site, platform) | web | preloaded(site) | services(site, platform)
@@ -48,7 +49,8 @@ def render(site: Site, platform: Platform, found: Sequence[Course] = ()) -> dict
 
 
 def configuration(site: Site) -> dict[Path, File]:
-    """Return the hub's files: the site with all defaults, JupyterHub's configuration, local.d."""
+    """Return the hub's configuration files: the site file with all defaults, JupyterHub's
+    configuration, and the files of local.d."""
     files = {
         site.etc / "site.yml": File(dump(site)),
         site.etc / "jupyterhub_config.py": copy("config/jupyterhub_config.py"),
@@ -73,13 +75,14 @@ def courses(site: Site, found: Iterable[Course]) -> dict[Path, File]:
 
 
 def services(site: Site, platform: Platform) -> dict[Path, File]:
-    """Return the systemd units, or supervisord.conf."""
+    """Return the files that define the site's services: systemd units, or one supervisord.conf."""
     rendered = site_supervisor(site).files(site_services(site, platform)) | nightly(site)
     return {path: File(text) for path, text in rendered.items()}
 
 
 def folders(site: Site, platform: Platform) -> dict[Path, Folder]:
-    """Return the directories with owner and mode; a parent comes before its subdirectories."""
+    """Return the site's directories with owner and mode. A parent comes before its
+    subdirectories."""
     own = {
         site.etc: Folder(),
         site.etc / "tls": Folder(0o700),

@@ -1,4 +1,5 @@
-"""Define the services of a site: the proxy, the hub, and, if any, sshd and the own web server."""
+"""Define the services of a site: proxy and hub, and, if the site has them, sshd for tunnels,
+containers and a separate web server."""
 
 from __future__ import annotations
 
@@ -30,16 +31,16 @@ from .timers import timers
 
 
 def site_services(site: Site, platform: Platform) -> list[Service]:
-    """Return the services in the order in which they start.
+    """Return the site's services in the order in which they start.
 
-    This function is pure; only the `ready` function of a service examines the machine.
+    Only the `ready` function of a service examines the machine; this function does not.
     """
     services = [*_containers(site), _proxy(site), _hub(site), *_tunnel(site)]
     return [*services, _front(site, platform)] if site.front.instance == "own" else services
 
 
 def site_supervisor(site: Site) -> Supervisor:
-    """Return the supervisor that site.yml names."""
+    """Return the supervisor (systemd or supervisord) that site.yml names."""
     if site.supervisor == "systemd":
         return SystemdSupervisor()
     return SupervisordSupervisor(
@@ -51,9 +52,9 @@ def site_supervisor(site: Site) -> Supervisor:
 
 
 def running_supervisor(site: Site) -> Supervisor:
-    """Return the supervisor that site.yml names, after a check.
+    """Check that the supervisor that site.yml names can run on this machine, and return it.
 
-    Raises Problem if the supervisor cannot run on this machine.
+    Raises Problem if site.yml names systemd, but systemd is not PID 1.
     """
     if site.supervisor == "systemd" and which_supervisor() != "systemd":
         remedy = "write `supervisor: supervisord` into the site file"
@@ -94,7 +95,7 @@ def _containers(site: Site) -> list[Service]:
             command=(f"{site.libexec}/container_service",),
             environment={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
             pauses=_pauses(site, "containers"),
-            kill_mode="mixed",  # programs that it runs, such as iptables, come to their end
+            kill_mode="mixed",  # child programs, such as iptables, may finish their work
             ready=partial(has_address, site.docker.gateway),
         )
     ]
@@ -130,11 +131,11 @@ def _hub(site: Site) -> Service:
         directory=site.paths.state,
         mounts=(
             site.paths.prefix,
-        ),  # WorkingDirectory= already waits for the mount of the state folder
+        ),  # because of WorkingDirectory=, systemd already waits for the mount of the state folder
         pauses=_pauses(site, "hub"),
         after=(*(service.name for service in _containers(site)), site.service("proxy")),
         wants=timers(site),
-        kill_mode="process",  # the processes that the hub has started belong to users
+        kill_mode="process",  # child processes of the hub work for users, and must continue
         heartbeat_seconds=60,
         umask="0077",
         template="hub",
@@ -177,7 +178,7 @@ def _front(site: Site, platform: Platform) -> Service:
         runtime_directories=(site.run / kind,),
         pauses=_pauses(site, "front"),
         after=(site.service("proxy"),),
-        kill_mode="mixed",  # the parent process stops its own children
+        kill_mode="mixed",  # the main process stops its child processes itself
         stop_signal="TERM" if kind == "apache" else "QUIT",
         reload_signal=RELOAD[kind],
         umask="0027",
@@ -187,9 +188,10 @@ def _front(site: Site, platform: Platform) -> Service:
 
 
 def _environment(site: Site) -> dict[str, str]:
-    """Return the environment variables that all programs need.
+    """Return the environment variables that all programs of the site need.
 
-    Variables PYTHON* and NODE_* of the shell that starts the programs are not passed on.
+    Variables such as PYTHON* and NODE_* of the shell from which the services are started are not
+    used.
     """
     return {"PATH": f"{site.current}/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 

@@ -1,4 +1,4 @@
-"""Render the hub's ssh_config and known_hosts, and create its key, for a site with a login node."""
+"""Generate the hub's ssh_config, known_hosts and SSH keys, for a site with a login node."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def ssh_files(site: Site) -> dict[Path, File]:
 
 
 def ssh_key_paths(site: Site) -> set[Path]:
-    """Return the paths of the keys that ssh_keys() returns."""
+    """Return the paths of the SSH keys that ssh_keys() creates; an empty set for a site without a
+    login node."""
     if site.slurm.ssh is None:
         return set()
     private = (ssh.key(site), ssh.user_authority(site))
@@ -42,9 +43,10 @@ def ssh_key_paths(site: Site) -> set[Path]:
 
 
 def ssh_keys(target: Target) -> dict[Path, File]:
-    """Return the hub's key and the key that signs user certificates, with their public keys.
+    """Return the hub's SSH key and the key that signs user certificates, each with its public key.
 
-    Existing keys are kept, because the login node knows their public keys. Raises CommandFailed.
+    Existing keys are kept, because their public keys are installed on the login node. Raises
+    CommandFailed.
     """
     if target.site.slurm.ssh is None:
         return {}
@@ -55,16 +57,18 @@ def ssh_keys(target: Target) -> dict[Path, File]:
 
 
 def key_pair(target: Target, private: Path, comment: str, owner: str) -> dict[Path, File]:
-    """Return a private key that only `owner` can read, and its public key.
+    """Return the files of an SSH key pair: a private key that only `owner` can read, and the public
+    key.
 
-    Keys that are on the machine are kept. Raises CommandFailed.
+    If the key pair exists on the machine, it is returned unchanged. Raises CommandFailed.
     """
     secret, public = _kept(target, private) or _new_key(f"sitekit {target.site.name} {comment}")
     return {private: File(secret, 0o400, owner), public_key(private): File(public)}
 
 
 def _kept(target: Target, private: Path) -> tuple[str, str] | None:
-    """Return the key pair on the machine; None if there is none."""
+    """Return the existing key pair (private, public) from the machine; None if it does not
+    exist."""
     both = [target.on_disk(path) for path in (private, public_key(private))]
     if not all(path.is_file() for path in both):
         return None
@@ -72,7 +76,7 @@ def _kept(target: Target, private: Path) -> tuple[str, str] | None:
 
 
 def _new_key(comment: str) -> tuple[str, str]:
-    """Return a new key pair, as ssh-keygen(1) writes it."""
+    """Create a key pair with ssh-keygen(1); return the texts of both files."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "key"
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path])

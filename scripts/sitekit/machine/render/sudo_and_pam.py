@@ -1,4 +1,4 @@
-"""Render the sudo rules of the hub and the PAM service for logins."""
+"""Generate the sudo rules for the hub, and the PAM service with which the hub checks passwords."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def sudoers(site: Site, platform: Platform) -> dict[Path, File]:
     """Return the sudo rules that let the hub start the gate as a cluster user.
 
     The rules need sudo 1.8.29 or later. In a rule, `""` after the command means that no arguments
-    are allowed. The user list names the groups whose members may have servers, or the one account
-    that runs all servers. The user list excludes root by name and by number, and the site's own
-    accounts. No variable of the hub's environment is passed on. If tiers run on this host, one more
-    rule lets the hub start the local gate as root.
+    are allowed. The rule lists the accounts as which the hub may start the gate: members of the
+    groups whose users may have servers, or the one account that runs all servers. root (by name and
+    by uid) and the site's own accounts are excluded. sudo passes no environment variable of the hub
+    to the gate. If tiers run on this host, a second rule lets the hub start the local gate as root.
     """
     hub, gateway = site.hub.user, site.login.gateway
     people = [gateway] if gateway else [f"%{group}" for group in site.login.allowed_groups]
@@ -38,8 +38,8 @@ def pam(site: Site, platform: Platform) -> dict[Path, File]:
     """Return the PAM service that the hub uses to check passwords.
 
     The PAM service opens no session, because the hub is not root and a job is not a login. Raises
-    BadInput if the hub cannot check passwords itself. A site whose users log in at a provider has
-    none.
+    BadInput if the hub cannot check passwords itself. If users log in at an identity provider, the
+    site has no PAM service.
     """
     if site.login.method != "pam":
         return {}

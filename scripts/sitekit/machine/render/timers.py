@@ -1,4 +1,4 @@
-"""Render the systemd timers and the path unit of a site, with the services that they start.
+"""Generate the systemd timers and the path unit of a site, with the services that they start.
 
 The timers run `make kernels_check`, `backup` and `certificate_check` each day. The path unit starts
 the program that makes the web server load a renewed certificate.
@@ -23,8 +23,8 @@ _TITLES = {
 def timers(site: Site) -> tuple[str, ...]:
     """Return the names of the timers and of the path unit.
 
-    The hub's unit wants these units. When the hub is stopped, the timers and the path unit are
-    stopped too.
+    The hub's unit has these units in Wants=. When the hub is stopped, systemd also stops the timers
+    and the path unit.
     """
     return (
         *(f"{site.service(part)}.timer" for part in _wanted(site)),
@@ -33,7 +33,8 @@ def timers(site: Site) -> tuple[str, ...]:
 
 
 def nightly(site: Site) -> dict[Path, str]:
-    """Return the timers and the path unit, with the services that they start."""
+    """Return the units of the timers, the path unit, and the services that they start: path ->
+    text."""
     units, files = templates("systemd"), {}
     for part, at in _wanted(site).items():
         timer = UNITS / f"{site.service(part)}.timer"
@@ -50,17 +51,18 @@ def nightly(site: Site) -> dict[Path, str]:
 
 
 def _watch(site: Site) -> str:
-    """Return the name of the path unit that watches the certificate."""
+    """Return the name of the path unit that starts the reload when the certificate's files
+    change."""
     return f"{site.service('renewal')}.path"
 
 
 def _is_watched(site: Site) -> bool:
-    """Return whether a path unit watches the certificate."""
+    """Return whether the site has a path unit for changes of the certificate's files."""
     return is_brought(site) and site.supervisor == "systemd"
 
 
 def _wanted(site: Site) -> dict[str, str]:
-    """Return the timers that the site has, with the time at which each runs."""
+    """Return the site's timers: name -> time of the day at which the timer starts its service."""
     times = {"kernels": site.kernels.check.at, "backup": site.backup.at, "certificate": "05:00"}
     return {
         part: at for part, at in times.items() if at != "never" and site.supervisor == "systemd"

@@ -1,4 +1,5 @@
-"""Render the site's own sshd for tunnels, and create its keys, for a site with tunnels."""
+"""Generate the configuration, programs and keys of the site's own sshd, for a site with SSH
+tunnels."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from .ssh import key_pair
 
 
 def tunnel_files(site: Site) -> dict[Path, File]:
-    """Return sshd's configuration and programs; {} for a site without tunnels."""
+    """Return the configuration and the programs of the site's own sshd; {} for a site without
+    tunnels."""
     if site.tunnel is None:
         return {}
     text = (
@@ -41,7 +43,8 @@ def tunnel_files(site: Site) -> dict[Path, File]:
 
 
 def _settings(site: Site) -> dict[str, object]:
-    """Return the contents of tunnel.json, which the two programs read."""
+    """Return the contents of tunnel.json, which the programs tunnel_sshd and tunnel_principals
+    read."""
     assert site.tunnel is not None, "tunnel_files() checks it"  # noqa: S101
     return {
         "sshd_config": str(tunnel.sshd_config(site)),
@@ -53,7 +56,7 @@ def _settings(site: Site) -> dict[str, object]:
 
 
 def tunnel_key_paths(site: Site) -> set[Path]:
-    """Return the paths of the keys that tunnel_keys() returns."""
+    """Return the paths of the SSH keys that tunnel_keys() creates."""
     if site.tunnel is None:
         return set()
     private = (tunnel.host_key(site), tunnel.authority(site))
@@ -61,9 +64,11 @@ def tunnel_key_paths(site: Site) -> set[Path]:
 
 
 def tunnel_keys(target: Target) -> dict[Path, File]:
-    """Return sshd's host key and the key that signs jobs' certificates, with their public keys.
+    """Return the host key of the site's own sshd and the key that signs jobs' certificates, each
+    with its public key.
 
-    Existing keys are kept, because the jobs that run know the host key. Raises CommandFailed.
+    Existing keys are kept, because running jobs have a copy of the public host key. Raises
+    CommandFailed.
     """
     site = target.site
     if site.tunnel is None:

@@ -1,1 +1,1 @@
-"""Start and stop the site's services and report their state (`make start`, `stop`, `status`)."""
+"""Start and stop the site's services, and print their state (`make start`, `stop`, `status`)."""

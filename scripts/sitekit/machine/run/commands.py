@@ -21,10 +21,12 @@ __all__ = ["renew", "start", "stop"]
 
 
 def start(site: Site) -> int:
-    """Start the site's services in order, each after the previous one answers. Raises Problem.
+    """Start the site's services in order. Each service is started when the previous service
+    answers. Raises Problem.
 
-    If the hub last ran from another release than the current one, it is restarted. While the hub is
-    stopped, its database is upgraded, or restored to a version that this release can read.
+    If the running hub uses another release than the current one, the hub is restarted. While the
+    hub is stopped, its database is upgraded for the current release, or replaced by a backup that
+    the current release can read.
     """
     need_root("start")
     if not (site.current / "bin/jupyterhub").exists():
@@ -51,7 +53,8 @@ def start(site: Site) -> int:
 
 
 def hub_release(site: Site) -> str | None:
-    """Return the folder of the release from which the hub last started; None after a boot."""
+    """Return the folder of the release from which the hub was last started; None if the hub has not
+    been started since the machine booted."""
     stamp = _stamp(site)
     return stamp.read_text() if stamp.exists() else None
 
@@ -64,7 +67,7 @@ def _stamp(site: Site) -> Path:
 def renew(site: Site) -> None:
     """Restart the hub with the current release, unless the hub is stopped. Raises Problem.
 
-    Other services keep running.
+    All other services of the site keep running.
     """
     if running_supervisor(site).state(_hub(site)).word == "stopped":
         say("The hub is stopped. When it starts (make start), it uses the current release.")
@@ -73,7 +76,7 @@ def renew(site: Site) -> None:
 
 
 def _hub(site: Site) -> Service:
-    """Return the hub's service."""
+    """Return the description (class Service) of the hub's service."""
     name = site.service("hub")
     return next(service for service in site_services(site, this_platform()) if service.name == name)
 
@@ -85,6 +88,6 @@ def stop(site: Site) -> int:
         control.stop(site_services(site, this_platform()), running_supervisor(site))
     for web in machines_own(site):
         say(
-            f"    {web} also serves other websites and keeps running; it tells users that the hub does not answer"
+            f"    {web} also serves other websites and keeps running; users get a page about the stopped hub"
         )
     return 0

@@ -2,7 +2,8 @@
 
 `make start` changes the database while the hub is stopped. `make apply`, and systemd after a crash
 or a boot, start the hub without this step. JupyterHub then copies and upgrades its database itself
-(c.JupyterHub.upgrade_db). In each of these cases, a backup of the old database is kept.
+(c.JupyterHub.upgrade_db). Whichever way the database is changed, a backup of the old database is
+kept.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ print(json.dumps([script.get_current_head(), *(one.revision for one in script.wa
 
 
 def refuse_unknown_schema(site: Site, release: Path) -> None:
-    """Raise Problem if the database is damaged or too new for `release`, and no backup fits."""
+    """Raise Problem if the hub's database is damaged, or is too new for `release` and has no backup
+    that `release` can read."""
     if not site.database.exists():
         return
     with _as_the_hub(site):
@@ -39,17 +41,19 @@ def refuse_unknown_schema(site: Site, release: Path) -> None:
     known, have = known_revisions(site, release), revision(site)
     if have not in known and backup_of(site, known) is None:
         raise Problem(
-            f"has the form of a newer JupyterHub ({have}), and there is no backup from before",
+            f"has the schema of a newer JupyterHub ({have}), and there is no older backup",
             str(site.database),
             "go to the newer release (make releases, make rollback RELEASE=...), or move the database away",
         )
 
 
 def match_release(site: Site) -> None:
-    """Back up the database, and convert it to the schema of the current release. Raises Problem.
+    """Back up the hub's database, and convert it to the schema of the current release. Raises
+    Problem.
 
-    The hub must be stopped. A newer release upgrades the database, as `jupyterhub upgrade-db` does.
-    For an older release, the newest backup with a schema that this release can read is restored.
+    The hub must be stopped. If the current release is newer than the database, the database is
+    upgraded, as by `jupyterhub upgrade-db`. If the current release is older, the newest backup that
+    it can read replaces the database.
     """
     if not site.database.exists():
         return
@@ -62,7 +66,7 @@ def match_release(site: Site) -> None:
             return refuse_unknown_schema(site, site.current)
         put_back(site, backup)
         say(
-            f"The hub's database is that of {backup.stem} again: this release does not know the form that it had."
+            f"The hub's database is now the backup {backup.stem}: this release cannot read the newer schema."
         )
     if revision(site) != known[0]:
         upgrade = "import sys; from jupyterhub.dbutil import upgrade; upgrade(sys.argv[1])"
@@ -73,35 +77,39 @@ def match_release(site: Site) -> None:
             upgrade,
             f"sqlite:///{site.database}",
         ]
-        path = {"PATH": f"{site.current}/bin:/usr/bin:/bin"}  # JupyterHub finds alembic on PATH
+        path = {
+            "PATH": f"{site.current}/bin:/usr/bin:/bin"
+        }  # JupyterHub starts the program alembic from PATH
         run(argv, env=path, user=site.hub.user, cwd=site.paths.state, timeout=600)
         say(
-            "The hub's database was upgraded to the form of this release; the backup is in "
+            "The hub's database was upgraded to the schema of this release; the backup is in "
             + str(_folder(site))
         )
 
 
 def known_revisions(site: Site, release: Path) -> list[str]:
-    """Return the schema revisions that `release` can read, its own revision first."""
+    """Return the revisions of the database schema that `release` can read. The release's own
+    revision is the first."""
     argv: Argv = [release / "bin/python", "-I", "-c", _REVISIONS]
     known = json.loads(run(argv, user=site.hub.user, cwd=Path("/")).stdout)
     return list(dict.fromkeys(known))
 
 
 def _as_the_hub(site: Site) -> AbstractContextManager[None]:
-    """Use the hub's account in the block, so that nothing is written in its folder as root."""
+    """Run the `with` block with the rights of the hub's account, so that root writes no files in
+    the folder of the hub."""
     hub = pwd.getpwnam(site.hub.user)
     return acting_as(hub.pw_uid, hub.pw_gid)
 
 
 def revision(site: Site) -> str:
-    """Return the schema revision of the database, as alembic names it."""
+    """Return the schema revision (an id of alembic) of the hub's database."""
     with _as_the_hub(site):
         return revision_of(site.database)
 
 
 def revision_of(database: Path) -> str:
-    """Return the schema revision of a database file."""
+    """Return the schema revision (an id of alembic) of a database file."""
     with sqlite.opened(database) as connection:
         found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(found[0])
@@ -113,9 +121,10 @@ def _folder(site: Site) -> Path:
 
 
 def back_up(site: Site, revision: str) -> None:
-    """Copy the database to a file that only the hub's account reads; remove the oldest backups.
+    """Copy the hub's database to a backup file that only the hub's account can read; remove the
+    oldest backups.
 
-    The file's name has the time and the schema revision.
+    The name of the backup file contains the time and the schema revision.
     """
     folder, draft = _folder(site), _folder(site) / "draft"
     with _as_the_hub(site):
@@ -129,10 +138,11 @@ def back_up(site: Site, revision: str) -> None:
 
 
 def _keep_jupyterhubs_copies(site: Site) -> None:
-    """Move the copies that JupyterHub made before an upgrade to the other backups.
+    """Move the copies of the database that JupyterHub made before an upgrade to the folder of
+    backups.
 
-    JupyterHub makes these copies in jupyterhub.dbutil.backup_db_file. A copy that cannot be read
-    stays where it is.
+    JupyterHub makes these copies in jupyterhub.dbutil.backup_db_file. A copy that cannot be read is
+    not moved.
     """
     with _as_the_hub(site):
         for copy in sorted(site.database.parent.glob(f"{site.database.name}.[0-9]*")):
@@ -144,7 +154,7 @@ def _keep_jupyterhubs_copies(site: Site) -> None:
 
 
 def backup_of(site: Site, known: list[str]) -> Path | None:
-    """Return the newest backup with a schema revision that the release can read."""
+    """Return the newest backup whose schema revision is in `known`; None if there is none."""
     with _as_the_hub(site):
         kept = sorted(_folder(site).glob("*.sqlite"), reverse=True)
     return next((backup for backup in kept if backup.stem.rpartition("-")[2] in known), None)

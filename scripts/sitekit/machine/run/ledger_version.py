@@ -1,4 +1,5 @@
-"""Check that an older release can read the ledger, before the hub is run from this release."""
+"""Check, before the hub runs from an older release, that this release can read the ledger (the
+record of users' servers)."""
 
 from __future__ import annotations
 
@@ -14,21 +15,22 @@ _KNOWN = "from sitekit.hub.servers.ledger_schema import VERSION; print(VERSION)"
 
 
 def refuse_newer_ledger(site: Site, release: Path) -> None:
-    """Refuse a release that cannot read the ledger's version. Raises Problem.
+    """Raise Problem if a release cannot read the present version of the ledger.
 
     The hub of a release that cannot read the ledger could not manage the running servers.
     """
     have, known = ledger_version(site), _version_that_is_known(site, release)
     if have > known:
         raise Problem(
-            f"has form {have}, and the release {release.name} knows form {known}",
+            f"has version {have}, and the release {release.name} can read versions up to {known}",
             str(site.ledger),
             "choose a newer release (make releases); or stop all servers and the hub, and move the ledger away",
         )
 
 
 def ledger_version(site: Site) -> int:
-    """Return the version of the ledger; 0 if there is no ledger, or if it has no version yet."""
+    """Return the schema version of the ledger; 0 if the ledger does not exist or has no version
+    number."""
     if not site.ledger.exists():
         return 0
     hub = pwd.getpwnam(site.hub.user)
@@ -37,7 +39,7 @@ def ledger_version(site: Site) -> int:
 
 
 def _version_that_is_known(site: Site, release: Path) -> int:
-    """Return the newest version of the ledger that a release can read."""
+    """Return the newest schema version of the ledger that a release can read."""
     argv: Argv = [release / "bin/python", "-I", "-c", _KNOWN]
     done = run(argv, user=site.hub.user, cwd=Path("/"), check=False)
     return int(done.stdout) if done.returncode == 0 else 0

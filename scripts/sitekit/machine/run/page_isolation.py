@@ -1,6 +1,7 @@
-"""Report which mechanism keeps a page of one user's server from using another user's login.
+"""Report, for `make status`, by which mechanism a web page of one user's server is prevented from
+using another user's login.
 
-The running processes are examined, not only the site file.
+The result depends on the running processes, not only on the site file.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from ..supervisors.interface import State
 
 
 def kept_apart(site: Site, proxy: State) -> tuple[bool, str]:
-    """Return whether and how users' pages are isolated, as a line for `make status`."""
+    """Return whether the pages of users' servers are isolated from each other, and a line for `make
+    status` with the mechanism."""
     if proxy.pid is None:
         return False, "unknown: the proxy does not run"
     if not _as_asked(site, proxy.pid):
@@ -30,7 +32,8 @@ def kept_apart(site: Site, proxy: State) -> tuple[bool, str]:
 
 
 def administrators(site: Site) -> str:
-    """Return the rights of the hub's administrators on users' servers, for `make status`."""
+    """Return a line for `make status` that says whether the hub's administrators may open users'
+    servers."""
     opens = (
         "open other people's servers, after a question"
         if site.login.admin_access
@@ -40,7 +43,8 @@ def administrators(site: Site) -> str:
 
 
 def _as_asked(site: Site, proxy: int) -> bool:
-    """Return whether the running proxy was started with the options that isolate pages."""
+    """Return whether the running proxy was started with the options that isolate the pages of
+    users' servers."""
     try:
         if site.front.subdomains:
             return "--host-routing" in psutil.Process(proxy).cmdline()

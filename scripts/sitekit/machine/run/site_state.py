@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from ...site import Site
 
 LOW_SPACE = 0.05
-"""`make status` warns if a smaller part of the disk than this is free."""
+"""The part of the disk (0 to 1) that must be free; with less free space, `make status` prints a
+warning."""
 
 
 def site_state(site: Site) -> Iterator[tuple[str, str, bool]]:
-    """Yield one line of `make status` for each of these subjects, as (subject, text, whether all is
-    well)."""
+    """Yield lines of `make status` about maintenance, the database and the disk, as (subject, text,
+    whether it is no problem)."""
     if site.maintenance.exists():
         yield (
             "maintenance",
@@ -24,14 +25,14 @@ def site_state(site: Site) -> Iterator[tuple[str, str, bool]]:
     if not site.paths.state.is_dir():
         yield (
             "state",
-            f"{site.paths.state} is not there: is its filesystem mounted? The hub cannot start",
+            f"{site.paths.state} does not exist: is its filesystem mounted? The hub cannot start",
             False,
         )
         return
     if os.access(site.paths.state, os.X_OK) and not site.database.exists():
         yield (
             "state",
-            f"there is no database in {site.paths.state} yet; the hub's first start makes it",
+            f"there is no database in {site.paths.state} yet; the hub creates it at its first start",
             True,
         )
     disk = shutil.disk_usage(site.paths.state)

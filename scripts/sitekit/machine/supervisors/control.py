@@ -1,4 +1,4 @@
-"""Start, stop and report services in order, and wait until they answer."""
+"""Start and stop a site's services in order, wait until they answer, and return their state."""
 
 from __future__ import annotations
 
@@ -31,13 +31,14 @@ __all__ = [
 
 
 _MAX_ENDS = 3
-"""If a service ends this often before it answers, it is not waited for any longer."""
+"""If a service ends by itself this many times before it answers, `start` no longer waits for the
+service."""
 
 
 def which_supervisor() -> Literal["systemd", "supervisord"]:
-    """Return the supervisor of this machine: systemd if it is PID 1, else supervisord.
+    """Return the supervisor of this machine: systemd if systemd is PID 1, else supervisord.
 
-    The manual page sd_booted(3) describes this test for systemd.
+    This test for systemd is described in sd_booted(3).
     """
     return "systemd" if Path("/run/systemd/system").is_dir() else "supervisord"
 
@@ -51,12 +52,12 @@ def start(
     again: Collection[str] = (),
     unasked: Collection[str] = (),
 ) -> None:
-    """Start services in this order, each after the previous one answers.
+    """Start services in this order. Each service is started when the previous service answers.
 
-    Running services are not changed, except those in `afresh`, which are restarted, and those in
-    `again`, which are reloaded. The function does not wait for services in `unasked`. `within` is
-    the time limit for each, in seconds. Raises Problem with the last lines of the log of a service
-    that is not ready in time.
+    Running services are not changed, except services in `afresh`, which are restarted, and services
+    in `again`, which are reloaded. The function does not wait until services in `unasked` answer.
+    `within` is the time limit for each service, in seconds. Raises Problem with the last lines of
+    the log of a service that is not ready in time.
     """
     with progress.step("Starting services", total=len(services)) as step:
         supervisor.load(services)
@@ -66,7 +67,7 @@ def start(
             if service.name in afresh:
                 supervisor.stop(service)
             state = supervisor.state(service)
-            # the supervisor pauses between two attempts: start the next one now
+            # the supervisor waits between two attempts to start a service: start the service now
             if state.word == "starting" and state.pid is None:
                 supervisor.stop(service)
             if state.word != "running":
@@ -88,7 +89,8 @@ def restart(
 
 
 def stop(services: Sequence[Service], supervisor: Supervisor) -> None:
-    """Stop the services, the last one first, and wait until they have ended. Raises Problem."""
+    """Stop the services in the reverse order of their start, and wait until they have ended. Raises
+    Problem."""
     with progress.step("Stopping services", total=len(services)) as step:
         for service in reversed(services):
             step.note(service.name)
@@ -101,7 +103,7 @@ def stop(services: Sequence[Service], supervisor: Supervisor) -> None:
 def status(services: Sequence[Service], supervisor: Supervisor) -> dict[str, State]:
     """Return the state of each service by name.
 
-    A service that runs but does not answer is `starting`.
+    The state of a service that runs but does not answer is `starting`.
     """
     return {service.name: _seen(service, supervisor) for service in services}
 
@@ -109,7 +111,8 @@ def status(services: Sequence[Service], supervisor: Supervisor) -> dict[str, Sta
 def _seen(service: Service, supervisor: Supervisor) -> State:
     """Return the state of a service. The state is `running` only if the service also answers.
 
-    supervisord already reports a program as running some seconds after its start.
+    The state of the supervisor is not enough, because supervisord reports each program as running
+    some seconds after its start.
     """
     state = supervisor.state(service)
     if service.ready is None or state.pid is None or state.word not in ("starting", "running"):
@@ -120,7 +123,7 @@ def _seen(service: Service, supervisor: Supervisor) -> State:
 
 
 def _wait(service: Service, supervisor: Supervisor, within: float) -> None:
-    """Wait until a service answers."""
+    """Wait until a service answers. Raises Problem after `within` seconds."""
     end = time.monotonic() + within
     attempts = set()
     while (state := _seen(service, supervisor)).word != "running":

@@ -1,4 +1,5 @@
-"""Define the interface of a supervisor, which is implemented for systemd and supervisord."""
+"""Define the interface to a supervisor (the program that runs services), for systemd and
+supervisord."""
 
 from __future__ import annotations
 
@@ -14,10 +15,11 @@ Word = Literal["stopped", "starting", "running", "failed"]
 
 @dataclass(frozen=True)
 class State:
-    """Hold the state of a service.
+    """Store the state of a service.
 
-    `detail` is the supervisor's own text about the state. `pid` is the main process, if there is
-    one. `attempt` changes with each restart after the service ended by itself.
+    `detail` is the supervisor's own text about the state. `pid` is the id of the main process, if
+    the service runs. `attempt` is a value that changes each time the supervisor restarts a service
+    that ended by itself.
     """
 
     word: Word
@@ -27,35 +29,40 @@ class State:
 
 
 class Supervisor(Protocol):
-    """Start, stop and watch the site's services, which are identified by name. No other service is
-    changed."""
+    """The interface with which the site's services are started and stopped, by their names. No
+    other service is changed."""
 
     def files(self, services: Sequence[Service]) -> dict[Path, str]:
-        """Return the files that must exist before `load`, without writing them."""
+        """Return the configuration files that must exist before `load` is called. Nothing is
+        written."""
 
     def load(self, services: Sequence[Service]) -> None:
-        """Make the supervisor read these files; start it if it does not run. Raises Problem."""
+        """Make the supervisor read its configuration files; start the supervisor if it does not
+        run. Raises Problem."""
 
     def start(self, service: Service) -> None:
-        """Start a service without waiting; a running service is not restarted."""
+        """Start a service, and do not wait until it answers. A running service is not restarted."""
 
     def reload(self, service: Service) -> None:
-        """Reload a running service that has a `reload_signal`, without an interruption."""
+        """Send its `reload_signal` to a running service, which then reads its configuration again
+        without an interruption."""
 
     def stop(self, service: Service) -> None:
         """Stop a service, and wait until it has ended.
 
-        Does nothing for a stopped or unknown service.
+        A service that is stopped or unknown is ignored.
         """
 
     def unload(self, services: Sequence[Service]) -> None:
-        """Make sure, after `stop`, that no service starts again by itself."""
+        """Disable services that were stopped, so that they do not start again by themselves, for
+        example after a boot."""
 
     def state(self, service: Service) -> State:
-        """Return the state; `stopped` if the supervisor is down or does not have the service."""
+        """Return the state of a service; `stopped` if the supervisor does not run or does not have
+        the service."""
 
     def log(self, service: Service, lines: int = 12) -> str:
         """Return the last lines of the service's log."""
 
     def read_log(self, service: Service) -> str:
-        """Return the command that prints the whole log."""
+        """Return the shell command that prints the whole log of the service."""

@@ -1,6 +1,6 @@
 """Check whether a service of the site answers a request that only this service can answer.
 
-A connection alone is not enough: another program may listen on the port.
+A connection to the port is not enough, because another program may listen on the port.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ _LISTENS = "0A"  # net/ipv4/tcp_states.h, TCP_LISTEN
 def proxy_answers(site: Site) -> bool:
     """Return whether the proxy's API accepts the token and lists its routes.
 
-    Only root may read the token. For other users, the function returns True if the API requires a
-    token.
+    Only root may read the token. If another user calls the function, it returns True if the API
+    requires a token.
     """
-    if not listens_as(site.proxy.api_port, site.proxy.user):  # send the token to no other program
+    if not listens_as(
+        site.proxy.api_port, site.proxy.user
+    ):  # another program must not get the token
         return False
     try:
         token = proxy_token(site.etc / "proxy.env")
@@ -43,7 +45,7 @@ def proxy_answers(site: Site) -> bool:
 
 
 def hub_answers(site: Site) -> bool:
-    """Return whether JupyterHub's API returns its version."""
+    """Return whether JupyterHub answers a request for its version."""
     code, text = get(site, site.hub_listens_at, site.hub.port, "/hub/api/", {})
     try:
         return code == 200 and "version" in json.loads(text)
@@ -52,7 +54,7 @@ def hub_answers(site: Site) -> bool:
 
 
 def has_address(address: str) -> bool:
-    """Return whether this host has the address."""
+    """Return whether this host has the IP address `address`."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         try:
             probe.bind((address, 0))
@@ -62,7 +64,8 @@ def has_address(address: str) -> bool:
 
 
 def tunnel_answers(site: Site) -> bool:
-    """Return whether the site's own sshd answers, and no other account's program."""
+    """Return whether the site's own sshd answers at its port, and not a program of another
+    account."""
     if site.tunnel is None or not listens_as(site.tunnel.port, site.tunnel.user, "0.0.0.0"):  # noqa: S104
         return False
     try:
@@ -75,7 +78,7 @@ def tunnel_answers(site: Site) -> bool:
 def front_answers(site: Site) -> bool:
     """Return whether the web server answers with the headers of this site's configuration.
 
-    The command `make certificate_check` examines the certificate, so this function does not.
+    The certificate is not checked here, because `make certificate_check` checks it.
     """
     try:
         with spoken("127.0.0.1", site.front.port, 5, site.front.host) as tls:
@@ -88,15 +91,15 @@ def front_answers(site: Site) -> bool:
 
 
 def proxy_token(path: Path) -> str:
-    """Return the proxy's token."""
+    """Return the token of the proxy's API from the file `path`."""
     lines = (line.partition("=") for line in path.read_text().splitlines())
     return next((value for key, _, value in lines if key == "CONFIGPROXY_AUTH_TOKEN"), "")
 
 
 def listens_as(port: int, account: str, address: str = "127.0.0.1") -> bool:
-    """Return whether the program that listens on this address and port belongs to the account.
+    """Return whether the program that listens on this address and port runs as this account.
 
-    Source: proc(5), /proc/net/tcp.
+    The owner of the socket is taken from /proc/net/tcp (proc(5)).
     """
     place = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}:{port:04X}"
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
@@ -108,9 +111,10 @@ def listens_as(port: int, account: str, address: str = "127.0.0.1") -> bool:
 
 
 def get(site: Site, address: str, port: int, path: str, headers: dict[str, str]) -> tuple[int, str]:
-    """Return the status and the text of an answer; status 0 if there is none.
+    """Send a GET request; return the HTTP status and the text of the answer. The status is 0 if
+    nothing answers.
 
-    With internal TLS, root presents the hub's own certificate.
+    With internal TLS, the request uses the hub's own certificate, which only root can read.
     """
     caller: http.client.HTTPConnection
     try:

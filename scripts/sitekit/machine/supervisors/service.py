@@ -1,4 +1,5 @@
-"""Describe a long-running service, and render it for systemd or supervisord."""
+"""Define the class Service (a long-running program), and convert a Service to a systemd unit or a
+section of supervisord.conf."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from jinja2 import Environment
 from ...base.templates import templates
 
 START_SECONDS = 300
-"""The time limit of a start. It is long because a network filesystem delivers file by file."""
+"""The time limit of a service's start, in seconds. Reading many files from a network filesystem can
+be slow."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,15 @@ class Service:
 
     - `environment_files`: files of KEY=value lines that must not appear in the process list.
     - `mounts`: folders whose filesystems are mounted before the start, if possible.
-    - `after`: services that start before this one.
-    - `wants`: other systemd units that start together with this one.
+    - `after`: services that systemd starts before this service.
+    - `wants`: other systemd units that start together with this service.
     - `kill_mode`: as in systemd. With `process`, a stop ends only the main process.
     - `runtime_directories`: folders below /run, created for `user` before each start.
-    - `pauses`: a file below /run in which systemd records the pause before the next attempt.
+    - `pauses`: a file below /run in which the unit records the pause before its next start.
     - `template`: the unit in the folder systemd/. The unit `service` has no sandbox.
     - `reload_signal`: the signal that makes the program read its configuration again.
-    - `ready`: returns whether the service answers. With None, it is enough that it runs.
+    - `ready`: a function that returns whether the service answers; None if it is enough that the
+      service runs.
     - `heartbeat_seconds`: the program notifies systemd when it is ready, and then at least once
       in this number of seconds. supervisord ignores this setting.
     """
@@ -70,8 +73,8 @@ def systemd_unit(service: Service) -> str:
 def supervisord_conf(services: Sequence[Service], *, socket: Path, log: Path) -> str:
     """Return a supervisord.conf that runs the services.
 
-    supervisord listens only on `socket` and logs into the folder `log`. Raises ValueError for a
-    value that the file format cannot express.
+    supervisord listens only on the Unix socket `socket`, and writes logs to the folder `log`.
+    Raises ValueError for a value that the file format cannot express.
     """
     return (
         _templates()
@@ -99,7 +102,8 @@ def _templates() -> Environment:
 
 
 def _systemd_words(words: Sequence[object]) -> str:
-    """Return the words for ExecStart= with systemd's quoting: systemd.service(5), COMMAND LINES."""
+    """Return a command line for ExecStart=, with each word quoted for systemd (systemd.service(5),
+    COMMAND LINES)."""
     return " ".join(_systemd_word(word).replace("$", "$$") for word in words)
 
 
@@ -118,15 +122,15 @@ def _systemd_line(value: object) -> str:
 
 
 def _below_run(paths: Sequence[Path]) -> str:
-    """Return folders for RuntimeDirectory=, relative to /run.
+    """Convert folders below /run to the relative names that RuntimeDirectory= needs.
 
-    Raises ValueError for other folders.
+    Raises ValueError for a folder that is not below /run.
     """
     return " ".join(str(path.relative_to("/run")) for path in paths)
 
 
 def _units(names: Sequence[str]) -> str:
-    """Return the names of units."""
+    """Return the names of services with the suffix `.service`, separated by spaces."""
     return " ".join(f"{name}.service" for name in names)
 
 
@@ -148,18 +152,20 @@ def _supervisord_command(service: Service) -> str:
 
 
 def _with_files(files: Sequence[Path]) -> tuple[str, ...]:
-    """Return the words of a shell that reads the files and then executes the program.
+    """Return the command line of a shell that sets the variables from environment files and then
+    executes the program.
 
-    supervisord has no EnvironmentFile=. The program has the process id of the shell.
+    The shell is needed because supervisord has no setting like EnvironmentFile=. The program keeps
+    the process id of the shell.
     """
     reads = "".join('. "$1"; shift; ' for _ in files)
     return ("/bin/sh", "-c", f'set -a; {reads}exec "$@"', "sh", *map(str, files))
 
 
 def _supervisord_environment(service: Service) -> str:
-    """Return the variables of a service for supervisord, with USER and LOGNAME.
+    """Return the environment variables of a service for supervisord, including USER and LOGNAME.
 
-    systemd sets USER and LOGNAME by itself, but supervisord would keep root's values.
+    USER and LOGNAME are set here because supervisord, unlike systemd, keeps the values of root.
     """
     values = {"USER": service.user, "LOGNAME": service.user, **service.environment}
     for key, value in values.items():
@@ -171,7 +177,8 @@ def _supervisord_environment(service: Service) -> str:
 
 
 def _supervisord_value(text: str) -> str:
-    """Escape a value for supervisord.conf: supervisor/options.py, UnhosedConfigParser.
+    """Escape a value for supervisord.conf, for supervisor's parser (supervisor/options.py,
+    UnhosedConfigParser).
 
     In supervisord.conf, `%` begins a variable, and ` ;` or ` #` begins a comment.
     """

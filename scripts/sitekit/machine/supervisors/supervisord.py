@@ -30,11 +30,11 @@ _WORDS: dict[str, Word] = {
     "BACKOFF": "starting",
     "FATAL": "failed",
 }
-# supervisor/xmlrpc.py, class Faults. The last two mean that the program ended at once. `state`
-# shows whether a later attempt succeeds.
+# supervisor/xmlrpc.py, class Faults. The last two faults mean that the program ended immediately.
+# `state` shows whether a later attempt succeeds.
 _NOT_THERE, _NOT_RUNNING, _ALREADY_STARTED, _ENDED, _SPAWN_ERROR = 10, 70, 60, 40, 50
 _ANSWER_TIMEOUT = 60  # seconds until supervisord answers
-# The daemon gets no variables of the user who started it.
+# supervisord gets no environment variables of the user who starts it.
 _CLEAN = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG": "C.UTF-8",
@@ -44,9 +44,11 @@ _CLEAN = {
 
 @dataclass(frozen=True)
 class SupervisordSupervisor:
-    """Control a supervisord with the configuration `conf` and the Unix socket `control`.
+    """Control a supervisord that has the configuration file `conf` and listens on the Unix socket
+    `control`.
 
-    `log_folder` is for the output of the services. `program` is the supervisord to start.
+    `log_folder` is the folder for the output of the services. `program` is the path of the program
+    supervisord.
     """
 
     conf: Path
@@ -60,7 +62,7 @@ class SupervisordSupervisor:
     def load(self, services: Sequence[Service]) -> None:
         if not self.conf.is_file():
             raise Problem(
-                "the configuration of supervisord is not there", str(self.conf), "sudo make apply"
+                "the configuration of supervisord does not exist", str(self.conf), "sudo make apply"
             )
         if self._up():
             self._reread()
@@ -77,7 +79,7 @@ class SupervisordSupervisor:
             if fault.faultCode not in (_ALREADY_STARTED, _ENDED, _SPAWN_ERROR):
                 remedy = f"read its log: {self.read_log(service)}"
                 raise Problem(
-                    f"supervisord will not start it: {fault.faultString}", service.name, remedy
+                    f"supervisord cannot start it: {fault.faultString}", service.name, remedy
                 ) from None
 
     def reload(self, service: Service) -> None:
@@ -91,7 +93,7 @@ class SupervisordSupervisor:
         except xmlrpc.client.Fault as fault:
             if fault.faultCode not in (_NOT_RUNNING, _NOT_THERE):
                 raise Problem(
-                    f"supervisord will not stop it: {fault.faultString}", service.name
+                    f"supervisord cannot stop it: {fault.faultString}", service.name
                 ) from None
         self._await_end(service)
 
@@ -170,7 +172,8 @@ class SupervisordSupervisor:
             raise Problem("supervisord does not answer on its socket", str(self.control), remedy)
 
     def _reread(self) -> None:
-        """Load the changed configuration. Programs whose section changed are stopped.
+        """Make supervisord load its changed configuration. Programs whose section has changed are
+        stopped.
 
         The method `start` starts these programs again.
         """
@@ -183,9 +186,9 @@ class SupervisordSupervisor:
 
 
 class _UnixTransport(xmlrpc.client.Transport):
-    """Send XML-RPC over a Unix socket, with a timeout.
+    """Send XML-RPC requests over a Unix socket, with a timeout.
 
-    supervisor's own SupervisorTransport has no timeout.
+    This class replaces supervisor's own SupervisorTransport, which has no timeout.
     """
 
     def __init__(self, path: Path) -> None:
@@ -203,7 +206,7 @@ class _UnixTransport(xmlrpc.client.Transport):
 def _runtime_directory(folder: Path, user: str) -> None:
     """Create a folder below /run, as RuntimeDirectory= of systemd does.
 
-    The folder must be created again after a boot, which empties /run.
+    The folder must be created again after each boot, because /run is then empty.
     """
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     if os.geteuid() == 0:
@@ -211,7 +214,8 @@ def _runtime_directory(folder: Path, user: str) -> None:
 
 
 def _within(seconds: float, holds: Callable[[], bool]) -> bool:
-    """Wait until a condition holds; return False after `seconds`."""
+    """Wait until the function `holds` returns True, and return True; return False after
+    `seconds`."""
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:

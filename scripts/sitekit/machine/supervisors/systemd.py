@@ -28,7 +28,7 @@ class SystemdSupervisor:
     def load(self, services: Sequence[Service]) -> None:
         for path in self.files(services):
             if not path.is_file():
-                raise Problem("the unit is not there", str(path), "sudo make apply")
+                raise Problem("the unit does not exist", str(path), "sudo make apply")
         read_units()
         run(["systemctl", "enable", "--quiet", *map(_unit, services)])
 
@@ -66,8 +66,8 @@ class SystemdSupervisor:
         shown = run(["systemctl", "show", wanted, _unit(service)], check=False)
         told = dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
         active, sub = told.get("ActiveState", "inactive"), told.get("SubState", "")
-        # A unit that waits for its next attempt is `activating (auto-restart)`, so it may still
-        # start.
+        # A unit that waits for its next restart has the state `activating (auto-restart)`, so it
+        # may still start.
         word = _WORDS.get(active, "stopped")
         pid = int(told.get("MainPID", "0")) or None
         return State(
@@ -96,5 +96,5 @@ def forget_failed(pattern: str) -> None:
 
 
 def _unit(service: Service) -> str:
-    """Return the name of a service's unit."""
+    """Return the name of a service's unit: the name with the suffix `.service`."""
     return f"{service.name}.service"

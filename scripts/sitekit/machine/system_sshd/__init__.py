@@ -1,1 +1,2 @@
-"""Keep members of certain groups out of this machine's own sshd (`login.deny_ssh`)."""
+"""Configure the machine's own sshd to refuse logins of members of certain groups
+(`login.deny_ssh`)."""

@@ -1,5 +1,5 @@
-"""Render the file with which this machine's sshd refuses members of groups, and find out whether
-sshd reads it."""
+"""Generate the configuration file with which this machine's sshd refuses members of groups, and
+check that sshd includes the file."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ INCLUDE = f"Include {FOLDER}/*.conf"
 
 
 def denied_path(site: Site) -> Path:
-    """Return the path of the site's file for sshd."""
+    """Return the path of the site's configuration file for this machine's sshd."""
     return FOLDER / f"50-sitekit-{site.name}.conf"
 
 
 def denied(site: Site) -> dict[Path, File]:
-    """Return the site's file for sshd; {} if the site denies SSH to nobody."""
+    """Return the site's configuration file for this machine's sshd; {} if `login.deny_ssh` is
+    empty."""
     if not site.login.deny_ssh:
         return {}
     head = (
@@ -35,9 +36,9 @@ def denied(site: Site) -> dict[Path, File]:
 
 
 def check_included(target: Target) -> None:
-    """Refuse the site if this machine's sshd would not read its file. Raises BadInput.
+    """Raise BadInput if the configuration of this machine's sshd does not include the site's file.
 
-    A machine without sshd is accepted.
+    If sshd is not installed, nothing is checked.
     """
     site, config = target.site, target.on_disk(CONFIG)
     if not site.login.deny_ssh or not config.exists():
@@ -49,8 +50,8 @@ def check_included(target: Target) -> None:
 
 
 def _included(text: str) -> Iterator[str]:
-    """Yield the patterns of the Include lines that apply to all connections: those before the first
-    Match."""
+    """Yield the file patterns of the Include lines that apply to all connections, which are the
+    lines before the first Match."""
     for line in text.splitlines():
         words = line.replace("=", " ", 1).split()
         if words and words[0].lower() == "match":

@@ -1,6 +1,6 @@
 """Test and reload this machine's own sshd.
 
-A reload ends no connection.
+Open SSH connections continue after a reload.
 """
 
 from __future__ import annotations
@@ -25,27 +25,30 @@ from .config import CONFIG, INCLUDE, PROGRAM
 
 PID = Path("/run/sshd.pid")
 RELOAD_SECONDS = 20
-"""How long a reload may take. sshd may be configured to write no pid file."""
+"""The time limit of a reload, in seconds. A limit is needed because sshd may be configured to write
+no pid file."""
 EMPTY = Path("/run/sshd")
-"""The folder that sshd needs as root, on Debian. systemd removes it when sshd stops."""
+"""The empty folder that sshd needs on Debian if it runs as root. systemd removes this folder when
+sshd stops."""
 
 
 def state(platform: Platform) -> State:
-    """Return the state of sshd, as systemd or the pid file shows it."""
+    """Return the state of this machine's sshd, from systemd or from the pid file."""
     if which_supervisor() == "systemd":
         return SystemdSupervisor().state(Service(platform.ssh_service, "", ()))
     with suppress(OSError, ValueError, psutil.Error):
         pid = int(PID.read_text())
         if psutil.Process(pid).name() == "sshd":
             return State("running", f"pid {pid}", pid)
-    return State("stopped", f"{PID} names no process of it")
+    return State("stopped", f"{PID} does not contain the id of a process of sshd")
 
 
 def test(config: Path = CONFIG, groups: Collection[str] = ()) -> None:
-    """Test a configuration of sshd, with all files that it includes. Raises Problem.
+    """Test a configuration file of sshd, and all files that it includes, with `sshd -t`. Raises
+    Problem.
 
-    Does nothing without sshd. `groups` are the groups that sshd must refuse with this
-    configuration.
+    If sshd is not installed, nothing is tested. `groups` are the groups that sshd must refuse with
+    this configuration.
     """
     if not PROGRAM.exists():
         return
@@ -63,10 +66,11 @@ def test(config: Path = CONFIG, groups: Collection[str] = ()) -> None:
 
 
 def reload(platform: Platform) -> None:
-    """Make sshd load its new configuration, and wait until it has done so. Raises Problem.
+    """Make this machine's sshd load its new configuration, and wait until sshd listens again.
+    Raises Problem.
 
-    At a reload, sshd removes its pid file, starts anew as the same process, and writes the file
-    again when it listens. If sshd has ended, it is started.
+    At a reload, sshd removes its pid file, starts again as the same process, and writes the pid
+    file again when it listens. If sshd has ended, it is started.
     """
     before, managed = _written(), which_supervisor() == "systemd"
     found = state(platform)
@@ -87,7 +91,7 @@ def reload(platform: Platform) -> None:
 
 
 def _written() -> int:
-    """Return when sshd has written its pid file; 0 if there is none."""
+    """Return the modification time of sshd's pid file in ns; 0 if there is no pid file."""
     try:
         return PID.stat().st_mtime_ns
     except FileNotFoundError:
@@ -96,7 +100,8 @@ def _written() -> int:
 
 @contextmanager
 def _folder_of_sshd() -> Iterator[None]:
-    """Create the folder that sshd needs for a test, if sshd does not run."""
+    """Create the folder that sshd needs for a test while the `with` block runs, if sshd itself does
+    not run."""
     made = not EMPTY.exists()
     if made:
         EMPTY.mkdir(0o755)
@@ -104,5 +109,5 @@ def _folder_of_sshd() -> Iterator[None]:
         yield
     finally:
         if made:
-            with suppress(OSError):  # sshd was started meanwhile, and uses the folder
+            with suppress(OSError):  # sshd was started in the meantime, and uses the folder
                 EMPTY.rmdir()

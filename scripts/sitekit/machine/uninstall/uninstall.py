@@ -1,8 +1,9 @@
-"""Remove everything that the manifest lists, and keep files that administrators made or changed.
+"""Implement `sudo make uninstall`: remove everything that the manifest lists, except files that
+administrators have changed.
 
-Among files, links or folders, the deepest path is removed first. The hub's data is kept, except
-with `sudo make uninstall PURGE=1`. The manifest is shortened after each step, and removed last, so
-that a second run can continue after a failure.
+Paths are removed in the order of their depth, the deepest path first. The hub's data is kept,
+except with `sudo make uninstall PURGE=1`. Each removed entry is deleted from the manifest at once,
+so that a second run can continue after a failure.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ Fact = TypeVar("Fact")
 
 @dataclass(frozen=True)
 class _Installed:
-    """Hold a site as it was last applied to a machine. `shared` lists what other sites on the
-    machine use too."""
+    """Store the applied site and its manifest. `shared` lists the entries that other sites of the
+    machine also use."""
 
     site: Site
     root: Path
@@ -61,7 +62,7 @@ class _Installed:
     ) -> Iterator[Thing]:
         """Yield the entries of a list in the manifest, the deepest path first.
 
-        When the caller asks for the next entry, the previous one is removed from the manifest.
+        When the caller takes the next entry, the previous entry is deleted from the manifest.
         """
         listed = reversed(sorted(known, key=lambda name: str(name).count("/")))
         kept = {str(path) for path in but}
@@ -70,7 +71,7 @@ class _Installed:
             self.forget(known, name)
 
     def forget(self, known: list[Thing] | dict[Thing, Fact], name: Thing) -> None:
-        """Remove an entry from the manifest, and write the manifest."""
+        """Delete an entry from the manifest, and write the manifest to the disk."""
         if isinstance(known, dict):
             del known[name]
         else:
@@ -79,16 +80,17 @@ class _Installed:
 
 
 def uninstall(site: Site, *words: str, root: Path = MACHINE) -> int:
-    """Remove the site's files, accounts and empty folders; print what is kept. Raises Problem.
+    """Remove the site's files, accounts and empty folders; print which files are kept. Raises
+    Problem.
 
-    The function can be called again after a failure. The hub's database, logs and backups stay,
-    readable by root only, unless the argument is `purge`. Homes, running jobs, kernels and releases
-    are not touched.
+    After a failure, the command can be run again. The hub's database, logs and backups are kept,
+    and only root can read them; with the argument `purge` they are removed. Homes, running jobs,
+    kernels and releases are not changed.
     """
     need_root("uninstall")
     if words not in ((), ("purge",)):
         raise BadInput(
-            f"uninstall does not know {' '.join(words)}",
+            f"uninstall does not have the argument {' '.join(words)}",
             remedy="sudo make uninstall, or with PURGE=1",
         )
     with alone(root):
@@ -100,7 +102,7 @@ def uninstall(site: Site, *words: str, root: Path = MACHINE) -> int:
 
 
 def _uninstall(here: _Installed) -> int:
-    """Stop the services, remove files, accounts and folders, and print what is kept."""
+    """Stop the services, remove files, accounts and folders, and print which files are kept."""
     site, installed, left = here.site, not here.manifest.empty, False
     can_stop = here.root == MACHINE and (
         site.supervisor != "systemd" or control.which_supervisor() == "systemd"
@@ -127,7 +129,8 @@ def memories(site: Site) -> tuple[Path, ...]:
 
 
 def _reached(here: _Installed) -> Iterator[str]:
-    """Remove links and files, then reload the programs that use these files."""
+    """Remove links and files, then reload the programs (such as the web server) that have read
+    them."""
     platform = this_platform(here.root)
     gone: dict[Path, str] = {}
     own = front_path(here.site, platform)
@@ -150,7 +153,8 @@ def _reached(here: _Installed) -> Iterator[str]:
 
 
 def _links(here: _Installed, gone: dict[Path, str]) -> Iterator[str]:
-    """Remove the links; add each removed link to `gone` with its target."""
+    """Remove the symbolic links in the manifest; add each removed link to `gone`, with its
+    target."""
     for name in here.each(here.manifest.links):
         path, entry = Path(name), look(here.root, Path(name))
         if name in here.shared.links:
@@ -163,13 +167,13 @@ def _links(here: _Installed, gone: dict[Path, str]) -> Iterator[str]:
 
 
 def _file(here: _Installed, name: str) -> Iterator[str]:
-    """Remove a file, unless it was changed by hand or existed before."""
+    """Remove a file, unless it was changed by hand or existed before sitekit's first apply."""
     path, record, offered = Path(name), here.manifest.files[name], beside(Path(name))
     entry = look(here.root, path)
     if record.offered is not None and look(here.root, offered).sha256 == record.offered:
         here.on_disk(offered).unlink()
     if record.foreign and entry != NOTHING:
-        yield f"left {path}: it was here before"
+        yield f"left {path}: it existed before sitekit"
     elif not record.owns(entry):
         yield f"left {path}: changed by hand; remove it with: rm {path}"
     else:
@@ -177,10 +181,11 @@ def _file(here: _Installed, name: str) -> Iterator[str]:
 
 
 def _memories(here: _Installed) -> Iterator[str]:
-    """Keep or purge the hub's database, the logs and the backups.
+    """Keep the hub's database, the logs and the backups, or remove them with PURGE=1.
 
-    A purge removes only the content, and only in folders that sitekit made. Folders that are kept
-    become readable by root only, so that a later account with the same uid cannot read them.
+    PURGE=1 removes only the contents of these folders, and only if sitekit made the folders. For
+    folders that are kept, root becomes the only account that can read them, so that a later account
+    with the same uid cannot.
     """
     for path in memories(here.site):
         real = here.on_disk(path)
@@ -199,20 +204,22 @@ def _memories(here: _Installed) -> Iterator[str]:
 
 
 def _accounts(here: _Installed) -> Iterator[str]:
-    """Remove memberships, accounts and groups.
+    """Remove group memberships, accounts and groups of the site.
 
-    Accounts are removed before the folders, because the removal fails while a process of an account
-    runs, and the folders then still exist.
+    Accounts are removed before folders, because an account cannot be removed while one of its
+    processes runs; in this case the folders must still exist.
     """
     root, others = here.root, here.shared
-    go = {*here.manifest.accounts} - {*others.accounts}  # this also removes their group memberships
+    go = {*here.manifest.accounts} - {
+        *others.accounts
+    }  # removing an account also removes its group memberships
     for user, group in here.each(here.manifest.memberships):
         stays = user in go or (user, group) in others.memberships
         if not stays and unix_accounts.is_member(root, user, group):
             unix_accounts.remove_member(root, user, group)
     for name in here.each(here.manifest.accounts):
         if name in others.accounts:
-            yield f"left the account {name}: another site has it, too"
+            yield f"left the account {name}: another site also uses it"
         elif unix_accounts.has_account(root, name):
             unix_accounts.remove_account(root, name)
     for prefix in participants.prefixes(here.site) if root == MACHINE else []:
@@ -253,9 +260,9 @@ def _holds_another(real: Path) -> bool:
 
 
 def _inside(real: Path) -> str:
-    """Return a text with the names of some entries of a folder."""
+    """Return a message with the names of some entries of a folder."""
     names = sorted(path.name for path in real.iterdir())
-    return f"it holds {', '.join(names[:4])}" + (
+    return f"it contains {', '.join(names[:4])}" + (
         f" and {len(names) - 4} more" if len(names) > 4 else ""
     )
 
@@ -263,8 +270,8 @@ def _inside(real: Path) -> str:
 def _record(here: _Installed) -> Iterator[str]:
     """Remove the applied site, the manifest, and their folders if these are empty.
 
-    Two of these folders are used only by sitekit, and are removed even if an interrupted run left
-    them.
+    Two of these folders are used only by sitekit. They are removed even if only an interrupted run
+    created them.
     """
     if str(applied_path(here.site)) in here.manifest.files:
         yield from _file(here, str(applied_path(here.site)))

@@ -1,4 +1,5 @@
-"""Make the machine's own web server continue without the site, after its files were removed."""
+"""Reload the machine's own web server after an uninstall has removed the site's files, so that its
+other websites continue."""
 
 from __future__ import annotations
 
@@ -13,20 +14,19 @@ from ..web import other_hosts, system_server
 
 
 def without_site(web: WebServer, gone: dict[Path, str], before: bytes, mine: Path) -> Iterator[str]:
-    """Reload the web server `web`, if it runs, after the site's links were removed. Yields messages
-    about links that stay.
+    """Reload the web server `web`, if it runs, after the site's links were removed. Yields a
+    message for each link that has to be kept.
 
-    Links among `gone` that other sites need by now are restored. If the web server cannot be
-    reloaded, a line reports this. `before` is the old content of `mine`, the site's file.
+    `gone` are the removed links. Links that other websites need are restored. If the web server
+    cannot be reloaded, a message reports this. `before` is the old content of `mine`, the site's
+    configuration file.
     """
     modules = {
         path: to for path, to in gone.items() if web.links and path.parent == web.links.modules
     }
     if modules and not _takes(web):
         left = list(_needed(web, modules))
-        yield from (
-            f"left {path}: another site of {web.service} has come to need it" for path in left
-        )
+        yield from (f"left {path}: another site of {web.service} now needs it" for path in left)
         modules = {path: to for path, to in modules.items() if path not in left}
     if system_server.state(web).word == "running":
         try:
@@ -42,13 +42,14 @@ def without_site(web: WebServer, gone: dict[Path, str], before: bytes, mine: Pat
 
 
 def _needed(web: WebServer, modules: dict[Path, str]) -> Iterator[Path]:
-    """Restore all links to modules. Then remove each link whose module the web server does not
-    need.
+    """Restore all links to Apache modules. Then remove each link again whose module the web server
+    does not need.
 
-    A module is removed together with its settings, and before the modules that it depends on.
+    The link of a module is removed together with the link of its settings, and before the modules
+    that it depends on.
     """
     _link(modules)
-    if not _takes(web):  # the configuration fails even with all modules: the fault is another one
+    if not _takes(web):  # the test fails even with all modules, so the fault has another cause
         for path in modules:
             path.unlink()
         return
@@ -62,7 +63,7 @@ def _needed(web: WebServer, modules: dict[Path, str]) -> Iterator[Path]:
 
 
 def _link(links: dict[Path, str]) -> None:
-    """Create the links."""
+    """Create the symbolic links `links`."""
     for path, to in links.items():
         path.symlink_to(to)
 

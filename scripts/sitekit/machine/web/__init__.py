@@ -1,1 +1,2 @@
-"""Configure the web server in front of the hub: configuration, modules, certificates."""
+"""Generate and check the configuration, modules and certificates of the web server (reverse proxy)
+in front of the hub."""

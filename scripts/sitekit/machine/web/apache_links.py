@@ -1,9 +1,9 @@
-"""Enable the site and its modules in the machine's own Apache, by symbolic links.
+"""Enable the site's virtual host and its modules in the machine's own Apache, with symbolic links.
 
-sitekit makes the links itself, as a2ensite and a2enmod do. In this way `make diff` shows each link,
-the manifest records it, and an uninstall can undo it. The records of a2ensite and a2enmod below
-/var/lib/apache2 are not changed, because the distribution's packages use these records to find the
-links that they may remove.
+sitekit makes the same links as a2ensite and a2enmod, but makes them itself, so that `make diff`
+shows each link, the manifest lists it, and an uninstall can remove it. The records of a2ensite and
+a2enmod below /var/lib/apache2 are not changed, because the distribution's packages use these
+records to find the links that they may remove.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _DEPENDS = re.compile(r"^# Depends: (.*)", re.MULTILINE)
 class Link:
     """Describe a symbolic link.
 
-    If `part_of` names another link, this link is created only if sitekit created the other link
-    too.
+    If `part_of` names another link, this link is created only if sitekit also creates the other
+    link.
     """
 
     target: str
@@ -36,7 +36,8 @@ class Link:
 
 @dataclass(frozen=True)
 class Loaded:
-    """Hold the file that loads a module, and the LoadModule line with an absolute path."""
+    """Store the file that loads an Apache module, and the LoadModule line of this file with an
+    absolute path."""
 
     path: Path
     line: str
@@ -44,7 +45,8 @@ class Loaded:
 
 
 def loads(target: Target, platform: Platform) -> dict[str, Loaded]:
-    """Return the modules that are installed on this machine, enabled or not, by name."""
+    """Return the Apache modules that are installed on this machine, enabled or not: name ->
+    Loaded."""
     found = {}
     for real in sorted(target.root.glob(str(platform.apache.loads.relative_to("/")))):
         text = real.read_text(errors="replace")
@@ -57,7 +59,8 @@ def loads(target: Target, platform: Platform) -> dict[str, Loaded]:
 
 
 def check_installed(target: Target, platform: Platform) -> None:
-    """Refuse a site whose web server, or a module of Apache that it needs, is not installed."""
+    """Raise BadInput if the site's web server, or an Apache module that the site needs, is not
+    installed."""
     site = target.site
     if site.front.instance == "own":
         return
@@ -78,14 +81,15 @@ def check_installed(target: Target, platform: Platform) -> None:
 
 
 def _missing(platform: Platform, what: str, package: str) -> BadInput:
-    """Return the error for a missing package."""
+    """Return the error for a package of the distribution that is not installed."""
     return BadInput(
         f"{what} is not installed on this machine", "front", f"{platform.install} {package}"
     )
 
 
 def links(target: Target, platform: Platform) -> dict[Path, Link]:
-    """Return the links that the site needs: links of modules first, then the link of the site."""
+    """Return the symbolic links that the site needs: first the links of modules, then the link of
+    the virtual host."""
     web = server(target.site, platform)
     if target.site.front.instance == "own" or web.links is None:
         return {}
@@ -95,7 +99,7 @@ def links(target: Target, platform: Platform) -> dict[Path, Link]:
 
 
 def _modules(target: Target, platform: Platform, folder: Path) -> dict[Path, Link]:
-    """Return the links for modules, and the links for the settings of these modules."""
+    """Return the links for Apache modules, and the links for the settings of these modules."""
     found, installed = {}, loads(target, platform)
     for name in _closure(modules(target.site), installed):
         load = folder / installed[name].path.name
@@ -108,8 +112,8 @@ def _modules(target: Target, platform: Platform, folder: Path) -> dict[Path, Lin
 
 
 def _closure(wanted: list[str], installed: dict[str, Loaded]) -> list[str]:
-    """Return the modules together with all modules that they need. A built-in module is left out,
-    because it has no file."""
+    """Return the modules `wanted` and all modules that they depend on. Built-in modules are left
+    out, because they have no file."""
     found, queue = set(), list(wanted)
     while queue:
         name = queue.pop()
@@ -120,5 +124,5 @@ def _closure(wanted: list[str], installed: dict[str, Loaded]) -> list[str]:
 
 
 def _link(path: Path, to: Path) -> Link:
-    """Return a link whose target is a relative path."""
+    """Return a Link at `path` with a relative target."""
     return Link(os.path.relpath(to, path.parent))

@@ -16,18 +16,22 @@ from .config import take_certificate
 
 
 def certificate(site: Site) -> int:
-    """Request a certificate from the ACME server, unless the existing one is valid. Needs root.
+    """Request a certificate from the ACME server, unless the existing certificate is still valid.
+    Only root can do this.
 
-    certbot stores how to renew the certificate, and certbot's own timer renews it. Raises Problem.
+    certbot stores the settings for the renewal, and the systemd timer of certbot renews the
+    certificate. Raises Problem.
     """
     need_root("certificate")
     if site.front.certificate != "acme":
         raise BadInput(
-            "this site does not ask for its certificate", "front.certificate", "write `acme` there"
+            "this site does not request its certificate by ACME",
+            "front.certificate",
+            "write `acme` there",
         )
     if site.front.server == "apache":
         say(
-            " ok Apache asks for its certificate when it starts, and renews it (mod_md); its error log reports this"
+            " ok Apache requests its certificate when it starts, and renews it (mod_md); its error log reports this"
         )
         return 0
     if not shutil.which("certbot"):
@@ -37,7 +41,7 @@ def certificate(site: Site) -> int:
         )
     webroot = site.front_state / "acme"
     webroot.mkdir(mode=0o755, exist_ok=True)
-    with alone(), step(f"Asking {site.front.acme.directory} for a certificate"):
+    with alone(), step(f"Requesting a certificate from {site.front.acme.directory}"):
         run(
             [
                 "certbot", "certonly", "--non-interactive", "--agree-tos", "--keep-until-expiring",

@@ -1,4 +1,4 @@
-"""Examine certificates with openssl, and create self-signed ones."""
+"""Check TLS certificates and keys with openssl, and create self-signed certificates."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from ...base.command import run
 from ...site import Site
 from ...site.address_types import is_ip
 
-# the longest validity that browsers accept without a warning from private authorities
+# the longest validity, in days, that browsers accept for certificates of private authorities
 VALID_DAYS = 825
 
 
 def names(site: Site) -> list[str]:
-    """Return the names that the site's certificate must contain."""
+    """Return the host names that the site's certificate must contain."""
     return [site.front.host, *([f"*.{site.front.host}"] if site.front.subdomains else [])]
 
 
 def is_for(certificate: Path, name: str) -> bool:
-    """Return whether a certificate is valid for a name. Raises CommandFailed if openssl is missing.
+    """Return whether a certificate is valid for a host name. Raises CommandFailed if openssl is
+    missing.
 
-    For a wildcard name, the function tests a name that the wildcard covers.
+    If the name has a wildcard, a host name that matches the wildcard is tested.
     """
     kind, name = "-checkip" if is_ip(name) else "-checkhost", name.replace("*", "user")
     result = run(["openssl", "x509", "-in", certificate, "-noout", kind, name], check=False)
@@ -29,7 +30,7 @@ def is_for(certificate: Path, name: str) -> bool:
 
 
 def lasts(certificate: Path, seconds: int) -> bool:
-    """Return whether a certificate stays valid for `seconds`."""
+    """Return whether a certificate is still valid `seconds` from now."""
     done = run(
         ["openssl", "x509", "-in", certificate, "-noout", "-checkend", str(seconds)], check=False
     )
@@ -37,7 +38,7 @@ def lasts(certificate: Path, seconds: int) -> bool:
 
 
 def key_belongs_to(certificate: Path, key: Path) -> bool:
-    """Return whether the key belongs to the certificate.
+    """Return whether the private key belongs to the certificate.
 
     The result is True if this cannot be determined, for example because the key has a passphrase.
     """
@@ -48,25 +49,28 @@ def key_belongs_to(certificate: Path, key: Path) -> bool:
 
 
 def has_passphrase(key: Path) -> bool:
-    """Return whether the key has a passphrase, so that the web server could not start by itself."""
+    """Return whether the private key has a passphrase. With a passphrase, the web server could not
+    start by itself."""
     return "ENCRYPTED" in key.read_text(errors="replace")
 
 
 def serves(certificate: Path, site: Site, seconds: int) -> bool:
-    """Return whether a certificate contains all the site's host names and stays valid for
-    `seconds`."""
+    """Return whether a certificate contains all host names of the site and is still valid `seconds`
+    from now."""
     return all(is_for(certificate, name) for name in names(site)) and lasts(certificate, seconds)
 
 
 def self_signed(site: Site) -> tuple[str, str]:
-    """Create a self-signed certificate; return it and its key in PEM. Raises CommandFailed."""
+    """Create a self-signed certificate; return certificate and private key in PEM. Raises
+    CommandFailed."""
     covered = [f"{'IP' if is_ip(name) else 'DNS'}:{name}" for name in names(site)]
     if site.front.host == "localhost":
         covered.append("IP:127.0.0.1")
     with tempfile.TemporaryDirectory() as folder:
         cert, key = Path(folder, "cert.pem"), Path(folder, "key.pem")
         kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        # A common name has at most 64 characters (RFC 5280). Browsers check the alternative name.
+        # A common name has at most 64 characters (RFC 5280). Browsers check only the subject
+        # alternative name.
         subject = [
             "-subj",
             f"/CN={site.front.host[:64]}",

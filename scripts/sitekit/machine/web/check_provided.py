@@ -1,4 +1,4 @@
-"""Check the certificate and the secrets of clients that a site provides itself."""
+"""Check the certificate and the client secrets that the administrator has put on the machine."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from ...site.front import Certificate
 from ..host.target import Target
 from .certificate import has_passphrase, is_for, key_belongs_to, lasts, names
 
-_SECRET = re.compile(r"[!#-\[\]-~]{8,}")  # text that Apache reads unchanged between quotes
-_PLAIN = re.compile(r"[!#-&(-\[\]-~]{8,}")  # unchanged by systemd and a shell
+_SECRET = re.compile(r"[!#-\[\]-~]{8,}")  # characters that Apache does not interpret inside quotes
+_PLAIN = re.compile(r"[!#-&(-\[\]-~]{8,}")  # characters that neither systemd nor a shell interprets
 
 
 def check_brought(target: Target) -> None:
-    """Refuse a certificate that browsers would reject, and an invalid secret. Raises BadInput."""
+    """Raise BadInput for a certificate that browsers would reject, and for an invalid client
+    secret."""
     if isinstance(target.site.front.certificate, Certificate):
         _certificate(target, target.site.front.certificate)
     if target.site.front.outside and target.site.front.outside.openid:
@@ -27,22 +28,24 @@ def check_brought(target: Target) -> None:
 
 
 def client_secret(target: Target, path: Path) -> str:
-    """Return the client's secret at a provider; "" if the file does not exist."""
+    """Return the client secret for an identity provider from its file; "" if the file does not
+    exist."""
     real = target.on_disk(path)
     return real.read_text().strip() if real.is_file() else ""
 
 
 def _secret(target: Target, path: Path, where: str, form: re.Pattern[str]) -> None:
-    """Check the client's secret."""
+    """Raise BadInput if the file with a client secret is missing or contains invalid characters."""
     if not form.fullmatch(client_secret(target, path)):
         remedy = (
             "the file must contain only the secret, on one line, without quotes and backslashes"
         )
-        raise BadInput(f"{path} does not hold the client's secret", where, remedy)
+        raise BadInput(f"{path} does not contain the client secret", where, remedy)
 
 
 def _certificate(target: Target, given: Certificate) -> None:
-    """Check the certificate and its key."""
+    """Raise BadInput if the site's certificate or its key is missing, expired, or for other
+    names."""
     where, real = "front.certificate.certificate", target.on_disk(given.certificate)
     if not real.is_file():
         raise BadInput(
@@ -52,7 +55,7 @@ def _certificate(target: Target, given: Certificate) -> None:
         )
     for name in names(target.site):
         if not is_for(real, name):
-            remedy = "get one that names it" + (
+            remedy = "get a certificate that contains it" + (
                 "; users' servers have names below it" if name.startswith("*") else ""
             )
             raise BadInput(f"{given.certificate} is not a certificate for {name}", where, remedy)

@@ -1,5 +1,5 @@
-"""Render the configuration of the web server. This is either the machine's own web server, or a
-separate one for this site."""
+"""Generate the configuration of the web server in front of the hub: the machine's own web server,
+or a separate web server for this site."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from ..host.file import File
 from ..host.platform import Platform, WebServer
 
 RELOAD = {"apache": "USR1", "nginx": "HUP"}
-"""The signals for a graceful reload, with new logs and certificates. Open connections stay."""
+"""The signal for a graceful reload, in which the web server opens new logs and certificates. Open
+connections continue."""
 
-# HSTS lasts two years, as security scanners require. For localhost, it lasts only minutes, because
-# other programs of this machine use localhost too.
+# The lifetime of HSTS is two years, as security scanners require. For localhost it is some minutes,
+# because other programs of this machine also use localhost.
 _HSTS, _HSTS_LOCALHOST = 63072000, 300
 # Mozilla's intermediate profile, version 5.7, without the DHE suites, for which a server would need
 # parameters of its own.
@@ -34,7 +35,8 @@ _CSP = (
     "font-src 'self' data:; object-src 'none'; base-uri 'self'; frame-ancestors 'none'; form-action 'self'"
 )
 _BANNERS = ("X-Powered-By", "X-JupyterHub-Version")
-# Headers in which a client could claim an identity or an address. They are removed.
+# Request headers in which a client could claim an identity or an address. The web server removes
+# them.
 _CLAIMS = (
     "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Forwarded-Scheme",
     "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Real-IP", "X-Scheme", "Proxy",
@@ -45,13 +47,14 @@ _CLAIMS = (
 )  # fmt: skip
 _HUB_BODY = 65536
 _AWAY = "JupyterHub does not answer. This page tries again; running servers are not affected."
-_CLOSED = "JupyterHub is closed for maintenance. This page tries again; jobs go on."
+_CLOSED = "JupyterHub is closed for maintenance. This page tries again; jobs keep running."
 
 
 def certificate(site: Site) -> tuple[Path, Path]:
-    """Return the paths of the certificate and its key.
+    """Return the paths of the web server's certificate and its key.
 
-    With Apache and ACME, the certificate at this path is used only until mod_md has its own.
+    With Apache and ACME, the certificate at this path is used only until mod_md has received a
+    certificate.
     """
     if isinstance(site.front.certificate, Certificate):
         return site.front.certificate.certificate, site.front.certificate.key
@@ -59,18 +62,18 @@ def certificate(site: Site) -> tuple[Path, Path]:
 
 
 def front_path(site: Site, platform: Platform) -> Path:
-    """Return the path of the web server's configuration."""
+    """Return the path of the site's configuration file for the web server."""
     if site.front.instance == "own":
         return site.etc / f"{site.front.server}.conf"
-    # The name sorts after other sites: the first virtual host of a port answers for all names that
-    # no host has.
+    # The file name is sorted after other sites, because the first virtual host of a port answers
+    # requests for unknown host names.
     return server(site, platform).sites / f"zz-sitekit-{site.name}.conf"
 
 
 def read_by_front(site: Site, platform: Platform) -> set[Path]:
     """Return the files that the web server reads when it starts or reloads.
 
-    Generated files and the site's own directives are included.
+    The result includes generated files and the site's own directives.
     """
     extra = site.etc / "local.d" / f"{site.front.server}.conf"
     internal = towards_proxy(site) if site.internal_tls else ()
@@ -92,12 +95,12 @@ def towards_proxy(site: Site) -> tuple[Path, Path]:
 
 
 def server(site: Site, platform: Platform) -> WebServer:
-    """Return the distribution's web server of the kind that the site names."""
+    """Return the description of the distribution's Apache or nginx, whichever the site uses."""
     return platform.nginx if site.front.server == "nginx" else platform.apache
 
 
 def modules(site: Site) -> list[str]:
-    """Return the modules of Apache that the site needs and that are not always loaded."""
+    """Return the Apache modules that the site needs, without modules that are always loaded."""
     wanted = ["alias", "headers", "proxy", "proxy_http", "reqtimeout", "setenvif", "ssl"]
     wanted += ["md"] if site.front.certificate == "acme" else []
     if site.front.outside:
@@ -109,12 +112,13 @@ def modules(site: Site) -> list[str]:
 
 
 def take_certificate(site: Site) -> Path:
-    """Return the program that certbot calls after it received a certificate."""
+    """Return the path of the program that certbot calls after it has received a certificate."""
     return site.libexec / "take_certificate"
 
 
 def front(site: Site, platform: Platform) -> dict[Path, File]:
-    """Return the web server's configuration, and the program that certbot calls if it is used."""
+    """Return the site's configuration files for the web server and, if certbot is used, the program
+    that certbot calls."""
     kind = "standalone.conf.j2" if site.front.instance == "own" else "site.conf.j2"
     name = f"nginx/{kind}" if site.front.server == "nginx" else kind
     values = _template_values(site, platform)
@@ -127,12 +131,12 @@ def front(site: Site, platform: Platform) -> dict[Path, File]:
 
 
 def _rendered(name: str, values: dict[str, Any]) -> str:
-    """Return the text of a file, made from the template of this name."""
+    """Return the text of the template with this name, with the values filled in."""
     return templates("apache").get_template(name).render(**values) + "\n"
 
 
 def _template_values(site: Site, platform: Platform) -> dict[str, Any]:
-    """Return the values that the templates of Apache and nginx use."""
+    """Return the values for the templates of Apache and nginx: name -> value."""
     cert, key = certificate(site)
     headers = _headers(site)
     return {
@@ -162,13 +166,15 @@ def _template_values(site: Site, platform: Platform) -> dict[str, Any]:
 
 
 def _host_names(site: Site) -> str:
-    """Return the host names of the site, with a wildcard if each user has a domain."""
+    """Return the host names of the site, separated by spaces. If each user has a subdomain, a
+    wildcard is added."""
     host = site.front.host
     return f"{host} *.{host}" if site.front.subdomains else host
 
 
 def _is_local(site: Site) -> bool:
-    """Return whether the site is for this machine only, not for the network."""
+    """Return whether the site's host name is a loopback name, such as localhost, so that only this
+    machine can use the site."""
     return site.front.host in ("localhost", "127.0.0.1")
 
 
@@ -176,8 +182,8 @@ def _listening(site: Site) -> dict[str, Any]:
     """Return the address at which the web server listens, and whether only clients on this machine
     are allowed.
 
-    In the machine's own nginx, a socket for 127.0.0.1 would replace the answers of other sites
-    there. So there the client's address is restricted instead.
+    In the machine's own nginx, a socket for 127.0.0.1 would replace other websites at this address.
+    Therefore nginx checks the client's address instead.
     """
     by_client = (site.front.instance, site.front.server) == ("system", "nginx")
     return {
@@ -189,16 +195,16 @@ def _listening(site: Site) -> dict[str, Any]:
 def _staples(site: Site) -> bool:
     """Return whether the web server sends OCSP answers with its certificate.
 
-    If the site provides its certificate, the certificate's authority may send OCSP answers. Let's
-    Encrypt stopped OCSP in 2025. Apache has one cache of OCSP answers for all its websites.
-    Therefore sitekit does not enable OCSP in the machine's own Apache. nginx needs no cache.
+    OCSP answers are sent only for a certificate that the site provides itself, because Let's
+    Encrypt stopped OCSP in 2025. Apache has one cache of OCSP answers for all its websites, so
+    sitekit does not enable OCSP answers in the machine's own Apache. nginx needs no such cache.
     """
     own = isinstance(site.front.certificate, Certificate)
     return own and (site.front.instance, site.front.server) != ("system", "apache")
 
 
 def _headers(site: Site) -> dict[str, str]:
-    """Return the headers that the web server adds to each answer."""
+    """Return the HTTP headers that the web server adds to each answer."""
     seconds = _HSTS_LOCALHOST if _is_local(site) else _HSTS
     below = "; includeSubDomains" if site.front.subdomains else ""
     return {
@@ -212,13 +218,15 @@ def _headers(site: Site) -> dict[str, str]:
 def _content_policy(site: Site) -> str:
     """Return the Content-Security-Policy of the hub's pages.
 
-    If each user has a domain, the login form redirects to the host name of the user's server.
+    If each user has a subdomain, the policy also allows that the login form redirects to the host
+    name of the user's server.
     """
     return f"{_CSP} {site.front.url.replace('://', '://*.')}" if site.front.subdomains else _CSP
 
 
 def _page(site: Site, text: str) -> str:
-    """Render a page on one line, to be put in double quotes in the configuration."""
+    """Return an error page as HTML on one line, which the configuration contains in double
+    quotes."""
     return (
         templates("apache")
         .get_template("page.html.j2")

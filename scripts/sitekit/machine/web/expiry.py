@@ -1,7 +1,7 @@
 """Check how long the certificates of web server and proxy are valid (`make certificate_check`).
 
-A systemd timer runs this check each day. The hub's own certificate is created and renewed together
-with the proxy's (render/authorities.py).
+A systemd timer runs `make certificate_check` each day. The hub's certificate is not checked,
+because it is renewed together with the proxy's certificate (render/authorities.py).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from ..host.tls_client import spoken
 from .certificate import is_for, names
 
 DAY = 86400.0
-# mod_md and certbot renew a month before the end. If 21 days are left, renewals have failed for
-# days.
+# mod_md and certbot renew a certificate a month before it expires. If only 21 days are left, the
+# renewal has failed for days.
 MARGIN = 21 * DAY
 _FIRST = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 REMEDIES = {
@@ -37,9 +37,11 @@ REMEDIES = {
 
 
 def certificate_check(site: Site) -> int:
-    """Print for how many days the certificates are still valid. Raises Problem.
+    """Print for how many days the certificates of web server and proxy are still valid. Raises
+    Problem.
 
-    The Problem is that of public_certificate or internal_certificate.
+    Raises the Problem of public_certificate() or internal_certificate() for a certificate that
+    expires soon.
     """
     left = public_certificate(site)
     say(f" ok the certificate of {site.front.url} lasts {left / DAY:.0f} more days")
@@ -50,11 +52,11 @@ def certificate_check(site: Site) -> int:
 
 
 def public_certificate(site: Site) -> float:
-    """Return for how many seconds the certificate of the web server is still valid.
+    """Return the number of seconds for which the certificate of the web server is still valid.
 
-    Raises Problem if fewer than 21 days, or less than a quarter of the lifetime, are left. The
-    function also raises Problem if the certificate lacks a name of the site, or differs from the
-    site's file.
+    Raises Problem if fewer than 21 days, or less than a quarter of the lifetime, are left. Raises
+    Problem also if the certificate does not contain all host names of the site, or is not the
+    certificate in the site's file.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
         seen = shown(site.front.port, site.front.host)
@@ -70,7 +72,9 @@ def public_certificate(site: Site) -> float:
     if strange:
         what = f"its certificate is not for {', '.join(strange)}"
         raise Problem(
-            what, site.front.url, "another virtual host may answer; else get one that names it"
+            what,
+            site.front.url,
+            "another virtual host may answer; else get a certificate with this name",
         )
     remedy = REMEDIES.get(
         (str(site.front.certificate), site.front.server), f"put a new one into {own}"
@@ -83,9 +87,11 @@ def public_certificate(site: Site) -> float:
 
 
 def internal_certificate(site: Site) -> float:
-    """Return for how many seconds the proxy's certificate for internal TLS is still valid.
+    """Return the number of seconds for which the proxy's certificate for internal TLS is still
+    valid.
 
-    The proxy presents it at its API's port. Raises Problem as public_certificate does.
+    The certificate is read from a TLS connection to the port of the proxy's API. Raises Problem if
+    it expires soon.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
         file.write(shown(site.proxy.api_port))
@@ -98,7 +104,8 @@ def internal_certificate(site: Site) -> float:
 
 
 def _require_validity(life: tuple[float, float], whose: str, remedy: str) -> float:
-    """Return for how many seconds a certificate is still valid. Raises Problem for too few."""
+    """Return the number of seconds for which a certificate is still valid. Raises Problem if the
+    certificate expires soon."""
     begin, end = life
     left = end - time.time()
     if left < min(MARGIN, (end - begin) / 4):
@@ -123,9 +130,11 @@ def days_left(port: int, name: str | None = None) -> float:
 
 
 def shown(port: int, name: str | None = None) -> str:
-    """Return the certificate that a port of this machine presents, in PEM. Raises Problem.
+    """Connect to a port of this machine; return the certificate that the server presents, in PEM.
+    Raises Problem.
 
-    The file may contain a newer certificate if the server was not reloaded since.
+    The certificate file may contain a newer certificate, if the server was not reloaded after the
+    renewal.
     """
     try:
         with spoken("127.0.0.1", port, 10, name) as tls:
@@ -137,7 +146,7 @@ def shown(port: int, name: str | None = None) -> str:
 
 
 def _validity(certificate: Path) -> tuple[float, float]:
-    """Return the begin and the end of a certificate's validity in epoch seconds."""
+    """Return the begin and the end of a certificate's validity, in seconds since 1970-01-01 UTC."""
     told = run(["openssl", "x509", "-in", certificate, "-noout", "-startdate", "-enddate"]).stdout
     dates = dict(line.split("=", 1) for line in told.splitlines())
     return ssl.cert_time_to_seconds(dates["notBefore"]), ssl.cert_time_to_seconds(dates["notAfter"])
@@ -146,7 +155,7 @@ def _validity(certificate: Path) -> tuple[float, float]:
 def _differs(file: Path, seen: str) -> bool:
     """Return whether the first certificate in the file differs from the presented certificate.
 
-    For an unreadable file, the result is False.
+    If the file cannot be read, the result is False.
     """
     try:
         found = _FIRST.search(file.read_text(errors="replace"))

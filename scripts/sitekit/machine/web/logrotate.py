@@ -1,6 +1,7 @@
-"""Render logrotate's file for the logs of the web server.
+"""Generate the configuration file of logrotate for the logs of the web server.
 
-systemd's journal and supervisord rotate the logs of the other services.
+For the logs of other services, logrotate is not needed: systemd's journal and supervisord limit
+them.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from .config import RELOAD, server
 
 
 def log_rotation(site: Site, platform: Platform) -> dict[Path, File]:
-    """Return the file for logrotate, which keeps logs for eight weeks.
+    """Return the configuration file of logrotate, with which logs are kept for eight weeks.
 
-    After a rotation the web server reloads gracefully. nginx's signal USR1 would not work, because
-    nginx's workers would have to open the new logs, which only root may open.
+    After a rotation, the web server is reloaded gracefully. The signal USR1 of nginx cannot be
+    used, because nginx's worker processes would have to open the new logs, which only root may
+    open.
     """
     kind = site.front.server
     pid = (

@@ -1,6 +1,7 @@
 """Open and close the site for maintenance (`make maintenance_on`, `make maintenance_off`).
 
-Maintenance is on while a certain file exists, which the web server checks at each request.
+While a certain file exists, the site is closed; the web server checks at each request whether this
+file exists.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from ...site import Site
 
 
 def maintenance_on(site: Site) -> int:
-    """Close the site for new requests at once, until it is opened again. Raises Problem.
+    """Close the site immediately for new requests, until `make maintenance_off`. Raises Problem.
 
-    Users' servers and open connections continue. The site stays closed after a reboot.
+    Users' servers and open connections continue. The site is still closed after a reboot of the
+    machine.
     """
     need_root("maintenance_on")
     if not site.front_state.is_dir():

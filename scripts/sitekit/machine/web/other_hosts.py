@@ -1,6 +1,8 @@
-"""Check that the other virtual hosts of the machine's own web server answer as before.
+"""Check that the other websites (virtual hosts) of the machine's own web server give the same
+answers after a change as before.
 
-The other hosts are requested before and after the web server loads the site.
+sitekit sends a request to each other virtual host before and after the web server loads the site's
+configuration.
 """
 
 from __future__ import annotations
@@ -23,12 +25,14 @@ from ..host.tls_client import spoken
 
 ANSWER_TIMEOUT = 5.0  # seconds for one answer
 AGREE_SECONDS = 20
-_MOST = 200  # hosts; on a machine with more hosts, the others are not checked
+_MOST = (
+    200  # the most hosts that are checked; on a machine with more hosts, the rest is not checked
+)
 _HEAD = 8192
 _NOBODYS = "nobody.invalid"
 
-# `apache2ctl -t -D DUMP_VHOSTS`: an address with several hosts, each of these, and an address with
-# one.
+# Lines of `apache2ctl -t -D DUMP_VHOSTS`: an address with several hosts, one of these hosts, and an
+# address with only one host.
 _APACHE = re.compile(
     r"^(?P<address>\S+):(?P<port>\d+)\s+is a NameVirtualHost"
     r"|^\s+port \d+ namevhost (?P<name>\S+) \((?P<file>.+):\d+\)"
@@ -41,7 +45,8 @@ _NGINX_WORD = re.compile(r"""#[^\n]*|[{};]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[
 
 @dataclass(frozen=True, order=True)
 class Host:
-    """Hold a host name, with an address and port of this machine."""
+    """Store the name of a virtual host, with an address and port at which this machine can reach
+    it."""
 
     name: str
     address: str
@@ -52,9 +57,10 @@ class Host:
 
 
 def hosts(web: WebServer, but: Path) -> list[Host]:
-    """Return all hosts except those in the file `but`. Raises CommandFailed.
+    """Return all virtual hosts of the web server, except the hosts in the file `but`. Raises
+    CommandFailed.
 
-    For each port, the result also contains a name that no host has.
+    For each port, the result also contains a host name that no virtual host has.
     """
     said = run(shlex.split(web.control.hosts)).stdout
     listed = _nginx(said) if web.service == "nginx" else _apache(said)
@@ -64,13 +70,15 @@ def hosts(web: WebServer, but: Path) -> list[Host]:
 
 
 def answers(asked: list[Host]) -> dict[Host, str]:
-    """Return each host's answer: protocol, status and redirect; "" if it does not answer."""
+    """Send a request to each host; return its answer (protocol, status and redirect), or "" if it
+    does not answer."""
     with ThreadPoolExecutor(8) as pool:
         return dict(zip(asked, pool.map(_answer, asked), strict=True))
 
 
 def check_same(web: WebServer, before: dict[Host, str]) -> None:
-    """Raise Problem if a host that answered before does not answer, or answers differently."""
+    """Raise Problem if a virtual host no longer answers, or gives another answer than in
+    `before`."""
     end = time.monotonic() + AGREE_SECONDS
     asked = [host for host, said in before.items() if said]
     while differ := {host: said for host, said in answers(asked).items() if said != before[host]}:
@@ -86,7 +94,8 @@ def check_same(web: WebServer, before: dict[Host, str]) -> None:
 
 
 def _apache(said: str) -> Iterator[tuple[Host, Path]]:
-    """Yield the hosts in Apache's configuration, each with its file."""
+    """Yield the virtual hosts in the output of `apache2ctl -t -D DUMP_VHOSTS`, each with its
+    configuration file."""
     address, port = "", 0
     for found in _APACHE.finditer(said):
         if found["address"]:
@@ -101,7 +110,7 @@ def _apache(said: str) -> Iterator[tuple[Host, Path]]:
 
 
 def _nginx(said: str) -> Iterator[tuple[Host, Path]]:
-    """Yield the hosts in nginx's configuration, each with its file. `nginx -T` prints all files."""
+    """Yield the virtual hosts in the output of `nginx -T`, each with its configuration file."""
     pieces = _NGINX_FILE.split(said)
     for file, text in zip(pieces[1::2], pieces[2::2], strict=True):
         for listens, names in _servers(text):
@@ -116,7 +125,8 @@ def _nginx(said: str) -> Iterator[tuple[Host, Path]]:
 
 
 def _servers(text: str) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield the addresses and the plain names of each server in a configuration of nginx."""
+    """Yield the addresses, and the names without wildcards, of each `server` in a configuration of
+    nginx."""
     depth, inside = 0, 0
     words: list[str] = []
     listens: list[str] = []
@@ -149,14 +159,15 @@ def _servers(text: str) -> Iterator[tuple[list[str], list[str]]]:
 
 
 def _reached(address: str) -> str:
-    """Return the address at which this machine can reach a host."""
+    """Return the address at which this machine can reach a host that listens on `address`: for `*`,
+    a loopback address."""
     bare = address.strip("[]")
     here = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "_default_": "127.0.0.1", "::": "::1"}  # noqa: S104
     return here.get(bare, bare)
 
 
 def _answer(host: Host) -> str:
-    """Request a host, first with TLS; return its answer."""
+    """Send a request to a virtual host, first with TLS and then without; return the answer."""
     request = f"HEAD / HTTP/1.1\r\nHost: {host.name}\r\nUser-Agent: sitekit\r\nConnection: close\r\n\r\n".encode()
     try:
         with spoken(host.address, host.port, ANSWER_TIMEOUT, host.name) as tls:
@@ -179,8 +190,8 @@ def _answer(host: Host) -> str:
 
 
 def _said(scheme: str, connection: socket.socket, request: bytes) -> str:
-    """Return protocol, status and redirect of an answer, without parts that change in each answer,
-    such as a nonce."""
+    """Return protocol, status and redirect of an answer. Parts that differ in each answer, such as
+    a nonce, are removed."""
     connection.settimeout(ANSWER_TIMEOUT)
     connection.sendall(request)
     head = b""
@@ -203,10 +214,11 @@ def shown(before: dict[Host, str]) -> str:
 
 
 def quiet(web: WebServer, but: Path) -> dict[Host, str]:
-    """Return the present answers of the machine's other hosts; {} if the hosts cannot be
+    """Return the present answers of the web server's other virtual hosts; {} if the hosts cannot be
     determined.
 
-    In this case, the test of the configuration reports the reason later.
+    If the hosts cannot be determined, the later test of the web server's configuration reports the
+    reason.
     """
     try:
         return answers(hosts(web, but))

@@ -1,6 +1,8 @@
-"""Render the program that makes the web server load a renewed certificate of the site's own.
+"""Generate the program that reloads the web server after the administrator has renewed the site's
+certificate.
 
-mod_md and certbot renew certificates from ACME, and `make apply` renews a self-signed certificate.
+Other certificates do not need this program: mod_md and certbot renew certificates from ACME, and
+`make apply` renews a self-signed certificate.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from .config import RELOAD, certificate, server
 
 
 def is_brought(site: Site) -> bool:
-    """Return whether the site's administrators provide the certificate and renew its files."""
+    """Return whether the site's administrators themselves provide and renew the certificate."""
     return isinstance(site.front.certificate, Certificate)
 
 
 def renewal(site: Site, platform: Platform) -> dict[Path, File]:
-    """Return the program that reloads the web server, if the site has its own certificate."""
+    """Return the program that reloads the web server, if the administrators provide the
+    certificate; else {}."""
     if not is_brought(site):
         return {}
     cert, key = certificate(site)

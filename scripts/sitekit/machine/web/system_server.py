@@ -31,8 +31,8 @@ ANSWER_SECONDS = 60
 RESTART_MODULES = frozenset({"auth_openidc", "shib"})
 """Modules of Apache that a reload can neither load nor remove.
 
-After a reload with mod_auth_openidc 2.4.12, each child of Apache 2.4.71 crashes. mod_shib was not
-tried.
+After a reload with mod_auth_openidc 2.4.12, each child process of Apache 2.4.71 crashes. mod_shib
+was not tested.
 """
 _ANSWER_TIMEOUT = (
     20  # seconds; mod_shib tries for six seconds to connect to a shibd that does not run
@@ -43,21 +43,21 @@ _STOP_SECONDS = 180  # systemd waits 90 seconds for open connections
 
 
 def state(web: WebServer) -> State:
-    """Return the state, as systemd or the server's pid file shows it."""
+    """Return the state of the web server, from systemd or from the server's pid file."""
     if which_supervisor() == "systemd":
         return SystemdSupervisor().state(Service(web.service, "", ()))
     with suppress(OSError, ValueError):
         pid = int(web.pid.read_text())
         if _process(pid) == web.program.name:
             return State("running", f"pid {pid}", pid)
-    return State("stopped", f"{web.pid} names no process of it")
+    return State("stopped", f"{web.pid} does not contain the id of a process of it")
 
 
 def test(web: WebServer) -> None:
     """Test the web server's whole configuration (`apachectl configtest`, `nginx -t`).
 
-    The test does not reload the web server. Does nothing if the program is not installed. Raises
-    CommandFailed with its output.
+    The web server is not reloaded. If the web server is not installed, nothing is tested. Raises
+    CommandFailed with the output of the test.
     """
     if web.program.exists():
         run(shlex.split(web.control.test))
@@ -67,7 +67,7 @@ def cannot_reload(modules: Iterable[Path], before: bytes) -> bool:
     """Return whether Apache must be restarted, because a reload cannot apply the change of these
     links to modules, or of the site's file.
 
-    Apache ends at a reload that removes its stapling cache.
+    One such change is the removal of Apache's stapling cache: Apache ends at such a reload.
     """
     return any(path.stem in RESTART_MODULES for path in modules) or b"SSLStaplingCache" in before
 
@@ -75,8 +75,8 @@ def cannot_reload(modules: Iterable[Path], before: bytes) -> bool:
 def take_in(web: WebServer, verb: Literal["restart", "reload"], log: Path | None = None) -> None:
     """Make a running web server load its new configuration, by a reload or a restart.
 
-    Raises Problem. If the web server has ended at the last reload, it is started. `log` is the log
-    of the site, if the web server serves the site.
+    If the web server ended at the last reload, it is started. `log` is the site's log file, if the
+    web server serves the site. Raises Problem.
     """
     test(web)
     if state(web).word != "running":
@@ -98,21 +98,22 @@ def take_in(web: WebServer, verb: Literal["restart", "reload"], log: Path | None
             failed.remedy = f"read the end of {_logs(web, log)}"
             raise
     if verb == "reload":
-        # The reload runs in the background. Old workers still answer at first, even if the reload
-        # ends the whole server.
+        # The reload runs in the background. Old worker processes still answer at first, even if the
+        # reload ends the whole server.
         time.sleep(_RELOAD_SECONDS)
 
 
 def _logs(web: WebServer, log: Path | None) -> str:
     """Return the paths of the logs that the administrator should read after a failure.
 
-    Apache writes faults of a virtual host, such as a wrong key, only to the log of this host.
+    Apache writes errors of a virtual host, such as a wrong key, only to the log of this virtual
+    host.
     """
     return f"{log} and of {web.log}" if log else str(web.log)
 
 
 def site_log(site: Site) -> Path:
-    """Return the error log of the site's virtual host."""
+    """Return the path of the error log of the site's virtual host."""
     return site.log / f"{site.front.server}-error.log"
 
 
@@ -130,7 +131,7 @@ def _stop(web: WebServer) -> None:
 
 
 def _process(pid: int) -> str:
-    """Return the name of a running process; "" if there is none or it is a zombie."""
+    """Return the name of a running process; "" if the process does not exist or is a zombie."""
     try:
         found = psutil.Process(pid)
         return "" if found.status() == psutil.STATUS_ZOMBIE else found.name()
@@ -141,7 +142,7 @@ def _process(pid: int) -> str:
 def wait(web: WebServer, site: Site) -> None:
     """Wait until the site's virtual host answers.
 
-    Raises Problem after a minute, or if the server ends.
+    Raises Problem if it does not answer within a minute, or if the web server ends.
     """
     end = time.monotonic() + ANSWER_SECONDS
     while not answers(site):
@@ -151,7 +152,7 @@ def wait(web: WebServer, site: Site) -> None:
         if time.monotonic() > end:
             remedy = f"another of its sites may have the same name, or another program the port; read {web.log}"
             raise Problem(
-                f"does not hand {site.front.url} to this site within {ANSWER_SECONDS} s",
+                f"does not pass requests for {site.front.url} to this site within {ANSWER_SECONDS} s",
                 web.service,
                 remedy,
             )
@@ -159,11 +160,12 @@ def wait(web: WebServer, site: Site) -> None:
 
 
 def answers(site: Site) -> bool:
-    """Return whether the site's virtual host answers, by the site's log.
+    """Return whether requests for the site's URL reach the site's virtual host, which the log of
+    this virtual host shows.
 
-    The function sends a request, which must then be in the site's log. `make certificate_check`
-    checks the certificate, and ready.hub_answers checks the hub. The web server may listen only on
-    the address of the site's name.
+    The function sends a request to the web server, and looks for this request in the site's log.
+    Certificate and hub are not checked here. The web server may listen only on the address of the
+    site's host name, so this address is tried too.
     """
     mark = f"/sitekit-{secrets.token_hex(8)}"
     return any(_handed_on(site, address, mark) for address in ("127.0.0.1", site.front.host))
@@ -186,9 +188,12 @@ def _handed_on(site: Site, address: str, mark: str) -> bool:
 
 
 def told(web: WebServer, site: Site) -> State:
-    """Return a line for `make status` about the site in the machine's own web server. Needs
-    root."""
+    """Return the state of the site in the machine's own web server, for `make status`. Only root
+    can read this state."""
     found = state(web)
     if found.word == "running" and not answers(site):
-        return State("starting", f"{found.detail}; it does not hand {site.front.url} to this site")
+        return State(
+            "starting",
+            f"{found.detail}; it does not pass requests for {site.front.url} to this site",
+        )
     return found

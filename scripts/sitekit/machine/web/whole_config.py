@@ -1,8 +1,9 @@
-"""Find faults that Apache's own test ignores, but that end Apache when it reloads.
+"""Find faults in Apache's configuration that `apachectl configtest` does not report, but with which
+Apache ends at a reload.
 
-If Apache ends, all its websites go down. Therefore the whole configuration, as mod_info prints it,
-is searched for keys that do not belong to their certificates, and for ports that other programs
-use.
+If Apache ends, all its websites are down. Therefore sitekit reads the whole configuration, as
+mod_info prints it, and looks for keys that do not belong to their certificates, and for ports that
+other programs use.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ _LINE = re.compile(
 
 
 def check_whole(web: WebServer) -> None:
-    """Refuse a configuration that would end Apache. Raises Problem with file and line.
+    """Raise Problem, with file and line, if the configuration has a fault with which Apache would
+    end at a reload.
 
-    A server that cannot print its configuration is not checked.
+    If Apache cannot print its configuration, nothing is checked.
     """
     if web.control.whole is None:
         return
@@ -41,7 +43,8 @@ def check_whole(web: WebServer) -> None:
 
 
 def _lines(said: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield each directive as (file and line, words). Lines that cannot be parsed are ignored."""
+    """Yield each directive of Apache's configuration as (file and line, words). Lines that cannot
+    be parsed are ignored."""
     file, number = "", ""
     for found in _LINE.finditer(said):
         file, number = found["file"] or file, found["number"] or number
@@ -53,7 +56,7 @@ def _lines(said: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _keys(lines: list[tuple[str, list[str]]]) -> None:
-    """Refuse a key that does not belong to its certificate."""
+    """Raise Problem if a private key in the configuration does not belong to its certificate."""
     certificates: list[str] = []
     keys: list[tuple[str, str]] = []
     for place, words in lines:
@@ -76,7 +79,7 @@ def _keys(lines: list[tuple[str, list[str]]]) -> None:
 
 
 def _ports(web: WebServer, lines: list[tuple[str, list[str]]]) -> None:
-    """Refuse a port that another program uses."""
+    """Raise Problem if another program listens on a port of the configuration."""
     wanted = [
         (place, words[1])
         for place, words in lines
@@ -97,14 +100,14 @@ def _ports(web: WebServer, lines: list[tuple[str, list[str]]]) -> None:
             and not _free(listen)
         ):
             who = str(holder) if holder else "another program"
-            what = f"{web.service} is to listen to {listen}, where {who} does so already"
+            what = f"{web.service} would listen on {listen}, but {who} already listens there"
             raise Problem(
                 what, place, f"stop that program, or remove the Listen directive from {web.service}"
             )
 
 
 def _free(listen: str) -> bool:
-    """Return whether the address is free, so that a program could listen on it."""
+    """Return whether a program can listen on the address, because no other program does."""
     address, _, port = listen.rpartition(":")
     address = address.strip("[]")
     family = socket.AF_INET if "." in address else socket.AF_INET6
