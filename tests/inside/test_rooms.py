@@ -19,7 +19,6 @@ from ..systemd.conftest import as_installed
 OF_ROOMS = (
     *("openssh-server", "openssh-client", "nginx-light", "charliecloud", "libmpich12"),
     *("chromium", "poppler-utils", "docker.io", "iptables"),
-    *("podman", "catatonit", "netavark"),
     *("r-base-core", "r-cran-irkernel"),
 )
 """What the tests install. The machine has no way to packages."""

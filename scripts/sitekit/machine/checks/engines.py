@@ -69,7 +69,14 @@ def _docker(site: Site) -> Iterator[Finding]:
         what = f"Docker does not answer at {site.docker.socket}: {failed.output.strip()[-200:]}"
         yield unknown(what, "systemctl start docker, or run this as root")
         return
-    if kept.strip() == "false" and PODMAN not in names:
+    if PODMAN in names:
+        yield Finding(
+            "this is Podman, with which no server of sitekit was run",
+            "docker.socket",
+            "use the socket of Docker",
+            refuses=False,
+        )
+    elif kept.strip() == "false":
         yield Finding(
             "a restart of Docker ends all servers",
             "docker",
