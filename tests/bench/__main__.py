@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from . import kernels, queue, release, spawn, ssh
+from . import kernels, queue, release, spawn, ssh, startup
 from .common import Bench, apart
 
 
@@ -18,19 +18,23 @@ def main() -> int:
         "rows",
         nargs="*",
         metavar="ROW",
-        help="queue, spawn, kernels, ssh or release (default: all)",
+        help="queue, spawn, startup, kernels, ssh or release (default: all)",
     )
     parser.add_argument("--sizes", default="1,10,100,300", help="queue: numbers of servers")
     parser.add_argument("--states", default="waiting,running", help="queue: what the servers do")
     parser.add_argument("--seconds", type=float, default=60, help="queue: length of each window")
     parser.add_argument(
-        "--times", type=int, default=8, help="spawn, kernels, ssh: starts or requests of each kind"
+        "--times",
+        type=int,
+        default=8,
+        help="spawn, startup, kernels, ssh: starts or requests of each kind",
     )
     given = parser.parse_args()
     sizes, states = [int(size) for size in given.sizes.split(",")], given.states.split(",")
     rows = {
         "queue": lambda bench: queue.measure(bench, sizes, states, given.seconds),
         "spawn": lambda bench: spawn.measure(bench, given.times),
+        "startup": lambda bench: startup.measure(bench, given.times),
         "kernels": lambda bench: kernels.measure(bench, given.times),
         "ssh": lambda bench: ssh.measure(bench, 3 * given.times),
         "release": release.measure,

@@ -87,8 +87,16 @@ def _shared(source: Path, release: Release, before: Release) -> bool:
     with suppress(OSError):
         if os.path.samefile(source, twin):
             compiled = list((twin.parent / "__pycache__").glob(f"{twin.stem}.cpython-*.pyc"))
+            if not all(map(_is_unchecked, compiled)):
+                return False
             (source.parent / "__pycache__").mkdir(exist_ok=True)
             for file in compiled:
                 os.link(file, source.parent / "__pycache__" / file.name)
             return bool(compiled)
     return False
+
+
+def _is_unchecked(compiled: Path) -> bool:
+    """Return whether Python uses this bytecode without a look at its source file (PEP 552)."""
+    with compiled.open("rb") as file:
+        return file.read(8)[4:] == b"\1\0\0\0"
