@@ -22,6 +22,7 @@ from sitekit.environment import build as build
 from sitekit.environment.channel.solution import Solution, difference, kept_lock
 from sitekit.environment.release import releases
 from sitekit.environment.release.releases import Release
+from sitekit.environment.release.remove import DOCS_MARK
 from sitekit.environment.wheels.environment_yml import read_packages
 from sitekit.machine.run import database
 from sitekit.operations.upgrade import commands
@@ -223,6 +224,8 @@ def test_uninstall_takes_what_it_made_and_nothing_else(
     (site.releases / "notes").mkdir()
     (site.releases / "notes/mine.txt").write_text("mine")
     (site.paths.prefix / "kernels").mkdir()
+    site.docs.mkdir()  # of `make docs`: a folder without the mark is not
+    (site.docs / DOCS_MARK).write_text("")
     commands.uninstall_environment(site)
     assert sorted(str(path.relative_to(site.paths.prefix)) for path in site.paths.prefix.rglob("*")) == [
         "kernels", "releases", "releases/notes", "releases/notes/mine.txt"
@@ -235,6 +238,10 @@ def test_uninstall_takes_what_it_made_and_nothing_else(
     (site.releases / "notes/mine.txt").unlink()
     (site.releases / "notes").rmdir()
     (site.paths.prefix / "kernels").rmdir()
+    site.docs.mkdir()
+    commands.uninstall_environment(site)
+    assert f"left {site.docs}" in capsys.readouterr().out
+    site.docs.rmdir()
     commands.uninstall_environment(site)
     assert not site.paths.prefix.exists()
 
