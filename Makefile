@@ -1,14 +1,15 @@
-# Each target calls scripts/kit. What it does, and its variables, are in scripts/sitekit/commands.py; `make help` prints them.
-# SITE=path/to/site.yml picks another site file; PYTHON=python3.12 another interpreter for sitekit itself.
+# Each target calls scripts/kit. scripts/sitekit/commands.py describes each target and its variables;
+# `make help` prints them. SITE=path/to/site.yml selects another site file. PYTHON=python3.12 selects
+# the Python that runs sitekit itself.
 
 export SITE PYTHON BUNDLE
-# make apply HELP=1; a variable HELP of the environment means nothing.
+# `make apply HELP=1` prints the help of a target. An environment variable HELP is ignored.
 ifeq ($(origin HELP),command line)
 export SITEKIT_HELP := 1
 endif
 KIT := @scripts/kit
-# Those of these variables that the command line of make sets, as NAME=value. Variables of the environment mean nothing.
-# An apostrophe in a value would end the shell's quotes.
+# The variables that are set on make's command line as NAME=value. Environment variables are ignored.
+# Apostrophes are escaped, because an apostrophe in a value would end the shell's quotes.
 given = $(foreach v,$1,$(if $(filter command,$(firstword $(origin $v))),'$v=$(subst ','\'',$($v))'))
 
 .DEFAULT_GOAL := help

@@ -46,7 +46,7 @@ def test_logrotate_takes_the_file(case: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("fault", ["    weekley\n", "    create 0640 mallory root\n", "}\n"])
 def test_a_fault_is_told_before_anything_is_written(fault: str, tmp_path: Path) -> None:
     (tmp_path / "conf").write_text(rotation("demo").replace("    weekly\n", fault))
-    with pytest.raises(Problem, match="logrotate does not take it"):
+    with pytest.raises(Problem, match="logrotate does not accept this file"):
         check_rotation(tmp_path / "conf")
 
 

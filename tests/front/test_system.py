@@ -279,8 +279,10 @@ def test_a_stapling_cache_of_an_older_sitekit_goes_without_the_end_of_the_web_se
 
 
 SPOILED = {
-    "does not hand https://hub.test to this site": f"<VirtualHost *:443>\nServerName {HOST}\n{TLS}</VirtualHost>",
-    "apache2 is to listen to 127.0.0.1:8077, where python.* does so already": "Listen 127.0.0.1:8077",
+    "does not pass requests for https://hub.test to this site": (
+        f"<VirtualHost *:443>\nServerName {HOST}\n{TLS}</VirtualHost>"
+    ),
+    "apache2 would listen on 127.0.0.1:8077, but python.* already listens there": "Listen 127.0.0.1:8077",
     "Cannot define multiple Listeners on the same IP:port": "Listen 443",
     "/etc/other.key: the key does not belong to the certificate /etc/own.pem": (
         f"<VirtualHost *:443>\nServerName own.test\n{TLS.replace('own.key', 'other.key')}</VirtualHost>"
@@ -337,8 +339,7 @@ def test_one_that_does_not_run_is_not_started_and_keeps_the_modules_that_others_
     apache.write("/etc/apache2/conf-enabled/came.conf", "Header set X-Came yes\n")
     told = apache.kit("uninstall")
     assert (
-        "left /etc/apache2/mods-enabled/headers.load: another site of apache2 has come to need it"
-        in told
+        "left /etc/apache2/mods-enabled/headers.load: another site of apache2 now needs it" in told
     )
     assert set(apache.place.run("sh", "-c", modules).stdout.split()) - before == {"headers.load"}
     assert "others" in apache.others() and apache.hub() == ""

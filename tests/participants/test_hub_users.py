@@ -61,7 +61,7 @@ def test_a_name_that_the_hub_knows_is_refused(kit: Kit, tmp_path: Path) -> None:
         subprocess.run(["userdel", "--remove", NAME], check=True, capture_output=True)
         words = ["accounts", "COUNT=1", f"PREFIX={PREFIX}", f"GROUP={GROUP}"]
         code, printed = kit.run(*words)
-        assert code == 2 and f"the hub knows a user {NAME}" in printed, printed
+        assert code == 2 and f"the hub already has a user {NAME}" in printed, printed
     finally:
         subprocess.run(["mv", kept, record_file], check=True)
     kit.remove()

@@ -41,7 +41,8 @@ def identity(user: str | None) -> dict[str, Any]:
     """Return the arguments with which subprocess runs a program as the account `user`, with all
     groups of this account.
 
-    The result is empty if `user` is None. Raises KeyError if the account does not exist.
+    If `user` is None, the result is an empty dictionary. Raises KeyError if the account does not
+    exist.
     """
     if user is None:
         return {}

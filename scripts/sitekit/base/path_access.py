@@ -56,7 +56,7 @@ class Step:
         The mode of a symbolic link is ignored, because it has no effect. A directory with the
         sticky bit, such as /tmp, is ignored as well, unless it is the end of the path. In a
         directory with the sticky bit, users cannot replace files of other users. Only the owner of
-        such a directory can remove other users' files from the directory.
+        a directory with the sticky bit can remove other users' files from it.
         """
         sticky = self.status.st_mode & stat.S_ISVTX and not self.last
         return bool(self.status.st_mode & who) and not self.link and not sticky

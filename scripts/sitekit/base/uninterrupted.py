@@ -15,8 +15,8 @@ def uninterrupted() -> Iterator[None]:
     """Delay SIGINT, SIGTERM and SIGHUP until the end of the `with` block.
 
     A terminal sends Ctrl-C to all of its programs, so the programs that the block starts must not
-    get these signals either. These programs inherit the signal mask of this thread. Use the block
-    in the main thread.
+    get these signals either. Programs that the block starts inherit the signal mask of this thread.
+    Use the block in the main thread.
     """
     arrived: list[int] = []
     # Setting the signal mask of this thread is not enough, because another thread, such as that of

@@ -1,6 +1,6 @@
 """Build gate.json, the gate's configuration for this site.
 
-`make apply` writes gate.json beside the gate. Only root can change this file.
+`make apply` writes gate.json beside the gate. Only root can change gate.json.
 """
 
 from __future__ import annotations

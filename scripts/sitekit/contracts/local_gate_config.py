@@ -1,6 +1,6 @@
 """Build local_gate.json, the configuration of the root-owned program that runs servers on this host.
 
-`make apply` writes local_gate.json beside the program. Only root can change this file.
+`make apply` writes local_gate.json beside the program. Only root can change local_gate.json.
 """
 
 from __future__ import annotations

@@ -85,8 +85,8 @@ def install_kit(release: Release, checkout: Path = CHECKOUT) -> None:
 def forget(origin: Path) -> None:
     """Remove direct_url.json, in which pip records the directory from which it installed the wheel.
 
-    This directory was temporary, and its random name would make two builds of the same release
-    differ.
+    The wheel's directory was temporary, and its random name would make two builds of the same
+    release differ.
     """
     record = origin.with_name("RECORD")
     lines = record.read_text().splitlines(keepends=True)

@@ -1,8 +1,8 @@
 """Find published kernels whose module cannot be loaded any more, report them, and hide or flag
 them, as `make kernels_check` does.
 
-Without this file, such a kernel would disappear from the launcher without a message, because a
-module that cannot be loaded is not a candidate for a kernel.
+Without this check, a kernel whose module cannot be loaded would disappear from the launcher without
+a message.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def keep_out_of_sight(
     flag them in the launcher.
 
     The key kernels.check.on_failure in site.yml sets whether kernels are hidden or flagged. Returns
-    the kernels by id. Their field `key` is empty, so that the next `make kernels` tests them again.
+    the kernels by id. The field `key` of the hidden or flagged kernels is empty, so that the next
+    `make kernels` tests them again.
     """
     present = [kernel for kernel in lost if generation.holds(old, kernel)]
     generation.carry_over(old, new, present)

@@ -145,9 +145,9 @@ class CourseMaterial(Row):
 class CourseFile(Row):
     """Define the keys of a course file.
 
-    The course is offered from `starts` until `ends`. Both times are in the time zone `zone`, by
-    default the time zone of the hub's machine. If `ends` is a date, the course is still offered on
-    that day. `page` is the file of the material that JupyterLab opens first.
+    The course is offered from `starts` until `ends`. `starts` and `ends` are in the time zone
+    `zone`, by default the time zone of the hub's machine. If `ends` is a date, the course is still
+    offered on that day. `page` is the file of the material that JupyterLab opens first.
     """
 
     title: Annotated[Title, Field(examples=["Bioinformatics 101"])]

@@ -47,8 +47,8 @@ def course_text(path: Path) -> str:
 def refuse_excess(path: Path, text: str) -> None:
     """Refuse YAML that is short but that would use all memory or hours to parse. Raises BadInput.
 
-    Such YAML contains '*' aliases, which repeat parts of the file, or deeply nested lists, with
-    which the parser is slow.
+    '*' aliases in YAML repeat parts of the file, and deeply nested lists make the parser slow. Both
+    are refused.
     """
     depth = 0
     with suppress(YAMLError):  # parse_yaml() says what is wrong

@@ -169,8 +169,8 @@ class Site(Section):
 
     @property
     def hub_listens_at(self) -> str:
-        """Return the IP address at which the hub listens. With tunnels, this is the loopback
-        address."""
+        """Return the IP address at which the hub listens. If the site has SSH tunnels, the hub
+        listens at the loopback address only."""
         return "127.0.0.1" if self.tunnel else self.hub.address
 
     @property
@@ -211,7 +211,7 @@ class Site(Section):
     def totp(self) -> Path:
         """Return the folder for the secrets of users' authenticator apps, one file each.
 
-        Only the hub can read this folder.
+        Only the hub can read the folder of authenticator secrets.
         """
         return self.paths.state / "totp"
 

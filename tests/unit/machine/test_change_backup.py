@@ -251,7 +251,7 @@ def test_nothing_is_put_where_others_could_lead_it_elsewhere(machine: Path, tmp_
     os.chown(other / "data", 33, 33)
     (other / "var/lib/sitekit").symlink_to("../../data/sitekit")
     before = tree(other)
-    with pytest.raises(BadInput, match=r"others than root can write to .*/data,"):
+    with pytest.raises(BadInput, match=r"other accounts than root can write to .*/data,"):
         restore(str(archive), root=other, checkout=tmp_path / "checkout")
     assert tree(other) == before
 

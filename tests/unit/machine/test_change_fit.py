@@ -143,7 +143,7 @@ def test_one_fault_does_not_hide_another(machine: Path):
     assert (
         "nobodys-group" in told
         and "/etc/none.pem is not there" in told
-        and "others than root can write to" in told
+        and "other accounts than root can write to" in told
     )
 
 
@@ -153,8 +153,8 @@ def test_one_fault_does_not_hide_another(machine: Path):
         ("logo.svg", 0o644, 0, ""),
         ("logo.gif", 0o644, 0, "is not an image"),
         ("logo.svg", 0o640, 0, "the hub cannot read"),
-        ("logo.svg", 0o644, 1000, "others than root can write"),
-        ("logo.svg", 0o646, 0, "others than root can write"),
+        ("logo.svg", 0o644, 1000, "other accounts than root can write"),
+        ("logo.svg", 0o646, 0, "other accounts than root can write"),
         ("logo.svg", None, 0, "is not there"),
     ],
 )

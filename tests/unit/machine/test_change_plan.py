@@ -93,7 +93,7 @@ def test_apply_prints_what_became_of_the_courses(
     apply(site, root=machine)
     assert "-title: Two\n" in capsys.readouterr().out
     folder.rmdir()
-    with pytest.raises(BadInput, match="no such folder of courses"):
+    with pytest.raises(BadInput, match="this folder of courses does not exist"):
         apply(site, root=machine)
 
 

@@ -200,7 +200,7 @@ def test_what_is_no_folder_does_not_become_one(place: str, kind: str, machine: P
     else:
         (machine / place).write_text("mine\n")
     before = tree(machine)
-    with pytest.raises(BadInput, match=rf"/{place}: a {kind} stands where a folder"):
+    with pytest.raises(BadInput, match=rf"/{place}: a {kind} exists where a folder"):
         apply(SITE, root=machine)
     assert tree(machine) == before
 
@@ -216,7 +216,9 @@ def test_nobody_else_can_put_something_in_the_folders_place(
     os.chown(above, uid, 0)
     above.chmod(mode)
     below = "/srv/shared/hub" if name == "state" else "/srv/shared"
-    with pytest.raises(BadInput, match=rf"{key}: others than root can write to /srv/shared"):
+    with pytest.raises(
+        BadInput, match=rf"{key}: other accounts than root can write to /srv/shared"
+    ):
         apply(demo(**{section: {name: below}}), root=machine)
 
 
@@ -240,7 +242,9 @@ def test_nor_where_a_link_leads_there(
     os.chown(above / "on", whose, 0, follow_symlinks=False)
     os.chown(above, uid, 0)
     above.chmod(mode)
-    with pytest.raises(BadInput, match=rf"paths\.state: others than root can write to {told},"):
+    with pytest.raises(
+        BadInput, match=rf"paths\.state: other accounts than root can write to {told},"
+    ):
         apply(demo(paths={"state": "/srv/link/hub"}), root=machine)
 
 
@@ -255,7 +259,9 @@ def test_nobody_else_can_put_other_programs_there(key: str, uid: int, mode: int,
     os.chown(above, uid, 0)
     above.chmod(mode)
     site = demo(**{section: {name: "/srv/shared/deep/place"}})
-    with pytest.raises(BadInput, match=rf"{key}: others than root can write to /srv/shared,"):
+    with pytest.raises(
+        BadInput, match=rf"{key}: other accounts than root can write to /srv/shared,"
+    ):
         check_places(site, machine)
     above.chmod(0o755)
     for path in (above / "deep", place):

@@ -55,7 +55,8 @@ def test_one_that_knows_it_may(site: Site, tmp_path: Path) -> None:
 @pytest.mark.parametrize("answer", ["echo ImportError >&2; exit 1", f"echo {VERSION - 1}"])
 def test_one_that_does_not_is_refused(site: Site, tmp_path: Path, answer: str) -> None:
     with pytest.raises(
-        Problem, match=f"has form {VERSION}, and the release release knows form {VERSION - 1}"
+        Problem,
+        match=f"has version {VERSION}, and the release release can read versions up to {VERSION - 1}",
     ):
         refuse_newer_ledger(with_ledger(site, VERSION), release(tmp_path, answer))
 

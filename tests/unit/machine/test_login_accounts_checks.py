@@ -73,20 +73,20 @@ def test_a_mapping_is_roots_alone(machine: Path, way: str) -> None:
         check_accounts(site, machine)
     real = put(machine, FILE, "", 0o755)
     check_accounts(site, machine)
-    for mode, why in ((0o775, "others than root can write"), (0o700, "the hub cannot")):
+    for mode, why in ((0o775, "other accounts than root can write"), (0o700, "the hub cannot")):
         real.chmod(mode)
         with pytest.raises(BadInput, match=why):
             check_accounts(site, machine)
     real.chmod(0o755)
     os.chown(real, 1500, 1500)
-    with pytest.raises(BadInput, match="others than root can write"):
+    with pytest.raises(BadInput, match="other accounts than root can write"):
         check_accounts(site, machine)
 
 
 @pytest.mark.parametrize("text", ["", "short", "two words 12345", "with'quote123", 'a"quote123'])
 def test_a_secret_that_no_shell_reads_as_it_is(machine: Path, text: str) -> None:
     put(machine, SECRET, text, 0o600)
-    with pytest.raises(BadInput, match="does not hold the client's secret"):
+    with pytest.raises(BadInput, match="does not contain the client secret"):
         check_brought(Target(at_github(), machine))
 
 

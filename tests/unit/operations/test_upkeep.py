@@ -356,7 +356,7 @@ def test_an_older_release_gets_the_database_from_before(hub: Site) -> None:
 
 def test_without_a_backup_the_hub_is_left_alone(hub: Site) -> None:
     stamp(hub.database, "0123456789ab")
-    with pytest.raises(Problem, match="form of a newer JupyterHub") as refused:
+    with pytest.raises(Problem, match="schema of a newer JupyterHub") as refused:
         database.refuse_unknown_schema(hub, hub.current)
     assert "make rollback" in str(refused.value.remedy)
     assert people(hub) == ["alice"]

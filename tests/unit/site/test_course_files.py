@@ -189,7 +189,7 @@ def test_a_file_of_an_instructor_leads_root_nowhere(tmp_path: Path, name: str) -
     ("text", "told"),
     [
         ("a: &a [1]\nb: [*a, *a]\n", r"bio101\.yml:2: a course file has no '\*' aliases"),
-        ("[" * 10_000, r"bio101\.yml:1: this is nested too deeply"),
+        ("[" * 10_000, r"bio101\.yml:1: lists or keys are nested too deeply"),
     ],
 )
 def test_a_file_that_takes_too_much_memory_is_refused(tmp_path: Path, text: str, told: str) -> None:
@@ -238,7 +238,7 @@ def test_a_folder_that_is_missing_removes_no_courses(tmp_path: Path) -> None:
     """A disk that is not mounted; only the folder that nobody has named may be missing."""
     away = with_courses(tmp_path / "away")
     for read in (site_courses, check_site, rendered):
-        with pytest.raises(BadInput, match="no such folder") as refusal:
+        with pytest.raises(BadInput, match="this folder of courses does not exist") as refusal:
             read(away)
         assert str(tmp_path / "away") in str(refusal.value) and "mount it" in str(refusal.value)
     (tmp_path / "file").write_text("")

@@ -40,7 +40,7 @@ def test_without_a_word_it_is_valid_too(tmp_path: Path) -> None:
 
 def test_a_site_file_that_is_there_stays(tmp_path: Path) -> None:
     (tmp_path / "site.yml").write_text("mine")
-    with pytest.raises(BadInput, match="there is a site file already"):
+    with pytest.raises(BadInput, match="a site file already exists"):
         new_site(file=tmp_path / "site.yml")
     assert (tmp_path / "site.yml").read_text() == "mine"
 

@@ -67,11 +67,12 @@ class Whole(BaseModel):
         ),
         (
             "rows:\n  - 5\n",
-            "2: rows[0]: 5 stands where keys belong\n    -> each entry needs: low, high, even, on, word",
+            "2: rows[0]: 5 is not a mapping, but this key needs keys with values\n"
+            "    -> each entry needs: low, high, even, on, word",
         ),
         (
             "rows: {low: 1}\n",
-            "1: rows: a section stands where a list belongs\n    -> begin each entry with '- '",
+            "1: rows: a section is not a list, but this key needs a list\n    -> begin each entry with '- '",
         ),
         (
             "rows:\n  - lwo: 3\n",
@@ -79,7 +80,10 @@ class Whole(BaseModel):
         ),
         ("parts:\n  one:\n    low: x\n", "3: parts.one.low: 'x' is not a whole number\n    -> "),
         ("parts:\n  one:\n    low: 3\n", "3: parts.one.low: low is above high\n    -> lower it"),
-        ("parts: 5\n", "1: parts: 5 stands where keys belong\n    -> write below 'parts': "),
+        (
+            "parts: 5\n",
+            "1: parts: 5 is not a mapping, but this key needs keys with values\n    -> write below 'parts': ",
+        ),
     ],
 )
 def test_a_refusal_names_line_key_fault_and_remedy(tmp_path: Path, text: str, told: str) -> None:

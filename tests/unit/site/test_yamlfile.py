@@ -146,9 +146,9 @@ def test_windows_line_ends_are_no_fault(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [
-        ("a: 1\na: 2\n", 2, "stands in line 1 already"),
-        ("a:\n  - b: 1\n    b: 1\n", 3, "stands in line 2 already"),
-        ("a: {b: 1, b: 2}\n", 1, "stands in line 1 already"),
+        ("a: 1\na: 2\n", 2, "already in line 1"),
+        ("a:\n  - b: 1\n    b: 1\n", 3, "already in line 2"),
+        ("a: {b: 1, b: 2}\n", 1, "already in line 1"),
         ("a: 1\n? [b, c]\n: 2\n", 2, "cannot be a key"),
         ("a: 1\n3.11: python\n", 2, "'3.11' is not a word"),
         ("a: &a\n  b: *a\n", 1, "contains itself"),

@@ -80,8 +80,8 @@ def _shared(source: Path, release: Release, before: Release) -> bool:
     """Hard-link the bytecode of `source` from the previous release `before`; return whether that
     was possible.
 
-    It is possible only if the source files of both releases are hard links to the same file in the
-    cache.
+    The bytecode can be shared only if the source files of both releases are hard links to the same
+    file in the cache.
     """
     twin = before.path / source.relative_to(release.path)
     with suppress(OSError):

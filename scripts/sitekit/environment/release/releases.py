@@ -157,7 +157,7 @@ def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Rel
 
 def same(site: Site, solution: Solution, kit: str) -> Release | None:
     """Return a release with exactly these packages and this version of sitekit; None if there is
-    none. Its environment.yml may be another one."""
+    none. The release may have been built from another environment.yml with the same result."""
     digest = packages_hash(solution.packages)
     for release in releases(site):
         made = (release.facts["hash"], release.facts.get("pip", []), release.kit)

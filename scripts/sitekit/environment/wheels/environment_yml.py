@@ -42,7 +42,7 @@ class Packages:
     def constraint(self, name: str) -> str:
         """Return the required version of `name` in pip's syntax, such as `>=3.11,<3.14`.
 
-        The result is empty if any version is allowed.
+        If environment.yml allows any version, the result is an empty text.
         """
         return next((_as_pip(rest) for found, rest in map(_split, self.conda) if found == name), "")
 

@@ -1,6 +1,6 @@
 """Make conda packages of Python, Node.js and configurable-http-proxy.
 
-These three programs are not on PyPI, or not as wheels that can be converted.
+Python, Node.js and the proxy are not on PyPI, or not as wheels that can be converted.
 """
 
 from __future__ import annotations

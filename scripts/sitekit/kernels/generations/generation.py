@@ -3,8 +3,8 @@
 kernel cannot start).
 
 PREFIX/kernels/current -> generations/<id>: the published generation, a folder for JUPYTER_PATH.
-PREFIX/kernels/launch -> current/launch: the launcher's path in every kernel.json. This path
-contains no generation.
+PREFIX/kernels/launch -> current/launch: the launcher's path in every kernel.json. The launcher's
+path is the same for all generations.
 
 PREFIX/kernels/generations/<id>/ contains launch, *.py, generation.json, site.json and kernels.yml.
 The generation's folder kernels/<name>/ contains kernel.json, launch.json and logo-*. A hidden

@@ -19,8 +19,8 @@ import envkernel
 class Ours(envkernel.envkernel):
     """Replace envkernel's command line in a kernel spec by one with sitekit's launcher.
 
-    With its own command line, envkernel 1.1.1 starts the hub's Python if `lmod run` fails to load a
-    module (os.popen hides the error).
+    The command line that envkernel 1.1.1 writes starts the hub's Python if `lmod run` fails to load
+    a module (os.popen hides the error).
     """
 
     def __init__(self, kernel_data: dict[str, Any], prefix: str) -> None:

@@ -1,6 +1,6 @@
 """Create a home whose dotfiles and Python modules break kernels that read them.
 
-Each kernel is also tested with this home directory, and must work.
+Each kernel is also tested with this hostile home, and must work.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Make kernels that run with the modules that a user has loaded in JupyterLab's Software Modules
 tab.
 
-Each language of the site has one such kernel. Such a kernel is tested with the modules of the
-site's newest kernel of the same language.
+Each language of the site has one kernel for the user's modules. This kernel is tested with the
+modules of the site's newest kernel of the same language.
 """
 
 from __future__ import annotations

@@ -179,7 +179,8 @@ def module_files(env: Mapping[str, str]) -> list[str]:
     module Lmod loads.
 
     Lmod chooses the version of a module by the folder of its modulefiles, and by files such as
-    `.modulerc` in this folder. The result contains these paths.
+    `.modulerc` in this folder. The result contains the modulefiles, their folders, and files such
+    as `.modulerc`.
     """
     files = [file for file in env.get("_LMFILES_", "").split(":") if file]
     folders = sorted({os.path.dirname(file) for file in files})

@@ -41,7 +41,7 @@ from .service_changes import runs
 
 
 def diff(site: Site, *, root: Path = MACHINE) -> int:
-    """Print the changes that `sudo make apply` would make. This command can be run without root.
+    """Print the changes that `sudo make apply` would make. `make diff` can be run without root.
 
     Returns 0 if nothing would change, else 1. Raises BadInput.
     """

@@ -43,7 +43,8 @@ _OURS = ("checkout/config/", "checkout/kernels/", "checkout/environment.")
 
 @dataclass(frozen=True)
 class Fill:
-    """Fill a new or empty folder with files from the archive. This is one change of the plan."""
+    """Fill a new or empty folder with files from the archive. Filling a folder is one change of the
+    plan of a restore."""
 
     path: Path
     files: Mapping[str, Path]

@@ -144,7 +144,8 @@ def fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Iterat
 def _bounds(tier: Tier, one: Partition, name: str, key: str) -> Iterator[Finding]:
     """Yield a finding for each resource if the tier lets users choose more than the partition has.
 
-    These findings do not stop `make apply`, because another partition of the tier may have enough.
+    Findings about choices do not stop `make apply`, because another partition of the tier may be
+    large enough.
     """
     choose = tier.choose
     most: dict[str, tuple[tuple[int, int] | None, int | None, Callable[[int], str]]] = {

@@ -22,6 +22,6 @@ class Finding:
 def unknown(what: str, remedy: str | None = None) -> Finding:
     """Return a finding about something that could not be checked.
 
-    Such a finding does not stop `make apply`.
+    A finding about a check that could not run does not stop `make apply`.
     """
     return Finding(what, None, remedy, refuses=False)

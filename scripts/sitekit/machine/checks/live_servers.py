@@ -1,7 +1,7 @@
 """Find users' servers that still run on a backend (such as docker) that no tier of the site file
 uses any more.
 
-Without the backend, the hub could neither monitor nor end such a server.
+If the backend is no longer configured, the hub can neither monitor nor end its servers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Test a PAM service before it is written to /etc/pam.d.
 
-The test parses each line of the PAM service. Then libpam uses the service to authenticate a user
+The test parses each line of the PAM service. After that, the test lets libpam authenticate a user
 who does not exist.
 """
 

@@ -65,7 +65,7 @@ def _in_directory(number: int) -> bool:
     """Return whether the name service has an account or a group with this number, for example in
     LDAP.
 
-    This has to be tested for each number, because a directory service may not list all its
+    Each number has to be looked up, because a directory service such as LDAP may not list all its
     accounts.
     """
     for known in (pwd.getpwuid, grp.getgrgid):

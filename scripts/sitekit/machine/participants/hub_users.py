@@ -49,8 +49,8 @@ def delete(site: Site, names: Collection[str]) -> None:
     """Delete the users `names` from the hub, with their cookies, tokens and servers. Names that are
     not users of the hub are ignored.
 
-    If the hub runs, its API is used. If not, the users are deleted in the hub's database. Raises
-    Problem.
+    If the hub runs, its API is used. If the hub does not run, the users are deleted in the hub's
+    database. Raises Problem.
     """
     if not (there := known(site, names)):
         return

@@ -34,7 +34,8 @@ def describe(process: psutil.Process) -> str:
 def end(uids: Collection[int]) -> int:
     """End all processes with these uids; return the number of processes. Raises Problem.
 
-    This is repeated, because a process may start another process before it ends.
+    Processes are searched and ended repeatedly, because a process may start another process before
+    it ends.
     """
     ended = 0
     for _ in range(5):

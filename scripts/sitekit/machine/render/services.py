@@ -33,7 +33,8 @@ from .timers import timers
 def site_services(site: Site, platform: Platform) -> list[Service]:
     """Return the site's services in the order in which they start.
 
-    Only the `ready` function of a service examines the machine; this function does not.
+    Listing the services reads nothing from the machine; only the `ready` function of a service
+    does.
     """
     services = [*_containers(site), _proxy(site), _hub(site), *_tunnel(site)]
     return [*services, _front(site, platform)] if site.front.instance == "own" else services

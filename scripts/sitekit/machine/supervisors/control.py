@@ -38,7 +38,7 @@ service."""
 def which_supervisor() -> Literal["systemd", "supervisord"]:
     """Return the supervisor of this machine: systemd if systemd is PID 1, else supervisord.
 
-    This test for systemd is described in sd_booted(3).
+    The test whether systemd is PID 1 is described in sd_booted(3).
     """
     return "systemd" if Path("/run/systemd/system").is_dir() else "supervisord"
 

@@ -188,7 +188,7 @@ class SupervisordSupervisor:
 class _UnixTransport(xmlrpc.client.Transport):
     """Send XML-RPC requests over a Unix socket, with a timeout.
 
-    This class replaces supervisor's own SupervisorTransport, which has no timeout.
+    The class _UnixTransport replaces supervisor's own SupervisorTransport, which has no timeout.
     """
 
     def __init__(self, path: Path) -> None:

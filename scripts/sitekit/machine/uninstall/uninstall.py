@@ -270,8 +270,7 @@ def _inside(real: Path) -> str:
 def _record(here: _Installed) -> Iterator[str]:
     """Remove the applied site, the manifest, and their folders if these are empty.
 
-    Two of these folders are used only by sitekit. They are removed even if only an interrupted run
-    created them.
+    Two folders that only sitekit uses are removed even if an interrupted run created them.
     """
     if str(applied_path(here.site)) in here.manifest.files:
         yield from _file(here, str(applied_path(here.site)))

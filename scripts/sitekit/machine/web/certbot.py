@@ -17,7 +17,7 @@ from .config import take_certificate
 
 def certificate(site: Site) -> int:
     """Request a certificate from the ACME server, unless the existing certificate is still valid.
-    Only root can do this.
+    Only root can run this command.
 
     certbot stores the settings for the renewal, and the systemd timer of certbot renews the
     certificate. Raises Problem.

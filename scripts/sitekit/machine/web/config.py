@@ -183,7 +183,7 @@ def _listening(site: Site) -> dict[str, Any]:
     are allowed.
 
     In the machine's own nginx, a socket for 127.0.0.1 would replace other websites at this address.
-    Therefore nginx checks the client's address instead.
+    Therefore the machine's own nginx checks the client's address instead.
     """
     by_client = (site.front.instance, site.front.server) == ("system", "nginx")
     return {

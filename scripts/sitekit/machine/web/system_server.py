@@ -1,8 +1,8 @@
 """Test, reload and restart the machine's own web server, and report its state.
 
-The machine's web server also serves other websites. Therefore its whole configuration is tested
-before each reload, and it is restarted only if a reload is not enough. A stopped web server is
-never started for this site.
+The machine's web server also serves other websites. Therefore the whole configuration of the web
+server is tested before each reload, and the web server is restarted only if a reload is not enough.
+A stopped web server is never started for this site.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def _handed_on(site: Site, address: str, mark: str) -> bool:
 
 def told(web: WebServer, site: Site) -> State:
     """Return the state of the site in the machine's own web server, for `make status`. Only root
-    can read this state."""
+    can get the state of the site in this web server."""
     found = state(web)
     if found.word == "running" and not answers(site):
         return State(
