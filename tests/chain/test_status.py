@@ -93,7 +93,7 @@ def test_a_hub_that_is_stopped_closed_and_without_its_state(demo: Demo, alice: P
         state.rename(aside)
         found = record(demo, code=1)
         assert (server_of(found, "alice")["tier"], "ledger" in found["unseen"]) == ("", True)
-        assert any("is not there" in one["text"] for one in found["overview"])
+        assert any("does not exist" in one["text"] for one in found["overview"])
         aside.rename(state)
     finally:
         if aside.exists():

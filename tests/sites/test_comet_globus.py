@@ -129,7 +129,7 @@ def test_whole_nodes_with_tasks(gateway: Outside) -> None:
     [
         ("old", "this user may not log in here"),
         ("far", "for users of"),
-        ("silent", "see your groups"),
+        ("silent", "access to your groups"),
         ("odd", "of an unknown form"),
     ],
 )

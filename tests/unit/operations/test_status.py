@@ -155,7 +155,7 @@ def test_a_site_of_which_nothing_is_there_is_told_as_such(
     assert status(nowhere) == 1
     text = capsys.readouterr().out
     assert "none" in text and "not seen: ledger" in text and "not seen: hub" in text
-    assert f"{nowhere.paths.state} is not there" in text
+    assert f"{nowhere.paths.state} does not exist" in text
     assert status(nowhere, "JSON=1") == 1
     record = json.loads(capsys.readouterr().out)
     assert record["servers"] == [] and "ledger" in record["unseen"]

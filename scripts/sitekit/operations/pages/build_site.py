@@ -29,7 +29,7 @@ _CONTENTS = {
         "administrators", "site-keys", "commands", "troubleshooting", "doctor", "coming-from-elsewhere",
         "servers", "kernels", "releases", "machine", "installer-actions", "updating", "login", "front",
         "security", "internal-tls", "ssh", "tunnels", "local-servers", "images", "ipyparallel", "courses",
-        "workshop-accounts", "platforms", "sites/comet-globus", "sites/comet-xsede",
+        "workshop-accounts", "operating", "monitoring", "drill", "performance", "platforms", "sites/comet-globus", "sites/comet-xsede",
         "sites/gateway-workshop", "sites/workshop-vm",
     ),
     "About sitekit": ("comparison", "limits", "developers"),
