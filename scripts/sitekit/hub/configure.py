@@ -161,7 +161,7 @@ def update_pages(c: Any, hub_state: HubState) -> None:
     c.JupyterHub.template_vars = {
         "site_title": hub_state.site.title,
         "sitekit_card": card_of,
-        "sitekit_has_docs": lambda: docs.is_file(),
+        "sitekit_has_docs": lambda _user: docs.is_file(),
     }
 
 
