@@ -179,7 +179,7 @@ def update_pages(c: Any, hub_state: HubState) -> None:
         "site_title": hub_state.site.title,
         "site_pages": hub_state.site.pages,
         "sitekit_card": card_of,
-        "sitekit_has_docs": lambda: docs.is_file(),
+        "sitekit_has_docs": lambda _user: docs.is_file(),
         "sitekit_announcements": announcements_of(hub_state),
     }
     if hub_state.site.pages.logo:
