@@ -25,10 +25,12 @@ class Search:
         """Keep the arguments. jupyter_lsp calls this in place of its own function."""
         self._words = words
 
-    def begin(self) -> None:
-        """Begin to search, unless the search has begun already."""
+    async def finished(self) -> None:
+        """Begin to search, unless the search has begun already, and wait for its end."""
         if self._words and self._running is None:
             self._running = asyncio.ensure_future(self._initialize(*self._words))
+        if self._running:
+            await asyncio.shield(self._running)
 
 
 def search_on_request(serverextension: Any) -> None:
@@ -37,7 +39,7 @@ def search_on_request(serverextension: Any) -> None:
     serverextension.initialize, ready = search.later, manager.ready
 
     async def ready_after_search(self: Any) -> Any:
-        search.begin()
+        await search.finished()
         return await ready(self)
 
     manager.ready = ready_after_search
