@@ -165,7 +165,10 @@ def test_a_fault_is_told_with_its_line(tmp_path: Path, text: str, line: int, wha
 
 
 def test_a_missing_file_and_a_directory_are_told(tmp_path: Path) -> None:
-    for path, what in ((tmp_path / "none.yml", "does not exist"), (tmp_path, "cannot read the file")):
+    for path, what in (
+        (tmp_path / "none.yml", "does not exist"),
+        (tmp_path, "cannot read the file"),
+    ):
         with pytest.raises(BadInput, match=what) as refused:
             read_yaml(path)
         assert refused.value.where == str(path)
