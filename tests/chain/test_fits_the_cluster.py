@@ -104,7 +104,7 @@ def test_where_slurm_is_not_it_is_refused_and_where_it_is_silent_that_is_told(
     found = collect_findings(
         SiteChange(changed(demo.site, slurm={"conf": str(conf)}), platform, demo.site, {})
     )
-    silent = [one.what for one in found if "Slurm could not be asked" in one.what]
+    silent = [one.what for one in found if "Slurm could not be checked" in one.what]
     assert len(silent) == 1 and not [
         one for one in found if one.refuses and one.where.startswith("tiers")
     ]

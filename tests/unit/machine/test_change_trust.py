@@ -298,7 +298,7 @@ def test_folders_that_were_there_before_are_given_back(
     capsys.readouterr()
     uninstall(SITE, root=machine)
     assert tree(machine) == before
-    assert "left /var/backups/sitekit/demo: it holds mine" in capsys.readouterr().out
+    assert "left /var/backups/sitekit/demo: it contains mine" in capsys.readouterr().out
 
 
 def test_a_folder_with_the_hubs_memory_stays_closed(machine: Path):

@@ -95,7 +95,7 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     told = refused(check_site(tmp_path / "none.yml", tmp_path))
-    assert f"{tmp_path}/none.yml: there is no such file" in told
+    assert f"{tmp_path}/none.yml: this file does not exist" in told
 
 
 def test_a_directory_is_no_site(tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ def test_a_file_of_an_instructor_leads_root_nowhere(tmp_path: Path, name: str) -
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a: &a [1]\nb: [*a, *a]\n", r"bio101\.yml:2: a course file has no '\*' aliases"),
+        ("a: &a [1]\nb: [*a, *a]\n", r"bio101\.yml:2: a course file must not contain '\*' aliases"),
         ("[" * 10_000, r"bio101\.yml:1: lists or keys are nested too deeply"),
     ],
 )

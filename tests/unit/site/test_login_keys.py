@@ -58,7 +58,7 @@ def test_each_method_has_a_shortest_form(method: str) -> None:
 def test_nobody_is_admitted_by_default(method: str) -> None:
     nobody = {"users": [], "organizations": [], "domains": [], "groups": []}
     assert "nobody may log in" in faults(method, allow=nobody)["allow"]
-    assert "which client" in faults(method, provider=None)["provider"]
+    assert "the client that is registered" in faults(method, provider=None)["provider"]
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_with_tunnels_the_hub_listens_for_its_own_machine_alone() -> None:
         ({"port": 18081}, {}, "port 18081 is already the port of hub.port"),
         ({"ports": [18000, 18000]}, {}, "the port 18000 of proxy.port is one of these ports"),
         ({"ports": [8000, 9000]}, {}, "the port 8022 of slurm.ssh.tunnel.port is one of these"),
-        ({"ports": [9000, 8000]}, {}, "range of ports"),
+        ({"ports": [9000, 8000]}, {}, "port of a range"),
     ],
     ids=lambda value: str(value)[:40],
 )

@@ -152,10 +152,10 @@ def test_windows_line_ends_are_no_fault(tmp_path: Path) -> None:
         ("a: 1\n? [b, c]\n: 2\n", 2, "cannot be a key"),
         ("a: 1\n3.11: python\n", 2, "'3.11' is not a word"),
         ("a: &a\n  b: *a\n", 1, "contains itself"),
-        ("a: 1\nb: !!int x\n", 2, "cannot read it"),
+        ("a: 1\nb: !!int x\n", 2, "is not valid"),
         ("a: 1\nb: %x\n", 2, "cannot start with this character"),
         ("a:\n  b: 1\n\tc: 2\n", 3, "tab"),
-        ("a: |\n  one\n  \ttab inside a text is fine\nb: [\n", 4, "still open"),
+        ("a: |\n  one\n  \ttab inside a text is fine\nb: [\n", 4, "the file ends inside a list"),
     ],
 )
 def test_a_fault_is_told_with_its_line(tmp_path: Path, text: str, line: int, what: str) -> None:
@@ -165,7 +165,10 @@ def test_a_fault_is_told_with_its_line(tmp_path: Path, text: str, line: int, wha
 
 
 def test_a_missing_file_and_a_directory_are_told(tmp_path: Path) -> None:
-    for path, what in ((tmp_path / "none.yml", "no such file"), (tmp_path, "cannot read the file")):
+    for path, what in (
+        (tmp_path / "none.yml", "does not exist"),
+        (tmp_path, "cannot read the file"),
+    ):
         with pytest.raises(BadInput, match=what) as refused:
             read_yaml(path)
         assert refused.value.where == str(path)
