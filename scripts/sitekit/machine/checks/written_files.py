@@ -203,7 +203,9 @@ def faults_of(site: Site, said: str) -> list[str]:
 
 def _proxy(site: Site, staged: _Staged) -> None:
     """Start the release's proxy with sitekit's JavaScript files, as a test of these files. Raises
-    CommandFailed.  The test is skipped if the release or the account does not exist yet.
+    CommandFailed.
+
+    The test is skipped if the release or the account does not exist yet.
     """
     program = site.current / "bin/configurable-http-proxy"
     if not program.exists() or not unix_accounts.has_account(MACHINE, site.proxy.user):
