@@ -240,8 +240,9 @@ def _reads_back(site: Site, staged: _Staged) -> None:
 
 
 def _hub(site: Site, platform: Platform, staged: _Staged) -> None:
-    """Load the new JupyterHub configuration with the release's Python. Raises CommandFailed.  The
-    test is skipped if the release or the account does not exist yet.
+    """Load the new JupyterHub configuration with the release's Python. Raises CommandFailed.
+
+    The test is skipped if the release or the account does not exist yet.
     """
     python = site.current / "bin/python"
     if (
