@@ -62,7 +62,7 @@ class Release:
     def installed(self) -> bool:
         """Return whether all packages of the release are installed.
 
-        Even then, `make install_all` may have to complete the release.
+        A release with all packages installed may still have to be completed by `make install_all`.
         """
         return self.whole or bool(self.facts.get("installed"))
 

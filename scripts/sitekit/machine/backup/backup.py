@@ -156,9 +156,9 @@ def _configuration() -> Iterator[Path]:
 def _courses(site: Site, root: Path, left: list[Path]) -> list[Path]:
     """Return the course files and rosters. A restore writes them into config/courses.
 
-    Instructors may be able to write in the folder of the courses. Therefore symbolic links are left
-    out. Files that are too long for a course file are added to `left`. A folder that is missing,
-    such as on a disk that is not mounted, is also added to `left`.
+    Instructors may be able to write in the folder of the courses. Therefore the backup leaves out
+    symbolic links in this folder. Files that are too long for a course file are added to `left`. A
+    folder that is missing, such as on a disk that is not mounted, is also added to `left`.
     """
     folder = courses_folder(site)
     if site.paths.courses:

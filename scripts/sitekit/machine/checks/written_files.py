@@ -205,7 +205,7 @@ def _proxy(site: Site, staged: _Staged) -> None:
     """Start the release's proxy with sitekit's JavaScript files, as a test of these files. Raises
     CommandFailed.
 
-    Does nothing if the release or the account does not exist yet.
+    The test is skipped if the release or the account does not exist yet.
     """
     program = site.current / "bin/configurable-http-proxy"
     if not program.exists() or not unix_accounts.has_account(MACHINE, site.proxy.user):
@@ -240,8 +240,9 @@ def _reads_back(site: Site, staged: _Staged) -> None:
 
 
 def _hub(site: Site, platform: Platform, staged: _Staged) -> None:
-    """Load the new JupyterHub configuration with the release's Python. Raises CommandFailed.  The
-    test is skipped if the release or the account does not exist yet.
+    """Load the new JupyterHub configuration with the release's Python. Raises CommandFailed.
+
+    The test is skipped if the release or the account does not exist yet.
     """
     python = site.current / "bin/python"
     if (
