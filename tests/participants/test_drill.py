@@ -105,6 +105,6 @@ def test_existing_users_and_a_server_of_their_own(
         users.unlink()
     assert told["ready"] == 1 and list(told["phases"]) == [*PHASES[2:], "start"]
     [error] = told["errors"]
-    assert error["users"] == ["alice"] and "was left alone" in error["message"]
+    assert error["users"] == ["alice"] and "was not used" in error["message"]
     assert jobs(kit.site, "alice") == own and alice.lab().status_code == 200
     until(lambda: not jobs(kit.site, "bob"), 60)
