@@ -9,9 +9,20 @@ from __future__ import annotations
 import os
 from datetime import datetime, timezone
 
+_start_id = ""
+
+
+def take_start_id() -> None:
+    """Remove the start's id from the environment, which kernels and terminals inherit, and keep it.
+
+    In an image, the server calls this inside of the image.
+    """
+    global _start_id
+    _start_id = os.environ.pop("SITEKIT_START", "")
+
 
 def log_start(step: str) -> None:
     """Print one step. Nothing is printed if the gate, of an older sitekit, has given no id."""
-    if tag := os.environ.get("SITEKIT_START", ""):
+    if _start_id:
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        print(f"sitekit: {now} start {tag}: {step}", flush=True)
+        print(f"sitekit: {now} start {_start_id}: {step}", flush=True)

@@ -26,7 +26,7 @@ from .copy_repository import copy_repository
 from .course import kernel_of_course, prepare_course
 from .ipyparallel_profile import write_profile
 from .limit_handshakes import ask_all
-from .log_start import log_start
+from .log_start import log_start, take_start_id
 from .messages import ask_for_messages
 from .overrides.memory import end_kernels_first
 from .release_modules import close_release_modules
@@ -59,6 +59,7 @@ def main() -> None:
         from .container import enter
 
         enter(settings)
+    take_start_id()
     job = os.environ.get("SLURM_JOB_ID", "0")
     identity, tunnel = take_identity(), take_tunnel()
     if tunnel and not identity:

@@ -64,7 +64,13 @@ class DocumentationHandler(BaseHandler, web.StaticFileHandler):
         return expected
 
     def get_content_type(self) -> str:
-        return TYPES[Path(self.absolute_path or "").suffix]
+        """Return the type of the file; that of HTML for an error page.
+
+        JupyterHub calls this method before tornado has found the file (handlers/base.py,
+        set_default_headers).
+        """
+        found = getattr(self, "absolute_path", None)
+        return TYPES.get(Path(found or "").suffix, TYPES[".html"])
 
     def compute_etag(self) -> None:
         """Send no ETag: tornado would keep that of a file that `make docs` has replaced."""
