@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,34 @@ from typing import Any
 import pytest
 
 from sitekit.base.errors import BadInput
-from sitekit.operations.running_hub.announce import announce, announce_end
-from sitekit.operations.running_hub.drain import drain, stop_servers, undrain
-from sitekit.operations.trace.commands import trace
-from sitekit.operations.usage_report.commands import report
+from sitekit.operations.running_hub import announce as announce_commands
+from sitekit.operations.running_hub import drain as drain_commands
+from sitekit.operations.trace import commands as trace_commands
+from sitekit.operations.usage_report import commands as report_commands
 
 from ..attacks.hublog import end_of_log, logged
 from ..conftest import Demo
 from ..person import Person
 from ..slurm import ask, jobs, until
+
+
+def in_thread(command: Callable[..., int]) -> Callable[..., int]:
+    """The command in a thread of its own: an event loop of the browser's tests runs in this one."""
+
+    def call(*words: Any) -> int:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(command, *words).result()
+
+    return call
+
+
+announce = in_thread(announce_commands.announce)
+announce_end = in_thread(announce_commands.announce_end)
+drain = in_thread(drain_commands.drain)
+undrain = in_thread(drain_commands.undrain)
+stop_servers = in_thread(drain_commands.stop_servers)
+trace = in_thread(trace_commands.trace)
+report = in_thread(report_commands.report)
 
 TEXT = "<b>Down</b> & 'out'"
 ESCAPED = "&lt;b&gt;Down&lt;/b&gt; &amp;"

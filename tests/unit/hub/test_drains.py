@@ -80,3 +80,26 @@ def test_an_order_to_stop_stays_until_it_was_carried_out(tmp_path: Path) -> None
     ledger.stop_done(number, 2)
     assert ledger.open_stops() == [] and ledger.stopped_by(number) == 2
     assert [one["action"] for one in ledger.unlogged_actions()] == ["stop_servers"]
+
+
+def test_an_order_is_about_the_servers_of_its_time_and_ends_after_an_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    tags = [ledger.record_intent(user, "", None, {}) for user in ("alice", "alice", "bob")]
+    ledger.abandon(tags[0])
+    number = ledger.order_stop("alice", "", "root")
+    ledger.record_intent("alice", "", None, {})
+    [order] = ledger.open_stops()
+    assert [row.tag for row in ledger.to_stop(order)] == [tags[1]]
+    now = order["at"]
+    monkeypatch.setattr(ledger_drains.time, "time", lambda: now + 3601)
+    assert ledger.open_stops() == [] and ledger.stopped_by(number) == 0
+
+
+def test_an_order_can_be_withdrawn_until_it_was_carried_out(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    first, second = (ledger.order_stop("alice", "", "root") for _ in range(2))
+    ledger.stop_done(second, 1)
+    assert ledger.withdraw_stop(first) and not ledger.withdraw_stop(second)
+    assert ledger.open_stops() == [] and ledger.stopped_by(second) == 1

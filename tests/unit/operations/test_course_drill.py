@@ -168,6 +168,20 @@ def test_a_server_that_the_participant_has_started_since_is_left_alone(
     assert "alice" in hub.servers
 
 
+@pytest.mark.parametrize("ended", ["stopped", "failed"])
+def test_a_server_after_the_drills_own_has_ended_is_left_alone(
+    hub: Hub, client: HubClient, ended: str
+) -> None:
+    hub.ready.set()
+    if ended == "failed":
+        hub.progress = lambda user: iter([hub.servers.pop(user), {"failed": True}][1:])  # type: ignore[method-assign]
+    assert client.start("alice") == ("failed" if ended == "failed" else "")
+    if ended == "stopped":
+        assert client.stop("alice") == "" and not hub.servers
+    hub.has("alice", "bio101", pending=True)
+    assert client.stop("alice") == "" and "alice" in hub.servers
+
+
 def test_what_the_hub_does_not_stop_is_reported(
     hub: Hub, client: HubClient, capsys: pytest.CaptureFixture[str]
 ) -> None:

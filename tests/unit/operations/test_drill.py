@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sitekit.backends.slurm.pending_reasons import NO_ROOM
+from sitekit.base.command import CommandFailed
 from sitekit.base.data import data
 from sitekit.base.errors import BadInput, Problem
 from sitekit.operations.drill import accounts
@@ -99,6 +104,94 @@ def test_ctrl_c_stops_each_server_and_begins_none() -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     assert actor.done[:4] == ["login", "form", "start", "stop"] and "cell" not in actor.done
+
+
+def test_ctrl_c_leaves_alone_who_has_finished() -> None:
+    """The first user may have started a server of their own since."""
+    first, before = Actor("ann"), signal.getsignal(2)
+
+    def interrupt() -> None:
+        while "ann" not in trial._finished:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert trial._closed.wait(20)
+
+    trial = Drill([first, Actor("ben", meanwhile=interrupt)])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            trial.run()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert first.done == ["login", "form", "start", "cell", "stop"]
+
+
+@pytest.mark.parametrize("error", [http.client.BadStatusLine("x"), TypeError(), AttributeError()])
+def test_whatever_a_step_raises_is_the_fault_of_one_user(error: Exception) -> None:
+    def fail() -> None:
+        raise error
+
+    one, other = Drill([Actor("ann", meanwhile=fail), Actor("ben")]).run()
+    assert (one.failed, one.why) == ("ready", repr(error))
+    assert not other.failed and "first cell" in other.seconds
+
+
+@dataclass
+class Slurm:
+    """Answers of Slurm's programs; `jobs` never end."""
+
+    jobs: str = ""
+    fault: str = ""
+    ran: list[tuple[str, ...]] = field(default_factory=list)
+
+    def __call__(self, site: Site, *words: str, check: bool = True) -> str:
+        self.ran.append(words)
+        if words[0] == self.fault:
+            raise CommandFailed(words, "it does not answer")
+        return {"squeue": self.jobs, "sacctmgr": "u1\n"}.get(words[0], "")
+
+
+@pytest.fixture
+def slurm(monkeypatch: pytest.MonkeyPatch) -> Slurm:
+    slurm, users = Slurm(), [SimpleNamespace(name=f"sitekit-drill-{n}") for n in (1, 2)]
+    removed = SimpleNamespace(remove=lambda *_, **__: slurm.ran.append(("accounts removed",)))
+    known = SimpleNamespace(load=lambda *_: SimpleNamespace(participants=users))
+    monkeypatch.setattr(accounts, "_slurm", slurm)
+    monkeypatch.setattr(accounts, "record", known)
+    monkeypatch.setattr(accounts, "remove", removed)
+    monkeypatch.setattr(accounts, "alone", nullcontext)
+    monkeypatch.setattr(accounts, "KNOWN_TO_SLURM", -1.0)
+    return slurm
+
+
+USERS = "sitekit-drill-1,sitekit-drill-2"
+
+
+@pytest.mark.parametrize(
+    ("jobs", "fault", "said"),
+    [
+        ("7 8", "", "does not end 2 jobs.*the jobs 7, 8.*scancel 7 8"),
+        ("", "squeue", "squeue.*does not answer.*associations"),
+        ("", "sacctmgr", f"sacctmgr.*does not answer.*sacctmgr delete user names={USERS}"),
+    ],
+)
+def test_the_accounts_are_removed_although_slurm_does_not_end(
+    slurm: Slurm, jobs: str, fault: str, said: str
+) -> None:
+    slurm.jobs, slurm.fault = jobs, fault
+    site = SITE.model_copy(update={"drill": SITE.drill.model_copy(update={"slurm_account": "a"})})
+    with pytest.raises(Problem, match=f"(?s){said}"):
+        accounts._remove(site)
+    assert slurm.ran[-1] == ("accounts removed",)
+
+
+def test_without_users_nothing_is_asked_of_slurm_and_completing_jobs_do_not_count(
+    slurm: Slurm,
+) -> None:
+    accounts._disassociate(SITE, [])
+    assert not slurm.ran
+    accounts._disassociate(SITE, ["u1"])
+    assert "--states=PENDING,RUNNING,SUSPENDED" in slurm.ran[0]
 
 
 @pytest.mark.parametrize(

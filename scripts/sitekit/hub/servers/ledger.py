@@ -59,6 +59,13 @@ class _Connection(sqlite3.Connection):
             raise LedgerTrouble(f"the ledger cannot be used: {error}") from error
 
 
+def connect(database: Path | str, *, uri: bool = False) -> sqlite3.Connection:
+    """Open a database in which each statement is a transaction."""
+    opened = sqlite3.connect(database, isolation_level=None, factory=_Connection, uri=uri)
+    opened.row_factory = sqlite3.Row
+    return opened
+
+
 class Ledger(CoursesInLedger, MeasuresInLedger, DrainsInLedger, UsageInLedger):
     """Read and write the ledger.
 
@@ -72,8 +79,7 @@ class Ledger(CoursesInLedger, MeasuresInLedger, DrainsInLedger, UsageInLedger):
 
     @cached_property
     def _db(self) -> sqlite3.Connection:
-        opened = sqlite3.connect(self._path, isolation_level=None, factory=_Connection)
-        opened.row_factory = sqlite3.Row
+        opened = connect(self._path)
         opened.execute("PRAGMA journal_mode=WAL")
         opened.execute("PRAGMA synchronous=FULL")
         bring_up_to_date(opened)

@@ -6,13 +6,16 @@ The make targets write here, and the hub reads it, also after a restart.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from ...base.errors import BadInput
 from .drains import MOST, Drains
 from .ledger_operator import OperatorInLedger
+from .ledger_rows import Row, row_of
 
 KEPT = 30 * 86400  # seconds that a stop that was carried out stays
+LASTS = 3600  # seconds after which an order that was not carried out ends, with no server stopped
 
 
 class DrainsInLedger(OperatorInLedger):
@@ -61,9 +64,28 @@ class DrainsInLedger(OperatorInLedger):
         return number
 
     def open_stops(self) -> list[dict[str, Any]]:
-        """Return the orders that the hub has not carried out."""
-        found = self._db.execute("SELECT * FROM stops WHERE done IS NULL ORDER BY id")
-        return [dict(record) for record in found]
+        """Return the orders that the hub has not carried out, and end those that are too old."""
+        oldest = time.time() - LASTS
+        records = self._db.execute("SELECT * FROM stops WHERE done IS NULL ORDER BY id")
+        found = [dict(record) for record in records]
+        for order in found:
+            if order["at"] < oldest:
+                self.stop_done(order["id"], 0)
+        return [order for order in found if order["at"] >= oldest]
+
+    def to_stop(self, order: Mapping[str, Any]) -> list[Row]:
+        """Return the user's open starts that an order is about: none that began after the order."""
+        found = self._db.execute(
+            "SELECT * FROM starts WHERE user = ? AND intended <= ? AND ended IS NULL "
+            "AND abandoned IS NULL ORDER BY intended",
+            (order["user"], order["at"]),
+        )
+        return [row_of(record) for record in found]
+
+    def withdraw_stop(self, number: int) -> bool:
+        """Delete an order. Returns False if the hub has carried it out."""
+        deleted = self._db.execute("DELETE FROM stops WHERE id = ? AND done IS NULL", (number,))
+        return deleted.rowcount == 1
 
     def stop_done(self, number: int, stopped: int) -> None:
         """Record that an order was carried out, and how many servers were stopped."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 VERSION = 1
 """Stored in the file as SQLite's user_version. Ledgers older than version numbers have 0."""
@@ -145,6 +146,7 @@ CREATE TABLE IF NOT EXISTS history (
     idle      REAL
 );
 CREATE INDEX IF NOT EXISTS users_history ON history (user, intended);
+CREATE INDEX IF NOT EXISTS intended_history ON history (intended);
 CREATE VIEW IF NOT EXISTS usage AS
     SELECT starts.tag, user, account, uid, backend, job,
            json_extract(choice, '$.tier') AS tier,
@@ -212,9 +214,41 @@ class NewerLedger(Exception):
     ledger."""
 
 
+class OlderLedger(Exception):
+    """Report that the ledger lacks tables of this sitekit, because the hub is an older one."""
+
+
 def version_of(ledger: sqlite3.Connection) -> int:
     """Return the version of a ledger's tables."""
     return int(ledger.execute("PRAGMA user_version").fetchone()[0])
+
+
+def refuse_other_form(ledger: sqlite3.Connection) -> None:
+    """Raise NewerLedger or OlderLedger if the ledger lacks tables of this sitekit, or has a newer
+    version. Nothing is changed."""
+    _refuse_newer(found := version_of(ledger))
+    with closing(sqlite3.connect(":memory:")) as empty:
+        bring_up_to_date(empty)
+        missing = _tables_of(empty) - _tables_of(ledger)
+    if found < VERSION or missing:
+        raise OlderLedger(
+            "the ledger is that of an older sitekit: the next start of this sitekit's hub converts it"
+        )
+
+
+def _tables_of(ledger: sqlite3.Connection) -> set[str]:
+    """Return the names of a ledger's tables and views."""
+    named = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'"
+    return {record[0] for record in ledger.execute(named)}
+
+
+def _refuse_newer(found: int) -> None:
+    """Raise NewerLedger if this sitekit cannot read a ledger of this version."""
+    if found > VERSION:
+        raise NewerLedger(
+            f"the ledger has version {found}, and this sitekit can read versions up to {VERSION}: "
+            "go back to the newer release (make rollback), or restore a backup from before it (make restore)"
+        )
 
 
 def bring_up_to_date(ledger: sqlite3.Connection) -> None:
@@ -222,12 +256,7 @@ def bring_up_to_date(ledger: sqlite3.Connection) -> None:
     change is one transaction, so that the ledger is unchanged if the hub dies meanwhile. Raises
     NewerLedger.
     """
-    found = version_of(ledger)
-    if found > VERSION:
-        raise NewerLedger(
-            f"the ledger has version {found}, and this sitekit can read versions up to {VERSION}: "
-            "go back to the newer release (make rollback), or restore a backup from before it (make restore)"
-        )
+    _refuse_newer(found := version_of(ledger))
     if found == VERSION:
         ledger.executescript(LOGINS + TUNNELS + COURSES + MEASURES + OPERATOR + USAGE)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from jupyterhub.app import JupyterHub
@@ -12,6 +13,7 @@ from jupyterhub.app import JupyterHub
 from ..messages.cards import Card
 from ..servers.hub_state import HubState
 from .loaded_spawners import spawners
+from .tier_spawner import TierSpawner
 
 log = logging.getLogger("JupyterHub")
 
@@ -22,25 +24,31 @@ async def run(hub_state: HubState) -> None:
     """Carry out orders as they appear, until the hub ends."""
     while True:
         for order in hub_state.ledger.open_stops():
-            stopped = await stop_servers(hub_state, order["user"], order["text"])
+            stopped = await stop_servers(hub_state, order)
             hub_state.ledger.stop_done(order["id"], stopped)
             log.info("Stopped %d servers of %s as ordered", stopped, order["user"])
         await asyncio.sleep(EVERY)
 
 
-async def stop_servers(hub_state: HubState, user: str, text: str) -> int:
-    """Stop all servers of a user, with a card that says why; return their number.
+async def stop_servers(hub_state: HubState, order: Mapping[str, Any]) -> int:
+    """Stop the servers that a user had at the time of the order, with a card that says why; return
+    their number.
 
     A server that is starting is given up: the hub cancels its job, and its start fails.
     """
     what = "An administrator of the hub stopped your server."
-    card = Card("stopped", what, text or "Start it again, or ask them why they did it.")
-    rows = [row for row in hub_state.ledger.open() if row.user == user and not row.abandoned]
-    for row in rows:
-        hub_state.ledger.abandon(row.tag, card.as_dict())
-    ready = [one for one in spawners() if one.user.name == user and one.ready]
+    card = Card("stopped", what, order["text"] or "Start it again, or ask them why they did it.")
+    tags = [row.tag for row in hub_state.ledger.to_stop(order)]
+    for tag in tags:
+        hub_state.ledger.abandon(tag, card.as_dict())
+    ready = [one for one in spawners() if one.ready and _tag_of(one) in tags]
     await asyncio.gather(*(_stop(one.user, one.name) for one in ready))
-    return len(rows)
+    return len(tags)
+
+
+def _tag_of(spawner: TierSpawner) -> str:
+    """Return the tag of the spawner's server; "" without one."""
+    return spawner.child_spawner.tag if spawner.child_spawner else ""
 
 
 async def _stop(user: Any, name: str) -> None:

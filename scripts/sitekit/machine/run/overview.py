@@ -37,7 +37,7 @@ def overview(site: Site) -> Iterator[Line]:
     """
     states = service_states(site)
     for name, state in states.items():
-        yield Line(name, f"{state.word:<9} {state.detail}", state.word == "running")
+        yield Line(name, f"{state.word:<9} {state.detail}", state.word in ("running", "unknown"))
     if os.geteuid() == 0:
         apart, by_what = kept_apart(site, states[site.service("proxy")])
         yield Line("pages of users", by_what, apart)

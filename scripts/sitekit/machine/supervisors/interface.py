@@ -10,7 +10,8 @@ from typing import Literal, Protocol
 
 from .service import Service
 
-Word = Literal["stopped", "starting", "running", "failed"]
+Word = Literal["stopped", "starting", "running", "failed", "unknown"]
+"""The state of a service. `unknown`: this account may not read the state."""
 
 
 @dataclass(frozen=True)

@@ -124,8 +124,11 @@ class SupervisordSupervisor:
             )
 
     def state(self, service: Service) -> State:
-        if not self._up():
-            return State("stopped", "supervisord is not running")
+        try:
+            if not self._up():
+                return State("stopped", "supervisord is not running")
+        except PermissionError:
+            return State("unknown", "only root can ask supervisord")
         try:
             info = self._rpc.getProcessInfo(service.name)
         except xmlrpc.client.Fault:
@@ -158,8 +161,11 @@ class SupervisordSupervisor:
         ).supervisor
 
     def _up(self) -> bool:
+        """Return whether supervisord answers. Raises PermissionError without root."""
         try:
             return self._rpc.getState()["statename"] in ("RUNNING", "RESTARTING")
+        except PermissionError:
+            raise
         except (OSError, http.client.HTTPException):
             return False
 

@@ -85,8 +85,8 @@ def started(client: HubClient, pool: ThreadPoolExecutor, users: list[str]) -> li
             """Start the server of one participant, and wait for it."""
             try:
                 why = client.start(user)
-            except Problem as problem:
-                why = problem.what
+            except Exception as error:  # of this participant: the others go on
+                why = error.what if isinstance(error, Problem) else repr(error)
             at_work.advance()
             return Start(user, None if why else time.monotonic() - began, why)
 

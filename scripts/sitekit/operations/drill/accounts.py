@@ -77,13 +77,19 @@ def _group(site: Site) -> str:
 
 
 def _remove(site: Site) -> None:
-    """Remove the accounts with their servers, associations and homes, and the hub's users."""
+    """Remove the accounts with their servers, associations and homes, and the hub's users.
+
+    The accounts have passwords. Therefore they are also removed if Slurm does not answer, or does
+    not end their jobs. Raises Problem, which then names what Slurm still has.
+    """
     known = record.load(site, PREFIX)
     users = [person.name for person in known.participants] if known else []
-    if "slurm" in site.backends:
-        _disassociate(site, users)
-    with alone():
-        remove.remove(site, PREFIX, keep_data=False, end_processes=True)
+    try:
+        if "slurm" in site.backends:
+            _disassociate(site, users)
+    finally:
+        with alone():
+            remove.remove(site, PREFIX, keep_data=False, end_processes=True)
 
 
 def _read_groups_again(site: Site, partition: str) -> None:
@@ -114,18 +120,58 @@ def _associate(site: Site, users: list[str], account: str) -> None:
 def _disassociate(site: Site, users: list[str]) -> None:
     """Cancel the users' jobs, and delete their associations once the jobs have ended.
 
-    The hub's servers are such jobs: these users have no others. Raises CommandFailed.
+    The hub's servers are such jobs: these users have no others. Raises Problem, which names what
+    is left.
     """
+    if not users:  # an empty list would name the jobs and associations of all users
+        return
+    jobs: list[str] = []
+    try:
+        end = time.monotonic() + KNOWN_TO_SLURM
+        while jobs := _jobs(site, users):
+            if time.monotonic() > end:
+                raise Problem(f"Slurm does not end {len(jobs)} jobs of the drill")
+            _slurm(site, "scancel", *jobs, check=False)
+            time.sleep(1)
+        if site.drill.slurm_account:
+            _delete_associations(site, users)
+    except Problem as trouble:
+        what = f"{trouble.what}\n    Slurm may still have {_left(site, users, jobs)}"
+        remedy = "the accounts are removed; " + "; ".join(_commands(site, users, jobs))
+        raise Problem(what, remedy=remedy) from None
+
+
+def _jobs(site: Site, users: list[str]) -> list[str]:
+    """Return the users' jobs that wait or run. A job that Slurm is completing needs no scancel.
+
+    Raises CommandFailed.
+    """
+    words = (f"--user={','.join(users)}", "--states=PENDING,RUNNING,SUSPENDED", "--format=%A")
+    return _slurm(site, "squeue", "--noheader", *words).split()
+
+
+def _delete_associations(site: Site, users: list[str]) -> None:
+    """Delete the users' associations, if there are any. Raises CommandFailed."""
     listed = ",".join(users)
     about = ("sacctmgr", "--noheader", "--parsable2", "show", "associations", f"users={listed}")
-    end = time.monotonic() + KNOWN_TO_SLURM
-    while jobs := _slurm(site, "squeue", "--noheader", f"--user={listed}", "--format=%A").split():
-        if time.monotonic() > end:
-            raise Problem(f"Slurm does not end {len(jobs)} jobs of the drill", remedy="scancel")
-        _slurm(site, "scancel", *jobs, check=False)
-        time.sleep(1)
-    if site.drill.slurm_account and _slurm(site, *about, "format=User").split():
+    if _slurm(site, *about, "format=User").split():
         _slurm(site, "sacctmgr", "--immediate", "delete", "user", f"names={listed}")
+
+
+def _left(site: Site, users: list[str], jobs: list[str]) -> str:
+    """Return what Slurm may still have of these users, in words."""
+    left = [f"the jobs {', '.join(jobs)}"] if jobs else []
+    if site.drill.slurm_account:
+        left.append(f"associations of {users[0]} to {users[-1]}")
+    return " and ".join(left) or "jobs of these users"
+
+
+def _commands(site: Site, users: list[str], jobs: list[str]) -> list[str]:
+    """Return the commands that remove from Slurm what is left."""
+    commands = [f"scancel {' '.join(jobs)}"] if jobs else []
+    if site.drill.slurm_account:
+        commands.append(f"sacctmgr delete user names={','.join(users)}")
+    return commands or [f"squeue --name={site.job_name}"]
 
 
 def _slurm(site: Site, program: str, *words: str, check: bool = True) -> str:

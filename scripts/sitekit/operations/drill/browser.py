@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import ssl
+import time
 import urllib.error
 import urllib.request
 import uuid
@@ -20,6 +22,7 @@ import websocket
 from ...base.errors import Problem
 from ...machine.web.config import certificate
 from ...site import Site
+from .hub_client import LONGEST
 
 ANSWER = 120.0
 """Seconds in which the site must answer a request."""
@@ -80,7 +83,7 @@ class Browser:
     ) -> Answer:
         """Send a request, follow redirects, and return the answer. Raises Problem without one."""
         with self.opened(method, path, form, body) as answer:
-            text = answer.read().decode("utf-8", "replace")
+            text = answer.read(LONGEST).decode("utf-8", "replace")
             return Answer(answer.status, urlsplit(answer.url).path, text)
 
     @contextmanager
@@ -98,7 +101,7 @@ class Browser:
             answer = self._opener.open(wanted, timeout=ANSWER)
         except urllib.error.HTTPError as refused:
             answer = refused
-        except (OSError, urllib.error.URLError) as error:
+        except (OSError, http.client.HTTPException) as error:
             raise Problem(f"the site did not answer {method} {path}: {error}") from None
         with closing(answer):
             yield answer
@@ -178,7 +181,10 @@ def _run(channel: websocket.WebSocket) -> str:
     message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
     channel.send(json.dumps({**message, "channel": "shell", "buffers": []}))
     printed, rest = "", {"execute_reply", "idle"}
-    while rest:
+    end = time.monotonic() + ANSWER
+    while rest and len(printed) < LONGEST:
+        if time.monotonic() > end:
+            raise Problem(f"the cell did not end within {ANSWER:.0f} s")
         answer = json.loads(channel.recv())
         content = answer["content"]
         kind = content.get("execution_state", answer["msg_type"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -25,7 +25,8 @@ WAIT = 900.0
 """Seconds in which the hub must send something about a server that starts."""
 ANSWER = 60.0
 """Seconds for which stop() waits until the hub has answered the request for the start."""
-
+LONGEST = 4 * 1024**2
+"""Bytes of an answer, or of a line of progress, that are read."""
 
 Event = Mapping[str, Any]
 Watch = Callable[[Event], None]
@@ -73,15 +74,16 @@ class HubClient:
             status, said = self._ask("POST", f"{_path(user)}/server", user, body)
         finally:
             sent.answered.set()
-        if status not in (201, 202):
-            return _message(said) or f"the hub answered {status}"
-        why = self._wait(user, watch)
-        # 202 is also the answer if the user has started another server a moment before
-        if server := self.server(user):
-            if not self._is_own(sent, server):
-                return HAD_ONE
+        accepted = status in (201, 202)
+        refused = "" if accepted else _message(said) or f"the hub answered {status}"
+        why = refused or self._wait(user, watch)
+        server = self.server(user)
+        if server and self._is_own(sent, server):
             sent.started = server["started"]
-        return why
+            return why
+        self._forget(user)  # a server that appears from now on is not this start's
+        # 202 is also the answer if the user has started another server a moment before
+        return HAD_ONE if server and accepted else why
 
     def close(self) -> None:
         """Make all further calls of start() return without starting a server."""
@@ -96,20 +98,30 @@ class HubClient:
             return ""
         sent.answered.wait(ANSWER)
         try:
-            server = self.server(user)
-            if not server or not self._is_own(sent, server):
-                return ""
-            status, said = self._ask("DELETE", f"{_path(user)}/server", user)
+            if (server := self.server(user)) and self._is_own(sent, server):
+                status, said = self._ask("DELETE", f"{_path(user)}/server", user)
+                if status not in (202, 204):
+                    return _message(said) or f"the hub answered {status}"
         except Problem as problem:
             return problem.what
-        return "" if status in (202, 204) else _message(said) or f"the hub answered {status}"
+        if sent.answered.is_set():  # else the hub may still start it
+            self._forget(user)
+        return ""
+
+    def _forget(self, user: str) -> None:
+        """Forget the start: a later server of this user is not stopped."""
+        with self._lock:
+            self._sent.pop(user, None)
 
     def server(self, user: str) -> dict[str, Any] | None:
         """Return the user's default server if it runs, starts or stops. Raises Problem."""
         status, said = self._ask("GET", _path(user), user)
         if status != 200:
             raise Problem(_message(said) or f"the hub answered {status}")
-        server: dict[str, Any] | None = json.loads(said).get("servers", {}).get("")
+        try:
+            server: dict[str, Any] | None = json.loads(said).get("servers", {}).get("")
+        except (ValueError, AttributeError):
+            raise Problem(f"the hub answered {said[:100]!r}") from None
         return server
 
     def _is_own(self, sent: _Sent, server: Mapping[str, Any]) -> bool:
@@ -129,7 +141,7 @@ class HubClient:
                 answer = self._send(hub, "GET", f"{_path(user)}/server/progress", user)
                 if answer.status != 200:
                     return f"the hub answered {answer.status}"
-                return outcome(answer, watch)
+                return outcome(lines_of(answer), watch)
         except (OSError, http.client.HTTPException) as error:
             raise Problem(f"the hub did not answer: {error!r}") from None
 
@@ -147,7 +159,7 @@ class HubClient:
         try:
             with closing(self._connection()) as hub:
                 answer = self._send(hub, method, path, user, body)
-                return answer.status, answer.read().decode("utf-8", "replace")
+                return answer.status, answer.read(LONGEST).decode("utf-8", "replace")
         except (OSError, http.client.HTTPException) as error:
             raise Problem(f"the hub did not answer: {error!r}") from None
 
@@ -163,6 +175,11 @@ class HubClient:
         headers = {"Authorization": f"token {token}", "Content-Type": "application/json"}
         hub.request(method, f"/hub/api/{path}", body, headers)
         return hub.getresponse()
+
+
+def lines_of(answer: Any) -> Iterator[bytes]:
+    """Yield the lines of an open answer. A line that is too long comes in parts."""
+    return iter(lambda: answer.readline(LONGEST), b"")
 
 
 def outcome(lines: Iterable[bytes], watch: Watch) -> str:

@@ -40,6 +40,7 @@ class Drill:
     def __init__(self, users: Sequence[User], clock: Callable[[], float] = time.monotonic) -> None:
         self._users, self._clock = users, clock
         self._closed = threading.Event()
+        self._finished: set[str] = set()  # names of users who have done their last step
         self.stories = {user.name: Story(user.name) for user in users}
 
     def run(self) -> list[Story]:
@@ -54,9 +55,11 @@ class Drill:
                     at_work.advance()
         except BaseException:
             self._closed.set()
-            # the threads that wait for a server end when the server is stopped
+            # the threads that wait for a server end when the server is stopped; a user who has
+            # finished may have a new server, which is not the drill's
+            busy = [user for user in self._users if user.name not in self._finished]
             with step("Stopping their servers"), ThreadPoolExecutor(len(self._users)) as more:
-                list(more.map(self._stop, self._users))
+                list(more.map(self._stop, busy))
             raise
         finally:
             pool.shutdown(cancel_futures=True)
@@ -70,6 +73,7 @@ class Drill:
             if not self._closed.is_set() and not story.failed:
                 self._timed(story, phase, work)
         self._stop(user)
+        self._finished.add(user.name)
 
     def _stop(self, user: User) -> None:
         story = self.stories[user.name]
@@ -78,11 +82,15 @@ class Drill:
             story.seconds.pop("stopped", None)
 
     def _timed(self, story: Story, phase: str, work: Callable[[], object]) -> None:
-        """Do one step, and note its time, or why it failed."""
+        """Do one step, and note its time, or why it failed.
+
+        Answers come from servers of users too, who can send anything: whatever a step raises is
+        the fault of this user, and the others go on.
+        """
         began = self._clock()
         try:
             work()
-        except (Problem, OSError, ValueError, LookupError) as error:
+        except Exception as error:
             if not story.failed:
                 story.failed = phase
                 story.why = error.what if isinstance(error, Problem) else repr(error)

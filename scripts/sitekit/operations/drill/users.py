@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from ...base.errors import Problem
 from .browser import Browser, words_of
-from .hub_client import HAD_ONE, HubClient, Watch, outcome
+from .hub_client import HAD_ONE, LONGEST, HubClient, Watch, lines_of, outcome
 
 STOPPED = 300.0
 """Seconds in which the hub must have stopped a server."""
@@ -68,9 +68,9 @@ class NewUser:
         query = f"?_xsrf={self._browser.xsrf('/hub/')}"
         with self._browser.opened("GET", f"{self._api}/server/progress{query}") as events:
             if events.status != 200:
-                said = words_of(events.read().decode("utf-8", "replace"))
+                said = words_of(events.read(LONGEST).decode("utf-8", "replace"))
                 return f"the progress of the start: {events.status} {said[:200]}"
-            return outcome(events, watch)
+            return outcome(lines_of(events), watch)
 
     def run_cell(self) -> None:
         self._browser.run_cell()

@@ -10,7 +10,7 @@ from ...base.progress import say
 from ...hub.servers.announcement import read_announcement
 from ...site import Site
 from ..variables import parse_variables, required
-from .ledger import hubs_ledger, operator
+from .ledger import hubs_ledger, operator, refuse_unknown
 
 ANNOUNCE = ("TEXT", "FROM", "UNTIL", "PAGES", "LEVEL", "DISMISS")
 
@@ -37,6 +37,8 @@ def message(site: Site, *words: str) -> int:
     user = given.get("USER", "")
     one = read_announcement({"text": text, "level": "warning", "user": user})
     need_root("message")
+    if user:
+        refuse_unknown(site, user)
     who = operator()
     with hubs_ledger(site) as ledger:
         number = ledger.announce(one, who)
@@ -48,7 +50,7 @@ def announcements(site: Site, *words: str) -> int:
     """Print the announcements that have not ended."""
     parse_variables("announcements", words, ())
     need_root("announcements")
-    with hubs_ledger(site) as ledger:
+    with hubs_ledger(site, writes=False) as ledger:
         found = ledger.announcements()
     for one in found:
         whom = f", to {one['user']}" if one["user"] else ""

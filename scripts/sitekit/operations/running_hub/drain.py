@@ -12,9 +12,10 @@ from ...base.errors import BadInput, Problem, shown
 from ...base.progress import say, step
 from ...hub.servers.announcement import read_text
 from ...hub.servers.drains import NAME
+from ...hub.servers.ledger import Ledger
 from ...site import Site
 from ..variables import parse_variables, required
-from .ledger import hubs_ledger, operator
+from .ledger import hubs_ledger, operator, refuse_unknown
 
 STOPPING = 90.0  # seconds in which the hub carries out an order to stop servers
 
@@ -55,22 +56,37 @@ def undrain(site: Site, *words: str) -> int:
 
 
 def stop_servers(site: Site, *words: str) -> int:
-    """Stop all servers of one user. Raises BadInput, Problem."""
+    """Stop the servers that one user has now. Raises BadInput, Problem."""
     given = parse_variables("stop_servers", words, ("USER", "TEXT"))
     user = required("stop_servers", given, "USER", "alice")
     text = read_text(given["TEXT"]) if "TEXT" in given else ""
     need_root("stop_servers")
+    refuse_unknown(site, user)
     who = operator()
     with hubs_ledger(site) as ledger, step(f"Stopping the servers of {user}") as progress:
         number = ledger.order_stop(user, text, who)
-        end = time.monotonic() + STOPPING
-        while (stopped := ledger.stopped_by(number)) is None:
-            if time.monotonic() > end:
-                remedy = "it stops them as soon as it runs: make status"
-                raise Problem("the hub has not carried it out yet", user, remedy)
-            time.sleep(0.5)
+        try:
+            stopped = _carried_out(ledger, number, user)
+        except KeyboardInterrupt:
+            if ledger.withdraw_stop(number):
+                say("The order is withdrawn. What the hub has begun to stop is stopped.")
+            raise
         progress.done(f"{stopped} servers")
     return 0
+
+
+def _carried_out(ledger: Ledger, number: int, user: str) -> int:
+    """Wait until the hub has carried out an order, and return how many servers it has stopped.
+
+    Raises Problem.
+    """
+    end = time.monotonic() + STOPPING
+    while (stopped := ledger.stopped_by(number)) is None:
+        if time.monotonic() > end:
+            remedy = "if the hub runs within an hour, it stops them as soon as it runs: make status"
+            raise Problem("the hub has not carried it out yet", user, remedy)
+        time.sleep(0.5)
+    return stopped
 
 
 def _place(command: str, given: dict[str, str]) -> tuple[str, str]:

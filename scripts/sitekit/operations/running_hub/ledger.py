@@ -6,20 +6,23 @@ import os
 import pwd
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from ...base.command import acting_as
-from ...base.errors import BadInput, Problem
+from ...base.errors import BadInput, Problem, shown
 from ...hub.servers.ledger import Ledger, LedgerTrouble
-from ...hub.servers.ledger_schema import NewerLedger
+from ...hub.servers.ledger_schema import NewerLedger, OlderLedger
+from ...hub.servers.running_ledger import RunningLedger
+from ...machine.participants import hub_users
 from ...site import Site
 
 
 @contextmanager
-def hubs_ledger(site: Site) -> Iterator[Ledger]:
+def hubs_ledger(site: Site, *, writes: bool = True) -> Iterator[Ledger]:
     """Yield the ledger, which the hub's account reads and writes. Raises Problem.
 
     Only root and the hub's account may do this. The hub reads what is written here at its next look.
+    The ledger of an older sitekit is refused, because its hub may run, and cannot use a converted one.
     """
     try:
         hub = pwd.getpwnam(site.hub.user)
@@ -31,9 +34,19 @@ def hubs_ledger(site: Site) -> Iterator[Ledger]:
         if not site.ledger.is_file():
             raise BadInput("there is no ledger yet", str(site.ledger), "sudo make start")
         try:
-            yield Ledger(site.ledger)
+            with closing(RunningLedger(site.ledger, writes=writes)) as ledger:
+                yield ledger
+        except OlderLedger as older:
+            raise Problem(str(older), str(site.ledger), "sudo make start") from None
         except (LedgerTrouble, NewerLedger, sqlite3.Error) as trouble:
             raise Problem(str(trouble), str(site.ledger)) from None
+
+
+def refuse_unknown(site: Site, user: str) -> None:
+    """Raise BadInput if the hub has no user of this name. Call it outside of hubs_ledger()."""
+    if not hub_users.known(site, [user]):
+        remedy = "write the name as /hub/admin lists it"
+        raise BadInput(f"the hub has no user {shown(user)}", "USER", remedy)
 
 
 def operator() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -45,8 +46,9 @@ def report(site: Site, *words: str) -> int:
     if not folder.is_dir():
         raise BadInput("this is no folder", str(folder), "name an existing folder in FOLDER")
     need_root("report")
+    _check_writable(folder)
     begin, end = period_of(months)
-    with hubs_ledger(site) as ledger:
+    with hubs_ledger(site, writes=False) as ledger:
         starts = ledger.usage(begin, end)
     uses = asyncio.run(_uses(site, months, starts)) if "slurm" in site.backends else []
     made = make_report([tier.key for tier in site.tiers], starts, uses, months, now.timestamp())
@@ -58,6 +60,19 @@ def report(site: Site, *words: str) -> int:
     for one in made.advice:
         say(f"    {one.tier}: {one.verdict}: {one.why}")
     return 0
+
+
+def _check_writable(folder: Path) -> None:
+    """Raise BadInput if no file can be written in the folder: root may not write to NFS, for example.
+
+    This is found out before Slurm's accounting is read, which can take minutes.
+    """
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        what = f"no file can be written there: {error.strerror}"
+        remedy = "name a folder on a local disk, such as FOLDER=/root"
+        raise BadInput(what, str(folder), remedy) from None
 
 
 async def _uses(site: Site, months: Sequence[Month], starts: Sequence[Usage]) -> list[JobUse]:

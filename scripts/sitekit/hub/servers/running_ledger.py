@@ -1,0 +1,36 @@
+"""Open the ledger of a hub that may run, from another program, without converting its tables."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import cached_property
+from pathlib import Path
+
+from .ledger import Ledger, connect
+from .ledger_schema import refuse_other_form
+
+
+class RunningLedger(Ledger):
+    """Read the ledger of a running hub, and with `writes` also write it.
+
+    Raises NewerLedger or OlderLedger if its tables are not those of this sitekit.
+    """
+
+    def __init__(self, path: Path, *, writes: bool) -> None:
+        super().__init__(f"{path.as_uri()}?mode=rw")
+        self._writes = writes
+        refuse_other_form(self._db)
+
+    @cached_property
+    def _db(self) -> sqlite3.Connection:
+        """Open the file for writing in any case: a hub that was killed may have left an unfinished
+        transaction. Without `writes`, SQLite then refuses each change.
+        """
+        opened = connect(self._path, uri=True)
+        opened.execute("PRAGMA synchronous=FULL")
+        opened.execute(f"PRAGMA query_only={'OFF' if self._writes else 'ON'}")
+        return opened
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
