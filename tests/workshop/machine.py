@@ -75,6 +75,17 @@ def stop_engine() -> None:
     run("systemctl", "stop", ENGINE)
 
 
+def make_namespace(file: Path) -> None:
+    """Keep a mount namespace, in which /proc/sys can be written, in a file.
+
+    Linux refuses to keep a namespace whose number is lower than that of the namespace with the
+    file, so that namespaces cannot keep each other. Each processor has its own range of numbers, so
+    that a new namespace does not always have a higher one: then another is made.
+    """
+    command = ["unshare", f"--mount={file}", "sh", "-c", "umount -R /proc/sys || true"]
+    until(lambda: subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0, 30)
+
+
 @contextmanager
 def engine(folder: Path) -> Iterator[None]:
     """A Docker engine; afterwards no process and no mount of it is left."""
@@ -83,8 +94,8 @@ def engine(folder: Path) -> Iterator[None]:
     run("mount", "--make-private", folder)
     # dockerd changes settings of this network, which the booted machine of the tests has read-only
     (folder / "mounts").touch()
-    run("unshare", f"--mount={folder}/mounts", "sh", "-c", "umount -R /proc/sys || true")
     try:
+        make_namespace(folder / "mounts")
         start_engine(folder)
         yield
     finally:
@@ -92,7 +103,7 @@ def engine(folder: Path) -> Iterator[None]:
             docker("rm", "--force", container, check=False)
         run("systemctl", "stop", ENGINE, check=False)
         run("systemctl", "kill", "--signal=KILL", ENGINE, check=False)
-        run("umount", folder / "mounts")
+        run("umount", folder / "mounts", check=False)
         run("umount", "--lazy", folder)
         shutil.rmtree(folder, ignore_errors=True)
         SOCKET.unlink(missing_ok=True)

@@ -64,7 +64,7 @@ from .servers.log_actions import log_for_ever
 from .spawner import reconcile, stop_ordered, watch_endings
 from .spawner.server import Server
 from .spawner.tier_spawner import TierSpawner, last_progress_event
-from .status import certificates, observe
+from .status import certificates, observe, prefix
 from .status.collector import update_metrics
 from .status.token import forget_old_tokens, update_token
 
@@ -263,6 +263,7 @@ def hub_loops(hub_state: HubState) -> dict[str, Loop]:
         "routes": proxy_routes.run,
         "limits": limit_bodies,
         "metrics of servers": partial(observe.run, hub_state),
+        "kernels and release": partial(prefix.run, hub_state.site),
         "metrics of certificates": partial(certificates.run, hub_state.site),
         "old tokens of metrics": partial(forget_old_tokens, hub_state.site),
         "heartbeat": heartbeat.run,

@@ -11,7 +11,7 @@ from .tls import Identity
 
 EVERY, EVERY_IN_COURSE = 60.0, 20.0
 """Seconds between two requests, without and with a course."""
-LIMIT = 64 * 1024  # bytes of an answer
+LIMIT = 512 * 1024  # bytes of an answer; the longest that the hub can send is shorter
 
 
 async def ask_for_messages(settings: dict[str, Any], identity: Identity | None) -> None:

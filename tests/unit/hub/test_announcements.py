@@ -17,9 +17,10 @@ from sitekit.backends.slurm.maintenance import read_windows
 from sitekit.base.errors import BadInput
 from sitekit.hub.pages.announcements import shown_on, text_of
 from sitekit.hub.servers import ledger_operator
-from sitekit.hub.servers.announcement import PAGES, read_announcement
+from sitekit.hub.servers.announcement import PAGES, body_of, in_lab, read_announcement
 from sitekit.hub.servers.ledger import Ledger
 from sitekit.hub.servers.log_actions import log_actions
+from sitekit.session.messages import LIMIT, read_messages
 
 
 @pytest.fixture
@@ -167,3 +168,17 @@ def test_a_window_is_a_sentence_on_form_and_waiting_page(ledger: Ledger) -> None
         told = shown_on(state, "bob", page)
         assert len(told) == (page in ("form", "waiting")), page
         assert all(not one["dismissible"] and "A part of" in one["text"] for one in told)
+
+
+def test_the_longest_answer_fits_into_what_a_server_reads(ledger: Ledger) -> None:
+    """The widest characters, in all announcements that may be open, and twenty of a course."""
+    text = "\U0001d538" * 500
+    for user, most in (("", ledger_operator.MOST), ("alice", ledger_operator.MOST_OF_USER)):
+        for _ in range(most):
+            ledger.announce(read_announcement({"text": text, "user": user}), "root")
+    shown = [in_lab(one) for one in ledger.announced("alice", "lab")]
+    body = body_of(shown + shown[:20])
+    assert len(shown) == 70 and len(body) < LIMIT
+    assert [one["text"] for one in read_messages(body)] == [text] * 90
+    older = body_of([{**one, "text": "\u00e4" * 500} for one in shown[:50]])
+    assert len(older) < 64 * 1024, "what a server of an older release reads"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from slurm_parts import job
 
+from sitekit.backends.job import Refused, Work
+from sitekit.backends.slurm import gate
+from sitekit.backends.slurm.backend import SlurmBackend
 from sitekit.backends.slurm.gate import request_of
 from sitekit.base.errors import BadInput
 from sitekit.hub.servers import ledger_drains
@@ -103,3 +108,35 @@ def test_an_order_can_be_withdrawn_until_it_was_carried_out(tmp_path: Path) -> N
     ledger.stop_done(second, 1)
     assert ledger.withdraw_stop(first) and not ledger.withdraw_stop(second)
     assert ledger.open_stops() == [] and ledger.stopped_by(second) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"),
+    [("sbatch: error: Batch job submission failed: Invalid node name specified", 2), ("no", 1)],
+)
+def test_a_drained_node_that_slurm_no_longer_has_keeps_no_start_away(
+    site: Site, error: str, tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def submit(_site: Site, account: str, request: dict[str, Any]) -> str:
+        sent.append(dict(request))
+        if "exclude" in request:
+            raise Refused("sbatch", error)
+        return "7"
+
+    async def fits() -> None:
+        pass
+
+    slurm = SlurmBackend(site, lambda: [])
+    monkeypatch.setattr(gate, "submit", submit)
+    monkeypatch.setattr(slurm._release, "check", fits)
+    choice, _ = read_choice(site, {"tier": site.tiers[0].key}, with_drains(nodes={"gone": "x"}))
+    work = Work(tag="0" * 16, user="alice", account="alice", uid=1, job=None, intended=0.0)
+    started = slurm.submit(work, choice, {}, [])
+    if tries == 1:
+        with pytest.raises(Refused, match="no"):
+            asyncio.run(started)
+    else:
+        assert asyncio.run(started) == "7"
+    assert [one.get("exclude") for one in sent] == ["gone", None][:tries]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import kernel_site
 import pytest
@@ -54,7 +55,13 @@ for kind, listens in (("memory", True), ("idle", True), ("stopped", True), ("tim
     if listens:
         ledger.record_port(tag, 20002)
     ledger.end(tag, {{"kind": kind}})
+broken = start("carol", "3")  # a row that cannot be observed keeps out no other one
+ledger._db.execute("UPDATE measures SET submitted = 'x' WHERE tag = ?", (broken,))
+ledger.record_port(broken, 20003)
+ledger.record_ready(broken)
 observe.look(hub_state, since)
+observe.look(hub_state, time.time(), time.time())
+ledger.end(broken)
 REGISTRY.register(Collector(hub_state))
 names = ("sitekit_start_phase_seconds_count", "sitekit_queue_wait_seconds_count",
          "sitekit_server_failures_total", "sitekit_servers_culled_total", "sitekit_servers",
@@ -71,13 +78,50 @@ print(json.dumps([found, sorted(labels)]))
 """
 
 
+CERTIFICATES = """
+import asyncio, json, sys
+sys.path.insert(0, {scripts!r})
+from types import SimpleNamespace
+from sitekit.hub.status import certificates
+
+async def refused(site):
+    raise ConnectionRefusedError
+
+async def shown(site):
+    return b"front"
+
+async def read(path):
+    return b"internal"
+
+certificates.expiry = lambda der: {{b"front": 2e9, b"internal": 3e9}}[der]
+certificates._first, certificates.shown_by_front = read, refused
+certificates.folder = lambda site: __import__("pathlib").Path("/")
+site = SimpleNamespace(internal_tls=True)
+first = asyncio.run(certificates.read_expiries(site)), dict(certificates._expiries)
+certificates.shown_by_front = shown
+second = asyncio.run(certificates.read_expiries(site)), dict(certificates._expiries)
+print(json.dumps([first, second]))
+"""
+
+
+def run_in_hub(program: str) -> Any:
+    argv = [kernel_site.release() / "bin/python", "-B", "-c", program]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_certificate_that_cannot_be_read_keeps_out_no_other_one() -> None:
+    scripts = str(Path(__file__).parents[3] / "scripts")
+    first, second = run_in_hub(CERTIFICATES.format(scripts=scripts))
+    assert first == [False, {"internal": 3e9}]
+    assert second == [True, {"front": 2e9, "internal": 3e9}]
+
+
 def test_starts_failures_and_culls_are_counted_once(tmp_path: Path) -> None:
     scripts = str(Path(__file__).parents[3] / "scripts")
     program = COUNTED.format(scripts=scripts, ledger=str(tmp_path / "ledger.sqlite"))
-    argv = [kernel_site.release() / "bin/python", "-c", program]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    found, labels = json.loads(done.stdout)
+    found, labels = run_in_hub(program)
     phases = ("submit", "queue", "boot", "ready")
     assert found == {
         **{f"sitekit_start_phase_seconds_count {phase}": 1 for phase in phases},

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import pwd
+import socket
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from slurm_parts import job
 
 from sitekit.backends.job import NoAnswer
 from sitekit.base.data import data
+from sitekit.base.errors import Problem
 from sitekit.hub.servers.ledger import Ledger
+from sitekit.hub.status.prefix import PrefixState, read_prefix
 from sitekit.hub.status.servers import add_up, describe_server, state_of
 from sitekit.operations.status import collect as module
+from sitekit.operations.status import hub_figures
 from sitekit.operations.status.collect import Sight, collect_servers
 from sitekit.operations.status.commands import is_well, status
 from sitekit.operations.status.text import as_text, one_line, servers_as_text
@@ -56,6 +64,9 @@ def test_the_measures_of_a_start_are_kept_once_and_go_with_it(ledger: Ledger) ->
     assert (measures.began, measures.memory, measures.ready) == (100.0, 400, None)
     before = time.time() - 1
     ledger.record_ready(tag)
+    assert ledger.ready_at(tag) is None, "it does not listen"
+    ledger.record_port(tag, 20001)
+    ledger.record_ready(tag)
     assert [row.tag for row, _ in ledger.ready_since(before)] == [tag]
     assert ledger.ended_since(before) == []
     ledger.end(tag, {"kind": "memory"})
@@ -63,6 +74,19 @@ def test_the_measures_of_a_start_are_kept_once_and_go_with_it(ledger: Ledger) ->
     assert ended.card == {"kind": "memory"} and measures.memory == 400
     ledger._db.execute("DELETE FROM starts")
     assert ledger._db.execute("SELECT count(*) FROM measures").fetchone()[0] == 0
+
+
+def test_a_route_that_is_added_again_is_no_start(ledger: Ledger) -> None:
+    tag = start(ledger)
+    ledger.record_port(tag, 20001)
+    ledger._db.execute("UPDATE starts SET listening = listening - 901")
+    ledger.record_ready(tag)
+    assert ledger.ready_at(tag) is None
+    ledger._db.execute("UPDATE starts SET listening = listening + 60")
+    ledger.record_ready(tag)
+    first = ledger.ready_at(tag)
+    ledger.record_ready(tag)
+    assert first and ledger.ready_at(tag) == first
 
 
 def test_an_open_server_is_in_one_state(ledger: Ledger) -> None:
@@ -145,7 +169,60 @@ def test_a_backend_that_does_not_answer_hides_no_server(
     record = seen(nowhere, silent, monkeypatch, (ledger.measured(), []))
     text = "\n".join(servers_as_text(record))
     assert "1 starting" in text and "slurm does not answer: slurm_load_jobs error" in text
-    assert not is_well({**record, "overview": [{"well": True}]})
+    assert not is_well(WELL | {"backends": record["backends"]})
+
+
+WELL = {
+    "overview": [{"well": True}],
+    "backends": {"slurm": {"answers": True}},
+    "certificates": {"front": 0.1},
+    "disks": {"state": {"free": 2, "bytes": 100}},
+}
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"overview": []},
+        {"overview": [{"well": False}]},
+        {"backends": {}},
+        {"certificates": {"front": 9.0, "internal": -0.1}},
+        {"disks": {"state": {"free": 1, "bytes": 100}}},
+    ],
+)
+def test_each_part_of_the_state_can_need_attention(trouble: dict[str, Any]) -> None:
+    assert is_well(WELL) and is_well(WELL | {"certificates": {}, "disks": {}})
+    assert not is_well(WELL | trouble)
+
+
+def test_the_token_goes_only_to_a_program_of_the_hubs_account(
+    nowhere: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The account nobody has the hub's port; the caller of the program is another one."""
+    sent: list[Any] = []
+    monkeypatch.setattr(hub_figures, "read_token", lambda _: "secret")
+    monkeypatch.setattr(hub_figures, "get", lambda *words: sent.append(words) or (200, ""))
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        own = pwd.getpwuid(os.geteuid()).pw_name
+        for user in ("nobody", own):
+            hub = {"port": taken.getsockname()[1], "user": user, "address": "127.0.0.1"}
+            site = nowhere.model_copy(update={"hub": nowhere.hub.model_copy(update=hub)})
+            if user == own:
+                assert hub_figures.hub_figures(site) == {}
+            else:
+                with pytest.raises(Problem, match="no program of nobody listens"):
+                    hub_figures.hub_figures(site)
+    assert len(sent) == 1
+
+
+def test_a_prefix_that_cannot_be_read_hides_nothing_else(
+    nowhere: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stale(_: Path) -> bool:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(Path, "exists", stale)
+    assert read_prefix(nowhere) == PrefixState()
 
 
 def test_a_site_of_which_nothing_is_there_is_told_as_such(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from sitekit.base.errors import BadInput
 from sitekit.hub.servers.ledger_rows import Row
+from sitekit.operations.trace import commands, logs
 from sitekit.operations.trace.commands import as_json, as_text, ledger_steps
 from sitekit.operations.trace.logs import (
     front_steps,
@@ -18,7 +21,7 @@ from sitekit.operations.trace.logs import (
     read_node_lines,
 )
 from sitekit.operations.trace.step import NotReadable, Step
-from sitekit.operations.trace.story import STAGES, tell
+from sitekit.operations.trace.story import STAGES, stages_of, tell
 
 TAG, OTHER = "0123456789abcdef", "fedcba9876543210"
 NOON = datetime(2026, 12, 1, 12).timestamp()
@@ -124,8 +127,6 @@ def test_the_front_shows_the_users_own_pages(small_site: Any, tmp_path: Path) ->
 @pytest.fixture
 def small_site() -> Any:
     """A site of which only the log folder and the web server are looked at."""
-    from types import SimpleNamespace
-
     front = SimpleNamespace(server="apache")
     return lambda folder: SimpleNamespace(log=folder, front=front)
 
@@ -167,3 +168,68 @@ def test_the_story_is_told_in_order_with_the_gaps() -> None:
     assert "The user's card: The node cannot reach the hub.?" in text
     data = json.loads(json.dumps(as_json(failed, story, {"gate": "why"})))
     assert data["failed"] == "node" and data["steps"][1]["gap"] == 0 and data["card"] == "network"
+
+
+def test_the_users_own_lines_neither_end_the_story_nor_fill_the_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = datetime.fromtimestamp(NOON + 3).astimezone().isoformat()
+    (tmp_path / "job-12.log").write_text(
+        f"sitekit: 0001-01-01T00:00:00+14:00 start {TAG}: listening on port 1\n"
+        f"sitekit: {day} start {TAG}:  \n"
+        f"sitekit: 2001-01-01T00:00:00+00:00 start {TAG}: reported to the hub\n"
+        + f"sitekit: {day} start {TAG}: job 12 begun on n1\n"
+        * 1000
+    )
+    monkeypatch.setattr(logs.os, "geteuid", lambda: 1001)
+    account = SimpleNamespace(pw_dir=str(tmp_path), pw_uid=1001, pw_gid=1001)
+    monkeypatch.setattr(logs.pwd, "getpwnam", lambda _: account)
+    site = SimpleNamespace(slurm=SimpleNamespace(ssh=None), log_dir=".")
+    found = logs.node_steps(cast(Any, site), row(ended=NOON + 60))
+    assert {(one.what, one.stage) for one in found} == {("job 12 begun on n1", "node")}
+    assert len(found) == 50
+
+
+def test_a_start_whose_lines_are_gone_has_not_failed(small_site: Any, tmp_path: Path) -> None:
+    site = small_site(tmp_path)
+    site.service = lambda _: "hub"
+    (tmp_path / "hub.log").write_text(f"[I 2026-12-01 12:00:01.250 x y:1] Start {OTHER}: opened\n")
+    with pytest.raises(NotReadable, match="no line about this start"):
+        logs.hub_steps(site, row())
+    good = row(listening=NOON + 9, ended=NOON + 900)
+    story = tell(ledger_steps(good), {"hub": "why"}, over=True)
+    assert not story.failed and story.unsure == ("opened",)
+    runs = tell(ledger_steps(row(listening=NOON + 9)), {"hub": "why"}, over=False)
+    assert runs.unsure == ("opened",) and not runs.under_way
+    opened = ledger_steps(good, NOON + 10)
+    assert not tell(opened, {"hub": "why"}, over=True).unsure
+
+
+def test_the_time_is_that_of_the_first_opening() -> None:
+    good = row(listening=NOON + 9)
+    again = [Step(NOON + at, "hub", "opened {}", "opened") for at in (5000.0, 10.5)]
+    text = as_text(good, tell([*ledger_steps(good), *again], (), over=False), {})
+    assert text[-1] == "The server was opened after 10.5 s."
+
+
+def test_servers_without_slurm_have_no_steps_of_slurm() -> None:
+    one = row(backend="docker", job="c1", ended=NOON + 9)
+    story = tell(ledger_steps(one), (), over=True, backend="docker")
+    text = "\n".join(as_text(one, story, {}))
+    assert story.failed == "listening" and "Next: read the server's log" in text
+    assert "Slurm" not in text and set(stages_of("docker")) < set(stages_of("slurm"))
+
+
+def test_a_story_without_steps_has_a_text_too() -> None:
+    assert "Not known" in "\n".join(as_text(row(), tell([], ("ledger",), over=False), {}))
+
+
+def test_a_named_server_is_refused_without_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise BadInput("only root and jupyterhub may read the ledger")
+
+    monkeypatch.setattr(commands, "hubs_ledger", refuse)
+    monkeypatch.setattr(commands.os, "geteuid", lambda: 1001)
+    with pytest.raises(BadInput, match="only root") as refused:
+        commands.last_start(cast(Any, None), "alice", "second")
+    assert refused.value.where == "SERVER=second"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection, Coroutine
 from functools import partial
@@ -22,9 +23,11 @@ from .parse_jobs import SlurmJob
 from .pending_reasons import explain
 from .private_data import hidden_jobs, to_see_them
 from .queue import Queue
-from .sbatch_errors import explain_refusal
+from .sbatch_errors import explain_refusal, is_invalid_node
 from .servers_release import ServersRelease
 from .ssh import keep_connected
+
+log = logging.getLogger(__name__)
 
 ADDRESS_KEPT = 600.0  # seconds that a node's address is cached
 
@@ -71,12 +74,26 @@ class SlurmBackend:
     ) -> str:
         """Send the job's resources to the gate; return the job's id. Raises Refused, NoAnswer.
 
-        The gate renders the job script, and runs sbatch as the account.
+        The gate renders the job script, and runs sbatch as the account. sbatch refuses a job that
+        excludes a node that is no longer in slurm.conf; the job is then submitted without excluding
+        nodes.
         """
         await self._release.check()
         try:
-            request = gate.request_of(choice, work.tag, environment, live)
-            return await gate.submit(self._site, work.account, request | gate.user_of(work))
+            request = gate.request_of(choice, work.tag, environment, live) | gate.user_of(work)
+            try:
+                return await gate.submit(self._site, work.account, request)
+            except Refused as refusal:
+                if not (choice.exclude and is_invalid_node(refusal)):
+                    raise
+                log.warning(
+                    "Slurm does not have each of the drained nodes %s; job of start %s is submitted "
+                    "without excluding them: make undrain NODE=...",
+                    choice.exclude,
+                    work.tag,
+                )
+                del request["exclude"]
+                return await gate.submit(self._site, work.account, request)
         except NoAnswer:
             self.queue.look()
             raise

@@ -64,7 +64,13 @@ REFUSALS = (
 )
 """A pattern in sbatch's error, then kind, what happened, and what to do."""
 
+INVALID_NODE = r"[Ii]nvalid node name"
 UNKNOWN_ACCOUNT = r"unknown user|no passwd entry|you do not exist"
+
+
+def is_invalid_node(refusal: Refused) -> bool:
+    """Return whether sbatch refused a job because it names a node that Slurm does not have."""
+    return refusal.kind == "sbatch" and bool(re.search(INVALID_NODE, str(refusal)))
 
 
 def explain_refusal(refusal: Refused) -> Explanation | None:

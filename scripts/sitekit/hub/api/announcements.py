@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.scopes import needs_scope
 from tornado import web
 
-from ...base.errors import BadInput
-from ..pages.announcements import SENDERS
-from ..servers.announcement import read_announcement
+from ...base.errors import BadInput, shown
+from ..servers.announcement import SENDERS, body_of, in_lab, read_announcement
 from ..servers.hub_state import HubState
 from ..servers.log_actions import log_actions
 from .server_callbacks import ServersOwnHandler
@@ -42,6 +40,8 @@ class AnnouncementsHandler(APIHandler):
             if not isinstance(body, dict):
                 raise BadInput("the body is no mapping", "announcement", 'send {"text": "..."}')
             one = read_announcement(body)
+            if one.user and self.find_user(one.user) is None:
+                raise BadInput(f"the hub has no user {shown(one.user)}", "user", "name another")
             number = self.hub_state.ledger.announce(one, self.current_user.name)
         except BadInput as bad:
             raise web.HTTPError(400, _in_one_line(bad)) from None
@@ -79,21 +79,12 @@ class MessagesHandler(ServersOwnHandler):
         course = str(row.choice.get("course", ""))
         of_course = ledger.messages(course, row.intended) if course else []
         told: list[dict[str, Any]] = [{**one, "id": str(one["id"])} for one in reversed(of_course)]
-        told += [
-            {
-                "id": f"announcement-{one['id']}",
-                "from": SENDERS.get(one["level"], "Announcement"),
-                "text": one["text"],
-                "level": one["level"],
-                "once": "1" if one["dismissible"] else "",
-            }
-            for one in ledger.announced(row.user, "lab")
-        ]
+        told += [in_lab(one) for one in ledger.announced(row.user, "lab")]
         if text := ledger.drains().text_for(self.hub_state.job_of(row)):
             sender, level = SENDERS["maintenance"], "maintenance"
             told.append({"id": f"drain {text}", "from": sender, "text": text, "level": level})
         self.set_header("Content-Type", "application/json")
-        self.finish(json.dumps({"messages": told}))
+        self.finish(body_of(told))
 
 
 def _in_one_line(bad: BadInput) -> str:

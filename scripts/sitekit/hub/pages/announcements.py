@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from ...backends.job import Maintenance
+from ..servers.announcement import SENDERS
 from ..servers.hub_state import HubState
 
 STYLES = {"info": "info", "warning": "warning", "maintenance": "danger"}
 """Bootstrap's classes of an alert, by level."""
-SENDERS = {"info": "Announcement", "warning": "Warning", "maintenance": "Maintenance"}
 WINDOW_PAGES = ("form", "waiting")
 AHEAD = 14 * 86400  # seconds before its begin from which a maintenance window is shown
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -58,6 +59,30 @@ def read_announcement(given: Mapping[str, Any], now: float | None = None) -> Ann
         dismissible=_flag(given.get("dismiss", True)),
         user=_user(given.get("user") or ""),
     )
+
+
+SENDERS = {"info": "Announcement", "warning": "Warning", "maintenance": "Maintenance"}
+"""What stands before the text of an announcement, by level."""
+
+
+def in_lab(one: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recorded announcement as JupyterLab gets it."""
+    return {
+        "id": f"announcement-{one['id']}",
+        "from": SENDERS.get(one["level"], "Announcement"),
+        "text": one["text"],
+        "level": one["level"],
+        "once": "1" if one["dismissible"] else "",
+    }
+
+
+def body_of(messages: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return the answer to a server that asks for its messages.
+
+    Characters are not escaped: an older server reads only the first 64 KiB.
+    """
+    text = json.dumps({"messages": list(messages)}, ensure_ascii=False)
+    return text.encode("utf-8", "replace")
 
 
 def read_text(value: object) -> str:

@@ -20,6 +20,7 @@ SELECT starts.*, submitted, began, ready, memory FROM starts LEFT JOIN measures 
 OPEN = f"{STARTS} WHERE ended IS NULL ORDER BY intended"
 READY = f"{STARTS} WHERE ready > ?"
 ENDED = f"{STARTS} WHERE ended > ? ORDER BY ended DESC"
+OPENED = 900.0  # seconds within which the hub opens a server that listens
 NAMES = ("submitted", "began", "ready", "memory")
 
 
@@ -75,8 +76,23 @@ class MeasuresInLedger:
         self._record("began", tag, at)
 
     def record_ready(self, tag: str) -> None:
-        """Record that the server is open to its user. A later call changes nothing."""
-        self._record("ready", tag, time.time())
+        """Record that the server is open to its user. A later call changes nothing.
+
+        The hub adds a server's route again after a restart. Such a call is ignored if the server
+        listens for longer than OPENED: it was open before, in a sitekit that did not record it.
+        """
+        now = time.time()
+        self._db.execute(
+            "INSERT INTO measures (tag, ready) SELECT tag, ? FROM starts WHERE tag = ? "
+            "AND listening > ? ON CONFLICT (tag) DO UPDATE SET ready = excluded.ready "
+            "WHERE ready IS NULL",
+            (now, tag, now - OPENED),
+        )
+
+    def ready_at(self, tag: str) -> float | None:
+        """Return when the server was opened to its user; None if it was not, or is not known."""
+        found = self._db.execute("SELECT ready FROM measures WHERE tag = ?", (tag,)).fetchone()
+        return found["ready"] if found else None
 
     def _record(self, name: str, tag: str, at: float) -> None:
         """Record a time. If it is recorded already, nothing is written to the disk."""

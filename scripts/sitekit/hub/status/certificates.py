@@ -6,6 +6,7 @@ import asyncio
 import logging
 import ssl
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from ...contracts.internal_tls import folder
@@ -21,24 +22,25 @@ _expiries: dict[str, float] = {}
 
 
 async def run(site: Site) -> None:
-    """Set the metric of both certificates again and again, until the hub ends."""
+    """Set the metric of each certificate again and again, until the hub ends."""
     while True:
-        try:
-            await read_expiries(site)
-            pause = EVERY
-        except (OSError, ValueError, asyncio.TimeoutError) as trouble:
-            log.debug("The certificates could not be read: %s", trouble)
-            pause = AGAIN
-        await asyncio.sleep(pause)
+        await asyncio.sleep(EVERY if await read_expiries(site) else AGAIN)
 
 
-async def read_expiries(site: Site) -> None:
-    """Read when both certificates expire. Raises OSError, ValueError, TimeoutError."""
+async def read_expiries(site: Site) -> bool:
+    """Read when each certificate expires; return False if one of them could not be read."""
+    readers: dict[str, Callable[[], Awaitable[bytes]]] = {"front": lambda: shown_by_front(site)}
     if site.internal_tls:
-        _expiries["internal"] = expiry(_first(folder(site) / "hub.pem"))
-    _expiries["front"] = expiry(await shown_by_front(site))
-    for name, at in _expiries.items():
-        CERTIFICATES.labels(name).set(at)
+        readers["internal"] = lambda: _first(folder(site) / "hub.pem")
+    all_read = True
+    for name, read in readers.items():
+        try:
+            _expiries[name] = expiry(await read())
+            CERTIFICATES.labels(name).set(_expiries[name])
+        except (OSError, ValueError, asyncio.TimeoutError) as trouble:
+            log.debug("The certificate %s could not be read: %s", name, trouble)
+            all_read = False
+    return all_read
 
 
 def days_left() -> dict[str, float]:
@@ -62,7 +64,7 @@ async def shown_by_front(site: Site) -> bytes:
         writer.close()
 
 
-def _first(path: Path) -> bytes:
+async def _first(path: Path) -> bytes:
     """Return the first certificate of a file in DER. Raises OSError, ValueError."""
     begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
     text = path.read_text()

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from ...contracts.kernel_state import KernelState, read_kernel_state
+from ...contracts.kernel_state import KernelState
 from ..servers.hub_state import HubState
 from ..servers.ledger import LedgerTrouble
 from . import metrics
+from .prefix import last_prefix
 from .record import servers_now
 from .servers import STATES, add_up, empty_sum
 
@@ -20,13 +21,10 @@ MIB = 1024**2
 
 
 def update_metrics(hub_state: HubState) -> None:
-    """Add sitekit's metrics to JupyterHub's page.
-
-    The file with the kernels' state is small, and is below the prefix, which servers need anyway.
-    """
+    """Add sitekit's metrics to JupyterHub's page."""
 
     def state() -> KernelState:
-        return read_kernel_state(hub_state.site) or KernelState()
+        return last_prefix().kernels or KernelState()
 
     metrics.KERNELS_PROVEN.set_function(lambda: state().proven)
     metrics.KERNELS_FAILING.set_function(lambda: len(state().failing))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
+from collections.abc import Callable, Iterable
 
 from ..servers.hub_state import HubState
 from ..servers.ledger_measures import Start
@@ -23,26 +25,51 @@ async def run(hub_state: HubState) -> None:
         await asyncio.sleep(EVERY)
         now = time.time()
         try:
-            look(hub_state, since)
+            look(hub_state, since, now)
             since = now
         except Exception as trouble:
             log.warning("The metrics of servers could not be observed: %s", trouble)
 
 
-def look(hub_state: HubState, since: float) -> None:
-    """Record which jobs have begun, and observe the starts and ends after `since`."""
-    for row, measures in hub_state.ledger.measured():
-        job = hub_state.job_of(row) if measures.began is None else None
-        if job and job.running and job.start:
-            hub_state.ledger.record_began(row.tag, job.start)
-    for start in hub_state.ledger.ready_since(since):
-        observe_start(start)
-    for row, _ in hub_state.ledger.ended_since(since):
-        kind = str(row.card.get("kind", "")) if row.card else ""
-        if kind == "idle":
-            metrics.CULLED.labels(row.choice.get("tier", "")).inc()
-        elif kind and not (kind in EXPECTED and row.listening):
-            metrics.FAILURES.labels(kind).inc()
+def look(hub_state: HubState, since: float, until: float = math.inf) -> None:
+    """Record which jobs have begun, and observe the starts and ends after `since`, up to `until`.
+
+    All rows are read before the first is observed, so that none is counted twice if the ledger
+    cannot be read. A row that cannot be observed is logged, and left out.
+    """
+    ledger = hub_state.ledger
+    waiting = [one for one in ledger.measured() if one[1].began is None]
+    ready = [one for one in ledger.ready_since(since) if (one[1].ready or 0) <= until]
+    ended = [one for one in ledger.ended_since(since) if (one[0].ended or 0) <= until]
+    _each(waiting, lambda start: _record_began(hub_state, start))
+    _each(ready, observe_start)
+    _each(ended, _observe_end)
+
+
+def _each(starts: Iterable[Start], observe: Callable[[Start], None]) -> None:
+    """Observe each start. One that cannot be observed does not keep out the others."""
+    for start in starts:
+        try:
+            observe(start)
+        except Exception as trouble:
+            log.warning("Start %s could not be observed: %s", start[0].tag, trouble)
+
+
+def _record_began(hub_state: HubState, start: Start) -> None:
+    """Record when the job of a start began to run, if it runs."""
+    job = hub_state.job_of(start[0])
+    if job and job.running and job.start:
+        hub_state.ledger.record_began(start[0].tag, job.start)
+
+
+def _observe_end(start: Start) -> None:
+    """Count the end of a server if the culler has stopped it, or if it has failed."""
+    row = start[0]
+    kind = str(row.card.get("kind", "")) if row.card else ""
+    if kind == "idle":
+        metrics.CULLED.labels(row.choice.get("tier", "")).inc()
+    elif kind and not (kind in EXPECTED and row.listening):
+        metrics.FAILURES.labels(kind).inc()
 
 
 def observe_start(start: Start) -> None:

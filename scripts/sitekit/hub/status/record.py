@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
-from ...contracts.kernel_state import read_kernel_state
 from ...site import Site
 from ..servers.hub_state import HubState
 from ..servers.ledger_measures import Start
+from .prefix import PrefixState, last_prefix
 from .servers import ServerState, describe_cards, describe_server, describe_sums
 
 DAY = 86400.0
@@ -21,20 +21,20 @@ def describe_site(
     servers: list[ServerState],
     ended: Iterable[Start] | None,
     backends: dict[str, Any],
+    prefix: PrefixState,
 ) -> dict[str, Any]:
     """Return the record, as JSON types: open servers, backends, kernels, and cards of the last day.
 
     `ended` are the starts that ended within the last day; None if they are not known. `backends`
     holds the answers of SnapshotLoop.status by the backend's name.
     """
-    kernels = read_kernel_state(site)
     return {
         "site": site.name,
         "at": time.time(),
         **describe_sums(servers),
         "backends": backends,
-        "kernels": asdict(kernels) if kernels else None,
-        "release": _target(site),
+        "kernels": asdict(prefix.kernels) if prefix.kernels else None,
+        "release": prefix.release,
         "cards": None if ended is None else describe_cards(ended),
     }
 
@@ -55,9 +55,4 @@ def status_now(hub_state: HubState) -> dict[str, Any]:
     """Return the record of the running hub. Neither Slurm nor another program is queried."""
     ended = hub_state.ledger.ended_since(time.time() - DAY)
     backends = {name: backend.status() for name, backend in hub_state.backends.items()}
-    return describe_site(hub_state.site, servers_now(hub_state), ended, backends)
-
-
-def _target(site: Site) -> str:
-    """Return the name of the current release; "" if there is none."""
-    return site.current.resolve().name if site.current.exists() else ""
+    return describe_site(hub_state.site, servers_now(hub_state), ended, backends, last_prefix())

@@ -37,7 +37,8 @@ def hubs_ledger(site: Site, *, writes: bool = True) -> Iterator[Ledger]:
             with closing(RunningLedger(site.ledger, writes=writes)) as ledger:
                 yield ledger
         except OlderLedger as older:
-            raise Problem(str(older), str(site.ledger), "sudo make start") from None
+            remedy = "finish the update up to `sudo make start`; see docs/updating.md"
+            raise Problem(str(older), str(site.ledger), remedy) from None
         except (LedgerTrouble, NewerLedger, sqlite3.Error) as trouble:
             raise Problem(str(trouble), str(site.ledger)) from None
 

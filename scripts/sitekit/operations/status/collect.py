@@ -22,6 +22,7 @@ from ...backends.snapshot import Snapshot
 from ...base.command import acting_as
 from ...base.errors import Problem, as_problem
 from ...hub.servers.ledger_measures import Start, ended_starts, open_starts
+from ...hub.status.prefix import read_prefix
 from ...hub.status.record import DAY, describe_site
 from ...hub.status.servers import ServerState, describe_server
 from ...machine.host import sqlite
@@ -93,7 +94,10 @@ def collect_servers(site: Site, sight: Sight) -> dict[str, Any]:
         servers = [_describe(start, backends, jobs) for start in starts[0]]
     ended = starts[1] if starts else None
     answers = {name: told for name, (_, told) in asked.items()}
-    return {**describe_site(site, servers, ended, answers), "unseen": sight.unseen}
+    return {
+        **describe_site(site, servers, ended, answers, read_prefix(site)),
+        "unseen": sight.unseen,
+    }
 
 
 def _ask(backend: Backend, name: str, sight: Sight) -> tuple[list[Job], dict[str, Any]]:

@@ -14,6 +14,7 @@ from .collect import Sight, collect, collect_servers
 from .live_view import show_live
 from .text import as_text, servers_as_text, unseen_as_text
 
+FULL = 0.01  # the free share of a disk below which it needs attention
 EVERY = 2.0  # seconds between two views of `make top`
 
 
@@ -34,9 +35,16 @@ def status(site: Site, *words: str) -> int:
 
 
 def is_well(record: dict[str, Any]) -> bool:
-    """Return whether services, isolation, state and backends need no attention."""
-    answers = all(one["answers"] for one in record["backends"].values())
-    return answers and bool(record["overview"]) and all(one["well"] for one in record["overview"])
+    """Return whether services, isolation, state, backends, certificates and disks need no attention.
+
+    A certificate or a disk that could not be looked at counts as well: without root, some cannot.
+    """
+    parts = [bool(record["overview"]), bool(record["backends"])]
+    parts += [one["well"] for one in record["overview"]]
+    parts += [one["answers"] for one in record["backends"].values()]
+    parts += [days > 0 for days in record["certificates"].values()]
+    parts += [one["free"] > FULL * one["bytes"] for one in record["disks"].values()]
+    return all(parts)
 
 
 def top(site: Site) -> int:

@@ -6,7 +6,7 @@ import re
 
 from ...base.errors import Problem
 from ...contracts.monitoring import prometheus_token, read_token
-from ...machine.supervisors.ready import get
+from ...machine.supervisors.ready import get, listens_as
 from ...site import Site
 
 _SAMPLE = re.compile(r'^(sitekit_[a-z_]+)(?:\{backend="([a-z]+)"\})? ([-+.e\d]+)$', re.MULTILINE)
@@ -27,6 +27,9 @@ def hub_figures(site: Site) -> dict[str, dict[str, float]]:
     token = read_token(prometheus_token(site))
     if not token:
         raise Problem("there is no token for the hub's metrics", remedy="sudo make apply")
+    if not listens_as(site.hub.port, site.hub.user, site.hub_listens_at):
+        # another program must not get the token
+        raise Problem(f"no program of {site.hub.user} listens at port {site.hub.port}")
     headers = {"Authorization": f"Bearer {token}"}
     code, text = get(site, site.hub_listens_at, site.hub.port, "/hub/metrics", headers)
     if code != 200:

@@ -20,9 +20,9 @@ from ...hub.servers.ledger import Row
 from ...site import Site
 from ..running_hub.ledger import hubs_ledger
 from ..variables import parse_variables, required
-from .logs import AFTER, front_steps, gate_steps, hub_steps, node_steps
+from .logs import ends_of, front_steps, gate_steps, hub_steps, node_steps
 from .step import NotReadable, Step, plain
-from .story import STAGES, Story, tell
+from .story import Story, stages_of, tell
 
 
 def trace(site: Site, *words: str) -> int:
@@ -32,13 +32,13 @@ def trace(site: Site, *words: str) -> int:
     """
     given = parse_variables("trace", words, ("USER", "SERVER", "JSON"))
     user = required("trace", given, "USER", "alice")
-    row, unread = last_start(site, user, given.get("SERVER", ""))
+    row, ready, unread = last_start(site, user, given.get("SERVER", ""))
     if row is None:
         raise BadInput("no start of this server is known", user, "SERVER= names it; use sudo")
-    steps, others = collect(site, row, unread)
+    steps, others = collect(site, row, unread, ready)
     unread |= others
     over = bool(row.ended or row.abandoned)
-    story = tell(steps, unread, over=over)
+    story = tell(steps, unread, over=over, backend=row.backend)
     if given.get("JSON") == "1":
         say(json.dumps(as_json(row, story, unread), indent=2))
     else:
@@ -47,25 +47,29 @@ def trace(site: Site, *words: str) -> int:
     return 1 if story.failed or story.unsure else 0
 
 
-def last_start(site: Site, user: str, name: str) -> tuple[Row | None, dict[str, str]]:
-    """Return the user's last start, and why the ledger could not be read.
+def last_start(site: Site, user: str, name: str) -> tuple[Row | None, float | None, dict[str, str]]:
+    """Return the user's last start, when it was opened, and why the ledger could not be read.
 
     Without the ledger, it is the youngest job of the account of this name that Slurm still lists.
+    Raises BadInput, Problem.
     """
     try:
-        with hubs_ledger(site) as ledger:
-            return ledger.last_start(user, name), {}
+        with hubs_ledger(site, writes=False) as ledger:
+            row = ledger.last_start(user, name)
+            return row, ledger.ready_at(row.tag) if row else None, {}
     except BadInput as refused:
         if os.geteuid() == 0:
             raise
+        if name:  # only the ledger has the names of servers
+            raise BadInput(refused.what, f"SERVER={name}", "use sudo, or leave it out") from None
         unread = {"ledger": refused.what}
     try:
         jobs = asyncio.run(listed(site)).jobs.values()
     except NoAnswer as why:
-        return None, unread | {"slurm": plain(str(why))}
+        return None, None, unread | {"slurm": plain(str(why))}
     own = [job for job in jobs if job.user == user and job.tag]
     if not own:
-        return None, unread
+        return None, None, unread
     job = max(own, key=lambda one: int(one.id))
     row = Row(
         tag=job.tag or "",
@@ -79,7 +83,7 @@ def last_start(site: Site, user: str, name: str) -> tuple[Row | None, dict[str, 
         token=None,
         choice={},
     )
-    return row, unread
+    return row, None, unread
 
 
 def _submitted(site: Site, job: str) -> float:
@@ -90,12 +94,13 @@ def _submitted(site: Site, job: str) -> float:
         return time.time()
 
 
-def collect(site: Site, row: Row, unread: Mapping[str, str]) -> tuple[list[Step], dict[str, str]]:
+def collect(
+    site: Site, row: Row, unread: Mapping[str, str], ready: float | None = None
+) -> tuple[list[Step], dict[str, str]]:
     """Return the steps of all sources but `unread`, and why a source could not be read."""
-    ends = (row.listening or row.ended or row.intended) + AFTER
     sources: dict[str, Callable[[], list[Step]]] = {
-        "ledger": lambda: ledger_steps(row),
-        "front": lambda: front_steps(site, row, ends),
+        "ledger": lambda: ledger_steps(row, ready),
+        "front": lambda: front_steps(site, row, ends_of(row)),
         "hub": lambda: hub_steps(site, row),
         "gate": lambda: gate_steps(site, row),
         "slurm": lambda: slurm_steps(site, row),
@@ -113,8 +118,8 @@ def collect(site: Site, row: Row, unread: Mapping[str, str]) -> tuple[list[Step]
     return steps, failed
 
 
-def ledger_steps(row: Row) -> list[Step]:
-    """Return the steps that the hub has recorded in its ledger."""
+def ledger_steps(row: Row, ready: float | None = None) -> list[Step]:
+    """Return the steps that the hub has recorded in its ledger. `ready` is when it was opened."""
     tier = plain(str(row.choice.get("tier", "")))
     what = f"the hub recorded the request for the tier {tier}"
     steps = [Step(row.intended, "ledger", what, "requested")]
@@ -124,6 +129,8 @@ def ledger_steps(row: Row) -> list[Step]:
     if row.listening:
         what = f"the hub recorded port {row.port}"
         steps.append(Step(row.listening, "ledger", what, "listening"))
+    if ready:
+        steps.append(Step(ready, "ledger", "the hub opened the server to its user", "opened"))
     if row.abandoned:
         steps.append(Step(row.abandoned, "ledger", "the server was to be stopped"))
     if row.ended:
@@ -160,7 +167,7 @@ def as_text(row: Row, story: Story, unread: dict[str, str]) -> list[str]:
     """Return the story as lines: time, seconds since the step before, source, and what it was."""
     server = f", server {plain(row.name)}" if row.name else ""
     lines = [f"Start {row.tag} of {plain(row.user)}{server}, account {plain(row.account)}", ""]
-    before = story.steps[0].at
+    before = story.steps[0].at if story.steps else 0.0
     for step in story.steps:
         clock = datetime.fromtimestamp(step.at).isoformat(sep=" ", timespec="milliseconds")
         lines.append(f"{clock}  {_gap(step.at - before):>9}  {step.source:<6}  {step.what}")
@@ -172,15 +179,17 @@ def as_text(row: Row, story: Story, unread: dict[str, str]) -> list[str]:
 
 def _verdict(row: Row, story: Story) -> list[str]:
     """Return the lines that say how the start went."""
-    lines = [f"Not known: whether {STAGES[stage][1]}." for stage in story.unsure]
+    stages = stages_of(row.backend)
+    lines = [f"Not known: whether {stages[stage][1]}." for stage in story.unsure]
     if story.failed:
-        _, what, where = STAGES[story.failed]
+        _, what, where = stages[story.failed]
         where = where.format(user=plain(row.user), job=plain(row.job or ""))
         lines.append(f"The start failed before this step: {what}. Next: {where}")
     elif story.under_way:
         lines.append("The start goes on.")
     elif not story.unsure:
-        took = max(step.at for step in story.steps if step.stage == "opened") - row.intended
+        # the hub logs it again when it has restarted and found the server
+        took = min(step.at for step in story.steps if step.stage == "opened") - row.intended
         lines.append(f"The server was opened after {took:.1f} s.")
     if row.card:
         lines.append(f"The user's card: {plain(str(row.card.get('what', '')))}")

@@ -6,10 +6,12 @@ anything into the job's log, so that its lines are shown as what the job says.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import pwd
 import re
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from datetime import datetime
@@ -24,12 +26,18 @@ from .step import NotReadable, Step, plain
 
 TAIL = 16 * 1024**2  # bytes of the end of a log that are searched
 FRONT_MOST = 12  # requests that are shown
+NODE_MOST = 50  # lines of the job's log that are shown
 BEFORE, AFTER = 120.0, 900.0  # seconds around a start in which lines are looked for
 
 HUB_LINE = re.compile(r"\[[A-Z] (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) [^]]*\] (.*)")
 ACCESS = re.compile(r'\S+ \[([^]]+)\] "([A-Z]+) (\S+) [^"]*" (\d{3})')
 NODE_STAGES = {"job": "node", "the": "network", "listening": "bound", "reported": "reported"}
 """The stage that a line of the job's log shows, by its first word (session/log_start.py)."""
+
+
+def ends_of(row: Row) -> float:
+    """Return until when lines about a start are looked for, in seconds since the epoch."""
+    return (row.listening or row.ended or time.time()) + AFTER
 
 
 def front_steps(site: Site, row: Row, ends: float) -> list[Step]:
@@ -64,10 +72,16 @@ def front_steps(site: Site, row: Row, ends: float) -> list[Step]:
 
 
 def hub_steps(site: Site, row: Row) -> list[Step]:
-    """Return the lines of the hub that have the start's id. Raises NotReadable."""
+    """Return the lines of the hub that have the start's id. Raises NotReadable.
+
+    The hub logs each start. Without a line, the log of that time is gone.
+    """
     unit, file = site.service("hub"), site.log / f"{site.service('hub')}.log"
     lines: Iterable[str] = _tail(file) if _exists(file) else _journal(row, "--unit", unit)
-    return list(read_hub_lines(lines, row.tag))
+    found = list(read_hub_lines(lines, row.tag))
+    if not found:
+        raise NotReadable("the hub's log has no line about this start: it does not go back so far")
+    return found
 
 
 def read_hub_lines(lines: Iterable[str], tag: str) -> Iterator[Step]:
@@ -89,14 +103,17 @@ def _of_json(line: str) -> tuple[float, str] | None:
     try:
         told = json.loads(line)
         return datetime.fromisoformat(told["time"]).timestamp(), str(told["message"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         return None
 
 
 def _of_text(line: str) -> tuple[float, str] | None:
     if not (match := HUB_LINE.search(line)):
         return None
-    return datetime.strptime(match[1], "%Y-%m-%d %H:%M:%S.%f").timestamp(), match[2]
+    try:
+        return datetime.strptime(match[1], "%Y-%m-%d %H:%M:%S.%f").timestamp(), match[2]
+    except (ValueError, OverflowError):
+        return None
 
 
 def gate_steps(site: Site, row: Row) -> list[Step]:
@@ -141,26 +158,27 @@ def node_steps(site: Site, row: Row) -> list[Step]:
     root = os.geteuid() == 0
     # the folder is the user's: its links lead root only to what the user can read
     with acting_as(account.pw_uid, account.pw_gid) if root else nullcontext():
-        return list(read_node_lines(_tail(path), row.tag))
+        lines = read_node_lines(_tail(path), row.tag)
+        span = (row.intended - BEFORE, ends_of(row))
+        own = (step for step in lines if span[0] <= step.at <= span[1])
+        return list(itertools.islice(own, NODE_MOST))
 
 
 def read_node_lines(lines: Iterable[str], tag: str) -> Iterator[Step]:
-    """Yield the steps that session/log_start.py has printed."""
-    form = re.compile(rf"sitekit: (\S+) start {tag}: (.+)")
+    """Yield the steps that session/log_start.py has printed. The user can have written any line."""
+    form = re.compile(rf"sitekit: (\S+) start {tag}: (\S+)(.*)")
     for line in lines:
         if match := form.fullmatch(line):
             try:
                 at = datetime.fromisoformat(match[1]).timestamp()
-            except ValueError:
+            except (ValueError, OverflowError):
                 continue
-            stage = NODE_STAGES.get(match[2].split()[0], "")
-            yield Step(at, "node", plain(match[2]), stage)
+            yield Step(at, "node", plain(match[2] + match[3]), NODE_STAGES.get(match[2], ""))
 
 
 def _journal(row: Row, *words: str) -> list[str]:
     """Return lines of the journal around a start. Raises NotReadable."""
-    ends = (row.listening or row.ended or row.intended) + AFTER
-    span = [f"--since=@{int(row.intended - BEFORE)}", f"--until=@{int(ends)}"]
+    span = [f"--since=@{int(row.intended - BEFORE)}", f"--until=@{int(ends_of(row))}"]
     short = [] if "--output=json" in words else ["--output=cat"]
     try:
         done = run(["journalctl", "--no-pager", *span, *short, *words], check=False)

@@ -33,6 +33,23 @@ STAGES: Mapping[str, tuple[str, str, str]] = {
 
 The last one is formatted with the user and the job.
 """
+OTHERS_NEXT: Mapping[str, str] = {
+    "submitted": "look at the gate's lines in the journal",
+    "listening": "read the server's log",
+    "opened": "look at the hub's log",
+}
+"""Where to look next for servers that Slurm does not run."""
+
+
+def stages_of(backend: str) -> Mapping[str, tuple[str, str, str]]:
+    """Return the stages of a start. Without Slurm, nothing logs what Slurm and its node do."""
+    if backend == "slurm":
+        return STAGES
+    return {
+        stage: (source, what, OTHERS_NEXT.get(stage, where))
+        for stage, (source, what, where) in STAGES.items()
+        if source not in ("slurm", "node")
+    }
 
 
 @dataclass(frozen=True)
@@ -49,24 +66,29 @@ class Story:
     under_way: bool = False
 
 
-def tell(steps: Collection[Step], unread: Collection[str], *, over: bool) -> Story:
+def tell(
+    steps: Collection[Step], unread: Collection[str], *, over: bool, backend: str = "slurm"
+) -> Story:
     """Return the story. `unread` are sources that could not be read.
 
     `over` says that the start has ended without being opened: a missing stage has then failed.
     """
-    order = list(STAGES)
-    reached = {step.stage for step in steps if step.stage in STAGES}
+    stages = stages_of(backend)
+    order = list(stages)
+    reached = {step.stage for step in steps if step.stage in stages}
     last = max((order.index(stage) for stage in reached), default=-1)
     ordered = tuple(sorted(steps))
     if last == len(order) - 1:
         return Story(ordered)
-    if not over and "ledger" not in unread:
+    # a server that listens has been opened long ago, or is being opened: the hub's log says which
+    listens = last == len(order) - 2 and "hub" in unread
+    if not over and "ledger" not in unread and not listens:
         return Story(ordered, under_way=True)
     unsure = [] if over else order[last + 1 :]
     if unsure:
         return Story(ordered, unsure=tuple(unsure))
     for stage in order[last + 1 :]:
-        if STAGES[stage][0] in unread:
+        if stages[stage][0] in unread:
             unsure.append(stage)
             continue
         return Story(ordered, stage, tuple(unsure))

@@ -1,0 +1,48 @@
+"""Read again and again, in a thread, what the prefix says about kernels and the current release.
+
+The prefix can be on a filesystem of the cluster, which may not answer for minutes. The hub must
+answer its users meanwhile, so that its pages and metrics show what was read last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from ...contracts.kernel_state import KernelState, read_kernel_state
+from ...site import Site
+
+EVERY = 15.0  # seconds
+
+
+@dataclass(frozen=True)
+class PrefixState:
+    """Hold the state of the published kernels, and the name of the current release; "" for none."""
+
+    kernels: KernelState | None = None
+    release: str = ""
+
+
+_last = PrefixState()
+
+
+async def run(site: Site) -> None:
+    """Read the prefix every few seconds, until the hub ends."""
+    global _last
+    while True:
+        _last = await asyncio.to_thread(read_prefix, site)
+        await asyncio.sleep(EVERY)
+
+
+def last_prefix() -> PrefixState:
+    """Return what was read last."""
+    return _last
+
+
+def read_prefix(site: Site) -> PrefixState:
+    """Read the prefix now. What cannot be read is left out."""
+    try:
+        release = site.current.resolve().name if site.current.exists() else ""
+    except (OSError, RuntimeError):  # RuntimeError: links in a circle, up to Python 3.12
+        release = ""
+    return PrefixState(read_kernel_state(site), release)
