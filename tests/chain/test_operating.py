@@ -135,11 +135,16 @@ def test_a_start_is_traced_and_reported(
 ) -> None:
     assert alice.start("small")[-1].get("ready")
     capsys.readouterr()
-    assert trace(demo.site, "USER=alice", "JSON=1") == 0
-    told = json.loads(capsys.readouterr().out)
-    by_source: dict[str, list[str]] = {}
-    for step in told["steps"]:
-        by_source.setdefault(step["source"], []).append(step["stage"])
+
+    def traced() -> tuple[dict[str, Any], dict[str, list[str]]] | None:
+        """The story by its sources, once Slurm's accounting knows the job."""
+        code = trace(demo.site, "USER=alice", "JSON=1")
+        told, by_source = json.loads(capsys.readouterr().out), {}
+        for step in told["steps"]:
+            by_source.setdefault(step["source"], []).append(step["stage"])
+        return (told, by_source) if code == 0 and "slurm" in by_source else None
+
+    told, by_source = until(traced, 60, 2)
     assert {"requested", "submitted", "listening"} <= set(by_source["ledger"])
     assert {"submitted", "listening", "opened"} <= set(by_source["hub"])
     assert {"node", "network", "bound", "reported"} == set(by_source["node"])

@@ -258,7 +258,7 @@ def test_what_is_no_secret_is_refused(text: str | None, tmp_path: Path) -> None:
     root = machine(tmp_path, site())
     if text is not None:
         (root / SECRET[1:]).write_text(text)
-    with pytest.raises(BadInput, match="the client's secret"):
+    with pytest.raises(BadInput, match="the client secret"):
         check_brought(Target(site(outside=OUTSIDE), root))
 
 

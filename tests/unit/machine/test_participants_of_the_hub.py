@@ -56,6 +56,6 @@ def test_names_that_the_hub_knows_are_refused(
     words = ("COUNT=3", "PREFIX=training")
     with pytest.raises(BadInputs) as refused:
         create.create(site, arguments.wanted(site, words))
-    known = [fault for fault in refused.value.problems if "the hub knows" in str(fault)]
+    known = [fault for fault in refused.value.problems if "the hub already has" in str(fault)]
     assert [fault.where for fault in known] == NAMES[:2]
     assert "admin page" in str(known[0].remedy) and not (tmp_path / "records").exists()
