@@ -31,7 +31,9 @@ from .person import Person
 CHECKOUT = Path(__file__).resolve().parents[1]
 NEEDS_HOST = ("browser", "chain", "faults", "upstream", "platforms")
 """The rooms whose tests run in one process, in this order: they change the demo, or this host."""
-ROOMS_INSIDE = ("attacks", "ssh", "images", "sites", "participants", "workshop", "farm")
+ROOMS_INSIDE = (
+    *("attacks", "operating", "ssh", "images", "sites", "participants", "workshop", "farm"),
+)
 """The rooms whose tests tests/inside/test_rooms.py runs on the booted machine."""
 INSIDE = "SITEKIT_TEST_INSIDE"
 """The environment variable with which their tests run here."""
