@@ -34,14 +34,15 @@ async def run(hub_state: HubState) -> None:
 def look(hub_state: HubState, since: float, until: float = math.inf) -> None:
     """Record which jobs have begun, and observe the starts and ends after `since`, up to `until`.
 
-    All rows are read before the first is observed, so that none is counted twice if the ledger
-    cannot be read. A row that cannot be observed is logged, and left out.
+    First, the time at which each job has begun is recorded, because a fast start is ready by the
+    same look. Then all rows are read before the first is observed, so that none is counted twice if
+    the ledger cannot be read. A row that cannot be observed is logged, and left out.
     """
     ledger = hub_state.ledger
     waiting = [one for one in ledger.measured() if one[1].began is None]
+    _each(waiting, lambda start: _record_began(hub_state, start))
     ready = [one for one in ledger.ready_since(since) if (one[1].ready or 0) <= until]
     ended = [one for one in ledger.ended_since(since) if (one[0].ended or 0) <= until]
-    _each(waiting, lambda start: _record_began(hub_state, start))
     _each(ready, observe_start)
     _each(ended, _observe_end)
 
