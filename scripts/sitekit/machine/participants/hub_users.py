@@ -7,8 +7,6 @@ the hub, a former participant could use the account of the next participant with
 from __future__ import annotations
 
 import http.client
-import json
-import os
 import pwd
 import socket
 import sqlite3
@@ -17,13 +15,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...base.command import acting_as, run
+from ...base.command import acting_as
 from ...base.errors import Problem, shown
 from ...contracts.internal_tls import calling
 from ...site import Site
 from ..host import sqlite
 from ..host.platform import this_platform
 from ..render.services import running_supervisor, site_services
+from ..run.hub_program import run_hub_program
 
 _ALL = "SELECT name FROM users"
 _WITH_SERVERS = """
@@ -141,17 +140,9 @@ def _token(site: Site, names: list[str]) -> Iterator[str]:
 
 
 def _program(site: Site, action: str, names: list[str]) -> Any:
-    """Run a program of sitekit with the release's Python, as the hub's account, which owns the
-    database."""
-    asked = {"database": str(site.database), "action": action, "names": names}
-    done = run(
-        [site.current / "bin/python", "-I", "-c", _PROGRAM.read_text()],
-        user=site.hub.user,
-        cwd=Path("/"),
-        env={"PATH": "/usr/bin:/bin", "HOME": os.fspath(site.paths.state)},
-        stdin=json.dumps(asked),
-    )
-    return json.loads(done.stdout)
+    """Run an action of the program hub/login/delete_users.py."""
+    asked = {"action": action, "names": names}
+    return run_hub_program(site, ["-c", _PROGRAM.read_text()], asked)
 
 
 def _ask_hub(site: Site, name: str, token: str) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from ...base.command import run
+from ...machine.run.hub_program import run_hub_program
 from ...site import Site
 
 STOPPING = 600
@@ -36,16 +33,7 @@ def tokens(
 
 
 def _tokens(site: Site, asked: dict[str, Any]) -> dict[str, str]:
-    """Run the program that creates and removes tokens, as the hub's user."""
-    python = site.current / "bin" / "python"
-    argv = [str(python), "-I", "-m", "sitekit.hub.login.drill_tokens"]
-    done = run(
-        argv,
-        user=site.hub.user,
-        cwd=Path("/"),
-        env={"PATH": "/usr/bin:/bin", "HOME": os.fspath(site.paths.state)},
-        stdin=json.dumps({"database": str(site.database), **asked}),
-        timeout=120,
-    )
-    made: dict[str, str] = json.loads(done.stdout)
+    """Run the program that creates and removes tokens."""
+    words = ["-m", "sitekit.hub.login.drill_tokens"]
+    made: dict[str, str] = run_hub_program(site, words, asked, timeout=120)
     return made

@@ -1,0 +1,31 @@
+"""Run a program with the release's Python as the hub's account, which owns the hub's database."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...base.command import run
+from ...site import Site
+
+
+def run_hub_program(
+    site: Site, words: list[str], asked: Mapping[str, Any], timeout: float = 60
+) -> Any:
+    """Run the release's Python with `words`, and return what the program prints, as JSON.
+
+    The program gets `asked` and the path of the hub's database as JSON on standard input, so that
+    no token is on a command line. `timeout` is in seconds. Raises CommandFailed.
+    """
+    done = run(
+        [site.current / "bin/python", "-I", *words],
+        user=site.hub.user,
+        cwd=Path("/"),
+        env={"PATH": "/usr/bin:/bin", "HOME": os.fspath(site.paths.state)},
+        stdin=json.dumps({"database": str(site.database), **asked}),
+        timeout=timeout,
+    )
+    return json.loads(done.stdout)
