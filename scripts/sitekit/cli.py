@@ -10,9 +10,9 @@ from pathlib import Path
 
 from .base.data import CHECKOUT
 from .base.errors import Problem, as_problem
+from .command_definition import Command
 from .command_help import help_of, overview
 from .commands import COMMANDS
-from .make_command import Command
 
 
 def site_path() -> Path:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .command_definition import Command
 from .commands import COMMANDS, GROUPS
-from .make_command import Command
 
 
 def overview() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .make_command import Command
+from .command_definition import Command
 from .operating_commands import OPERATING
 from .workshop_commands import WORKSHOP_AND_COURSES
 

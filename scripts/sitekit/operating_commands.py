@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .make_command import Command
+from .command_definition import Command
 
 OPERATING: dict[str, Command] = {
     "doctor": Command(

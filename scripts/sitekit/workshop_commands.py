@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .make_command import Command
+from .command_definition import Command
 
 WORKSHOP_AND_COURSES: dict[str, dict[str, Command]] = {
     "A workshop on this machine": {

@@ -16,7 +16,7 @@ from sitekit.base.errors import Problem
 from sitekit.machine.apply.machine_state import service_states
 from sitekit.machine.checks import cluster, network, sudo
 from sitekit.machine.checks.finding import Finding
-from sitekit.machine.checks.findings import SiteChange, collect_findings
+from sitekit.machine.checks.run_checks import SiteChange, collect_findings
 from sitekit.machine.host.platform import this_platform
 from sitekit.site import Site
 from sitekit.site.show import dump

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from sitekit.contracts.monitoring import hub_token, prometheus_token, scrape_config
+from sitekit.contracts.metrics_token import hub_token, prometheus_token, scrape_config
 
 from ..alerts import RULES, check_rules
 from ..conftest import CHECKOUT, Demo

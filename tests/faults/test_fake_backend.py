@@ -28,7 +28,7 @@ TIER = (
 LINE = """
 import sys
 sys.path.insert(0, {folder!r})
-from sitekit.site.backends import BACKENDS
+from sitekit.site.backend_names import BACKENDS
 BACKENDS["fake"] = "fake_backend:FakeBackend"
 
 """

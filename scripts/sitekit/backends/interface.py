@@ -1,7 +1,7 @@
 """Define the interface between the hub and the backends that run its servers.
 
 A backend, such as Slurm, consists of a folder beside this file, and one line in `BACKENDS` of
-sitekit/site/backends.py. The hub itself keeps the ledger (its record of all starts), the cards
+sitekit/site/backend_names.py. The hub itself keeps the ledger (its record of all starts), the cards
 (texts about ended servers) and the progress page. For everything else, the hub calls a backend.
 
 For one server, the hub calls these methods in this order:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..base.errors import Problem
 from ..site import Site
-from ..site.backends import BACKENDS
+from ..site.backend_names import BACKENDS
 from .interface import Backend
 from .job import Work
 

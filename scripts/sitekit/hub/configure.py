@@ -37,11 +37,11 @@ from .culling import update_culling
 from .login.choose import update_login
 from .login.pam import PatientAuthenticator
 from .loops import heartbeat, idle_time, proxy_routes
-from .overrides.admin_scopes import keep_administrators_out_of_servers
+from .overrides.admin_access import keep_administrators_out_of_servers
 from .overrides.begin_loops import Loop, begin_with_users
 from .overrides.database_errors import tell_of_database
 from .overrides.handlers import ServerHandler, limit_bodies, replace_handlers
-from .overrides.internal_port import keep_pages_behind_the_front
+from .overrides.hub_port_callers import keep_pages_behind_the_front
 from .overrides.internal_tls import speak_tls
 from .overrides.logs import (
     AbsentUsers,

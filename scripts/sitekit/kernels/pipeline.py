@@ -17,7 +17,7 @@ from ..base.files import write_atomic
 from ..contracts.kernel_state import KernelState, read_kernel_state, write_kernel_state
 from ..site import Site
 from . import result_table
-from .discovery.candidate import Candidate, candidates, unreadable
+from .discovery.list_candidates import Candidate, candidates, unreadable
 from .discovery.module_tree import Module, read_tree
 from .discovery.rules import Rules, load_rules
 from .discovery.run_spider import Broken

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..site import Site
-from .discovery.candidate import Note
+from .discovery.list_candidates import Note
 from .generations.generation_record import Record
 from .generations.kernel_record import Kernel
 from .result_table import Row

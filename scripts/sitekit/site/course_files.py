@@ -16,9 +16,9 @@ from pathlib import Path
 from ..base.data import CHECKOUT
 from ..base.errors import BadInput, BadInputs, shown
 from .course import CourseFile, Limits
-from .course_text import course_text, refuse_excess
 from .memory_and_time import format_memory, format_time
 from .model import Site
+from .read_course_file import course_text, refuse_excess
 from .roster import Role, read_roster, roster_lines, unmatched_names
 from .tier import Choose, Requires, Tier
 from .validate import validate

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ..base.errors import Unfit, Unfits
 from .address_types import Address, WebAddress
 from .apart import accounts_apart, paths_apart, ports_apart, tiers_apart
-from .backends import LOCAL
+from .backend_names import LOCAL
 from .docker import Docker
 from .drill import Drill
 from .front import Front

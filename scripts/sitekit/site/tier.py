@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from ..base.errors import Unfit, shown
-from .backends import BACKENDS, LOCAL
+from .backend_names import BACKENDS, LOCAL
 from .memory_and_time import (
     TIME_FORM,
     format_memory,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from sitekit.base.data import data
-from sitekit.hub.courses import course_states
-from sitekit.hub.courses.course_states import CourseStates
+from sitekit.hub.courses import cache_course_state
+from sitekit.hub.courses.cache_course_state import CourseStates
 from sitekit.hub.overrides.polls import log_polls_at_debug
 from sitekit.hub.servers.hub_state import HubState
 from sitekit.hub.servers.ledger import Ledger
@@ -38,7 +38,7 @@ def test_a_state_is_read_once_a_second_and_a_group_once_a_minute(
     hub_state.ledger = Ledger(tmp_path / "ledger.sqlite")
     asked: list[str] = []
     monkeypatch.setattr(
-        course_states, "members_of", lambda group: asked.append(group) or ("alice",)
+        cache_course_state, "members_of", lambda group: asked.append(group) or ("alice",)
     )
     now = [100.0]
     states = CourseStates(lambda: now[0])

@@ -16,7 +16,7 @@ from sitekit.backends.slurm.gate import request_of
 from sitekit.base.errors import BadInput
 from sitekit.hub.servers import ledger_drains
 from sitekit.hub.servers.check_choice import BadChoice, Eligibility, read_choice, tiers_for
-from sitekit.hub.servers.drains import Drains
+from sitekit.hub.servers.drained_places import Drains
 from sitekit.hub.servers.ledger import Ledger
 from sitekit.site import Site, load_site
 

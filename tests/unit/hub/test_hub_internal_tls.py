@@ -12,7 +12,7 @@ import kernel_site
 import pytest
 from machine_sites import demo
 
-from sitekit.machine.host.target import Target
+from sitekit.machine.host.site_on_machine import Target
 from sitekit.machine.render.authorities import internal_tls_files
 from sitekit.site.show import dump
 
@@ -92,7 +92,7 @@ asyncio.run(main())
 
 # Prints, by caller, what the hub's port answers while plain HTTP is not taken, and while it is.
 ANSWER = """
-from sitekit.hub.overrides import internal_tls, internal_port as peers
+from sitekit.hub.overrides import internal_tls, hub_port_callers as peers
 import tornado.httpserver
 from tornado.web import Application, RequestHandler
 

@@ -26,7 +26,7 @@ exec "$@"
 CALL = """
 import asyncio, json, sys
 sys.path.insert(0, {scripts!r})
-from sitekit.hub.overrides.internal_port import is_of_this_machine
+from sitekit.hub.overrides.hub_port_callers import is_of_this_machine
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler

@@ -12,7 +12,7 @@ from machine_sites import demo
 from sitekit.base.command import run
 from sitekit.contracts.internal_tls import SUFFIX, authority, authority_key, name_of, pair, tag_in
 from sitekit.machine.host.file import File
-from sitekit.machine.host.target import Target
+from sitekit.machine.host.site_on_machine import Target
 from sitekit.machine.render import authorities
 from sitekit.machine.render.authorities import internal_tls_files, internal_tls_paths
 from sitekit.machine.render.machine_secrets import renewed_files

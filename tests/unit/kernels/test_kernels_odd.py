@@ -16,7 +16,7 @@ from kernel_site import KernelSite
 
 from sitekit.kernels import result_table
 from sitekit.kernels.discovery import run_spider
-from sitekit.kernels.discovery.candidate import candidates
+from sitekit.kernels.discovery.list_candidates import candidates
 from sitekit.kernels.discovery.module_tree import natural, read_tree
 from sitekit.kernels.discovery.rules import Rules
 from sitekit.kernels.result_table import Row
@@ -163,7 +163,7 @@ def test_any_two_names_can_be_sorted(one: str, other: str) -> None:
 
 
 def test_no_file_can_be_named_longer_than_the_filesystem_has_it(site: KernelSite) -> None:
-    from sitekit.kernels.discovery.candidate import slug
+    from sitekit.kernels.discovery.list_candidates import slug
 
     names = ["x" * 240, "x" * 239 + "y"]
     assert all(len(slug(name)) <= 110 for name in names) and slug(names[0]) != slug(names[1])

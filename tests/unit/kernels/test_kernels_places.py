@@ -16,7 +16,7 @@ from kernel_site import KernelSite
 from sitekit.base.data import data
 from sitekit.base.errors import Problem
 from sitekit.contracts.kernel_state import read_kernel_state
-from sitekit.kernels.discovery.candidate import candidates
+from sitekit.kernels.discovery.list_candidates import candidates
 from sitekit.kernels.discovery.rules import Rule, Rules
 from sitekit.kernels.recheck import check_kernels
 from sitekit.kernels.trials.container_commands import words

@@ -13,7 +13,7 @@ import pytest
 from sitekit.base.data import data
 from sitekit.base.errors import BadInput, Problem
 from sitekit.kernels import result_table
-from sitekit.kernels.discovery.candidate import candidates, slug
+from sitekit.kernels.discovery.list_candidates import candidates, slug
 from sitekit.kernels.discovery.module_tree import Module, natural
 from sitekit.kernels.discovery.rules import Rules, load_rules, matches
 from sitekit.kernels.generations.kernel_record import is_unchanged, stamps

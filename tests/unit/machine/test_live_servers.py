@@ -15,7 +15,7 @@ from sitekit.hub.servers.hub_state import HubState
 from sitekit.hub.servers.ledger import Ledger
 from sitekit.machine.checks.live_servers import look
 from sitekit.site import Site
-from sitekit.site.backends import BACKENDS
+from sitekit.site.backend_names import BACKENDS
 
 
 @pytest.fixture

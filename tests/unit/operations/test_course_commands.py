@@ -10,7 +10,7 @@ import pytest
 
 from sitekit.base.data import data
 from sitekit.base.errors import BadInput
-from sitekit.operations.courses import capacity, reservation
+from sitekit.operations.courses import capacity, check_reservation
 from sitekit.operations.courses.check import course_of
 from sitekit.operations.courses.new import course_new
 from sitekit.site import Site, load_site
@@ -106,8 +106,10 @@ def course(tmp_path: Path) -> Course:
 def told(line: str, course: Course, *users: str, **known: dict[str, frozenset[str]]) -> str:
     now = datetime(2026, 8, 1, tzinfo=timezone.utc)
     accounts, groups = known.get("accounts", {}), known.get("groups", {})
-    one = reservation.parse(line)
-    return "\n".join(f.what for f in reservation.fits(one, course, users, accounts, groups, now))
+    one = check_reservation.parse(line)
+    return "\n".join(
+        f.what for f in check_reservation.fits(one, course, users, accounts, groups, now)
+    )
 
 
 def test_a_reservation_that_fits(course: Course) -> None:
@@ -133,15 +135,15 @@ def test_a_reservation_that_does_not_fit(course: Course) -> None:
     )
     moved = Course(course.key, later, course.users, course.tier)
     assert "do not overlap" in told(LINE, moved, "alice")
-    one, over = reservation.parse(LINE), datetime(2026, 9, 2, tzinfo=timezone.utc)
-    [finding] = reservation.fits(one, course, ["alice"], {}, {}, over + timedelta(days=1))
+    one, over = check_reservation.parse(LINE), datetime(2026, 9, 2, tzinfo=timezone.utc)
+    [finding] = check_reservation.fits(one, course, ["alice"], {}, {}, over + timedelta(days=1))
     assert "is over since" in finding.what
 
 
 @pytest.mark.parametrize("line", ["", "No reservations in the system", "StartTime=now EndTime=x"])
 def test_another_answer_of_scontrol_is_no_reservation(line: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        reservation.parse(line)
+        check_reservation.parse(line)
 
 
 def test_seats_are_what_fits_on_each_node() -> None:

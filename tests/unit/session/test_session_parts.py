@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from site_example import full_site
 
 from sitekit.contracts.gate_config import session_settings
-from sitekit.session import oom, user_variables
+from sitekit.session import count_oom_kills, user_variables
 from sitekit.session.root_folder import make_root
 from sitekit.session.time_left import notice
 from sitekit.session.user_variables import LoginShell
@@ -280,6 +280,6 @@ def test_what_the_node_has_ended_for_memory(
     (tmp_path / "own").write_text(cgroup)
     (tmp_path / "cg" / file).parent.mkdir(parents=True)
     (tmp_path / "cg" / file).write_text(text)
-    monkeypatch.setattr(oom, "OF_THIS_PROCESS", tmp_path / "own")
-    monkeypatch.setattr(oom, "CGROUPS", tmp_path / "cg")
-    assert oom.killed() == killed
+    monkeypatch.setattr(count_oom_kills, "OF_THIS_PROCESS", tmp_path / "own")
+    monkeypatch.setattr(count_oom_kills, "CGROUPS", tmp_path / "cg")
+    assert count_oom_kills.killed() == killed

@@ -21,7 +21,7 @@ from sitekit.base.files import open_file
 from sitekit.machine.host.file import File
 from sitekit.machine.host.platform import this_platform
 from sitekit.machine.render.rendered_files import render
-from sitekit.site import Site, course_files, course_text, load_site
+from sitekit.site import Site, course_files, load_site, read_course_file
 from sitekit.site.course import CourseFile
 from sitekit.site.course_files import (
     Course,
@@ -212,7 +212,7 @@ def test_what_was_checked_is_written_and_used_by_the_gate(
         path.write_text("title: [\n")
         return content
 
-    monkeypatch.setattr(course_text, "open_file", once)
+    monkeypatch.setattr(read_course_file, "open_file", once)
     files = rendered(with_courses(tmp_path))
     assert sorted(opened) == ["bio101.yml", "names.csv", "second.yml"]
     assert files[SITE.etc / "courses" / "bio101.yml"].content == WHOLE

@@ -14,7 +14,7 @@ from typing import Any
 from ...site import Site
 from ..choice import Choice
 from ..job import NoAnswer, Refused, Work
-from ..slurm.run_program import ENVIRONMENT, run_program
+from ..slurm.run_local_program import ENVIRONMENT, run_program
 
 SUDO = "/usr/bin/sudo"
 ANSWER = 16 * 1024**2  # bytes; a server takes some hundred in the longest answer

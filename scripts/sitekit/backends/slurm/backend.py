@@ -13,6 +13,7 @@ from ..choice import Choice
 from ..job import Ending, Explanation, Job, Maintenance, NoAnswer, Offers, Refused, Work
 from . import gate
 from .accounts_and_reservations import Names
+from .compare_releases import ServersRelease
 from .explain_wait import explain_wait
 from .find_jobs import OpenWork, ServerJobs
 from .forecast import Forecast
@@ -24,7 +25,6 @@ from .pending_reasons import explain
 from .private_data import hidden_jobs, to_see_them
 from .queue import Queue
 from .sbatch_errors import explain_refusal, is_invalid_node
-from .servers_release import ServersRelease
 from .ssh import keep_connected
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from ...site import Site
 from ..job import NoAnswer
 from .field_marks import Frame
 from .parse_jobs import LISTED, RECORDED, Listing, SlurmJob, is_number, read_jobs
-from .run_program import Answer
+from .run_local_program import Answer
 from .transport import ask_slurm
 
 REMEMBERED = "now-10minutes"

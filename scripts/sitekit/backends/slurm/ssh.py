@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary
 from ...site import Site
 from ..job import NoAnswer
 from . import ssh_files as ssh
-from .run_program import ANSWER, ENVIRONMENT, Answer, run_program
+from .run_local_program import ANSWER, ENVIRONMENT, Answer, run_program
 from .ssh_certificates import certificate_of
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from ...base.ssh_keys import public_key
 from ...site import Site
 from ..job import NoAnswer
 from . import ssh_files as ssh
-from .run_program import ENVIRONMENT, run_program
+from .run_local_program import ENVIRONMENT, run_program
 
 LIFETIME = 600  # seconds that a certificate is valid
 RENEW = 120  # seconds before its end when a new one is made

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ...site import Site
-from .run_program import ANSWER, ENVIRONMENT, Answer, run_program, slurm_environment
+from .run_local_program import ANSWER, ENVIRONMENT, Answer, run_program, slurm_environment
 from .ssh import Ssh
 
 SUDO = "/usr/bin/sudo"

@@ -18,7 +18,7 @@ from ...site.course_files import Course
 from ..messages.cards import Card
 from ..servers.hub_state import HubState
 from ..servers.ledger_courses import longest_text
-from .course_states import CourseStates
+from .cache_course_state import CourseStates
 from .participants import participants
 
 PAGE = r"/courses/([a-z0-9][a-z0-9_-]{0,30})"

@@ -22,7 +22,7 @@ from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 from ...contracts.internal_tls import answering, calling, installed, tag_in
 from ...session.limit_handshakes import Callers, log_no_failed_handshakes
 from ..servers.hub_state import HubState
-from .internal_port import shown_by
+from .hub_port_callers import shown_by
 
 # The most connections of one server at a time. JupyterHub's client in the server keeps old
 # connections open and opens new ones.

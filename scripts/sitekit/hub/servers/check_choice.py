@@ -15,7 +15,7 @@ from ...site import Site
 from ...site.images import images_of
 from ...site.memory_and_time import format_memory, format_time, parse_memory, parse_time
 from ...site.tier import Tier
-from .drains import Drains
+from .drained_places import Drains
 from .typed_values import as_typed
 
 

@@ -16,10 +16,10 @@ from ...contracts.internal_tls import name_of
 from ...site import Site
 from ...site.tier import Tier
 from ..login.accounts import AccountMap
+from .allow_tunnels import HERE, Tunnels
 from .ledger import Ledger, Row
 from .log_start import log_start
 from .offered_courses import OfferedCourses
-from .tunnels import HERE, Tunnels
 
 if TYPE_CHECKING:
     from .certificates import Certificates

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...base.errors import BadInput
-from .drains import MOST, Drains
+from .drained_places import MOST, Drains
 from .ledger_operator import OperatorInLedger
 from .ledger_rows import Row, row_of
 

@@ -12,7 +12,7 @@ from typing import Any
 from jupyterhub import orm
 from jupyterhub.app import JupyterHub
 
-from ...contracts.monitoring import hub_token, read_token
+from ...contracts.metrics_token import hub_token, read_token
 from ...site import Site
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from ...base.command import run
 from ...base.errors import BadInput
 from ...site.model_fields import flow
-from .candidate import slug
+from .list_candidates import slug
 from .parse_makefile import Line, command_lines, read_makefile
 from .rules import CONNECTION, Rule
 

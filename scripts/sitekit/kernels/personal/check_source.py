@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ...base.errors import BadInput, Unfit
-from ..discovery.candidate import Candidate, slug
+from ..discovery.list_candidates import Candidate, slug
 from ..discovery.module_tree import Module
 from ..discovery.rules import Rule
 

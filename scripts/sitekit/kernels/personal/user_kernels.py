@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ...base.errors import BadInput, Problem
 from ...site import Site
-from ..discovery.candidate import Candidate
+from ..discovery.list_candidates import Candidate
 from ..discovery.rules import Rules
 from ..generations import generation
 from ..generations.kernel_record import Kernel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..discovery.candidate import Candidate
+from ..discovery.list_candidates import Candidate
 from ..generations.kernel_record import Kernel, Stamp
 from .find_interpreter import Interpreter
 from .start_commands import WAYS, another_build

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.command import run
-from ..discovery.candidate import PROGRAMS, Candidate
+from ..discovery.list_candidates import PROGRAMS, Candidate
 from ..discovery.rules import CONNECTION
 from . import container_commands
 from .import_launcher import launcher

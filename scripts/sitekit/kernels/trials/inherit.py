@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..discovery.candidate import PROGRAMS
+from ..discovery.list_candidates import PROGRAMS
 from ..discovery.module_tree import natural
 from ..generations.kernel_record import Kernel
 from .build_kernel import NAMES

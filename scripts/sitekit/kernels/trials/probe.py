@@ -22,7 +22,7 @@ from typing import Any
 from ...base import progress
 from ...base.command import CommandFailed, identity
 from ...site import Site
-from ..discovery.candidate import Candidate
+from ..discovery.list_candidates import Candidate
 from ..discovery.rules import Rules
 from ..generations.kernel_record import Kernel, Stamp, stamps
 from ..generations.logos import logo_digest

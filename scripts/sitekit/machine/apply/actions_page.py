@@ -8,7 +8,7 @@ from pathlib import Path
 from ...site import Site
 from ..host.file import File
 from ..host.platform import Platform
-from ..host.target import Target
+from ..host.site_on_machine import Target
 from ..installed.entries import NOTHING
 from ..installed.manifest import Manifest, manifest_path
 from ..render.machine_secrets import generated_files_of

@@ -13,14 +13,14 @@ from ...base.progress import say, step
 from ...site import Site
 from ...site.course_files import site_courses
 from ..checks.finding import Finding
-from ..checks.findings import SiteChange, collect_findings, describe_findings, refusals
 from ..checks.passwords import who_stays_out
 from ..checks.preconditions import unmet_preconditions
+from ..checks.run_checks import SiteChange, collect_findings, describe_findings, refusals
 from ..checks.written_files import check
 from ..host.file import File
 from ..host.lock import alone
 from ..host.platform import Platform, this_platform
-from ..host.target import Target
+from ..host.site_on_machine import Target
 from ..installed.applied import applied
 from ..installed.entries import MACHINE, NOTHING
 from ..installed.manifest import load_manifest

@@ -17,7 +17,7 @@ from ..checks.preconditions import require_preconditions
 from ..host.file import File
 from ..host.lock import alone
 from ..host.platform import this_platform
-from ..host.target import Target
+from ..host.site_on_machine import Target
 from ..installed.entries import MACHINE, NOTHING, look
 from ..render.machine_secrets import renewed_files
 from .actions import Write

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...contracts.internal_tls import authority, authority_key, pair
-from ...contracts.monitoring import hub_token
+from ...contracts.metrics_token import hub_token
 from ...site import Site
 from ..host.file import File
 from ..host.platform import Platform, WebServer

@@ -27,7 +27,7 @@ from ...base.files import open_file
 from ...base.progress import say, step
 from ...site import Site
 from ...site.course_files import courses_folder
-from ...site.course_text import LIMIT
+from ...site.read_course_file import LIMIT
 from ..host import sqlite
 from ..installed.entries import MACHINE, look, on_disk
 from ..installed.manifest import load_manifest, manifest_path

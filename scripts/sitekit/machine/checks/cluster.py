@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...backends.slurm.run_program import slurm_environment
+from ...backends.slurm.run_local_program import slurm_environment
 from ...base.command import Argv, CommandFailed, run
 from ...site import Site
 from ...site.memory_and_time import format_memory, format_time

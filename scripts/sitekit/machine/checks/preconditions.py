@@ -10,7 +10,7 @@ from ...base.errors import BadInput, BadInputs
 from ...base.path_access import Step, way
 from ...site import Site
 from ..host.platform import this_platform
-from ..host.target import Target
+from ..host.site_on_machine import Target
 from ..installed import unix_accounts
 from ..installed.applied import applied, check_follows, others
 from ..installed.entries import on_disk

@@ -28,7 +28,7 @@ _ALL = "SELECT name FROM users"
 _WITH_SERVERS = """
 SELECT users.name FROM users JOIN spawners ON spawners.user_id = users.id
 WHERE spawners.server_id IS NOT NULL"""
-_PROGRAM = Path(__file__).parents[2] / "hub/login/delete_users.py"
+_PROGRAM = Path(__file__).with_name("inside") / "delete_hub_users.py"
 _PATIENCE = 120
 """The time limit in seconds for the hub to stop a user's server and to delete the user."""
 
@@ -140,7 +140,7 @@ def _token(site: Site, names: list[str]) -> Iterator[str]:
 
 
 def _program(site: Site, action: str, names: list[str]) -> Any:
-    """Run an action of the program hub/login/delete_users.py."""
+    """Run an action of the program inside/delete_hub_users.py."""
     asked = {"action": action, "names": names}
     return run_hub_program(site, ["-c", _PROGRAM.read_text()], asked)
 

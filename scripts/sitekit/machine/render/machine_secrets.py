@@ -16,7 +16,7 @@ from ...contracts.front_login import HEADERS, SECRET, web_server_file
 from ...site import Site
 from ...site.front import Certificate
 from ..host.file import File
-from ..host.target import Target
+from ..host.site_on_machine import Target
 from ..web.certificate import self_signed, serves
 from ..web.check_provided import client_secret
 from ..web.config import certificate

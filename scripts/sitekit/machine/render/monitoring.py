@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...base.templates import templates
-from ...contracts.monitoring import hub_token, prometheus_token, scrape_config
+from ...contracts.metrics_token import hub_token, prometheus_token, scrape_config
 from ...site import Site
 from ..host.file import File
-from ..host.target import Target
+from ..host.site_on_machine import Target
 from ..web.config import certificate
 
 _TOKEN = re.compile(r"[0-9a-f]{64}\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...backends.slurm import ssh_files as ssh
 from ...base.data import data
-from ...contracts import internal_tls, monitoring, tunnel
+from ...contracts import internal_tls, metrics_token, tunnel
 from ...site import Site
 from ...site.course_files import Course, offered_courses
 from ...site.show import dump
@@ -89,7 +89,7 @@ def folders(site: Site, platform: Platform) -> dict[Path, Folder]:
         internal_tls.folder(site): Folder(),
         site.etc / "local.d": Folder(),
         offered_courses(site): Folder(),
-        monitoring.folder(site): Folder(),
+        metrics_token.folder(site): Folder(),
         site.libexec: Folder(),
         site.libexec / "proxy": Folder(),
         site.log: Folder(0o750),

@@ -11,7 +11,7 @@ from ...base.ssh_keys import public_key
 from ...base.templates import templates
 from ...site import Site
 from ..host.file import File
-from ..host.target import Target
+from ..host.site_on_machine import Target
 
 
 def ssh_files(site: Site) -> dict[Path, File]:

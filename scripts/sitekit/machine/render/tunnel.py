@@ -12,7 +12,7 @@ from ...base.templates import templates
 from ...contracts import tunnel
 from ...site import Site
 from ..host.file import File
-from ..host.target import Target
+from ..host.site_on_machine import Target
 from .ssh import key_pair
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...base.errors import BadInput
 from ...site import Site
 from ..host.file import File
-from ..host.target import Target
+from ..host.site_on_machine import Target
 
 PROGRAM = Path("/usr/sbin/sshd")
 CONFIG = Path("/etc/ssh/sshd_config")

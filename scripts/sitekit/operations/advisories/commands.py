@@ -21,7 +21,7 @@ from ...base.errors import BadInput, Problem
 from ...base.progress import say, step
 from ...site import Site
 from .installed import Package, installed
-from .osv import ECOSYSTEMS, Hit, hits, is_advisory, read
+from .read_osv_files import ECOSYSTEMS, Hit, hits, is_advisory, read
 
 _READ_TIMEOUT = 60.0  # seconds: a download that receives nothing for this time fails
 _WHERE = "make advisories OSV=path-or-address: a zip archive, a folder or a file of OSV's, several with spaces between"

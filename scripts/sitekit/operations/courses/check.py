@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
-from ...backends.slurm.run_program import slurm_environment
+from ...backends.slurm.run_local_program import slurm_environment
 from ...base.command import CommandFailed, run
 from ...base.errors import BadInput, Problem, as_problem
 from ...base.progress import say, step
@@ -19,7 +19,7 @@ from ...machine.checks import cluster
 from ...machine.checks.finding import Finding, unknown
 from ...site import Site
 from ...site.course_files import Course, courses_folder, offered_courses, read_course
-from . import associations, capacity, login_node, people, reservation
+from . import associations, capacity, check_reservation, login_node, people
 from .material import material
 
 
@@ -136,11 +136,11 @@ def booked(site: Site, course: Course) -> Iterator[Finding]:
         what, remedy = f"there is no reservation {course.tier.reservation}", "scontrol create"
         yield Finding(what, "reservation", f"{remedy} reservation, with users or accounts")
         return
-    one, everybody = reservation.parse(said), people.roster(course)
+    one, everybody = check_reservation.parse(said), people.roster(course)
     accounts = {user: _accounts(site, user) for user in everybody} if one.accounts else {}
     groups = {user: people.groups_of(user) for user in everybody} if one.groups else {}
     now = datetime.now(timezone.utc)
-    yield from reservation.fits(one, course, everybody, accounts, groups, now)
+    yield from check_reservation.fits(one, course, everybody, accounts, groups, now)
 
 
 def enough(site: Site, course: Course) -> Iterator[Finding]:
@@ -154,7 +154,9 @@ def enough(site: Site, course: Course) -> Iterator[Finding]:
         said = _slurm(site, "scontrol", "--oneliner", "show", "reservation", name)
         if said is None:
             return
-        listed = _slurm(site, "scontrol", "show", "hostnames", reservation.parse(said).nodes) or ""
+        listed = (
+            _slurm(site, "scontrol", "show", "hostnames", check_reservation.parse(said).nodes) or ""
+        )
         nodes = {key: node for key, node in nodes.items() if key in listed.split()}
         where = f"in the reservation {name}"
     seats, wanted = capacity.seats(course.tier, list(nodes.values())), len(people.roster(course))

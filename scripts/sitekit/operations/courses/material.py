@@ -12,13 +12,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...backends.slurm.run_program import slurm_environment
+from ...backends.slurm.run_local_program import slurm_environment
 from ...base.command import Argv, run
 from ...machine.checks.finding import Finding, unknown
 from ...site import Site
 from ...site.course import CourseMaterial
 from ...site.course_files import Course
-from . import people, reservation
+from . import check_reservation, people
 
 PATIENCE = 60.0
 """Seconds that the job which asks the repository may wait for a node and run."""
@@ -120,7 +120,7 @@ def _lasts(site: Site, name: str) -> bool:
     done = run(argv, env=slurm_environment(site), timeout=15, cwd=Path("/"), check=False)
     if done.returncode:
         return False
-    one = reservation.parse(done.stdout)
+    one = check_reservation.parse(done.stdout)
     return one.begin.timestamp() <= time.time() < one.end.timestamp()
 
 

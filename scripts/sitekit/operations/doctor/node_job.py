@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...backends.slurm.run_program import slurm_environment
+from ...backends.slurm.run_local_program import slurm_environment
 from ...base.command import Argv, CommandFailed, run
 from ...contracts.gate_config import servers_prefix
 from ...site import Site

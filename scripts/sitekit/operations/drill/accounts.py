@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...backends.slurm.run_program import slurm_environment
+from ...backends.slurm.run_local_program import slurm_environment
 from ...base.command import run
 from ...base.errors import BadInput, Problem, shown
 from ...base.path_access import way

@@ -11,7 +11,7 @@ from ...base.command import need_root
 from ...base.errors import BadInput, Problem, shown
 from ...base.progress import say, step
 from ...hub.servers.announcement import read_text
-from ...hub.servers.drains import NAME
+from ...hub.servers.drained_places import NAME
 from ...hub.servers.ledger import Ledger
 from ...site import Site
 from ..variables import parse_variables, required

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ...base.errors import Problem
-from ...contracts.monitoring import prometheus_token, read_token
+from ...contracts.metrics_token import prometheus_token, read_token
 from ...machine.supervisors.ready import get, listens_as
 from ...site import Site
 

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ...base.data import data
 from ...site import Site
 from .advice import Advice
-from .charts import Chart, rows, stacked
+from .chart_shapes import Chart, rows, stacked
 from .figures import Figures, percentile
 from .months import Month, name
 

@@ -25,7 +25,7 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.ioloop import PeriodicCallback
 
-from .. import oom
+from .. import count_oom_kills
 from ..time_left import notice
 
 EVERY = 15  # seconds between checks of the kernels
@@ -73,7 +73,9 @@ class NoticeHandler(APIHandler):
         active = self.application.last_activity().timestamp()
         told = self.settings.get("sitekit", {})
         course = {key: told.get(key, []) for key in ("notices", "messages")}
-        self.finish(json.dumps({**notice(now, active, os.environ, oom.killed()), **course}))
+        self.finish(
+            json.dumps({**notice(now, active, os.environ, count_oom_kills.killed()), **course})
+        )
 
 
 def count_only_changes() -> None:

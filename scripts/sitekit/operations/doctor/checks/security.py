@@ -10,14 +10,14 @@ from pathlib import Path
 
 from ....contracts.internal_tls import authority_key, folder
 from ....machine.checks.secrecy import check_secrecy
-from ....machine.host.target import Target
+from ....machine.host.site_on_machine import Target
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
 from ....machine.render.machine_secrets import generated_paths
 from ....machine.web.certificate import lasts
 from ....site import Site
 from ...advisories.installed import Package, installed
-from ...advisories.osv import hits, is_advisory, read
+from ...advisories.read_osv_files import hits, is_advisory, read
 from ..check import Finding, Subject, unseen, warning
 from ..context import Context
 from .site_file import problems

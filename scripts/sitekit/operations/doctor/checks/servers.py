@@ -11,7 +11,7 @@ from ....backends.interface import Backend
 from ....backends.load_backends import backends_of
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
-from ....site.backends import BACKENDS
+from ....site.backend_names import BACKENDS
 from ..check import Finding, Subject, note, warning
 from ..context import Context
 from .state import open_starts

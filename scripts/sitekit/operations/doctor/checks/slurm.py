@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from ....backends.slurm.run_program import slurm_environment
+from ....backends.slurm.run_local_program import slurm_environment
 from ....base.command import Argv, CommandFailed, run
 from ....machine.checks.cluster import PROGRAMS, programs
 from ....site import Site

@@ -1,0 +1,1 @@
+"""Programs that the release's Python runs as the hub's account."""
