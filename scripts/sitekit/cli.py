@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .base.data import CHECKOUT
+from .base.data_files import CHECKOUT
 from .base.errors import Problem, as_problem
 from .command_definition import Command
 from .command_help import help_of, overview

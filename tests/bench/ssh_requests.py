@@ -15,8 +15,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from sitekit.backends.choice import Choice
 from sitekit.backends.job import Work
+from sitekit.backends.resource_choice import Choice
 from sitekit.backends.slurm import gate, ssh
 from sitekit.backends.slurm.ssh_files import sockets
 from sitekit.backends.slurm.transport import ask_slurm

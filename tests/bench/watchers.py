@@ -56,7 +56,7 @@ def ours(settings):
     """Spawners of the kit, with its queue snapshot and its forecast."""
     from traitlets.config import Config
 
-    from sitekit.backends.choice import Choice
+    from sitekit.backends.resource_choice import Choice
     from sitekit.backends.slurm import transport
     from sitekit.hub.servers.hub_state import HubState
     from sitekit.hub.spawner.slurm_server import SlurmServer

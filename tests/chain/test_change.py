@@ -19,7 +19,7 @@ from sitekit.machine.apply.commands import apply, diff
 from sitekit.machine.apply.rotate_secrets import rotate_secrets
 from sitekit.machine.backup.backup import backup
 from sitekit.machine.backup.restore import restore
-from sitekit.machine.host.file import File
+from sitekit.machine.host.file_to_write import File
 from sitekit.machine.render import rendered_files
 from sitekit.machine.render.proxy_preloads import preloaded
 from sitekit.machine.supervisors.control import which_supervisor

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.contracts.internal_tls import calling, hub_url
 from sitekit.hub.culling import SCOPES
 from sitekit.hub.servers.idle_limits import lag

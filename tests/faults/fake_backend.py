@@ -15,7 +15,6 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from sitekit.backends.choice import Choice
 from sitekit.backends.job import (
     Cause,
     Ending,
@@ -28,6 +27,7 @@ from sitekit.backends.job import (
     Refused,
     Work,
 )
+from sitekit.backends.resource_choice import Choice
 from sitekit.backends.snapshot import SnapshotLoop
 from sitekit.contracts.gate_config import hub_variables, session_settings
 from sitekit.site import Site

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.machine.host.file import digest
+from sitekit.machine.host.file_to_write import digest
 from sitekit.site.show import dump
 
 from .conftest import bare, install

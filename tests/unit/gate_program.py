@@ -6,7 +6,7 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from types import ModuleType
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 
 
 def gate_program() -> ModuleType:

@@ -8,7 +8,7 @@ from pathlib import Path
 from machine_sites import changed, family, shipped
 from ruamel.yaml import YAML
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.machine.render.rendered_files import render
 from sitekit.site import Site
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.kernels.generations import generation
 from sitekit.kernels.pipeline import make_kernels
 from sitekit.site import Site, load_site

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.machine.host.platform import Platform, platforms
 from sitekit.site import Site, load_site
 

@@ -22,11 +22,11 @@ from typing import Any
 
 import kernel_site
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.contracts.gate_config import session_settings
 from sitekit.contracts.trial_hub import trial_environment
-from sitekit.environment.release.components import PIECES
 from sitekit.environment.release.configure import settings as release_settings
+from sitekit.environment.release.required_packages import PIECES
 from sitekit.site import load_site
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"

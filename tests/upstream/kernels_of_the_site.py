@@ -23,7 +23,7 @@ from jupyter_client import BlockingKernelClient
 from jupyter_kernel_test import KernelTests
 
 from sitekit.session import loaded_modules
-from sitekit.session.kernels import Kernel, Specs
+from sitekit.session.kernel_sockets import Kernel, Specs
 from sitekit.session.lmod_output import applied, changes
 from sitekit.session.single_user import clean_environment, make_runtime_folder
 

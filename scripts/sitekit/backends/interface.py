@@ -31,8 +31,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any, Protocol
 
-from .choice import Choice
 from .job import Ending, Explanation, Job, Maintenance, Offers, Refused, Work
+from .resource_choice import Choice
 from .snapshot import SnapshotLoop
 
 

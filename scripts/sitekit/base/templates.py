@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from .data import data
+from .data_files import data
 
 
 def templates(folder: str, **filters: Callable[..., str]) -> Environment:

@@ -14,17 +14,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..base.data import CHECKOUT
+from ..base.data_files import CHECKOUT
 from ..base.errors import Problem
 from ..base.files import write_atomic
 from ..base.progress import say, step
 from ..site import Site
 from .bundle.read import read_bundle
-from .channel.network import reaching
+from .channel.download_settings import reaching
 from .channel.solution import Solution, difference, explicit, from_lock, solve
 from .kit_wheel import install_kit, kit
 from .release.bytecode import compile_all
-from .release.components import wanted
 from .release.configure import configure
 from .release.install import install
 from .release.prefix_lock import open_prefix, set_modes
@@ -40,6 +39,7 @@ from .release.releases import (
     same,
     set_aside,
 )
+from .release.required_packages import wanted
 from .release.server_modules import write_server_modules
 from .release.verify import verify
 from .wheels.environment_yml import Packages

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..base.command import run
-from ..base.data import CHECKOUT
+from ..base.data_files import CHECKOUT
 from ..base.errors import Problem
 from .release.install import pip_install
 from .release.releases import Release

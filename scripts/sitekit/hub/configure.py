@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..base.data import data
+from ..base.data_files import data
 from ..contracts.gate_config import COOKIES
 from ..contracts.internal_tls import as_installed, hub_url, proxy_api_url
 from ..site import Site
@@ -43,6 +43,8 @@ from .overrides.database_errors import tell_of_database
 from .overrides.handlers import ServerHandler, limit_bodies, replace_handlers
 from .overrides.hub_port_callers import keep_pages_behind_the_front
 from .overrides.internal_tls import speak_tls
+from .overrides.limit_server_logins import forget_old_logins
+from .overrides.login_again_error import ask_stale_users_to_log_in
 from .overrides.logs import (
     AbsentUsers,
     JsonLines,
@@ -51,11 +53,9 @@ from .overrides.logs import (
     log_no_strangers_names,
     log_refusals_in_one_line,
 )
-from .overrides.old_logins import forget_old_logins
-from .overrides.polls import log_polls_at_debug
 from .overrides.proxy import SilentProxy
-from .overrides.stale_logins import ask_stale_users_to_log_in
-from .pages import documentation, enter
+from .overrides.unlogged_polls import log_polls_at_debug
+from .pages import check_server_access, documentation
 from .pages.announcements import announcements_of
 from .pages.status import STATUS_PAGE, STATUS_STATE, StatusPageHandler, StatusStateHandler
 from .pages.unreachable import NoAnswerHandler, ServerPageHandler
@@ -64,7 +64,7 @@ from .servers.log_actions import log_for_ever
 from .spawner import reconcile, stop_ordered, watch_endings
 from .spawner.server import Server
 from .spawner.tier_spawner import TierSpawner, last_progress_event
-from .status import certificates, observe, prefix
+from .status import certificates, observe, watch_prefix
 from .status.collector import update_metrics
 from .status.token import forget_old_tokens, update_token
 
@@ -157,7 +157,7 @@ def update_entry(site: Site) -> None:
     if not site.login.admin_access:
         keep_administrators_out_of_servers()
     if not site.front.subdomains:
-        enter.let_owners_in(site)
+        check_server_access.let_owners_in(site)
 
 
 def update_pages(c: Any, hub_state: HubState) -> None:
@@ -211,7 +211,7 @@ def update_handlers(c: Any, site: Site) -> None:
     """
     one_domain = not site.front.subdomains
     replace_batchspawners_handler()
-    replace_handlers(enter.HANDLERS if one_domain else {})
+    replace_handlers(check_server_access.HANDLERS if one_domain else {})
     c.JupyterHub.extra_handlers = [
         (LISTENING, ListeningHandler),
         (ENDING, EndingHandler),
@@ -228,7 +228,7 @@ def update_handlers(c: Any, site: Site) -> None:
         (STATUS_STATE, StatusStateHandler),
         (socket_probe.PATH, socket_probe.SocketProbeHandler),
         *documentation.handlers(site.docs),
-        *([(enter.PATH, enter.EnterHandler)] if one_domain else []),
+        *([(check_server_access.PATH, check_server_access.EnterHandler)] if one_domain else []),
     ]
 
 
@@ -263,7 +263,7 @@ def hub_loops(hub_state: HubState) -> dict[str, Loop]:
         "routes": proxy_routes.run,
         "limits": limit_bodies,
         "metrics of servers": partial(observe.run, hub_state),
-        "kernels and release": partial(prefix.run, hub_state.site),
+        "kernels and release": partial(watch_prefix.run, hub_state.site),
         "metrics of certificates": partial(certificates.run, hub_state.site),
         "old tokens of metrics": partial(forget_old_tokens, hub_state.site),
         "heartbeat": heartbeat.run,

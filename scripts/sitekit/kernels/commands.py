@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ..base.data import CHECKOUT, OWN_KERNELS, data
+from ..base.data_files import CHECKOUT, OWN_KERNELS, data
 from ..base.errors import BadInput
 from ..site import Site
 from .discovery.import_makefile import imported

@@ -29,9 +29,9 @@ from .permissions import refuse_writable
 from .personal import site_info
 from .plan import Plan, code_of, rows_of
 from .result_table import Row
-from .trials.inherit import inheriting
+from .trials.kernels_with_loaded_modules import inheriting
 from .trials.probe import Failure, key_of, probe_all
-from .trials.prove import Trial, account, prove
+from .trials.try_kernels import Trial, account, prove
 
 
 def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:

@@ -19,7 +19,7 @@ from .generations import generation
 from .generations.generation_record import Record, read_record, write_record
 from .pipeline import make_kernels
 from .result_table import Row
-from .trials.prove import Trial, account, prove
+from .trials.try_kernels import Trial, account, prove
 
 
 def publish_new(site: Site) -> int:

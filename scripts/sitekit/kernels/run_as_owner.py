@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 from ..base.command import identity
-from ..base.data import CHECKOUT, OWN_KERNELS, data
+from ..base.data_files import CHECKOUT, OWN_KERNELS, data
 from ..base.errors import Problem
 from ..site import Site
 from ..site.show import dump

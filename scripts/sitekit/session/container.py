@@ -19,8 +19,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .contained import INSIDE
 from .container_start import SENT
+from .settings_in_container import INSIDE
 
 START = f"{INSIDE}/sitekit/session/container_start.py"
 PREFIXES = {"apptainer": "APPTAINERENV_", "singularity": "SINGULARITYENV_", "charliecloud": ""}

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from . import contained
+from . import settings_in_container
 from .copy_repository import copy_repository
 from .course import kernel_of_course, prepare_course
 from .ipyparallel_profile import write_profile
@@ -46,7 +46,7 @@ docs/servers.md lists the variables that users get.
 """
 
 LONGEST_SOCKET = "k-12345678-s-5"
-"""As long as the names of sockets from session/kernels.py, k-12345678/s-5."""
+"""As long as the names of sockets from session/kernel_sockets.py, k-12345678/s-5."""
 
 
 def main() -> None:
@@ -81,7 +81,7 @@ def main() -> None:
     os.environ["JUPYTER_RUNTIME_DIR"] = runtime
     try:
         if "container" in settings:
-            contained.set_jupyter(Path(runtime))
+            settings_in_container.set_jupyter(Path(runtime))
         serve(listener, shell, settings, identity)
     finally:
         shutil.rmtree(runtime, ignore_errors=True)
@@ -123,7 +123,7 @@ def clean_environment(settings: dict[str, Any], job: str) -> None:
     os.environ["SITEKIT_JOB_ID"] = job
     os.environ.setdefault("TERM", "xterm-256color")
     if "container" in settings:
-        return contained.set_paths()
+        return settings_in_container.set_paths()
     os.environ["PATH"] = f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"
     # Without this, a user's old kernel hides the site's kernel of the same name: jupyter_core prefers
     # ~/.local/share/jupyter.

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from ..base.data import CHECKOUT
+from ..base.data_files import CHECKOUT
 from ..base.errors import BadInput, BadInputs, shown
 from .course import CourseFile, Limits
 from .memory_and_time import format_memory, format_time

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..base.errors import Unfit, Unfits
 from .address_types import Address, WebAddress
-from .apart import accounts_apart, paths_apart, ports_apart, tiers_apart
 from .backend_names import LOCAL
 from .docker import Docker
 from .drill import Drill
@@ -24,6 +23,7 @@ from .local_tiers import local_tiers_fit
 from .login import Login
 from .monitoring import Monitoring
 from .pages import Pages
+from .refuse_conflicts import accounts_apart, paths_apart, ports_apart, tiers_apart
 from .schedule import Backup, KernelCheck
 from .server import Server
 from .slurm import Slurm, Tunnel

@@ -10,7 +10,7 @@ import socket
 from pathlib import Path
 
 from ..base.command import CommandFailed, run
-from ..base.data import CHECKOUT
+from ..base.data_files import CHECKOUT
 from ..base.errors import BadInput, shown
 from ..base.files import write_atomic
 from ..base.progress import say

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sitekit.backends.slurm import ssh as over_ssh
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.site import Site, load_site
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHhCV8pGy6ZBC3j9VwQkMCT1XyB3zSkDPj8kIXbBzq8Q"

@@ -9,7 +9,7 @@ import pytest
 from gate_program import gate_program
 from machine_sites import demo
 
-from sitekit.backends.choice import Choice
+from sitekit.backends.resource_choice import Choice
 from sitekit.backends.slurm.gate import request_of
 from sitekit.contracts.gate_config import gate_config
 from sitekit.site.course_files import Course, read_course

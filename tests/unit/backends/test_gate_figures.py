@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from machine_sites import demo
 
-from sitekit.backends.choice import Choice
+from sitekit.backends.resource_choice import Choice
 from sitekit.backends.slurm.gate import request_of
 from sitekit.contracts.gate_config import hub_variables
 from sitekit.contracts.tunnel import SENT

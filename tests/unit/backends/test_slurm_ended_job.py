@@ -10,7 +10,7 @@ from slurm_parts import answering
 
 from sitekit.backends.job import Cause
 from sitekit.backends.slurm import job_queries
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.site import Site, load_site
 
 

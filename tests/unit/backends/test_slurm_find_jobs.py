@@ -15,7 +15,7 @@ from sitekit.backends.job import Job, NoAnswer, Work
 from sitekit.backends.slurm.find_jobs import ServerJobs
 from sitekit.backends.slurm.queue import Queue
 from sitekit.backends.snapshot import Snapshot
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.site import Site, load_site
 
 Say = Callable[[str, str], None]

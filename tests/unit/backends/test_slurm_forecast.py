@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from slurm_parts import job
 
-from sitekit.backends.choice import Choice
 from sitekit.backends.job import NoAnswer, Work
+from sitekit.backends.resource_choice import Choice
 from sitekit.backends.slurm import forecast as module
 from sitekit.backends.slurm.forecast import Forecast
 from sitekit.backends.slurm.list_jobs import Waiting
 from sitekit.backends.slurm.parse_jobs import SlurmJob
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.site import load_site
 
 SITE = load_site(data("config/sites/demo.yml"))

@@ -17,7 +17,7 @@ from slurm_parts import answering, record
 
 from sitekit.backends.job import NoAnswer, Refused, Work
 from sitekit.backends.slurm import gate, transport
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.site import load_site
 
 SITE = load_site(data("config/sites/demo.yml"))

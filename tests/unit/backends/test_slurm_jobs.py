@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slurm_parts import TAG, printed, record
 
-from sitekit.backends.slurm.field_marks import Frame, Unreadable
 from sitekit.backends.slurm.parse_jobs import LISTED, RECORDED, Listing, SlurmJob, read_jobs
+from sitekit.backends.slurm.separate_fields import Frame, Unreadable
 
 
 def read(*records: list[str]) -> Listing:

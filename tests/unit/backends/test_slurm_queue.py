@@ -16,7 +16,7 @@ from sitekit.backends.slurm import queue as module
 from sitekit.backends.slurm.accounts_and_reservations import Names
 from sitekit.backends.slurm.private_data import hidden_jobs
 from sitekit.backends.slurm.queue import Queue
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.site import Site, load_site
 
 JOB = answering(record(12))

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from gate_program import gate_program
 
-from sitekit.backends.choice import Choice
 from sitekit.backends.job import NoAnswer, Refused, Work
+from sitekit.backends.resource_choice import Choice
 from sitekit.backends.slurm import gate, job_queries, list_jobs, private_data
 from sitekit.backends.slurm import ssh as over_ssh
 from sitekit.backends.slurm import ssh_files as ssh

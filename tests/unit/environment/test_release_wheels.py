@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import release_parts as parts
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.base.errors import BadInput
 from sitekit.environment.wheels.environment_yml import joined, read
 from sitekit.environment.wheels.lock import entries, matching

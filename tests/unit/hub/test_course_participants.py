@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.hub.courses.participants import participants
 from sitekit.hub.servers.hub_state import HubState
 from sitekit.site import load_site

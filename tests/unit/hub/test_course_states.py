@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.hub.courses import cache_course_state
 from sitekit.hub.courses.cache_course_state import CourseStates
-from sitekit.hub.overrides.polls import log_polls_at_debug
+from sitekit.hub.overrides.unlogged_polls import log_polls_at_debug
 from sitekit.hub.servers.hub_state import HubState
 from sitekit.hub.servers.ledger import Ledger
 from sitekit.hub.servers.ledger_courses import SERVERS

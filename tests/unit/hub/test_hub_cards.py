@@ -9,7 +9,7 @@ import pytest
 from sitekit.backends.job import Ending, Refused
 from sitekit.backends.slurm.job_queries import JobRecord
 from sitekit.backends.slurm.sbatch_errors import explain_refusal
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.hub.messages.cards import Card, card_of_refusal
 from sitekit.hub.messages.ended_cards import card_of, without_requests
 from sitekit.hub.messages.form import template

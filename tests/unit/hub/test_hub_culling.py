@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sitekit.backends.choice import Choice
-from sitekit.base.data import data
+from sitekit.backends.resource_choice import Choice
+from sitekit.base.data_files import data
 from sitekit.hub import culling
 from sitekit.hub.culling import update_culling
 from sitekit.hub.servers.idle_limits import activity_interval, lag, session_environment

@@ -13,7 +13,7 @@ import pytest
 from machine_sites import demo
 
 from sitekit.machine.host.site_on_machine import Target
-from sitekit.machine.render.authorities import internal_tls_files
+from sitekit.machine.render.certificate_authorities import internal_tls_files
 from sitekit.site.show import dump
 
 pytestmark = pytest.mark.usefixtures("hub_environment")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sitekit.backends.slurm.gate import request_of
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.hub.servers.check_choice import BadChoice, Eligibility, read_choice, tiers_for
 from sitekit.hub.servers.form_values import form_values_of, from_form
 from sitekit.hub.servers.typed_values import as_typed

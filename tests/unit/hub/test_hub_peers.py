@@ -58,7 +58,7 @@ ADDRESSES = """
 import json, sys
 sys.path.insert(0, {scripts!r})
 from jupyterhub.app import JupyterHub
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.hub.configure import update_addresses
 from sitekit.site import Site, load_site
 from traitlets.config import Config

@@ -11,10 +11,10 @@ from machine_sites import demo
 
 from sitekit.base.command import run
 from sitekit.contracts.internal_tls import SUFFIX, authority, authority_key, name_of, pair, tag_in
-from sitekit.machine.host.file import File
+from sitekit.machine.host.file_to_write import File
 from sitekit.machine.host.site_on_machine import Target
-from sitekit.machine.render import authorities
-from sitekit.machine.render.authorities import internal_tls_files, internal_tls_paths
+from sitekit.machine.render import certificate_authorities
+from sitekit.machine.render.certificate_authorities import internal_tls_files, internal_tls_paths
 from sitekit.machine.render.machine_secrets import renewed_files
 
 SITE = demo(hub={"address": "hub.cluster.example"})
@@ -108,8 +108,8 @@ def test_they_are_renewed_long_before_their_end(
     machine: tuple[Path, Files], monkeypatch: pytest.MonkeyPatch, days: int, new: set[str]
 ) -> None:
     root, made = machine
-    now = authorities.time.time() + days * 86400
-    monkeypatch.setattr(authorities.time, "time", lambda: now)
+    now = certificate_authorities.time.time() + days * 86400
+    monkeypatch.setattr(certificate_authorities.time, "time", lambda: now)
     assert changed(made, internal_tls_files(Target(SITE, root))) == new
 
 
@@ -174,7 +174,7 @@ def test_who_signs_for_servers_can_sign_for_nobody_else(
             "openssl",
             "req",
             "-new",
-            *authorities.CURVE,
+            *certificate_authorities.CURVE,
             "-subj",
             "/CN=x",
             "-keyout",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.hub.servers import offered_courses
 from sitekit.hub.servers.check_choice import BadChoice, Eligibility, read_choice, tiers_for
 from sitekit.hub.servers.offered_courses import OfferedCourses

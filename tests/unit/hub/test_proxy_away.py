@@ -14,7 +14,7 @@ import kernel_site
 import pytest
 from session_parts import free_port, until
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
 

@@ -20,7 +20,7 @@ import kernel_site
 import pytest
 from session_parts import free_port, until
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.hub.pages import entry_cookie
 
 pytestmark = pytest.mark.usefixtures("hub_environment")

@@ -15,7 +15,7 @@ import kernel_site
 import pytest
 from kernel_site import KernelSite
 
-from sitekit.base.data import CHECKOUT
+from sitekit.base.data_files import CHECKOUT
 from sitekit.base.errors import Problem
 from sitekit.contracts.kernel_state import describe_kernel_state, read_kernel_state
 from sitekit.kernels import commands

@@ -12,7 +12,7 @@ import kernel_site
 import pytest
 from kernel_site import KernelSite
 
-from sitekit.kernels.trials.prove import ASK, SMOKE
+from sitekit.kernels.trials.try_kernels import ASK, SMOKE
 
 INIT = f". {kernel_site.LMOD}/init/bash\n"
 # What a login shell does before the server starts, after Lmod's own set-up. $T is the site, $HOME

@@ -14,8 +14,8 @@ from kernel_site import HAS_R, KernelSite
 
 from sitekit.kernels.discovery.rules import Rules
 from sitekit.kernels.trials.import_launcher import launcher
-from sitekit.kernels.trials.inherit import inheriting
-from sitekit.kernels.trials.prove import ASK, SMOKE
+from sitekit.kernels.trials.kernels_with_loaded_modules import inheriting
+from sitekit.kernels.trials.try_kernels import ASK, SMOKE
 
 
 @pytest.fixture(scope="module")
@@ -116,10 +116,13 @@ def test_a_path_that_the_user_has_added_counts(site: KernelSite) -> None:
 def test_it_is_proven_and_not_offered_where_it_fails(
     site: KernelSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sitekit.kernels.trials import inherit
+    from sitekit.kernels.trials import kernels_with_loaded_modules
 
-    worse = {**inherit.WAYS["python"], "command": ["python", "-c", "exit(3)", "{connection_file}"]}
-    monkeypatch.setitem(inherit.WAYS, "python", worse)
+    worse = {
+        **kernels_with_loaded_modules.WAYS["python"],
+        "command": ["python", "-c", "exit(3)", "{connection_file}"],
+    }
+    monkeypatch.setitem(kernels_with_loaded_modules.WAYS, "python", worse)
     site.python_module("python/3.11")
     try:
         site.make()

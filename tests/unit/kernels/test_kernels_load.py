@@ -13,7 +13,7 @@ import kernel_site
 import pytest
 from kernel_site import KernelSite
 
-from sitekit.kernels.trials.prove import SMOKE
+from sitekit.kernels.trials.try_kernels import SMOKE
 
 OF_THE_PERSON = """
 setenv("THEIR_HOME", pathJoin(os.getenv("HOME"), "data"))

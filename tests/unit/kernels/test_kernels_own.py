@@ -15,7 +15,7 @@ import pytest
 from kernel_site import KernelSite
 
 from sitekit.kernels.personal.cli import main
-from sitekit.kernels.trials.prove import SMOKE
+from sitekit.kernels.trials.try_kernels import SMOKE
 
 SITES = "the title of a kernel of the site"
 

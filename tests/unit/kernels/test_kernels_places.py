@@ -13,7 +13,7 @@ import kernel_site
 import pytest
 from kernel_site import KernelSite
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.base.errors import Problem
 from sitekit.contracts.kernel_state import read_kernel_state
 from sitekit.kernels.discovery.list_candidates import candidates

@@ -20,7 +20,7 @@ from kernel_site import KernelSite
 from sitekit.base.errors import Problem
 from sitekit.kernels.generations import generation
 from sitekit.kernels.generations.generation_record import Record, read_record, write_record
-from sitekit.kernels.trials.prove import SMOKE, Trial, prove
+from sitekit.kernels.trials.try_kernels import SMOKE, Trial, prove
 
 TALK = Path(__file__).parent / "programs" / "talk.py"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.base.errors import BadInput, Problem
 from sitekit.kernels import result_table
 from sitekit.kernels.discovery.list_candidates import candidates, slug

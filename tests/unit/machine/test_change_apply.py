@@ -20,7 +20,7 @@ from sitekit.base.errors import BadInput, Problem
 from sitekit.machine.apply import commands as apply_module
 from sitekit.machine.apply.commands import apply, plan_apply
 from sitekit.machine.apply.service_changes import list_service_changes
-from sitekit.machine.host.file import File
+from sitekit.machine.host.file_to_write import File
 from sitekit.machine.installed.entries import NOTHING
 from sitekit.machine.installed.manifest import load_manifest
 from sitekit.machine.uninstall.uninstall import uninstall

@@ -19,7 +19,7 @@ from sitekit.machine.apply import commands as apply_module
 from sitekit.machine.apply.commands import apply, plan_apply
 from sitekit.machine.apply.rotate_secrets import rotate_secrets
 from sitekit.machine.checks.written_files import faults_of
-from sitekit.machine.host.file import File
+from sitekit.machine.host.file_to_write import File
 from sitekit.machine.host.lock import alone
 from sitekit.site import Site
 

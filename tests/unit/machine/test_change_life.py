@@ -13,7 +13,7 @@ from machine_sites import bare_machine, can_change, demo, family, shipped, tree,
 from sitekit.base.errors import BadInput, BadInputs
 from sitekit.machine.apply import commands as apply_module
 from sitekit.machine.apply.commands import apply, diff, plan_apply
-from sitekit.machine.host.file import digest
+from sitekit.machine.host.file_to_write import digest
 from sitekit.machine.installed.applied import applied, check_follows, others
 from sitekit.machine.installed.manifest import load_manifest, manifest_path
 from sitekit.machine.installed.unix_accounts import listed, numbers

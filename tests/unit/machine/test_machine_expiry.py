@@ -17,7 +17,7 @@ from machine_sites import demo
 from sitekit.base.errors import Problem
 from sitekit.contracts.internal_tls import authority, pair
 from sitekit.machine.host.site_on_machine import Target
-from sitekit.machine.render.authorities import internal_tls_files
+from sitekit.machine.render.certificate_authorities import internal_tls_files
 from sitekit.machine.web import expiry
 from sitekit.machine.web.certificate import VALID_DAYS, self_signed
 from sitekit.site import Site

@@ -11,7 +11,7 @@ from machine_sites import bare_machine, demo, family
 
 from sitekit.base.errors import BadInput
 from sitekit.contracts.front_login import web_server_file
-from sitekit.machine.host.file import File
+from sitekit.machine.host.file_to_write import File
 from sitekit.machine.host.platform import this_platform
 from sitekit.machine.host.site_on_machine import Target
 from sitekit.machine.render.machine_secrets import (

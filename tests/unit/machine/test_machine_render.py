@@ -13,7 +13,7 @@ import pytest
 from golden_sites import CASES, GOLDEN, PAIRS, WHOLE, difference, rendered, site_of, texts
 from machine_sites import demo, documented, family
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.machine.host.platform import this_platform
 from sitekit.machine.render.rendered_files import folders, render
 from sitekit.machine.web.certificate import self_signed, serves

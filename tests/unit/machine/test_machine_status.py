@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.machine.checks.passwords import who_stays_out
 from sitekit.machine.host.platform import this_platform
 from sitekit.machine.run import site_state as state_module

@@ -16,7 +16,7 @@ from types import ModuleType
 
 import pytest
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 
 TAG = "0123456789abcdef"
 LINE = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.base.errors import BadInput
 from sitekit.operations.courses import capacity, check_reservation
 from sitekit.operations.courses.check import course_of

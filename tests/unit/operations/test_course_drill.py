@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.base.errors import Problem
 from sitekit.operations.courses import drill
 from sitekit.operations.drill import tokens

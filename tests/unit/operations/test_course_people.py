@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.base.errors import BadInputs
 from sitekit.operations.courses import associations, people
 from sitekit.site import Site, load_site

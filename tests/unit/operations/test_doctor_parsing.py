@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from sitekit.machine.host.platform import platforms
-from sitekit.operations.doctor import eyes
+from sitekit.operations.doctor import run_as_account
 from sitekit.operations.doctor.check import Finding, Severity
+from sitekit.operations.doctor.checks.accounting_limits import table
 from sitekit.operations.doctor.checks.cluster import expand
-from sitekit.operations.doctor.checks.policy import table
 from sitekit.operations.doctor.checks.state import mount_of
 from sitekit.operations.doctor.context import Context, fields
 from sitekit.operations.doctor.node_job import parse
@@ -223,7 +223,7 @@ def test_the_eyes_of_this_account(tmp_path: Path) -> None:
         made.commit()
     damaged.write_bytes(b"SQLite format 3\0" + os.urandom(5000))
     wanted = {str(database): "rw", str(tmp_path / "none/x"): "r", str(database / "x"): "r"}
-    told = eyes.look_as(
+    told = run_as_account.look_as(
         None,
         {"paths": wanted, "databases": [str(database), str(damaged)], "space": [str(tmp_path)]},
     )
@@ -242,7 +242,7 @@ def test_a_locked_database_is_seen(tmp_path: Path) -> None:
     with closing(sqlite3.connect(database, isolation_level=None)) as made:
         made.execute("CREATE TABLE one (two)")
         made.execute("BEGIN EXCLUSIVE")
-        told = eyes.look_as(None, {"databases": [str(database)]})
+        told = run_as_account.look_as(None, {"databases": [str(database)]})
         made.execute("ROLLBACK")
     assert "locked" in told["databases"][str(database)]
 

@@ -20,7 +20,7 @@ import pytest
 
 from sitekit.backends.slurm.pending_reasons import NO_ROOM
 from sitekit.base.command import CommandFailed
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.base.errors import BadInput, Problem
 from sitekit.operations.drill import accounts
 from sitekit.operations.drill.bottleneck import first_bottleneck

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.base.errors import BadInput, Problem
 from sitekit.hub.servers.ledger import Ledger
 from sitekit.operations.running_hub import announce, drain, ledger

@@ -18,11 +18,11 @@ import pytest
 from slurm_parts import job
 
 from sitekit.backends.job import NoAnswer
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.base.errors import Problem
 from sitekit.hub.servers.ledger import Ledger
-from sitekit.hub.status.prefix import PrefixState, read_prefix
 from sitekit.hub.status.servers import add_up, describe_server, state_of
+from sitekit.hub.status.watch_prefix import PrefixState, read_prefix
 from sitekit.operations.status import collect as module
 from sitekit.operations.status import hub_figures
 from sitekit.operations.status.collect import Sight, collect_servers

@@ -20,8 +20,8 @@ from sitekit.operations.trace.logs import (
     read_hub_lines,
     read_node_lines,
 )
+from sitekit.operations.trace.order_steps import STAGES, stages_of, tell
 from sitekit.operations.trace.step import NotReadable, Step
-from sitekit.operations.trace.story import STAGES, stages_of, tell
 
 TAG, OTHER = "0123456789abcdef", "fedcba9876543210"
 NOON = datetime(2026, 12, 1, 12).timestamp()

@@ -28,9 +28,9 @@ from sitekit.hub.servers.ledger_usage import Usage
 from sitekit.operations.usage_report.advice import advise
 from sitekit.operations.usage_report.commands import make_report
 from sitekit.operations.usage_report.figures import Figures, percentile
+from sitekit.operations.usage_report.match_jobs import Jobs, run_of
 from sitekit.operations.usage_report.months import read_months, shares
 from sitekit.operations.usage_report.page import as_csv, as_html
-from sitekit.operations.usage_report.runs import Jobs, run_of
 from sitekit.site import Site, load_site
 
 NOW = 1_800_000_000.0

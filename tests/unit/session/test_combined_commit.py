@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from git_remote import WHO, git
 
-from sitekit.base.data import CHECKOUT
+from sitekit.base.data_files import CHECKOUT
 from sitekit.session.overrides.combined_commit import combined
 
 MINE = {"both.ipynb": "mine\n1\n2\n3\n4\n5\n", "gone.txt": "mine\n", "old.txt": "mine\n"}

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitekit.environment.release.components import PIECES
 from sitekit.environment.release.configure import GUARDED, settings
+from sitekit.environment.release.required_packages import PIECES
 from sitekit.session import lmod_output, loaded_modules
 from sitekit.session.overrides import lmod_guard
 

@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.base.errors import BadInput, BadInputs
 from sitekit.base.files import open_file
-from sitekit.machine.host.file import File
+from sitekit.machine.host.file_to_write import File
 from sitekit.machine.host.platform import this_platform
 from sitekit.machine.render.rendered_files import render
 from sitekit.site import Site, course_files, load_site, read_course_file

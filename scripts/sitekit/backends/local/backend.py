@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Any
 
 from ...site import Site
-from ..choice import Choice
 from ..job import Ending, Explanation, Job, Maintenance, NoAnswer, Offers, Refused, Work
+from ..resource_choice import Choice
 from . import gate
 from .servers import Servers, ending_of, job_of
 

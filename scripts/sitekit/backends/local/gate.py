@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...site import Site
-from ..choice import Choice
 from ..job import NoAnswer, Refused, Work
+from ..resource_choice import Choice
 from ..slurm.run_local_program import ENVIRONMENT, run_program
 
 SUDO = "/usr/bin/sudo"

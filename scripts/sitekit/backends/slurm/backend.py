@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any, cast
 
 from ...site import Site
-from ..choice import Choice
 from ..job import Ending, Explanation, Job, Maintenance, NoAnswer, Offers, Refused, Work
+from ..resource_choice import Choice
 from . import gate
 from .accounts_and_reservations import Names
 from .compare_releases import ServersRelease

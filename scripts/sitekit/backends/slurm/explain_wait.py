@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ...site.memory_and_time import human_time
-from ..choice import Choice
+from ..resource_choice import Choice
 from .forecast import Forecast
 from .parse_jobs import SlurmJob
 from .pending_reasons import explain

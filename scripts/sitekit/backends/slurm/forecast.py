@@ -15,8 +15,8 @@ from collections.abc import Callable
 
 from ...site import Site
 from ...site.tier import Requires, Tier
-from ..choice import Choice
 from ..job import NoAnswer, Refused, Work
+from ..resource_choice import Choice
 from . import gate
 from .list_jobs import Waiting, waiting_jobs
 from .parse_jobs import SlurmJob

@@ -14,8 +14,8 @@ from functools import partial
 from typing import Any
 
 from ...site import Site
-from ..choice import Choice
 from ..job import NoAnswer, Refused, Work
+from ..resource_choice import Choice
 from .list_jobs import listed_by_number
 from .private_data import to_see_them
 from .transport import ask_slurm, transport

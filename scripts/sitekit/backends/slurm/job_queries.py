@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 from ...site import Site
 from ..job import Cause, Ending, NoAnswer
-from .field_marks import Frame
 from .list_jobs import answered
 from .parse_jobs import ENDED, is_number
+from .separate_fields import Frame
 from .transport import ask_slurm
 
 log = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ...site import Site
-from .field_marks import Frame
 from .list_jobs import answered
 from .parse_jobs import is_number
+from .separate_fields import Frame
 from .transport import ask_slurm
 
 FIELDS = (

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from ...site import Site
 from ..job import NoAnswer
-from .field_marks import Frame
 from .parse_jobs import LISTED, RECORDED, Listing, SlurmJob, is_number, read_jobs
 from .run_local_program import Answer
+from .separate_fields import Frame
 from .transport import ask_slurm
 
 REMEMBERED = "now-10minutes"

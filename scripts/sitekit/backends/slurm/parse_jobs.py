@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..job import Job, Phase
-from .field_marks import Unreadable
+from .separate_fields import Unreadable
 
 LISTED = tuple("iUuTPBSeQrk")
 """squeue's letters for the fields of a job; squeue(1), --format.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...base.data import data
+from ...base.data_files import data
 from ...site import Site, load_site
 
 NAME = "demo-cluster"

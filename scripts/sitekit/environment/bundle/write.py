@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from ...base.child import ask
 from ...base.command import Argv, run
-from ...base.data import CHECKOUT, OWN_KERNELS, OWN_PACKAGES
+from ...base.data_files import CHECKOUT, OWN_KERNELS, OWN_PACKAGES
 from ...base.files import write_atomic
 from ...base.progress import say, step
 from ...site import Site

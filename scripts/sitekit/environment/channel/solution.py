@@ -20,7 +20,7 @@ from ..wheels.build import build_channel
 from ..wheels.environment_yml import Packages
 from . import ENGINE
 from .choose_source import bases, choose
-from .network import rattlers_configuration
+from .download_settings import rattlers_configuration
 from .pip_pins import pin
 
 HERE = "/made-of-wheels"

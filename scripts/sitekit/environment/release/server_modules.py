@@ -15,9 +15,9 @@ from ...base.command import Argv, run
 from ...base.progress import step
 from ...session.release_modules import FILE
 from ...site import Site
-from .components import Piece
 from .configure import plain_environment
 from .releases import Release
+from .required_packages import Piece
 from .trial_run import started_server
 
 IMPORTED = re.compile(r"^import time: +\d+ \| +\d+ \| *(\S+)$", re.MULTILINE)

@@ -18,7 +18,7 @@ from typing import IO
 
 from ...base.child import mortal
 from ...base.command import Argv, run
-from ...base.data import data
+from ...base.data_files import data
 from ...contracts.gate_config import session_settings
 from ...contracts.trial_hub import trial_environment, trial_hub
 from ...site import Site

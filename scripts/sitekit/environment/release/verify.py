@@ -15,9 +15,9 @@ from ...base.errors import Problem
 from ...site import Site
 from ..channel import ENGINE
 from . import file_hashes, trial_run
-from .components import Piece
 from .configure import GUARDED, plain_environment
 from .releases import Release
+from .required_packages import Piece
 from .user_commands import folder
 
 

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...base.data import CHECKOUT, OWN_PACKAGES, data
+from ...base.data_files import CHECKOUT, OWN_PACKAGES, data
 from ...base.errors import BadInput
 from ...site.yaml_file import Document, read_yaml
 from .wheel import PYPI_NAMES

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from packaging.markers import Marker
 
-from ...base.data import data
+from ...base.data_files import data
 from ...base.files import write_atomic
 from .environment_yml import Packages, read
 

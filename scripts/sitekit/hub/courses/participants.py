@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...backends.choice import Choice
+from ...backends.resource_choice import Choice
 from ...site.course_files import Course
 from ..servers.hub_state import HubState
 from ..servers.ledger import Row

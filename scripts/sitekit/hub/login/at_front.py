@@ -28,7 +28,7 @@ from .check_again import check_again
 from .claims import Claims, Refusal, are_meant, check_admitted, name_and_domain, provider_of
 from .front_headers import user_of
 from .last_login import Identity, LastLogins, NoWord
-from .take_rights import take_rights
+from .remove_admin_rights import take_rights
 
 log = logging.getLogger("JupyterHub")
 

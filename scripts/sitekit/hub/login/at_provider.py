@@ -31,7 +31,7 @@ from .claims import (
 )
 from .last_login import Identity, LastLogins, NoWord
 from .login_handlers import CallbackHandler, LoginHandler
-from .take_rights import take_rights
+from .remove_admin_rights import take_rights
 
 ADMITTED = {"admitted": True}
 UNAUTHORIZED = 401

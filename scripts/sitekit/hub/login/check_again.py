@@ -9,7 +9,7 @@ from typing import Any
 from ...site import Site
 from .accounts import AccountMap, NoAccount, NotNow
 from .claims import Claims, Refusal, are_meant
-from .take_rights import take_rights
+from .remove_admin_rights import take_rights
 
 log = logging.getLogger("JupyterHub")
 

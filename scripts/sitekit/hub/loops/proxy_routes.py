@@ -11,7 +11,7 @@ import logging
 
 from jupyterhub.app import JupyterHub
 
-from ..pages import enter, stopped_servers
+from ..pages import check_server_access, stopped_servers
 from ..spawner.loaded_spawners import spawners
 
 log = logging.getLogger(__name__)
@@ -42,5 +42,7 @@ async def restore(app: JupyterHub) -> None:
     ready = [s.proxy_spec for s in spawners() if s.ready and not stopped_servers.is_suspended(s)]
     if app.hub.routespec not in routes or not set(ready) <= set(routes):
         log.warning("The proxy has lost routes; adding them again")
-        await enter.resend_ended(app.proxy)  # first, so that no ended login opens a server
+        await check_server_access.resend_ended(
+            app.proxy
+        )  # first, so that no ended login opens a server
         await app.proxy.check_routes(app.users, app._service_map, routes)

@@ -7,7 +7,7 @@ from functools import cache
 
 from jinja2 import Environment, FileSystemLoader, Template
 
-from ...base.data import data
+from ...base.data_files import data
 from ...site.tier import Tier
 from ..servers.check_choice import Eligibility, allowed_tiers, fields_of, tiers_for
 from ..servers.hub_state import HubState

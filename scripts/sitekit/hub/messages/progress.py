@@ -12,9 +12,9 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from ...backends.choice import Choice
 from ...backends.interface import Backend
 from ...backends.job import Job
+from ...backends.resource_choice import Choice
 from ...site.memory_and_time import human_time
 from ..servers.hub_state import HubState
 from ..servers.ledger import Row

@@ -17,7 +17,7 @@ from tornado import web
 
 from ..servers.hub_state import HubState
 from ..status import certificates
-from ..status.record import status_now
+from ..status.collect_state import status_now
 
 STATUS_PAGE = r"/sitekit/status"
 STATUS_STATE = r"/sitekit/status/state"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...backends.choice import Choice
+from ...backends.resource_choice import Choice
 from ...site import Site
 from ...site.images import images_of
 from ...site.memory_and_time import format_memory, format_time, parse_memory, parse_time

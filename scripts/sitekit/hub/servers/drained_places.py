@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ...backends.choice import Choice
 from ...backends.job import Job
+from ...backends.resource_choice import Choice
 from ...site.tier import Tier
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

@@ -6,7 +6,7 @@ between the end of the idle limit and the stop of the server.
 
 from __future__ import annotations
 
-from ...backends.choice import Choice
+from ...backends.resource_choice import Choice
 from ...site.tier import Tier
 
 CULLER = "idle-culler"

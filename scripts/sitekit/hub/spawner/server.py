@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 
 from jupyterhub.spawner import Spawner
 
-from ...backends.choice import Choice
 from ...backends.interface import Backend
 from ...backends.job import Job, NoAnswer, Refused
+from ...backends.resource_choice import Choice
 from ..messages import progress
 from ..messages.cards import Card, card_of_outage, card_of_refusal, card_of_slow_start
 from ..messages.ended_cards import card_of_ending

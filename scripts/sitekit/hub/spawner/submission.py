@@ -8,7 +8,7 @@ from jupyterhub.spawner import Spawner
 from jupyterhub.utils import utcnow
 from sqlalchemy.orm import object_session
 
-from ...backends.choice import Choice
+from ...backends.resource_choice import Choice
 from ..servers.hub_state import HubState, longest_run
 from ..servers.idle_limits import session_environment
 from ..servers.log_start import log_start

@@ -16,8 +16,8 @@ from sqlalchemy.orm import object_session
 from tornado import web
 from traitlets import Type, default, directional_link
 
-from ...backends.choice import Choice
 from ...backends.load_backends import load_object
+from ...backends.resource_choice import Choice
 from ..login.accounts import NoAccount
 from ..messages.form import tier_form
 from ..servers.check_choice import BadChoice, Eligibility, read_choice

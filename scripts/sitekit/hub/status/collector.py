@@ -13,9 +13,9 @@ from ...contracts.kernel_state import KernelState
 from ..servers.hub_state import HubState
 from ..servers.ledger import LedgerTrouble
 from . import metrics
-from .prefix import last_prefix
-from .record import servers_now
+from .collect_state import servers_now
 from .servers import STATES, add_up, empty_sum
+from .watch_prefix import last_prefix
 
 MIB = 1024**2
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...base.command import run
-from ...base.data import data
+from ...base.data_files import data
 from ...base.errors import Problem
 from ...base.files import switch_link, write_atomic
 from ...site import Site

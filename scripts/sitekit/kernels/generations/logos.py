@@ -9,7 +9,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from ...base.data import data
+from ...base.data_files import data
 
 FILES = ("logo-32x32.png", "logo-64x64.png", "logo-svg.svg")
 

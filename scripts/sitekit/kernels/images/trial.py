@@ -18,7 +18,7 @@ from typing import Any
 from ...base.command import CommandFailed, identity, run
 from ...contracts.trial_hub import trial_environment, trial_hub
 from ...session.container import command, environment, home_inside
-from ..trials.prove import ASK, SMOKE
+from ..trials.try_kernels import ASK, SMOKE
 from .files import Unproven
 
 DESCRIBE = Path(__file__).parent / "inside" / "describe_image.py"

@@ -24,7 +24,7 @@ from ..discovery.rules import Rules
 from ..generations import generation
 from ..generations.kernel_record import Kernel
 from ..trials.probe import Failure, probe
-from ..trials.prove import Trial, prove
+from ..trials.try_kernels import Trial, prove
 from .check_source import PREFIX
 
 MARK = "own.json"

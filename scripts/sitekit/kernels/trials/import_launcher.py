@@ -8,7 +8,7 @@ from functools import cache
 from threading import Lock
 from types import ModuleType
 
-from ...base.data import data
+from ...base.data_files import data
 from ..generations.launcher_files import BESIDE
 
 _once = Lock()

@@ -17,7 +17,7 @@ from typing import Protocol
 from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...site import Site
-from ..host.file import File, Folder
+from ..host.file_to_write import File, Folder
 from ..installed import unix_accounts
 from ..installed.entries import NOTHING, Entry, look, on_disk, put_back
 from ..installed.manifest import Manifest

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...site import Site
-from ..host.file import File
+from ..host.file_to_write import File
 from ..host.platform import Platform
 from ..host.site_on_machine import Target
 from ..installed.entries import NOTHING

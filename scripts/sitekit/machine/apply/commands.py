@@ -17,7 +17,7 @@ from ..checks.passwords import who_stays_out
 from ..checks.preconditions import unmet_preconditions
 from ..checks.run_checks import SiteChange, collect_findings, describe_findings, refusals
 from ..checks.written_files import check
-from ..host.file import File
+from ..host.file_to_write import File
 from ..host.lock import alone
 from ..host.platform import Platform, this_platform
 from ..host.site_on_machine import Target

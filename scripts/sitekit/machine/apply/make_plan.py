@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ...base.errors import BadInput
 from ...site import Site
-from ..host.file import File, Folder
+from ..host.file_to_write import File, Folder
 from ..host.platform import Platform
 from ..installed.manifest import Manifest, manifest_path
 from ..installed.shared import used

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...site import Site
-from ..host.file import File
+from ..host.file_to_write import File
 from ..installed.entries import NOTHING, Entry
 from ..installed.manifest import Manifest
 from .actions import Action, NewLink, Record, Remove, Stop, Write

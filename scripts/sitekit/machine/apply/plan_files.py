@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..host.file import File, Folder
+from ..host.file_to_write import File, Folder
 from ..installed.entries import NOTHING, Entry
 from ..installed.manifest import FileRecord
 from ..web.apache_links import Link

@@ -14,7 +14,7 @@ from ...base.errors import Problem
 from ...base.progress import say
 from ...site import Site
 from ..checks.preconditions import require_preconditions
-from ..host.file import File
+from ..host.file_to_write import File
 from ..host.lock import alone
 from ..host.platform import this_platform
 from ..host.site_on_machine import Target

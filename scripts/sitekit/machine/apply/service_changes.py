@@ -19,7 +19,7 @@ from typing import Literal
 from ...contracts.internal_tls import authority, authority_key, pair
 from ...contracts.metrics_token import hub_token
 from ...site import Site
-from ..host.file import File
+from ..host.file_to_write import File
 from ..host.platform import Platform, WebServer
 from ..installed.entries import Entry
 from ..render.services import site_services

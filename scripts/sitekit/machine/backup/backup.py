@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ... import __version__
 from ...base.command import acting_as, need_root
-from ...base.data import CHECKOUT, OWN_KERNELS, OWN_PACKAGES
+from ...base.data_files import CHECKOUT, OWN_KERNELS, OWN_PACKAGES
 from ...base.errors import Problem
 from ...base.files import open_file
 from ...base.progress import say, step

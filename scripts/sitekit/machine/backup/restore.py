@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ...base.command import acting_as, need_root
-from ...base.data import CHECKOUT
+from ...base.data_files import CHECKOUT
 from ...base.errors import BadInput, Problem
 from ...base.files import write_atomic
 from ...base.progress import say
@@ -28,7 +28,7 @@ from ..apply.execute import execute
 from ..apply.machine_state import beside, service_states
 from ..apply.plan import ApplyPlan
 from ..checks.preconditions import check_places
-from ..host.file import File, Folder
+from ..host.file_to_write import File, Folder
 from ..host.lock import alone
 from ..host.platform import Platform, this_platform
 from ..installed.entries import MACHINE, look, on_disk

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ...base.errors import BadInput, Problem, as_problem
 from ...site import Site
 from ..host.platform import Platform
-from . import cluster, engines, live_servers, login_node, network, sudo
+from . import cluster, live_servers, local_backends, login_node, network, sudo
 from .finding import Finding, unknown
 
 
@@ -48,7 +48,7 @@ def collect_findings(asked: SiteChange) -> list[Finding]:
     if "slurm" in site.backends and not site.slurm.ssh:
         questions.append(("Slurm", lambda: cluster.look(site)))
     if site.local_backends:
-        questions.append(("the engines of servers", lambda: engines.look(site)))
+        questions.append(("the engines of servers", lambda: local_backends.look(site)))
     for subject, ask in questions:
         try:
             found += ask()

@@ -17,7 +17,7 @@ from ...base.command import CommandFailed, run
 from ...base.errors import Problem
 from ...contracts.tunnel import host_key, sshd_config
 from ...site import Site, load_site
-from ..host.file import File
+from ..host.file_to_write import File
 from ..host.platform import Platform
 from ..host.site_on_machine import Target
 from ..installed import unix_accounts

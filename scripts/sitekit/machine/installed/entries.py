@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...base.files import open_file, switch_link, write_atomic
-from ..host.file import digest
+from ..host.file_to_write import digest
 
 MACHINE = Path("/")
 

@@ -12,7 +12,7 @@ from ...base.files import write_atomic
 from ...base.progress import say
 from ...base.ssh_keys import public_key
 from ...site import Site
-from ..host.file import File
+from ..host.file_to_write import File
 from .files import instructions, login_node_files
 
 PAGE = Path("sitekit-login-node.md")

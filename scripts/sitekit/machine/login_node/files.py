@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ...base.data import data
+from ...base.data_files import data
 from ...base.templates import templates
 from ...contracts.gate_config import gate_config, job_script
 from ...site import Site
 from ...site.course_files import site_courses
 from ...site.slurm import Ssh
-from ..host.file import File
+from ..host.file_to_write import File
 
 SSHD = Path("/etc/ssh/sshd_config.d")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...base.command import run
 from ...base.errors import Problem
-from ..host.file import digest
+from ..host.file_to_write import digest
 from . import record
 
 FILES = tuple(

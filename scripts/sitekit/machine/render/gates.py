@@ -7,12 +7,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...base.data import data
+from ...base.data_files import data
 from ...contracts.gate_config import gate_config, job_script
 from ...contracts.local_gate_config import local_gate_config
 from ...site import Site
 from ...site.course_files import Course
-from ..host.file import File
+from ..host.file_to_write import File
 
 
 def gates(site: Site, courses: Sequence[Course]) -> dict[Path, File]:

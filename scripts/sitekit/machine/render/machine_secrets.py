@@ -15,12 +15,12 @@ from pathlib import Path
 from ...contracts.front_login import HEADERS, SECRET, web_server_file
 from ...site import Site
 from ...site.front import Certificate
-from ..host.file import File
+from ..host.file_to_write import File
 from ..host.site_on_machine import Target
 from ..web.certificate import self_signed, serves
 from ..web.check_provided import client_secret
 from ..web.config import certificate
-from .authorities import internal_tls_files, internal_tls_paths
+from .certificate_authorities import internal_tls_files, internal_tls_paths
 from .monitoring import monitoring_paths, monitoring_token
 from .ssh import ssh_key_paths, ssh_keys
 from .tunnel import tunnel_key_paths, tunnel_keys

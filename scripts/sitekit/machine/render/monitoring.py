@@ -10,7 +10,7 @@ from pathlib import Path
 from ...base.templates import templates
 from ...contracts.metrics_token import hub_token, prometheus_token, scrape_config
 from ...site import Site
-from ..host.file import File
+from ..host.file_to_write import File
 from ..host.site_on_machine import Target
 from ..web.config import certificate
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...base.data import data
+from ...base.data_files import data
 from ...contracts.internal_tls import folder
 from ...site import Site
-from ..host.file import File
+from ..host.file_to_write import File
 
 
 def changes(site: Site) -> tuple[str, ...]:

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ...backends.slurm import ssh_files as ssh
-from ...base.data import data
+from ...base.data_files import data
 from ...contracts import internal_tls, metrics_token, tunnel
 from ...site import Site
 from ...site.course_files import Course, offered_courses
 from ...site.show import dump
-from ..host.file import File, Folder
+from ..host.file_to_write import File, Folder
 from ..host.platform import Platform
 from ..system_sshd.config import denied
 from ..web.config import front

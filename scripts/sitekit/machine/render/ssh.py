@@ -10,7 +10,7 @@ from ...base.command import run
 from ...base.ssh_keys import public_key
 from ...base.templates import templates
 from ...site import Site
-from ..host.file import File
+from ..host.file_to_write import File
 from ..host.site_on_machine import Target
 
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ...base.data import data
+from ...base.data_files import data
 from ...base.ssh_keys import public_key
 from ...base.templates import templates
 from ...contracts import tunnel
 from ...site import Site
-from ..host.file import File
+from ..host.file_to_write import File
 from ..host.site_on_machine import Target
 from .ssh import key_pair
 

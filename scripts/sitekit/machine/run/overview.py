@@ -12,7 +12,7 @@ from ...contracts.images import describe_images
 from ...contracts.kernel_state import describe_kernel_state, read_kernel_state
 from ...site import Site
 from ..host.platform import this_platform
-from ..render import authorities
+from ..render import certificate_authorities
 from ..render.services import running_supervisor, site_services
 from ..supervisors import control
 from ..supervisors.interface import State
@@ -82,6 +82,6 @@ def machines_own(site: Site) -> dict[str, State]:
 def _internal_tls(site: Site) -> str:
     """Return the line about internal TLS."""
     try:
-        return authorities.describe_internal_tls(site)
+        return certificate_authorities.describe_internal_tls(site)
     except CommandFailed:
         return "its certificates are not there: sudo make apply"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...base.errors import BadInput
 from ...site import Site
-from ..host.file import File
+from ..host.file_to_write import File
 from ..host.site_on_machine import Target
 
 PROGRAM = Path("/usr/sbin/sshd")

@@ -11,7 +11,7 @@ from ...contracts.front_login import HEADERS, PAGE, web_server_file
 from ...contracts.internal_tls import PROXY, authority, pair
 from ...site import Site
 from ...site.front import Certificate
-from ..host.file import File
+from ..host.file_to_write import File
 from ..host.platform import Platform, WebServer
 
 RELOAD = {"apache": "USR1", "nginx": "HUP"}

@@ -1,7 +1,7 @@
 """Check how long the certificates of web server and proxy are valid (`make certificate_check`).
 
 A systemd timer runs `make certificate_check` each day. The hub's certificate is not checked,
-because it is renewed together with the proxy's certificate (render/authorities.py).
+because it is renewed together with the proxy's certificate (render/certificate_authorities.py).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...base.templates import templates
 from ...site import Site
-from ..host.file import File
+from ..host.file_to_write import File
 from ..host.platform import Platform
 from .config import RELOAD, server
 

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ...backends.choice import Choice
 from ...backends.job import NoAnswer, Refused
+from ...backends.resource_choice import Choice
 from ...backends.slurm import gate
 from ...backends.slurm import ssh_files as ssh
 from ...machine.checks.finding import Finding, unknown

@@ -24,7 +24,7 @@ from ...machine.render.services import site_services, site_supervisor
 from ...machine.supervisors.control import which_supervisor
 from ...machine.supervisors.interface import State
 from ...site import Site
-from . import eyes
+from . import run_as_account
 
 Value = TypeVar("Value")
 Row = dict[str, str]
@@ -107,7 +107,7 @@ class Context:
         if who and not unix_accounts.has_account(MACHINE, who):
             raise Unanswered(f"there is no account {who}")
         key = f"what {who} sees of {sorted(map(str, request.items()))}"
-        return self.once(key, lambda: eyes.look_as(who, request, 8 * self.patience))
+        return self.once(key, lambda: run_as_account.look_as(who, request, 8 * self.patience))
 
     @property
     def somebody(self) -> str:

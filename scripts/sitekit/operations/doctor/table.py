@@ -7,19 +7,19 @@ from collections.abc import Iterator
 
 from .check import Check, Subject
 from .checks import (
+    accounting_limits,
     accounts,
     cluster,
     courses,
-    engines,
     files,
     front,
     hub,
     kernels,
+    local_backends,
     login,
     network,
     node,
     partitions,
-    policy,
     release,
     security,
     servers,
@@ -41,7 +41,7 @@ SUBJECTS: tuple[Subject, ...] = (
     slurm.subject,
     partitions.subject,
     cluster.subject,
-    policy.subject,
+    accounting_limits.subject,
     services.subject,
     hub.subject,
     servers.subject,
@@ -52,7 +52,7 @@ SUBJECTS: tuple[Subject, ...] = (
     kernels.subject,
     security.subject,
     tunnels.subject,
-    engines.subject,
+    local_backends.subject,
     courses.subject,
 )
 

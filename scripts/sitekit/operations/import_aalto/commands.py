@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...base.data import CHECKOUT
+from ...base.data_files import CHECKOUT
 from ...base.errors import BadInput, shown
 from ...base.files import write_atomic
 from ...base.progress import say

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from ...base.command import Arg, CommandFailed, run
-from ...base.data import CHECKOUT
+from ...base.data_files import CHECKOUT
 from ...base.errors import BadInput, Problem, shown
 from ...base.progress import say, step
 from ...environment.release.prefix_lock import open_prefix

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ...base.data import CHECKOUT
+from ...base.data_files import CHECKOUT
 from ...site import Site
 from ...site.model_fields import model_in, walk
 from ...site.yaml_file import Document, parse_yaml

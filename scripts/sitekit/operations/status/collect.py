@@ -1,6 +1,6 @@
 """Collect the state of a site for `make status` and `make top`, also while the hub is stopped.
 
-The record of servers is that of the hub's status page (hub/status/record.py). Here it is made from
+The record of servers is that of the hub's status page (hub/status/collect_state.py). Here it is made from
 the ledger and from one query of each backend, and not from the running hub.
 """
 
@@ -22,9 +22,9 @@ from ...backends.snapshot import Snapshot
 from ...base.command import acting_as
 from ...base.errors import Problem, as_problem
 from ...hub.servers.ledger_measures import Start, ended_starts, open_starts
-from ...hub.status.prefix import read_prefix
-from ...hub.status.record import DAY, describe_site
+from ...hub.status.collect_state import DAY, describe_site
 from ...hub.status.servers import ServerState, describe_server
+from ...hub.status.watch_prefix import read_prefix
 from ...machine.host import sqlite
 from ...machine.run.overview import overview
 from ...machine.web.expiry import days_left

@@ -21,8 +21,8 @@ from ...site import Site
 from ..running_hub.ledger import hubs_ledger
 from ..variables import parse_variables, required
 from .logs import ends_of, front_steps, gate_steps, hub_steps, node_steps
+from .order_steps import Story, stages_of, tell
 from .step import NotReadable, Step, plain
-from .story import Story, stages_of, tell
 
 
 def trace(site: Site, *words: str) -> int:

@@ -14,7 +14,7 @@ class Step:
     """Hold one step. `at` is in seconds since the epoch.
 
     `source` is front, hub, ledger, gate, slurm or node. `stage` is the key in STAGES of
-    story.py that this step shows to be reached; "" if it shows none.
+    order_steps.py that this step shows to be reached; "" if it shows none.
     """
 
     at: float

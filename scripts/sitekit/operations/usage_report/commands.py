@@ -20,9 +20,9 @@ from ..running_hub.ledger import hubs_ledger
 from ..variables import parse_variables
 from .advice import advise
 from .figures import by_month, in_all, period_of
+from .match_jobs import Jobs, run_of
 from .months import Month, begin_of, end_of, name, read_months
 from .page import Report, as_csv, as_html
-from .runs import Jobs, run_of
 
 AT_ONCE, MOST_RENAMED = 500, 5000  # jobs of one query by number, and of all such queries
 MARGIN = timedelta(hours=26)  # sacct reads times in the zone of its own host

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from .match_jobs import Run
 from .months import Month, begin_of, end_of, month_of, shares
-from .runs import Run
 
 HOUR = 3600.0
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ...base.data import data
+from ...base.data_files import data
 from ...site import Site
 from .advice import Advice
 from .chart_shapes import Chart, rows, stacked

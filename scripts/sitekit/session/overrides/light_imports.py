@@ -19,7 +19,7 @@ In addition, jupyterlab runs node to read the address of a registry of npm packa
 a setting for building JupyterLab (jupyterlab/commands.py, AppOptions.registry). Users cannot build.
 
 
-The real modules are still loaded when a program uses them (stand_ins.py).
+The real modules are still loaded when a program uses them (placeholder_modules.py).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Any
 
-from ..stand_ins import real, stand_ins
+from ..placeholder_modules import real, stand_ins
 from . import hub_requests
 
 WITHOUT = ("isoduration", "rfc3987_syntax")

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from tornado import httpclient, httputil, iostream, web
 
 from .. import confirmation_page, own_ports, request_origin, strip_credentials
-from ..stand_ins import stand_ins
+from ..placeholder_modules import stand_ins
 
 with stand_ins({"aiohttp": {}}):  # only for servers on Unix sockets and for waiting (handlers.py)
     from jupyter_server_proxy import handlers, rawsocket, websocket

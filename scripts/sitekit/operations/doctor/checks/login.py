@@ -14,7 +14,7 @@ from ....machine.installed.entries import MACHINE
 from ....site import Site
 from ..check import Finding, Subject, warning
 from ..context import Context, Unanswered
-from ..eyes import PYTHON
+from ..run_as_account import PYTHON
 from .site_file import problems
 from .slurm import local
 

@@ -28,7 +28,7 @@ from ...contracts.internal_tls import (
 )
 from ...site import Site
 from ...site.address_types import is_ip
-from ..host.file import File
+from ..host.file_to_write import File
 from ..host.site_on_machine import Target
 
 AUTHORITY_DAYS, PAIR_DAYS = 30 * 365, 5 * 365

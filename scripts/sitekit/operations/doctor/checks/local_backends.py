@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ....base.command import Argv, CommandFailed, run
 from ....contracts.local_gate_config import bridge
-from ....machine.checks import engines
+from ....machine.checks import local_backends
 from ....site import Site
 from ..check import Finding, Subject, adopted
 from ..context import Context
@@ -40,7 +40,7 @@ subject = Subject("engines", "Servers on the hub's own host", on_this_host)
     applies=_on_systemd,
 )
 def systemd(here: Context) -> Iterator[Finding]:
-    if not engines.SYSTEMD.is_dir():
+    if not local_backends.SYSTEMD.is_dir():
         yield Finding("systemd is not PID 1 on this machine", "tiers")
 
 
@@ -73,7 +73,7 @@ def docker(here: Context) -> Iterator[Finding]:
     applies=_on_docker,
 )
 def has_images(here: Context) -> Iterator[Finding]:
-    for found in engines.images(here.site):
+    for found in local_backends.images(here.site):
         yield Finding(found.what, found.where or "", found.remedy or "")
 
 
@@ -170,4 +170,4 @@ def gate(here: Context) -> Iterator[Finding]:
     "ask for less, or use a larger machine",
 )
 def sizes(here: Context) -> Iterator[Finding]:
-    yield from map(adopted, engines.sizes(here.site))
+    yield from map(adopted, local_backends.sizes(here.site))

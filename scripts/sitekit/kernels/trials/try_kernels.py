@@ -20,7 +20,7 @@ from ...base.errors import Problem
 from ...site import Site
 from ..generations.generation import root, spec_file
 from ..generations.kernel_record import Kernel
-from . import hostile_home, inherit
+from . import hostile_home, kernels_with_loaded_modules
 
 KINDS = ("clean", "hostile")
 SMOKE = Path(__file__).parent / "inside" / "smoke.py"
@@ -136,7 +136,7 @@ def _start(
     home.mkdir(parents=True)
     if kind == "hostile":
         hostile_home.write(home, [kernel])
-    inherit.write(home, [kernel])
+    kernels_with_loaded_modules.write(home, [kernel])
     spec = spec_file(generation, kernel.id)
     argv = [
         word.replace("{resource_dir}", str(spec.parent))
@@ -151,7 +151,7 @@ def _start(
     env = {"PATH": path, "LANG": "C.UTF-8", "JUPYTER_PATH": str(site.kernels_current)}
     if kind == "hostile":
         env |= hostile_home.environment()
-    env |= inherit.environment(kernel)
+    env |= kernels_with_loaded_modules.environment(kernel)
     code = [ASK[kernel.language]] if kernel.language in ASK else []
     return {
         "id": kernel.id,
