@@ -1,10 +1,15 @@
-"""Create and remove the tokens with which a drill starts servers of users.
+"""Create the tokens with which a drill starts servers of users, and end their validity.
 
 `make drill` and `make course_drill` run this program as the hub's user, with the release's Python. The program
 reads JSON from standard input: the path of the hub's database, the names of users, the lifetime of
 the tokens in seconds, and the tokens' note. The program prints the tokens as JSON. A token is valid
-only for the servers of its own user. Each drill uses another note, so that a drill removes only its
+only for the servers of its own user. Each drill uses another note, so that a drill ends only its
 own tokens.
+
+Only the hub itself may delete a token while it runs. It can have the token in memory, in the list
+`api_tokens` of the token's user, and does not read a row of its database a second time
+(jupyterhub/orm.py, expire_on_commit=False). SQLite gives the number of a deleted row to the next
+token, and the hub would then compare the next token with the deleted one, and refuse it.
 """
 
 from __future__ import annotations
@@ -20,17 +25,24 @@ ACCESS = "access:servers!user"
 
 
 def main() -> None:
-    """Create tokens for `users`; with `remove`, delete the tokens with this note instead."""
+    """Create tokens for `users`; with `end`, end the validity of the tokens with this note."""
     asked = json.load(sys.stdin)
     db = orm.new_session_factory(f"sqlite:///{asked['database']}")()
     made: dict[str, str] = {}
-    if asked.get("remove"):
-        for token in db.query(orm.APIToken).filter_by(note=asked["note"]):
-            db.delete(token)
+    if asked.get("end"):
+        end_tokens(db, asked["note"])
     else:
         made = {name: token_of(db, name, asked) for name in asked["users"]}
     db.commit()
     json.dump(made, sys.stdout)
+
+
+def end_tokens(db: Any, note: str) -> None:
+    """Set the expiry time of the tokens into the past. The hub refuses them from now on, and deletes
+    them within an hour (jupyterhub/app.py, purge_expired_tokens)."""
+    past = orm.utcnow(with_tz=False).replace(year=2000)
+    for token in db.query(orm.APIToken).filter_by(note=note):
+        token.expires_at = past
 
 
 def token_of(db: Any, name: str, asked: dict[str, Any]) -> str:

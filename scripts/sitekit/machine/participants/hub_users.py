@@ -54,10 +54,9 @@ def delete(site: Site, names: Collection[str]) -> None:
     if not (there := known(site, names)):
         return
     if hub_runs(site):
-        try:
-            _delete_through_hub(site, there)
-        except _TokenRefused:
-            _delete_through_hub(site, there)
+        with _token(site, there) as token:
+            for name in there:
+                _ask_hub(site, name, token)
     elif running := with_servers(site, there):
         what = f"the hub is stopped, and these users have servers: {', '.join(running[:10])}"
         raise Problem(what, str(site.database), "make start, and run this again")
@@ -67,22 +66,6 @@ def delete(site: Site, names: Collection[str]) -> None:
         raise Problem(
             f"the hub still has the users {', '.join(left[:10])}", remedy="run this again"
         )
-
-
-class _TokenRefused(Problem):
-    """Report that the hub does not accept a token that was just made.
-
-    SQLite gives the number of a deleted token to a new one. If the hub still has the deleted token
-    in memory (the identity map of SQLAlchemy), it compares the new token with the deleted one, and
-    refuses it. The next token has another number.
-    """
-
-
-def _delete_through_hub(site: Site, names: list[str]) -> None:
-    """Delete users through the API of the running hub. Raises Problem."""
-    with _token(site, names) as token:
-        for name in names:
-            _ask_hub(site, name, token)
 
 
 def _found(site: Site, query: str, names: Collection[str]) -> list[str]:
@@ -166,5 +149,4 @@ def _ask_hub(site: Site, name: str, token: str) -> None:
         raise Problem(f"the hub does not answer: {fault}", remedy="make status") from None
     if answer.status not in (204, 404):
         what = f"the hub did not delete the user {name}: {answer.status} {shown(text[:200])}"
-        remedy = "stop the user's server on the admin page; run this again"
-        raise (_TokenRefused if answer.status == 403 else Problem)(what, remedy=remedy)
+        raise Problem(what, remedy="stop the user's server on the admin page; run this again")

@@ -1,4 +1,4 @@
-"""Create tokens of the hub with which a drill starts servers of users, and remove them."""
+"""Create tokens of the hub with which a drill starts servers of users, and end their validity."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SUBMITTING = 90
 def tokens(
     site: Site, title: str, users: list[str], seconds: int, access: bool = False
 ) -> Iterator[dict[str, str]]:
-    """Yield a token for each user, valid for so many seconds, which is removed afterwards.
+    """Yield a token for each user, valid for so many seconds, which is no longer valid afterwards.
 
     Users see `title` on their page of tokens. With `access`, a token also opens the user's server.
     """
@@ -29,11 +29,11 @@ def tokens(
         wanted = {"note": note, "users": users, "seconds": seconds, "access": access}
         yield _tokens(site, wanted)
     finally:
-        _tokens(site, {"note": note, "remove": True})
+        _tokens(site, {"note": note, "end": True})
 
 
 def _tokens(site: Site, asked: dict[str, Any]) -> dict[str, str]:
-    """Run the program that creates and removes tokens."""
+    """Run the program that creates tokens and ends their validity."""
     words = ["-m", "sitekit.hub.login.drill_tokens"]
     made: dict[str, str] = run_hub_program(site, words, asked, timeout=120)
     return made

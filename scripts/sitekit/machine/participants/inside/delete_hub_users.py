@@ -49,7 +49,10 @@ def token(db: Any, names: list[str]) -> str:
 
 
 def revoke(db: Any, names: list[str]) -> None:
-    """Set the expiry time of the tokens to now, so that the hub deletes them."""
+    """Set the expiry time of the tokens into the past, so that the hub refuses and deletes them.
+
+    This program must not delete them, for the reason that drill_tokens.py gives.
+    """
     past = orm.utcnow(with_tz=False).replace(year=2000)
     for one in db.query(orm.APIToken).filter_by(note=NAME):
         if one.service is not None and one.service.name == NAME:
