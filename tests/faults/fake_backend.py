@@ -131,6 +131,9 @@ class FakeBackend:
     def expected_start(self, tier: str) -> None:
         return None
 
+    async def free_nodes(self) -> None:
+        return None
+
     def explain_refusal(self, refusal: Refused) -> Explanation:
         return Explanation("full", "The second backend has no more room.", "Try again later.")
 

@@ -31,6 +31,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any, Protocol
 
+from .free_nodes import FreeNode
 from .job import Ending, Explanation, Job, Maintenance, Offers, Refused, Work
 from .resource_choice import Choice
 from .snapshot import SnapshotLoop
@@ -104,6 +105,13 @@ class Backend(Protocol):
         """Return when a new server of this tier would start, in seconds since the epoch.
 
         None means that this is not known. No query is made.
+        """
+        ...
+
+    async def free_nodes(self) -> Collection[FreeNode] | None:
+        """Return what each node has free, as read in the last minutes; None if this is not known.
+
+        One query in a minute serves all callers. A call takes a second at most.
         """
         ...
 

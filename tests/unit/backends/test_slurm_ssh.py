@@ -20,6 +20,8 @@ from sitekit.backends.slurm import gate, job_queries, list_jobs, private_data
 from sitekit.backends.slurm import ssh as over_ssh
 from sitekit.backends.slurm import ssh_files as ssh
 from sitekit.backends.slurm.accounts_and_reservations import Names
+from sitekit.backends.slurm.free_nodes import FreeNodes
+from sitekit.backends.slurm.queue import Queue
 from sitekit.backends.slurm.transport import ask_slurm, transport
 from sitekit.contracts.gate_config import gate_config
 from sitekit.machine.checks.cluster import NODES
@@ -43,6 +45,7 @@ QUESTIONS: dict[str, Callable[[Site], Awaitable[Any]]] = {
     "accounts": lambda site: Names(site).accounts("alice"),
     "reservations": lambda site: Names(site).reservations("alice", None),
     "nodes": lambda site: ask_slurm(site, "sinfo", *NODES),
+    "free": lambda site: FreeNodes(site, Queue(site)).recent(),
 }
 
 

@@ -80,6 +80,9 @@ class LocalBackend:
     def expected_start(self, tier: str) -> int | None:
         return int(time.time())
 
+    async def free_nodes(self) -> None:
+        return None
+
     def explain_refusal(self, refusal: Refused) -> Explanation | None:
         if refusal.kind == "image":
             return Explanation(

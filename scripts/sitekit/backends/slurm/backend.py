@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, cast
 
 from ...site import Site
+from ..free_nodes import FreeNode
 from ..job import Ending, Explanation, Job, Maintenance, NoAnswer, Offers, Refused, Work
 from ..resource_choice import Choice
 from . import gate
@@ -17,6 +18,7 @@ from .compare_releases import ServersRelease
 from .explain_wait import explain_wait
 from .find_jobs import OpenWork, ServerJobs
 from .forecast import Forecast
+from .free_nodes import FreeNodes
 from .job_queries import ended_job, node_address
 from .list_jobs import listed
 from .maintenance import MaintenanceWindows
@@ -49,6 +51,7 @@ class SlurmBackend:
         self._release = ServersRelease(site)
         self._maintenance = MaintenanceWindows(site, self.queue)
         self._jobs = ServerJobs(site, self.queue, open_work)
+        self._free = FreeNodes(site, self.queue)
         self._forecast = Forecast(site, self.queue, self._jobs.waiting)
         # by node: the time of the query, and the address
         self._addresses: dict[str, tuple[float, str]] = {}
@@ -115,6 +118,9 @@ class SlurmBackend:
 
     def expected_start(self, tier: str) -> int | None:
         return None if self._forecast.stale else self._forecast.starts.get(tier)
+
+    async def free_nodes(self) -> tuple[FreeNode, ...] | None:
+        return await self._free.recent()
 
     def explain_refusal(self, refusal: Refused) -> Explanation | None:
         return explain_refusal(refusal)
