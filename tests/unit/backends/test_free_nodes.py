@@ -8,11 +8,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sitekit.base.data import data
 
 from sitekit.backends.free_nodes import FreeNode, room_for
 from sitekit.backends.slurm import free_nodes as read
 from sitekit.backends.slurm.free_nodes import FreeNodes, read_nodes
+from sitekit.base.data_files import data
 from sitekit.site import load_site
 from sitekit.site.tier import Tier
 

@@ -16,8 +16,8 @@ from ...site import Site
 from ..free_nodes import FreeNode
 from ..job import NoAnswer
 from ..snapshot import SnapshotLoop
-from .field_marks import Frame
 from .list_jobs import answered
+from .separate_fields import Frame
 from .transport import ask_slurm
 
 log = logging.getLogger(__name__)
