@@ -64,6 +64,7 @@ def given_secrets(here: Context) -> Iterator[Finding]:
     needs=("accounts.exist",),
     follows=("accounts.memberships", "files.missing"),
     root=True,
+    before=("start",),
 )
 def service_secrets(here: Context) -> Iterator[Finding]:
     site = here.applied
@@ -87,6 +88,7 @@ def service_secrets(here: Context) -> Iterator[Finding]:
     needs=("site.applied",),
     follows=("files.missing",),
     root=True,
+    before=("start",),
 )
 def token(here: Context) -> Iterator[Finding]:
     path = here.applied.etc / "proxy.env"
