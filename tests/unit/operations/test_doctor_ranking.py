@@ -188,6 +188,7 @@ def test_the_exit_code_follows_from_the_worst_finding() -> None:
         ("USER=-x", "no account"),
         ("JUNIT=/nowhere/at/all/file.xml", "is no folder"),
         ("OSV=/nowhere/osv.zip", "no such file"),
+        ("OSV=http://mirror.example.org/osv.zip", "without TLS"),
     ],
 )
 def test_a_wrong_variable_is_refused(word: str, what: str) -> None:
