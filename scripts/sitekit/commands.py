@@ -123,12 +123,12 @@ GROUPS: dict[str, dict[str, Command]] = {
     "The machine": {
         "diff": Command(
             "show what `make apply` would change on this machine",
-            "sitekit.machine.apply.commands:diff",
+            "sitekit.operations.doctor.before_commands:diff",
             details="The command needs no root. `scripts/kit diff` exits with 1 if something would change.",
         ),
         "apply": Command(
             "write services, web server, sudo rules and PAM files; undo all changes if a step fails",
-            "sitekit.machine.apply.commands:apply",
+            "sitekit.operations.doctor.before_commands:apply",
             root=True,
         ),
         "gate_bundle": Command(
@@ -143,7 +143,10 @@ GROUPS: dict[str, dict[str, Command]] = {
             variables={"PURGE": "1 also removes the database, the logs and the backups"},
         ),
         "start": Command(
-            "start the site's services", "sitekit.machine.run.commands:start", root=True
+            "start the site's services",
+            "sitekit.operations.doctor.before_commands:start",
+            root=True,
+            details="If a service could not run, it starts none, names every reason, and exits with 2.",
         ),
         "stop": Command(
             "stop the site's services; users' servers keep running",

@@ -15,7 +15,7 @@ OPERATING: dict[str, Command] = {
             "JSON": "1 prints JSON",
             "JUNIT": "a file for the result in JUnit's format",
             "SECONDS": "the time limit; default: 30",
-            "OSV": "files or folders with advisories in the OSV format",
+            "OSV": "files, folders or https addresses with advisories in the OSV format",
         },
         details="Exits with 0 if nothing needs attention, 1 for an error, 3 for warnings only.",
     ),

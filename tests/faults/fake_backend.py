@@ -161,6 +161,9 @@ class FakeBackend:
     async def hidden_from(self, account: str) -> None:
         return None
 
+    async def node_names(self) -> Collection[str]:
+        return ()
+
     def maintenance(self) -> Collection[Maintenance]:
         return ()
 

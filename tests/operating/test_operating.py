@@ -187,23 +187,57 @@ def test_a_start_that_fails_has_its_step_named(
     assert "The start failed before this step" in capsys.readouterr().out
 
 
-def test_a_tier_is_not_offered_while_it_is_drained(demo: Demo, alice: Person) -> None:
-    partitions = demo.site.tier("small").partitions
+def test_a_tier_is_not_offered_while_it_is_drained(
+    demo: Demo, alice: Person, carol: Person
+) -> None:
+    """By make and by the REST API."""
+    before = end_of_log(demo.site)
+    first, *others = partitions = demo.site.tier("small").partitions
     try:
-        for partition in partitions:
+        body = {"partition": first, "text": "<i>upgrade</i>"}
+        answer = carol.api("POST", "/sitekit/drains", body)
+        assert (answer.status_code, answer.json()) == (
+            201,
+            {"not_offered": ["small"] * (not others)},
+        )
+        for partition in others:
             assert drain(demo.site, f"PARTITION={partition}", "TEXT=<i>upgrade</i>") == 0
         form = alice.form()
         assert "is not offered now: &lt;i&gt;upgrade&lt;/i&gt;" in form
         assert 'value="small"' not in form
         answer = alice.api("POST", "/users/alice/server", {"tier": "small"})
         assert answer.status_code == 400 and "not offered now" in answer.text
+        told = carol.api("GET", "/sitekit/drains").json()["drains"]
+        assert [(one["name"], one["text"]) for one in told] == [
+            (name, "<i>upgrade</i>") for name in sorted(partitions)
+        ]
+        assert {one["name"]: one["sender"] for one in told}[first] == "carol"
+        state = carol.http.get("/hub/sitekit/status/state").json()["drains"]
+        assert [one["name"] for one in state] == sorted(partitions)
     finally:
-        for partition in partitions:
+        for partition in others:
             assert undrain(demo.site, f"PARTITION={partition}") == 0
-    assert 'value="small"' in alice.form()
+        answer = carol.api("DELETE", f"/sitekit/drains/partition/{first}")
+    assert answer.status_code == 204 and 'value="small"' in alice.form()
+    assert b'"who": "carol", "action": "drain"' in logged(demo.site, before)
+    assert b'"who": "carol", "action": "undrain"' in logged(demo.site, before)
     for words in (("NODE=nowhere", "TEXT=a"), ("PARTITION=debug", "TEXT=a"), ("NODE=n",), ()):
         with pytest.raises(BadInput):
             drain(demo.site, *words)
+    for body in ({"node": "nowhere", "text": "a"}, {"node": "n", "partition": "p"}, {"text": "a"}):
+        assert carol.api("POST", "/sitekit/drains", body).status_code == 400
+
+
+def test_administrators_stop_a_users_servers_by_the_rest_api(
+    demo: Demo, alice: Person, carol: Person
+) -> None:
+    assert alice.start("small")[-1].get("ready")
+    answer = carol.api("POST", "/sitekit/stops", {"user": "alice", "text": "it fills /scratch"})
+    assert answer.status_code == 202
+    stop = f"/sitekit/stops/{answer.json()['id']}"
+    until(lambda: carol.api("GET", stop).json()["stopped"] == 1)
+    until(lambda: alice.server() is None)
+    assert alice.api("GET", "/sitekit/card").json()["remedy"] == "it fills /scratch"
 
 
 @pytest.mark.soak

@@ -158,6 +158,12 @@ class Backend(Protocol):
         """
         ...
 
+    async def node_names(self) -> Collection[str]:
+        """Query the backend for the names of the nodes on which servers can run. Returns nothing if
+        the backend has only the hub's own host. Raises NoAnswer.
+        """
+        ...
+
     def maintenance(self) -> Collection[Maintenance]:
         """Return the maintenance windows of the backend as last read, without a query."""
         ...

@@ -11,7 +11,7 @@ from ..base.data_files import data
 from ..contracts.gate_config import COOKIES
 from ..contracts.internal_tls import as_installed, hub_url, proxy_api_url
 from ..site import Site
-from .api import socket_probe
+from .api import drains, socket_probe
 from .api.announcements import (
     ANNOUNCEMENT,
     ANNOUNCEMENTS,
@@ -199,7 +199,8 @@ def share_hub_state(hub_state: HubState) -> None:
     courses = (CoursePageHandler, CourseStateHandler)
     announcements = (AnnouncementsHandler, AnnouncementHandler, MessagesHandler)
     pages = (NoAnswerHandler, ServerPageHandler, StatusPageHandler, StatusStateHandler)
-    for part in (SilentProxy, TierSpawner, Server, *api, *courses, *announcements, *pages):
+    operators = (drains.OperatorHandler, *announcements)
+    for part in (SilentProxy, TierSpawner, Server, *api, *courses, *operators, *pages):
         part.hub_state = hub_state
 
 
@@ -222,6 +223,7 @@ def update_handlers(c: Any, site: Site) -> None:
         (ANNOUNCEMENT, AnnouncementHandler),
         (MESSAGES, MessagesHandler),
         (COURSE_MESSAGES, MessagesHandler),
+        *drains.HANDLERS,
         (PAGE, CoursePageHandler),
         (STATE, CourseStateHandler),
         (STATUS_PAGE, StatusPageHandler),

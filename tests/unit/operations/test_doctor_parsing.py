@@ -295,6 +295,9 @@ def test_known_vulnerabilities_are_warnings(tmp_path: Path) -> None:
     here.advisories = (str(file),)
     (one,) = found("security.advisories", here)
     assert (one.severity, one.what) == (Severity.WARNING, "tornado 6.0: OSV-1; fixed in 6.5")
+    here.advisories = (file.as_uri(), (tmp_path / "gone.json").as_uri())  # as from a mirror
+    hit, gone = found("security.advisories", here)
+    assert hit == one and gone.severity is Severity.UNSEEN and "not be downloaded" in gone.what
     here.advisories = ()
     (none,) = found("security.advisories", here)
     assert none.severity is Severity.UNSEEN

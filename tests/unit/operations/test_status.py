@@ -27,6 +27,7 @@ from sitekit.operations.status import collect as module
 from sitekit.operations.status import hub_figures
 from sitekit.operations.status.collect import Sight, collect_servers
 from sitekit.operations.status.commands import is_well, status
+from sitekit.operations.status.drains import missing_nodes
 from sitekit.operations.status.text import as_text, one_line, servers_as_text
 from sitekit.site import Site, load_site
 from sitekit.site.model import Paths
@@ -237,6 +238,39 @@ def test_a_site_of_which_nothing_is_there_is_told_as_such(
     record = json.loads(capsys.readouterr().out)
     assert record["servers"] == [] and "ledger" in record["unseen"]
     assert list(as_text(record))
+
+
+class Cluster:
+    """A backend with two nodes."""
+
+    asked = 0
+
+    async def node_names(self) -> set[str]:
+        Cluster.asked += 1
+        return {"n1", "n2"}
+
+
+def test_a_drained_node_that_the_cluster_no_longer_has_is_named(ledger: Ledger) -> None:
+    ledger.drain("partition", "short", "new nodes", "carol")
+    assert missing_nodes(ledger.drained(), [Cluster()]) == [] and Cluster.asked == 0
+    for name in ("n1", "n9"):
+        ledger.drain("node", name, "reboot\x1b", "root (make)")
+    found = ledger.drained()
+    assert [(one["kind"], one["name"]) for one in found] == [
+        ("node", "n1"),
+        ("node", "n9"),
+        ("partition", "short"),
+    ]
+    gone = missing_nodes(found, [Cluster()])
+    assert gone == ["n9"] and Cluster.asked == 1
+    record = WELL | {"drains": [{**one, "gone": one["name"] in gone} for one in found]}
+    whole = {**record, "release": "", "certificates": {}, "disks": {}, "unseen": {}, "servers": []}
+    rows: dict[str, Any] = {key: [] for key in ("tiers", "partitions", "nodes")}
+    whole |= rows | {"overview": [], "backends": {}, "cards": None, "site": "x", "at": 0.0}
+    text = "\n".join(as_text(whole))
+    assert "drained node" in text and "n1 since" in text and "reboot?" in text
+    assert "no node n9 any more: make undrain NODE=n9" in text and "NODE=n1" not in text
+    assert not is_well(record) and is_well(record | {"drains": found[:0]})
 
 
 def test_text_of_others_stays_on_its_line() -> None:

@@ -122,6 +122,9 @@ class LocalBackend:
     async def hidden_from(self, account: str) -> tuple[str, str] | None:
         return None
 
+    async def node_names(self) -> Collection[str]:
+        return ()
+
     def maintenance(self) -> Collection[Maintenance]:
         return ()
 

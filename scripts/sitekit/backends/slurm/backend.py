@@ -20,7 +20,7 @@ from .find_jobs import OpenWork, ServerJobs
 from .forecast import Forecast
 from .free_nodes import FreeNodes
 from .job_queries import ended_job, node_address
-from .list_jobs import listed
+from .list_jobs import answered, listed
 from .maintenance import MaintenanceWindows
 from .parse_jobs import SlurmJob
 from .pending_reasons import explain
@@ -28,6 +28,7 @@ from .private_data import hidden_jobs, to_see_them
 from .queue import Queue
 from .sbatch_errors import explain_refusal, is_invalid_node
 from .ssh import keep_connected
+from .transport import ask_slurm
 
 log = logging.getLogger(__name__)
 
@@ -160,6 +161,10 @@ class SlurmBackend:
     async def hidden_from(self, account: str) -> tuple[str, str] | None:
         hidden = await hidden_jobs(self._site, account)
         return (hidden, to_see_them(account)) if hidden else None
+
+    async def node_names(self) -> Collection[str]:
+        words = ("--noheader", "--all", "--Node", "--format=%N")
+        return set(answered(await ask_slurm(self._site, "sinfo", *words)).split())
 
     def maintenance(self) -> Collection[Maintenance]:
         return self._maintenance.windows

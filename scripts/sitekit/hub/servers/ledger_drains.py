@@ -5,6 +5,7 @@ The make targets write here, and the hub reads it, also after a restart.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,13 @@ from .ledger_rows import Row, row_of
 
 KEPT = 30 * 86400  # seconds that a stop that was carried out stays
 LASTS = 3600  # seconds after which an order that was not carried out ends, with no server stopped
+
+
+def drained_places(ledger: sqlite3.Connection) -> list[dict[str, Any]]:
+    """Return what is drained now, from the database of the ledger."""
+    keys = ("kind", "name", "text", "sender", "at")
+    found = ledger.execute(f"SELECT {', '.join(keys)} FROM drains ORDER BY kind, name")  # noqa: S608
+    return [dict(zip(keys, record, strict=True)) for record in found]
 
 
 class DrainsInLedger(OperatorInLedger):
@@ -42,9 +50,13 @@ class DrainsInLedger(OperatorInLedger):
                 self._note(sender, "undrain", {kind: name})
         return changed.rowcount == 1
 
+    def drained(self) -> list[dict[str, Any]]:
+        """Return what is drained now, with its text, and by whom and since when."""
+        return drained_places(self._db)
+
     def drains(self) -> Drains:
         """Return what is drained now."""
-        found = self._db.execute("SELECT kind, name, text FROM drains").fetchall()
+        found = self.drained()
         partitions, nodes = (
             {record["name"]: record["text"] for record in found if record["kind"] == kind}
             for kind in ("partition", "node")

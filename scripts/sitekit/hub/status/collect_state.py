@@ -55,4 +55,5 @@ def status_now(hub_state: HubState) -> dict[str, Any]:
     """Return the record of the running hub. Neither Slurm nor another program is queried."""
     ended = hub_state.ledger.ended_since(time.time() - DAY)
     backends = {name: backend.status() for name, backend in hub_state.backends.items()}
-    return describe_site(hub_state.site, servers_now(hub_state), ended, backends, last_prefix())
+    record = describe_site(hub_state.site, servers_now(hub_state), ended, backends, last_prefix())
+    return {**record, "drains": hub_state.ledger.drained()}

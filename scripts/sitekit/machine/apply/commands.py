@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -39,14 +39,22 @@ from .plan_text import describe_plan, describe_result
 from .restart_services import restart_services
 from .service_changes import runs
 
+More = Callable[[], list[Finding]]
+"""Further checks. The house operations adds those of `make doctor` that concern an apply."""
 
-def diff(site: Site, *, root: Path = MACHINE) -> int:
+
+def none() -> list[Finding]:
+    """Return no further findings."""
+    return []
+
+
+def diff(site: Site, *, root: Path = MACHINE, more: More = none) -> int:
     """Print the changes that `sudo make apply` would make. `make diff` can be run without root.
 
     Returns 0 if nothing would change, else 1. Raises BadInput.
     """
     try:
-        findings_here = _collect_all_findings(site, root, unmet_preconditions(site, root))
+        findings_here = _collect_all_findings(site, root, more)
         plan = plan_apply(site, this_platform(root), root)
     except BadInputs:
         raise
@@ -62,7 +70,7 @@ def diff(site: Site, *, root: Path = MACHINE) -> int:
     return 1 if plan.changes or plan.offers or plan.edited else 0
 
 
-def apply(site: Site, *, root: Path = MACHINE) -> int:
+def apply(site: Site, *, root: Path = MACHINE, more: More = none) -> int:
     """Make the machine match the site file; after a failure, restore the machine as it was.
 
     `root` is the folder that contains the machine's file tree. If the machine already matches the
@@ -74,7 +82,7 @@ def apply(site: Site, *, root: Path = MACHINE) -> int:
     need_root("apply")
     platform = this_platform(root)
     with alone(root):
-        findings_here = _collect_all_findings(site, root, unmet_preconditions(site, root))
+        findings_here = _collect_all_findings(site, root, more)
         if unmet := refusals(findings_here):
             raise BadInputs(unmet)
         plan = plan_apply(site, platform, root)
@@ -100,19 +108,19 @@ def _check_release(plan: ApplyPlan, site: Site, platform: Platform) -> None:
         raise BadInput(what, "paths.prefix", "make setup_conda install_all")
 
 
-def _collect_all_findings(site: Site, root: Path, unmet: list[BadInput]) -> list[Finding]:
+def _collect_all_findings(site: Site, root: Path, more: More) -> list[Finding]:
     """Check machine and cluster, and return the problems (findings).
 
-    Raises BadInputs, with all reasons, if the site cannot be applied. `unmet` are the preconditions
-    that the machine does not meet.
+    Raises BadInputs, with all reasons, if the machine does not meet the preconditions.
     """
-    found: list[Finding] = []
+    unmet, found = unmet_preconditions(site, root), list[Finding]()
     if root == MACHINE:
         platform, before = this_platform(root), applied(site, root)
         with step("Checking the site against this host and Slurm"):
             found = collect_findings(
                 SiteChange(site, platform, before, service_states(before, platform))
             )
+            found += more()
     if unmet:
         raise BadInputs([*unmet, *refusals(found)])
     return found

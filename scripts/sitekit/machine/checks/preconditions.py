@@ -32,31 +32,35 @@ def require_preconditions(site: Site, root: Path) -> None:
         raise BadInputs(found)
 
 
+def preconditions(site: Site, root: Path) -> dict[str, Callable[[], None]]:
+    """Return the checks by the id under which `make doctor` runs the same check."""
+    platform, target = this_platform(root), Target(site, root)
+    return {
+        "accounts.groups": lambda: check_groups(site, root),
+        "site.ports-and-folders-apart": lambda: check_follows(site, root),
+        "accounts.proxy-group": lambda: check_proxys_group(site, root),
+        "site.places": lambda: check_places(site, root),
+        "site.logo": lambda: check_logo(site, root),
+        "login.passwords": lambda: check_module(site, platform, root),
+        "site.mapped-accounts": lambda: check_accounts(site, root),
+        "accounts.prometheus": lambda: check_prometheus(site, root),
+        "front.installed": lambda: check_installed(target, platform),
+        "state.owner": lambda: check_state_owner(site, root),
+        "ssh.tunnel-sshd": lambda: check_sshd(site, root),
+        "login.sshd-reads": lambda: check_included(target),
+        "login.ssh-lockout": lambda: check_nobody_locked_out(site, root),
+        "front.brought": lambda: check_brought(target),
+        "security.given-secrets": lambda: check_secrecy(target),
+    }
+
+
 def unmet_preconditions(site: Site, root: Path) -> list[BadInput]:
     """Return the preconditions that the machine does not meet.
 
     If one check fails, all other checks still run.
     """
-    platform, target = this_platform(root), Target(site, root)
-    questions: tuple[Callable[[], None], ...] = (
-        lambda: check_groups(site, root),
-        lambda: check_follows(site, root),
-        lambda: check_proxys_group(site, root),
-        lambda: check_places(site, root),
-        lambda: check_logo(site, root),
-        lambda: check_module(site, platform, root),
-        lambda: check_accounts(site, root),
-        lambda: check_prometheus(site, root),
-        lambda: check_installed(target, platform),
-        lambda: check_state_owner(site, root),
-        lambda: check_sshd(site, root),
-        lambda: check_included(target),
-        lambda: check_nobody_locked_out(site, root),
-        lambda: check_brought(target),
-        lambda: check_secrecy(target),
-    )
     found: list[BadInput] = []
-    for ask in questions:
+    for ask in preconditions(site, root).values():
         try:
             ask()
         except BadInputs as several:

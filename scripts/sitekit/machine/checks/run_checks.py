@@ -31,29 +31,45 @@ class SiteChange:
 def collect_findings(asked: SiteChange) -> list[Finding]:
     """Run all checks and return the findings. A check that cannot run gives a finding that does not
     stop `make apply`."""
-    site = asked.site
     found: list[Finding] = []
-    questions: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
-        ("the release", lambda: _release(site)),
-        ("the hub's ledger", lambda: live_servers.look(site)),
-        (
-            "this host's address and ports",
-            lambda: network.look(site, asked.applied, asked.states, asked.platform),
-        ),
-    ]
-    if site.slurm.ssh:
-        questions.append(("the login node", lambda: login_node.look(site)))
-    else:
-        questions.append(("sudo", lambda: sudo.look(site, asked.platform)))
-    if "slurm" in site.backends and not site.slurm.ssh:
-        questions.append(("Slurm", lambda: cluster.look(site)))
-    if site.local_backends:
-        questions.append(("the engines of servers", lambda: local_backends.look(site)))
-    for subject, ask in questions:
+    for id, ask in questions(asked).items():
         try:
             found += ask()
         except (Problem, OSError) as trouble:
-            found.append(unknown(f"{subject} could not be checked: {as_problem(trouble).what}"))
+            what = f"{SUBJECTS[id]} could not be checked: {as_problem(trouble).what}"
+            found.append(unknown(what))
+    return found
+
+
+SUBJECTS = {
+    "release.current": "the release",
+    "servers.without-tier": "the hub's ledger",
+    "network.ports": "this host's address and ports",
+    "ssh.tiers": "the login node",
+    "sudo.installed": "sudo",
+    "tiers.fits-nodes": "Slurm",
+    "engines.sizes": "the engines of servers",
+}
+"""What each check looks at. Slurm and the engines have several checks of `make doctor`, of which one
+is named here."""
+
+
+def questions(asked: SiteChange) -> dict[str, Callable[[], Iterable[Finding]]]:
+    """Return the checks that the site needs, by the id of the same check of `make doctor`."""
+    site = asked.site
+    found: dict[str, Callable[[], Iterable[Finding]]] = {
+        "release.current": lambda: _release(site),
+        "servers.without-tier": lambda: live_servers.look(site),
+        "network.ports": lambda: network.look(site, asked.applied, asked.states, asked.platform),
+    }
+    if site.slurm.ssh:
+        found["ssh.tiers"] = lambda: login_node.look(site)
+    else:
+        found["sudo.installed"] = lambda: sudo.look(site, asked.platform)
+    if "slurm" in site.backends and not site.slurm.ssh:
+        found["tiers.fits-nodes"] = lambda: cluster.look(site)
+    if site.local_backends:
+        found["engines.sizes"] = lambda: engines.look(site)
     return found
 
 

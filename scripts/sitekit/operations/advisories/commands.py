@@ -6,25 +6,19 @@ The advisories are read from a file or downloaded from a mirror.
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 import sysconfig
 import tempfile
-import urllib.request
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from ...base.errors import BadInput, Problem
+from ...base.errors import BadInput
 from ...base.progress import say, step
 from ...site import Site
+from .fetch import WHERE, fetched
 from .installed import Package, installed
 from .read_osv_files import ECOSYSTEMS, Hit, hits, is_advisory, read
-
-_READ_TIMEOUT = 60.0  # seconds: a download that receives nothing for this time fails
-_WHERE = "make advisories OSV=path-or-address: a zip archive, a folder or a file of OSV's, several with spaces between"
 
 
 @dataclass
@@ -44,7 +38,7 @@ def advisories(site: Site, *sources: str) -> int:
     Returns 1 if a package has a known vulnerability, else 0. Raises BadInput.
     """
     if not sources:
-        raise BadInput("no source of advisories is given", remedy=_WHERE)
+        raise BadInput("no source of advisories is given", remedy=WHERE)
     packages = _packages(site)
     known = defaultdict(list)
     for package in packages:
@@ -56,12 +50,12 @@ def advisories(site: Site, *sources: str) -> int:
     ):
         for source in sources:
             before = len(result.seen)
-            for document in read(_fetched(site, source, Path(scratch))):
+            for document in read(fetched(site, source, Path(scratch))):
                 _compare(document, known, result)
                 if len(result.seen) % 1000 == 0:
                     progress.note(str(len(result.seen)))
             if len(result.seen) == before:
-                raise BadInput("there is no advisory in OSV's form in it", source, _WHERE)
+                raise BadInput("there is no advisory in OSV's form in it", source, WHERE)
         progress.done(f"{len(result.seen)}, the newest of {result.newest[:10] or 'an unknown day'}")
     return _print_result(packages, result)
 
@@ -127,38 +121,3 @@ def _print_result(packages: list[Package], result: _Read) -> int:
 def _plain(text: str) -> str:
     """Replace control characters in a text from a source, and shorten the text to one line."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:400]
-
-
-def _fetched(site: Site, source: str, scratch: Path) -> Path:
-    """Return the path of a file or folder with advisories. If the source is a URL, download it
-    first. Raises BadInput, Problem."""
-    if "://" not in source:
-        if not Path(source).exists():
-            raise BadInput("there is no such file", source, _WHERE)
-        return Path(source)
-    if urlsplit(source).scheme not in ("https", "file"):
-        raise BadInput(
-            "without TLS, somebody on the network could remove an advisory",
-            source,
-            "name an https address, or a file",
-        )
-    file = (
-        scratch / f"{len(list(scratch.iterdir()))}{Path(urlsplit(source).path).suffix or '.json'}"
-    )
-    try:
-        with contextlib.closing(_opened(site, source)) as answer, file.open("wb") as copy:
-            shutil.copyfileobj(answer, copy)
-    except OSError as error:
-        reason = getattr(error, "reason", None) or error
-        raise Problem(
-            f"it could not be downloaded: {reason}", source, "try again, or bring it as a file"
-        ) from None
-    return file
-
-
-def _opened(site: Site, source: str) -> Any:
-    """Open a URL through the HTTP proxy that the site file names."""
-    handlers = []
-    if site.environment.proxy:
-        handlers.append(urllib.request.ProxyHandler({"https": str(site.environment.proxy)}))
-    return urllib.request.build_opener(*handlers).open(source, timeout=_READ_TIMEOUT)

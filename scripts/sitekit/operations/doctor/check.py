@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         nodes: bool
         seconds: float
         applies: Callable[[Site], bool]
+        before: tuple[str, ...]
 
 
 SECONDS = 12.0
@@ -102,6 +103,8 @@ class Check:
     - `nodes`: whether the check needs the job on the nodes.
     - `seconds`: the time limit, after which the check counts as failed.
     - `applies`: a function that returns whether the site has the part that the check examines.
+    - `before`: the commands (`apply`, `start`) that run this check before they change anything. An
+      error then refuses the command, so that the command must not be what repairs the error.
     """
 
     id: str
@@ -115,6 +118,7 @@ class Check:
     nodes: bool = False
     seconds: float = SECONDS
     applies: Callable[[Site], bool] = _always
+    before: tuple[str, ...] = ()
 
 
 class Subject:

@@ -14,6 +14,7 @@ from ...machine.host.platform import this_platform
 from ...machine.installed import unix_accounts
 from ...machine.installed.entries import MACHINE
 from ...site import Site
+from ..advisories.fetch import refuse_source
 from .check import Check, Severity
 from .context import Context, choose_user
 from .report import as_json, as_junit, as_text
@@ -87,8 +88,8 @@ def parse(words: Iterable[str]) -> Wishes:
     if not re.fullmatch(r"[1-9][0-9]{0,3}", seconds):
         raise BadInput("this is no number of seconds", "SECONDS", "write a number such as 60")
     advisories = tuple(given.get("OSV", "").split())
-    if missing := [name for name in advisories if not Path(name).exists()]:
-        raise BadInput("there is no such file", missing[0], "name a file or a folder in OSV's form")
+    for source in advisories:
+        refuse_source(source)
     return Wishes(
         tuple(given.get("CHECK", "").replace(",", " ").split()),
         given.get("JSON") == "1",

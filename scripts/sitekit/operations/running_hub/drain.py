@@ -6,12 +6,12 @@ import asyncio
 import time
 
 from ...backends.job import NoAnswer
-from ...backends.slurm.transport import ask_slurm
+from ...backends.load_backends import backends_of
 from ...base.command import need_root
-from ...base.errors import BadInput, Problem, shown
+from ...base.errors import BadInput, Problem
 from ...base.progress import say, step
 from ...hub.servers.announcement import read_text
-from ...hub.servers.drained_places import NAME
+from ...hub.servers.drain_places import read_place, refuse_unknown_place
 from ...hub.servers.ledger import Ledger
 from ...site import Site
 from ..variables import parse_variables, required
@@ -26,10 +26,7 @@ def drain(site: Site, *words: str) -> int:
     text = read_text(required("drain", given, "TEXT", "'It is rebooted on Monday at 9.'"))
     need_root("drain")
     kind, name = _place("drain", given)
-    known = _partitions(site) if kind == "partition" else _nodes(site)
-    if name not in known:
-        listed = ", ".join(sorted(known)[:20])
-        raise BadInput(f"there is no {kind} {name} of this site", "make drain", f"use {listed}")
+    _refuse_unknown_place(site, kind, name)
     who = operator()
     with hubs_ledger(site) as ledger:
         ledger.drain(kind, name, text, who)
@@ -91,27 +88,14 @@ def _carried_out(ledger: Ledger, number: int, user: str) -> int:
 
 def _place(command: str, given: dict[str, str]) -> tuple[str, str]:
     """Return what is drained: a node or a partition, and its name. Raises BadInput."""
-    named = [key for key in ("NODE", "PARTITION") if key in given]
-    if len(named) != 1:
-        raise BadInput("name a node or a partition", f"make {command}", "NODE=n or PARTITION=p")
-    name = given[named[0]]
-    if not NAME.fullmatch(name):
-        raise BadInput(f"{shown(name)} is no name", named[0], "name one, as sinfo prints it")
-    return named[0].lower(), name
+    named = {key.lower(): value for key, value in given.items() if key != "TEXT"}
+    return read_place(named, f"make {command}")
 
 
-def _partitions(site: Site) -> set[str]:
-    return {name for tier in site.tiers for name in tier.partitions}
-
-
-def _nodes(site: Site) -> set[str]:
-    """Return the names of Slurm's nodes. Raises Problem.
-
-    sbatch refuses each job that excludes a node that Slurm does not have.
-    """
-    words = ("--noheader", "--all", "--Node", "--format=%N")
+def _refuse_unknown_place(site: Site, kind: str, name: str) -> None:
+    """Raise BadInput for a place that servers do not use; Problem if Slurm does not answer."""
+    backends = backends_of(site, lambda _: ()).values()
     try:
-        answer = asyncio.run(ask_slurm(site, "sinfo", *words))
+        asyncio.run(refuse_unknown_place(site, backends, kind, name, "make drain"))
     except NoAnswer as why:
         raise Problem(f"Slurm does not answer: {why}", "sinfo", "try again later") from None
-    return set(answer.out.split())

@@ -31,6 +31,7 @@ from ...machine.web.expiry import days_left
 from ...site import Site
 from ..doctor.context import choose_user
 from ..upgrade.releases_in_use import users
+from .drains import missing_nodes, read_drains
 from .hub_figures import hub_figures
 
 Value = TypeVar("Value")
@@ -68,6 +69,7 @@ def collect(site: Site) -> dict[str, Any]:
     record = {
         "overview": sight.look("services", lambda: [one._asdict() for one in overview(site)]) or [],
         **collect_servers(site, sight),
+        **_drains(site, sight),
         "hub": sight.look("hub", lambda: hub_figures(site)) or {},
         "certificates": _certificates(site, sight),
         "disks": _disks(site, sight),
@@ -157,6 +159,14 @@ def _servers_of_jobs(backends: dict[str, Backend], jobs: dict[str, list[Job]]) -
         for job in found
         if job.tag and job.phase in STATES
     ]
+
+
+def _drains(site: Site, sight: Sight) -> dict[str, Any]:
+    """Return what is drained, and the drained nodes that the cluster no longer has."""
+    found = sight.look("drains", lambda: read_drains(site)) or []
+    backends = sight.look("backends", lambda: backends_of(site, lambda _: ())) or {}
+    missing = sight.look("drained nodes", lambda: missing_nodes(found, backends.values())) or []
+    return {"drains": [{**one, "gone": one["name"] in missing} for one in found]}
 
 
 def _certificates(site: Site, sight: Sight) -> dict[str, float]:

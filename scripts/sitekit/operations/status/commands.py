@@ -42,6 +42,7 @@ def is_well(record: dict[str, Any]) -> bool:
     parts = [bool(record["overview"]), bool(record["backends"])]
     parts += [one["well"] for one in record["overview"]]
     parts += [one["answers"] for one in record["backends"].values()]
+    parts += [not one["gone"] for one in record.get("drains", ())]
     parts += [days > 0 for days in record["certificates"].values()]
     parts += [one["free"] > FULL * one["bytes"] for one in record["disks"].values()]
     return all(parts)

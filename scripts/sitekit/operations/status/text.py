@@ -94,7 +94,9 @@ def _cards(cards: dict[str, Any]) -> Iterator[str]:
 
 
 def _rest(record: dict[str, Any]) -> Iterator[str]:
-    """Yield releases, certificates, disks, and what could not be seen."""
+    """Yield drains, releases, certificates, disks, and what could not be seen."""
+    for one in record.get("drains", ()):
+        yield from _drain(one)
     yield f"{'current release':<32} {record['release'] or 'none'}"
     for release, who in sorted(record.get("releases", {}).items()):
         yield one_line(f"{'release in use':<32} {release}: {_some(who)}")
@@ -104,6 +106,15 @@ def _rest(record: dict[str, Any]) -> Iterator[str]:
         free, size = disk["free"] / 1e9, disk["bytes"] / 1e9
         yield one_line(f"{'disk of ' + name:<32} {free:.1f} of {size:.1f} GB free, {disk['path']}")
     yield from unseen_as_text(record)
+
+
+def _drain(one: dict[str, Any]) -> Iterator[str]:
+    """Yield what is drained, and what to do if it is a node that the cluster no longer has."""
+    since = time.strftime("%Y-%m-%d %H:%M", time.localtime(one["at"]))
+    yield one_line(f"{'drained ' + one['kind']:<32} {one['name']} since {since}: {one['text']}")
+    if one["gone"]:
+        name = one["name"]
+        yield one_line(f" !! the cluster has no node {name} any more: make undrain NODE={name}")
 
 
 def unseen_as_text(record: dict[str, Any]) -> Iterator[str]:

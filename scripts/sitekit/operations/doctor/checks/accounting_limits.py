@@ -146,6 +146,7 @@ def qos_allowed(here: Context) -> Iterator[Finding]:
     "sacctmgr show account; sacctmgr show qos",
     needs=("slurm.controller", "slurm.accounting"),
     applies=local,
+    before=("apply",),
 )
 def named(here: Context) -> Iterator[Finding]:
     ask = ("--noheader", "--parsable2", "show")

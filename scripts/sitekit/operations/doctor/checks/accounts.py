@@ -6,7 +6,7 @@ import pwd
 from collections.abc import Iterator
 
 from ....contracts.gate_config import MIN_UID
-from ....machine.checks.preconditions import check_groups, check_proxys_group
+from ....machine.checks.preconditions import check_groups, check_prometheus, check_proxys_group
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
 from ....machine.render.accounts import memberships
@@ -24,6 +24,7 @@ STRONG = ("root", "sudo", "wheel", "adm", "docker", "disk", "lxd", "shadow")
     "a service without its account does not start",
     "sudo make apply",
     needs=("site.applied",),
+    before=("start",),
 )
 def exist(here: Context) -> Iterator[Finding]:
     for name in here.site.service_accounts:
@@ -36,6 +37,7 @@ def exist(here: Context) -> Iterator[Finding]:
     "the user IDs of the services' accounts",
     "hub and proxy must not be root, nor one account",
     "give each service its own system account in site.yml",
+    before=("apply", "start"),
 )
 def not_root(here: Context) -> Iterator[Finding]:
     owners: dict[int, str] = {}
@@ -94,6 +96,17 @@ def needed_memberships(here: Context) -> Iterator[Finding]:
 )
 def proxy_group(here: Context) -> Iterator[Finding]:
     yield from problems(lambda: check_proxys_group(here.site, MACHINE))
+
+
+@subject.check(
+    "prometheus",
+    "the account monitoring.prometheus_user, and its group",
+    "its group can read the token of the metrics",
+    "give Prometheus a group of its own: usermod --gid NAME ACCOUNT",
+    applies=lambda site: site.monitoring.prometheus_user is not None,
+)
+def prometheus(here: Context) -> Iterator[Finding]:
+    yield from problems(lambda: check_prometheus(here.site, MACHINE))
 
 
 @subject.check(
@@ -159,6 +172,7 @@ def members_exist(here: Context) -> Iterator[Finding]:
     "accounts with the same user ID as a user of the site",
     "Slurm and file permissions use numbers: two names with one uid have the same rights",
     "give each account its own uid: usermod --uid NUMBER NAME",
+    before=("apply",),
 )
 def one_name_each(here: Context) -> Iterator[Finding]:
     names: dict[int, set[str]] = {}

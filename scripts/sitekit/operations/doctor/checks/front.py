@@ -12,18 +12,46 @@ from pathlib import Path
 
 from ....base.command import CommandFailed, run
 from ....base.errors import Problem
+from ....machine.host.target import Target
 from ....machine.host.tls_client import spoken
+from ....machine.installed.entries import MACHINE
 from ....machine.supervisors.ready import front_answers
 from ....machine.web import system_server
+from ....machine.web.apache_links import check_installed
 from ....machine.web.certificate import is_for, key_belongs_to, lasts, names
+from ....machine.web.check_provided import check_brought
 from ....machine.web.config import certificate, front_path, server
 from ....machine.web.expiry import internal_certificate, public_certificate, shown
 from ..check import Finding, Subject, warning
 from ..context import Context, Unanswered
+from .site_file import problems
 
 subject = Subject("front", "The web server")
 SOCKET = "/hub/sitekit/socket"
 _SECONDS = 5
+
+
+@subject.check(
+    "installed",
+    "the machine's own web server, and the modules of Apache that the site needs",
+    "without a module the web server refuses its configuration, for all its websites",
+    "install the package that the message names",
+    applies=lambda site: site.front.instance == "system",
+)
+def installed(here: Context) -> Iterator[Finding]:
+    target = Target(here.site, MACHINE)
+    yield from problems(lambda: check_installed(target, here.platform))
+
+
+@subject.check(
+    "brought",
+    "the certificate, key and client secrets that site.yml names",
+    "browsers refuse a wrong certificate, and the provider of logins a wrong secret",
+    "put the right file there, or correct its path in site.yml",
+    root=True,
+)
+def brought(here: Context) -> Iterator[Finding]:
+    yield from problems(lambda: check_brought(Target(here.site, MACHINE)))
 
 
 @subject.check(
@@ -34,6 +62,7 @@ _SECONDS = 5
     needs=("site.applied",),
     follows=("files.missing", "files.edited", "front.certificate-files"),
     root=True,
+    before=("start",),
 )
 def config(here: Context) -> Iterator[Finding]:
     site = here.applied
@@ -63,6 +92,7 @@ def config(here: Context) -> Iterator[Finding]:
     needs=("site.applied",),
     follows=("files.missing",),
     root=True,
+    before=("start",),
 )
 def certificate_files(here: Context) -> Iterator[Finding]:
     if here.applied.front.certificate == "acme" and here.applied.front.server == "apache":

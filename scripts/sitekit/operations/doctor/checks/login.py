@@ -10,7 +10,10 @@ from pathlib import Path
 from ....base.command import Argv, run
 from ....machine.checks.pam import check_pam
 from ....machine.checks.passwords import check_module, who_stays_out
+from ....machine.checks.ssh_lockout import check_nobody_locked_out
+from ....machine.host.target import Target
 from ....machine.installed.entries import MACHINE
+from ....machine.system_sshd.config import check_included
 from ....site import Site
 from ..check import Finding, Subject, warning
 from ..context import Context, Unanswered
@@ -254,3 +257,25 @@ def second_factor(here: Context) -> Iterator[Finding]:
         yield Finding(f"{here.site.hub.user}: {fault}", place)
     elif os.stat(place).st_mode & 0o077:
         yield Finding("others may enter it", place, f"chmod 700 {place}")
+
+
+@subject.check(
+    "sshd-reads",
+    "whether this machine's sshd reads the site's file for login.deny_ssh",
+    "otherwise members of these groups can log in by SSH",
+    "add this as the first line of /etc/ssh/sshd_config: Include /etc/ssh/sshd_config.d/*.conf",
+    applies=lambda site: bool(site.login.deny_ssh),
+)
+def sshd_reads(here: Context) -> Iterator[Finding]:
+    yield from problems(lambda: check_included(Target(here.site, MACHINE)))
+
+
+@subject.check(
+    "ssh-lockout",
+    "administrators among the members of the groups in login.deny_ssh",
+    "they can no longer log in to this machine by SSH",
+    "name a group in login.deny_ssh that only participants are members of",
+    applies=lambda site: bool(site.login.deny_ssh),
+)
+def ssh_lockout(here: Context) -> Iterator[Finding]:
+    yield from problems(lambda: check_nobody_locked_out(here.site, MACHINE))

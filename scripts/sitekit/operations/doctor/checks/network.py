@@ -29,6 +29,7 @@ def _findings(here: Context) -> list[Finding]:
     "whether this machine has the address hub.address",
     "the hub listens there, and compute nodes connect to it",
     "write an address that `ip address` lists into hub.address",
+    before=("start",),
 )
 def hub_address(here: Context) -> Iterator[Finding]:
     yield from (one for one in _findings(here) if one.where == "hub.address")
@@ -39,6 +40,7 @@ def hub_address(here: Context) -> Iterator[Finding]:
     "which program listens at each port of the site",
     "a port of another program cannot be used; worse, that program gets what users send",
     "stop that program, or write a free port into site.yml",
+    before=("start",),
 )
 def ports(here: Context) -> Iterator[Finding]:
     others = ("hub.address", "slurm.ssh.tunnel.ports")
@@ -64,6 +66,7 @@ def _of_stopped(here: Context) -> Iterator[Finding]:
     "whether this host gives ports of the site to connections of its own programs",
     "a service whose port is in use by chance does not start after a boot",
     "sysctl net.ipv4.ip_local_reserved_ports=PORT, or another port",
+    before=("apply",),
 )
 def local_ports(here: Context) -> Iterator[Finding]:
     yield from (one for one in _findings(here) if one.where == "slurm.ssh.tunnel.ports")
@@ -79,6 +82,7 @@ def local_ports(here: Context) -> Iterator[Finding]:
     "the address of the host name in front.url",
     "browsers find the site by this name",
     "add the name to DNS, or correct front.url",
+    before=("apply",),
 )
 def front_name(here: Context) -> Iterator[Finding]:
     host = here.site.front.host
@@ -98,6 +102,7 @@ def front_name(here: Context) -> Iterator[Finding]:
     "the address of this machine's own name",
     "sudo and Slurm look it up at each call; a slow answer slows each start of a server",
     "add this machine's name to /etc/hosts",
+    before=("apply",),
 )
 def own_name(here: Context) -> Iterator[Finding]:
     name, begin = socket.gethostname(), time.monotonic()

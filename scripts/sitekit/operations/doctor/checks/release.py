@@ -50,6 +50,7 @@ def prefix(here: Context) -> Iterator[Finding]:
     "hub, proxy and every new server start from this link",
     "make rollback, or: make setup_conda install_all",
     needs=("release.prefix",),
+    before=("start",),
 )
 def current(here: Context) -> Iterator[Finding]:
     link = here.site.current
@@ -85,6 +86,7 @@ def whole(here: Context) -> Iterator[Finding]:
     "chmod a+rx FOLDER",
     needs=("release.current", "accounts.exist"),
     root=True,
+    before=("apply", "start"),
 )
 def seen_by_hub(here: Context) -> Iterator[Finding]:
     for account in (here.site.hub.user, here.site.proxy.user):
@@ -161,6 +163,7 @@ def node_runs(here: Context) -> Iterator[Finding]:
     "an account that can write there runs programs as every user",
     "chmod -R go-w FOLDER",
     needs=("release.current",),
+    before=("apply", "start"),
 )
 def not_writable(here: Context) -> Iterator[Finding]:
     target = here.site.current.resolve()

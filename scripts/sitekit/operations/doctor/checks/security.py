@@ -4,10 +4,13 @@ vulnerabilities."""
 from __future__ import annotations
 
 import stat
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from ....base.errors import Problem
 from ....contracts.internal_tls import authority_key, folder
 from ....machine.checks.secrecy import check_secrecy
 from ....machine.host.site_on_machine import Target
@@ -16,6 +19,7 @@ from ....machine.installed.entries import MACHINE
 from ....machine.render.machine_secrets import generated_paths
 from ....machine.web.certificate import lasts
 from ....site import Site
+from ...advisories.fetch import fetched
 from ...advisories.installed import Package, installed
 from ...advisories.read_osv_files import hits, is_advisory, read
 from ..check import Finding, Subject, unseen, warning
@@ -23,6 +27,7 @@ from ..context import Context
 from .site_file import problems
 
 subject = Subject("security", "Secrets and rights")
+DOWNLOAD = 60.0  # seconds, also for advisories of a mirror
 
 
 @subject.check(
@@ -64,6 +69,7 @@ def given_secrets(here: Context) -> Iterator[Finding]:
     needs=("accounts.exist",),
     follows=("accounts.memberships", "files.missing"),
     root=True,
+    before=("start",),
 )
 def service_secrets(here: Context) -> Iterator[Finding]:
     site = here.applied
@@ -87,6 +93,7 @@ def service_secrets(here: Context) -> Iterator[Finding]:
     needs=("site.applied",),
     follows=("files.missing",),
     root=True,
+    before=("start",),
 )
 def token(here: Context) -> Iterator[Finding]:
     path = here.applied.etc / "proxy.env"
@@ -181,6 +188,19 @@ def _members(group: str) -> set[str]:
     return unix_accounts.members(MACHINE, group)
 
 
+def _vulnerable(document: Any, known: dict[tuple[str, str], list[Package]]) -> Iterator[Finding]:
+    """Yield a warning for each installed package to which an advisory applies. A document that is
+    not in OSV's format is left out; `make advisories` counts these documents."""
+    try:
+        found = list(hits(document, known))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return
+    for hit in found:
+        fixed = f"fixed in {hit.fixed}" if hit.fixed else "no fixed version is named"
+        what = f"{hit.package.name} {hit.package.version}: {hit.id}; {fixed}"
+        yield warning(what, hit.package.place)
+
+
 def _installed(site: Site) -> dict[tuple[str, str], list[Package]]:
     """Return the packages of the release by ecosystem and name."""
     known = defaultdict(list)
@@ -192,28 +212,26 @@ def _installed(site: Site) -> dict[tuple[str, str], list[Package]]:
 
 @subject.check(
     "advisories",
-    "known vulnerabilities of the release's packages, from files in OSV's format (OSV=)",
+    "known vulnerabilities of the release's packages, from files or an address with advisories in OSV's format (OSV=)",
     "an attacker reads the same advisories",
     "make upgrade",
     needs=("release.current",),
+    seconds=DOWNLOAD,
 )
 def advisories(here: Context) -> Iterator[Finding]:
     if not here.advisories:
         yield unseen("no advisories were given", "OSV=file, or make advisories")
         return
     known, count = _installed(here.site), 0
-    for source in here.advisories:
-        for document in read(Path(source)):
-            if not is_advisory(document):
-                continue
-            count += 1
+    with tempfile.TemporaryDirectory(prefix="sitekit-osv-") as scratch:
+        for source in here.advisories:
             try:
-                found = list(hits(document, known))
-            except (ValueError, TypeError, KeyError, AttributeError):
-                continue  # make advisories counts these documents
-            for hit in found:
-                fixed = f"fixed in {hit.fixed}" if hit.fixed else "no fixed version is named"
-                what = f"{hit.package.name} {hit.package.version}: {hit.id}; {fixed}"
-                yield warning(what, hit.package.place)
+                path = fetched(here.site, source, Path(scratch))
+            except Problem as silence:
+                yield unseen(f"{source}: {silence.what}", silence.remedy or "")
+                continue
+            for document in filter(is_advisory, read(path)):
+                count += 1
+                yield from _vulnerable(document, known)
     if not count:
-        yield unseen("the files have no advisory in OSV's format", "OSV=file")
+        yield unseen("there is no advisory in OSV's format", "OSV=file")

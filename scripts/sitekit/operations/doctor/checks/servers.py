@@ -9,10 +9,11 @@ from functools import partial
 
 from ....backends.interface import Backend
 from ....backends.load_backends import backends_of
+from ....machine.checks import live_servers
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
 from ....site.backend_names import BACKENDS
-from ..check import Finding, Subject, note, warning
+from ..check import Finding, Subject, adopted, note, warning
 from ..context import Context
 from .state import open_starts
 
@@ -80,3 +81,15 @@ def _jobs(backend: Backend) -> list[tuple[str, str, str]]:
     """
     jobs = asyncio.run(backend.list_jobs())
     return [(str(job.id), job.user, job.tag) for job in jobs if job.tag and job.running]
+
+
+@subject.check(
+    "without-tier",
+    "servers that run on a backend that no tier names",
+    "the hub does not see them, and does not end them",
+    "keep a tier with this `runs_on` until they have ended",
+    needs=("state.ledger",),
+    root=True,
+)
+def without_tier(here: Context) -> Iterator[Finding]:
+    yield from map(adopted, live_servers.look(here.site))

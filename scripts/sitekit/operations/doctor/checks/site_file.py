@@ -7,7 +7,7 @@ from typing import Any
 
 from ....base.errors import BadInputs, Problem
 from ....machine.checks.login_accounts import check_accounts
-from ....machine.checks.preconditions import check_places
+from ....machine.checks.preconditions import check_logo, check_places
 from ....machine.installed.applied import applied_path, check_follows
 from ....machine.installed.entries import MACHINE
 from ....site import load_site
@@ -22,6 +22,7 @@ subject = Subject("site", "The site file")
     "/etc/sitekit/NAME/site.yml, the site as it was last applied",
     "without it, nothing of the site is on this machine",
     "sudo make apply start",
+    before=("start",),
 )
 def is_applied(here: Context) -> Iterator[Finding]:
     path = applied_path(here.site)
@@ -35,6 +36,7 @@ def is_applied(here: Context) -> Iterator[Finding]:
     "the hub reads this file at each start, and does not start without it",
     "sudo make apply",
     needs=("site.applied",),
+    before=("start",),
 )
 def applied_is_readable(here: Context) -> Iterator[Finding]:
     try:
@@ -102,6 +104,17 @@ def places(here: Context) -> Iterator[Finding]:
 )
 def mapped_accounts(here: Context) -> Iterator[Finding]:
     yield from problems(lambda: check_accounts(here.site, MACHINE))
+
+
+@subject.check(
+    "logo",
+    "the file pages.logo, and who can write to it",
+    "an SVG file may contain scripts, which a browser runs as scripts of the hub",
+    "chown root FILE; chmod 644 FILE",
+    applies=lambda site: site.pages.logo is not None,
+)
+def logo(here: Context) -> Iterator[Finding]:
+    yield from problems(lambda: check_logo(here.site, MACHINE))
 
 
 def problems(check: Any) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ BACKUP_SECONDS = 2.5 * 86400
     "without it the hub cannot start",
     "mount its file system, or: sudo make apply",
     needs=("site.applied",),
+    before=("start",),
 )
 def folder(here: Context) -> Iterator[Finding]:
     if not here.site.paths.state.is_dir():
@@ -43,6 +44,7 @@ def folder(here: Context) -> Iterator[Finding]:
     "when it is full, the hub cannot write its database, and nobody can log in",
     "remove files there, or enlarge the file system",
     needs=("state.folder",),
+    before=("apply", "start"),
 )
 def space(here: Context) -> Iterator[Finding]:
     state = here.site.paths.state
@@ -64,6 +66,7 @@ def space(here: Context) -> Iterator[Finding]:
     "SQLite loses data on a network file system",
     "name a folder on the hub's own disk in paths.state",
     needs=("state.folder",),
+    before=("apply", "start"),
 )
 def local(here: Context) -> Iterator[Finding]:
     kind, options = mount_of(here.site.paths.state)
@@ -91,6 +94,7 @@ def mount_of(path: Path) -> tuple[str, list[str]]:
     "only the hub's account may read it: it contains the secrets of all users' logins",
     "chown -R HUB FOLDER; chmod 700 FOLDER",
     needs=("state.folder", "accounts.exist"),
+    before=("start",),
 )
 def owner(here: Context) -> Iterator[Finding]:
     site, found = here.site, here.site.paths.state.stat()
@@ -115,6 +119,7 @@ def owner(here: Context) -> Iterator[Finding]:
     "chown HUB FILE; chmod 600 FILE",
     needs=("state.folder", "accounts.exist"),
     root=True,
+    before=("start",),
 )
 def files(here: Context) -> Iterator[Finding]:
     hub = unix_accounts.numbers(MACHINE, here.site.hub.user)[0]
@@ -140,6 +145,7 @@ def files(here: Context) -> Iterator[Finding]:
     "remove the file, and sudo make start: all users have to log in again",
     needs=("state.folder",),
     root=True,
+    before=("start",),
 )
 def cookie_secret(here: Context) -> Iterator[Finding]:
     path = here.site.paths.state / "cookie_secret"
@@ -158,6 +164,7 @@ def cookie_secret(here: Context) -> Iterator[Finding]:
     needs=("state.folder", "accounts.exist"),
     follows=("state.space", "state.local", "state.owner", "state.files"),
     root=True,
+    before=("start",),
 )
 def database(here: Context) -> Iterator[Finding]:
     yield from _database(here, here.site.database)
@@ -171,6 +178,7 @@ def database(here: Context) -> Iterator[Finding]:
     needs=("state.folder", "accounts.exist"),
     follows=("state.space", "state.local", "state.owner", "state.files"),
     root=True,
+    before=("start",),
 )
 def ledger(here: Context) -> Iterator[Finding]:
     yield from _database(here, here.site.ledger)

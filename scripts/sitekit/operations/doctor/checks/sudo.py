@@ -40,6 +40,7 @@ def installed(here: Context) -> Iterator[Finding]:
     "sudo works only as a set-user-ID program of root",
     "chown root:root /usr/bin/sudo; chmod 4755 /usr/bin/sudo",
     applies=local,
+    before=("apply",),
 )
 def set_uid(here: Context) -> Iterator[Finding]:
     path = Path("/usr/bin/sudo")
@@ -65,6 +66,7 @@ def _options(path: Path) -> list[str]:
     needs=("sudo.installed",),
     root=True,
     applies=local,
+    before=("apply",),
 )
 def syntax(here: Context) -> Iterator[Finding]:
     done = run(["visudo", "-c"], check=False, timeout=5, env=_NONE)

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 
 from ....backends.slurm import ssh_files as ssh
 from ....contracts.tunnel import host_key
+from ....machine.checks.login_node import look
 from ....machine.checks.preconditions import check_sshd
 from ....machine.installed.entries import MACHINE
 from ....machine.supervisors.ready import tunnel_answers
 from ....site import Site
-from ..check import Finding, Subject, unseen
+from ..check import Finding, Subject, adopted, unseen
 from ..context import Context, Unanswered
 from .site_file import problems
 
@@ -140,3 +141,17 @@ def tunnel_sshd(here: Context) -> Iterator[Finding]:
 def tunnel_is_there(here: Context) -> Iterator[Finding]:
     if not tunnel_answers(here.applied):
         yield Finding("the site's own sshd does not answer", here.applied.service("tunnel"))
+
+
+@subject.check(
+    "tiers",
+    "the partitions and sizes of the tiers, and the release, on the cluster behind the login node",
+    "no server of a tier starts without its partition, and none with a release that does not fit",
+    "correct the tier; or build the same release in slurm.ssh.prefix, on the cluster",
+    needs=("ssh.gate",),
+    follows=("ssh.login-node", "ssh.key", "tiers.partition-exists", "tiers.fits-nodes"),
+    root=True,
+    applies=_outside,
+)
+def tiers(here: Context) -> Iterator[Finding]:
+    yield from map(adopted, look(here.site))

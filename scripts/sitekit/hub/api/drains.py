@@ -1,0 +1,129 @@
+"""Define the REST handlers with which administrators drain nodes and partitions, and stop servers.
+
+The actions are those of `make drain`, `make undrain` and `make stop_servers`. Each action is in the
+ledger and in the hub's log, with the name of the administrator.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyterhub.apihandlers.base import APIHandler
+from jupyterhub.scopes import needs_scope
+from tornado import web
+
+from ...backends.job import NoAnswer
+from ...base.errors import BadInput, shown
+from ..servers.announcement import read_text
+from ..servers.drain_places import read_place, refuse_unknown_place
+from ..servers.hub_state import HubState
+from ..servers.log_actions import log_actions
+
+DRAINS = r"/api/sitekit/drains"
+DRAIN = rf"{DRAINS}/(node|partition)/([A-Za-z0-9][A-Za-z0-9_.-]{{0,63}})"
+STOPS = r"/api/sitekit/stops"
+STOP = rf"{STOPS}/([0-9]{{1,12}})"
+
+
+class OperatorHandler(APIHandler):
+    """Read the body of an administrator's request, and record who made it."""
+
+    hub_state: HubState
+
+    def body(self, *keys: str) -> dict[str, Any]:
+        """Return the body, a JSON mapping with some of these keys. Raises BadInput."""
+        body = self.get_json_body()
+        if not isinstance(body, dict):
+            raise BadInput("the body is no mapping", "body", f"send JSON with {', '.join(keys)}")
+        if unknown := body.keys() - set(keys):
+            raise BadInput(
+                f"there is no key {shown(min(unknown))}", "body", f"use {', '.join(keys)}"
+            )
+        return body
+
+    def refuse(self, bad: BadInput) -> web.HTTPError:
+        """Return the answer (400) to a wrong request, in one line."""
+        where = f"{bad.where}: " if bad.where else ""
+        told = f"{where}{bad.what}; {bad.remedy}" if bad.remedy else f"{where}{bad.what}"
+        return web.HTTPError(400, told)
+
+    @property
+    def operator(self) -> str:
+        """Return the name under which the action is recorded."""
+        return str(self.current_user.name)
+
+
+class DrainsHandler(OperatorHandler):
+    """Handle GET: what is drained; POST {"node" or "partition": name, "text": why}: drain it."""
+
+    @needs_scope("admin:servers")
+    async def get(self) -> None:
+        self.write({"drains": self.hub_state.ledger.drained()})
+
+    @needs_scope("admin:servers")
+    async def post(self) -> None:
+        state = self.hub_state
+        try:
+            body = self.body("node", "partition", "text")
+            text = read_text(body.get("text"))
+            kind, name = read_place(body, "body")
+            await refuse_unknown_place(state.site, state.backends.values(), kind, name, "body")
+            state.ledger.drain(kind, name, text, self.operator)
+        except BadInput as bad:
+            raise self.refuse(bad) from None
+        except NoAnswer as silence:
+            raise web.HTTPError(503, f"Slurm does not answer: {shown(str(silence))}") from None
+        log_actions(state.ledger)
+        drains = state.ledger.drains()
+        self.set_status(201)
+        self.write({"not_offered": [one.key for one in state.site.tiers if drains.reason(one)]})
+
+
+class DrainHandler(OperatorHandler):
+    """Handle DELETE /hub/api/sitekit/drains/KIND/NAME: start servers there again."""
+
+    @needs_scope("admin:servers")
+    async def delete(self, kind: str, name: str) -> None:
+        if not self.hub_state.ledger.undrain(kind, name, self.operator):
+            raise web.HTTPError(404, f"the {kind} {name} is not drained")
+        log_actions(self.hub_state.ledger)
+        self.set_status(204)
+
+
+class StopsHandler(OperatorHandler):
+    """Handle POST {"user": name, "text": why}: order to stop all servers that the user has now.
+
+    The answer (202) has the order's id; the hub carries the order out within seconds.
+    """
+
+    @needs_scope("admin:servers")
+    async def post(self) -> None:
+        try:
+            body = self.body("user", "text")
+            text = read_text(body["text"]) if body.get("text") else ""
+            user = body.get("user")
+            if not isinstance(user, str) or self.find_user(user) is None:
+                what = f"the hub has no user {shown(str(user))}"
+                raise BadInput(what, "user", "write the name as /hub/admin lists it")
+        except BadInput as bad:
+            raise self.refuse(bad) from None
+        number = self.hub_state.ledger.order_stop(user, text, self.operator)
+        log_actions(self.hub_state.ledger)
+        self.set_status(202)
+        self.write({"id": number})
+
+
+class StopHandler(OperatorHandler):
+    """Handle GET /hub/api/sitekit/stops/ID: how many servers an order has stopped; null before."""
+
+    @needs_scope("admin:servers")
+    async def get(self, number: str) -> None:
+        self.write({"stopped": self.hub_state.ledger.stopped_by(int(number))})
+
+
+HANDLERS = (
+    (DRAINS, DrainsHandler),
+    (DRAIN, DrainHandler),
+    (STOPS, StopsHandler),
+    (STOP, StopHandler),
+)

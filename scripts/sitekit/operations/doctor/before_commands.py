@@ -1,0 +1,72 @@
+"""Run the commands `make diff`, `sudo make apply` and `sudo make start`, after the checks of `make
+doctor` that concern what they change or start.
+
+The checks of the house machine (machine/checks) are part of each apply. This file adds the checks
+that also need other houses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from ...base.command import need_root
+from ...base.errors import BadInputs
+from ...base.progress import say, step
+from ...machine.apply import commands as applying
+from ...machine.checks import finding as before_apply
+from ...machine.checks.findings import describe_findings, refusals
+from ...machine.host.platform import this_platform
+from ...machine.run import commands as running
+from ...site import Site
+from .check import Severity
+from .context import Context, choose_user
+from .run import Result, run_checks
+from .table import CHECKS
+
+
+def diff(site: Site) -> int:
+    """Print the changes that `sudo make apply` would make. Returns 0 if nothing would change, else 1.
+
+    Raises BadInput.
+    """
+    return applying.diff(site, more=partial(findings_before, "apply", site))
+
+
+def apply(site: Site) -> int:
+    """Make the machine match the site file, unless a check finds an error. Raises Problem."""
+    return applying.apply(site, more=partial(findings_before, "apply", site))
+
+
+def start(site: Site) -> int:
+    """Start the site's services, unless a check finds an error because of which they would not run.
+
+    Raises BadInputs, with all reasons, before anything is started; Problem.
+    """
+    need_root("start")
+    with step("Checking what the services need"):
+        found = findings_before("start", site)
+    for line in describe_findings(found):
+        say(f" !! {line}" if not line.startswith(" ") else line)
+    if unmet := refusals(found):
+        raise BadInputs(unmet)
+    return running.start(site)
+
+
+def findings_before(command: str, site: Site) -> list[before_apply.Finding]:
+    """Run the checks that belong to a command. An error does not hide other errors."""
+    checks = [check for check in CHECKS if command in check.before]
+    results = run_checks(checks, Context(site, this_platform(), choose_user(site)))
+    return [one for result in results for one in _converted(result)]
+
+
+def _converted(result: Result) -> Iterator[before_apply.Finding]:
+    """Yield the errors and warnings of a check, in the form of the checks before an apply."""
+    for one in result.found:
+        if one.severity >= Severity.WARNING:
+            yield before_apply.Finding(
+                one.what,
+                one.where or result.check.id,
+                one.remedy or result.check.remedy,
+                refuses=one.severity is Severity.ERROR,
+            )

@@ -1,0 +1,35 @@
+"""Collect what is drained, and find drained nodes that the cluster no longer has."""
+
+from __future__ import annotations
+
+import asyncio
+import pwd
+from collections.abc import Iterable
+from typing import Any
+
+from ...backends.interface import Backend
+from ...base.command import acting_as
+from ...base.errors import Problem
+from ...hub.servers.ledger_drains import drained_places
+from ...machine.host import sqlite
+from ...site import Site
+
+
+def read_drains(site: Site) -> list[dict[str, Any]]:
+    """Return what is drained, from the ledger, which is opened with the hub's rights. Raises
+    Problem, OSError, KeyError."""
+    hub = pwd.getpwnam(site.hub.user)
+    if not site.ledger.exists():
+        raise Problem("there is no ledger: the hub's first start makes it", str(site.ledger))
+    with acting_as(hub.pw_uid, hub.pw_gid), sqlite.opened(site.ledger) as ledger:
+        return drained_places(ledger)
+
+
+def missing_nodes(drains: Iterable[dict[str, Any]], backends: Iterable[Backend]) -> list[str]:
+    """Return the drained nodes that no backend has. The backends are queried only if a node is
+    drained. Raises NoAnswer."""
+    nodes = {one["name"] for one in drains if one["kind"] == "node"}
+    if not nodes:
+        return []
+    there = {name for backend in backends for name in asyncio.run(backend.node_names())}
+    return sorted(nodes - there)
