@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 LOCK = Path("/run/lock/sitekit-test-packages")
+IPYPARALLEL = Path("/var/lib/sitekit-test-ipyparallel")
+PINS = Path(__file__).parent / "chain" / "ipyparallel.txt"
 
 
 def install(*packages: str) -> None:
@@ -60,3 +62,15 @@ def install_pinned(pins: Path, folder: Path) -> None:
     options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", folder]
     subprocess.run([*pip, "install", *options, "-r", pins], check=True, timeout=300)
     folder.chmod(0o755)
+
+
+def install_ipyparallel(root: Path = Path("/")) -> Path:
+    """Install ipyparallel below a machine's `root`, unless it is there; return its folder.
+
+    The machine that tests/inside boots has no way to packages: the tests that boot it call this
+    first.
+    """
+    folder = root / IPYPARALLEL.relative_to("/")
+    if not folder.exists():
+        install_pinned(PINS, folder)
+    return folder

@@ -18,7 +18,10 @@ from sitekit.site import Site
 from ..conftest import Demo
 from ..packages import install
 from ..slurm import ask
-from .image_folder import PYTHON, build
+from .image_folder import PYTHON, add_ipyparallel, add_slurm, build, slurm_binds
+
+ENGINES = {"partition": "jupyter-short", "memory": "300M", "time": "0:10:00"}
+"""The job of ipyparallel's engines."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Images:
     """The site, whose tier `small` offers the image `python`, and the folder of this image.
 
     The folder `data` of the node is shown in the image at /mnt/data. The image `other` has the same
-    files, and no tier offers it.
+    files, and no tier offers it. With --soak, the image has Slurm's programs and ipyparallel.
     """
 
     site: Site
@@ -42,14 +45,18 @@ class Images:
 
 
 @pytest.fixture(scope="package")
-def images(demo: Demo) -> Iterator[Images]:
+def images(demo: Demo, request: pytest.FixtureRequest) -> Iterator[Images]:
     """The demo with images; afterwards the demo as it was."""
     install("charliecloud")
     as_run = demo_site(which_supervisor())
     # beside the releases' folder, on the same disk, because the image has hard links to a release
     top = as_run.paths.prefix.with_name("demo-images")
     values = as_run.model_dump(mode="json")
-    common = {"path": str(top / "python"), "python": PYTHON, "binds": [f"{top}/data:/mnt/data"]}
+    engines = request.config.getoption("--soak")
+    binds = [f"{top}/data:/mnt/data", *(slurm_binds(as_run) if engines else ())]
+    common = {"path": str(top / "python"), "python": PYTHON, "binds": binds}
+    if engines:
+        values["server"]["ipyparallel"] = ENGINES
     values["server"]["containers"] = {"engine": "charliecloud"}
     values["server"]["images"] = [
         {"key": "python", "title": "Python of the tests", **common},
@@ -60,6 +67,9 @@ def images(demo: Demo) -> Iterator[Images]:
     shutil.rmtree(top, ignore_errors=True)
     try:
         build(made.folder, as_run.current.resolve())
+        if engines:
+            add_slurm(made.folder, as_run)
+            add_ipyparallel(made.folder)
         made.data.mkdir()
         (made.data / "file").write_text("data of the node\n")
         assert apply(made.site) == 0

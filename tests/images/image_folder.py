@@ -11,11 +11,19 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from sitekit.site import Site
+
+from ..packages import install_ipyparallel
+
 PYTHON = "/opt/py/bin/python3.11"
 PROGRAMS = ("/bin/sh", "/bin/bash", "/bin/cat", "/bin/ls", "/usr/bin/env", "/usr/bin/printf",
             "/usr/bin/ssh")  # fmt: skip
 FOLDERS = ("dev", "etc", "home", "mnt/data", "opt/sitekit-session", "proc", "sys", "tmp", "usr/bin", "usr/lib",
            "usr/lib64")  # fmt: skip
+NAMES = ("/etc/passwd", "/etc/group")
+SLURM = Path("/usr/lib/x86_64-linux-gnu/slurm-wlm")
+"""The folder of Slurm's plugins, which Slurm's programs load."""
+
 KERNEL = {
     "argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
     "display_name": "Python 3 (image)",
@@ -47,6 +55,33 @@ def add_files(folder: Path, *files: str) -> None:
         place = folder / path.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, place)
+
+
+def add_slurm(folder: Path, site: Site) -> None:
+    """Add what submits and cancels jobs: the programs, the libraries of the plugins, and the
+    folders of the binds."""
+    add_files(folder, "/usr/bin/sbatch", "/usr/bin/scancel", str(SLURM / "auth_munge.so"))
+    for bind in slurm_binds(site):
+        if Path(bind).is_dir():
+            (folder / bind.lstrip("/")).mkdir(parents=True, exist_ok=True)
+
+
+def slurm_binds(site: Site) -> list[str]:
+    """What Slurm's programs need of the node: configuration, plugins, munge's socket, and the
+    account SlurmUser, which is not in the files that Charliecloud writes for a container."""
+    [line] = [
+        line for line in site.slurm.conf.read_text().splitlines() if line.startswith("AuthInfo=")
+    ]
+    socket = Path(line.partition("socket=")[2])
+    return [str(site.slurm.conf.parent), str(SLURM), str(socket.parent), *NAMES]
+
+
+def add_ipyparallel(folder: Path) -> None:
+    """Install ipyparallel into the image's Python. The release's own files, of which the image has
+    hard links, do not change."""
+    shutil.copytree(install_ipyparallel(), folder / "opt" / "ipyparallel")
+    [packages] = folder.glob("opt/py/local/lib/python3.*/dist-packages")
+    (packages / "ipyparallel.pth").write_text("/opt/ipyparallel\n")
 
 
 def _remove_the_kit(python: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sitekit.site import load_site
 
 from ..conftest import CHECKOUT, INSIDE, ROOMS_INSIDE, Demo
-from ..packages import install
+from ..packages import install, install_ipyparallel
 from ..systemd.booted import Booted, booted
 from ..systemd.campus import PACKAGES
 from ..systemd.conftest import as_installed
@@ -41,10 +41,14 @@ def prepare(root: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def own_machine(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
+def own_machine(
+    demo: Demo, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Booted]:
     """A machine for these tests alone, with the demo in it. It has no way to packages."""
     install("systemd", "dbus", "iproute2", *PACKAGES, *OF_ROOMS)
     with booted(tmp_path_factory.mktemp("own"), prepare) as machine:
+        if request.config.getoption("--soak"):
+            install_ipyparallel(machine.root)
         machine.kit("demo")
         yield machine
 

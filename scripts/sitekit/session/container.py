@@ -32,6 +32,9 @@ PASSED = re.compile(
 )
 """Variables of the job that the container gets. All others stay outside."""
 
+NAMES = {"/etc/passwd", "/etc/group"}
+"""Files that Charliecloud writes for each container, unless `binds` contains one of them."""
+
 
 def enter(settings: dict[str, Any]) -> NoReturn:
     """Replace this process by the server in the image. Exits with one line if that is impossible."""
@@ -42,6 +45,7 @@ def enter(settings: dict[str, Any]) -> NoReturn:
     inside = {name: value for name, value in settings.items() if name != "image"}
     if "ipyparallel" in settings:
         inside["engines_inside"] = on_another_node(image, os.environ["HOME"])
+        inside["engines_home"] = os.environ["HOME"]
     job = {**os.environ, "SITEKIT_SESSION": json.dumps({**inside, "container": image["key"]})}
     sys.stdout.flush()
     try:
@@ -82,6 +86,9 @@ def _engine(image: Mapping[str, Any], binds: Sequence[str], home: str) -> list[s
     it runs."""
     if image["engine"] == "charliecloud":
         options = ["--home", "--private-tmp", *(f"--bind={bind}" for bind in binds)]
+        if any(bind.rpartition(":")[2] in NAMES for bind in binds):
+            # nothing can be mounted on the files that ch-run(1) writes
+            options.append("--no-passwd")
         return [image["program"], *options, image["path"], "--"]
     options = [
         "--contain",

@@ -20,35 +20,39 @@ FOLDER = Path(".ipython", "profile_slurm")
 CLUSTER, CONTROLLER = "ipcluster_config.py", "ipcontroller_config.py"
 
 
-def write_profile(engines: Mapping[str, Any], home: Path, inside: Sequence[str] = ()) -> None:
+def write_profile(
+    engines: Mapping[str, Any], home: Path, inside: Sequence[str] = (), node_home: str = ""
+) -> None:
     """Write the profile below `home`; `engines` is the site's `server.ipyparallel`.
 
-    `inside` is the command line on the node that runs a program in the server's image. If the
-    profile cannot be written, the server starts without it.
+    `inside` is the command line on the node that runs a program in the server's image, and
+    `node_home` the path of the home on the node. If the profile cannot be written, the server
+    starts without it.
     """
     folder = home / FOLDER
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(folder / CLUSTER, cluster_config(engines, inside))
+        _write(folder / CLUSTER, cluster_config(engines, inside, node_home))
         _write(folder / CONTROLLER, controller_config())
     except OSError as error:
         print(f"sitekit: {folder} cannot be written: {error.strerror}", flush=True)
 
 
-def cluster_config(engines: Mapping[str, Any], inside: Sequence[str] = ()) -> str:
+def cluster_config(
+    engines: Mapping[str, Any], inside: Sequence[str] = (), node_home: str = ""
+) -> str:
     """Return the text of ipcluster_config.py.
 
     The number of CPUs is also passed to srun, because since Slurm 22.05 srun does not use the
     number that was passed to sbatch.
     """
     cpus, memory = int(engines["cpus"]), int(engines["memory"])
-    # ipyparallel fills in what is in braces
-    program = shlex.join(inside).replace("{", "{{").replace("}", "}}")
+    program = _for_template(shlex.join(inside))
     script = [
         "#!/bin/sh",
         "#SBATCH --export=ALL",
         "#SBATCH --job-name=ipengine-{cluster_id}",
-        "#SBATCH --output={output_file}",
+        *_folders(node_home),
         "#SBATCH --ntasks={n}",
         f"#SBATCH --cpus-per-task={cpus}",
         f"#SBATCH --mem-per-cpu={-(-memory // cpus)}M",
@@ -66,6 +70,24 @@ def cluster_config(engines: Mapping[str, Any], inside: Sequence[str] = ()) -> st
         + 'c.Cluster.controller_ip = "*"\n'
         + f"c.SlurmEngineSetLauncher.batch_template = {chr(10).join(script) + chr(10)!r}\n"
     )
+
+
+def _folders(node_home: str) -> list[str]:
+    """Return the lines with the job's folder and output file, as paths on the node.
+
+    In a container, the home can have another path than on the node, on which Slurm opens the file.
+    """
+    if not node_home:
+        return ["#SBATCH --output={output_file}"]
+    home = _for_template(node_home)
+    # ipyparallel evaluates what is in braces as Python
+    name = "{output_file.rpartition('/')[2]}"
+    return [f"#SBATCH --chdir={home}", f"#SBATCH --output={home}/{FOLDER}/log/{name}"]
+
+
+def _for_template(text: str) -> str:
+    """Return the text so that ipyparallel, which fills in what is in braces, does not change it."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def controller_config() -> str:

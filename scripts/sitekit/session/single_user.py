@@ -98,7 +98,8 @@ def prepare_home(settings: dict[str, Any]) -> None:
     home, user = Path(os.environ["HOME"]), os.environ["USER"]
     read_only = settings.get("root_read_only", False)
     if engines := settings.get("ipyparallel"):
-        write_profile(engines, home, settings.get("engines_inside", ()))
+        in_image = (settings.get("engines_inside", ()), settings.get("engines_home", ""))
+        write_profile(engines, home, *in_image)
     os.environ["JUPYTERHUB_ROOT_DIR"] = str(make_root(root, links, home, user, read_only))
 
 

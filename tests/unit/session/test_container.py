@@ -88,6 +88,15 @@ def test_the_command_line_of_charliecloud() -> None:
     ]
 
 
+@pytest.mark.parametrize("bind", ["/etc/passwd:/etc/passwd", "/shared/names/group:/etc/group"])
+def test_charliecloud_writes_no_accounts_where_a_bind_has_them(bind: str) -> None:
+    """A bind cannot be mounted on the files that ch-run(1) writes."""
+    asked = {**image("charliecloud", "/usr/bin/ch-run"), "binds": [bind]}
+    assert "--no-passwd" in command(asked, SHOWN, JOB["HOME"], [container.START])
+    others = {**asked, "binds": ["/etc/passwd:/mnt/passwd"]}
+    assert "--no-passwd" not in command(others, SHOWN, JOB["HOME"], [container.START])
+
+
 @pytest.mark.parametrize(
     ("engine", "prefix", "home"),
     [

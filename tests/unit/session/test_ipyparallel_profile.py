@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +33,14 @@ def script(text: str) -> str:
         "output_file": "/h/log",
         "program_and_args": "python -m e",
     }
-    return made.SlurmEngineSetLauncher.batch_template.format(**filled)
+    return Evaluated().vformat(made.SlurmEngineSetLauncher.batch_template, (), filled)
+
+
+class Evaluated(string.Formatter):
+    """As IPython's EvalFormatter, with which ipyparallel fills in the template."""
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> tuple[Any, str]:
+        return eval(field_name, kwargs), field_name  # noqa: S307  (as IPython does)
 
 
 def test_the_engines_are_one_job() -> None:
@@ -50,6 +58,14 @@ def test_in_an_image_the_engines_run_in_the_same_image() -> None:
         "exec srun --cpus-per-task=2 env HOME=/home/gateway/participants/ann /usr/bin/ch-run --home "
         "--private-tmp --bind=/scratch '/shared/{images}/py thon' -- python -m e"
     )
+
+
+def test_in_an_image_slurm_gets_paths_of_the_node() -> None:
+    """Charliecloud mounts the home at another path, which the node does not have."""
+    home = "/home/{gateway}/participants/ann"
+    lines = script(cluster_config(ENGINES, on_another_node(IMAGE, home), home)).splitlines()
+    assert f"#SBATCH --chdir={home}" in lines
+    assert f"#SBATCH --output={home}/.ipython/profile_slurm/log/log" in lines
 
 
 def test_a_changed_profile_is_the_users_own(tmp_path: Path) -> None:
