@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,9 +14,9 @@ from languages import FOLDER, TEMPLATES, as_text, extracted, rewrite
 from machine_sites import demo
 
 from sitekit.base import language
-from sitekit.base.catalogue import faults, messages, missing, read, shipped, translations
+from sitekit.base.catalogue import faults, messages, missing, read, translations
 from sitekit.base.errors import BadInput, BadInputs
-from sitekit.base.language import Translated, gettext, ngettext
+from sitekit.base.language import Translated, date_text, gettext, ngettext, shipped
 from sitekit.hub.overrides.upstream_words import translate
 from sitekit.site.show import check_site
 
@@ -97,11 +98,11 @@ def french(tmp_path: Path):
 
     def use(text: str) -> Path:
         path.write_text(HEAD.replace("\n\n", "\n" + FORMS + "\n", 1) + text)
-        language.use(translations("fr", path))
+        language.use(translations("fr", path), "fr")
         return path
 
     yield use
-    language.use(translations("en", None))
+    language.use(translations("en", None), "en")
 
 
 def test_python_and_templates_use_the_same_catalogue(french) -> None:
@@ -114,6 +115,7 @@ def test_python_and_templates_use_the_same_catalogue(french) -> None:
     assert gettext("The {node} failed.", node="{x}") == "{x} est en panne."
     assert gettext("Not translated {a}.", a=1) == "Not translated 1."
     assert ngettext("one", "{count} jobs", 3) == "3 travaux"
+    assert date_text(datetime(2026, 3, 2, 9), "d MMMM, HH:mm") == "2 mars, 09:00"
     environment = jinja2.Environment(autoescape=True, extensions=[Translated])
     page = environment.from_string('{{ _("%(count)s <b>", count="<i>") }}').render()
     assert page == "<b>&lt;i&gt;", "the translation is HTML, the value is not"

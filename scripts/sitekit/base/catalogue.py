@@ -16,15 +16,9 @@ from babel.messages.pofile import PoFileError, read_po
 
 from .data import data
 from .errors import BadInput
+from .language import ENGLISH, FOLDER, shipped
 
-FOLDER = "config/languages"
-ENGLISH = "en"
 _OF_JINJA = re.compile(r"%\((\w+)\)s|%[^%(]")
-
-
-def shipped() -> list[str]:
-    """Return the languages that sitekit ships, such as `de`."""
-    return [ENGLISH, *sorted(path.stem for path in data(FOLDER).glob("*.po"))]
 
 
 def read(path: Path) -> Catalog:

@@ -7,18 +7,28 @@ set none, so that their texts stay English.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from gettext import NullTranslations
 
 from jinja2 import Environment
 from jinja2.ext import InternationalizationExtension
 
-_translations = NullTranslations()
+from .data import data
+
+FOLDER = "config/languages"
+ENGLISH = "en"
+_translations, _language = NullTranslations(), ENGLISH
 
 
-def use(translations: NullTranslations) -> None:
-    """Translate all further texts of this process with these translations."""
-    global _translations
-    _translations = translations
+def shipped() -> list[str]:
+    """Return the languages that sitekit ships, such as `de`."""
+    return [ENGLISH, *sorted(path.stem for path in data(FOLDER).glob("*.po"))]
+
+
+def use(translations: NullTranslations, language: str) -> None:
+    """Translate all further texts of this process with these translations into `language`."""
+    global _translations, _language
+    _translations, _language = translations, language
 
 
 def gettext(message: str, **values: object) -> str:
@@ -31,6 +41,21 @@ def ngettext(one: str, many: str, count: int, **values: object) -> str:
     """Return the translation of `one` or of `many`, whichever fits `count`, with the values in place
     of `{name}`."""
     return _translations.ngettext(one, many, count).format(count=count, **values)
+
+
+def date_text(moment: datetime, pattern: str) -> str:
+    """Return a point in time with the language's names of months and days.
+
+    `pattern` is a text of the catalogue, such as `d MMMM, HH:mm`, in the form of Babel's
+    format_datetime. Babel is imported only here, because most commands write no such text.
+    """
+    from babel.core import UnknownLocaleError
+    from babel.dates import format_datetime
+
+    try:
+        return format_datetime(moment, gettext(pattern), locale=_language)
+    except UnknownLocaleError:
+        return format_datetime(moment, gettext(pattern), locale=ENGLISH)
 
 
 def later(message: str) -> str:

@@ -22,9 +22,9 @@ def translate_pages(c: Any, site: Site) -> None:
     """
     language, catalogue = site.pages.language, site.pages.catalogue
     try:
-        use(translations(language, catalogue))
+        use(translations(language, catalogue), language)
     except (BadInput, OSError) as trouble:
         log.warning("pages.catalogue is not used: %s", trouble)
-        use(translations(language, None))
+        use(translations(language, None), language)
     UpstreamWords.language = language.replace("_", "-")
     c.JupyterHub.jinja_environment_options = {"extensions": [Translated, UpstreamWords]}

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import model_validator
 
-from ..base.catalogue import ENGLISH, shipped
 from ..base.errors import Unfit, shown
+from ..base.language import ENGLISH, shipped
 from .address_types import Email, Url
 from .tier import Row
 from .value_types import AbsolutePath, Paragraph, spelled
