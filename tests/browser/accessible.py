@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
