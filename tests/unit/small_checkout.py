@@ -16,7 +16,8 @@ from sitekit.environment.release import file_hashes, releases
 from sitekit.site import Site
 
 ENVIRONMENT = "name: hub\ndependencies:\n  - python\n  - pip\n  - hello\n"
-ENVIRONMENT += "".join(f"  - {name}\n" for name in ("jinja2", "psutil", "pydantic", "ruamel.yaml"))
+NEEDED = ("babel", "jinja2", "psutil", "pydantic", "ruamel.yaml")
+ENVIRONMENT += "".join(f"  - {name}\n" for name in NEEDED)
 LARGER = ENVIRONMENT + "  - stone-age\n"
 
 
@@ -41,6 +42,7 @@ def channel(folder: Path) -> Path:
     wheels = folder / "wheels"
     wheels.mkdir()
     pips_wheel(wheels)
+    parts.wheel(wheels, "babel", {"babel.py": ""}, version="2.18")
     parts.wheel(wheels, "jinja2", {"jinja2.py": ""}, version="3.9")
     parts.wheel(wheels, "psutil", {"psutil.py": ""}, version="7.2")
     parts.wheel(wheels, "pydantic", {"pydantic.py": ""}, version="2.9")

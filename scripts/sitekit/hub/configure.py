@@ -67,6 +67,7 @@ from .spawner.tier_spawner import TierSpawner, last_progress_event
 from .status import certificates, observe, watch_prefix
 from .status.collector import update_metrics
 from .status.token import forget_old_tokens, update_token
+from .translate_pages import translate_pages
 
 
 def configure(c: Any, site: Site) -> None:
@@ -82,6 +83,7 @@ def configure(c: Any, site: Site) -> None:
     update_culling(c, site)
     update_entry(site)
     update_pages(c, hub_state)
+    translate_pages(c, site)
     share_hub_state(hub_state)
     speak_tls(hub_state)
     update_handlers(c, site)

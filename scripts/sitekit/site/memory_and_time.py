@@ -7,6 +7,7 @@ import re
 from fractions import Fraction
 
 from ..base.errors import Unfit, shown
+from ..base.language import ngettext
 
 MEMORY_FORM = "write it like 2200M or 2G (K, M, G or T; powers of 1024, as in Slurm)"
 TIME_FORM = "write it like 4:00:00, 5-00:00:00 (Slurm's forms) or 60m, 10h, 5d"
@@ -84,8 +85,10 @@ def format_time(seconds: int) -> str:
 
 def human_time(seconds: int) -> str:
     """Convert seconds to text for people in the largest exact unit: 432000 -> `5 days`."""
-    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size and seconds % size == 0:
-            count = seconds // size
-            return f"{count} {word}{'' if count == 1 else 's'}"
-    return f"{round(seconds / 60)} minutes" if seconds > 300 else f"{seconds} seconds"
+    if seconds >= 86400 and seconds % 86400 == 0:
+        return ngettext("1 day", "{count} days", seconds // 86400)
+    if seconds >= 3600 and seconds % 3600 == 0:
+        return ngettext("1 hour", "{count} hours", seconds // 3600)
+    if seconds > 300 or (seconds >= 60 and seconds % 60 == 0):
+        return ngettext("1 minute", "{count} minutes", round(seconds / 60))
+    return ngettext("1 second", "{count} seconds", seconds)

@@ -1,10 +1,14 @@
-"""Define the section `pages` of site.yml: the logo, the color and the texts of the hub's web
-pages."""
+"""Define the section `pages` of site.yml: the logo, the color, the texts and the language of the
+hub's web pages."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import model_validator
+
+from ..base.errors import Unfit, shown
+from ..base.language import ENGLISH, shipped
 from .address_types import Email, Url
 from .tier import Row
 from .value_types import AbsolutePath, Paragraph, spelled
@@ -18,11 +22,21 @@ Color = Annotated[
     ),
 ]
 
+Language = Annotated[
+    str,
+    spelled(
+        r"[a-z]{2,3}(_[A-Z]{2})?",
+        "is not a language",
+        'write its two letters, like "de", or those of language and country, like "pt_BR"',
+    ),
+]
+
 
 class Pages(Row):
-    """Define the look of the hub's web pages, and the links to help for users.
+    """Define the look and the language of the hub's web pages, and the links to help for users.
 
     `logo` is an image file (PNG, JPEG or SVG) that the hub serves. `color` is the color of buttons.
+    `catalogue` is a gettext catalogue (.po) with the site's own translations into `language`.
     """
 
     logo: AbsolutePath | None = None
@@ -30,6 +44,19 @@ class Pages(Row):
     help: Url | None = None
     contact: Email | None = None
     login_text: Paragraph | None = None
+    language: Language = ENGLISH
+    catalogue: AbsolutePath | None = None
+
+    @model_validator(mode="after")
+    def _has_translations(self) -> Pages:
+        """Refuse a language that neither sitekit nor the site translates."""
+        if self.catalogue is None and self.language not in shipped():
+            raise Unfit(
+                f"sitekit has no translations into {shown(self.language)}",
+                f"write one of {', '.join(shipped())}, or name your own translations in `catalogue`",
+                "language",
+            )
+        return self
 
     @property
     def text_color(self) -> str:

@@ -4,12 +4,15 @@ which prints a summary."""
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from ..base import progress
+from ..base.catalogue import faults, messages, missing, read
+from ..base.errors import BadInput, BadInputs
 from .course_files import site_courses
 from .model import Site
 
@@ -33,18 +36,41 @@ def show(site: Site) -> int:
 
 
 def check_site(site: Site) -> int:
-    """Print a summary of a valid site file and of the course files (`make check_site`).
+    """Print a summary of a valid site file, of its catalogue of translations, and of the course
+    files (`make check_site`).
 
-    Raises BadInputs if a course file has an error.
+    Raises BadInputs if the catalogue or a course file has an error.
     """
     tiers = f"{len(site.tiers)} tier{'' if len(site.tiers) == 1 else 's'}"
     groups = f"members of {', '.join(site.login.allowed_groups)}"
     people = groups if site.login.method in ("pam", "front") else f"users of {site.login.url}"
     progress.say(f" ok site '{site.name}': {tiers}, {site.front.url}, for {people}")
+    if site.pages.catalogue:
+        _check_catalogue(site.pages.catalogue, site.pages.language)
     for course in site_courses(site):
         begin, end = (when.strftime("%Y-%m-%d %H:%M") for when in course.file.period())
         progress.say(f" ok course '{course.key}': {course.file.title}, {begin} to {end}")
     return 0
+
+
+def _check_catalogue(path: Path, language: str) -> None:
+    """Print how many texts the site's own catalogue translates. Raises BadInputs for its faults."""
+    key = "pages.catalogue"
+    try:
+        catalogue, wanted = read(path), messages()
+    except OSError as error:
+        remedy = "put it there, or correct the path"
+        raise BadInput(f"{path} cannot be read: {error.strerror}", key, remedy) from None
+    remedy = f"correct {path}; config/languages/messages.pot has all texts of this version"
+    found = [BadInput(fault, key, remedy) for fault in faults(catalogue, wanted)]
+    if catalogue.locale_identifier not in (None, language):
+        what = f"its header `Language` is {catalogue.locale_identifier}, and pages.language is {language}"
+        found.insert(0, BadInput(what, key, f"write the same language in site.yml and in {path}"))
+    if found:
+        raise BadInputs(found)
+    texts = sum(1 for message in wanted if message.id)
+    translated = texts - len(missing(catalogue, wanted))
+    progress.say(f" ok catalogue '{language}': {translated} of {texts} texts are translated")
 
 
 def _null(maker: RoundTripRepresenter, _: None) -> ScalarNode:

@@ -20,6 +20,8 @@ from pydantic import (
 )
 
 from ..base.errors import Unfit, shown
+from ..base.language import gettext as _
+from ..base.language import ngettext
 from .backend_names import BACKENDS, LOCAL
 from .memory_and_time import (
     TIME_FORM,
@@ -250,18 +252,21 @@ class Tier(Row):
         """Return a description of the tier in one line, for the form and the documentation."""
         memory = human_memory(self.cap)
         if self.cap > self.memory:
-            memory += f" of memory, {human_memory(self.memory)} of it guaranteed"
+            guaranteed = human_memory(self.memory)
+            memory = _(
+                "{cap} of memory, {guaranteed} of it guaranteed", cap=memory, guaranteed=guaranteed
+            )
         idle = (
-            "not stopped when idle"
+            _("not stopped when idle")
             if self.idle is None
-            else f"stopped after {human_time(self.idle)} idle"
+            else _("stopped after {time} idle", time=human_time(self.idle))
         )
-        cpus = self.cpus * self.tasks
-        parts = [memory, f"{cpus} CPU{'' if cpus == 1 else 's'}"]
+        parts = [memory, ngettext("1 CPU", "{count} CPUs", self.cpus * self.tasks)]
         if self.gpus:
-            parts.append(f"{self.gpus} GPU{'' if self.gpus == 1 else 's'}")
+            parts.append(ngettext("1 GPU", "{count} GPUs", self.gpus))
         if self.nodes > 1:
-            parts = [f"{self.nodes} nodes", *(f"{part} each" for part in parts)]
+            nodes = ngettext("1 node", "{count} nodes", self.nodes)
+            parts = [nodes, *(_("{part} each", part=part) for part in parts)]
         elif self.exclusive:
-            parts.append("no other jobs on the node")
+            parts.append(_("no other jobs on the node"))
         return ", ".join([*parts, human_time(self.time), idle])

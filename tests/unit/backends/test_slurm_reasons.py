@@ -16,7 +16,7 @@ BUILT = re.compile(rb"\0((?:QOS|Assoc|Association)?(?:Grp|Max|Min)[A-Z][A-Za-z]+
 def test_common_reasons() -> None:
     assert "full" in explain("Resources")
     assert "administrator" in explain("JobHeldAdmin")
-    assert explain("(ReqNodeNotAvail, UnavailableNodes:n1)") == WORDS["ReqNodeNotAvail"]
+    assert explain("(ReqNodeNotAvail, UnavailableNodes:n1)") == WORDS["ReqNodeNotAvail"][0]
     assert "CPU limit of your quality of service" in explain("QOSGrpCpuLimit")
     assert "one job" in explain("AssocMaxMemPerJob")
 

@@ -156,7 +156,7 @@ def test_a_window_is_a_sentence_on_form_and_waiting_page(ledger: Ledger) -> None
     begin = datetime(2026, 12, 1, 9).timestamp()
     window = Maintenance(int(begin), int(begin) + 8 * 3600, True)
     assert text_of(window, begin - 60) == (
-        "The cluster has maintenance on Tuesday, 01 December, 09:00 to 17:00: servers that would "
+        "The cluster has maintenance on Tuesday, 1 December, 09:00 to 17:00: servers that would "
         "run there past 09:00 do not start before 17:00."
     )
     assert "is in maintenance: servers do not start there before" in text_of(window, begin)

@@ -92,7 +92,7 @@ def test_who_is_told_of_a_stop(kind: str, name: str, card: str | None, word: str
 def test_the_idle_limit_of_a_removed_course_is_told() -> None:
     stopper = SimpleNamespace(kind="service", name=CULLER)
     told = card_of_stop(SITE, stopper, "alice", {"tier": "bio101", "title": "Bio", "idle": 1800})
-    assert told and "limit: 30 min" in told.what
+    assert told and "is 30 minutes." in told.what
 
 
 def test_a_limit_that_slurm_had_cut_is_told_and_the_same_tier_is_not_advised() -> None:

@@ -11,6 +11,7 @@ import pytest
 from machine_sites import demo
 
 from sitekit.base.errors import BadInput
+from sitekit.base.language import Translated
 from sitekit.hub.messages.form import minutes_until_start, template
 from sitekit.site.pages import Pages
 from sitekit.site.tier import Tier
@@ -39,7 +40,7 @@ def rendered(template: str, pages: Pages) -> str:
     }
     ours = jinja2.FileSystemLoader(CHECKOUT / "config/templates")
     loader = jinja2.ChoiceLoader([jinja2.DictLoader(jupyterhubs), ours])
-    environment = jinja2.Environment(loader=loader, autoescape=True)
+    environment = jinja2.Environment(loader=loader, autoescape=True, extensions=[Translated])
     words = {"site_title": "Example", "site_pages": pages}
     return environment.get_template(template).render(words)
 

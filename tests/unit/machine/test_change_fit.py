@@ -150,6 +150,10 @@ def test_one_fault_does_not_hide_another(machine: Path):
 @pytest.mark.parametrize(
     ("name", "mode", "owner", "why"),
     [
+        ("fr.po", 0o644, 0, ""),
+        ("fr.mo", 0o644, 0, "is not a gettext catalogue"),
+        ("fr.po", 0o640, 0, "the hub cannot read"),
+        ("fr.po", 0o644, 1000, "other accounts than root can write"),
         ("logo.svg", 0o644, 0, ""),
         ("logo.gif", 0o644, 0, "is not an image"),
         ("logo.svg", 0o640, 0, "the hub cannot read"),
@@ -158,10 +162,10 @@ def test_one_fault_does_not_hide_another(machine: Path):
         ("logo.svg", None, 0, "is not there"),
     ],
 )
-def test_only_root_can_replace_the_logo(
+def test_only_root_can_replace_logo_and_translations(
     machine: Path, name: str, mode: int | None, owner: int, why: str
 ):
-    """Scripts in an SVG file run as scripts of the hub."""
+    """Scripts in an SVG file or in a translation run as scripts of the hub."""
     machine.chmod(0o755)
     logo = machine / "etc/jupyter" / name
     logo.parent.mkdir(parents=True)
@@ -169,10 +173,11 @@ def test_only_root_can_replace_the_logo(
         logo.write_text("<svg/>")
         logo.chmod(mode)
         shutil.chown(logo, owner, owner)
-    site = demo(pages={"logo": f"/etc/jupyter/{name}"})
+    key = "logo" if name.startswith("logo") else "catalogue"
+    site = demo(pages={key: f"/etc/jupyter/{name}"})
     if not why:
         require_preconditions(site, machine)
         return
     with pytest.raises(BadInput, match=why) as refused:
         require_preconditions(site, machine)
-    assert "pages.logo" in str(refused.value)
+    assert f"pages.{key}" in str(refused.value)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.base.errors import BadInputs
-from sitekit.machine.checks.findings import SUBJECTS, refusals
 from sitekit.machine.checks.preconditions import preconditions
+from sitekit.machine.checks.run_checks import SUBJECTS, refusals
 from sitekit.operations.doctor import before_commands
 from sitekit.operations.doctor.check import Check, Finding, Severity, note, unseen, warning
 from sitekit.operations.doctor.table import CHECKS

@@ -4,62 +4,64 @@ from __future__ import annotations
 
 import re
 
+from ...base.language import gettext as _
+from ...base.language import later as N_
 from ..job import Explanation, Refused
 
 REFUSALS = (
     (
         r"Invalid account or account/partition|[Ii]nvalid account",
         "account",
-        "Slurm does not let you use this account or partition.",
-        "Ask your administrators which account is yours, or choose another tier.",
+        N_("Slurm does not let you use this account or partition."),
+        N_("Ask your administrators which account is yours, or choose another tier."),
     ),
     (
         r"[Ii]nvalid qos",
         "qos",
-        "Slurm does not let you use this quality of service (QOS).",
-        "Choose another tier, or ask your administrators.",
+        N_("Slurm does not let you use this quality of service (QOS)."),
+        N_("Choose another tier, or ask your administrators."),
     ),
     (
         r"violates accounting/QOS policy|AssocMax|QOSMax|Job violates",
         "limit",
-        "You have reached a limit that Slurm sets for your account.",
-        "Stop a job or another server of yours, or choose a smaller tier.",
+        N_("You have reached a limit that Slurm sets for your account."),
+        N_("Stop a job or another server of yours, or choose a smaller tier."),
     ),
     (
         r"[Ii]nvalid partition",
         "partition",
-        "The partition of this tier does not exist.",
-        "Choose another tier, and tell your administrators.",
+        N_("The partition of this tier does not exist."),
+        N_("Choose another tier, and tell your administrators."),
     ),
     (
         r"time limit is invalid|Requested time limit",
         "time",
-        "The tier asks for more time than its partition allows.",
-        "Choose another tier, and tell your administrators.",
+        N_("The tier asks for more time than its partition allows."),
+        N_("Choose another tier, and tell your administrators."),
     ),
     (
         r"partition is (down|inactive)|state DOWN|Required partition not available|inactive or drain",
         "partition",
-        "The partition of this tier is out of service.",
-        "Choose another tier, or try again later.",
+        N_("The partition of this tier is out of service."),
+        N_("Choose another tier, or try again later."),
     ),
     (
         r"node configuration is not available|More processors requested|Memory specification",
         "size",
-        "No node of the cluster is large enough for this tier.",
-        "Choose a smaller tier, and tell your administrators.",
+        N_("No node of the cluster is large enough for this tier."),
+        N_("Choose a smaller tier, and tell your administrators."),
     ),
     (
         r"reservation",
         "reservation",
-        "The reservation is not valid, or you may not use it.",
-        "Choose a tier without it, or ask who made it.",
+        N_("The reservation is not valid, or you may not use it."),
+        N_("Choose a tier without it, or ask who made it."),
     ),
     (
         r"feature",
         "constraint",
-        "No node has the features that this tier asks for.",
-        "Choose another tier, and tell your administrators.",
+        N_("No node has the features that this tier asks for."),
+        N_("Choose another tier, and tell your administrators."),
     ),
 )
 """A pattern in sbatch's error, then kind, what happened, and what to do."""
@@ -77,20 +79,19 @@ def explain_refusal(refusal: Refused) -> Explanation | None:
     """Explain an error of the gate or of sbatch; None if no pattern matches."""
     text = str(refusal)
     if refusal.kind == "release":
-        what = "The hub and the cluster have software of versions that do not fit each other."
-        remedy = (
+        what = _("The hub and the cluster have software of versions that do not fit each other.")
+        remedy = _(
             "Tell your administrators, and show them these lines. Running servers are not affected."
         )
         return Explanation("release", what, remedy)
     for pattern, kind, what, remedy in REFUSALS:
         if re.search(pattern, text):
-            return Explanation(kind, what, remedy)
+            return Explanation(kind, _(what), _(remedy))
     if refusal.kind == "sbatch":
-        remedy = "Choose another tier, or show these lines to your administrators."
-        return Explanation("refused", "Slurm refused the job.", remedy)
+        remedy = _("Choose another tier, or show these lines to your administrators.")
+        return Explanation("refused", _("Slurm refused the job."), remedy)
     if re.search(UNKNOWN_ACCOUNT, text):
-        what = "Your account is not found in the directory of accounts at the moment."
-        return Explanation(
-            "directory", what, "Try again in a few minutes; running servers are not affected."
-        )
+        what = _("Your account is not found in the directory of accounts at the moment.")
+        remedy = _("Try again in a few minutes; running servers are not affected.")
+        return Explanation("directory", what, remedy)
     return None

@@ -14,6 +14,9 @@ from typing import Any
 from jupyterhub.handlers.base import BaseHandler
 from tornado import web
 
+from ...base.language import date_text
+from ...base.language import gettext as _
+from ...base.language import later as N_
 from ...site.course_files import Course
 from ..messages.cards import Card
 from ..servers.hub_state import HubState
@@ -64,7 +67,7 @@ class CoursePageHandler(CourseHandler):
     @web.authenticated
     async def get(self, key: str) -> None:
         course = self.course(key)
-        begin, end = (when.strftime("%d %B %Y, %H:%M") for when in course.file.period())
+        begin, end = (date_text(when, N_("d MMMM yyyy, HH:mm")) for when in course.file.period())
         page = await self.render_template(
             "course.html",
             course=course,
@@ -130,8 +133,11 @@ class CoursePageHandler(CourseHandler):
         row = self.hub_state.ledger.row(child.tag) if child and child.tag else None
         if row is None or row.choice.get("course") != course.key:
             raise web.HTTPError(409, f"the server of {user.name} has changed; load the page again")
-        what = f"An instructor of {course.file.title} {'restarted' if restart else 'stopped'} your server."
-        card = Card("stopped", what, "Your files are as you left them.")
+        title = course.file.title
+        what = _("An instructor of {course} stopped your server.", course=title)
+        if restart:
+            what = _("An instructor of {course} restarted your server.", course=title)
+        card = Card("stopped", what, _("Your files are as you left them."))
         self.hub_state.ledger.abandon(row.tag, card.as_dict())
         with contextlib.suppress(RuntimeError):  # the participant has just stopped it too
             await self.stop_single_user(user, server)

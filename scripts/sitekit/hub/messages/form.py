@@ -8,6 +8,7 @@ from functools import cache
 from jinja2 import Environment, FileSystemLoader, Template
 
 from ...base.data_files import data
+from ...base.language import Translated
 from ...site.tier import Tier
 from ..servers.check_choice import Eligibility, allowed_tiers, fields_of, tiers_for
 from ..servers.hub_state import HubState
@@ -17,7 +18,7 @@ from ..servers.hub_state import HubState
 def template() -> Template:
     """Load the template of the form."""
     return Environment(
-        loader=FileSystemLoader(data("config/templates")), autoescape=True
+        loader=FileSystemLoader(data("config/templates")), autoescape=True, extensions=[Translated]
     ).get_template("tiers.html")
 
 

@@ -8,16 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...base.language import gettext as _
 from ...site import Site
 from ...site.memory_and_time import human_time
 from ..servers.idle_limits import CULLER
 from .cards import Card
-
-ADMINISTRATOR = Card(
-    "stopped",
-    "An administrator of the hub stopped your server.",
-    "Start it again, or ask the administrators for the reason.",
-)
 
 
 def card_of_stop(site: Site, stopper: Any, owner: str, choice: dict[str, Any]) -> Card | None:
@@ -26,19 +21,27 @@ def card_of_stop(site: Site, stopper: Any, owner: str, choice: dict[str, Any]) -
     `stopper` is JupyterHub's object for the user or the service that sent the request.
     """
     if stopper.kind == "user":
-        return None if stopper.name == owner else ADMINISTRATOR
+        if stopper.name == owner:
+            return None
+        return Card(
+            "stopped",
+            _("An administrator of the hub stopped your server."),
+            _("Start it again, or ask the administrators for the reason."),
+        )
     if stopper.name != CULLER:
         return Card(
             "stopped",
-            f"The service {stopper.name} stopped your server.",
-            "Start it again when you need it.",
+            _("The service {name} stopped your server.", name=stopper.name),
+            _("Start it again when you need it."),
         )
     idle = next((tier.idle for tier in site.tiers if tier.key == choice.get("tier")), None)
     idle = choice.get("idle", idle)  # a server of a course, or of an earlier site file
-    limit = f", which is its tier's limit: {human_time(idle)}" if idle else ""
+    what = _("The server was stopped because nobody had used it for too long.")
+    if idle:
+        what += " " + _("The limit of its tier is {time}.", time=human_time(idle))
     return Card(
         "idle",
-        f"The server was stopped because nobody had used it for too long{limit}.",
-        "Start it again when you need it; your files are as you left them.",
+        what,
+        _("Start it again when you need it; your files are as you left them."),
         {"tier": str(choice.get("title", ""))},
     )

@@ -11,6 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from ...backends.job import Maintenance
+from ...base.language import date_text
+from ...base.language import gettext as _
+from ...base.language import later as N_
 from ..servers.announcement import SENDERS
 from ..servers.hub_state import HubState
 
@@ -35,7 +38,7 @@ def shown_on(hub_state: HubState, user: str, page: str) -> list[dict[str, Any]]:
         {
             "key": str(one["id"]),
             "style": STYLES.get(one["level"], "info"),
-            "sender": SENDERS.get(one["level"], "Announcement"),
+            "sender": _(SENDERS.get(one["level"], N_("Announcement"))),
             "text": one["text"],
             "dismissible": one["dismissible"],
         }
@@ -52,7 +55,7 @@ def _windows(hub_state: HubState) -> list[dict[str, Any]]:
         {
             "key": "",
             "style": STYLES["maintenance"],
-            "sender": SENDERS["maintenance"],
+            "sender": _(SENDERS["maintenance"]),
             "text": text_of(one, now),
             "dismissible": False,
         }
@@ -64,11 +67,20 @@ def _windows(hub_state: HubState) -> list[dict[str, Any]]:
 def text_of(one: Maintenance, now: float) -> str:
     """Return the sentence about a maintenance window, in the hub's local time."""
     begins, ends = (datetime.fromtimestamp(at) for at in (one.begins, one.ends))
-    until = f"{ends:%H:%M}" if ends.date() == begins.date() else f"{ends:%d %B, %H:%M}"
-    where = "The cluster" if one.everywhere else "A part of the cluster"
+    day = N_("d MMMM, HH:mm")
+    until = date_text(ends, N_("HH:mm") if ends.date() == begins.date() else day)
+    where = _("The cluster") if one.everywhere else _("A part of the cluster")
     if now >= one.begins:
-        return f"{where} is in maintenance: servers do not start there before {ends:%d %B, %H:%M}."
-    return (
-        f"{where} has maintenance on {begins:%A, %d %B, %H:%M} to {until}: servers that would run "
-        f"there past {begins:%H:%M} do not start before {until}."
+        return _(
+            "{where} is in maintenance: servers do not start there before {end}.",
+            where=where,
+            end=date_text(ends, day),
+        )
+    return _(
+        "{where} has maintenance on {begin} to {until}: servers that would run there past {time} "
+        "do not start before {until}.",
+        where=where,
+        begin=date_text(begins, N_("EEEE, d MMMM, HH:mm")),
+        until=until,
+        time=date_text(begins, N_("HH:mm")),
     )

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from jupyterhub.handlers.base import UserUrlHandler
 from jupyterhub.handlers.pages import ProxyErrorHandler
 
+from ...base.language import gettext as _
 from ..servers.hub_state import HubState
 from .stopped_servers import is_suspended
 
@@ -42,7 +43,7 @@ class NoAnswerHandler(ProxyErrorHandler):
         # Without JupyterHub's ?redirects=N: that counts redirects without a pause, and this page
         # waits some seconds.
         url = f"{self.hub_state.site.front.url}/hub{path}"
-        what = "Your server does not answer."
+        what = _("Your server does not answer.")
         self.write(await self.render_template("unreachable.html", next=url, seconds=3, what=what))
 
 
@@ -61,7 +62,9 @@ class ServerPageHandler(UserUrlHandler):
             await notice_end(spawner)
             if is_suspended(spawner):
                 self.set_status(503)
-                what = "Slurm has suspended your server's job. Your server continues when Slurm resumes it."
+                what = _(
+                    "Slurm has suspended your server's job. Your server continues when Slurm resumes it."
+                )
                 html = await self.render_template(
                     "unreachable.html", next=self.request.uri, seconds=15, what=what
                 )

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from ...base.errors import BadInput, shown
+from ...base.language import later as N_
 
 PAGES = ("login", "form", "home", "waiting", "lab")
 LEVELS = ("info", "warning", "maintenance")
@@ -61,7 +62,11 @@ def read_announcement(given: Mapping[str, Any], now: float | None = None) -> Ann
     )
 
 
-SENDERS = {"info": "Announcement", "warning": "Warning", "maintenance": "Maintenance"}
+SENDERS = {
+    "info": N_("Announcement"),
+    "warning": N_("Warning"),
+    "maintenance": N_("Maintenance"),
+}
 """What stands before the text of an announcement, by level."""
 
 

@@ -40,7 +40,7 @@ def preconditions(site: Site, root: Path) -> dict[str, Callable[[], None]]:
         "site.ports-and-folders-apart": lambda: check_follows(site, root),
         "accounts.proxy-group": lambda: check_proxys_group(site, root),
         "site.places": lambda: check_places(site, root),
-        "site.logo": lambda: check_logo(site, root),
+        "site.logo": lambda: check_files_of_pages(site, root),
         "login.passwords": lambda: check_module(site, platform, root),
         "site.mapped-accounts": lambda: check_accounts(site, root),
         "accounts.prometheus": lambda: check_prometheus(site, root),
@@ -145,25 +145,41 @@ def check_places(site: Site, root: Path) -> None:
             _check_way(key, path, path, root, {0, steps[-1].status.st_uid})
 
 
-def check_logo(site: Site, root: Path) -> None:
-    """Refuse a logo that the hub cannot read, or that other accounts than root can replace.
+def check_files_of_pages(site: Site, root: Path) -> None:
+    """Refuse a logo, or a catalogue of translations, that the hub cannot read, or that other
+    accounts than root can replace. Raises BadInputs.
 
-    An SVG file may contain scripts, which a browser runs as scripts of the hub.
+    An SVG file and a translation may contain scripts, which a browser runs as scripts of the hub.
     """
-    if (logo := site.pages.logo) is None:
-        return
-    key = "pages.logo"
-    if logo.suffix.lower() not in LOGO_SUFFIXES:
-        raise BadInput(f"{logo} is not an image", key, f"name a file {', '.join(LOGO_SUFFIXES)}")
-    steps = _steps(logo, root)
+    files = (
+        ("pages.logo", site.pages.logo, LOGO_SUFFIXES, "an image"),
+        ("pages.catalogue", site.pages.catalogue, (".po",), "a gettext catalogue"),
+    )
+    found: list[BadInput] = []
+    for key, path, suffixes, kind in files:
+        try:
+            if path and path.suffix.lower() not in suffixes:
+                remedy = f"name a file {', '.join(suffixes)}"
+                raise BadInput(f"{path} is not {kind}", key, remedy)
+            if path:
+                _check_hub_reads(key, path, root)
+        except BadInput as one:
+            found.append(one)
+    if found:
+        raise BadInputs(found)
+
+
+def _check_hub_reads(key: str, path: Path, root: Path) -> None:
+    """Raise BadInput if the hub's account cannot read a file, or another account can replace it."""
+    steps = _steps(path, root)
     if steps and not steps[-1].last:
-        raise BadInput(f"{logo} is not there", key, "put it there, or correct the path")
-    _check_way(key, logo, logo, root, {0})
+        raise BadInput(f"{path} is not there", key, "put it there, or correct the path")
+    _check_way(key, path, path, root, {0})
     for step in steps:
         need = stat.S_IROTH if step.last else stat.S_IXOTH
         if not (step.link or step.status.st_mode & need):
             remedy = f"chmod o+{'r' if step.last else 'x'} {step.path}"
-            raise BadInput(f"the hub cannot read {logo}", key, remedy)
+            raise BadInput(f"the hub cannot read {path}", key, remedy)
 
 
 def _check_way(key: str, path: Path, named: Path, root: Path, owners: set[int]) -> None:

@@ -69,7 +69,7 @@ def questions(asked: SiteChange) -> dict[str, Callable[[], Iterable[Finding]]]:
     if "slurm" in site.backends and not site.slurm.ssh:
         found["tiers.fits-nodes"] = lambda: cluster.look(site)
     if site.local_backends:
-        found["engines.sizes"] = lambda: engines.look(site)
+        found["engines.sizes"] = lambda: local_backends.look(site)
     return found
 
 

@@ -15,7 +15,7 @@ from ...base.errors import BadInputs
 from ...base.progress import say, step
 from ...machine.apply import commands as applying
 from ...machine.checks import finding as before_apply
-from ...machine.checks.findings import describe_findings, refusals
+from ...machine.checks.run_checks import describe_findings, refusals
 from ...machine.host.platform import this_platform
 from ...machine.run import commands as running
 from ...site import Site

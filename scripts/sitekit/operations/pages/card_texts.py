@@ -13,6 +13,7 @@ _ROOMS = ("hub", "backends")
 _CLASSES = ("Card", "Explanation")
 _TABLES = ("CAUSES", "CRASHES", "REFUSALS")
 """Tables whose rows end with kind, what happened, and remedy."""
+_TRANSLATED = ("_", "N_")
 UNKNOWN = "..."
 
 
@@ -109,6 +110,8 @@ def _sentence(node: ast.expr, names: dict[str, ast.expr]) -> str:
         return "".join(
             str(part.value) if isinstance(part, ast.Constant) else UNKNOWN for part in node.values
         )
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") in _TRANSLATED and node.args:
+        return _sentence(node.args[0], names)
     if isinstance(node, ast.BinOp):
         return _sentence(node.left, names) + _sentence(node.right, names)
     if isinstance(node, ast.Name) and node.id in names:

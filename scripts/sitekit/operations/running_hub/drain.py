@@ -11,7 +11,7 @@ from ...base.command import need_root
 from ...base.errors import BadInput, Problem
 from ...base.progress import say, step
 from ...hub.servers.announcement import read_text
-from ...hub.servers.drain_places import read_place, refuse_unknown_place
+from ...hub.servers.check_drain_request import read_place, refuse_unknown_place
 from ...hub.servers.ledger import Ledger
 from ...site import Site
 from ..variables import parse_variables, required

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ....base.command import CommandFailed, run
 from ....base.errors import Problem
-from ....machine.host.target import Target
+from ....machine.host.site_on_machine import Target
 from ....machine.host.tls_client import spoken
 from ....machine.installed.entries import MACHINE
 from ....machine.supervisors.ready import front_answers

@@ -7,7 +7,7 @@ from typing import Any
 
 from ....base.errors import BadInputs, Problem
 from ....machine.checks.login_accounts import check_accounts
-from ....machine.checks.preconditions import check_logo, check_places
+from ....machine.checks.preconditions import check_files_of_pages, check_places
 from ....machine.installed.applied import applied_path, check_follows
 from ....machine.installed.entries import MACHINE
 from ....site import load_site
@@ -114,7 +114,7 @@ def mapped_accounts(here: Context) -> Iterator[Finding]:
     applies=lambda site: site.pages.logo is not None,
 )
 def logo(here: Context) -> Iterator[Finding]:
-    yield from problems(lambda: check_logo(here.site, MACHINE))
+    yield from problems(lambda: check_files_of_pages(here.site, MACHINE))
 
 
 def problems(check: Any) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from ...backends.interface import Backend
 from ...base.errors import BadInput, shown
 from ...site import Site
-from .drains import NAME
+from .drained_places import NAME
 
 KINDS = ("node", "partition")
 

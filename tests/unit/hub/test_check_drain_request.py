@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.base.errors import BadInput
-from sitekit.hub.servers.drain_places import read_place, refuse_unknown_place
+from sitekit.hub.servers.check_drain_request import read_place, refuse_unknown_place
 from sitekit.site import load_site
 
 SITE = load_site(data("config/sites/demo.yml"))

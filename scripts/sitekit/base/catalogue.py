@@ -1,0 +1,137 @@
+"""Read a gettext catalogue (.po) with translations of sitekit's texts, and find its faults."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from gettext import GNUTranslations, NullTranslations
+from io import BytesIO
+from pathlib import Path
+from string import Formatter
+
+from babel.core import UnknownLocaleError
+from babel.messages.catalog import Catalog, Message
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import PoFileError, read_po
+
+from .data import data
+from .errors import BadInput
+from .language import ENGLISH, FOLDER, shipped
+
+_OF_JINJA = re.compile(r"%\((\w+)\)s|%[^%(]")
+
+
+def read(path: Path) -> Catalog:
+    """Return the catalogue in a file. Raises BadInput, OSError."""
+    remedy = "check the file: msgfmt --check-format"
+    try:
+        with path.open("rb") as file:
+            return read_po(file, abort_invalid=True)
+    except PoFileError as error:
+        line = f"{path}:{error.lineno + 1}" if error.lineno is not None else str(path)
+        raise BadInput(f"not a gettext catalogue: {error.args[0]}", line, remedy) from None
+    except (ValueError, LookupError, UnknownLocaleError) as error:
+        raise BadInput(f"not a gettext catalogue: {error}", str(path), remedy) from None
+
+
+def messages() -> Catalog:
+    """Return all texts of sitekit that can be translated."""
+    return read(data(f"{FOLDER}/messages.pot"))
+
+
+def translations(language: str, own: Path | None) -> NullTranslations:
+    """Return the translations into a language, from the site's own catalogue and sitekit's.
+
+    The site's own catalogue wins. A text that neither catalogue translates stays English, and so
+    does a text whose translation has other placeholders. Raises BadInput, OSError.
+    """
+    found = NullTranslations()
+    paths = [own] if own else []
+    if language in shipped() and language != ENGLISH:
+        paths.append(data(f"{FOLDER}/{language}.po"))
+    for path in reversed(paths):
+        one = _compiled(read(path))
+        one.add_fallback(found)
+        found = one
+    return found
+
+
+def _compiled(catalogue: Catalog) -> NullTranslations:
+    """Return the usable translations of a catalogue."""
+    for message in list(catalogue):
+        if message.id and any(wrong_placeholders(message)):
+            catalogue.delete(message.id, message.context)
+    file = BytesIO()
+    write_mo(file, catalogue)
+    file.seek(0)
+    return GNUTranslations(file)
+
+
+def faults(catalogue: Catalog, wanted: Catalog) -> list[str]:
+    """Return what is wrong with a catalogue that shall translate the texts of `wanted`.
+
+    A missing translation is no fault: the text is shown in English.
+    """
+    found = [
+        f"line {message.lineno}: {fault}"
+        for message in catalogue
+        if message.id
+        for fault in wrong_placeholders(message)
+    ]
+    unknown = [message for message in catalogue if message.id and message.id not in wanted]
+    return found + [
+        f"line {message.lineno}: sitekit has no text {_first(message)!r}" for message in unknown
+    ]
+
+
+def missing(catalogue: Catalog, wanted: Catalog) -> list[str]:
+    """Return the texts of `wanted` that a catalogue does not translate."""
+    texts = []
+    for message in wanted:
+        translated = catalogue.get(message.id) if message.id else None
+        if message.id and (
+            translated is None or translated.fuzzy or not all(_parts(translated.string))
+        ):
+            texts.append(_first(message))
+    return texts
+
+
+def wrong_placeholders(message: Message) -> Iterator[str]:
+    """Yield the placeholders that a translation has lost, and those that its text does not have."""
+    known = {name for text in _parts(message.id) for name in placeholders(text)}
+    needed = known - ({"count", "num"} if message.pluralizable else set())
+    for string in _parts(message.string):
+        if not string:
+            continue
+        try:
+            given = placeholders(string)
+        except ValueError as error:
+            yield f"{string!r} cannot be used: {error}"
+            continue
+        for name in sorted(needed - given):
+            yield f"{string!r} has lost {name}"
+        for name in sorted(given - known):
+            yield f"{string!r} has {name}, which its text does not have"
+
+
+def placeholders(text: str) -> set[str]:
+    """Return the placeholders in a text: `{name}`, and `%(name)s` of templates.
+
+    A `%` or `{` that is no placeholder counts, too. Raises ValueError for a lone brace.
+    """
+    of_python = {
+        "{" + name + (f":{form}" if form else "") + "}"
+        for _, name, form, _ in Formatter().parse(text)
+        if name is not None
+    }
+    names = {"count" if name == "{count}" else name for name in of_python}
+    return names | {"num" if match[1] == "num" else match[0] for match in _OF_JINJA.finditer(text)}
+
+
+def _parts(text: object) -> tuple[str, ...]:
+    """Return the forms of a text for different numbers; one form if no number decides."""
+    return tuple(text) if isinstance(text, (tuple, list)) else (str(text or ""),)
+
+
+def _first(message: Message) -> str:
+    return _parts(message.id)[0]
