@@ -14,7 +14,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 
-from .data import data
+from .data_files import data
 from .errors import BadInput
 from .language import ENGLISH, FOLDER, shipped
 

@@ -13,7 +13,7 @@ from gettext import NullTranslations
 from jinja2 import Environment
 from jinja2.ext import InternationalizationExtension
 
-from .data import data
+from .data_files import data
 
 FOLDER = "config/languages"
 ENGLISH = "en"
