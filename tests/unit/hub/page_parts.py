@@ -104,7 +104,7 @@ class Hub:
         """Render a template in a frame that has JupyterHub's blocks, with the hub's variables."""
         frame = "".join(f"{{% block {name} %}}{{% endblock {name} %}}" for name in BLOCKS)
         inner = "{% extends 'page.html' %}{% block main %}{% block message %}upstream's text"
-        inner += "{% endblock message %}{% endblock main %}"
+        inner += "{% endblock message %}{% block start_button %}{% endblock %}{% endblock main %}"
         upstream = {f"templates/{page}.html": inner for page in ("home", "spawn_pending")}
         upstream |= {"templates/not_running.html": inner, "templates/page.html": frame}
         ours = jinja2.FileSystemLoader(data("config/templates"))

@@ -132,7 +132,7 @@ def test_only_tiers_that_start_well_before_are_named_the_large_ones_first(hub: H
     hub.start("large")
     told = hub.server()
     assert [tier["key"] for tier in told.faster] == ["small", "long", "own"]
-    assert told.faster[0]["less"] == "1.5 GB of memory instead of 5 GB, 1 CPUs instead of 2"
+    assert told.faster[0]["less"] == "1.5 GB of memory instead of 5 GB, 1 CPU instead of 2"
     assert "would start sooner" not in told.message, "none of them is as large"
     hub.spawner.offered = frozenset({"long"})
     assert [tier["key"] for tier in hub.server().faster] == ["long"]

@@ -86,9 +86,10 @@ def _less(tier: Tier, asked: Choice) -> str:
         own, wanted = (tier.cap, asked.cap) if tier.cap < asked.cap else (tier.memory, asked.memory)
         word = "memory" if tier.cap < asked.cap else "guaranteed memory"
         parts.append(f"{human_memory(own)} of {word} instead of {human_memory(wanted)}")
-    for what, word in COUNTS.items():
-        if getattr(tier, what) < getattr(asked, what):
-            parts.append(f"{getattr(tier, what)} {word} instead of {getattr(asked, what)}")
+    for what, (one, many) in COUNTS.items():
+        count, wanted = getattr(tier, what), getattr(asked, what)
+        if count < wanted:
+            parts.append(f"{count} {one if count == 1 else many} instead of {wanted}")
     if asked.gpu_type and tier.gpus and tier.gpu_type != asked.gpu_type:
         parts.append(f"not the GPU {asked.gpu_type}")
     if tier.time < asked.time:
@@ -96,7 +97,13 @@ def _less(tier: Tier, asked: Choice) -> str:
     return ", ".join(parts)
 
 
-COUNTS = {"cpus": "CPUs", "gpus": "GPUs", "nodes": "nodes", "tasks": "tasks per node"}
+COUNTS = {
+    "cpus": ("CPU", "CPUs"),
+    "gpus": ("GPU", "GPUs"),
+    "nodes": ("node", "nodes"),
+    "tasks": ("task per node", "tasks per node"),
+}
+"""The numbers of a request, each with its word for one and for several."""
 
 
 def _text(job: Job, wait: Wait, faster: tuple[FasterTier, ...]) -> str:
