@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from page_parts import Hub
 
+from sitekit.hub.messages.clock import clock
 from sitekit.hub.messages.form import template
 
 HOME = {"allow_named_servers": True, "named_server_limit_per_user": 2, "invalid_server_names": []}
@@ -105,8 +106,11 @@ def test_the_page_of_a_stopped_server_shows_the_card_in_place_of_jupyterhubs_tex
 def test_the_form_shows_the_card_without_a_form_inside(hub: Hub) -> None:
     hub.fail(hub.run("small"), larger="large", lines=["ok", "Error: x"], matter=["Error: x"])
     card = hub.ledger.last_card("alice", "")
-    page = template().render(tiers=[], chosen="", last={}, card=card, outage=False)
-    assert "It ran out of memory." in page and 'href="?tier=large"' in page
+    page = template().render(
+        tiers=[], chosen="", last={}, card=card, outage=False, sitekit_clock=clock
+    )
+    assert "It ran out of memory. " in page.replace("</strong>", "") and "ended: <time" in page
+    assert 'href="?tier=large"' in page
     assert "<form" not in page and "Copy for support" in page
     shown = page[page.index("<details") : page.index("</details>")]
     assert "Error: x" in shown and "ok" not in shown

@@ -11,6 +11,7 @@ from ...base.data import data
 from ...site.tier import Tier
 from ..servers.check_choice import Eligibility, allowed_tiers, fields_of, tiers_for
 from ..servers.hub_state import HubState
+from .clock import clock
 
 
 @cache
@@ -48,6 +49,7 @@ def tier_form(
         chosen=chosen,
         last=last,
         card=hub_state.ledger.last_card(user, name),
+        sitekit_clock=clock,
         server_name=name,
         outage=hub_state.outage,
         unknown=eligibility.groups is None
