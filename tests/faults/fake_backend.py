@@ -25,6 +25,7 @@ from sitekit.backends.job import (
     Offers,
     Phase,
     Refused,
+    Wait,
     Work,
 )
 from sitekit.backends.resource_choice import Choice
@@ -125,8 +126,8 @@ class FakeBackend:
     def explain_reason(self, job: Job) -> str:
         return "Nobody has said go."
 
-    def explain_wait(self, job: Job, choice: Choice) -> str:
-        return f"Job {job.id} waits. {self.explain_reason(job)}"
+    def wait(self, job: Job) -> Wait:
+        return Wait(self.explain_reason(job))
 
     def expected_start(self, tier: str) -> None:
         return None

@@ -14,7 +14,7 @@ For one server, the hub calls these methods in this order:
    loop renews the snapshot for all servers.
 4. `look_up` queries the backend for one job that the snapshot does not list. The result None means
    that the job is certainly gone.
-5. `explain_wait` returns a text for the waiting user: where the job waits, why, and for how long.
+5. `wait` returns for the waiting user where the job waits, why, and for how long.
 6. `address` returns the address of the host on which the job runs. The server itself reports its
    port to the hub.
 7. `stop` ends the job, gently or at once.
@@ -32,7 +32,7 @@ from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any, Protocol
 
 from .free_nodes import FreeNode
-from .job import Ending, Explanation, Job, Maintenance, Offers, Refused, Work
+from .job import Ending, Explanation, Job, Maintenance, Offers, Refused, Wait, Work
 from .resource_choice import Choice
 from .snapshot import SnapshotLoop
 
@@ -94,11 +94,8 @@ class Backend(Protocol):
         """Return a sentence with the reason why a pending job waits. No query is made."""
         ...
 
-    def explain_wait(self, job: Job, choice: Choice) -> str:
-        """Return the text that the user reads while the job waits, without a query.
-
-        The text contains where the job waits, why, and for how long.
-        """
+    def wait(self, job: Job) -> Wait:
+        """Return where a pending job waits, why, and for how long. No query is made."""
         ...
 
     def expected_start(self, tier: str) -> int | None:

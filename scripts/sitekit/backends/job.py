@@ -114,6 +114,23 @@ class Offers:
 
 
 @dataclass(frozen=True)
+class Wait:
+    """Describe why a pending job waits, as far as the last lists of the backend tell.
+
+    `where` is the name of the queue; "" if the backend has none. `ahead` is the number of jobs that
+    are before this job, and `start` is the expected start in seconds since the epoch; None means
+    not known. If the wait is `limited` by the account or the job itself, no other tier would start
+    sooner.
+    """
+
+    reason: str
+    where: str = ""
+    ahead: int | None = None
+    start: int | None = None
+    limited: bool = False
+
+
+@dataclass(frozen=True)
 class Maintenance:
     """Hold one maintenance window of a backend. Times are seconds since the epoch.
 

@@ -3,7 +3,6 @@ subject."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -23,6 +22,7 @@ from .api.announcements import (
 )
 from .api.backend_status import StatusHandler
 from .api.card import CardHandler
+from .api.server import SERVER, ServerStateHandler
 from .api.server_callbacks import (
     ENDING,
     LISTENING,
@@ -55,8 +55,9 @@ from .overrides.logs import (
 )
 from .overrides.proxy import SilentProxy
 from .overrides.unlogged_polls import log_polls_at_debug
-from .pages import check_server_access, documentation
+from .pages import check_server_access, documentation, servers
 from .pages.announcements import announcements_of
+from .pages.server_log import LOG, ServerLogHandler
 from .pages.status import STATUS_PAGE, STATUS_STATE, StatusPageHandler, StatusStateHandler
 from .pages.unreachable import NoAnswerHandler, ServerPageHandler
 from .servers.hub_state import HubState
@@ -164,23 +165,12 @@ def update_entry(site: Site) -> None:
 
 def update_pages(c: Any, hub_state: HubState) -> None:
     """Set the templates of pages, and what the templates show of the site and its servers."""
-
-    def card_of(user: Any) -> Callable[[str], dict[str, Any] | None]:
-        """Return a function that returns the last card (the text about why a server ended) of a
-        server.
-
-        JupyterHub calls card_of with the user of each page. The page calls the returned function
-        with a server's name.
-        """
-        return lambda name: hub_state.ledger.last_card(user.name, name) if user else None
-
     c.JupyterHub.template_paths = [str(data("config/templates"))]
-    # card_of is a function, not a method: traitlets would copy a method with its object
     docs = hub_state.site.docs / "index.html"
     c.JupyterHub.template_vars = {
         "site_title": hub_state.site.title,
         "site_pages": hub_state.site.pages,
-        "sitekit_card": card_of,
+        **servers.template_variables(hub_state),
         "sitekit_has_docs": lambda _user: docs.is_file(),
         "sitekit_announcements": announcements_of(hub_state),
     }
@@ -196,11 +186,13 @@ def share_hub_state(hub_state: HubState) -> None:
         MemoryHandler,
         ServerHandler,
         CardHandler,
+        ServerStateHandler,
         StatusHandler,
     )
     courses = (CoursePageHandler, CourseStateHandler)
     announcements = (AnnouncementsHandler, AnnouncementHandler, MessagesHandler)
-    pages = (NoAnswerHandler, ServerPageHandler, StatusPageHandler, StatusStateHandler)
+    status = (StatusPageHandler, StatusStateHandler)
+    pages = (NoAnswerHandler, ServerPageHandler, ServerLogHandler, *status)
     operators = (drains.OperatorHandler, *announcements)
     for part in (SilentProxy, TierSpawner, Server, *api, *courses, *operators, *pages):
         part.hub_state = hub_state
@@ -220,6 +212,7 @@ def update_handlers(c: Any, site: Site) -> None:
         (ENDING, EndingHandler),
         (MEMORY, MemoryHandler),
         (r"/api/sitekit/card", CardHandler),
+        (SERVER, ServerStateHandler),
         (r"/api/sitekit/status", StatusHandler),
         (ANNOUNCEMENTS, AnnouncementsHandler),
         (ANNOUNCEMENT, AnnouncementHandler),
@@ -228,6 +221,7 @@ def update_handlers(c: Any, site: Site) -> None:
         *drains.HANDLERS,
         (PAGE, CoursePageHandler),
         (STATE, CourseStateHandler),
+        (LOG, ServerLogHandler),
         (STATUS_PAGE, StatusPageHandler),
         (STATUS_STATE, StatusStateHandler),
         (socket_probe.PATH, socket_probe.SocketProbeHandler),

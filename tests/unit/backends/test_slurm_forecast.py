@@ -1,4 +1,4 @@
-"""Which tier is said to start sooner than the one that was asked for."""
+"""What is told about a wait: its reason, the jobs ahead, and when each tier would start."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ import pytest
 from slurm_parts import job
 
 from sitekit.backends.job import NoAnswer, Work
-from sitekit.backends.resource_choice import Choice
 from sitekit.backends.slurm import forecast as module
 from sitekit.backends.slurm.forecast import Forecast
 from sitekit.backends.slurm.list_jobs import Waiting
-from sitekit.backends.slurm.parse_jobs import SlurmJob
 from sitekit.base.data_files import data
 from sitekit.site import load_site
 
@@ -30,7 +28,6 @@ JOB = job(
     start=SOON + 7200,
     reason="Resources",
 )
-SMALL, LARGE = SITE.tier("small"), SITE.tier("large")
 
 
 def of(user: str) -> Work:
@@ -53,31 +50,12 @@ def forecast(**starts: int) -> Forecast:
     return made
 
 
-def sooner(of: SlurmJob, tier: Any, **starts: int) -> str | None:
-    told = forecast(**starts).sooner(of, Choice.of(tier))
-    return told.key if told else None
-
-
-def test_one_that_is_as_large_is_named() -> None:
-    assert sooner(JOB, SMALL, large=SOON) == "large"
-    assert sooner(JOB, SMALL, large=SOON + 7200) is None
-
-
-def test_one_that_is_smaller_is_not() -> None:
-    assert sooner(JOB, LARGE, small=SOON, long=SOON, own=SOON) is None
-
-
-def test_none_is_sooner_for_somebody_who_has_reached_a_limit() -> None:
-    assert sooner(replace(JOB, reason="AssocMaxJobsLimit"), SMALL, large=SOON) is None
-
-
-def test_one_that_not_everybody_may_have_is_not_named() -> None:
-    tiers = [tier.model_dump(mode="json") for tier in SITE.tiers]
-    tiers[1]["requires"] = {"group": "staff"}
-    site = type(SITE).model_validate({**SITE.model_dump(mode="json"), "tiers": tiers})
-    made = Forecast(site, Asked(), list)
-    made.starts, made.asked = {"large": SOON}, time.time()
-    assert made.sooner(JOB, Choice.of(SMALL)) is None
+def test_the_reason_of_a_wait_is_told_with_what_is_known() -> None:
+    made = forecast()
+    told = made.wait(JOB)
+    assert (told.where, told.start, told.limited) == ("jupyter-short", SOON + 7200, False)
+    assert "full" in told.reason
+    assert made.wait(replace(JOB, reason="AssocMaxJobsLimit")).limited
 
 
 def test_an_answer_that_does_not_come_is_not_replaced_by_an_old_one(

@@ -73,7 +73,7 @@ def test_polls_are_logged_at_debug(caplog: pytest.LogCaptureFixture) -> None:
     access = logging.getLogger("tornado.access")
     before = list(access.filters)
     polls = ("/hub/courses/bio101/state", "/jupyter/hub/api/sitekit/messages")
-    polls += ("/hub/api/sitekit/course/messages",)
+    polls += ("/hub/api/sitekit/course/messages", "/hub/api/sitekit/server?server=two")
     others = ("/hub/courses/bio101", "/hub/courses/bio101/state/x", "/hub/home?x=/state")
     try:
         log_polls_at_debug()

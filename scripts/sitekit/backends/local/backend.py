@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Any
 
 from ...site import Site
-from ..job import Ending, Explanation, Job, Maintenance, NoAnswer, Offers, Refused, Work
+from ..job import Ending, Explanation, Job, Maintenance, NoAnswer, Offers, Refused, Wait, Work
 from ..resource_choice import Choice
 from . import gate
 from .servers import Servers, ending_of, job_of
@@ -74,8 +74,8 @@ class LocalBackend:
     def explain_reason(self, job: Job) -> str:
         return f"{self.title} is starting the server."
 
-    def explain_wait(self, job: Job, choice: Choice) -> str:
-        return self.explain_reason(job)
+    def wait(self, job: Job) -> Wait:
+        return Wait(self.explain_reason(job))
 
     def expected_start(self, tier: str) -> int | None:
         return int(time.time())

@@ -10,12 +10,11 @@ from typing import Any, cast
 
 from ...site import Site
 from ..free_nodes import FreeNode
-from ..job import Ending, Explanation, Job, Maintenance, NoAnswer, Offers, Refused, Work
+from ..job import Ending, Explanation, Job, Maintenance, NoAnswer, Offers, Refused, Wait, Work
 from ..resource_choice import Choice
 from . import gate
 from .accounts_and_reservations import Names
 from .compare_releases import ServersRelease
-from .explain_wait import explain_wait
 from .find_jobs import OpenWork, ServerJobs
 from .forecast import Forecast
 from .free_nodes import FreeNodes
@@ -114,8 +113,8 @@ class SlurmBackend:
     def explain_reason(self, job: Job) -> str:
         return explain(cast(SlurmJob, job).reason)
 
-    def explain_wait(self, job: Job, choice: Choice) -> str:
-        return explain_wait(cast(SlurmJob, job), choice, self._forecast)
+    def wait(self, job: Job) -> Wait:
+        return self._forecast.wait(cast(SlurmJob, job))
 
     def expected_start(self, tier: str) -> int | None:
         return None if self._forecast.stale else self._forecast.starts.get(tier)

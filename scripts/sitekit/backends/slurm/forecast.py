@@ -1,5 +1,4 @@
-"""Query Slurm, while users wait, for the tier that would start sooner and for the number of jobs
-ahead.
+"""Query Slurm, while users wait, for each tier's expected start and for the number of jobs ahead.
 
 One round of queries serves all waiting users. The number of queries per minute has a limit.
 """
@@ -14,16 +13,15 @@ import time
 from collections.abc import Callable
 
 from ...site import Site
-from ...site.tier import Requires, Tier
-from ..job import NoAnswer, Refused, Work
+from ..job import NoAnswer, Refused, Wait, Work
 from ..resource_choice import Choice
 from . import gate
 from .list_jobs import Waiting, waiting_jobs
 from .parse_jobs import SlurmJob
+from .pending_reasons import explain
 from .queue import Queue
 
 EVERY = 60.0  # seconds between two rounds of queries
-SOONER = 120  # seconds by which another tier must start earlier to be named
 LIMITED = re.compile(r"Assoc|QOS|Max|Grp|Limit|Held|hold|Invalid|Account|Dependency|BeginTime")
 """Slurm's reasons for which the job would wait in every tier, such as AssocMaxJobsLimit."""
 
@@ -48,20 +46,15 @@ class Forecast:
         """Return whether the answers are too old to be shown."""
         return time.time() - self.asked > 2 * EVERY
 
-    def sooner(self, job: SlurmJob, asked: Choice) -> Tier | None:
-        """Return the tier that would start soonest, if that is well before `job` would start.
-
-        The tier must be one that every user may choose, and must have at least the resources in
-        `asked`. Returns None if the job waits because of a limit of the user.
-        """
-        if self.stale or LIMITED.search(job.reason):
-            return None
-        others = [tier for tier in self._site.tiers if _fits(tier, asked)]
-        known = [(at, tier) for tier in others if (at := self.starts.get(tier.key)) is not None]
-        if not known:
-            return None
-        start, tier = min(known, key=lambda pair: pair[0])
-        return tier if start + SOONER < (job.start or float("inf")) else None
+    def wait(self, job: SlurmJob) -> Wait:
+        """Return why a pending job waits, from the last snapshot and the last answers only."""
+        return Wait(
+            reason=explain(job.reason),
+            where=job.partition,
+            ahead=self.ahead(job),
+            start=job.start,
+            limited=LIMITED.search(job.reason) is not None,
+        )
 
     def ahead(self, job: SlurmJob) -> int | None:
         """Count the jobs of all users that are before `job` in one of its partitions.
@@ -106,19 +99,3 @@ class Forecast:
                 request = gate.request_of(Choice.of(tier), "0" * 16, {}) | gate.user_of(work)
                 starts[tier.key] = await gate.start_of(self._site, work.account, request)
         self.starts = starts
-
-
-def _fits(tier: Tier, asked: Choice) -> bool:
-    """Return whether this tier is another one than the user's, and has at least the resources in
-    `asked`."""
-    gpu_type = asked.gpu_type
-    if (
-        tier.key == asked.tier
-        or tier.requires != Requires()
-        or (gpu_type and gpu_type != tier.gpu_type)
-    ):
-        return False
-    return all(
-        getattr(tier, what) >= getattr(asked, what)
-        for what in ("memory", "cap", "cpus", "time", "gpus", "nodes", "tasks")
-    )

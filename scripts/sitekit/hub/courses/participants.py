@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...backends.resource_choice import Choice
 from ...site.course_files import Course
+from ..messages.waiting import describe_wait
 from ..servers.hub_state import HubState
 from ..servers.ledger import Row
 from ..status.servers import EXPECTED, state_of
@@ -69,7 +69,7 @@ def describe(hub_state: HubState, row: Row) -> Participant:
         began = (job.start if job else None) or one.since
         one.left = max(0.0, began + row.choice["time"] - time.time())
     elif job is not None and one.state == "waiting":
-        one.why = hub_state.backend_of(row).explain_wait(job, Choice.from_dict(row.choice))
+        one.why = describe_wait(hub_state, row, job).text
     return one
 
 

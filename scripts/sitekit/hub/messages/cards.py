@@ -15,6 +15,7 @@ from ...backends.interface import Backend
 from ...backends.job import Refused
 from ...site.memory_and_time import human_time
 from ..servers.hub_state import HubState
+from .log_lines import lines_that_matter
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Card:
     """Hold one failure card: the message for a user about why a server failed.
 
     `figures` maps labels, such as "Memory", to values. `kind` is one word, which metrics and tests
-    compare.
+    compare. `larger` is the key of the tier that would have been large enough, if there is one.
     """
 
     kind: str
@@ -30,6 +31,7 @@ class Card:
     remedy: str
     figures: dict[str, str] = field(default_factory=dict)
     lines: tuple[str, ...] = ()
+    larger: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the card as JSON types, for the ledger and the REST answer."""
@@ -39,6 +41,8 @@ class Card:
             "remedy": self.remedy,
             "figures": dict(self.figures),
             "lines": list(self.lines),
+            "matter": lines_that_matter(self.lines),
+            "larger": self.larger,
         }
 
     def as_html(self) -> str:
@@ -46,12 +50,12 @@ class Card:
         figures = ", ".join(
             f"{html.escape(label)} {html.escape(value)}" for label, value in self.figures.items()
         )
-        log = html.escape("\n".join(self.lines[-20:]))
+        log = html.escape("\n".join(lines_that_matter(self.lines)))
         return (
             f"<strong>{html.escape(self.what)}</strong> {html.escape(self.remedy)}"
             + (f"<br><small>{figures}</small>" if figures else "")
             + (
-                f"<details><summary>Last lines of the log</summary><pre>{log}</pre></details>"
+                f"<details><summary>Lines of the log</summary><pre>{log}</pre></details>"
                 if log
                 else ""
             )

@@ -88,22 +88,25 @@ def card_of(
         Cause.TIME,
     )
     if ending.cause is Cause.MEMORY or killed_for_memory:
+        advice, larger = _with_more(tiers, "cap", choice, choice["cap"], human_memory)
         return Card(
             "memory",
             f"The server ran out of memory: it may use {human_memory(choice['cap'])} and needed more.",
-            _with_more(tiers, "cap", choice, choice["cap"], human_memory)
-            + " Or work on less data at a time.",
+            f"{advice} Or work on less data at a time.",
             figures,
             lines,
+            larger,
         )
     if ending.cause is Cause.TIME:
         limit = ending.limit or choice["time"]
+        advice, larger = _with_more(tiers, "time", choice, limit, human_time)
         return Card(
             "time",
             f"The server's time was up: its limit was {human_time(limit)}.",
-            "Start it again. " + _with_more(tiers, "time", choice, limit, human_time),
+            f"Start it again. {advice}",
             figures,
             lines,
+            larger,
         )
     if ending.cause in CAUSES:
         kind, what, remedy = CAUSES[ending.cause]
@@ -129,8 +132,9 @@ def _with_more(
     choice: dict[str, Any],
     had: int,
     human: Callable[[int], str],
-) -> str:
-    """Name the smallest tier that has more memory or time than the server had (`had`).
+) -> tuple[str, str]:
+    """Name the smallest tier that has more memory or time than the server had (`had`), and return
+    its key too.
 
     Only tiers that every user may choose are named. The tier of the ended server is not named, even
     if Slurm had reduced its limit.
@@ -145,8 +149,8 @@ def _with_more(
     best = min(larger, key=lambda tier: getattr(tier, what), default=None)
     word = "memory" if what == "cap" else "time"
     if best is None:
-        return f"No tier has more {word}."
-    return f'The tier "{best.title}" has {human(getattr(best, what))}.'
+        return f"No tier has more {word}.", ""
+    return f'The tier "{best.title}" has {human(getattr(best, what))}.', best.key
 
 
 CRASHES = (

@@ -12,6 +12,7 @@ from ...base.language import Translated
 from ...site.tier import Tier
 from ..servers.check_choice import Eligibility, allowed_tiers, fields_of, tiers_for
 from ..servers.hub_state import HubState
+from .clock import clock
 
 
 @cache
@@ -49,6 +50,7 @@ def tier_form(
         chosen=chosen,
         last=last,
         card=hub_state.ledger.last_card(user, name),
+        sitekit_clock=clock,
         server_name=name,
         outage=hub_state.outage,
         unknown=eligibility.groups is None

@@ -9,33 +9,49 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 from ...backends.interface import Backend
 from ...backends.job import Job
-from ...backends.resource_choice import Choice
 from ...site.memory_and_time import human_time
 from ..servers.hub_state import HubState
 from ..servers.ledger import Row
+from .waiting import describe_wait
 
+PHASES = {
+    "check": "Check what you may use",
+    "submit": "Send the request",
+    "queue": "Wait for free resources",
+    "start": "Start on the node",
+    "open": "Open the server",
+}
+"""The phases of a start, in their order, with the titles on the waiting page."""
 # seconds between a job's start and its server's callback, above which something may be wrong
 LATE = 90
 OUTAGE = (
     "{title} does not answer; running servers are not affected. "
     "Your request is kept, and continues when it answers again."
 )
+FIRST = {
+    "progress": 2,
+    "phase": "check",
+    "message": "Reading which resources you may use on this cluster.",
+}
+"""The event of a start that is not yet in the ledger."""
 
 
-async def events(hub_state: HubState, backend: Backend, tag: str) -> AsyncIterator[dict[str, Any]]:
+async def events(
+    hub_state: HubState, backend: Backend, tag: str, offered: Collection[str] | None = None
+) -> AsyncIterator[dict[str, Any]]:
     """Yield the progress events for the server start with this tag, each when it changes.
 
     The events describe why the job waits, when it is expected to start, and then each step of the
-    server's start.
+    server's start. `offered` are the keys of the tiers that the user may choose, if they are known.
     """
     last = None
     while True:
-        current = event(hub_state, tag)
+        current = event(hub_state, tag, offered)
         if current != last:
             yield current
         last = current
@@ -43,43 +59,46 @@ async def events(hub_state: HubState, backend: Backend, tag: str) -> AsyncIterat
             await asyncio.wait_for(backend.queue.next(), 2)
 
 
-def event(hub_state: HubState, tag: str) -> dict[str, Any]:
-    """Return JupyterHub's progress event for the server start with this tag."""
+def event(hub_state: HubState, tag: str, offered: Collection[str] | None = None) -> dict[str, Any]:
+    """Return JupyterHub's progress event for the server start with this tag.
+
+    Besides JupyterHub's own keys, it has the key `phase`, and for a waiting job what
+    WaitingServer.as_dict returns.
+    """
     row = hub_state.ledger.row(tag)
     if row is None or row.job is None:
         outage = ""
         if hub_state.outage:
             outage = "The scheduler does not answer; running servers are not affected. "
         title = hub_state.backend_of(row).title if row else "the scheduler"
-        return {"progress": 5, "message": f"{outage}Sending the request to {title}."}
+        return _event(5, "submit", f"{outage}Sending the request to {title}.")
     if row.port:
-        return {"progress": 95, "message": f"Your server listens (job {row.job}); opening it."}
+        return _event(95, "open", f"Your server listens (job {row.job}); opening it.")
     queue = hub_state.backend_of(row).queue
     if queue.silent_since is not None:
-        return {"progress": 20, "message": OUTAGE.format(title=queue.title)}
-    return _of_the_job(hub_state, row)
+        return _event(20, "queue", OUTAGE.format(title=queue.title))
+    return _of_the_job(hub_state, row, offered)
 
 
-def _of_the_job(hub_state: HubState, row: Row) -> dict[str, Any]:
+def _event(progress: int, phase: str, message: str) -> dict[str, Any]:
+    return {"progress": progress, "phase": phase, "message": message}
+
+
+def _of_the_job(hub_state: HubState, row: Row, offered: Collection[str] | None) -> dict[str, Any]:
     """Return the progress event for a start whose job the backend has accepted."""
     backend, job = hub_state.backend_of(row), hub_state.job_of(row)
     if job is None:
-        return {
-            "progress": 15,
-            "message": f"{backend.title} has accepted the request as job {row.job}.",
-        }
+        accepted = f"{backend.title} has accepted the request as job {row.job}."
+        return _event(15, "queue", accepted)
     if job.pending:
-        return {"progress": 25, "message": backend.explain_wait(job, Choice.from_dict(row.choice))}
+        wait = describe_wait(hub_state, row, job, offered)
+        return _event(25, "queue", wait.text) | wait.as_dict()
     if job.suspended:
-        return {
-            "progress": 50,
-            "message": f"Job {job.id} is suspended; it continues when {backend.title} resumes it.",
-        }
+        text = f"Job {job.id} is suspended; it continues when {backend.title} resumes it."
+        return _event(50, "start", text)
     where = f"runs on {job.host}" if job.host else "runs"
-    return {
-        "progress": 60,
-        "message": f"Job {job.id} {where}; your server is starting there.{_late(job)}",
-    }
+    text = f"Job {job.id} {where}; your server is starting there.{_late(job)}"
+    return _event(60, "start", text)
 
 
 def _late(job: Job) -> str:

@@ -6,7 +6,9 @@ import logging
 import re
 
 access_log = logging.getLogger("tornado.access")
-POLL = re.compile(r"200 GET \S*/(courses/[a-z0-9_-]+/state|api/sitekit/(course/)?messages) \(")
+POLL = re.compile(
+    r"200 GET \S*/(courses/[a-z0-9_-]+/state|api/sitekit/((course/)?messages|server(\?\S*)?)) \("
+)
 
 
 def log_polls_at_debug() -> None:

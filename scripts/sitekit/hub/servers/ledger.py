@@ -235,12 +235,15 @@ class Ledger(CoursesInLedger, MeasuresInLedger, DrainsInLedger, UsageInLedger):
         return [record["token"] for record in records]
 
     def last_card(self, user: str, name: str) -> dict[str, Any] | None:
-        """Return the card (the text about the end) of the user's last server with this name.
+        """Return the card (the text about the end) of the user's last server with this name, with
+        the time `at` of the end.
 
         Returns None after the user has dismissed the card, or has started a later server.
         """
         row = self._one(LAST, user, name)
-        return row.card if row and row.seen is None else None
+        if row is None or row.card is None or row.seen is not None:
+            return None
+        return {**row.card, "at": row.ended or row.abandoned}
 
     def last_start(self, user: str, name: str) -> Row | None:
         """Return the last start of the user's server of this name."""

@@ -94,6 +94,12 @@ class MeasuresInLedger:
         found = self._db.execute("SELECT ready FROM measures WHERE tag = ?", (tag,)).fetchone()
         return found["ready"] if found else None
 
+    def measures(self, tag: str) -> Measures | None:
+        """Return the measures of one start; None if nothing was measured yet."""
+        found = self._db.execute(f"SELECT {', '.join(NAMES)} FROM measures WHERE tag = ?", (tag,))  # noqa: S608
+        record = found.fetchone()
+        return Measures(**dict(record)) if record else None
+
     def _record(self, name: str, tag: str, at: float) -> None:
         """Record a time. If it is recorded already, nothing is written to the disk."""
         self._db.execute(

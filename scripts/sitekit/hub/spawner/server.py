@@ -38,6 +38,7 @@ class Server(Spawner):
 
     hub_state: HubState
     choice: Choice
+    offered: frozenset[str] | None = None  # keys of the user's tiers, as read at the start
     persist: Callable[[], None]
     backend_name = "slurm"
 
@@ -77,9 +78,7 @@ class Server(Spawner):
         self.tag, self.job_id, self.address, self.ending_since = "", "", "", 0.0
 
     async def start(self) -> str:
-        """Submit the job, wait until its server listens, and return its URL. Raises NotStarted with
-        a card (a text for the user) if the start fails.
-        """
+        """Submit the job, wait until its server listens, and return its URL. Raises NotStarted."""
         self.ip, self.port = "0.0.0.0", 0  # noqa: S104  (not an address to bind: the session binds the port)
         self.set_limits()
         self.tag = await record_start(self.hub_state, self, self.choice, self.backend_name)
@@ -296,5 +295,6 @@ class Server(Spawner):
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield the events that the waiting user reads, until JupyterHub ends the iteration."""
         with self.backend.queue.waiting():
-            async for event in progress.events(self.hub_state, self.backend, self.tag):
+            start = self.hub_state, self.backend, self.tag
+            async for event in progress.events(*start, self.offered):
                 yield event

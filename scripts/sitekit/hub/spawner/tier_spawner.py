@@ -20,7 +20,8 @@ from ...backends.load_backends import load_object
 from ...backends.resource_choice import Choice
 from ..login.accounts import NoAccount
 from ..messages.form import tier_form
-from ..servers.check_choice import BadChoice, Eligibility, read_choice
+from ..messages.progress import FIRST
+from ..servers.check_choice import BadChoice, Eligibility, read_choice, tiers_for
 from ..servers.form_values import form_values_of, from_form
 from ..servers.hub_state import HubState
 from .adopt import AdoptingSpawner
@@ -47,6 +48,7 @@ class TierSpawner(AdoptingSpawner):
 
     hub_state: HubState
     choice: Choice | None = None
+    offered: frozenset[str] | None = None  # keys of the user's tiers, as read at the last start
     _backend = ""  # the name of the running server's backend, or of that of the chosen tier
     typed: dict[str, str] = {}  # noqa: RUF012  (always replaced, never modified)
     child_class = Type(Server, Server)  # the trait refuses any other class
@@ -122,6 +124,7 @@ class TierSpawner(AdoptingSpawner):
             raise NotOffered(str(bad)) from None
         self.user_options = self.orm_spawner.user_options = kept
         self.user.spawner.typed = {}
+        self.offered = frozenset(tier.key for tier in tiers_for(self.hub_state.site, eligibility))
         self.default_url = self.hub_state.site.server.interfaces[self.choice.interface]
         # JupyterHub's own timeout shows no reason to the user. So the child's timeout, which is the
         # tier's, comes first, and shows a card.
@@ -203,7 +206,7 @@ class TierSpawner(AdoptingSpawner):
         tier = self.hub_state.tier(self.choice.tier)
         self._backend = tier.runs_on
         child = self.construct_child()
-        child.choice = self.choice
+        child.choice, child.offered = self.choice, self.offered
         child.start_timeout = tier.start_timeout
         return await child.start()
 
@@ -225,7 +228,7 @@ class TierSpawner(AdoptingSpawner):
         seconds.
         """
         if self.child_spawner is None:
-            yield {"progress": 2, "message": "Reading which resources you may use on this cluster."}
+            yield FIRST
         while self.child_spawner is None:  # JupyterHub cancels this task together with the start
             await asyncio.sleep(0.2)
         async for event in self.child_spawner.progress():

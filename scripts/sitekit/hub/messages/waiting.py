@@ -1,0 +1,130 @@
+"""Describe why a pending job waits, for how long, and with which other tiers a server starts sooner."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ...backends.job import Job, Wait
+from ...backends.resource_choice import Choice
+from ...site.memory_and_time import human_memory, human_time
+from ...site.tier import Requires, Tier
+from ..servers.hub_state import HubState
+from ..servers.ledger import Row
+
+SOONER = 120  # seconds by which another tier must start earlier to be named
+MOST = 3  # tiers that are named
+
+
+@dataclass(frozen=True)
+class FasterTier:
+    """Describe a tier whose servers start sooner than the waiting server.
+
+    `start` is the expected start in seconds since the epoch. `less` says what the tier has less of,
+    such as "1.5 GB of memory instead of 5 GB"; "" if it is as large as the request.
+    """
+
+    key: str
+    title: str
+    start: int
+    less: str = ""
+
+
+@dataclass(frozen=True)
+class WaitingServer:
+    """Describe the wait of one server: `text` is the sentences for its user."""
+
+    text: str
+    ahead: int | None
+    start: int | None
+    faster: tuple[FasterTier, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what a progress event contains besides the text, as JSON types."""
+        return {
+            "ahead": self.ahead,
+            "start": self.start,
+            "faster": [asdict(tier) for tier in self.faster],
+        }
+
+
+def describe_wait(
+    hub_state: HubState, row: Row, job: Job, offered: Collection[str] | None = None
+) -> WaitingServer:
+    """Describe the wait of a pending job from the last lists of its backend, without a query.
+
+    `offered` are the keys of the tiers that the user may choose. If it is not known, only tiers
+    that every user may choose are named.
+    """
+    wait = hub_state.backend_of(row).wait(job)
+    asked = Choice.from_dict(row.choice)
+    faster = () if wait.limited else faster_tiers(hub_state, asked, wait.start, offered)
+    return WaitingServer(_text(job, wait, faster), wait.ahead, wait.start, faster)
+
+
+def faster_tiers(
+    hub_state: HubState, asked: Choice, start: int | None, offered: Collection[str] | None
+) -> tuple[FasterTier, ...]:
+    """Return the tiers that start well before `start`, those that are as large as `asked` first."""
+    found = []
+    for tier in hub_state.site.tiers:
+        may = tier.requires == Requires() if offered is None else tier.key in offered
+        if tier.key == asked.tier or not may or tier.runs_on not in hub_state.backends:
+            continue
+        expected = hub_state.backends[tier.runs_on].expected_start(tier.key)
+        if expected is not None and expected + SOONER < (start or float("inf")):
+            found.append(FasterTier(tier.key, tier.title, expected, _less(tier, asked)))
+    return tuple(sorted(found, key=lambda one: (bool(one.less), one.start))[:MOST])
+
+
+def _less(tier: Tier, asked: Choice) -> str:
+    """Return what the tier has less of than the request; "" if it has at least as much of all."""
+    parts = []
+    if tier.cap < asked.cap or tier.memory < asked.memory:
+        own, wanted = (tier.cap, asked.cap) if tier.cap < asked.cap else (tier.memory, asked.memory)
+        word = "memory" if tier.cap < asked.cap else "guaranteed memory"
+        parts.append(f"{human_memory(own)} of {word} instead of {human_memory(wanted)}")
+    for what, (one, many) in COUNTS.items():
+        count, wanted = getattr(tier, what), getattr(asked, what)
+        if count < wanted:
+            parts.append(f"{count} {one if count == 1 else many} instead of {wanted}")
+    if asked.gpu_type and tier.gpus and tier.gpu_type != asked.gpu_type:
+        parts.append(f"not the GPU {asked.gpu_type}")
+    if tier.time < asked.time:
+        parts.append(f"{human_time(tier.time)} instead of {human_time(asked.time)}")
+    return ", ".join(parts)
+
+
+COUNTS = {
+    "cpus": ("CPU", "CPUs"),
+    "gpus": ("GPU", "GPUs"),
+    "nodes": ("node", "nodes"),
+    "tasks": ("task per node", "tasks per node"),
+}
+"""The numbers of a request, each with its word for one and for several."""
+
+
+def _text(job: Job, wait: Wait, faster: tuple[FasterTier, ...]) -> str:
+    """Return the sentences about the wait."""
+    sentences = [f"Job {job.id} waits in {wait.where}." if wait.where else f"Job {job.id} waits."]
+    sentences.append(wait.reason)
+    if wait.ahead:
+        ahead = "One job is" if wait.ahead == 1 else f"{wait.ahead} jobs are"
+        sentences.append(f"{ahead} ahead of it.")
+    if wait.where or wait.start:
+        sentences.append(_expected(wait.start))
+    if faster and not faster[0].less:
+        sentences.append(f'The tier "{faster[0].title}" would start sooner.')
+    return " ".join(sentences)
+
+
+def _expected(start: int | None) -> str:
+    """Return a sentence about the expected start of the job."""
+    if start is None:
+        return "Expected start: unknown."
+    left = start - time.time()
+    if left < 45:
+        return "Expected start: any moment."
+    return f"Expected start: in about {human_time(max(60, round(left / 60) * 60))}."

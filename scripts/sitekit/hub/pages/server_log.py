@@ -1,0 +1,44 @@
+"""Show users the last lines of the log of their own running server."""
+
+from __future__ import annotations
+
+import asyncio
+
+from jupyterhub.handlers.base import BaseHandler
+from tornado import web
+
+from ..messages.ended_cards import without_requests
+from ..servers.hub_state import HubState
+from ..servers.ledger import Row
+
+LOG = r"/sitekit/log"
+
+
+class ServerLogHandler(BaseHandler):
+    """Handle GET /hub/sitekit/log?server=NAME: show the end of the log, which is read as the user.
+
+    Several requests at the same time for one server read its log only once.
+    """
+
+    hub_state: HubState
+    _reading: dict[str, asyncio.Future[list[str]]] = {}  # noqa: RUF012  (of all requests, by tag)
+
+    @web.authenticated
+    async def get(self) -> None:
+        name = self.get_query_argument("server", "")
+        row = self.hub_state.ledger.last_start(self.current_user.name, name)
+        if row is None or row.job is None or row.ended:
+            raise web.HTTPError(404, "You have no running server of this name.")
+        lines = without_requests(await self._lines(row, row.job))
+        self.finish(
+            await self.render_template("log.html", server_name=name, job=row.job, lines=lines)
+        )
+
+    async def _lines(self, row: Row, job: str) -> list[str]:
+        """Return the last lines of a job's log, from a reading that has begun already if any."""
+        reading = self._reading.get(row.tag)
+        if reading is None:
+            tail = self.hub_state.backend_of(row).log_tail(row, job)
+            reading = self._reading[row.tag] = asyncio.ensure_future(tail)
+            reading.add_done_callback(lambda _: self._reading.pop(row.tag, None))
+        return await asyncio.shield(reading)

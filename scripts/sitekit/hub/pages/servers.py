@@ -1,0 +1,37 @@
+"""Give the templates of the hub's pages the descriptions of the user's own servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..messages.clock import clock, span
+from ..messages.progress import PHASES
+from ..messages.server_model import ServerModel, describe, describe_all
+from ..servers.hub_state import HubState
+
+
+def template_variables(hub_state: HubState) -> dict[str, Callable[[Any], Any]]:
+    """Return the variables for c.JupyterHub.template_vars. JupyterHub calls each of them with the
+    user of the page.
+
+    A page about a server of somebody else shows nothing from the owner's cards and requests.
+    """
+
+    def one_of(user: Any) -> Callable[[Any, str], ServerModel | None]:
+        def server(owner: Any, name: str) -> ServerModel | None:
+            own = user is not None and owner is not None and owner.name == user.name
+            return describe(hub_state, user, name) if own else None
+
+        return server
+
+    def all_of(user: Any) -> Callable[[], list[ServerModel]]:
+        return lambda: describe_all(hub_state, user)
+
+    return {
+        "sitekit_server": one_of,
+        "sitekit_servers": all_of,
+        "sitekit_clock": lambda _user: clock,
+        "sitekit_span": lambda _user: span,
+        "sitekit_phases": lambda _user: PHASES,
+    }
