@@ -20,8 +20,7 @@ def record_path(prefix: Path, key: str) -> Path:
 
 
 def describe_images(site: Site) -> str:
-    """Return one line that says which images were tested; an empty line if the site has no
-    images."""
+    """Return one line about which images were tested; an empty line if the site has no images."""
     if not site.server.images:
         return ""
     if site.slurm.ssh:

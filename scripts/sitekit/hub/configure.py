@@ -95,7 +95,7 @@ def configure(c: Any, site: Site) -> None:
 
 
 def update_addresses(c: Any, site: Site) -> None:
-    """Set the addresses of proxy and hub, and options of all pages."""
+    """Set the URLs of proxy and hub, and options of all pages."""
     c.JupyterHub.bind_url = f"http://127.0.0.1:{site.proxy.port}/"
     c.JupyterHub.public_url = f"{site.front.url}/"
     # each user has a host name: browsers then keep the pages of different users apart
@@ -161,7 +161,7 @@ def update_entry(site: Site) -> None:
 
 
 def update_pages(c: Any, hub_state: HubState) -> None:
-    """Set the templates of pages, and what the templates show of the site and its servers."""
+    """Set the templates of pages, and the variables that the templates use."""
 
     def card_of(user: Any) -> Callable[[str], dict[str, Any] | None]:
         """Return a function that returns the last card (the text about why a server ended) of a

@@ -17,7 +17,7 @@ from .trials.probe import Failure
 
 @dataclass
 class Plan:
-    """Store the kernels that users see now, and the kernels that will be published if they start.
+    """The kernels that users see now, and the kernels that will be published if they start.
 
     `wanted` maps ids to the kernels to publish. `lost` maps the ids of kernels that can no longer
     be loaded to the reasons.

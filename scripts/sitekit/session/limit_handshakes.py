@@ -16,7 +16,7 @@ SECONDS = 10.0  # for a handshake
 
 
 class Callers:
-    """Hold the connections whose handshake is not complete, the oldest first."""
+    """The connections whose handshake is not complete, the oldest first."""
 
     def __init__(self) -> None:
         self._waiting: dict[asyncio.Future[Any], None] = {}

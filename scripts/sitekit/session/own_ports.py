@@ -30,7 +30,7 @@ class NotOurs(Exception):
 
 @dataclass(frozen=True)
 class Row:
-    """Hold one socket of this node."""
+    """One socket of this node."""
 
     local: Address
     remote: Address

@@ -20,7 +20,7 @@ FOR_JUPYTERHUB = ("JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CERTFILE", "JUPYTERH
 
 
 class Identity:
-    """Hold the server's key and certificate, and the certificate authority that the server trusts.
+    """The server's key and certificate, and the certificate authority that the server trusts.
     The trusted authority signs only the certificates of hub and proxy, and not those of users'
     servers.
     """

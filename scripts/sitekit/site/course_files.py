@@ -29,7 +29,7 @@ KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 
 @dataclass(frozen=True)
 class Course:
-    """Hold a course file, the users of its roster file, and the tier of the course's servers.
+    """A course file, the users of its roster file, and the tier of the course's servers.
 
     `key` is the name of the course file without `.yml`, and is also the key of the course's tier.
     `texts` maps the names of the course file and the roster file to the texts that were read and

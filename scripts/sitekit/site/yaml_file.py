@@ -21,7 +21,7 @@ _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 @dataclass(frozen=True)
 class Document:
-    """Store the values of a parsed YAML file, and the line number (counted from 1) of each key."""
+    """The values of a parsed YAML file, and the line number (counted from 1) of each key."""
 
     path: Path
     values: dict[str, Any]

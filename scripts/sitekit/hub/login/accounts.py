@@ -1,5 +1,4 @@
-"""Find the account of the cluster under which a user's servers run, by `login.accounts` in the site
-file."""
+"""Find the Unix account under which a user's servers run, by `login.accounts` in the site file."""
 
 from __future__ import annotations
 
@@ -50,7 +49,8 @@ class AccountMap:
     """
 
     root = 0
-    """The uid that must own the file with accounts, or the program that prints accounts."""
+    """The uid of the owner that the file with accounts, or the program that prints accounts, must
+    have."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class AccountMap:
         return claimed
 
     def _in_file(self, path: Path, user: str) -> str:
-        """Return the account that the site's file of accounts gives to the user. Raises
+        """Return the Unix account in the user's line of the site's file of accounts. Raises
         NoAccount."""
         try:
             with path.open("rb") as file:
@@ -225,7 +225,8 @@ async def _answer(process: asyncio.subprocess.Process) -> bytes | None:
     """Wait until a program ends, and return everything that it has printed; None if the text is too
     long.
 
-    A text that is cut off is never used, because it could be the name of another account.
+    An incomplete text could be the name of another account. Therefore a text that is too long is
+    not used.
     """
     assert process.stdout is not None  # noqa: S101  (a pipe)
     printed = b""

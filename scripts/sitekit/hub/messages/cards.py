@@ -19,7 +19,7 @@ from ..servers.hub_state import HubState
 
 @dataclass(frozen=True)
 class Card:
-    """Hold one failure card: the message for a user about why a server failed.
+    """A failure card: the message for a user about why a server failed.
 
     `figures` maps labels, such as "Memory", to values. `kind` is one word, which metrics and tests
     compare.

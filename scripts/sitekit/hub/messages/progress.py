@@ -28,9 +28,8 @@ OUTAGE = (
 
 
 async def events(hub_state: HubState, backend: Backend, tag: str) -> AsyncIterator[dict[str, Any]]:
-    """Yield the progress events for the server start with this tag, each when it changes.
-
-    The events describe why the job waits, when it is expected to start, and then each step of the
+    """Yield a progress event whenever the progress of the start with this tag changes. The events
+    describe why the job waits, when the job is expected to start, and then each step of the
     server's start.
     """
     last = None

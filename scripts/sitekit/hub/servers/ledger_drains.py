@@ -33,7 +33,8 @@ class DrainsInLedger(OperatorInLedger):
             self._note(sender, "drain", {kind: name, "text": text})
 
     def undrain(self, kind: str, name: str, sender: str) -> bool:
-        """Record that it is no longer drained. Returns False if it was not."""
+        """Record that a node or partition is no longer drained. Returns False if it was not
+        drained."""
         with self._transaction():
             changed = self._db.execute(
                 "DELETE FROM drains WHERE kind = ? AND name = ?", (kind, name)
@@ -43,7 +44,7 @@ class DrainsInLedger(OperatorInLedger):
         return changed.rowcount == 1
 
     def drains(self) -> Drains:
-        """Return what is drained now."""
+        """Return the nodes and partitions that are drained now."""
         found = self._db.execute("SELECT kind, name, text FROM drains").fetchall()
         partitions, nodes = (
             {record["name"]: record["text"] for record in found if record["kind"] == kind}
@@ -94,6 +95,7 @@ class DrainsInLedger(OperatorInLedger):
         )
 
     def stopped_by(self, number: int) -> int | None:
-        """Return how many servers an order has stopped; None if it was not carried out yet."""
+        """Return how many servers an order has stopped; None if the order was not carried out
+        yet."""
         found = self._db.execute("SELECT stopped FROM stops WHERE id = ?", (number,)).fetchone()
         return found["stopped"] if found else None

@@ -23,8 +23,9 @@ class RunningLedger(Ledger):
 
     @cached_property
     def _db(self) -> sqlite3.Connection:
-        """Open the file for writing in any case: a hub that was killed may have left an unfinished
-        transaction. Without `writes`, SQLite then refuses each change.
+        """Open the ledger's file for writing even if the program only reads: after a hub was
+        killed, SQLite has to undo an unfinished transaction. Without `writes`, SQLite then refuses
+        each change.
         """
         opened = connect(self._path, uri=True)
         opened.execute("PRAGMA synchronous=FULL")

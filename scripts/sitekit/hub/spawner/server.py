@@ -161,8 +161,9 @@ class Server(Spawner):
     async def _host(self) -> str:
         """Return the address of the job's host, as the backend has it; with a tunnel, of this host.
 
-        An address from the server itself would not be trusted. The answer is stored, so that a hub
-        that restarts while the backend does not answer can still reach its servers.
+        The server itself could report any IP address. Therefore the hub does not use such a report.
+        The answer is stored, so that a hub that restarts while the backend does not answer can
+        still reach its servers.
         """
         self.address = self.address or self.hub_state.address_by_tunnel(self.tag)
         while not self.address:
@@ -195,7 +196,8 @@ class Server(Spawner):
         raise NotStarted(card)
 
     async def job(self) -> Job | None:
-        """Return the job as the backend reports it; None if the backend reports that it is gone.
+        """Return the job as the backend reports it; None if the backend reports that the job has
+        ended or does not exist.
 
         Raises NoAnswer.
         """

@@ -24,7 +24,8 @@ SCOPES = ["read:metrics"]
 def update_token(c: Any, site: Site) -> None:
     """Register the token as that of a service with the scope `read:metrics` alone.
 
-    Without the file, which the next `make apply` writes, no service is registered.
+    If the token file does not exist yet, no service is registered; the next `make apply` writes the
+    file.
     """
     if token := read_token(hub_token(site)):
         c.JupyterHub.services.append({"name": SERVICE, "api_token": token})

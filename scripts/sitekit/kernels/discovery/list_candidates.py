@@ -56,7 +56,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Note:
-    """Store one row of the table of `make kernels`, about a module that does not become a kernel.
+    """One row of the table of `make kernels`, about a module that does not become a kernel.
 
     `status` is `FAILED` or `skipped`.
     """

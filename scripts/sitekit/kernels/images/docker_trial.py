@@ -40,7 +40,7 @@ def find_image(site: Site, image: DockerImage) -> str:
 
 @dataclass(frozen=True)
 class DockerTrial(Trial):
-    """Hold what a trial of an image of Docker needs. `image` has the image's Id as `name`.
+    """What a trial of an image of Docker needs. `image` has the image's Id as `name`.
 
     `words` are the words of a command before the image's name, without the container's name.
     """

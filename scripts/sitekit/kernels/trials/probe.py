@@ -35,7 +35,7 @@ PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 
 @dataclass(frozen=True)
 class Failure:
-    """Store the reason why a candidate does not become a kernel.
+    """The reason why a candidate does not become a kernel.
 
     `broken` is True if the module cannot be loaded or its interpreter fails, and False if the
     module only contains no kernel.

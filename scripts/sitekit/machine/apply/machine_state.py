@@ -27,7 +27,7 @@ from ..web import system_server
 
 @dataclass(frozen=True)
 class MachineState:
-    """Store the state of the machine before an apply.
+    """The state of the machine before an apply.
 
     - `entries`: for each path, the file, folder or link that exists there.
     - `users`, `groups`: the accounts and groups of the site that exist.

@@ -37,7 +37,7 @@ _OF_THE_ACCOUNT = re.compile(
 
 @dataclass
 class Partition:
-    """Store the size of a partition's largest node, and the partition's time limit in seconds
+    """The size of a partition's largest node, and the partition's time limit in seconds
     (None: no limit)."""
 
     cpus: int = 0

@@ -11,7 +11,7 @@ from ...site import Site
 
 @dataclass(frozen=True)
 class Target:
-    """Store a site and the root folder of the machine's file tree. `root` is `/`, except in
+    """A site and the root folder of the machine's file tree. `root` is `/`, except in
     tests."""
 
     site: Site

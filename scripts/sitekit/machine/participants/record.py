@@ -29,7 +29,7 @@ class _Record(BaseModel):
 
 
 class Participant(_Record):
-    """Store one participant's account: name, uid, home, password and state.
+    """One participant's account: name, uid, home, password and state.
 
     - `planned`: nothing has been changed on the machine yet.
     - `begun`: the account may exist in part.

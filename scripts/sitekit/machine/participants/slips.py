@@ -13,7 +13,7 @@ from ...base.templates import templates
 
 @dataclass(frozen=True)
 class Slip:
-    """Store the texts on one slip. `title` and `url` are those of the site."""
+    """The texts on one slip. `title` and `url` are those of the site."""
 
     title: str
     url: str

@@ -16,7 +16,7 @@ Word = Literal["stopped", "starting", "running", "failed", "unknown"]
 
 @dataclass(frozen=True)
 class State:
-    """Store the state of a service.
+    """The state of a service.
 
     `detail` is the supervisor's own text about the state. `pid` is the id of the main process, if
     the service runs. `attempt` is a value that changes each time the supervisor restarts a service

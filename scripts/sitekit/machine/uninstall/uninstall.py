@@ -45,7 +45,7 @@ Fact = TypeVar("Fact")
 
 @dataclass(frozen=True)
 class _Installed:
-    """Store the applied site and its manifest. `shared` lists the entries that other sites of the
+    """The applied site and its manifest. `shared` lists the entries that other sites of the
     machine also use."""
 
     site: Site

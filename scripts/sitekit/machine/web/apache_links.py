@@ -36,7 +36,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Loaded:
-    """Store the file that loads an Apache module, and the LoadModule line of this file with an
+    """The file that loads an Apache module, and the LoadModule line of this file with an
     absolute path."""
 
     path: Path

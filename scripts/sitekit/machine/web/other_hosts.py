@@ -45,7 +45,7 @@ _NGINX_WORD = re.compile(r"""#[^\n]*|[{};]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[
 
 @dataclass(frozen=True, order=True)
 class Host:
-    """Store the name of a virtual host, with an address and port at which this machine can reach
+    """The name of a virtual host, with an address and port at which this machine can reach
     it."""
 
     name: str

@@ -29,7 +29,7 @@ _WHERE = "make advisories OSV=path-or-address: a zip archive, a folder or a file
 
 @dataclass
 class _Read:
-    """Hold what was read from the sources of advisories: the hits, the ids of all advisories, and
+    """What was read from the sources of advisories: the hits, the ids of all advisories, and
     the time of the newest change."""
 
     found: set[Hit] = field(default_factory=set)

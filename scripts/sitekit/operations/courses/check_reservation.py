@@ -13,7 +13,7 @@ from ...site.course_files import Course
 
 @dataclass(frozen=True)
 class Reservation:
-    """Hold one reservation, as `scontrol show reservation` describes it.
+    """One reservation, as `scontrol show reservation` describes it.
 
     An empty set of users, accounts or groups means that the reservation does not name any.
     """

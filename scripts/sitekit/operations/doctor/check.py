@@ -42,7 +42,7 @@ class Severity(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """Hold one fault that a check found. `where` is a key of site.yml, a file or a service. If
+    """One fault that a check found. `where` is a key of site.yml, a file or a service. If
     `remedy` or `why` is set, it replaces the more general text of the check.
     """
 

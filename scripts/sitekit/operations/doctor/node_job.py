@@ -22,9 +22,9 @@ _PROGRAM = Path(__file__).parent / "inside" / "look_from_node.py"
 
 @dataclass(frozen=True)
 class Seen:
-    """Hold the result of one test job. `fault` is the reason why the job has no result. Each other
-    text field is a fault that the job found, or "" without a fault. `clock` is the difference of
-    the node's clock from this host's clock in seconds; 0 if the difference could be caused by the
+    """The result of one test job. `fault` is the reason why the job has no result. Each other text
+    field is a fault that the job found, or "" without a fault. `clock` is the difference of the
+    node's clock from this host's clock in seconds; 0 if the difference could be caused by the
     duration of the job. `memory` is the cgroup's memory limit in bytes.
     """
 

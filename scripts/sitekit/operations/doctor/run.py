@@ -19,7 +19,7 @@ ALL_SECONDS = 30.0
 
 @dataclass
 class Result:
-    """Hold a check with its findings. `skipped` is the reason why the check did not run. `cause` is
+    """A check with its findings. `skipped` is the reason why the check did not run. `cause` is
     the check whose errors explain these findings. `consequences` are the results of other checks
     that these findings explain.
     """

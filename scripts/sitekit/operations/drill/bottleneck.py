@@ -21,7 +21,7 @@ _ONE_CPU = (
 
 @dataclass(frozen=True)
 class Bottleneck:
-    """Hold what was the bottleneck, how that was seen, and what to change."""
+    """What was the bottleneck, how that was seen, and what to change."""
 
     what: str
     seen: str

@@ -32,7 +32,7 @@ CODE, PRINTS = "print(6 * 7)", "42"
 
 @dataclass(frozen=True)
 class Answer:
-    """Hold an answer of the site: its status, the path after all redirects, and its text."""
+    """An answer of the site: its status, the path after all redirects, and its text."""
 
     status: int
     path: str

@@ -13,7 +13,7 @@ from ...site import Site
 
 @dataclass(frozen=True)
 class Use:
-    """Hold what a drill has used between its first login and the last stop of a server.
+    """What a drill has used between its first login and the last stop of a server.
 
     `wall` is in seconds. `floor` is the time in seconds that all used CPU time would take if all
     CPUs worked all the time. `hub` is the share of one CPU that the hub used, and `machine` the

@@ -13,7 +13,7 @@ from .run import PHASES, Story
 
 @dataclass(frozen=True)
 class Percentiles:
-    """Hold the seconds within which half of the users, 95 of 100, and all finished a step."""
+    """The seconds within which half of the users, 95 of 100, and all finished a step."""
 
     p50: float
     p95: float
@@ -22,7 +22,7 @@ class Percentiles:
 
 @dataclass(frozen=True)
 class Fault:
-    """Hold an error of several users: the step that failed, the message, and the users."""
+    """An error of several users: the step that failed, the message, and the users."""
 
     phase: str
     message: str

@@ -25,7 +25,7 @@ WAITS = 25
 
 @dataclass
 class Story:
-    """Hold what one user has done: how long each step took, and why one failed."""
+    """What one user has done: how long each step took, and why one failed."""
 
     user: str
     seconds: dict[str, float] = field(default_factory=dict)

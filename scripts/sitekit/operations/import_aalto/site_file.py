@@ -35,7 +35,7 @@ _MARK = "SET THIS: not in the old configuration"
 
 @dataclass
 class NewSite:
-    """Hold the values of a site.yml, the origin of each, and the keys with example values."""
+    """The values of a site.yml, the origin of each, and the keys with example values."""
 
     values: dict[str, Any]
     origins: dict[tuple[str | int, ...], str] = field(default_factory=dict)

@@ -19,7 +19,7 @@ _PROFILES = "ProfilesSpawner.profiles"
 
 @dataclass(frozen=True)
 class Option:
-    """Hold one option of batchspawner, with the line of the configuration that sets it."""
+    """One option of batchspawner, with the line of the configuration that sets it."""
 
     name: str
     value: Any
@@ -28,7 +28,7 @@ class Option:
 
 @dataclass
 class OldTier:
-    """Hold one profile: its key, its title, its line, and the keys of the tier with their lines."""
+    """One profile: its key, its title, its line, and the keys of the tier with their lines."""
 
     key: str
     title: str

@@ -18,7 +18,7 @@ UNKNOWN = "..."
 
 @dataclass(frozen=True, order=True)
 class CardText:
-    """Hold the sentences of one card. `...` stands for values such as a node's name."""
+    """The sentences of one card. `...` stands for values such as a node's name."""
 
     kind: str
     what: str

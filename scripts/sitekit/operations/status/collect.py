@@ -45,7 +45,7 @@ STATES = {
 
 @dataclass
 class Sight:
-    """Hold what could not be looked at, and why, by the subject."""
+    """What could not be looked at, and why, by the subject."""
 
     unseen: dict[str, str] = field(default_factory=dict)
 

@@ -29,7 +29,8 @@ STAGES: Mapping[str, tuple[str, str, str]] = {
     "listening": ("ledger", "the server reported its port to the hub", "read the job's log"),
     "opened": ("hub", "the hub found the node's address", "scontrol show job {job}"),
 }
-"""The stages of a start in order: the source that shows each, what it is, and where to look.
+"""The stages of a start in order: the log that contains the stage, its description, and where to
+look if the stage is missing.
 
 The last one is formatted with the user and the job.
 """
@@ -54,7 +55,7 @@ def stages_of(backend: str) -> Mapping[str, tuple[str, str, str]]:
 
 @dataclass(frozen=True)
 class Story:
-    """Hold the steps of a start in order.
+    """The steps of a start in order.
 
     `failed` is the first stage that was not reached; "" if the server was opened, or if the start
     goes on. `unsure` are stages before it that an unreadable source would show.
@@ -71,7 +72,8 @@ def tell(
 ) -> Story:
     """Return the story. `unread` are sources that could not be read.
 
-    `over` says that the start has ended without being opened: a missing stage has then failed.
+    If `over` is true, the start has ended before the server was opened, so that a missing stage has
+    failed.
     """
     stages = stages_of(backend)
     order = list(stages)

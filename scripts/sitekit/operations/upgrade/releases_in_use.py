@@ -31,7 +31,7 @@ NOT_HERE = "the site is not installed on this machine, and only the hub's host s
 
 @dataclass(frozen=True)
 class Uses:
-    """Hold the servers and programs that certainly or possibly use each release. `unseen` lists the
+    """The servers and programs that certainly or possibly use each release. `unseen` lists the
     checks that were not possible, each with a remedy.
     """
 

@@ -19,7 +19,7 @@ STEP = 256  # MiB to which a proposal is rounded
 
 @dataclass(frozen=True)
 class Advice:
-    """Hold a sentence about one tier. `verdict` is one word for tables and tests."""
+    """A sentence about one tier. `verdict` is one word for tables and tests."""
 
     tier: str
     verdict: str

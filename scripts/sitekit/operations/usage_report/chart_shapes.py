@@ -34,7 +34,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Chart:
-    """Hold one drawing. `key` maps the names in its legend to colors."""
+    """One drawing. `key` maps the names in its legend to colors."""
 
     title: str
     height: float

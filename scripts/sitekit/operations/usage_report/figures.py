@@ -15,7 +15,7 @@ HOUR = 3600.0
 
 @dataclass
 class Figures:
-    """Hold the figures of one tier in one period. Memory is in MiB, waiting times are in seconds.
+    """The figures of one tier in one period. Memory is in MiB, waiting times are in seconds.
 
     `starts` are the servers that got their resources, and `not_started` those that did not.
     `memory` and `cap` are what the tier's servers had most recently. `ends` counts the kinds with

@@ -28,7 +28,7 @@ STATES = {
 
 @dataclass(frozen=True)
 class Span:
-    """Hold one time in which a server had its resources. `elapsed` leaves out suspended time."""
+    """One time in which a server had its resources. `elapsed` leaves out suspended time."""
 
     begin: float
     end: float
@@ -39,7 +39,7 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Hold one start of a server. Memory is in MiB, times are in seconds.
+    """One start of a server. Memory is in MiB, times are in seconds.
 
     `waited` is None if the job has not started, or is not in the accounting. `peak_memory` and
     `cpu_seconds` are None if the accounting does not have them.
@@ -71,7 +71,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Jobs:
-    """Hold the records of the accounting by the job's number."""
+    """The records of the accounting by the job's number."""
 
     by_number: Mapping[str, list[JobUse]] = field(default_factory=dict)
 

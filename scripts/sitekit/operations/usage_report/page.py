@@ -28,7 +28,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Report:
-    """Hold what the report shows. `tiers` are those of the site first, in its order."""
+    """What the report shows. `tiers` are those of the site first, in its order."""
 
     months: Sequence[Month]
     tiers: Sequence[str]
