@@ -54,8 +54,8 @@ class Identity:
     def tell_jupyterhub(self) -> None:
         """Set JupyterHub's variables to the paths of key, certificate and authority.
 
-        JupyterHub's single-user extension reads the variables when it is imported, and reads the
-        files for each connection.
+        JupyterHub's single-user extension reads these environment variables when the extension is
+        imported, and reads the files for each connection.
         """
         own = _path(self._own)
         os.environ.update(zip(FOR_JUPYTERHUB, (own, own, _path(self._authority)), strict=True))

@@ -70,9 +70,8 @@ def offered_courses(site: Site) -> Path:
 def site_courses(site: Site) -> list[Course]:
     """Return the courses in the administrator's folder. Raises BadInput or BadInputs.
 
-    Raises BadInput if the folder that site.yml names does not exist, because its disk may not be
-    mounted. If site.yml names no folder, and the default folder does not exist, there are no
-    courses.
+    If the folder that site.yml names does not exist, its disk may not be mounted: raises BadInput.
+    If site.yml names no folder, and the default folder does not exist, there are no courses.
     """
     folder = courses_folder(site)
     try:

@@ -91,7 +91,7 @@ class Login(Row):
 
     @property
     def url(self) -> str:
-        """Return the provider's address, without a slash at its end."""
+        """Return the provider's URL, without a slash at its end."""
         chosen = self.provider and self.provider.url
         return (chosen or URLS.get(self.method, "")).rstrip("/")
 

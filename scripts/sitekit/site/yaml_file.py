@@ -28,8 +28,8 @@ class Document:
     lines: dict[Key, int]
 
     def line(self, key: Sequence[str | int]) -> int:
-        """Return the line number of `key`; if the file does not contain the key, that of the
-        nearest parent key."""
+        """Return the line number of `key`; if the file does not contain the key, the line number of
+        the nearest parent key."""
         key = tuple(key)
         while key and key not in self.lines:
             key = key[:-1]

@@ -159,11 +159,10 @@ class Server(Spawner):
         return row.port or 0 if row else 0
 
     async def _host(self) -> str:
-        """Return the address of the job's host, as the backend has it; with a tunnel, of this host.
+        """Return the IP address of the job's host from the backend; with a tunnel, of this host.
 
-        The server itself could report any IP address. Therefore the hub does not use such a report.
-        The answer is stored, so that a hub that restarts while the backend does not answer can
-        still reach its servers.
+        The server itself could report any IP address, and is not asked. The answer is stored for a
+        hub that restarts while the backend does not answer.
         """
         self.address = self.address or self.hub_state.address_by_tunnel(self.tag)
         while not self.address:
@@ -178,7 +177,7 @@ class Server(Spawner):
         return self.address
 
     async def address_of(self, job: Job) -> str | None:
-        """Return the address of the job's host; None before the job has a host. Raises NoAnswer."""
+        """Return the IP address of the job's host; None if the job has no host. Raises NoAnswer."""
         return await self.backend.address(job) if job.running and job.host else None
 
     async def _fail_with_job(self) -> NoReturn:
@@ -196,8 +195,7 @@ class Server(Spawner):
         raise NotStarted(card)
 
     async def job(self) -> Job | None:
-        """Return the job as the backend reports it; None if the backend reports that the job has
-        ended or does not exist.
+        """Return the job as the backend reports it; None if the backend reports no such job.
 
         Raises NoAnswer.
         """
@@ -282,7 +280,7 @@ class Server(Spawner):
             )
 
     async def _wait_until_ended(self, seconds: float) -> bool:
-        """Record the end and return True, if the backend reports in time that the job is gone."""
+        """Record the end and return True, if the backend reports in time that the job has ended."""
         try:
             await asyncio.wait_for(self._wait_until_gone(), seconds)
         except (TimeoutError, asyncio.TimeoutError):

@@ -177,7 +177,7 @@ def _proven(site: Site, image: Image, hub_version: str) -> dict[str, Any]:
 
 def _check_versions(has: dict[str, str], hub_version: str) -> None:
     """Refuse an image without JupyterHub or JupyterLab, or with a version of JupyterHub that does
-    not fit the hub's. Raises Unproven."""
+    not fit the version of the hub. Raises Unproven."""
     missing = [name for name in ("jupyterhub", "jupyterlab", "ipykernel") if not has[name]]
     if missing:
         raise Unproven(f"it has no {', '.join(missing)}; install them in the image")

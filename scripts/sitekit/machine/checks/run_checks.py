@@ -29,8 +29,8 @@ class SiteChange:
 
 
 def collect_findings(asked: SiteChange) -> list[Finding]:
-    """Run all checks and return the findings. A check that cannot run gives a finding that does not
-    stop `make apply`."""
+    """Run all checks and return the findings. If a check cannot run, a finding reports this, and
+    does not stop `make apply`."""
     site = asked.site
     found: list[Finding] = []
     questions: list[tuple[str, Callable[[], Iterable[Finding]]]] = [

@@ -1,5 +1,5 @@
-"""Define the class Target: a site, and the file tree of the machine on which sitekit sets the site
-up."""
+"""Define the class Target: a site, and the root folder of the machine on which `make apply`
+installs the site."""
 
 from __future__ import annotations
 

@@ -72,9 +72,9 @@ def delete(site: Site, names: Collection[str]) -> None:
 class _TokenRefused(Problem):
     """Report that the hub does not accept a token that was just made.
 
-    SQLite gives the number of a deleted token to a new one. If the hub still has the deleted token
-    in memory (the identity map of SQLAlchemy), it compares the new token with the deleted one, and
-    refuses it. The next token has another number.
+    SQLite gives the number of a deleted token to a new token. If the hub still has the deleted
+    token in memory (the identity map of SQLAlchemy), it compares the new token with the deleted
+    one, and refuses it. The next token has another number.
     """
 
 
@@ -106,7 +106,7 @@ def _found(site: Site, query: str, names: Collection[str]) -> list[str]:
 
 
 def hub_runs(site: Site) -> bool:
-    """Return whether the hub runs. Raises Problem if it is about to start, or fails to."""
+    """Return whether the hub runs. Raises Problem if the hub is starting, or if its start fails."""
     services = site_services(site, this_platform())
     hub = next(service for service in services if service.name == site.service("hub"))
     state = running_supervisor(site).state(hub)

@@ -1,6 +1,6 @@
 """Create or remove one participant's account, with group, home, crontab and mail.
 
-If a function of this file was interrupted, it can be called again.
+An interrupted function of this file can be called again.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Make an HTML page to print and cut, with one slip for each participant: address, user name and
-password."""
+"""Make an HTML page to print and cut, with one slip for each participant: the site's URL, user name
+and password."""
 
 from __future__ import annotations
 

@@ -42,8 +42,8 @@ class Severity(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault that a check found. `where` is a key of site.yml, a file or a service. If
-    `remedy` or `why` is set, it replaces the more general text of the check.
+    """One fault that a check found. `where` is a key of site.yml, a file or a service. If `remedy`
+    or `why` is set, this text replaces the more general text of the check.
     """
 
     what: str

@@ -99,9 +99,9 @@ def _command(site: Site, partition: str, tier: Tier) -> Argv:
 
 
 def parse(partition: str, tier: Tier, text: str, during: tuple[float, float]) -> Seen:
-    """Parse the output of a test job. Each value is checked, because the job runs under a user's
-    account, which could change the output. `during` contains this host's times before and after the
-    job.
+    """Parse the output of a test job. The job runs under a user's account, and this user could
+    change the output. Therefore each value is checked. `during` contains this host's times before
+    and after the job.
     """
     try:
         answer = json.loads(text.strip().splitlines()[-1])

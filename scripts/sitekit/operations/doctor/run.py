@@ -86,8 +86,8 @@ def _cause(ids: Iterable[str], results: dict[str, Result]) -> str:
 
 
 def _run(check: Check, here: Context, result: Result, seconds: float) -> None:
-    """Run one check in a thread. If the thread does not end in time, it continues in the
-    background, and only its findings so far are kept."""
+    """Run one check in a thread. If the thread does not end in time, the thread continues in the
+    background, and only the findings that it has already made are kept."""
     found: list[Finding] = []
     thread = threading.Thread(target=_collect, args=(check, here, found), daemon=True)
     begin = time.monotonic()

@@ -13,7 +13,7 @@ from ...site import Site
 
 @dataclass(frozen=True)
 class Use:
-    """What a drill has used between its first login and the last stop of a server.
+    """The CPU time that was used during a drill, from its first login to the last stop of a server.
 
     `wall` is in seconds. `floor` is the time in seconds that all used CPU time would take if all
     CPUs worked all the time. `hub` is the share of one CPU that the hub used, and `machine` the
@@ -38,7 +38,7 @@ class Meter:
         self._began, self._hub, self._busy = time.monotonic(), self._of_hub(), _busy()
 
     def use(self) -> Use:
-        """Return what was used since the meter was created."""
+        """Return the CPU time that was used since the meter was created."""
         wall = time.monotonic() - self._began
         cpus = os.cpu_count() or 1
         busy = _busy() - self._busy

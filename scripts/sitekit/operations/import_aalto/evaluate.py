@@ -35,7 +35,7 @@ class Unknown:
 def evaluate(node: ast.expr, names: dict[str, Any]) -> Any:
     """Return the value of an expression. Parts of a list or dictionary can be Unknown.
 
-    `names` maps each variable that the file has set before to its value.
+    `names` maps each variable that the file has already set to its value.
     """
     kinds: dict[type[ast.expr], Callable[[Any, dict[str, Any]], Any]] = {
         ast.Constant: _constant,

@@ -43,7 +43,8 @@ class Setting:
 
 @dataclass(frozen=True)
 class Left:
-    """Something that is not carried over: file, line, what it is, and why."""
+    """A part of the old configuration that is not converted: its file and line, a description, and
+    the reason."""
 
     file: str
     line: int

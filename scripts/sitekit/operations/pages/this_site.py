@@ -1,4 +1,4 @@
-"""Write the page about one site: its address, its sizes of servers and its published kernels."""
+"""Write the page about one site: the site's URL, sizes of servers and published kernels."""
 
 from __future__ import annotations
 

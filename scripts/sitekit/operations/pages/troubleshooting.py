@@ -1,4 +1,5 @@
-"""Generate docs/troubleshooting.md: what each card means, and what each check of the doctor mends."""
+"""Generate docs/troubleshooting.md: what each card means, and which faults each check of `make
+doctor` finds."""
 
 from __future__ import annotations
 

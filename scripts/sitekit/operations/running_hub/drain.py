@@ -90,7 +90,7 @@ def _carried_out(ledger: Ledger, number: int, user: str) -> int:
 
 
 def _place(command: str, given: dict[str, str]) -> tuple[str, str]:
-    """Return what is drained: a node or a partition, and its name. Raises BadInput."""
+    """Return whether a node or a partition is drained, and its name. Raises BadInput."""
     named = [key for key in ("NODE", "PARTITION") if key in given]
     if len(named) != 1:
         raise BadInput("name a node or a partition", f"make {command}", "NODE=n or PARTITION=p")

@@ -45,12 +45,12 @@ STATES = {
 
 @dataclass
 class Sight:
-    """What could not be looked at, and why, by the subject."""
+    """The subjects that could not be examined, each with the reason."""
 
     unseen: dict[str, str] = field(default_factory=dict)
 
     def look(self, subject: str, ask: Callable[[], Value]) -> Value | None:
-        """Return the answer of `ask`. If it fails, note the reason and return None."""
+        """Return the result of `ask`. If it fails, note the reason and return None."""
         try:
             return ask()
         except PermissionError:

@@ -94,7 +94,8 @@ def _cards(cards: dict[str, Any]) -> Iterator[str]:
 
 
 def _rest(record: dict[str, Any]) -> Iterator[str]:
-    """Yield releases, certificates, disks, and what could not be seen."""
+    """Yield the lines about releases, certificates, disks, and subjects that could not be
+    examined."""
     yield f"{'current release':<32} {record['release'] or 'none'}"
     for release, who in sorted(record.get("releases", {}).items()):
         yield one_line(f"{'release in use':<32} {release}: {_some(who)}")
@@ -107,7 +108,7 @@ def _rest(record: dict[str, Any]) -> Iterator[str]:
 
 
 def unseen_as_text(record: dict[str, Any]) -> Iterator[str]:
-    """Yield what could not be looked at, and why."""
+    """Yield the subjects that could not be examined, with the reasons."""
     for subject, why in record["unseen"].items():
         yield one_line(f"not seen: {subject}: {why}")
 

@@ -1,7 +1,8 @@
 """Find the lines about one start in the logs of web server, hub, gate and node.
 
-A line counts only if it has the start's id, or the path of the user's own server. The user can write
-anything into the job's log, so that its lines are shown as what the job says.
+A line is used only if it contains the start's id, or the URL path of the user's own server. The
+user can write anything into the job's log. Therefore lines of this log are marked as text of the
+job.
 """
 
 from __future__ import annotations

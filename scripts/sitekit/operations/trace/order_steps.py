@@ -43,7 +43,8 @@ OTHERS_NEXT: Mapping[str, str] = {
 
 
 def stages_of(backend: str) -> Mapping[str, tuple[str, str, str]]:
-    """Return the stages of a start. Without Slurm, nothing logs what Slurm and its node do."""
+    """Return the stages of a start. Without Slurm, there are no log lines of Slurm and of the
+    node."""
     if backend == "slurm":
         return STAGES
     return {

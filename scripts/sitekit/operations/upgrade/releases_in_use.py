@@ -1,7 +1,7 @@
 """Find the users' servers (from Slurm) and programs (on this machine) that use each release.
 
 A program resolves the link `current` once, at its start, and keeps this release until it ends.
-sitekit finds this release by the time of the program's start and the history of the link.
+sitekit finds this release from the start time of the program and the history of the link.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Match the starts in the ledger with the jobs in the accounting.
 
-The ledger decides which job is a server: a job counts only if it has the number and the owner that
-the hub has recorded, and was submitted while the start existed. Slurm uses numbers again, and
-everybody can give a job the name and the comment of a server.
+The ledger decides which job is a server: a job counts only if the ledger contains the job's number
+and owner, and if the job was submitted between the begin and the end of this start. Slurm uses job
+numbers again, and every user can give a job the name and the comment of a server.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Jobs:
 
     @classmethod
     def of(cls, uses: Iterable[JobUse]) -> Jobs:
-        """Sort the records. The same record may come twice, if it is in two months."""
+        """Sort the records. If a job is in two months, its record may appear twice."""
         last = {(use.job, use.submit): use for use in uses}
         found: dict[str, list[JobUse]] = {}
         for use in sorted(last.values(), key=lambda one: one.submit):
@@ -97,7 +97,7 @@ class Jobs:
 
 
 def run_of(start: Usage, jobs: Jobs, now: float) -> Run:
-    """Return one start with what its job has used."""
+    """Return one start with the resources that its job has used."""
     uses = jobs.of_start(start, now)
     spans = tuple(_span(use, start, now) for use in uses if use.start) if uses else _own(start, now)
     first = next((use for use in uses if use.start), None)

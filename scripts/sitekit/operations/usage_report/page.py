@@ -28,7 +28,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Report:
-    """What the report shows. `tiers` are those of the site first, in its order."""
+    """The contents of the report. `tiers` are those of the site first, in its order."""
 
     months: Sequence[Month]
     tiers: Sequence[str]

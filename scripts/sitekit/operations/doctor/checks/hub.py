@@ -40,9 +40,9 @@ PROXY = "sitekit.hub.overrides.proxy.SilentProxy"
 
 
 def _is_proven(here: Context) -> bool:
-    """Return whether the running hub has loaded this configuration, and uses sitekit's classes. If
-    the running hub has loaded the configuration, the check need not load it again, which takes
-    seconds.
+    """Return whether the running hub has loaded this configuration, and uses sitekit's classes.
+    Loading the hub's configuration takes seconds. If the running hub has loaded this configuration,
+    the check does not load it again.
     """
     etc, state = here.applied.etc, here.states.get("hub")
     if state is None or state.pid is None:

@@ -1,4 +1,5 @@
-"""Check what runs servers on the hub's own host: Docker, its images and network, and the local gate."""
+"""Check the programs that run servers on the hub's own host: Docker with its images and network,
+and the local gate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Check the addresses and ports of the hub's machine, and that its host name can be resolved."""
+"""Check the IP addresses and ports of the hub's machine, and that the machine's host name can be
+resolved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compare the tiers with the Slurm partitions that they name."""
+"""Compare the tiers with the Slurm partitions that the tiers name."""
 
 from __future__ import annotations
 

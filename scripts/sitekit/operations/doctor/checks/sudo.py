@@ -1,4 +1,4 @@
-"""Check that sudo accepts the site's sudo rules, and that they allow only the site's own
+"""Check that sudo accepts the site's sudo rules, and that these rules allow only the site's own
 programs."""
 
 from __future__ import annotations
