@@ -13,7 +13,7 @@ For one server, the hub calls these methods in this order:
 3. `find` returns the job from the last snapshot (the last list of all jobs), without a query. A
    loop renews the snapshot for all servers.
 4. `look_up` queries the backend for one job that the snapshot does not list. The result None means
-   that the job is certainly gone.
+   that the job certainly does not exist any more.
 5. `explain_wait` returns a text for the waiting user: where the job waits, why, and for how long.
 6. `address` returns the address of the host on which the job runs. The server itself reports its
    port to the hub.

@@ -20,8 +20,8 @@ FOR_JUPYTERHUB = ("JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CERTFILE", "JUPYTERH
 
 
 class Identity:
-    """The server's key and certificate, and the certificate authority that the server trusts.
-    The trusted authority signs only the certificates of hub and proxy, and not those of users'
+    """The server's key and certificate, and the certificate authority that the server trusts. The
+    trusted authority signs the certificates of hub and proxy, but not the certificates of users'
     servers.
     """
 

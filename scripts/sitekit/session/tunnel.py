@@ -22,7 +22,8 @@ ADDRESSES = ("JUPYTERHUB_API_URL", "JUPYTERHUB_ACTIVITY_URL")
 """The environment variables that contain URLs of the hub."""
 HERE = "127.0.0.1"
 SSH = ("/usr/bin/ssh", f"{sys.prefix}/bin/ssh")
-"""Places of ssh: the node's or the image's, and the one in the environment of an image's Python."""
+"""The possible paths of ssh: on the node or in the image, and in the environment of an image's
+Python."""
 FIRST, LONGEST = 1.0, 15.0  # seconds between two connections
 UP = 20.0  # seconds that the start waits for the first connection
 

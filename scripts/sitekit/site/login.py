@@ -1,4 +1,5 @@
-"""Define the section `login` of site.yml: who may log in, by which method, and for how long."""
+"""Define the section `login` of site.yml: which users may log in, by which method, and for how
+long."""
 
 from __future__ import annotations
 

@@ -184,10 +184,10 @@ async def start_of(site: Site, account: str, request: dict[str, Any]) -> int | N
 async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
     """End a job of `work.account`: by SIGTERM to the server, or at once by scancel.
 
-    A job of a user who may not start servers any more can also be ended. A job of an account that
-    no longer exists can be ended if the hub's account is an Operator of Slurm. Returns False if
-    there is no such job; the gate queries Slurm as the job's owner, from whom Slurm hides no job.
-    Raises Refused, NoAnswer.
+    This method can also end a job of a user who may no longer start servers. A job of an account
+    that no longer exists can be ended if the hub's account is an Operator of Slurm. Returns False
+    if there is no such job; the gate queries Slurm as the job's owner, from whom Slurm hides no
+    job. Raises Refused, NoAnswer.
     """
     request = {"verb": "cancel", "job": int(job), "graceful": graceful, **user_of(work)}
     try:

@@ -65,7 +65,7 @@ class AccountMap:
         self._programs = asyncio.Semaphore(AT_ONCE)
 
     def of(self, user: str) -> str:
-        """Return the account of a user who has logged in.
+        """Return the Unix account of a user who has logged in.
 
         Raises NoAccount if the user has no account, or has to log in again. JupyterHub itself would
         start a server of a user who has to log in again, if a program with a token or an
@@ -85,7 +85,7 @@ class AccountMap:
         return account
 
     async def determine(self, user: str, claimed: str = "") -> str:
-        """Look up the account of a user who logs in, and record the account.
+        """Look up the Unix account of a user who logs in, and record this account.
 
         `claimed` is the provider's claim with the account, for a site that uses it. Raises NoAccount
         if the user has no account; the recorded account is then removed. Raises NotNow if the lookup

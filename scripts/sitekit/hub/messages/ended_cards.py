@@ -116,7 +116,7 @@ def card_of(
 
 
 def _canceller(ending: Ending) -> str:
-    """Describe who cancelled the job."""
+    """Return a text that names the account that cancelled the job."""
     if ending.by is None or ending.owner is None:
         return "with scancel; Slurm does not report by whom"
     if ending.by == ending.owner:

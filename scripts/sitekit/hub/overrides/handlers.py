@@ -141,9 +141,9 @@ class FormHandler(SpawnHandler):
 
         JupyterHub redirects the browser after a second, in which it must have checked the login and
         begun the start (handlers/pages.py; jupyterhub#4244 is another race of this redirect). If a
-        provider or the directory of accounts takes longer, as when a class starts at once, the page
-        would say that the server is not running. A request checks a login only once (handlers/base.py,
-        refresh_auth), so JupyterHub does not repeat this check.
+        login provider or the directory of accounts needs longer, for example when a class starts at
+        once, the page would show that the server is not running. A request checks a login only once
+        (handlers/base.py, refresh_auth), so JupyterHub does not repeat this check.
         """
         if await self.refresh_auth(user, force=True) is None:
             raise web.HTTPError(403, f"auth has expired for {user.name}, login again")

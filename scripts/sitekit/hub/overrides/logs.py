@@ -114,7 +114,8 @@ class JsonLines(SecretsLeftOut):
 
 
 class AbsentUsers:
-    """Log in one line the users in the hub's database who have no account on this host.
+    """Write one log line that lists the users in the hub's database who have no Unix account on
+    this host.
 
     JupyterHub logs a traceback for each of them, and the advice to delete such users (app.py,
     init_users). sitekit keeps users without an account (see update_login), because the directory of

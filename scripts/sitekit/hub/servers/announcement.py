@@ -26,7 +26,7 @@ REMEDY_TIME = "write a local time such as 2026-12-01T09:00, or 2026-12-01, or 09
 class Announcement:
     """An announcement. Times are seconds since the epoch; `ends` is None for an open end.
 
-    `user` is the only user who sees it; "" for all users. Users can close it if it is
+    `user` is the only user who sees the announcement; "" for all users. Users can close it if it is
     `dismissible`.
     """
 
@@ -62,7 +62,7 @@ def read_announcement(given: Mapping[str, Any], now: float | None = None) -> Ann
 
 
 SENDERS = {"info": "Announcement", "warning": "Warning", "maintenance": "Maintenance"}
-"""What stands before the text of an announcement, by level."""
+"""The first word before the text of an announcement, for each level."""
 
 
 def in_lab(one: Mapping[str, Any]) -> dict[str, Any]:

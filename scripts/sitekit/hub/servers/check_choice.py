@@ -48,7 +48,8 @@ def tiers_for(site: Site, eligibility: Eligibility) -> list[Tier]:
 
 
 def allowed_tiers(site: Site, eligibility: Eligibility) -> list[Tier]:
-    """Return the tiers of the user: first those of courses, then the others as in site.yml."""
+    """Return the tiers that the user may choose: first the tiers of courses, then the site's tiers
+    in the order of site.yml."""
     return [*eligibility.courses, *(tier for tier in site.tiers if _may(tier, eligibility))]
 
 

@@ -68,7 +68,7 @@ class HubState:
 
     @property
     def knows_accounts(self) -> bool:
-        """Return whether the cluster's accounts are those of this host.
+        """Return whether the cluster's Unix accounts also exist on this host.
 
         If the hub uses a login node, an account of the same name on this host may belong to another
         person.

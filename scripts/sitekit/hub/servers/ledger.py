@@ -179,7 +179,7 @@ class Ledger(CoursesInLedger, MeasuresInLedger, DrainsInLedger, UsageInLedger):
         )
 
     def end(self, tag: str, card: dict[str, Any] | None = None) -> None:
-        """Record that the job is gone, as the backend reported.
+        """Record the end of the start, because the backend has reported that the job has ended.
 
         If the row already has an end or a card, the old value is kept.
         """

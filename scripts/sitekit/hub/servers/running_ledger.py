@@ -13,7 +13,7 @@ from .ledger_schema import refuse_other_form
 class RunningLedger(Ledger):
     """Read the ledger of a running hub, and with `writes` also write it.
 
-    Raises NewerLedger or OlderLedger if its tables are not those of this sitekit.
+    Raises NewerLedger or OlderLedger if another version of sitekit has created the ledger's tables.
     """
 
     def __init__(self, path: Path, *, writes: bool) -> None:

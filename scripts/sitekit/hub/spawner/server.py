@@ -134,7 +134,7 @@ class Server(Spawner):
             raise NotStarted(card) from None
 
     async def wait_for_callback(self) -> str:
-        """Wait until the server reports its port or its job is gone, and return its URL."""
+        """Wait until the server reports its port or the job has ended, and return the URL."""
         callback = self.hub_state.expect(self.tag)
         try:
             while not self.reported_port():

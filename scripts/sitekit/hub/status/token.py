@@ -22,7 +22,7 @@ SCOPES = ["read:metrics"]
 
 
 def update_token(c: Any, site: Site) -> None:
-    """Register the token as that of a service with the scope `read:metrics` alone.
+    """Register a service of JupyterHub that has this token, with only the scope `read:metrics`.
 
     If the token file does not exist yet, no service is registered; the next `make apply` writes the
     file.

@@ -61,7 +61,8 @@ def check_images(site: Site, keys: tuple[str, ...]) -> int:
 
 
 def _named(site: Site, keys: tuple[str, ...]) -> list[Image | DockerImage]:
-    """Return the images with these keys, also those of Docker; all without keys. Raises BadInput."""
+    """Return the images with these keys, also images of Docker; without keys, return all images.
+    Raises BadInput."""
     images: list[Image | DockerImage] = [*site.server.images, *site.docker.images]
     known = [image.key for image in images]
     if not images:

@@ -13,7 +13,7 @@ from ...base.templates import templates
 
 @dataclass(frozen=True)
 class Slip:
-    """The texts on one slip. `title` and `url` are those of the site."""
+    """The texts on one slip. `title` and `url` are the title and the URL of the site."""
 
     title: str
     url: str

@@ -1,5 +1,5 @@
-"""Compare the packages of the current release, and those of sitekit itself, with security
-advisories (`make advisories OSV=...`).
+"""Compare the packages of the current release, and the packages that sitekit itself uses, with
+security advisories (`make advisories OSV=...`).
 
 The advisories are read from a file or downloaded from a mirror.
 """

@@ -120,7 +120,7 @@ class Check:
 class Subject:
     """Collect the checks of one subject, such as `slurm`, in the order in which they run.
 
-    `applies` returns whether the site has the subject at all.
+    `applies` returns whether the subject exists at the site.
     """
 
     def __init__(self, name: str, title: str, applies: Callable[[Site], bool] = _always) -> None:

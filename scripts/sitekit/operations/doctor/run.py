@@ -122,8 +122,8 @@ def _collect(check: Check, here: Context, found: list[Finding]) -> None:
 
 def ranked(results: Sequence[Result]) -> list[Result]:
     """Return the causes, each with its consequences, in the order in which to repair them. Errors
-    come first. Among errors, those that explain other findings come first, and then those whose
-    check runs earlier.
+    come first. Among errors, an error that explains other findings comes before other errors. After
+    that, errors are in the order in which their checks run.
     """
     by_id = {result.check.id: result for result in results}
     tops = []

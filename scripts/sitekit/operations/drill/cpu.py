@@ -50,7 +50,8 @@ class Meter:
         )  # fmt: skip
 
     def _of_hub(self) -> float:
-        """Return the CPU seconds of the hub's process: of all of the account, the one with most."""
+        """Return the CPU seconds of the hub's process, which is the process of the hub's account
+        that has used most CPU time."""
         seconds = 0.0
         for process in psutil.process_iter(["username", "cpu_times"]):
             times = process.info["cpu_times"]

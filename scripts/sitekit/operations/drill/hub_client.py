@@ -125,7 +125,7 @@ class HubClient:
         return server
 
     def _is_own(self, sent: _Sent, server: Mapping[str, Any]) -> bool:
-        """Return whether this server is the one that start() has started."""
+        """Return whether start() has started this server."""
         started = server.get("started")
         if (server.get("user_options") or {}).get("profile") != self._tier or not started:
             return False
@@ -178,7 +178,7 @@ class HubClient:
 
 
 def lines_of(answer: Any) -> Iterator[bytes]:
-    """Yield the lines of an open answer. A line that is too long comes in parts."""
+    """Yield the lines of an open answer. A line that is too long is yielded in several parts."""
     return iter(lambda: answer.readline(LONGEST), b"")
 
 

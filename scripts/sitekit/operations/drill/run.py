@@ -85,8 +85,8 @@ class Drill:
     def _timed(self, story: Story, phase: str, work: Callable[[], object]) -> None:
         """Do one step, and note its time, or why it failed.
 
-        Answers come from servers of users too, who can send anything: whatever a step raises is
-        the fault of this user, and the others go on.
+        Some responses come from users' servers, which can send anything. Therefore every exception
+        in a step is recorded as a fault of this user, and the steps of the other users continue.
         """
         began = self._clock()
         try:

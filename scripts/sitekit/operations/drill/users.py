@@ -20,7 +20,7 @@ _REFUSAL = re.compile(r'(?s)class="[^"]*(?:spawn-error-msg|login_error)[^"]*"[^>
 
 
 class User(Protocol):
-    """Define what a user of a drill does. Each method raises Problem if it fails."""
+    """The actions of a user in a drill. Each method raises Problem if it fails."""
 
     name: str
 

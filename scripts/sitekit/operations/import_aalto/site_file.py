@@ -79,7 +79,7 @@ def _merged(config: Config, taken: set[str]) -> Iterator[tuple[Key, Any, list[Se
 
 
 def _add_tiers(config: Config, new: NewSite, tiers: list[OldTier]) -> None:
-    """Add the tiers, with those of their keys that site.yml accepts."""
+    """Add the tiers, each with the keys that site.yml accepts."""
     new.values["tiers"] = []
     for number, old in enumerate(tiers):
         tier = {"key": old.key, "title": old.title, **_TIER}

@@ -12,7 +12,8 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 _ROOMS = ("hub", "backends")
 _CLASSES = ("Card", "Explanation")
 _TABLES = ("CAUSES", "CRASHES", "REFUSALS")
-"""Tables whose rows end with kind, what happened, and remedy."""
+"""The names of tables whose rows end with the kind of the card, the sentence about what happened,
+and the remedy."""
 UNKNOWN = "..."
 
 
@@ -71,7 +72,8 @@ def _tables(tree: ast.Module, names: dict[str, ast.expr]) -> Iterator[CardText]:
 def _calls(
     function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Module, names: dict[str, ast.expr]
 ) -> Iterator[CardText]:
-    """Yield the cards that a function makes; those of a module are outside of its functions."""
+    """Yield the calls that create cards in a function; for a module, the calls outside of its
+    functions."""
     outer = isinstance(function, ast.Module)
     for part in (
         [value for _, value in _assignments(function.body)] if outer else ast.walk(function)

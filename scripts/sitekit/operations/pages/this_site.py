@@ -54,7 +54,7 @@ def _places(tier: Tier) -> str:
 
 
 def _who(tier: Tier) -> str:
-    """Return who may use a tier."""
+    """Return a text about which users may use a tier."""
     if tier.requires == Requires():
         return "everybody"
     words = (("group", tier.requires.group), ("account", tier.requires.account))

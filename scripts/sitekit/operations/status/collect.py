@@ -1,7 +1,7 @@
 """Collect the state of a site for `make status` and `make top`, also while the hub is stopped.
 
-The record of servers is that of the hub's status page (hub/status/collect_state.py). Here it is made from
-the ledger and from one query of each backend, and not from the running hub.
+The record of servers has the same form as in the hub's status page (hub/status/collect_state.py).
+Here it is made from the ledger and from one query of each backend, and not from the running hub.
 """
 
 from __future__ import annotations

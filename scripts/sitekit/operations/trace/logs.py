@@ -75,7 +75,8 @@ def front_steps(site: Site, row: Row, ends: float) -> list[Step]:
 def hub_steps(site: Site, row: Row) -> list[Step]:
     """Return the lines of the hub that have the start's id. Raises NotReadable.
 
-    The hub logs each start. Without a line, the log of that time is gone.
+    The hub logs each start. If the log contains no line of the start, the log of that time was
+    deleted.
     """
     unit, file = site.service("hub"), site.log / f"{site.service('hub')}.log"
     lines: Iterable[str] = _tail(file) if _exists(file) else _journal(row, "--unit", unit)

@@ -59,7 +59,7 @@ class Story:
     """The steps of a start in order.
 
     `failed` is the first stage that was not reached; "" if the server was opened, or if the start
-    goes on. `unsure` are stages before it that an unreadable source would show.
+    is not finished. `unsure` are stages before it that an unreadable source would show.
     """
 
     steps: tuple[Step, ...]

@@ -170,7 +170,7 @@ def login_class(here: Context) -> Iterator[Finding]:
 @subject.check(
     "routes",
     "the proxy's routes, read with the hub's token",
-    "without the route of the hub no page of it opens; a strange route leads users elsewhere",
+    "without the route of the hub no page of the hub opens; a wrong route sends users' requests elsewhere",
     "sudo make start",
     needs=("services.proxy-answers", "services.hub-answers"),
     root=True,
@@ -196,7 +196,7 @@ def routes(here: Context) -> Iterator[Finding]:
 @subject.check(
     "gate-config",
     "the settings of the gate, which submits the jobs",
-    "with old settings, servers get a wrong address of the hub, or are refused",
+    "with old settings, servers get a wrong URL of the hub, or the gate refuses them",
     "sudo make apply",
     needs=("site.applied", "site.applied-readable"),
     follows=("files.missing", "files.edited", "site.same-as-applied"),
