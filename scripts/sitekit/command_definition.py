@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 class Command:
     """Describe one command.
 
-    - `function`: `module:name`. It gets the arguments, and before them the Site if `site` is true.
+    - `function`: `module:name`. If `site` is true, the first argument of the function is the Site;
+      then follow the command's arguments.
     - `variables`: make's variables, as in `make rollback RELEASE=...`.
     - `details`: text for `make COMMAND HELP=1` only.
     """

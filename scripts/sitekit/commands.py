@@ -14,7 +14,7 @@ GROUPS: dict[str, dict[str, Command]] = {
             site=False,
             variables={
                 "NAME": "the site's short name, which is part of the names of services and folders",
-                "URL": "the address that users open, https://...",
+                "URL": "the URL that users open, https://...",
                 "GROUP": "the Unix group whose members may log in",
                 "PREFIX": "the folder for the environment and the kernels, on the shared filesystem",
                 "PARTITION": "the Slurm partition of the first tier",
@@ -30,7 +30,7 @@ GROUPS: dict[str, dict[str, Command]] = {
                 "FROM": "the folder with jupyterhub_config.py and, if there is one, Makefile",
                 "TO": "the new folder for the two files; default: config/imported",
             },
-            details="It runs nothing of the folder, and prints what it could not carry over.",
+            details="The command runs no program from the folder, and prints what it cannot convert.",
         ),
         "check_site": Command(
             "check the site file; print file, line and key of every error",
@@ -41,7 +41,7 @@ GROUPS: dict[str, dict[str, Command]] = {
             "build the documentation as a web site, with this site's sizes and kernels, for the hub to show",
             "sitekit.operations.pages.build_site:docs",
             variables={"TO": "the folder to write; default: docs in the prefix"},
-            details="Run it as the owner of the prefix, and again after a change of tiers or kernels.",
+            details="Run the command as the owner of the prefix, and again after a change of tiers or kernels.",
         ),
     },
     "The environment (as the owner of the prefix)": {
@@ -49,7 +49,7 @@ GROUPS: dict[str, dict[str, Command]] = {
             "install the packages of environment.yml into a new release",
             "sitekit.environment.commands:setup_conda",
             variables={"BUNDLE": "a file that `make bundle` wrote, to build without a network"},
-            details="You can interrupt the command and run it again. It then skips finished steps.",
+            details="You can interrupt the command and run it again: the second run skips finished steps.",
         ),
         "install_all": Command(
             "install sitekit and the lab's extensions into the new release, verify it, and make it current",
@@ -85,9 +85,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "advisories": Command(
             "list the installed packages that have known vulnerabilities",
             "sitekit.operations.advisories.commands:advisories",
-            variables={
-                "OSV": "a file, a folder or an https address with advisories in the OSV format"
-            },
+            variables={"OSV": "a file, a folder or an https URL with advisories in the OSV format"},
         ),
         "uninstall_environment": Command(
             "remove all releases, the link to the current one, and the cache; keep other files",
@@ -117,7 +115,7 @@ GROUPS: dict[str, dict[str, Command]] = {
             "test the container images from which users choose; users can start those that work",
             "sitekit.kernels.commands:images_check",
             variables={"IMAGE": "the key of one image; default: all"},
-            details="Run it on a machine that has the engine, and again after each change of an image.",
+            details="Run the command on a machine with the container engine, and again after each change of an image.",
         ),
     },
     "The machine": {
@@ -132,9 +130,9 @@ GROUPS: dict[str, dict[str, Command]] = {
             root=True,
         ),
         "gate_bundle": Command(
-            "write one file with what the login node needs, for a hub outside the cluster",
+            "write the files for the login node into one tar file, for a hub outside the cluster",
             "sitekit.machine.login_node.bundle:gate_bundle",
-            variables={"FILE": "its name; default: sitekit-NAME-login-node.tar"},
+            variables={"FILE": "the name of the tar file; default: sitekit-NAME-login-node.tar"},
         ),
         "uninstall": Command(
             "remove everything that `make apply` wrote",
@@ -157,12 +155,12 @@ GROUPS: dict[str, dict[str, Command]] = {
             "print the state of services, servers, Slurm, kernels, certificates and disks",
             "sitekit.operations.status.commands:status",
             variables={"JSON": "1 prints JSON"},
-            details="Without root, it says what it could not see. Exits with 1 if something needs attention.",
+            details="Without root, the command lists what it cannot read. Exits with 1 if something needs attention.",
         ),
         "top": Command(
-            "show servers, queue and memory again every two seconds; q ends",
+            "show servers, queue and memory, and update the view every two seconds; q ends",
             "sitekit.operations.status.commands:top",
-            details="Run it as root, to see tiers and memory. Without a terminal, it prints plain text.",
+            details="Run the command as root to see tiers and memory. Without a terminal, it prints plain text.",
         ),
         "backup": Command(
             "write database, secrets and configuration to one file",
@@ -210,7 +208,7 @@ GROUPS: dict[str, dict[str, Command]] = {
             root=True,
         ),
         "demo_status": Command(
-            "print the demo's address, users, passwords and services",
+            "print the demo's URL, users, passwords and services",
             "sitekit.demo.commands:demo_status",
             site=False,
             root=True,
@@ -219,7 +217,7 @@ GROUPS: dict[str, dict[str, Command]] = {
             "stop the demo", "sitekit.demo.commands:demo_stop", site=False, root=True
         ),
         "demo_reset": Command(
-            "remove the demo, and list what is left on the machine",
+            "remove the demo, and list what stays on the machine",
             "sitekit.demo.commands:demo_reset",
             site=False,
             root=True,

@@ -10,7 +10,7 @@ OPERATING: dict[str, Command] = {
         "sitekit.operations.doctor.commands:doctor",
         variables={
             "CHECK": "ids or subjects of checks, with commas",
-            "USER": "the user under whose account users' checks run",
+            "USER": "the user under whose Unix account some checks run",
             "NODES": "1 also runs a short job of this user in each partition",
             "JSON": "1 prints JSON",
             "JUNIT": "a file for the result in JUnit's format",
@@ -20,7 +20,7 @@ OPERATING: dict[str, Command] = {
         details="Exits with 0 if nothing needs attention, 1 for an error, 3 for warnings only.",
     ),
     "report": Command(
-        "write a report of what users have used of each tier, as HTML and CSV",
+        "write a report of how much users have used each tier, as HTML and CSV",
         "sitekit.operations.usage_report.commands:report",
         root=True,
         variables={
@@ -30,17 +30,17 @@ OPERATING: dict[str, Command] = {
         },
     ),
     "trace": Command(
-        "tell the story of a user's last start: each step, the time between, and the one that failed",
+        "print the steps of a user's last start, the time between the steps, and the step that failed",
         "sitekit.operations.trace.commands:trace",
         variables={
             "USER": "the user of the hub",
             "SERVER": "the name of a named server; default: the user's default server",
             "JSON": "1 prints JSON",
         },
-        details="Exits with 1 if the start failed. Without root, it says which logs it cannot read.",
+        details="Exits with 1 if the start failed. Without root, the command lists the logs that it cannot read.",
     ),
     "drill": Command(
-        "let many users start servers at once as a trial; print times, errors and the first bottleneck",
+        "start servers of many users at once, as a test; print times, errors and the first bottleneck",
         "sitekit.operations.drill.commands:drill",
         root=True,
         variables={
@@ -56,11 +56,11 @@ OPERATING: dict[str, Command] = {
         root=True,
         variables={
             "TEXT": "the text, of at most 500 characters",
-            "FROM": "when it begins, such as 2026-12-01T09:00; default: now",
-            "UNTIL": "when it ends; default: when you end it",
+            "FROM": "when the announcement begins, such as 2026-12-01T09:00; default: now",
+            "UNTIL": "when the announcement ends; default: when you run make announce_end",
             "PAGES": "some of login,form,home,waiting,lab; default: all",
             "LEVEL": "info (default), warning or maintenance",
-            "DISMISS": "0: users cannot close it",
+            "DISMISS": "0: users cannot close the announcement",
         },
     ),
     "announcements": Command(
@@ -72,21 +72,21 @@ OPERATING: dict[str, Command] = {
         "end an announcement now",
         "sitekit.operations.running_hub.announce:announce_end",
         root=True,
-        variables={"ID": "its number, as `make announcements` prints it"},
+        variables={"ID": "the number of the announcement, as `make announcements` prints it"},
     ),
     "drain": Command(
-        "start no new servers on a node or in a partition, and show a text to the users there",
+        "start no new servers on a node or in a partition, and show a text to users whose servers run there",
         "sitekit.operations.running_hub.drain:drain",
         root=True,
         variables={
             "NODE": "a node of Slurm",
             "PARTITION": "a partition of the site's tiers, in place of NODE",
-            "TEXT": "why, of at most 500 characters",
+            "TEXT": "the reason, of at most 500 characters",
         },
-        details="Slurm itself is not changed. A tier whose partitions are all drained is not offered.",
+        details="The state in Slurm does not change. If all partitions of a tier are drained, users cannot choose it.",
     ),
     "undrain": Command(
-        "start servers there again",
+        "start servers on a drained node or in a drained partition again",
         "sitekit.operations.running_hub.drain:undrain",
         root=True,
         variables={"NODE": "the node", "PARTITION": "the partition, in place of NODE"},
@@ -95,7 +95,7 @@ OPERATING: dict[str, Command] = {
         "stop all servers of one user",
         "sitekit.operations.running_hub.drain:stop_servers",
         root=True,
-        variables={"USER": "the user", "TEXT": "what the user reads about it"},
+        variables={"USER": "the user", "TEXT": "the reason, which the user reads"},
     ),
     "message": Command(
         "show a text to one user, or to all, on the hub's pages and in the lab",

@@ -7,20 +7,20 @@ from .command_definition import Command
 WORKSHOP_AND_COURSES: dict[str, dict[str, Command]] = {
     "A workshop on this machine": {
         "accounts": Command(
-            "create accounts for participants, each with a password of its own",
+            "create Unix accounts for participants, each with its own password",
             "sitekit.machine.participants.commands:accounts",
             root=True,
             variables={
-                "COUNT": "how many",
+                "COUNT": "the number of accounts",
                 "PREFIX": "how the names begin: PREFIX=training makes training01, training02",
                 "FIRST": "the first number; default: 1",
                 "GROUP": "one of login.allowed_groups; default: the first",
                 "PASSWORD": "same: one random password for all accounts",
             },
-            details="If it was interrupted, run it again. It never changes an account that exists already.",
+            details="If the command was interrupted, run it again. The command never changes existing accounts.",
         ),
         "accounts_slips": Command(
-            "write a page with a slip for each account: address, QR code, user and password",
+            "write a page with a slip for each account: the site's URL, QR code, user name and password",
             "sitekit.machine.participants.commands:accounts_slips",
             root=True,
             variables={"PREFIX": "which accounts", "FORMAT": "html (default) or pdf"},
@@ -34,7 +34,7 @@ WORKSHOP_AND_COURSES: dict[str, dict[str, Command]] = {
                 "DATA": "keep (default): keep the homes, which then belong to root; remove: delete the homes",
                 "END": "1 kills running processes of the accounts; without END=1 the command refuses to run",
             },
-            details="If it was interrupted, run it again.",
+            details="If the command was interrupted, run it again.",
         ),
         "sizing": Command(
             "measure a server and a kernel, and print how many participants fit this machine",
@@ -48,10 +48,10 @@ WORKSHOP_AND_COURSES: dict[str, dict[str, Command]] = {
             "sitekit.operations.courses.new:course_new",
             variables={
                 "COURSE": "the course's short name",
-                "TITLE": "its title",
-                "STARTS": "its first day, such as 2026-09-01, or day and time",
-                "ENDS": "its last day, which is included, or day and time",
-                "TIER": "the tier of its servers",
+                "TITLE": "the course's title",
+                "STARTS": "the course's first day, such as 2026-09-01, or day and time",
+                "ENDS": "the course's last day, which is included, or day and time",
+                "TIER": "the tier of the course's servers",
                 "ROSTER": "a Unix group, or a file of names beside the course file",
                 "INSTRUCTORS": "user names, with commas between them",
                 "RESERVATION": "a reservation of Slurm",
@@ -63,7 +63,7 @@ WORKSHOP_AND_COURSES: dict[str, dict[str, Command]] = {
             },
         ),
         "course_check": Command(
-            "check that a course can take place: people, reservation, kernel, material, homes, seats",
+            "check that a course can take place: people, reservation, kernel, material, homes, free nodes",
             "sitekit.operations.courses.check:course_check",
             variables={"COURSE": "the course's short name"},
             details="Exits with 1 if something is missing.",
@@ -76,7 +76,7 @@ WORKSHOP_AND_COURSES: dict[str, dict[str, Command]] = {
                 "COURSE": "the course's short name",
                 "COUNT": "how many participants, the first of the roster; default: all",
             },
-            details="The servers run in the participants' accounts and copy the material to their homes.",
+            details="The servers run under the participants' Unix accounts, and copy the material to their homes.",
         ),
     },
 }

@@ -13,7 +13,7 @@ For one server, the hub calls these methods in this order:
 3. `find` returns the job from the last snapshot (the last list of all jobs), without a query. A
    loop renews the snapshot for all servers.
 4. `look_up` queries the backend for one job that the snapshot does not list. The result None means
-   that the job is certainly gone.
+    that the job certainly does not exist any more.
 5. `wait` returns for the waiting user where the job waits, why, and for how long.
 6. `address` returns the address of the host on which the job runs. The server itself reports its
    port to the hub.
@@ -21,9 +21,9 @@ For one server, the hub calls these methods in this order:
 8. `ending` returns how a job has ended, and `log_tail` the last lines of its log. The hub makes a
    card from the results of both methods.
 
-A backend that does not answer raises NoAnswer. The hub does not end a server because of NoAnswer.
-A user may have written the texts that a backend returns, such as lines of a log. The hub only shows
-these texts, and never executes or trusts them.
+A backend that does not answer raises NoAnswer. If a method raises NoAnswer, the hub does not treat
+a server as ended. A user may have written the texts that a backend returns, such as lines of a log.
+The hub only shows these texts, and never executes or trusts them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Backend(Protocol):
 
     async def offers(self, account: str) -> Offers:
         """Return the names (partitions, reservations and others) that `account` may request. A call
-        of this method takes a few seconds at most.
+        of this method takes at most a few seconds.
 
         A value is None if the backend has no such names or does not answer.
         """
@@ -134,7 +134,7 @@ class Backend(Protocol):
         ...
 
     async def log_tail(self, work: Work, job: str) -> list[str]:
-        """Return the last lines of a job's log; none if it cannot be read."""
+        """Return the last lines of a job's log; no lines if the log cannot be read."""
         ...
 
     def loops(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:

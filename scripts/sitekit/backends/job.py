@@ -37,13 +37,13 @@ class Phase(enum.Enum):
 
 @dataclass(frozen=True)
 class Job:
-    """Hold one job as its backend lists it.
+    """One job as its backend lists it.
 
     `user` and `uid` are the account that owns the job. `uid` is None if the backend does not return
     it. `state` is the backend's own name of the state, such as Slurm's COMPLETING. `start` is in
-    seconds since the epoch; None if it is unknown. `tag` is the server's tag in the job's comment.
-    The owner of a job can write any tag into its comment, so that a tag is valid only for a server
-    of the same account.
+    seconds since the epoch; None if the time is unknown. `tag` is the server's tag in the job's
+    comment. The owner of a job can write any tag into its comment, so that a tag is valid only for
+    a server of the same account.
     """
 
     id: str
@@ -80,8 +80,8 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """Hold the data that a backend needs for one start of a server: the account, and the job's id
-    once it is known.
+    """The data that a backend needs for one start of a server: the Unix account, and the job's id
+    as soon as the id is known.
 
     `user` is the name of the hub's user, and `account` is the cluster account under which the
     server runs. `intended` is the time when the hub decided to submit the job, in seconds since the
@@ -106,7 +106,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Offers:
-    """Hold the names (partitions, reservations and others) that an account may request. None means
+    """The names (partitions, reservations and others) that a Unix account may request. None means
     that the backend was not queried or does not answer."""
 
     accounts: tuple[str, ...] | None = None
@@ -132,7 +132,7 @@ class Wait:
 
 @dataclass(frozen=True)
 class Maintenance:
-    """Hold one maintenance window of a backend. Times are seconds since the epoch.
+    """One maintenance window of a backend. Times are seconds since the epoch.
 
     A job that would run past `begins` starts only after `ends`, on all nodes if it is `everywhere`.
     """
@@ -172,7 +172,7 @@ class Ending:
 
 
 class Explanation(NamedTuple):
-    """Hold the text that explains a backend's error to a user.
+    """The text that explains a backend's error to a user.
 
     `kind` is a short name of the error for metrics and tests.
     """

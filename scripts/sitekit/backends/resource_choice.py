@@ -12,7 +12,7 @@ from ..site.tier import Tier
 
 @dataclass(frozen=True)
 class Choice:
-    """Hold the resources of one server. Memory is in MiB, time in seconds.
+    """The resources of one server. Memory is in MiB, time in seconds.
 
     If a text field is empty, the backend's default is used. `memory` is the reserved memory, and
     `cap` is the cgroup's limit; these and `gpus` are for each of the `nodes`. `tasks` is the number

@@ -29,7 +29,7 @@ BACKOFF_LIMIT, BACKOFF_WAITING = 60.0, 15.0
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Hold the answer of one query: the jobs of all servers at one moment, by id.
+    """The answer of one query: the jobs of all servers at one moment, by id.
 
     The query began at `taken` by the monotonic clock, and at `at` by the wall clock.
     """
@@ -170,9 +170,9 @@ class SnapshotLoop:
         """Sleep until a caller needs a new snapshot at once, or until the interval between two
         queries is over.
 
-        The short interval counts from the time when the first user began to wait. A start that
-        takes less time than the short interval therefore needs only one query, the one after its
-        callback.
+        The short interval counts from the time when the first user began to wait. Therefore a start
+        that takes less time than the short interval needs only one query, after the server has
+        reported its port.
         """
         while not self._wanted:
             due = max(last, self._waiting_since) + FAST if self._waiters else last + SLOW

@@ -1,1 +1,1 @@
-"""Run programs, write files, report errors and show progress for all packages of sitekit."""
+"""Run programs, write files, report errors and show progress, for all other packages of sitekit."""

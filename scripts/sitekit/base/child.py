@@ -105,7 +105,7 @@ def _exchange(
 
 
 def serve(work: Callable[[Event], Any]) -> NoReturn:
-    """Read a request, pass it to `work`, write the answer and exit.
+    """Read a request, call `work` with this request, write the result and exit.
 
     The child process calls this function.
 

@@ -8,8 +8,9 @@ import os
 class Problem(Exception):
     """Report an error to the person who runs the command.
 
-    `what` is one sentence about the error. `where` is a file, line or key. `remedy` says what to do
-    next. `exit_code` is the exit code of the command, which is 1 for work that failed.
+    `what` is one sentence about the error. `where` is a file, line or key. `remedy` is a sentence
+    about what to do next. `exit_code` is the exit code of the command, which is 1 for work that
+    failed.
     """
 
     exit_code = 1

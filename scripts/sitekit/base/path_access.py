@@ -52,11 +52,10 @@ class Step:
 
     def _written_by(self, who: int) -> bool:
         """Return whether the file mode grants write access; `who` is the bit for group or others.
-
-        The mode of a symbolic link is ignored, because it has no effect. A directory with the
-        sticky bit, such as /tmp, is ignored as well, unless it is the end of the path. In a
-        directory with the sticky bit, users cannot replace files of other users. Only the owner of
-        a directory with the sticky bit can remove other users' files from it.
+        The mode of a symbolic link has no effect, and is ignored. A directory with the sticky bit,
+        such as /tmp, is ignored as well, unless it is the end of the path. In a directory with the
+        sticky bit, users cannot replace files of other users. Only the owner of a directory with
+        the sticky bit can remove other users' files from it.
         """
         sticky = self.status.st_mode & stat.S_ISVTX and not self.last
         return bool(self.status.st_mode & who) and not self.link and not sticky
@@ -86,8 +85,8 @@ def named_writers(path: Path) -> tuple[set[int], set[int]]:
     """Return the user IDs and group IDs to which an access control list grants write access.
 
     acl(5) is the manual page of access control lists. If a file has an access control list, the
-    group bits of its mode are the list's mask. The mask limits the access of all users and groups
-    that the list names, and of the group that owns the file.
+    group bits of the file's mode are the mask of this list. The mask limits the access of all users
+    and groups that the list names, and of the group that owns the file.
     """
     try:
         acl = os.getxattr(path, "system.posix_acl_access", follow_symlinks=False)

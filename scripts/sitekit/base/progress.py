@@ -42,7 +42,8 @@ class Step:
 
 @contextmanager
 def step(title: str, total: int | None = None) -> Iterator[Step]:
-    """Show `title` while the `with` block runs, then print one line with the time that it took.
+    """Show `title` while the `with` block runs, then print one line with the time that the block
+    took.
 
     On a terminal, the main thread shows a live bar, and other threads print lines above the bar.
     """

@@ -1,5 +1,5 @@
-"""Define what the web server sends to the hub about a user whom the web server has identified
-(`login.method: front`)."""
+"""Define the headers with which the web server tells the hub the name of a user who has logged in
+at the web server (`login.method: front`)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ HEADERS = {"user": "X-Remote-User", "proof": "X-Remote-Proof"}
 browsers that have such headers."""
 
 SECRET = "SITEKIT_FRONT_SECRET"  # noqa: S105  (a name)
-"""The environment variable from which the hub reads the secret that it shares with the web
-server."""
+"""The environment variable from which the hub reads the secret that the hub and the web server
+share."""
 
 
 def web_server_file(site: Site) -> Path:

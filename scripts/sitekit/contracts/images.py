@@ -1,5 +1,5 @@
-"""Define the settings of a container image that a server's job gets, and the file with the image's
-test result.
+"""Define the settings of a container image that a server's job gets, and the path of the file with
+the image's test result.
 
 `make apply` writes the settings to gate.json. `make images_check` writes the test result. In the
 job, session/container.py reads the settings and the test result.
@@ -20,8 +20,7 @@ def record_path(prefix: Path, key: str) -> Path:
 
 
 def describe_images(site: Site) -> str:
-    """Return one line that says which images were tested; an empty line if the site has no
-    images."""
+    """Return one line about which images were tested; an empty line if the site has no images."""
     if not site.server.images:
         return ""
     if site.slurm.ssh:

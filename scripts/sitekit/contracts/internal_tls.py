@@ -89,7 +89,7 @@ def pair(site: Site, owner: Owner) -> Path:
 def name_of(tag: str) -> str:
     """Return the name in the certificate of one start of a server.
 
-    The name is not in DNS, because hub and proxy connect to the server's IP address.
+    Hub and proxy connect to the server's IP address. Therefore the name need not be in DNS.
     """
     return f"{tag}{SUFFIX}"
 

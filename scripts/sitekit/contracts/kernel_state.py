@@ -19,7 +19,7 @@ from ..site import Site
 
 @dataclass(frozen=True)
 class KernelState:
-    """Store the result of the last check of the published kernels.
+    """The result of the last check of the published kernels.
 
     `proven` counts the kernels that work. `failing` holds the reason for each kernel that fails.
     `checked` is the time when all kernels were last started, in seconds since 1970-01-01 UTC, or 0

@@ -1,4 +1,5 @@
-"""Define where `make apply` puts the token with which Prometheus reads the hub's metrics."""
+"""Define the paths of the files for Prometheus: the token with which Prometheus reads the hub's
+metrics, and the scrape configuration."""
 
 from __future__ import annotations
 
@@ -13,22 +14,25 @@ def folder(site: Site) -> Path:
 
 
 def prometheus_token(site: Site) -> Path:
-    """Return the file that root, and the group of Prometheus' account, can read."""
+    """Return the path of the token file that root and the group of Prometheus' Unix account can
+    read."""
     return folder(site) / "token"
 
 
 def hub_token(site: Site) -> Path:
-    """Return the file with the same token that only root and the hub can read."""
+    """Return the path of the token file that only root and the hub can read. Both files contain the
+    same token."""
     return folder(site) / "hub_token"
 
 
 def scrape_config(site: Site) -> Path:
-    """Return the file with the scrape configuration for Prometheus."""
+    """Return the path of the scrape configuration for Prometheus."""
     return folder(site) / "scrape.yml"
 
 
 def read_token(path: Path) -> str:
-    """Return the token; "" if the file does not exist. Raises OSError if it may not be read."""
+    """Return the token; "" if the file does not exist. Raises OSError if the current user may not
+    read the file."""
     try:
         return path.read_text().strip()
     except FileNotFoundError:

@@ -59,5 +59,5 @@ def connections(site: Site) -> Path:
 
 
 def host(site: Site) -> str:
-    """Return the address at which compute nodes reach the hub's machine."""
+    """Return the host name or IP address at which compute nodes connect to the hub's machine."""
     return (site.tunnel and site.tunnel.host) or site.hub.address

@@ -93,7 +93,7 @@ def demo_stop(*words: str) -> int:
 
 
 def demo_reset(*words: str) -> int:
-    """Remove everything that the demo made, home directories included, and print what is left."""
+    """Remove everything that the demo made, with the home directories, and print what is left."""
     site = _site("demo_reset", words)
     with alone():
         if not layout.MADE.exists():

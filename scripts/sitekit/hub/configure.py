@@ -98,7 +98,7 @@ def configure(c: Any, site: Site) -> None:
 
 
 def update_addresses(c: Any, site: Site) -> None:
-    """Set the addresses of proxy and hub, and options of all pages."""
+    """Set the URLs of proxy and hub, and options of all pages."""
     c.JupyterHub.bind_url = f"http://127.0.0.1:{site.proxy.port}/"
     c.JupyterHub.public_url = f"{site.front.url}/"
     # each user has a host name: browsers then keep the pages of different users apart

@@ -1,7 +1,7 @@
 """Run jupyterhub-idle-culler as a service of JupyterHub, with the idle limit of each tier.
 
-Each server itself decides what counts as activity (session/overrides/activity.py), and reports its
-activity every few minutes.
+The server itself decides what counts as activity (session/overrides/activity.py), and reports its
+last activity every few minutes.
 """
 
 from __future__ import annotations

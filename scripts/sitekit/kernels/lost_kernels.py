@@ -24,9 +24,9 @@ def unlisted(
     """Return the published kernels whose modulefile exists but is not listed by Lmod: kernel id ->
     reason.
 
-    Lmod does not list a modulefile if Lmod cannot read the folder of the file, or a parent module
-    in a hierarchy. Only kernels from discovered modules are checked. Modules that kernels.yml now
-    excludes are not reported.
+    If Lmod cannot read the folder of a modulefile, or a parent module in a hierarchy, Lmod does not
+    list the modulefile. Only kernels from discovered modules are checked. Modules that kernels.yml
+    now excludes are not reported.
     """
     listed = {module.full for module in tree}
     path = ":".join(map(str, site.kernels.modulepath))

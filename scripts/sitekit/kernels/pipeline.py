@@ -216,8 +216,9 @@ def _known(
     """Return the result that an earlier run has recorded for the candidate; None if the candidate
     must be probed again.
 
-    The earlier result is used if neither the rules nor the files of the candidate have changed.
-    `now` is the published generation, and `record` is the record of this generation.
+    If the rules and the files of the candidate have not changed since the last test, the result of
+    the last test is used. `now` is the published generation, and `record` is the record of this
+    generation.
     """
     key = key_of(site, rules, candidate)
     if kernel := record.kernels.get(candidate.id):

@@ -1,5 +1,5 @@
-"""Decide which kernels `make kernels` will publish, and build the rows of the table that it
-prints."""
+"""Decide which kernels `make kernels` will publish, and build the rows of the table that `make
+kernels` prints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .trials.probe import Failure
 
 @dataclass
 class Plan:
-    """Store the kernels that users see now, and the kernels that will be published if they start.
+    """The kernels that users see now, and the kernels that will be published if they start.
 
     `wanted` maps ids to the kernels to publish. `lost` maps the ids of kernels that can no longer
     be loaded to the reasons.
@@ -40,7 +40,7 @@ class Plan:
     def changes_nothing(self) -> bool:
         """Return whether users already see all wanted kernels.
 
-        Each kernel in `lost` must also have been lost in an earlier run.
+        If a kernel in `lost` was not yet lost in the last run, the result is False.
         """
         before = {name: self.old[name] for name in self.lost if not self.old[name].key}
         return {**self.wanted, **before} == self.old
@@ -49,7 +49,7 @@ class Plan:
         """Return the kernels that work, by id.
 
         `kept` maps ids to the kernels that are published again in their last working version.
-        `failed` maps the ids of kernels that failed when they were started to the reasons.
+        `failed` maps the id of each kernel that failed at its start to the reason.
         """
         wanted = {name: kernel for name, kernel in self.wanted.items() if name not in failed}
         return wanted | kept

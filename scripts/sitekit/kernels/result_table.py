@@ -24,7 +24,7 @@ ORDER = (
 
 @dataclass(frozen=True)
 class Row:
-    """Store one row of the table about kernels.
+    """One row of the table about kernels.
 
     `status` is one of ORDER. `reason` may have several lines. If `counts` is true, a failure of
     this kernel makes the whole command fail, because kernels.yml names the kernel or users see it

@@ -1,9 +1,8 @@
 """Run `make kernels` and related commands as the account that owns the prefix, if root calls them.
 
 If root wrote files in the prefix, the owner's account could not replace them. On a network
-filesystem, root may have no rights at all. The command runs from a copy of sitekit, because the
-account may not be able to read the checkout, its `.kit` and its site file, for example below root's
-home.
+filesystem, root may have no rights. The command runs from a copy of sitekit, because the account
+may not be able to read the checkout, its `.kit` and its site file, for example below root's home.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def parse_variables(command: str, words: Iterable[str], known: Collection[str]) 
 
 
 def required(command: str, given: dict[str, str], key: str, example: str) -> str:
-    """Return the value of a variable. Raises BadInput if it is missing."""
+    """Return the value of a variable. Raises BadInput if the variable is missing."""
     if key not in given:
         raise BadInput(f"{key}= is missing", f"make {command}", f"make {command} {key}={example}")
     return given[key]

@@ -1,6 +1,6 @@
 """Make Jupyter Server save a file by writing a temporary file and renaming it to the file's name.
 
-Jupyter Server's own function copies the old file to a hidden one, then truncates the file and
+Jupyter Server's own function copies the old file to a hidden file, then truncates the old file and
 writes it (services/contents/fileio.py, atomic_writing). If the node fails after the file is
 truncated, the file is empty.
 """
@@ -27,7 +27,7 @@ def save_whole() -> None:
 
 @contextlib.contextmanager
 def whole(path: str, text: bool = True, encoding: str = "utf-8", **more: Any) -> Iterator[IO[Any]]:
-    """Open a file for saving, in place of Jupyter Server's function. If the path is a symbolic
+    """Replace Jupyter Server's function that opens a file for saving. If the path is a symbolic
     link, the link's target is saved."""
     real = os.path.realpath(path)
     if not _replaceable(real):

@@ -1,4 +1,4 @@
-"""Check the repository, the address and the folder in an nbgitpuller link.
+"""Check the repository, the page and the folder in an nbgitpuller link.
 
 Each function of this module raises Refused with the reason.
 """
@@ -80,7 +80,7 @@ def read(
 
 
 def repository(repo: str, allowed: Sequence[str]) -> str:
-    """Return the repository's address, if it is below one of the addresses in `allowed`."""
+    """Return the repository's URL, if this URL is below one of the URLs in `allowed`."""
     if not repo:
         raise Refused("the link names no repository (repo=...)")
     try:
@@ -151,7 +151,7 @@ def _plain(address: str) -> str:
 
 
 def page(arguments: Mapping[str, str], target: str, backup: bool) -> str:
-    """Return the page that opens after the pull, as an address below the server's own."""
+    """Return the page that opens after the pull, as a path below the server's own URL."""
     path = (arguments.get("urlpath") or arguments.get("urlPath") or "").lstrip("/")
     if not path:
         below = ""

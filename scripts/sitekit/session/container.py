@@ -83,7 +83,7 @@ def on_another_node(image: Mapping[str, Any], home: str) -> list[str]:
 
 def _engine(image: Mapping[str, Any], binds: Sequence[str], home: str) -> list[str]:
     """Return the command line of the container program (such as apptainer) up to the program that
-    it runs."""
+    runs in the container."""
     if image["engine"] == "charliecloud":
         options = ["--home", "--private-tmp", *(f"--bind={bind}" for bind in binds)]
         if any(bind.rpartition(":")[2] in NAMES for bind in binds):
@@ -143,7 +143,8 @@ def tested_as(image: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def stamp(path: str) -> list[int] | None:
-    """Return size, time of change in nanoseconds, and inode of a file; None if it is missing."""
+    """Return size, time of change in nanoseconds, and inode of a file; None if the file is
+    missing."""
     try:
         status = os.lstat(path)
     except OSError:

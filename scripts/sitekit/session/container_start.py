@@ -19,7 +19,8 @@ quotes in the values of variables.
 """
 
 STEERING = ("JUPYTER", "JPY_", "PYTHON", "IPYTHON", "SITEKIT")
-"""Prefixes of variables that decide what Jupyter runs. An image's own values are not used."""
+"""Prefixes of environment variables that decide what Jupyter runs. An image's own values are not
+used."""
 
 
 def take_environment() -> None:

@@ -99,8 +99,8 @@ def _copied(pull: Pull, umask: str, keep_both: bool) -> tuple[str, str]:
 
 
 def _pull(program: str, settings: Mapping[str, object], umask: str) -> tuple[str, str]:
-    """Run the `program` that pulls the repository; return the reason if it failed (else ""), and
-    its output."""
+    """Run the `program` that pulls the repository; return the reason if the program failed (else
+    ""), and its output."""
     mask = int(umask, 8) & 0o077 if umask.isdigit() else -1  # -1: the job's own umask
     proxies = ("http_proxy", "https_proxy", "no_proxy")
     given = {name: os.environ[name] for name in (*KEPT, *proxies) if name in os.environ}

@@ -58,8 +58,8 @@ def explain(line: str, root: Path) -> str:
 
 def copy_once(source: Path, name: str, root: Path) -> str:
     """Copy a folder to the server's folder, unless it was copied before; return the reason if this
-    failed, else "". The copy is created under a temporary name, and renamed when it is complete, so
-    that an interrupted copy is not used.
+    failed, else "". The copy is created under a temporary name. When the copy is complete, it is
+    renamed, so that an interrupted copy is never used.
     """
     try:
         copy = place(name, root, [])

@@ -1,7 +1,7 @@
-"""Limit the number of TLS connections whose client has not yet sent a certificate, and the time
-that they may take. Any machine on the network can open connections and send nothing. Each
-connection uses one of the file descriptors that a process may open. If too many connections wait,
-the oldest is closed, because a caller with a certificate needs only milliseconds for the handshake.
+"""Limit the number and the duration of TLS connections whose client has not yet sent a certificate.
+Any machine on the network can open connections and send nothing. Each connection uses one of the
+file descriptors that a process may open. If too many connections wait, the oldest is closed,
+because a caller with a certificate needs only milliseconds for the handshake.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SECONDS = 10.0  # for a handshake
 
 
 class Callers:
-    """Hold the connections whose handshake is not complete, the oldest first."""
+    """The connections whose handshake is not complete, the oldest first."""
 
     def __init__(self) -> None:
         self._waiting: dict[asyncio.Future[Any], None] = {}

@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping
 
 Changes = dict[str, "str | None"]
-"""Variables with the values that the modules set; None for those that they unset."""
+"""Environment variables, with the values that the modules set; None for variables that the modules
+unset."""
 
 # Source of the format: Lmod's shells/Python.lua. Older versions write single quotes in `del`.
 _STRING = r'"((?:[^"\\]|\\.)*)"'

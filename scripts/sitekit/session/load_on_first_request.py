@@ -1,4 +1,4 @@
-"""Load a server extension at the first request for one of its addresses.
+"""Load a server extension at the first request for one of the extension's URLs.
 
 Many extensions are used in few sessions, but their libraries would be imported at each start.
 """
@@ -13,9 +13,9 @@ from tornado.routing import PathMatches, Router, Rule
 
 
 class FirstRequest(Router):
-    """Load an extension at the first request. The extension's own handlers then answer it.
-
-    tornado asks the rules in their order. `load` adds the extension's handlers after this rule.
+    """Load an extension at the first request. The extension's own handlers then answer this
+    request. tornado uses the first rule that matches. `load` adds the extension's handlers after
+    this rule.
     """
 
     SUPPORTED_METHODS = ()
@@ -38,7 +38,7 @@ class FirstRequest(Router):
 def load_at_first_request(server: Any, path: str, load: Callable[[Any], None]) -> None:
     """Call `load(server)` at the first request below `path`. A failure is logged, and not repeated.
 
-    `path` is below the server's own address.
+    `path` is relative to the server's own URL.
     """
 
     def logged() -> None:

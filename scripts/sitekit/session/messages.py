@@ -1,4 +1,5 @@
-"""Fetch from the hub what JupyterLab shows: the site's announcements, and instructors' messages."""
+"""Fetch the messages that JupyterLab shows from the hub: the site's announcements, and instructors'
+messages."""
 
 from __future__ import annotations
 

@@ -2,8 +2,9 @@
 
 The settings for nbdime are in a file of the session, which git reads as its system configuration
 (GIT_CONFIG_SYSTEM, since git 2.32; an older git does not use nbdime). git reads the settings of the
-machine and of the user later, so that they override the session's file. The settings are not used
-when the server itself runs git, because nbgitpuller needs git's ordinary merge.
+machine and of the user later. Therefore these settings override the session's file. nbgitpuller
+needs git's ordinary merge. Therefore the settings for nbdime are not used when the server itself
+runs git.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Connect to a port of this node only if a program of this user listens there.
 
 Any user of a node can listen on a free port. The files /proc/net/tcp and tcp6 show which user
-listens on a port (proc_pid_net(5)). For each socket, /proc/net/tcp and tcp6 contain its two
-addresses, its state, its owner's uid, and its inode, which is 0 until a program has accepted the
-connection.
+listens on a port (proc_pid_net(5)). For each socket, /proc/net/tcp and tcp6 contain both IP
+addresses and ports, the state, the owner's uid, and the inode. The inode is 0 until a program has
+accepted the connection.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class NotOurs(Exception):
 
 @dataclass(frozen=True)
 class Row:
-    """Hold one socket of this node."""
+    """One socket of this node."""
 
     local: Address
     remote: Address
@@ -56,7 +56,7 @@ def table(tables: tuple[str, ...] = TABLES) -> list[Row]:
 
 
 def _address(text: str) -> Address:
-    """Return the address and port in /proc's hexadecimal form."""
+    """Return the IP address and port in /proc's hexadecimal form."""
     digits, port = text.split(":")
     # groups of 32 bits, each in the byte order of the machine
     numbers = (int(digits[place : place + 8], 16) for place in range(0, len(digits), 8))

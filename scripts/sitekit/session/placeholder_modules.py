@@ -1,4 +1,5 @@
-"""Put stand-ins in the place of modules while another module is imported that hardly needs them.
+"""Replace modules by placeholders (stand-ins) while another module, which hardly needs these
+modules, is imported.
 
 The importing module keeps the stand-in. All other modules, and later imports, get the real module.
 """
@@ -14,7 +15,8 @@ from typing import Any
 
 
 class StandIn(ModuleType):
-    """Take the place of a module, and load the real one when a name is used that is not given."""
+    """Take the place of a module. When a program uses a name that is not in `names`, load the real
+    module."""
 
     def __init__(self, name: str, names: Mapping[str, object]) -> None:
         super().__init__(name)
@@ -27,7 +29,7 @@ class StandIn(ModuleType):
 
 
 def real(name: str) -> ModuleType:
-    """Return the real module, and load it if it is not loaded yet."""
+    """Return the real module; if the module is not loaded yet, load it."""
     if isinstance(sys.modules.get(name), StandIn):
         del sys.modules[name]
     return importlib.import_module(name)

@@ -3,7 +3,7 @@
 Otherwise Python looks for about a thousand small files, one after another, and each needs ten
 operations of a shared filesystem. The file contains the same bytecode files, and the entry points
 of the installed packages. environment/release/server_modules.py writes it when a release is built;
-nothing else changes a release afterwards. Modules that the file lacks are imported as usual.
+nothing else changes a release afterwards. Modules that are not in this file are imported as usual.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ReleaseModules(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return where a module of the file is; None for all others."""
+        """Return the import spec of a module that is in the file; None for all other modules."""
         if fullname not in self.modules:
             return None
         place, is_package = self.modules[fullname]
@@ -103,7 +103,8 @@ class Package(PathDistribution):
         self.name_of_folder = _normalized(os.path.basename(place).partition("-")[0])
 
     def read_text(self, filename: str | os.PathLike[str]) -> str | None:
-        """Return the content of a file that describes the package; None if there is none."""
+        """Return the content of a file that describes the package; None if the package has no such
+        file."""
         if filename == "entry_points.txt":
             return self._entry_points
         return super().read_text(filename)

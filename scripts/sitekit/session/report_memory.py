@@ -38,7 +38,7 @@ def differs(value: int, last: int | None) -> bool:
 
 
 async def report_memory(identity: Identity | None = None) -> None:
-    """Report the memory once a minute, if it has changed, until the server ends.
+    """Until the server ends, report the memory once a minute if the value has changed.
 
     A hub that does not answer, or is too old for these reports, is tried again a minute later.
     """

@@ -41,8 +41,8 @@ def await_hub(api: str, identity: Identity | None = None, timeout: float = HUB_T
 
 
 def _no_hub(api: str, identity: Identity | None) -> str:
-    """Send a request to the hub at `api`; return "" if the hub answers, or the reason if it or
-    another program does not answer correctly."""
+    """Send a request to the hub at `api`; return "" if the hub answers, or the reason if the hub
+    does not answer, or if another program answers."""
     tls = [urllib.request.HTTPSHandler(context=identity.calling())] if identity else []
     # connect directly, even if job.sh sets http_proxy
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), *tls)

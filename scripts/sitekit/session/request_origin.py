@@ -22,8 +22,8 @@ def is_foreign(handler: Any) -> bool:
 
 
 def is_navigation(handler: Any) -> bool:
-    """Return whether the browser will show the answer as a page, on which the user can confirm the
-    request."""
+    """Return whether the browser will show the response as a page, on which the user can confirm
+    the request."""
     headers = handler.request.headers
     if handler.request.method != "GET":
         return False

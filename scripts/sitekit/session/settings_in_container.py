@@ -27,8 +27,8 @@ ALWAYS = ("jupyterlab", "jupyter_server_terminals", "sitekit.session.overrides.a
 
 
 def set_paths() -> None:
-    """Set the paths of programs, kernels and extensions to those of the image, and add sitekit's
-    JupyterLab extension."""
+    """Set the paths of programs, kernels and extensions to the paths in the image, and add
+    sitekit's JupyterLab extension."""
     os.environ["PATH"] = (
         f"{sys.prefix}/bin:{os.environ.get('PATH', '/usr/local/bin:/usr/bin:/bin')}"
     )
@@ -41,8 +41,8 @@ def set_paths() -> None:
 
 
 def set_jupyter(runtime: Path) -> None:
-    """Make sitekit's settings of Jupyter Server override those of the image. For each extension in
-    the image that sitekit restricts (session/overrides), the restriction is enabled.
+    """Make sitekit's settings of Jupyter Server override the image's settings. For each extension
+    in the image that sitekit restricts (session/overrides), the restriction is enabled.
     """
     guarded = json.loads(Path(INSIDE, "guarded.json").read_text())
     switches = {name: False for name in guarded.values()}

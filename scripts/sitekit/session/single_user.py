@@ -40,9 +40,9 @@ from .user_variables import LoginShell
 KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_CPUS_ON_NODE"}
 """Slurm's variables that the server keeps.
 
-The others would affect what a user starts in a terminal or a kernel. With SLURM_JOB_ID, srun would
-create a step of the server's job instead of a job, and mpirun would start its processes by srun.
-docs/servers.md lists the variables that users get.
+Slurm's other environment variables would affect programs that a user starts in a terminal or a
+kernel. With SLURM_JOB_ID, srun would create a step of the server's job instead of a job, and mpirun
+would start its processes by srun. docs/servers.md lists the variables that users get.
 """
 
 LONGEST_SOCKET = "k-12345678-s-5"
@@ -224,7 +224,7 @@ def serve(
 
 def set_address(listener: socket.socket, identity: Identity | None) -> None:
     """Set the environment variables from which JupyterHub's single-user extension reads the
-    server's address and certificate."""
+    server's URL and certificate."""
     url, (address, port) = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"]), listener.getsockname()
     scheme = "https" if identity else "http"
     os.environ["JUPYTERHUB_SERVICE_URL"] = urlunsplit(

@@ -17,9 +17,8 @@ A holder of such a cookie is logged in as the user.
 PREFIXES = ("__Host-", "__Secure-", "__Http-", "__Host-Http-")
 HIDDEN = ("Authorization", "X-XSRFToken")
 REFUSED = ("Clear-Site-Data", "Service-Worker-Allowed", "Set-Cookie2", "Strict-Transport-Security")
-"""Headers of an answer that are removed.
-
-They would change what the browser stores of the hub, or runs on the hub's other pages.
+"""Headers that are removed from a program's response. These headers would change what the browser
+has stored for the hub, or what runs on the hub's other pages.
 """
 
 
@@ -54,7 +53,7 @@ def cleaned_request(headers: Any, by_token: bool) -> Any:
 
 
 def without_token(address: str) -> str:
-    """Return an address without `token` in its query.
+    """Return a URL without the parameter `token` in its query.
 
     JupyterHub's servers accept a token in the query as a login.
     """

@@ -13,7 +13,7 @@ TIME_WARNINGS = (900, 300)  # seconds before the job's time is over
 def notice(
     now: float, active: float, environment: Mapping[str, str], killed: int | None = None
 ) -> dict[str, Any]:
-    """Return the seconds until the server is stopped because it is idle, and the seconds until its
+    """Return the seconds until the idle limit stops the server, and the seconds until the server's
     job ends.
 
     A time is None if the server is never stopped, or if the time is not known. The result also

@@ -20,8 +20,8 @@ FOR_JUPYTERHUB = ("JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CERTFILE", "JUPYTERH
 
 
 class Identity:
-    """Hold the server's key and certificate, and the certificate authority that the server trusts.
-    The trusted authority signs only the certificates of hub and proxy, and not those of users'
+    """The server's key and certificate, and the certificate authority that the server trusts. The
+    trusted authority signs the certificates of hub and proxy, but not the certificates of users'
     servers.
     """
 
@@ -54,8 +54,8 @@ class Identity:
     def tell_jupyterhub(self) -> None:
         """Set JupyterHub's variables to the paths of key, certificate and authority.
 
-        JupyterHub's single-user extension reads the variables when it is imported, and reads the
-        files for each connection.
+        JupyterHub's single-user extension reads these environment variables when the extension is
+        imported, and reads the files for each connection.
         """
         own = _path(self._own)
         os.environ.update(zip(FOR_JUPYTERHUB, (own, own, _path(self._authority)), strict=True))

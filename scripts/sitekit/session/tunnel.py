@@ -19,10 +19,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 SENT = "JUPYTERHUB_SITEKIT_TUNNEL"
 ADDRESSES = ("JUPYTERHUB_API_URL", "JUPYTERHUB_ACTIVITY_URL")
-"""The variables with addresses of the hub."""
+"""The environment variables that contain URLs of the hub."""
 HERE = "127.0.0.1"
 SSH = ("/usr/bin/ssh", f"{sys.prefix}/bin/ssh")
-"""Places of ssh: the node's or the image's, and the one in the environment of an image's Python."""
+"""The possible paths of ssh: on the node or in the image, and in the environment of an image's
+Python."""
 FIRST, LONGEST = 1.0, 15.0  # seconds between two connections
 UP = 20.0  # seconds that the start waits for the first connection
 
@@ -33,7 +34,7 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if os.getppid() == int(sys.argv[1]):
     os.execv(sys.argv[2], sys.argv[2:])
 """
-"""Runs ssh so that it ends when the server's process ends (prctl(2), PR_SET_PDEATHSIG).
+"""Run ssh in such a way that ssh ends when the server's process ends (prctl(2), PR_SET_PDEATHSIG).
 
 ssh ignores SIGTERM, which Slurm sends to all processes of a job. The server reports its end to the
 hub after SIGTERM, through the tunnel.
@@ -174,8 +175,8 @@ def _in_memory(text: str) -> str:
 def _reserved_port() -> socket.socket:
     """Return a socket with a free port of this node, which does not listen.
 
-    While the socket is open, no other program gets this port by chance. ssh can listen on it,
-    because both set SO_REUSEADDR.
+    While the socket is open, no other program gets this port by chance. This socket and ssh both
+    set SO_REUSEADDR, so that ssh can listen on the same port.
     """
     reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""Read some variables and the umask from the user's login shell, for kernels and terminals.
+"""Read environment variables and the umask from the user's login shell, for kernels and terminals.
 
 The site file lists the variables that are read. The shell runs while the server starts, in an
 environment without secrets. The shell's values are used only after all settings of the server
@@ -25,7 +25,7 @@ ASK = r"umask; /usr/bin/printf '\0'; /usr/bin/env -0"
 
 class LoginShell:
     """Run the user's login shell, and store its environment variables and umask. If the site file
-    requires neither, no shell is run.
+    sets no environment variables and no `umask: login`, no shell is run.
     """
 
     def __init__(self, wanted: Iterable[str], umask: str) -> None:

@@ -1,8 +1,8 @@
 """Define the types of addresses in a site file: hosts, networks, URLs, e-mail.
 
 Each error message describes a correct value. sitekit writes these addresses into the configuration
-of web servers. An address that contains a character with a special meaning in that configuration is
-refused.
+of web servers. If an address contains a character with a special meaning in the web server's
+configuration, it is refused.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def is_ip(name: str) -> bool:
 
 
 def _address(name: str) -> str:
-    """Refuse a value that is neither a host name nor an IP address."""
+    """Refuse a value that is not a host name and not an IP address."""
     if not is_host(name):
         raise Unfit(
             f"{shown(name)} is not an address",
@@ -98,8 +98,8 @@ def _repository(url: str) -> str:
 def _url(url: str) -> str:
     """Refuse a value that is not an https URL; the URL may have a path.
 
-    Spaces, quotes, '%' and '$' are refused, because they have a special meaning in the
-    configuration of web servers.
+    Spaces, quotes, '%' and '$' have a special meaning in the configuration of web servers, and are
+    refused.
     """
     parts = urlsplit(url)
     if not re.fullmatch(r"https://[A-Za-z0-9._~:/?&=+@,-]+", url) or not is_host(

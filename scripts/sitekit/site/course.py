@@ -104,7 +104,7 @@ class Limits(Row):
 
 
 class Roster(Row):
-    """Define who takes part in a course: the members of a Unix group, the users in a file, or
+    """Define the participants of a course: the members of a Unix group, the users in a file, or
     both."""
 
     group: Account | None = None
@@ -112,7 +112,7 @@ class Roster(Row):
 
     @model_validator(mode="after")
     def _names_somebody(self) -> Roster:
-        """Refuse a roster that has neither a group nor a file."""
+        """Refuse a roster without a group and without a file."""
         if not (self.group or self.file):
             raise Unfit(
                 "the roster has neither a group nor a file",
@@ -134,7 +134,7 @@ class CourseMaterial(Row):
 
     @model_validator(mode="after")
     def _one_source(self) -> CourseMaterial:
-        """Refuse material that has both a repository and a folder, or neither of them."""
+        """Refuse material that has both a repository and a folder, or no source at all."""
         if bool(self.repository) == bool(self.folder):
             raise Unfit("the material needs one source", "write either repository or folder")
         if self.ref and self.folder:

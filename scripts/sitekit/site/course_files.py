@@ -29,7 +29,7 @@ KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 
 @dataclass(frozen=True)
 class Course:
-    """Hold a course file, the users of its roster file, and the tier of the course's servers.
+    """A course file, the users of its roster file, and the tier of the course's servers.
 
     `key` is the name of the course file without `.yml`, and is also the key of the course's tier.
     `texts` maps the names of the course file and the roster file to the texts that were read and
@@ -70,9 +70,8 @@ def offered_courses(site: Site) -> Path:
 def site_courses(site: Site) -> list[Course]:
     """Return the courses in the administrator's folder. Raises BadInput or BadInputs.
 
-    Raises BadInput if the folder that site.yml names does not exist, because its disk may not be
-    mounted. If site.yml names no folder, and the default folder does not exist, there are no
-    courses.
+    If the folder that site.yml names does not exist, its disk may not be mounted: raises BadInput.
+    If site.yml names no folder, and the default folder does not exist, there are no courses.
     """
     folder = courses_folder(site)
     try:

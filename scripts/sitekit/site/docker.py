@@ -66,7 +66,7 @@ class DockerImage(Row):
 class Docker(Row):
     """Define the socket of the container engine, and the network and images of the containers.
 
-    The first address of `subnet` is the hub's address in the containers' network.
+    The first IP address of `subnet` is the hub's IP address in the containers' network.
     """
 
     program: AbsolutePath = Path("/usr/bin/docker")

@@ -12,8 +12,8 @@ class Drill(Row):
     """Define whether `make drill` may start servers at this site, and as which users.
 
     Without `users`, it refuses. With `create`, it creates accounts on this machine for the time of
-    the drill. A path is that of a file with the names of existing users, one a line. Only created
-    users get an association with `slurm_account`.
+    the drill. If `users` is a path, the file contains the names of existing users, one name a line.
+    Only created users get an association with `slurm_account`.
     """
 
     users: Literal["create"] | AbsolutePath | None = None

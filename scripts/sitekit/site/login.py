@@ -1,4 +1,5 @@
-"""Define the section `login` of site.yml: who may log in, by which method, and for how long."""
+"""Define the section `login` of site.yml: which users may log in, by which method, and for how
+long."""
 
 from __future__ import annotations
 
@@ -91,7 +92,7 @@ class Login(Row):
 
     @property
     def url(self) -> str:
-        """Return the provider's address, without a slash at its end."""
+        """Return the provider's URL, without a slash at its end."""
         chosen = self.provider and self.provider.url
         return (chosen or URLS.get(self.method, "")).rstrip("/")
 

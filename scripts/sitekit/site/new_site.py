@@ -104,7 +104,7 @@ def _default_partition() -> list[str]:
 
 
 def _module_folders() -> list[str]:
-    """Return the folders in the environment variable MODULEPATH; if it is empty,
+    """Return the folders in the environment variable MODULEPATH; if MODULEPATH is empty,
     /shared/modules."""
     folders = [
         part

@@ -1,5 +1,5 @@
-"""Read a course file or a roster safely, because instructors may be able to write in the folder of
-the file.
+"""Read a course file or a roster safely. Instructors may be able to write to the folder of the
+course files.
 
 Root reads course files. A symbolic link could lead to a file that only root may read, and error
 messages would then quote lines of this file. Reading a named pipe would never end.
@@ -47,8 +47,8 @@ def course_text(path: Path) -> str:
 def refuse_excess(path: Path, text: str) -> None:
     """Refuse YAML that is short but that would use all memory or hours to parse. Raises BadInput.
 
-    '*' aliases in YAML repeat parts of the file, and deeply nested lists make the parser slow. Both
-    are refused.
+    '*' aliases in YAML repeat parts of the file, and deeply nested lists make the parser slow.
+    Aliases and deeply nested lists are refused.
     """
     depth = 0
     with suppress(YAMLError):  # parse_yaml() says what is wrong

@@ -1,5 +1,5 @@
-"""Refuse a site in which two tiers, ports or accounts are the same, or in which secrets would be in
-a folder that everybody may read."""
+"""Refuse a site in which two tiers, two ports or two accounts are the same, or in which secrets
+would be in a folder that everybody may read."""
 
 from __future__ import annotations
 

@@ -53,10 +53,10 @@ def unmatched_names(lines: Iterable[tuple[str, str]], login: Login) -> Iterator[
 
 
 def never_matches(login: Login, user: str) -> str:
-    """Return why the hub gives this name to nobody, or "" if somebody can have it.
+    """Return the reason why no user of the hub can have this name, or "" if a user can have it.
 
-    The names are those of a provider or of Apache, as docs/login.md describes them. With PAM, each
-    name can become that of an account.
+    Without PAM, user names come from a provider or from Apache, as docs/login.md describes. With
+    PAM, an account with any name can be created.
     """
     domains = login.allow.domains
     _, at, domain = user.rpartition("@")

@@ -12,7 +12,7 @@ from .value_types import AbsolutePath, ClockTime, Count
 
 
 class KernelCheck(Row):
-    """Define when and where `make kernels_check` starts all kernels, and what it does with kernels
+    """Define when and where `make kernels_check` starts all kernels, and what happens to kernels
     that fail.
 
     With `partition`, the kernels start in a Slurm job in this partition. Without `partition`, the

@@ -31,7 +31,7 @@ class Ssh(Row):
     """Define the login node on which the hub runs the gate by SSH.
 
     `account` is the account on the login node that runs the hub's queries. `prefix` is the folder
-    of the servers' environment and kernels, by its path on the compute nodes. `source` is the
+    of the servers' environment and kernels, by its path on the compute nodes. `source` is the IP
     address from which the hub connects to the login node, by default `hub.address`.
     """
 

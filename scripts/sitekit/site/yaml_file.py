@@ -21,15 +21,15 @@ _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 @dataclass(frozen=True)
 class Document:
-    """Store the values of a parsed YAML file, and the line number (counted from 1) of each key."""
+    """The values of a parsed YAML file, and the line number (counted from 1) of each key."""
 
     path: Path
     values: dict[str, Any]
     lines: dict[Key, int]
 
     def line(self, key: Sequence[str | int]) -> int:
-        """Return the line number of `key`; if the file does not contain the key, that of the
-        nearest parent key."""
+        """Return the line number of `key`; if the file does not contain the key, the line number of
+        the nearest parent key."""
         key = tuple(key)
         while key and key not in self.lines:
             key = key[:-1]

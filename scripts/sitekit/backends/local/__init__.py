@@ -1,1 +1,2 @@
-"""Run servers on the hub's own host, through a root-owned program: what docker and systemd share."""
+"""Run servers on the hub's own host, through a root-owned program: the code that the backends
+docker and systemd have in common."""

@@ -50,8 +50,8 @@ class LocalBackend:
         return self.queue.snapshot.job_of(work)
 
     async def look_up(self, work: Work) -> Job | None:
-        """Return the server as a job; None if it is missing in a list that was made after its
-        start. Raises NoAnswer.
+        """Return the server as a job; None if a list that is newer than the server's start does not
+        contain the server. Raises NoAnswer.
         """
         if job := self.find(work):
             return job
@@ -96,7 +96,7 @@ class LocalBackend:
         return None
 
     async def address(self, job: Job) -> str:
-        """Return the address at which the hub reaches the server. Raises NoAnswer."""
+        """Return the IP address at which the hub connects to the server. Raises NoAnswer."""
         raise NotImplementedError
 
     async def stop(self, work: Work, job: str, *, graceful: bool) -> bool:

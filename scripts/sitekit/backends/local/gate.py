@@ -59,8 +59,8 @@ async def cancel(site: Site, engine: str, job: str, *, graceful: bool) -> bool:
 
 async def servers(site: Site, engine: str, job: str = "") -> list[dict[str, Any]]:
     """Return the servers of the site that run or have ended lately; with `job`, only this server.
-    Raises NoAnswer, also if the local gate refuses the request, because the hub must not take a
-    refusal for an empty list.
+    Raises NoAnswer, also if the local gate refuses the request: the hub must not treat a refusal as
+    an empty list.
     """
     try:
         reply = await ask(site, engine, "query", **({"job": job} if job else {}))
@@ -70,7 +70,7 @@ async def servers(site: Site, engine: str, job: str = "") -> list[dict[str, Any]
 
 
 async def log_lines(site: Site, engine: str, job: str) -> list[str]:
-    """Return the last lines of a server's log; none if it cannot be read."""
+    """Return the last lines of a server's log; no lines if the log cannot be read."""
     try:
         reply = await ask(site, engine, "log", job=job)
         return within(reply["lines"])

@@ -16,7 +16,7 @@ PHASES = {phase.value: phase for phase in Phase}
 
 
 class Servers(SnapshotLoop):
-    """Store the last list of the servers that run on Docker or on systemd."""
+    """The last list of the servers that run on Docker or on systemd."""
 
     def __init__(self, site: Site, engine: str, title: str) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ def job_of(one: Mapping[str, Any]) -> Job:
 
 
 def ending_of(one: Mapping[str, Any]) -> Ending | None:
-    """Return how a server ended; None if it has not ended."""
+    """Return how a server ended; None if the server has not ended."""
     if one["state"] != Phase.ENDED.value:
         return None
     return Ending(

@@ -1,4 +1,5 @@
-"""Query Slurm for the accounts and reservations that a user may name; cache the answers."""
+"""Query Slurm for the Slurm accounts and reservations that a user may request, and cache Slurm's
+answers."""
 
 from __future__ import annotations
 
@@ -70,7 +71,7 @@ class Names:
     async def _ask(
         self, key: str, program: str, words: tuple[str, ...], form: str
     ) -> tuple[str, ...] | None:
-        """Run a program of Slurm, or use its cached answer, and return the names in the answer."""
+        """Run a program of Slurm, or use its cached output, and return the names in the output."""
         known = self._known.get(key)
         if known is None or time.monotonic() - known[0] > KEPT:
             with contextlib.suppress(NoAnswer, TimeoutError, asyncio.TimeoutError):

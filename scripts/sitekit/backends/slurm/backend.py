@@ -126,7 +126,8 @@ class SlurmBackend:
         return explain_refusal(refusal)
 
     async def address(self, job: Job) -> str:
-        """Return the node's address from Slurm, cached for a while. Raises NoAnswer."""
+        """Return the node's IP address or host name from Slurm, cached for a while. Raises
+        NoAnswer."""
         known = self._addresses.get(job.host)
         if known is None or time.monotonic() - known[0] > ADDRESS_KEPT:
             known = (time.monotonic(), await node_address(self._site, job.host))

@@ -27,7 +27,7 @@ LIMITED = re.compile(r"Assoc|QOS|Max|Grp|Limit|Held|hold|Invalid|Account|Depende
 
 
 class Forecast:
-    """Hold the last answers of Slurm about expected starts and pending jobs.
+    """The last answers of Slurm about expected starts and pending jobs.
 
     `starts` holds each tier's expected start in seconds since the epoch. `waiting` holds the
     pending jobs of all users.

@@ -44,7 +44,7 @@ FORMS: dict[str, Callable[[Any], bool]] = {
     "start": _is_number(NEVER),
     "lines": lambda value: isinstance(value, list) and all(isinstance(line, str) for line in value),
 }
-"""Tests whether a value in an answer has the right form, by key."""
+"""For each key of the gate's answer, a function that tests whether the value has the right form."""
 
 
 async def ask_gate(
@@ -99,7 +99,8 @@ def _plain(text: str) -> str:
 
 
 def _value_of(reply: dict[str, Any], key: str) -> Any:
-    """Return the value of `key` in the answer. Raises Refused if it is missing."""
+    """Return the value of `key` in the gate's answer. Raises Refused if the answer does not contain
+    the key."""
     if key not in reply:
         raise Refused("gate", f"the gate's answer does not say {key}")
     return reply[key]
@@ -183,10 +184,10 @@ async def start_of(site: Site, account: str, request: dict[str, Any]) -> int | N
 async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
     """End a job of `work.account`: by SIGTERM to the server, or at once by scancel.
 
-    A job of a user who may not start servers any more can also be ended. A job of an account that
-    no longer exists can be ended if the hub's account is an Operator of Slurm. Returns False if
-    there is no such job; the gate queries Slurm as the job's owner, from whom Slurm hides no job.
-    Raises Refused, NoAnswer.
+    This method can also end a job of a user who may no longer start servers. A job of an account
+    that no longer exists can be ended if the hub's account is an Operator of Slurm. Returns False
+    if there is no such job; the gate queries Slurm as the job's owner, from whom Slurm hides no
+    job. Raises Refused, NoAnswer.
     """
     request = {"verb": "cancel", "job": int(job), "graceful": graceful, **user_of(work)}
     try:
@@ -218,7 +219,7 @@ async def _cancel_as_operator(site: Site, work: Work, job: str, refusal: Refused
 
 
 async def log_lines(site: Site, work: Work, job: str) -> list[str]:
-    """Return the last lines of a job's log; none if it cannot be read."""
+    """Return the last lines of a job's log; no lines if the log cannot be read."""
     try:
         request = {"verb": "log", "job": int(job), **user_of(work)}
         reply = _value_of(await ask_gate(site, work.account, request, timeout=10), "lines")

@@ -1,4 +1,4 @@
-"""Query Slurm for data that the snapshot lacks: how a job ended, and a node's address."""
+"""Query Slurm for data that the snapshot lacks: how a job ended, and a node's IP address."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class JobRecord:
-    """Hold the data that Slurm stores about a job that has ended.
+    """The data that Slurm stores about a job that has ended.
 
     Memory is in MiB, time in seconds. A value is None if Slurm does not report it.
     """
@@ -112,8 +112,8 @@ async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
     """Return how `job` ended; None if Slurm has no record of the job.
 
     While its epilog runs, a cancelled job may look like a job that ended by itself: squeue lists
-    both as COMPLETING with exit code 0. slurmdbd may not have recorded the end of the job yet.
-    If the end is not yet recorded, Slurm is queried again for a few seconds.
+    both kinds of jobs as COMPLETING with exit code 0. slurmdbd may not have recorded the end of the
+    job yet. If the end is not yet recorded, Slurm is queried again for a few seconds.
     """
     deadline = time.monotonic() + PATIENCE
     record = await _ended_job(site, job, is_ours)
@@ -180,8 +180,8 @@ FIELDS = (
 async def _from_squeue(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
     """Return the record of the job from squeue.
 
-    scontrol is not used, because it prints a job's name, which may contain anything, before its
-    state and its exit code.
+    scontrol prints the job's name, which may contain any text, before the state and the exit code.
+    Therefore scontrol is not used.
     """
     frame = Frame(len(FIELDS))
     words = ("--noheader", "--all", "--states=all", f"--jobs={job}", frame.long_format(FIELDS))

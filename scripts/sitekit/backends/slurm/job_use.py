@@ -1,8 +1,8 @@
-"""Read from Slurm's accounting what jobs have requested and used (sacct).
+"""Read the resources that jobs have requested and used from Slurm's accounting (sacct).
 
-The accounting keeps jobs as long as slurmdbd.conf's PurgeJobAfter says. A job that was requeued has
-several records, which --duplicates lists. Jobs of others can have the same name and comment, so that
-callers compare the owner and the job's number with the ledger.
+PurgeJobAfter in slurmdbd.conf sets how long the accounting keeps jobs. A job that was requeued has
+several records, which --duplicates lists. Jobs of others can have the same name and comment, so
+that callers compare the owner and the job's number with the ledger.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ TIMEOUT = 300.0  # seconds; slurmdbd reads a month of a large cluster from its d
 
 @dataclass(frozen=True, kw_only=True)
 class JobUse:
-    """Hold one record of one job. Times are seconds since the epoch, memory is in MiB.
+    """One record of one job. Times are seconds since the epoch, memory is in MiB.
 
-    A value is None if the accounting does not have it: `start` before the job has started, `end`
+    A value is None if the accounting does not contain it: `start` before the job has started, `end`
     while it runs, and `peak_memory` and `cpu_seconds` until a step of the job has ended.
     """
 
@@ -87,7 +87,7 @@ async def _sacct(site: Site, *which: str) -> list[JobUse]:
 
 
 def read_uses(records: Iterable[Sequence[str]]) -> list[JobUse]:
-    """Return the jobs in sacct's records, each with what its steps have used.
+    """Return the jobs in sacct's records, each with the resources that the job's steps have used.
 
     The steps of a job follow its record. Elements of job arrays and parts of heterogeneous jobs,
     which no server is, are left out, and so are records that cannot be read.
@@ -139,7 +139,7 @@ def read_tres(text: str) -> dict[str, str]:
 
 
 def read_size(text: str) -> int | None:
-    """Return a size such as 512K or 1.50G in bytes; None if there is none."""
+    """Return a size such as 512K or 1.50G in bytes; None if the text contains no size."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMGTP]?)", text)
     if not match:
         return None

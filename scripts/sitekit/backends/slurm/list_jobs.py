@@ -32,7 +32,7 @@ UNKNOWN_JOB = "Invalid job id specified"
 async def listed(site: Site) -> Listing:
     """Return the jobs with the site's name that wait, run, or ended minutes ago, in one query.
 
-    Any user can give a job the site's name, so that callers must check the owner of each job.
+    Any user can give a job the site's name. Therefore callers must check the owner of each job.
     Raises NoAnswer.
     """
     return await _squeue(site, f"--name={site.job_name}")
@@ -41,8 +41,8 @@ async def listed(site: Site) -> Listing:
 async def recorded(site: Site) -> Listing:
     """Return the jobs with the site's name, as listed() does, but from slurmdbd.
 
-    slurmdbd has its own setting PrivateData (slurmdbd.conf(5)). slurmdbd has neither the reason why
-    a job waits nor its expected start. slurmdbd has a job's comment only with
+    slurmdbd has its own setting PrivateData (slurmdbd.conf(5)). slurmdbd does not store the reason
+    why a job waits, nor the job's expected start. slurmdbd stores a job's comment only with
     AccountingStoreFlags=job_comment. Raises NoAnswer.
     """
     return await _sacct(
@@ -74,7 +74,7 @@ async def _sacct(site: Site, *which: str) -> Listing:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Hold the fields of one pending job, which may belong to any user of the cluster."""
+    """The fields of one pending job, which may belong to any user of the cluster."""
 
     id: int
     priority: int

@@ -21,7 +21,7 @@ AT_ONCE = 2000  # numbers in one query: Linux limits an argument to 128 KiB
 
 @dataclass(frozen=True)
 class Found:
-    """Hold the answers of slurmctld (`listed`) and of the accounting (`recorded`).
+    """The answers of slurmctld (`listed`) and of the accounting (`recorded`).
 
     `listed` is None if PrivateData hides jobs from the hub. If `listed` is None, a job that
     slurmctld does not list may still exist.
@@ -61,8 +61,8 @@ class Lookup:
 
     async def _add(self, found: Found, numbers: set[str]) -> None:
         """Add slurmctld's records of the jobs and, for jobs that slurmctld does not list, the
-        records of the accounting. If there is no accounting, or if it does not answer, add only
-        slurmctld's records.
+        records of the accounting. If Slurm has no accounting, or if the accounting does not answer,
+        add only slurmctld's records.
         """
         if found.listed is not None:
             found.listed.update(await listed_by_number(self._site, numbers))

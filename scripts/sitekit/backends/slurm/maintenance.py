@@ -46,7 +46,7 @@ class MaintenanceWindows:
 
 
 def read_windows(text: str, partitions: frozenset[str]) -> tuple[Maintenance, ...]:
-    """Return the windows in the answer of `scontrol --oneliner show reservation`.
+    """Return the maintenance windows in the output of `scontrol --oneliner show reservation`.
 
     A window of another partition than the site's is left out.
     """

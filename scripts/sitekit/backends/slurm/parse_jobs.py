@@ -82,7 +82,7 @@ TEXT_LIMIT = 200  # characters of a reason that are kept
 
 @dataclass(frozen=True)
 class SlurmJob(Job):
-    """Hold one plain job. Times are seconds since the epoch; None if Slurm does not report them."""
+    """One plain job. Times are seconds since the epoch; None if Slurm does not report them."""
 
     partition: str
     end: int | None
@@ -104,7 +104,7 @@ def phase_of(state: str) -> Phase:
 
 @dataclass(frozen=True)
 class Listing:
-    """Hold the jobs in an answer, by number, and counts of the other records.
+    """The jobs in an answer, by number, and counts of the other records.
 
     `passed_over` counts tasks of arrays and parts of heterogeneous jobs. `unreadable` counts
     records that could not be read.
@@ -165,7 +165,8 @@ def is_job_number(text: str) -> bool:
 def is_number(text: str) -> bool:
     """Return whether the text is a number as Slurm writes it.
 
-    str.isdigit is not enough, because it accepts superscripts, for which int() fails.
+    str.isdigit also accepts superscripts, for which int() fails. Therefore str.isdigit is not
+    enough.
     """
     # SQLite's whole numbers end at 2**63
     return text.isascii() and text.isdigit() and len(text) <= 18

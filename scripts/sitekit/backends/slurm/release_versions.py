@@ -20,7 +20,7 @@ VERSION = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})+[A-Za-z0-9.+_-]{0,40}")
 
 @dataclass(frozen=True)
 class Versions:
-    """Hold the name of a release, and the versions of JupyterHub and of sitekit in it."""
+    """The name of a release, and the versions of JupyterHub and of sitekit in it."""
 
     name: str
     jupyterhub: str
@@ -31,7 +31,8 @@ class Versions:
 
 
 def versions_in(told: Any) -> Versions:
-    """Return the versions in the gate's answer. Raises ValueError for an answer of another form."""
+    """Return the versions in the gate's answer. Raises ValueError if the gate's answer has another
+    form."""
     try:
         found = Versions(told["name"], told["jupyterhub"], told["sitekit"])
         if NAME.fullmatch(found.name) and all(
@@ -60,7 +61,8 @@ def versions_of(release: Path) -> Versions:
 
 
 def misfit(hub: Versions, servers: Versions) -> str | None:
-    """Return why servers of one release cannot work with the hub of another; None if they can.
+    """Return why servers of one release cannot work with the hub of another release; None if the
+    two releases fit.
 
     JupyterHub's hub and servers must have the same first two numbers of their version. The format
     of the data that the hub sends to a job changes only with the first two numbers of sitekit's

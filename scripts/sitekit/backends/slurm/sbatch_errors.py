@@ -64,14 +64,15 @@ REFUSALS = (
         N_("Choose another tier, and tell your administrators."),
     ),
 )
-"""A pattern in sbatch's error, then kind, what happened, and what to do."""
+"""Rows of four: a pattern in sbatch's error, the kind of the card, the sentence about what
+happened, and the advice."""
 
 INVALID_NODE = r"[Ii]nvalid node name"
 UNKNOWN_ACCOUNT = r"unknown user|no passwd entry|you do not exist"
 
 
 def is_invalid_node(refusal: Refused) -> bool:
-    """Return whether sbatch refused a job because it names a node that Slurm does not have."""
+    """Return whether sbatch refused a job with a node name that Slurm does not know."""
     return refusal.kind == "sbatch" and bool(re.search(INVALID_NODE, str(refusal)))
 
 

@@ -1,4 +1,5 @@
-"""Separate the fields in the answer of squeue or sacct by a random mark.
+"""Make squeue or sacct separate the fields of its output by a random mark, and split the output at
+this mark.
 
 The owner of a job chooses its name, its comment and its paths. Slurm prints a job's name, comment
 and paths unchanged, with line breaks and separators. The answer is therefore not split at lines or
@@ -23,7 +24,7 @@ class Unreadable(NoAnswer):
 class Frame:
     """Describe the form of one answer: `width` fields in a record, each followed by the mark.
 
-    Each query needs a new object.
+    Create a new Frame for each query.
     """
 
     width: int

@@ -68,7 +68,7 @@ def _exists(lookup: Callable[[str], object], name: str) -> bool:
 
 
 def remove_people(made: Made) -> list[str]:
-    """Remove the demo's users with their homes, and its groups; return what was removed."""
+    """Remove the demo's users with their homes, and the demo's groups; return what was removed."""
     removed = []
     for user in made.names("users"):
         if _exists(pwd.getpwnam, user):

@@ -1,4 +1,4 @@
-"""Find out this machine's name, address, memory and usable cgroups for slurm.conf."""
+"""Find out this machine's host name, IP address, memory and usable cgroups for slurm.conf."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Cgroup = Literal["v1", "v2"] | None
 class Host:
     """Describe this machine for Slurm's configuration.
 
-    `address` is the address on which Slurm's daemons listen. `loopback_only` is True if Slurm can
-    listen on the loopback interface alone. Slurm binds to the address that the host name resolves
-    to, and slurm.conf has no option for another address. `node_memory` is the memory of each
-    virtual node in MiB. If `cgroup` is None, no memory cap can be enforced.
+    `address` is the IP address on which Slurm's daemons listen. `loopback_only` is True if Slurm
+    can listen on the loopback interface alone. Slurm's daemons bind to the IP address to which the
+    host name resolves, and slurm.conf has no option for another one. `node_memory` is the memory of
+    each virtual node in MiB. If `cgroup` is None, no memory cap can be enforced.
     """
 
     name: str

@@ -18,7 +18,7 @@ _lock = threading.Lock()
 
 
 class Made:
-    """Store the names of the packages, users, groups and directories that the demo made.
+    """The names of the packages, users, groups and directories that the demo made.
 
     Nothing that existed before the demo is ever recorded.
     """

@@ -21,8 +21,8 @@ LIFT = "lift-memory-high"
 PROGRAMS = (LIFT,)
 
 CPUS = 8
-"""The number of CPUs of each virtual node. It is higher than the machine's, because notebooks are
-idle most of the time and the demo should run several of them."""
+"""The number of CPUs of each virtual node. This number is higher than the machine's number of CPUs.
+Notebooks are idle most of the time, and several of them should run in the demo."""
 
 # Each entry is name: (nodes, shortest MaxTime in seconds, other options).
 # The partition `batch` has OverSubscribe=FORCE:1. With Slurm's default, NO, a node with a job of

@@ -80,7 +80,7 @@ def _unpack(file: Path, work: Path) -> str:
 
 def _regular(archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> IO[bytes] | None:
     """Return the content of an entry of the tar file if it is a regular file; None for a link, a
-    directory or anything else."""
+    directory or another kind of entry."""
     return archive.extractfile(member) if member and member.isreg() else None
 
 

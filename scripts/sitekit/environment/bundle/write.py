@@ -91,7 +91,7 @@ def _write_lock(release: Release, packages: Packages, work: Path) -> None:
 
 
 def _pack(work: Path, file: Path) -> None:
-    """Write the file SHA256SUMS, and pack it and all other files into the tar file."""
+    """Write the file SHA256SUMS, and pack SHA256SUMS and all other files into the tar file."""
     files = sorted(path for path in work.rglob("*") if path.is_file() and not path.is_symlink())
     (work / SUMS).write_text(
         "".join(f"{_sha256(path)}  {path.relative_to(work)}\n" for path in files)

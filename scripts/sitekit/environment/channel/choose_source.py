@@ -32,7 +32,7 @@ WHAT = {
 
 @dataclass(frozen=True)
 class Source:
-    """Store the source of the packages, and a sentence about this source."""
+    """The source of the packages, and a sentence about this source."""
 
     kind: Literal["channels", "wheels"]
     told: str

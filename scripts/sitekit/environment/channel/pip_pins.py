@@ -103,10 +103,10 @@ def _pip_report(
 
 
 def _sha256(origin: dict[str, Any]) -> str:
-    """Return the SHA-256 of a package file, as the package index gives it.
+    """Return the SHA-256 of a package file, from the package index.
 
     If the package index is a local directory, the hash is computed. Raises Problem if an index on a
-    server gives no hash.
+    server lists no hash.
     """
     if digest := origin.get("archive_info", {}).get("hashes", {}).get("sha256"):
         return str(digest)

@@ -34,7 +34,7 @@ Package = dict[str, str]
 
 @dataclass(frozen=True)
 class Solution:
-    """Store the packages that were chosen for environment.yml: their URLs and hashes, and the lock.
+    """The packages that were chosen for environment.yml: their URLs and hashes, and the lock.
 
     `lock` is the text of rattler's lock file.
     """
@@ -133,8 +133,8 @@ def head_of(lock: str) -> dict[str, Any]:
 def from_lock(text: str, packages: Packages, cache: Path) -> Solution:
     """Return the packages that the text of a lock (such as environment.lock) lists.
 
-    If the lock lists packages that sitekit builds from PyPI wheels, and this machine does not have
-    these packages, they are built.
+    If the lock lists packages that sitekit builds from PyPI wheels, and these packages are missing
+    on this machine, the packages are built.
     """
     head = head_of(text)
     if head["kind"] == "wheels":

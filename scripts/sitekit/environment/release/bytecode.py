@@ -16,8 +16,9 @@ from ...base.command import run
 from .releases import Release
 
 UNCHECKED = ("-f", "--invalidation-mode", "unchecked-hash")
-"""Replace also the bytecode that the release's own programs wrote while they installed packages:
-Python compares its time with that of the source file at each import."""
+"""These options also replace the bytecode that the release's own programs wrote while packages were
+installed. At each import of such bytecode, Python would compare its time with the time of the
+source file."""
 
 
 def compile_all(release: Release, before: Release | None = None) -> int:
@@ -26,10 +27,10 @@ def compile_all(release: Release, before: Release | None = None) -> int:
     Files that are not Python 3, such as templates, are ignored. Without bytecode, each start of a
     server would compile all files again.
 
-    The bytecode does not depend on the times of the source files, so that it stays valid in a copy
-    of the release. A source file that is hard-linked to the same file in the release `before` gets
-    the bytecode of that release. Paths in the bytecode are relative. Python completes these paths
-    when it loads the bytecode (PEP 3147).
+    The bytecode does not contain the times of the source files. Therefore the bytecode stays valid
+    in a copy of the release. A source file that is hard-linked to the same file in the release
+    `before` gets the bytecode of that release. Paths in the bytecode are relative. Python completes
+    these paths when it loads the bytecode (PEP 3147).
     """
     sources = list(_sources(release))
     if before and _python(before) == _python(release):

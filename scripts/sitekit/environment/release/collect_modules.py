@@ -19,7 +19,7 @@ UNCHECKED = MAGIC_NUMBER + b"\1\0\0\0"
 
 
 def find(name: str, folders: dict[str, list[str]]) -> ModuleSpec | None:
-    """Return where a module is; None if it is part of Python's program, or is not found."""
+    """Return the path of a module; None if the module is built into Python, or is not found."""
     if BuiltinImporter.find_spec(name) or FrozenImporter.find_spec(name):
         return None
     parent = name.rpartition(".")[0]

@@ -21,7 +21,7 @@ GUARDED = {
     "sitekit.session.overrides.lsp_on_request": "jupyter_lsp",
     "sitekit.session.overrides.pull_guard": "nbgitpuller",
 }
-"""Maps each of sitekit's server extensions to the extensions that it replaces."""
+"""Maps each of sitekit's server extensions to the extension that sitekit's extension replaces."""
 HIDDEN = "share/jupyter/kernels/python3"
 BASH = "share/jupyter/kernels/bash"
 NOTICE = "@sitekit/notice"

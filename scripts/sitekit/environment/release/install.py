@@ -113,7 +113,7 @@ def wheels_name(pinned: list[str]) -> str:
 def pip_install(release: Release) -> list[str]:
     """Return the beginning of the command line `pip install` for a release.
 
-    pip compiles no bytecode, because sitekit compiles the files of all packages later.
+    With this command, pip compiles no bytecode; sitekit compiles the files of all packages later.
     """
     quiet = [
         "-q",

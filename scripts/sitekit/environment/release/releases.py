@@ -35,7 +35,7 @@ HISTORY = "history.jsonl"
 
 @dataclass(frozen=True)
 class Release:
-    """Store the path and the state of one release.
+    """The path and the state of one release.
 
     `facts` is the content of the release's state file. `whole` is true if the release is complete
     and verified.

@@ -69,8 +69,8 @@ def remove_environment(site: Site) -> list[Path]:
 
 
 def size(path: Path) -> tuple[int, int]:
-    """Return two sizes in MB: the files that only this release uses, and the files that it shares
-    with other releases by hard links."""
+    """Return two sizes in MB: the size of the files that only this release uses, and the size of
+    the files that this release shares with other releases by hard links."""
     own = shared = 0
     for folder, _, files in os.walk(path):
         for name in files:

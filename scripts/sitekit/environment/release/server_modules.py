@@ -1,7 +1,7 @@
 """Write the bytecode that a starting server imports to one file of the release.
 
 session/release_modules.py reads the file. To find the modules, a server is started for a test, and
-Python lists what it imports (`-X importtime`).
+Python lists the modules that the server imports (`-X importtime`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ IMPORTED = re.compile(r"^import time: +\d+ \| +\d+ \| *(\S+)$", re.MULTILINE)
 
 
 def write_server_modules(site: Site, release: Release, pieces: list[Piece]) -> dict[str, str]:
-    """Write the file; return it as {path: SHA-256}.
+    """Write the file with the modules; return {path of the file: its SHA-256}.
 
     Nothing is written for a release without a server, or if the server does not start, which
     verify.py reports afterwards.
@@ -44,7 +44,8 @@ def write_server_modules(site: Site, release: Release, pieces: list[Piece]) -> d
 
 
 def imported(site: Site, release: Release) -> list[str]:
-    """Return the modules that a server imports until it listens, in their order."""
+    """Return the modules that a server imports until the server listens, in the order of their
+    import."""
     with tempfile.TemporaryDirectory(prefix="sitekit-") as scratch:
         folder = Path(scratch)
         environment = plain_environment(release.path, folder)

@@ -184,7 +184,8 @@ def _started(
 def _answers(
     what: str, request: urllib.request.Request, program: subprocess.Popen[bytes], log: IO[str]
 ) -> list[str]:
-    """Return the reasons why the program does not answer the request; an empty list if it does."""
+    """Return the reasons why the program does not answer the request; an empty list if the program
+    answers."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end, fault = time.monotonic() + ANSWER_TIMEOUT, ""
     while program.poll() is None and time.monotonic() < end:

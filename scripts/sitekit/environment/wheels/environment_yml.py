@@ -21,7 +21,7 @@ _SPEC = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(.*)")
 
 @dataclass(frozen=True)
 class Packages:
-    """Store the dependencies of environment.yml: conda's as MatchSpecs, pip's as requirements."""
+    """The dependencies of environment.yml: conda's as MatchSpecs, pip's as requirements."""
 
     conda: tuple[str, ...]
     pip: tuple[str, ...]
@@ -122,7 +122,7 @@ def _split(spec: str) -> tuple[str, str]:
 
 
 def _as_pip(version: str) -> str:
-    """Convert a version from conda's syntax to pip's.
+    """Convert a version specification from conda's syntax to pip's syntax.
 
     `4.*` becomes `==4.*`, and `=4.6` becomes `==4.6.*`. `>=3.11,<3.14` is the same in conda's and
     pip's syntax.

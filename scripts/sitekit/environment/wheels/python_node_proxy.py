@@ -112,7 +112,7 @@ def _own_prefix(path: Path, content: bytes) -> bytes:
     """Remove the directory `local` from the paths in the module sysconfig of Debian's Python.
 
     Debian's pip installs programs and data below `local`, to separate them from the files of dpkg.
-    In a release this is not needed, because a release contains no files of dpkg.
+    A release contains no files of dpkg. Therefore a release does not need this change.
     """
     if path.parts[2:] in (("sysconfig.py",), ("sysconfig", "__init__.py")):
         for name in (b"scripts", b"data"):

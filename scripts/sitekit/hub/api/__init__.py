@@ -1,1 +1,2 @@
-"""Answer HTTP requests of servers (callbacks), programs (cards, status), Prometheus (metrics)."""
+"""Answer HTTP requests of servers (reports of port and memory), of programs (cards, status) and of
+Prometheus (metrics)."""

@@ -18,7 +18,7 @@ ANNOUNCEMENTS = r"/api/sitekit/announcements"
 ANNOUNCEMENT = rf"{ANNOUNCEMENTS}/([0-9]{{1,12}})"
 MESSAGES = r"/api/sitekit/messages"
 COURSE_MESSAGES = r"/api/sitekit/course/messages"
-"""The path at which servers of an older release ask for the same messages."""
+"""The URL path at which servers of an older release request the same messages."""
 
 
 class AnnouncementsHandler(APIHandler):
@@ -67,9 +67,8 @@ class AnnouncementHandler(APIHandler):
 
 
 class MessagesHandler(ServersOwnHandler):
-    """Handle GET of a server: what its lab shows to the user.
-
-    These are the announcements of the site, and the messages of its course's instructors since the
+    """Return to a server the messages that its JupyterLab shows to the user: the announcements of
+    the site, and the messages that the instructors of the server's course have sent since the
     server was started. A server learns only about its own user and its own course.
     """
 

@@ -13,7 +13,7 @@ class CardHandler(APIHandler):
     """Handle GET and DELETE /hub/api/sitekit/card?server=NAME: return or delete the last card of a
     server.
 
-    Without a card, the answer is 404.
+    If the user has no card, the HTTP status is 404.
 
     A token needs the scope `read:servers` for that user or server to read the card, and the scope
     `delete:servers` to delete it.

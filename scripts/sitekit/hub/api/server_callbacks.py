@@ -1,9 +1,10 @@
-"""Handle the requests that a user's server sends to the hub: with its port after the start, with its
-memory while it runs, and at its end. The server's API token decides about which server a request is.
+"""Handle the requests that a user's server sends to the hub: the report of the port after the
+start, reports of the memory while the server runs, and the report of the end. The API token in a
+request decides to which server the request belongs.
 
-This module replaces batchspawner's handler, which sets any attribute of the spawner that the
-request names (batchspawner/api.py, `setattr(spawner, key, value)`). Batchspawner's handler is
-removed from JupyterHub's list of handlers.
+This module replaces batchspawner's handler, which sets any attribute of the spawner, by the name in
+the request (batchspawner/api.py, `setattr(spawner, key, value)`). Batchspawner's handler is removed
+from JupyterHub's list of handlers.
 """
 
 from __future__ import annotations

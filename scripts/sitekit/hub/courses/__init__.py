@@ -1,1 +1,2 @@
-"""What instructors see and do on the page of their course, and what its servers hear of it."""
+"""Show instructors the page of their course, carry out their actions, and send their messages to
+the course's servers."""

@@ -28,7 +28,8 @@ PAGE = r"/courses/([a-z0-9][a-z0-9_-]{0,30})"
 STATE = f"{PAGE}/state"
 STOPPING = 30.0  # seconds that a restart waits until the server has stopped
 _tasks: set[asyncio.Task[None]] = set()
-"""Restarts that go on after the answer; the event loop itself keeps only weak references."""
+"""Restarts that continue after the HTTP response was sent. The event loop itself keeps only weak
+references to tasks."""
 
 
 class CourseHandler(BaseHandler):

@@ -41,8 +41,9 @@ class Participant:
 def participants(
     hub_state: HubState, course: Course, members: Iterable[str] = ()
 ) -> list[Participant]:
-    """Return first the participants who have started a server, then the others of the roster, each
-    sorted by name. `members` are the members of the roster's Unix group, if it could be looked up.
+    """Return first the participants who have started a server, then all other participants of the
+    roster. Both groups are sorted by name. `members` are the members of the roster's Unix group, if
+    the group could be looked up.
     """
     rows = hub_state.ledger.servers_of_course(course.key, time.time() - SINCE)
     started = {row.user: describe(hub_state, row) for row in rows}

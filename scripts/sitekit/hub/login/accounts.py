@@ -1,5 +1,4 @@
-"""Find the account of the cluster under which a user's servers run, by `login.accounts` in the site
-file."""
+"""Find the Unix account under which a user's servers run, by `login.accounts` in the site file."""
 
 from __future__ import annotations
 
@@ -50,7 +49,8 @@ class AccountMap:
     """
 
     root = 0
-    """The uid that must own the file with accounts, or the program that prints accounts."""
+    """The uid of the owner that the file with accounts, or the program that prints accounts, must
+    have."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class AccountMap:
         self._programs = asyncio.Semaphore(AT_ONCE)
 
     def of(self, user: str) -> str:
-        """Return the account of a user who has logged in.
+        """Return the Unix account of a user who has logged in.
 
         Raises NoAccount if the user has no account, or has to log in again. JupyterHub itself would
         start a server of a user who has to log in again, if a program with a token or an
@@ -85,7 +85,7 @@ class AccountMap:
         return account
 
     async def determine(self, user: str, claimed: str = "") -> str:
-        """Look up the account of a user who logs in, and record the account.
+        """Look up the Unix account of a user who logs in, and record this account.
 
         `claimed` is the provider's claim with the account, for a site that uses it. Raises NoAccount
         if the user has no account; the recorded account is then removed. Raises NotNow if the lookup
@@ -124,7 +124,7 @@ class AccountMap:
         return claimed
 
     def _in_file(self, path: Path, user: str) -> str:
-        """Return the account that the site's file of accounts gives to the user. Raises
+        """Return the Unix account in the user's line of the site's file of accounts. Raises
         NoAccount."""
         try:
             with path.open("rb") as file:
@@ -225,7 +225,8 @@ async def _answer(process: asyncio.subprocess.Process) -> bytes | None:
     """Wait until a program ends, and return everything that it has printed; None if the text is too
     long.
 
-    A text that is cut off is never used, because it could be the name of another account.
+    An incomplete text could be the name of another account. Therefore a text that is too long is
+    not used.
     """
     assert process.stdout is not None  # noqa: S101  (a pipe)
     printed = b""

@@ -37,7 +37,7 @@ class FrontLoginHandler(BaseHandler):
     """Handle the one page of the hub to which the front adds its headers."""
 
     async def get(self) -> None:
-        """Log the user in, and redirect the browser to the page that it wanted."""
+        """Log the user in, and redirect the browser to the page that it had requested first."""
         user = await self.login_user()
         if user is None:
             raise web.HTTPError(403, "You may not log in to this site.")
@@ -129,8 +129,8 @@ class AtFront(Authenticator):
 
 
 async def _cannot_be_asked(tokens: Any) -> tuple[Identity, Claims]:
-    """Raise NoWord, because the front cannot report a user's name without the user's browser.
-    Because of NoWord, the caller uses the recorded last login while it is valid."""
+    """Raise NoWord, because the front cannot report a user's name without the user's browser. After
+    NoWord, the caller uses the recorded last login as long as this login is valid."""
     raise NoWord
 
 

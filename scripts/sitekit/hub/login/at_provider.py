@@ -1,9 +1,9 @@
 """Log users in at a provider, such as GitHub, by OAuth 2.0.
 
-This module contains what all providers have in common. The classes of the package oauthenticator
-send the requests to the provider. The class AtProvider decides who may log in. If an answer of the
-provider has an unexpected form, the hub refuses the login and shows the user the reason. No token
-of the provider is stored on disk.
+This module contains the code that is the same for all providers. The classes of the package
+oauthenticator send the requests to the provider. The class AtProvider decides who may log in. If an
+answer of the provider has an unexpected form, the hub refuses the login and shows the user the
+reason. No token of the provider is stored on disk.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class AtProvider(OAuthenticator):
     callback_handler = CallbackHandler
 
     async def discover(self) -> None:
-        """Find out the provider's addresses. Does nothing if the addresses are fixed."""
+        """Find out the provider's URLs. Does nothing if the URLs are fixed."""
 
     async def authenticate(self, handler: Any, data: Any = None, **more: Any) -> Any:
         """Return JupyterHub's data about the user who logs in.

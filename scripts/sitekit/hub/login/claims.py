@@ -37,7 +37,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Claims:
-    """Hold the data about a user who logs in: the name at the hub, and the provider's claims.
+    """The data about a user who logs in: the name at the hub, and the provider's claims.
 
     `account` is the claim that `login.accounts` names; empty if the site names none, or if the
     provider's answer does not contain this claim as one text.
@@ -102,8 +102,8 @@ def name_and_domain(login: Login, told: Any) -> tuple[str, str]:
 
 
 def _check_name(login: Login, name: str) -> None:
-    """Refuse a name with characters that have a special meaning in addresses or command lines, or
-    that look like other letters.
+    """Refuse a name with characters that have a special meaning in URLs or command lines, or that
+    look like other letters.
 
     The hub writes names in lower case. In lower case, some characters, such as the Kelvin sign,
     become ordinary letters, so that two users could get the same name.

@@ -27,7 +27,7 @@ MOST_TOKENS = 10_000  # largest number of users whose tokens are kept in memory
 Identity = tuple[str, str]
 """The provider, and the number that the provider has given to a user."""
 Ask = Callable[[Any], Awaitable[tuple[Identity, Claims]]]
-"""A function that asks the provider, with a user's tokens, for the user's identity and present
+"""A function that requests from the provider, with a user's tokens, the user's identity and current
 claims."""
 
 
@@ -37,7 +37,7 @@ class NoWord(Exception):
 
 
 class LastLogins:
-    """Store the identity, the claims and the tokens of each user's last login."""
+    """The identity, the claims and the tokens of each user's last login."""
 
     def __init__(
         self, site: Site, ledger: Ledger, clock: Callable[[], float] = time.monotonic

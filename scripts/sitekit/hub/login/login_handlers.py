@@ -42,7 +42,7 @@ class LoginHandler(StateCookie, OAuthLoginHandler):
     """Handle the start of a login: redirect the browser to the provider."""
 
     async def get(self) -> None:
-        """Find out the provider's addresses, then redirect the browser to the provider."""
+        """Find out the provider's URLs, then redirect the browser to the provider."""
         try:
             await self.authenticator.discover()
         except Exception as error:
@@ -56,7 +56,7 @@ class CallbackHandler(StateCookie, OAuthCallbackHandler):
     def check_arguments(self) -> None:
         """Check OAuth's `state` before all other arguments.
 
-        oauthenticator's own method first shows the error text from the address (oauth2.py,
+        oauthenticator's own method first shows the error text from the URL (oauth2.py,
         check_arguments), so that any link could show its own text on a page of the hub.
         """
         self.check_state()

@@ -31,14 +31,15 @@ class PatientAuthenticator(PAMAuthenticator):
 
     PAM's own delay blocks one of JupyterHub's few threads (auth.py, executor_threads), so that a
     few wrong passwords at once would block all logins. PatientAuthenticator delays only the answer
-    to the failed login. Attempts with the same name from the same address are handled one after the
-    other. The number of failures from one address is limited, whichever names were tried.
+    to the failed login. Attempts with the same name from the same IP address are handled one after
+    the other. The number of failures from one IP address is limited, for all names together.
     """
 
     accounts: ClassVar[set[str]] = set()
     """The typed names that are names of accounts.
 
-    Other names are not logged, because somebody may have typed a password there.
+    Other names are not logged, because a user may have typed a password into the field for the
+    name.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -220,7 +221,8 @@ def _nologin() -> str:
 
 
 def network_of(address: str) -> str:
-    """Return the network whose addresses one client can use: for IPv6 a /64, else the address."""
+    """Return the network whose IP addresses one client can use: for IPv6 the network of 64 bits,
+    else the IP address itself."""
     ip = ip_address(address)
     ip = getattr(ip, "ipv4_mapped", None) or ip
     return str(ip_network((ip, 64 if ip.version == 6 else 32), strict=False))

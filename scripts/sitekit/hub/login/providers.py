@@ -133,16 +133,16 @@ class AtCILogon(AtProvider, CILogonOAuthenticator):
 
 
 class AtOpenId(AtProvider, GenericOAuthenticator):
-    """Log users in at a provider of OpenID Connect. The provider's discovery document contains its
-    addresses."""
+    """Log users in at a provider of OpenID Connect. The provider's discovery document contains the
+    provider's URLs."""
 
     _read_at: float | None = None
 
     async def discover(self) -> None:
-        """Read the provider's addresses from its discovery document (OpenID Connect Discovery 1.0).
+        """Read the provider's URLs from its discovery document (OpenID Connect Discovery 1.0).
 
-        Raises Refusal and other errors. oauthenticator itself needs the addresses in its
-        configuration.
+        Raises Refusal and other errors. Without this function, oauthenticator would need the URLs
+        in its configuration.
         """
         if self._read_at is not None and time.monotonic() - self._read_at < DOCUMENT_AGE:
             return
@@ -213,7 +213,8 @@ def update_provider(c: Any, site: Site, accounts: AccountMap) -> None:
 
 
 def _scope(site: Site) -> list[str]:
-    """Return the OAuth scopes: the site asks the provider only for the data that it needs."""
+    """Return the OAuth scopes. The site requests from the provider only the data that the site
+    needs."""
     login = site.login
     email = ["email"] if login.claim == "email" else []
     groups = [GROUPS] if login.allow.groups or login.admins.groups else []
@@ -227,7 +228,7 @@ def _scope(site: Site) -> list[str]:
 
 
 def _update_addresses(c: Any, site: Site) -> None:
-    """Set the provider's addresses in oauthenticator's options."""
+    """Set the provider's URLs in oauthenticator's options."""
     login, url = site.login, site.login.url
     if login.method == "github":
         public = url == "https://github.com"

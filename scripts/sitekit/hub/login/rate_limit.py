@@ -1,7 +1,7 @@
-"""Delay login attempts after failures, by name and by address.
+"""Delay login attempts after failures, by user name and by IP address.
 
 After a failed login, the next attempt with the same name has to wait. The number of failed logins
-from one address is limited.
+from one IP address is limited.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Answer = TypeVar("Answer")
 
 
 class Patience(Generic[Key]):
-    """Count failures by key (name and address), and handle attempts one after the other.
+    """Count failures by key (user name and IP address), and handle attempts one after the other.
 
     Each further failed login with the same key is answered later than the one before.
     """
@@ -84,12 +84,11 @@ class Patience(Generic[Key]):
 
 
 class Turns(asyncio.Semaphore):
-    """Limit the attempts from one address.
-
-    Each address has CLASSROOM turns, and each login attempt uses one turn of its address. A
-    successful login frees its turn at once. After failed logins, one turn becomes free every PACE
-    seconds. The answers to an attacker who tries many names are delayed before all turns are taken,
-    so that a user with the right password still gets a turn.
+    """Limit the attempts from one IP address. Each IP address has CLASSROOM turns, and each login
+    attempt uses one turn of its IP address. A successful login frees its turn at once. After failed
+    logins, one turn becomes free every PACE seconds. The answers to an attacker who tries many
+    names are delayed before all turns are taken, so that a user with the right password still gets
+    a turn.
     """
 
     def __init__(self) -> None:

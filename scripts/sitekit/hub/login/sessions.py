@@ -29,7 +29,8 @@ class LogoutHandler(login.LogoutHandler):
 
 
 def forget(session: Any, table: Any, user: int, but: int = REMEMBERED) -> None:
-    """Delete a user's oldest logins at servers from `table`, and commit.
+    """Delete the oldest rows of a user from `table`, in which JupyterHub stores logins at servers,
+    and commit.
 
     The newest `but` logins are kept.
     """

@@ -1,7 +1,7 @@
 """Count for how long each server has been without activity, for `make report`.
 
-A server's last activity is the one that JupyterHub has and the culler uses. Every five minutes, a
-server whose last activity is older than ten minutes has been idle for five minutes more.
+The time of a server's last activity comes from JupyterHub, as it does for the culler. Every five
+minutes, a server whose last activity is older than ten minutes has been idle for five minutes more.
 """
 
 from __future__ import annotations

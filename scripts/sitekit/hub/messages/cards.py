@@ -20,7 +20,7 @@ from .log_lines import lines_that_matter
 
 @dataclass(frozen=True)
 class Card:
-    """Hold one failure card: the message for a user about why a server failed.
+    """A failure card: the message for a user about why a server failed.
 
     `figures` maps labels, such as "Memory", to values. `kind` is one word, which metrics and tests
     compare. `larger` is the key of the tier that would have been large enough, if there is one.

@@ -45,7 +45,7 @@ ACCESS = re.compile(r"\] [1-5]\d\d [A-Z]+ /\S* \(")
 def without_requests(lines: Iterable[str]) -> list[str]:
     """Return the lines of a log, except those about single HTTP requests.
 
-    Anybody can send a request with any address, and thereby put any text into a line about a
+    Anybody can send a request with any URL, and thereby write any text into a log line about a
     request.
     """
     return [line for line in lines if not ACCESS.search(line)]
@@ -69,7 +69,8 @@ CAUSES = {
         "Start the server again.",
     ),
 }
-"""Causes that need no more than a fixed text: kind, what happened, remedy."""
+"""For each cause with a fixed text: the kind of the card, the sentence about what happened, and the
+remedy."""
 
 
 def card_of(
@@ -118,7 +119,7 @@ def card_of(
 
 
 def _canceller(ending: Ending) -> str:
-    """Describe who cancelled the job."""
+    """Return a text that names the account that cancelled the job."""
     if ending.by is None or ending.owner is None:
         return "with scancel; Slurm does not report by whom"
     if ending.by == ending.owner:

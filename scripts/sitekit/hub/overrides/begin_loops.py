@@ -1,8 +1,8 @@
 """Start the hub's loops once JupyterHub has loaded its users, each with sitekit's spawner.
 
 JupyterHub creates its table of users at the first access to this table, with the settings at that
-moment (app.py, _users_default). If the table is created too early, it has no spawner class for as
-long as the hub runs. Without a spawner class, every server would get a LocalProcessSpawner, and
+moment (app.py, _users_default). If this table is created too early, its class has no spawner class
+until the hub ends. Without a spawner class, every server would get a LocalProcessSpawner, and
 JupyterHub would treat a running server as stopped.
 """
 

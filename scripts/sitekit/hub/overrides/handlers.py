@@ -81,9 +81,9 @@ class ServerHandler(UserServerAPIHandler):
 class AccountHandler(UserAPIHandler):
     """Refuse to rename users.
 
-    A user of the hub is an account of the cluster, and the user's servers run as this account. An
-    administrator who could rename users could give a user who is logged in the name of another
-    account (apihandlers/users.py, patch).
+    A user of the hub is an account of the cluster, and the user's servers run as this account.
+    Otherwise an administrator could give a logged-in user the name of another account
+    (apihandlers/users.py, patch).
     """
 
     def get_json_body(self) -> Any:
@@ -100,7 +100,8 @@ class AccountHandler(UserAPIHandler):
 
 
 class ProxyHandler(ProxyAPIHandler):
-    """Refuse to change the proxy's address: only site.yml sets it (apihandlers/proxy.py, patch)."""
+    """Refuse to change the proxy's URL: only site.yml sets this URL (apihandlers/proxy.py,
+    patch)."""
 
     async def patch(self) -> None:
         raise web.HTTPError(405, "only the site file sets the proxy")
@@ -115,11 +116,9 @@ def _with_short_title(body: Any) -> Any:
 
 
 class FormHandler(SpawnHandler):
-    """Let the query in an address fill in the form, but never start a server.
-
-    A page of another site could redirect a user to an address with a query (CVE-2026-40864).
-    JupyterHub's own handler reads unknown keys of the query as options, and starts a server with
-    them (handlers/pages.py).
+    """Let the query of a URL fill in the form, but never start a server. A page of another site
+    could redirect a user to a URL with a query (CVE-2026-40864). JupyterHub's own handler reads
+    unknown keys of the query as options, and starts a server with them (handlers/pages.py).
     """
 
     def _get_user_options(self, query_options: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -142,9 +141,9 @@ class FormHandler(SpawnHandler):
 
         JupyterHub redirects the browser after a second, in which it must have checked the login and
         begun the start (handlers/pages.py; jupyterhub#4244 is another race of this redirect). If a
-        provider or the directory of accounts takes longer, as when a class starts at once, the page
-        would say that the server is not running. A request checks a login only once (handlers/base.py,
-        refresh_auth), so JupyterHub does not repeat this check.
+        login provider or the directory of accounts needs longer, for example when a class starts at
+        once, the page would show that the server is not running. A request checks a login only once
+        (handlers/base.py, refresh_auth), so JupyterHub does not repeat this check.
         """
         if await self.refresh_auth(user, force=True) is None:
             raise web.HTTPError(403, f"auth has expired for {user.name}, login again")

@@ -3,7 +3,7 @@
 JupyterHub has one port for both proxy and servers. By JupyterHub's documentation, this port "should
 never be accessed directly" (app.py, hub_port), but JupyterHub does not prevent direct access.
 Users' servers on compute nodes need only the REST API on this port. With internal TLS the
-certificate identifies the caller. Without internal TLS, only the caller's address is known.
+certificate identifies the caller. Without internal TLS, only the caller's IP address is known.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def keep_pages_behind_the_front(url: str, has_ended: Callable[[str], bool]) -> N
     """Refuse pages, such as the login, to every caller but the proxy.
 
     Users must go through the front at `url`. X-Forwarded-For and similar headers are accepted only
-    from the proxy, so that no other caller can forge its address for the log and for the login
-    delays. A server's certificate is refused once `has_ended` returns True for its tag.
+    from the proxy. Therefore other callers cannot forge their IP address for the log and for the
+    login delays. A server's certificate is refused once `has_ended` returns True for its tag.
     """
     prepare = BaseHandler.prepare
 
@@ -79,10 +79,10 @@ def _names(parts: Iterable[Iterable[tuple[str, str]]]) -> dict[str, str]:
 def is_of_this_machine(request: HTTPServerRequest) -> bool:
     """Return whether the caller runs on this machine.
 
-    A caller on this machine has the source address that the kernel selects for a connection to the
-    hub's own address. For a caller on this machine, the source address is mostly the hub's own
-    address. If the machine has several addresses in one network, Linux uses the first of them as
-    the source address. For a connection to 127.0.1.1, Linux uses 127.0.0.1 as the source address.
+    A caller on this machine has the source IP address that the Linux kernel selects for a
+    connection to the hub's own IP address. This source address is usually the hub's own IP address.
+    If the machine has several addresses in one network, Linux uses the first of them as the source
+    address. For a connection to 127.0.1.1, Linux uses 127.0.0.1 as the source address.
     """
     ours = request.connection.stream.socket
     if ours is None:

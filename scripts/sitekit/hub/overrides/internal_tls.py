@@ -61,7 +61,7 @@ def call_by_name(hub_state: HubState) -> None:
 
 
 class Nodes(AbstractResolver):
-    """Convert the names of users' servers to the addresses of their nodes, as Slurm reported them.
+    """Convert the names of users' servers to the IP addresses of their nodes, which Slurm reported.
 
     All other host names are resolved with the system's resolver.
     """
@@ -138,7 +138,8 @@ class Servers:
         self._open: dict[str, list[IOStream]] = {}
 
     def take(self, stream: IOStream) -> None:
-        """Count a new connection, and close the server's oldest connection if it has too many.
+        """Count a new connection, and close the server's oldest connection if the server has too
+        many connections.
 
         Connections of the proxy and of the other services are never closed.
         """
@@ -161,8 +162,8 @@ class Servers:
 async def _handshake(connection: socket.socket, context: ssl.SSLContext) -> SSLIOStream:
     """Perform the TLS handshake, and close the connection if the handshake fails.
 
-    IOStream.start_tls() is not used, because with it a caller that stops waiting cannot close the
-    connection.
+    With IOStream.start_tls(), a caller that stops waiting could not close the connection. Therefore
+    IOStream.start_tls() is not used.
     """
     wrapped = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
     stream = SSLIOStream(wrapped, ssl_options=context)

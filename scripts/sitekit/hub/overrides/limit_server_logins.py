@@ -11,7 +11,7 @@ from ..login.sessions import forget
 
 
 def forget_old_logins() -> None:
-    """Delete a user's oldest logins whenever JupyterHub stores another one.
+    """Delete a user's oldest logins whenever JupyterHub stores a new login of this user.
 
     Each login at a server stores a code and a token in the database, for hours and days. A user can
     log in repeatedly with the token of their own server. If old logins were not deleted, their

@@ -55,8 +55,8 @@ def log_no_cookie_ids() -> None:
     """Do not log the ids from which JupyterHub creates a browser's _xsrf cookie.
 
     The two ids are the id of the session, and the id in the login cookie (_xsrf_utils.py,
-    _set_xsrf_cookie). An _xsrf cookie that cannot be decoded is not logged either. The ids must not
-    be in the log, because logs are often forwarded to other people.
+    _set_xsrf_cookie). An _xsrf cookie that cannot be decoded is not logged either. Logs are often
+    forwarded to other people. Therefore the ids must not be in the log.
     """
     theirs = ("Setting new xsrf cookie", "Invalid value %r", "Invalid base64 value %r")
     app_log.addFilter(lambda record: not str(record.msg).startswith(theirs))
@@ -83,8 +83,8 @@ def log_no_strangers_names(accounts: Container[str]) -> None:
 class SecretsLeftOut(CoroutineLogFormatter):
     """Format log records as JupyterHub does, without secrets.
 
-    JupyterHub removes secrets from the addresses of most requests. However, tornado writes
-    addresses into its warnings, and after an error all headers are logged, such as Referer and
+    JupyterHub removes secrets from the URLs of most requests in its log. However, tornado writes
+    URLs into its warnings. After an error, JupyterHub logs all headers, such as Referer and
     X-XSRFToken (log.py, log_request).
     """
 
@@ -114,7 +114,8 @@ class JsonLines(SecretsLeftOut):
 
 
 class AbsentUsers:
-    """Log in one line the users in the hub's database who have no account on this host.
+    """Write one log line that lists the users in the hub's database who have no Unix account on
+    this host.
 
     JupyterHub logs a traceback for each of them, and the advice to delete such users (app.py,
     init_users). sitekit keeps users without an account (see update_login), because the directory of

@@ -1,7 +1,7 @@
 """Adapt JupyterHub's class for configurable-http-proxy.
 
-SilentProxy ignores the proxy's times of activity, adds the addresses of servers to routes, and ends
-the hub if the proxy refuses the hub's token.
+SilentProxy ignores the times of activity that the proxy reports, adds the IP addresses of servers
+to routes, and ends the hub if the proxy refuses the hub's token.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class SilentProxy(ConfigurableHTTPProxy):
     async def add_user(self, user: Any, server_name: str = "") -> None:
         """Add the route of a server only after it has reported its port.
 
-        While a start is being cancelled, JupyterHub counts the server as ready, with a made-up
-        address on the hub's host (proxy.py, check_routes). Any user of the hub's host could listen
-        at this made-up address.
+        While a start is being cancelled, JupyterHub treats the server as ready, with an invented IP
+        address and port on the hub's host (proxy.py, check_routes). Any user of the hub's host
+        could listen on this port.
         """
         child = user.spawners[server_name].child_spawner
         if child is not None and child.reported_port():
@@ -50,7 +50,7 @@ class SilentProxy(ConfigurableHTTPProxy):
                 self.hub_state.ledger.record_ready(child.tag)
 
     async def add_route(self, routespec: str, target: str, data: dict[str, Any]) -> None:
-        """Add the node's address to a route whose target is a server's name (proxy/tls.mjs)."""
+        """Add the node's IP address to a route whose target is a server's name (proxy/tls.mjs)."""
         tag = tag_in(urlsplit(target).hostname or "")
         if tag is not None:
             data = {**data, "address": self.hub_state.addresses[tag]}
@@ -70,10 +70,9 @@ class SilentProxy(ConfigurableHTTPProxy):
         return {path: route for path, route in routes.items() if path not in self.stand_ins}
 
     async def delete_user(self, user: Any, server_name: str = "") -> None:
-        """Delete a server's route; if it is a named server, let the hub answer at its address.
-
-        Without a route to the hub, the user's default server would answer at the named server's
-        address for a moment.
+        """Delete a server's route; for a named server, add a route to the hub instead. Without a
+        route to the hub, the user's default server would answer at the named server's URL for a
+        moment.
         """
         await super().delete_user(user, server_name)
         if server_name and "" in user.spawners and user.spawners[""].ready:

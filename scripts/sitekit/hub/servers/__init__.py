@@ -1,1 +1,2 @@
-"""Record each server: its choice, job, port and end, and whether it uses TLS."""
+"""Record each start of a server: the chosen resources, the job, the port, the end, and whether the
+server uses TLS."""

@@ -2,9 +2,9 @@
 the site's sshd accepts the tunnels of running servers.
 
 sshd accepts a job's certificate as long as a file exists whose name is the server's tag
-(contracts/tunnel.py).
-The hub writes the file with the server's tag before it submits the server's job. A loop removes the
-file after the server has ended, and makes the files agree with the ledger after a crash.
+(contracts/tunnel.py). The hub writes the file with the server's tag before it submits the server's
+job. A loop removes the file after the server has ended. After a crash of the hub, this loop also
+corrects files that do not match the ledger.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ class Tunnels:
 
     def agree(self, there: set[str]) -> None:
         """Remove the files of servers that have ended, and write missing files of open servers.
-        `there` are the tags of the files that were listed before the ledger was read. A tag is in
-        the ledger before it has a file, so that no file is removed that open() has written
-        meanwhile.
+        `there` are the tags of the files that were listed before the ledger was read. A tag is
+        recorded in the ledger before open() writes its file. Therefore this function does not
+        remove files that open() writes at the same time.
         """
         opened = self._ledger.open_tunnels()
         for tag in there - opened.keys():
@@ -94,7 +94,8 @@ class Tunnels:
             self._write(tag, opened[tag])
 
     def _write(self, tag: str, port: int) -> None:
-        """Write the file for sshd, whose account is in the folder's group."""
+        """Write the file for sshd. The account of sshd is a member of the folder's group, so that
+        sshd can read the file."""
         place = Path(self._folder, f".{tag}")
         place.write_text(str(port))
         place.chmod(0o640)

@@ -25,9 +25,9 @@ REMEDY_TIME = "write a local time such as 2026-12-01T09:00, or 2026-12-01, or 09
 
 @dataclass(frozen=True, kw_only=True)
 class Announcement:
-    """Hold one announcement. Times are seconds since the epoch; `ends` is None for an open end.
+    """An announcement. Times are seconds since the epoch; `ends` is None for an open end.
 
-    `user` is the only user who sees it; "" for all users. Users can close it if it is
+    `user` is the only user who sees the announcement; "" for all users. Users can close it if it is
     `dismissible`.
     """
 
@@ -82,7 +82,7 @@ def in_lab(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def body_of(messages: Iterable[Mapping[str, Any]]) -> bytes:
-    """Return the answer to a server that asks for its messages.
+    """Return the body of the hub's answer when a server requests the messages for its user.
 
     Characters are not escaped: an older server reads only the first 64 KiB.
     """

@@ -1,6 +1,6 @@
 """Check on the hub the tier and the resources that a user has chosen.
 
-The same check applies to a form, a REST request and an address with a query. Only the fields of a
+The same check applies to a form, to a REST request, and to a URL with a query. Only the fields of a
 Choice reach the gate. An unknown value is refused: no default tier is used instead.
 """
 
@@ -28,7 +28,8 @@ class BadChoice(ValueError):
 
 @dataclass(frozen=True)
 class Eligibility:
-    """Hold a user's Unix groups, Slurm accounts, open reservations and courses, and what is drained.
+    """A user's Unix groups, Slurm accounts, open reservations and courses, and the drained nodes
+    and partitions.
 
     A value is None if the directory of accounts, or Slurm, does not answer.
     """
@@ -47,7 +48,8 @@ def tiers_for(site: Site, eligibility: Eligibility) -> list[Tier]:
 
 
 def allowed_tiers(site: Site, eligibility: Eligibility) -> list[Tier]:
-    """Return the tiers of the user: first those of courses, then the others as in site.yml."""
+    """Return the tiers that the user may choose: first the tiers of courses, then the site's tiers
+    in the order of site.yml."""
     return [*eligibility.courses, *(tier for tier in site.tiers if _may(tier, eligibility))]
 
 

@@ -1,4 +1,4 @@
-"""Define which partitions and nodes get no new servers, because an operator drains them.
+"""Define which partitions and nodes an operator has drained, so that no new servers start there.
 
 Slurm itself is not changed: the hub leaves drained partitions out of its requests, and excludes
 drained nodes from them. Other jobs start there as before.
@@ -21,7 +21,7 @@ MOST = 50  # drained nodes and partitions
 
 @dataclass(frozen=True)
 class Drains:
-    """Hold the text about each drained partition and node, by its name."""
+    """The text about each drained partition and node, by its name."""
 
     partitions: Mapping[str, str] = field(default_factory=dict)
     nodes: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +42,8 @@ class Drains:
         return replace(choice, partitions=self.left(choice.partitions), exclude=nodes)
 
     def text_for(self, job: Job | None) -> str:
-        """Return the text for the user of this job; "" if it runs elsewhere."""
+        """Return the text for the user of this job; "" if the job does not run on a drained node or
+        in a drained partition."""
         if job is None or not job.running:
             return ""
         found = [self.nodes.get(job.host, ""), self.partitions.get(job.queue, "")]

@@ -1,4 +1,4 @@
-"""Hold the objects that all servers of a hub share: the site, the backends, the ledger, and the
+"""Define the objects that all servers of a hub share: the site, the backends, the ledger, and the
 list of servers that have not yet reported their port.
 """
 
@@ -35,7 +35,7 @@ def longest_run(time_limit: float, start_timeout: float) -> timedelta:
 
 
 class HubState:
-    """Hold the state that all servers of the hub share.
+    """The state that all servers of the hub share.
 
     configure() stores the HubState in the class attribute `hub_state` of TierSpawner, SlurmServer
     and others.
@@ -56,8 +56,8 @@ class HubState:
     def backends(self) -> dict[str, Backend]:
         """Return the backends by name: of all tiers, and of all servers that may still run.
 
-        The first access to the backends opens the ledger, so that a mere check of JupyterHub's
-        configuration does not open it.
+        The ledger is opened only at the first access to the backends. Therefore a program that only
+        checks JupyterHub's configuration does not open the ledger.
         """
         in_use = {row.backend for row in self.ledger.open()}
         return backends_of(self.site, self.ledger.open, in_use)
@@ -68,7 +68,7 @@ class HubState:
 
     @property
     def knows_accounts(self) -> bool:
-        """Return whether the cluster's accounts are those of this host.
+        """Return whether the cluster's Unix accounts also exist on this host.
 
         If the hub uses a login node, an account of the same name on this host may belong to another
         person.
@@ -159,7 +159,7 @@ class HubState:
     def record_address(self, tag: str, address: str) -> None:
         """Record the address of a server's node, once it is known.
 
-        The hub's HTTP client and the proxy find the address by the start's tag.
+        The hub's HTTP client and the proxy look up the IP address by the start's tag.
         """
         if tag and address:
             self.addresses[tag] = address
@@ -167,8 +167,8 @@ class HubState:
     def url(self, tag: str, address: str, port: int) -> str:
         """Return the URL at which hub and proxy reach a server.
 
-        With TLS, the URL's host is the name in the server's certificate. Hub and proxy check that
-        name, and connect to the node's address.
+        With TLS, the URL's host is the name in the server's certificate. Hub and proxy check this
+        name, and connect to the node's IP address.
         """
         self.record_address(tag, address)
         if self.ledger.uses_tls(tag):

@@ -10,7 +10,8 @@ from ...backends.resource_choice import Choice
 from ...site.tier import Tier
 
 CULLER = "idle-culler"
-"""The name of the culler's service. JupyterHub gives it as the one that stopped a server."""
+"""The name of the culler's service. The name that JupyterHub reports if the culler has stopped a
+server."""
 
 
 def activity_interval(limit: int) -> int:
@@ -26,8 +27,8 @@ def lag(limit: int) -> float:
     to the hub.
 
     JupyterHub's server adds up to a tenth to the interval. The culler adds the returned time to the
-    idle limit. If the culler did not add this time to the idle limit, it could stop a server whose
-    user has just come back.
+    idle limit. If the culler did not add this time to the idle limit, the culler could stop a
+    server whose user has just become active again.
     """
     return activity_interval(limit) * 1.1 + 10
 

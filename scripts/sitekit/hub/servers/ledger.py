@@ -4,7 +4,7 @@ The file is in the site's state directory, which only the hub uses. The hub writ
 submits the job. If the hub dies at any moment, the ledger has a row for each job that can exist.
 The row's tag is also in the job's comment, so that a later hub can match the two.
 
-The ledger holds no secrets, because it has JupyterHub's hash of a token instead of the token. The
+The ledger contains no secrets: in place of a token, it contains JupyterHub's hash of the token. The
 token's number in JupyterHub's database would not identify the token, because SQLite reuses numbers.
 """
 
@@ -123,7 +123,8 @@ class Ledger(CoursesInLedger, MeasuresInLedger, DrainsInLedger, UsageInLedger):
         return tag
 
     def record_certificate(self, tag: str) -> None:
-        """Record that this start has a certificate, so that it is reached by TLS."""
+        """Record that this start has a certificate, so that hub and proxy connect to the server by
+        TLS."""
         self._db.execute("UPDATE starts SET tls = 1 WHERE tag = ?", (tag,))
 
     def uses_tls(self, tag: str) -> bool:
@@ -178,9 +179,9 @@ class Ledger(CoursesInLedger, MeasuresInLedger, DrainsInLedger, UsageInLedger):
         )
 
     def end(self, tag: str, card: dict[str, Any] | None = None) -> None:
-        """Record that the job is gone, as the backend reported.
+        """Record the end of the start, because the backend has reported that the job has ended.
 
-        If the row already has an end or a card, that end or card is kept.
+        If the row already has an end or a card, the old value is kept.
         """
         self._db.execute(
             "UPDATE starts SET ended = ?, card = COALESCE(card, ?) WHERE tag = ? AND ended IS NULL",
@@ -214,7 +215,7 @@ class Ledger(CoursesInLedger, MeasuresInLedger, DrainsInLedger, UsageInLedger):
     def without_tls(self) -> int:
         """Count the servers that may run without a certificate.
 
-        Servers without a certificate use the hub's http address.
+        Servers without a certificate use the hub's http URL.
         """
         counted = self._db.execute("SELECT count(*) FROM starts WHERE ended IS NULL AND NOT tls")
         return int(counted.fetchone()[0])

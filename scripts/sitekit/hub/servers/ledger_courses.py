@@ -19,7 +19,8 @@ SELECT starts.*, max(intended) FROM starts
 WHERE json_extract(choice, '$.course') = ? AND (ended IS NULL OR intended > ?)
 GROUP BY user ORDER BY user
 """
-"""SQLite takes the other columns from the row of the maximum (lang_select.html, bare columns)."""
+"""SQLite returns the other columns from the row with the maximum (lang_select.html, bare
+columns)."""
 
 IDLE = """
 SELECT json_extract(choice, '$.idle') AS idle FROM starts

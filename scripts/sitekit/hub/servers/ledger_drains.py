@@ -41,7 +41,8 @@ class DrainsInLedger(OperatorInLedger):
             self._note(sender, "drain", {kind: name, "text": text})
 
     def undrain(self, kind: str, name: str, sender: str) -> bool:
-        """Record that it is no longer drained. Returns False if it was not."""
+        """Record that a node or partition is no longer drained. Returns False if it was not
+        drained."""
         with self._transaction():
             changed = self._db.execute(
                 "DELETE FROM drains WHERE kind = ? AND name = ?", (kind, name)
@@ -106,6 +107,7 @@ class DrainsInLedger(OperatorInLedger):
         )
 
     def stopped_by(self, number: int) -> int | None:
-        """Return how many servers an order has stopped; None if it was not carried out yet."""
+        """Return how many servers an order has stopped; None if the order was not carried out
+        yet."""
         found = self._db.execute("SELECT stopped FROM stops WHERE id = ?", (number,)).fetchone()
         return found["stopped"] if found else None

@@ -26,7 +26,7 @@ NAMES = ("submitted", "began", "ready", "memory")
 
 @dataclass(frozen=True)
 class Measures:
-    """Hold the measures of one start. Times are seconds since the epoch, memory is in MiB.
+    """The measures of one start. Times are seconds since the epoch, memory is in MiB.
 
     `submitted` is when the job was submitted, `began` when the job began to run, and `ready` when
     the hub opened the server to its user. None means not yet, or not known. `memory` is the last
@@ -90,7 +90,8 @@ class MeasuresInLedger:
         )
 
     def ready_at(self, tag: str) -> float | None:
-        """Return when the server was opened to its user; None if it was not, or is not known."""
+        """Return when the server was opened to its user; None if the server was not opened, or if
+        the time is unknown."""
         found = self._db.execute("SELECT ready FROM measures WHERE tag = ?", (tag,)).fetchone()
         return found["ready"] if found else None
 

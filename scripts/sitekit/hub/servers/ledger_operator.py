@@ -1,4 +1,5 @@
-"""Record in the ledger what the site's operators announce, and who did what and when.
+"""Record the announcements of the site's operators in the ledger, and also every action of an
+operator with name and time.
 
 The make targets write here as the hub's account, in a process of their own, and the hub's REST API
 writes here too. The hub reads the same tables, so that nothing is lost when it restarts.
@@ -80,7 +81,8 @@ class OperatorInLedger:
         return [_announcement(record) for record in found]
 
     def announced(self, user: str, page: str, now: float | None = None) -> list[dict[str, Any]]:
-        """Return what this user sees now on this page; "" for somebody who is not logged in."""
+        """Return the announcements that this user sees now on this page. The user is "" if nobody
+        is logged in."""
         now = time.time() if now is None else now
         found = [_announcement(record) for record in self._db.execute(NOW, (now, now, user))]
         return [one for one in found if page in one["pages"]]
@@ -109,7 +111,7 @@ class OperatorInLedger:
         return rows
 
     def _note(self, who: str, action: str, what: dict[str, Any]) -> None:
-        """Record an action of an operator, and forget the oldest ones."""
+        """Record an action of an operator, and delete the oldest records of actions."""
         self._db.execute(
             "INSERT INTO actions (at, who, action, what) VALUES (?, ?, ?, ?)",
             (time.time(), who, action, json.dumps(what)),
@@ -123,7 +125,8 @@ class OperatorInLedger:
 
 
 class _Transaction:
-    """Make all changes of a `with` block, or none if it raises an exception."""
+    """Commit all changes of a `with` block together, or no change if the block raises an
+    exception."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db

@@ -12,7 +12,7 @@ from ...backends.job import Work
 
 @dataclass(frozen=True, kw_only=True)
 class Row(Work):
-    """Hold one start of a server. Times are seconds since the epoch."""
+    """One start of a server. Times are seconds since the epoch."""
 
     name: str
     backend: str

@@ -25,7 +25,7 @@ BETWEEN = "SELECT * FROM usage WHERE intended < ? AND (ended IS NULL OR ended >=
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """Hold one start as the report counts it. Memory is in MiB, times are seconds since the epoch.
+    """One start as the report counts it. Memory is in MiB, times are seconds since the epoch.
 
     `kind` is the kind of the card with which the server ended; None if the user stopped it.
     """
@@ -70,5 +70,6 @@ class UsageInLedger:
         return [Usage(**dict(record)) for record in self._db.execute(BETWEEN, (end, begin))]
 
     def forget_history(self, user: str, now: float) -> None:
-        """Delete what is older than KEPT, and of this user what is more than EACH starts."""
+        """Delete starts that are older than KEPT, and the oldest starts of this user if the user
+        has more than EACH starts."""
         self._db.execute(FORGET, (now - KEPT, user, EACH))

@@ -36,7 +36,7 @@ def drill_path(site: Site, key: str) -> Path:
 
 
 class OfferedCourses:
-    """Hold the courses of the folder /etc/sitekit/NAME/courses. Tests replace the `clock`."""
+    """The courses of the folder /etc/sitekit/NAME/courses. Tests replace the `clock`."""
 
     def __init__(self, site: Site, clock: Callable[[], datetime] = now) -> None:
         self._site, self._clock = site, clock

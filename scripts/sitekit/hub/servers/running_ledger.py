@@ -13,7 +13,7 @@ from .ledger_schema import refuse_other_form
 class RunningLedger(Ledger):
     """Read the ledger of a running hub, and with `writes` also write it.
 
-    Raises NewerLedger or OlderLedger if its tables are not those of this sitekit.
+    Raises NewerLedger or OlderLedger if another version of sitekit has created the ledger's tables.
     """
 
     def __init__(self, path: Path, *, writes: bool) -> None:
@@ -23,8 +23,9 @@ class RunningLedger(Ledger):
 
     @cached_property
     def _db(self) -> sqlite3.Connection:
-        """Open the file for writing in any case: a hub that was killed may have left an unfinished
-        transaction. Without `writes`, SQLite then refuses each change.
+        """Open the ledger's file for writing even if the program only reads: after a hub was
+        killed, SQLite has to undo an unfinished transaction. Without `writes`, SQLite then refuses
+        each change.
         """
         opened = connect(self._path, uri=True)
         opened.execute("PRAGMA synchronous=FULL")

@@ -5,7 +5,7 @@ When JupyterHub starts, it calls get_url() of each server in its database. Jupyt
 that does not answer at that URL within http_timeout (app.py, check_spawner). sitekit's get_url()
 returns only when the server answers, however long Slurm takes. Until get_url() returns, the
 progress page shows the server as starting and why it waits, and the user can cancel the start.
-JupyterHub's own check allows neither.
+JupyterHub's own check does not allow such long waits.
 """
 
 from __future__ import annotations

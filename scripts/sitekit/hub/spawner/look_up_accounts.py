@@ -32,7 +32,7 @@ async def uid_of(user: str) -> int | None:
 
 
 async def _ask(question: Callable[[str], Answer], user: str) -> Answer | None:
-    """Call `question` with `user` in a thread; return None if it fails or takes too long."""
+    """Call `question` with `user` in a thread; return None if the call fails or takes too long."""
     lookup = asyncio.get_running_loop().run_in_executor(_THREADS, question, user)
     try:
         return await asyncio.wait_for(lookup, LOOK_UP_TIMEOUT)

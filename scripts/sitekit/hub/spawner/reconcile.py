@@ -3,8 +3,8 @@ and every five minutes, and correct differences.
 
 If the ledger records that a start was given up, its job is cancelled. If the hub ended during a
 start, the start is recorded as ended, or its job is cancelled as soon as Slurm lists the job. If a
-job has this site's tag but no record in the ledger, the job is reported and not cancelled, because
-the ledger itself may have been lost. The API tokens of ended servers are revoked.
+job has this site's tag but no record in the ledger, the ledger itself may have been lost. Therefore
+the job is reported, but not cancelled. The API tokens of ended servers are revoked.
 """
 
 from __future__ import annotations
@@ -121,7 +121,8 @@ def list_stray_jobs(hub_state: HubState, snapshot: Snapshot) -> list[str]:
 def tags_of_loaded_servers() -> list[str]:
     """Return the tags of servers that start, run or are being checked in JupyterHub.
 
-    A server is left out if it reported its end more than ENDING_TIMEOUT ago, and has not ended.
+    The result does not contain servers that reported their end more than ENDING_TIMEOUT ago, but
+    have not ended.
     """
     children = [spawner.child_spawner for spawner in spawners() if spawner.child_spawner]
     late = time.monotonic() - ENDING_TIMEOUT

@@ -133,7 +133,7 @@ class Server(Spawner):
             raise NotStarted(card) from None
 
     async def wait_for_callback(self) -> str:
-        """Wait until the server reports its port or its job is gone, and return its URL."""
+        """Wait until the server reports its port or the job has ended, and return the URL."""
         callback = self.hub_state.expect(self.tag)
         try:
             while not self.reported_port():
@@ -158,10 +158,10 @@ class Server(Spawner):
         return row.port or 0 if row else 0
 
     async def _host(self) -> str:
-        """Return the address of the job's host, as the backend has it; with a tunnel, of this host.
+        """Return the IP address of the job's host from the backend; with a tunnel, of this host.
 
-        An address from the server itself would not be trusted. The answer is stored, so that a hub
-        that restarts while the backend does not answer can still reach its servers.
+        The server itself could report any IP address, and is not asked. The answer is stored for a
+        hub that restarts while the backend does not answer.
         """
         self.address = self.address or self.hub_state.address_by_tunnel(self.tag)
         while not self.address:
@@ -176,7 +176,7 @@ class Server(Spawner):
         return self.address
 
     async def address_of(self, job: Job) -> str | None:
-        """Return the address of the job's host; None before the job has a host. Raises NoAnswer."""
+        """Return the IP address of the job's host; None if the job has no host. Raises NoAnswer."""
         return await self.backend.address(job) if job.running and job.host else None
 
     async def _fail_with_job(self) -> NoReturn:
@@ -194,7 +194,7 @@ class Server(Spawner):
         raise NotStarted(card)
 
     async def job(self) -> Job | None:
-        """Return the job as the backend reports it; None if the backend reports that it is gone.
+        """Return the job as the backend reports it; None if the backend reports no such job.
 
         Raises NoAnswer.
         """
@@ -279,7 +279,7 @@ class Server(Spawner):
             )
 
     async def _wait_until_ended(self, seconds: float) -> bool:
-        """Record the end and return True, if the backend reports in time that the job is gone."""
+        """Record the end and return True, if the backend reports in time that the job has ended."""
         try:
             await asyncio.wait_for(self._wait_until_gone(), seconds)
         except (TimeoutError, asyncio.TimeoutError):

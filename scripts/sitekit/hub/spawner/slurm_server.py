@@ -74,7 +74,8 @@ class SlurmServer(Server, SlurmSpawner):
     async def address_of(self, job: Job) -> str | None:
         """Return the address of the job's host, once the site's state_running_re matches.
 
-        If the site has set state_exechost_exp, its result is the address, as in batchspawner.
+        If the site has set state_exechost_exp, the result of this expression is the node's host
+        name, as in batchspawner.
         """
         node = self.state_gethost() if self.state_isrunning() else None
         if not node or self.state_exechost_exp:

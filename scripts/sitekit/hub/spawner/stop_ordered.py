@@ -31,8 +31,8 @@ async def run(hub_state: HubState) -> None:
 
 
 async def stop_servers(hub_state: HubState, order: Mapping[str, Any]) -> int:
-    """Stop the servers that a user had at the time of the order, with a card that says why; return
-    their number.
+    """Stop the servers that a user had at the time of the order, with a card that contains the
+    reason; return the number of stopped servers.
 
     A server that is starting is given up: the hub cancels its job, and its start fails.
     """

@@ -109,7 +109,7 @@ class TierSpawner(AdoptingSpawner):
         return options
 
     async def take_options(self, options: object) -> None:
-        """Check the user's options before the server starts, also if they come from a REST request.
+        """Check the user's options before the server starts, also options from a REST request.
 
         Raises SpawnException (400).
         """
@@ -142,8 +142,8 @@ class TierSpawner(AdoptingSpawner):
         """Create the child with two settings that released wrapspawner does not pass on.
 
         The two settings are orm_spawner and the cookie options. Without these two settings, a named
-        server gets the address and the cookies of the user's default server (wrapspawner#26, fixed
-        in master only).
+        server gets the URL and the cookies of the user's default server (wrapspawner#26, fixed in
+        master only).
         """
         if self.child_spawner is None:
             # a server without a record in the ledger is one of the first tier's backend

@@ -1,4 +1,5 @@
-"""Read once an hour when the certificates of the web server and of internal TLS expire."""
+"""Once an hour, read the expiry times of the web server's certificate and of the certificates for
+internal TLS."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 EVERY, AGAIN = 3600.0, 60.0  # seconds; the shorter pause if a certificate could not be read
 PATIENCE = 10.0
 _expiries: dict[str, float] = {}
-"""When each certificate expires, in seconds since the epoch, as it was last read."""
+"""The expiry time of each certificate, in seconds since the epoch, from the last read."""
 
 
 async def run(site: Site) -> None:
@@ -65,7 +66,7 @@ async def shown_by_front(site: Site) -> bytes:
 
 
 async def _first(path: Path) -> bytes:
-    """Return the first certificate of a file in DER. Raises OSError, ValueError."""
+    """Return the first certificate in a file, converted to DER. Raises OSError, ValueError."""
     begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
     text = path.read_text()
     return ssl.PEM_cert_to_DER_cert(text[text.index(begin) : text.index(end) + len(end)])

@@ -25,8 +25,8 @@ def describe_site(
 ) -> dict[str, Any]:
     """Return the record, as JSON types: open servers, backends, kernels, and cards of the last day.
 
-    `ended` are the starts that ended within the last day; None if they are not known. `backends`
-    holds the answers of SnapshotLoop.status by the backend's name.
+    `ended` are the starts that ended within the last day; None if these starts are not known.
+    `backends` holds the answers of SnapshotLoop.status by the backend's name.
     """
     return {
         "site": site.name,
@@ -52,7 +52,8 @@ def _explain(hub_state: HubState, start: Start) -> Callable[..., str]:
 
 
 def status_now(hub_state: HubState) -> dict[str, Any]:
-    """Return the record of the running hub. Neither Slurm nor another program is queried."""
+    """Return the record of the running hub. This function does not query Slurm or another
+    program."""
     ended = hub_state.ledger.ended_since(time.time() - DAY)
     backends = {name: backend.status() for name, backend in hub_state.backends.items()}
     record = describe_site(hub_state.site, servers_now(hub_state), ended, backends, last_prefix())

@@ -11,8 +11,8 @@ MINUTE, HOUR = 60.0, 3600.0
 _SHORT = (0.5, 1, 2, 5, 10, 20, 30, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE)
 _LONG = (1, 5, 15, 30, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 12 * HOUR, 24 * HOUR)
 PHASES = ("submit", "queue", "boot", "ready")
-"""The phases of a start: until the job is submitted, until it runs, until the server listens, and
-until the hub opens the server to its user."""
+"""The phases of a start: until the job is submitted, until the job runs, until the server listens,
+and until the hub opens the server to its user."""
 
 QUEUE_WAIT = Histogram(
     "sitekit_queue_wait_seconds",

@@ -64,7 +64,8 @@ def _record_began(hub_state: HubState, start: Start) -> None:
 
 
 def _observe_end(start: Start) -> None:
-    """Count the end of a server if the culler has stopped it, or if it has failed."""
+    """Count the end of a server if the culler has stopped the server, or if the server has
+    failed."""
     row = start[0]
     kind = str(row.card.get("kind", "")) if row.card else ""
     if kind == "idle":

@@ -1,7 +1,7 @@
 """Describe the open servers of a site, and add them up by tier, partition and node.
 
-The running hub and `make status` use the same descriptions. They are made from the ledger's rows
-and the last list of jobs, without a query.
+The running hub and `make status` use the same descriptions. The descriptions come from the ledger's
+rows and the last list of jobs, without a query of the backend.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ STATES = ("waiting", "starting", "running", "suspended", "ending")
 """The states of an open server. A server waits while its job is pending."""
 
 EXPECTED = ("stopped", "idle", "time")
-"""The kinds of cards of servers that ended as they should."""
+"""The kinds of cards for servers that ended without a failure."""
 
 
 @dataclass(frozen=True)
 class ServerState:
     """Describe one open server. Memory is in MiB, `since` is in seconds since the epoch.
 
-    `name` is "" for the user's own server, else the name of the named server. `why` says why the
-    server waits. `used` is None if the server has not reported its memory.
+    `name` is "" for the user's own server, else the name of the named server. `why` is the reason
+    why the server waits. `used` is None if the server has not reported its memory.
     """
 
     user: str
@@ -45,7 +45,8 @@ class ServerState:
 
 
 def state_of(row: Row, job: Job | None) -> tuple[str, float]:
-    """Return the state of an open server, one of STATES, and since when it has this state."""
+    """Return the state of an open server (one of STATES), and the time since which the server has
+    this state."""
     if row.abandoned:
         return "ending", row.abandoned
     if row.listening:
@@ -85,8 +86,8 @@ def add_up(
 ) -> list[dict[str, Any]]:
     """Return one sum for each value of `key`: how many servers are in each state, and the memory.
 
-    `memory` and `cap` count running servers. `used` counts those that have reported their memory,
-    and `reported` says how many these are.
+    `memory` and `cap` count running servers. `used` is the memory of the servers that have reported
+    their memory, and `reported` is the number of these servers.
     """
     sums: dict[str, dict[str, Any]] = {}
     for one in servers:

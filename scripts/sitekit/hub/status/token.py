@@ -22,9 +22,10 @@ SCOPES = ["read:metrics"]
 
 
 def update_token(c: Any, site: Site) -> None:
-    """Register the token as that of a service with the scope `read:metrics` alone.
+    """Register a service of JupyterHub that has this token, with only the scope `read:metrics`.
 
-    Without the file, which the next `make apply` writes, no service is registered.
+    If the token file does not exist yet, no service is registered; the next `make apply` writes the
+    file.
     """
     if token := read_token(hub_token(site)):
         c.JupyterHub.services.append({"name": SERVICE, "api_token": token})

@@ -1,7 +1,8 @@
-"""Read again and again, in a thread, what the prefix says about kernels and the current release.
+"""Read from the prefix, repeatedly and in a thread, the state of the kernels and the current
+release.
 
 The prefix can be on a filesystem of the cluster, which may not answer for minutes. The hub must
-answer its users meanwhile, so that its pages and metrics show what was read last.
+answer its users meanwhile. Therefore the hub's pages and metrics show the result of the last read.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ EVERY = 15.0  # seconds
 
 @dataclass(frozen=True)
 class PrefixState:
-    """Hold the state of the published kernels, and the name of the current release; "" for none."""
+    """The state of the published kernels, and the name of the current release; "" for none."""
 
     kernels: KernelState | None = None
     release: str = ""
@@ -35,7 +36,7 @@ async def run(site: Site) -> None:
 
 
 def last_prefix() -> PrefixState:
-    """Return what was read last."""
+    """Return the result of the last read."""
     return _last
 
 

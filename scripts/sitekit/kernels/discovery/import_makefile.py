@@ -29,7 +29,7 @@ _HEAD = """\
 
 @dataclass(frozen=True)
 class Conversion:
-    """Hold the text of a kernels.yml, and the Makefile's lines that could not be converted."""
+    """The text of a kernels.yml, and the Makefile's lines that could not be converted."""
 
     text: str
     left: list[Line]

@@ -21,8 +21,8 @@ from .rules import Discover, Rule, Rules
 from .run_spider import Broken
 
 LONGEST = 100
-"""The longest name of a kernel's folder, in characters. Linux allows 255 characters in a file
-name."""
+"""The longest name of a kernel's folder, in characters. The longest id of a kernel, in characters.
+Linux allows 255 characters in a file name."""
 PROGRAMS = {"python": ("python", "python3"), "R": ("R",)}
 # A module with one of these names, but without an interpreter, is probably broken, so the table
 # lists it.
@@ -56,7 +56,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Note:
-    """Store one row of the table of `make kernels`, about a module that does not become a kernel.
+    """One row of the table of `make kernels`, about a module that does not become a kernel.
 
     `status` is `FAILED` or `skipped`.
     """
@@ -114,8 +114,8 @@ def _named(
 ) -> Iterator[Candidate]:
     """Yield the candidate that an entry of kernels.yml with `modules` names.
 
-    A module name without a version stays without a version, because Lmod chooses the default
-    version when a module is loaded.
+    If a module name has no version, Lmod chooses the default version when the module is loaded.
+    Therefore no version is added here.
     """
     names = rule.modules or ()
     if missing := [name for name in names if name not in known]:

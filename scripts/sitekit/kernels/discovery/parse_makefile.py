@@ -29,7 +29,7 @@ _BASH = "the bash kernel is part of the hub's environment while environment.yml 
 
 @dataclass(frozen=True)
 class Line:
-    """Store a line of the Makefile: the words after `envkernel`, or the reason why the parser
+    """A line of the Makefile: the words after `envkernel`, or the reason why the parser
     cannot read the line."""
 
     number: int

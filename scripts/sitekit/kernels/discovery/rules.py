@@ -265,8 +265,8 @@ def matches(pattern: str, module: str) -> bool:
 
 
 def load_rules(path: Path) -> Rules:
-    """Read and check kernels.yml. If the file contains only comments, all keys have their default
-    values.
+    """Read and check kernels.yml. If kernels.yml contains only comments, all keys have their
+    default values.
 
     Raises BadInput with line, key and remedy.
     """

@@ -19,8 +19,8 @@ from ...base.command import Argv, CommandFailed, run
 from ...base.errors import Problem
 
 Tree = dict[str, dict[str, dict[str, Any]]]
-"""Maps a module's name without version to its modulefiles, and each modulefile to the data that the
-spider prints about the file."""
+"""Maps a module's name without version to its modulefiles, and each modulefile to the data that
+Lmod's spider prints about this modulefile."""
 WHOLE, PART = 300, 30  # seconds; the spider needs one second for 5,000 modules
 MOST_BROKEN = 10
 """If more entries of the module path than this cannot be read, Lmod itself is assumed to be
@@ -116,8 +116,8 @@ def tree_of(output: str, words: Argv) -> Tree:
     tree is ignored.
 
     The output has the format of Lmod's `spider -o spider-json`. The tree also contains broken
-    modulefiles, which fail only when they are loaded. Raises CommandFailed if the output contains
-    no tree.
+    modulefiles. Such a modulefile fails only when it is loaded. Raises CommandFailed if the output
+    contains no tree.
     """
     decoder = json.JSONDecoder(strict=False)  # Lmod writes control characters as they are
     for begin in re.finditer(r"[{\[]", output):

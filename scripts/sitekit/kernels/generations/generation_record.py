@@ -18,7 +18,7 @@ _MAKER = "sitekit make kernels"
 
 @dataclass(frozen=True)
 class Record:
-    """Store the contents of generation.json.
+    """The contents of generation.json.
 
     `kernels` maps ids to the kernels that passed the test. `failing` maps the ids of kernels that
     failed in a later check to the reasons. `quiet` lists modules that were tested and contain no

@@ -16,7 +16,7 @@ Stamp = list[int] | None
 
 @dataclass(frozen=True)
 class Kernel:
-    """Store the data of one kernel.
+    """The data of one kernel.
 
     `envkernel` is the command line with which envkernel makes this kernel. `launch` has the
     instructions for kernels/launch.py, which starts the kernel. `spec` has additional keys of

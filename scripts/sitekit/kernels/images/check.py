@@ -61,7 +61,8 @@ def check_images(site: Site, keys: tuple[str, ...]) -> int:
 
 
 def _named(site: Site, keys: tuple[str, ...]) -> list[Image | DockerImage]:
-    """Return the images with these keys, also those of Docker; all without keys. Raises BadInput."""
+    """Return the images with these keys, also images of Docker; without keys, return all images.
+    Raises BadInput."""
     images: list[Image | DockerImage] = [*site.server.images, *site.docker.images]
     known = [image.key for image in images]
     if not images:
@@ -177,7 +178,7 @@ def _proven(site: Site, image: Image, hub_version: str) -> dict[str, Any]:
 
 def _check_versions(has: dict[str, str], hub_version: str) -> None:
     """Refuse an image without JupyterHub or JupyterLab, or with a version of JupyterHub that does
-    not fit the hub's. Raises Unproven."""
+    not fit the version of the hub. Raises Unproven."""
     missing = [name for name in ("jupyterhub", "jupyterlab", "ipykernel") if not has[name]]
     if missing:
         raise Unproven(f"it has no {', '.join(missing)}; install them in the image")

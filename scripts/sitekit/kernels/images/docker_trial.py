@@ -23,7 +23,8 @@ from .trial import PATH, RUN_TIMEOUT, Trial
 
 
 def find_image(site: Site, image: DockerImage) -> str:
-    """Return the Id of the image that has the name. Raises Unproven if it is not that of `digest`."""
+    """Return the Id of the image that has the name. Raises Unproven if this Id is not the Id in
+    `digest`."""
     try:
         words = ["image", "inspect", "--format", "{{.Id}}", image.name]
         number = run([*site.docker.command, *words], timeout=RUN_TIMEOUT).stdout.strip()
@@ -40,7 +41,7 @@ def find_image(site: Site, image: DockerImage) -> str:
 
 @dataclass(frozen=True)
 class DockerTrial(Trial):
-    """Hold what a trial of an image of Docker needs. `image` has the image's Id as `name`.
+    """The data for the test of a Docker image. `image` has the image's Id as `name`.
 
     `words` are the words of a command before the image's name, without the container's name.
     """

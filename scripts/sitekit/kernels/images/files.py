@@ -66,8 +66,8 @@ def _writable(top: Path, owner: int) -> Iterator[str]:
 
 
 def _check_digest(image: Image) -> None:
-    """Compare the SHA-256 of the image file with the `digest` in site.yml. Raises Unproven if they
-    differ."""
+    """Compare the SHA-256 of the image file with the `digest` in site.yml. Raises Unproven if the
+    digests differ."""
     if image.path.is_dir():
         raise Unproven("a directory has no digest; remove the key digest from the site file")
     total = hashlib.sha256()

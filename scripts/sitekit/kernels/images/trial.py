@@ -30,7 +30,7 @@ its port."""
 
 @dataclass(frozen=True)
 class Trial:
-    """Store the settings for the test of one image.
+    """The settings for the test of one image.
 
     `image` has the settings of the image, as a server's job gets them. `scratch` is a folder that
     contains the folder `home`, which belongs to `user`. `python` is the path of the release's

@@ -32,7 +32,7 @@ MARK = "own.json"
 
 @dataclass(frozen=True)
 class Own:
-    """Store one kernel of the user: its folder, its title, the arguments of `sitekit-kernel add`,
+    """One kernel of the user: its folder, its title, the arguments of `sitekit-kernel add`,
     and its data.
 
     `kernel` is None if another version of sitekit made the kernel.

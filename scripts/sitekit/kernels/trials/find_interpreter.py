@@ -25,7 +25,7 @@ _INSIDE = Path(__file__).parent / "inside"
 
 @dataclass(frozen=True)
 class Interpreter:
-    """Store the interpreter of a kernel, and the command lines that start the interpreter.
+    """The interpreter of a kernel, and the command lines that start the interpreter.
 
     `program` is the full path of the program that the launcher starts: the interpreter, or the
     engine of its image. `words` are the first words of the kernel's command line. `look` is the

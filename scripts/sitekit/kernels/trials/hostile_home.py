@@ -1,6 +1,6 @@
 """Create a home whose dotfiles and Python modules break kernels that read them.
 
-Each kernel is also tested with this hostile home, and must work.
+`make kernels` also starts each kernel with this home, and the kernel must work.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 
 @dataclass(frozen=True)
 class Failure:
-    """Store the reason why a candidate does not become a kernel.
+    """The reason why a candidate does not become a kernel.
 
     `broken` is True if the module cannot be loaded or its interpreter fails, and False if the
     module only contains no kernel.
@@ -193,8 +193,8 @@ def module_files(env: Mapping[str, str]) -> list[str]:
 
 
 def _as_loaded(candidate: Candidate, modules: list[str]) -> Candidate:
-    """If the candidate names a module without a version, return it with the version that Lmod has
-    chosen."""
+    """If the candidate names a module without a version, return the candidate with the version that
+    Lmod has chosen."""
     if not modules or modules[-1] == candidate.modules[-1] or candidate.rule.place:
         return candidate
     return replace(

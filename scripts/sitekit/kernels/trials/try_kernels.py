@@ -33,7 +33,7 @@ ASK = {
 
 @dataclass(frozen=True)
 class Trial:
-    """Store the settings for the test of kernels.
+    """The settings for the test of kernels.
 
     `user` is the account that runs the kernels (None: the account of this process). `timeout` is
     the time limit for each start, in seconds. `srun` is the command line with which the test runs

@@ -158,8 +158,8 @@ class Stop:
     """Stop and disable a service that the new site does not have, or that another supervisor will
     run.
 
-    `applied` is the site of the last apply. Undoing this change does not start the service again,
-    because all services are started together after all files have been restored.
+    `applied` is the site of the last apply. After all files have been restored, all services are
+    started together. Therefore the undo of this change does not start the service.
     """
 
     applied: Site
@@ -179,8 +179,8 @@ class Stop:
 
 @dataclass(frozen=True)
 class Write:
-    """Write a file. If the file is secret, its content is neither displayed nor kept in the folder
-    `before`."""
+    """Write a file. If the file is secret, its content is not displayed, and is not kept in the
+    folder `before`."""
 
     path: Path
     file: File
@@ -241,7 +241,8 @@ class Record:
     """Write the manifest, which lists everything that sitekit has put on the machine. The manifest
     is written before the first change and again after the last change.
 
-    The manifest before the first change also lists what may exist if the apply is interrupted.
+    The manifest that is written before the first change also lists everything that may exist if the
+    apply is interrupted.
     """
 
     path: Path

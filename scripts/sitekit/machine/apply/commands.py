@@ -131,8 +131,8 @@ def plan_apply(
 ) -> ApplyPlan:
     """Read the state of the machine, and return the plan of the changes for `make apply`.
 
-    If `generated_files` (keys, certificates) is given, it is used instead of the generated files on
-    the machine.
+    If `generated_files` (keys, certificates) is given, these files are used instead of the
+    generated files on the machine.
     """
     # the course files are read only once, so that exactly the checked texts are written and go to
     # the gate

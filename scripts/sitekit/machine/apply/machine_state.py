@@ -1,4 +1,4 @@
-"""Read the state of the machine from which `make apply` makes its plan. Nothing is changed.
+"""Read the state of the machine, from which `make apply` makes its plan. Nothing is changed.
 
 Root can read all of this state. For other users, parts of the state are unknown.
 """
@@ -27,15 +27,15 @@ from ..web import system_server
 
 @dataclass(frozen=True)
 class MachineState:
-    """Store the state of the machine before an apply.
+    """The state of the machine before an apply.
 
     - `entries`: for each path, the file, folder or link that exists there.
     - `users`, `groups`: the accounts and groups of the site that exist.
     - `members`: the memberships that exist, as (user, group).
     - `own_group`: the primary group of each account of the site.
     - `services`: the state of each service of the applied site, and of the machine's own web
-      servers. A service that runs but does not answer has the state `starting`. If this user may
-      not read the state, it is `unknown`.
+      servers. A service that runs but does not answer has the state `starting`. If the current user
+      may not read the state, the value is `unknown`.
     - `applied`: the site of the last apply.
     - `shared`: the entries that are also in the manifests of other sites of this machine.
     """

@@ -171,7 +171,8 @@ def _share(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState
     """Add to this site's manifest the accounts and files that another site of the machine made and
     that this site also uses.
 
-    The manifests of both sites list what they share. The last site that is uninstalled removes it.
+    The manifests of both sites list the shared accounts, groups, folders and links. The last site
+    that is uninstalled removes it.
     """
     result.manifest = result.manifest.joined(
         used(seen.shared, site, platform, _pairs(site, platform, seen))

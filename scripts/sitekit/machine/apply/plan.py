@@ -16,7 +16,7 @@ from .service_changes import ServiceChange
 
 @dataclass(frozen=True)
 class Edited:
-    """Store both versions of a file that was changed by hand: the content from the site file, and
+    """Both versions of a file that was changed by hand: the content from the site file, and
     the content on the machine."""
 
     file: File
@@ -26,7 +26,7 @@ class Edited:
 
 @dataclass
 class ApplyPlan:
-    """Store the changes of the machine in their order, the changes of services, and notes for the
+    """The changes of the machine in their order, the changes of services, and notes for the
     administrator.
 
     - `applied`: the site of the last apply.

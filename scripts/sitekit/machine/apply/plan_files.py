@@ -1,5 +1,5 @@
-"""Decide what `make apply` does with each file and link: write it, write it beside the old file as
-`.new`, or remove it.
+"""Decide what `make apply` does with each file and link: write the file, write the new content
+beside the old file as `.new`, or remove the file.
 
 The functions of this file compute only: they neither read nor change the machine.
 """

@@ -1,6 +1,6 @@
 """Replace the secrets of hub and proxy (`sudo make rotate_secrets`).
 
-Users' servers keep running, because they are Slurm jobs that do not use these secrets.
+Users' servers do not use these secrets, and keep running.
 """
 
 from __future__ import annotations

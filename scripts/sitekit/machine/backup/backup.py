@@ -198,7 +198,7 @@ def _copy(path: Path, to: Path, owner: Owner) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, which may be larger than the memory."""
+    """Return the SHA-256 of a file. The file may be larger than the memory."""
     hashed = hashlib.sha256()
     with path.open("rb") as content:
         while piece := content.read(1 << 20):

@@ -2,8 +2,8 @@
 machine.
 
 State and secrets are written to the site's paths, and root owns them. After the restore, `make
-apply` creates the accounts and makes them the owners of the files. The manifest in the backup is
-not restored, because a manifest lists the accounts that were created on one machine.
+apply` creates the accounts and makes them the owners of the files. A manifest lists the accounts
+that were created on one machine. Therefore the manifest in the backup is not restored.
 """
 
 from __future__ import annotations
@@ -215,9 +215,9 @@ def _configuration(files: Mapping[str, Path], checkout: Path, archive: str) -> N
     """Write the files that administrators wrote, such as config/site.yml, into the checkout, with
     the rights of the checkout's owner.
 
-    If a different file already exists, it is kept, and the restored file is written beside it as
-    `.new`. If a file cannot be written, the restore continues with a message, because the archive
-    still contains the file.
+    If a different file already exists, this file is kept, and the restored file is written beside
+    it as `.new`. If a file cannot be written, the restore prints a message and continues; the
+    archive still contains the file.
     """
     for name, source in files.items():
         if name.startswith(_OURS):

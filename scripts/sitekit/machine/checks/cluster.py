@@ -37,7 +37,7 @@ _OF_THE_ACCOUNT = re.compile(
 
 @dataclass
 class Partition:
-    """Store the size of a partition's largest node, and the partition's time limit in seconds
+    """The size of a partition's largest node, and the partition's time limit in seconds
     (None: no limit)."""
 
     cpus: int = 0
@@ -71,7 +71,7 @@ def look(site: Site) -> Iterator[Finding]:
 
 
 def programs(site: Site) -> Iterator[Finding]:
-    """Yield a finding if Slurm's programs, or its configuration, are not where site.yml says."""
+    """Yield a finding if Slurm's programs or slurm.conf are not at the paths in site.yml."""
     missing = [program for program in PROGRAMS if not (site.slurm.bin / program).exists()]
     if missing:
         what = f"{site.slurm.bin} has no {', '.join(missing)}"
@@ -144,8 +144,8 @@ def fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Iterat
 def _bounds(tier: Tier, one: Partition, name: str, key: str) -> Iterator[Finding]:
     """Yield a finding for each resource if the tier lets users choose more than the partition has.
 
-    Findings about choices do not stop `make apply`, because another partition of the tier may be
-    large enough.
+    Another partition of the tier may be large enough. Therefore findings about choices do not stop
+    `make apply`.
     """
     choose = tier.choose
     most: dict[str, tuple[tuple[int, int] | None, int | None, Callable[[int], str]]] = {

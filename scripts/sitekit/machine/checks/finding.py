@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """Store one problem that a check has found.
+    """One problem that a check has found.
 
     `where` is a key of site.yml or a file. If `refuses` is true, users would be affected by the
     problem, and `make apply` changes nothing.

@@ -1,5 +1,5 @@
-"""Check whether the hub's own host has what tiers on `docker` or `systemd` need: systemd or Docker,
-memory, and images."""
+"""Check whether the hub's own host has everything that tiers on `docker` or `systemd` need: systemd
+or Docker, enough memory, and the images."""
 
 from __future__ import annotations
 

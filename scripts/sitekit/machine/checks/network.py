@@ -1,5 +1,5 @@
-"""Check that this host has the hub's address, that the site's ports are free, and that compute
-nodes can reach the hub."""
+"""Check that this host has the IP address of the hub (`hub.address`), that the site's ports are
+free, and that compute nodes can connect to the hub."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOCAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 def look(
     site: Site, applied: Site, states: Mapping[str, str], platform: Platform
 ) -> Iterator[Finding]:
-    """Yield findings about the hub's address and the site's ports.
+    """Yield findings about the hub's IP address and the site's ports.
 
     `states` has the states of the services of the last applied site. A port that one of these
     services uses counts as free.

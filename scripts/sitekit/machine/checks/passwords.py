@@ -39,8 +39,8 @@ def check_module(site: Site, platform: Platform, root: Path) -> None:
 
 
 def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
-    """Yield messages about members of `login.allowed_groups` who cannot log in, because they have
-    no password hash or sssd does not answer.
+    """Yield messages about members of `login.allowed_groups` who cannot log in: members without a
+    password hash, or all members if sssd does not answer.
 
     Only root can read the password hashes that are needed for this check.
     """

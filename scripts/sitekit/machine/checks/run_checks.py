@@ -17,7 +17,7 @@ from .finding import Finding, unknown
 
 @dataclass(frozen=True)
 class SiteChange:
-    """Store the site that is to be applied, and the site of the last apply.
+    """The site that is to be applied, and the site of the last apply.
 
     `states` has the states of the services of the last applied site.
     """

@@ -60,7 +60,7 @@ def _folders(root: Path, file: Path, depth: int) -> Iterator[Path]:
 def check_rule(site: Site) -> None:
     """Test with sudo whether the hub may start the gate as a user. Raises Problem if not.
 
-    This test is needed because a rule that sudo reads later overrides the site's rule.
+    A rule that sudo reads later overrides the site's rule. Therefore this test is needed.
     """
     people = sorted(
         name

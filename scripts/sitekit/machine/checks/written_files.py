@@ -139,8 +139,8 @@ def _front(target: Target, platform: Platform, staged: _Staged) -> None:
 
 
 def _sshd(target: Target, staged: _Staged, changed: Set[Path]) -> None:
-    """Test the configuration file for the machine's own sshd, and that of the site's own sshd for
-    tunnels. Raises Problem.
+    """Test the configuration file for the machine's own sshd, and the configuration file of the
+    site's own sshd for tunnels. Raises Problem.
 
     Only root can read sshd's host key, and sshd cannot test a configuration without its key. The
     test runs sshd as another account, because as root sshd needs the folder /run/sshd, which exists

@@ -80,9 +80,9 @@ def _started(pid: int) -> float:
     """Return the time when a process was started, in seconds since 1970-01-01 UTC; 0 if the process
     has ended.
 
-    A higher process id does not mean a later start, because Linux starts again at the lowest id.
-    psutil.process_iter is not used, because it caches the start time of an ended process with the
-    same id.
+    Linux assigns low process ids again after the highest one. Therefore a higher process id does
+    not mean a later start. psutil.process_iter can return the cached start time of an ended process
+    with the same id. Therefore psutil.process_iter is not used.
     """
     try:
         return psutil.Process(pid).create_time()

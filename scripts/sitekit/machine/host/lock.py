@@ -1,7 +1,7 @@
 """Lock the machine, so that only one command of sitekit at a time changes it.
 
-Only root can open the lock file, because an account that can open the file could hold the lock for
-ever.
+An account that can open the lock file could keep the lock for ever. Therefore only root can open
+the file.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Define the class Target: a site, and the file tree of the machine on which sitekit sets the site
-up."""
+"""Define the class Target: a site, and the root folder of the machine on which `make apply`
+installs the site."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...site import Site
 
 @dataclass(frozen=True)
 class Target:
-    """Store a site and the root folder of the machine's file tree. `root` is `/`, except in
+    """A site and the root folder of the machine's file tree. `root` is `/`, except in
     tests."""
 
     site: Site

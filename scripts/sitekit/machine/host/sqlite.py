@@ -48,7 +48,8 @@ def copy(database: Path, to: Path, owner: tuple[int, int] | None = None) -> None
 
 
 def _check(connection: sqlite3.Connection, database: Path) -> None:
-    """Check a database with SQLite's `PRAGMA quick_check`. Raises Problem if it is damaged."""
+    """Check a database with SQLite's `PRAGMA quick_check`. Raises Problem if the database is
+    damaged."""
     (found,) = connection.execute("PRAGMA quick_check").fetchone()
     if found != "ok":
         raise _damaged(database, found)

@@ -1,4 +1,5 @@
-"""Change the owner of folders safely, even if the former owner writes into them at the same time.
+"""Change the owner of folders safely, even if the former owner writes into these folders at the
+same time.
 
 sitekit, as root, first removes all access of other accounts to the folder. No symbolic link is
 followed.

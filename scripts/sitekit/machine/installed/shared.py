@@ -1,7 +1,7 @@
 """Record accounts, groups, folders and links that several sites of a machine share.
 
-The manifest of each site lists what the site shares. The last site that is uninstalled removes the
-shared accounts, groups, folders and links.
+The manifest of each site lists the accounts, groups, folders and links that the site shares. The
+last site that is uninstalled removes the shared accounts, groups, folders and links.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def _others(site: Site, root: Path) -> Iterator[tuple[Site, Manifest, Manifest]]
     """Yield each other site of the machine, with its manifest on the disk, and with its completed
     manifest.
 
-    A manifest that an older version of sitekit wrote does not list what existed before the site was
-    first applied. The completed manifest lists it.
+    Manifests of older versions of sitekit do not list the accounts and files that existed before
+    the first apply of the site. The completed manifest lists it.
     """
     mine, platform = load_manifest(site, root), this_platform(root)
     for other in others(site, root):

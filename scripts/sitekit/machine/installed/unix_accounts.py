@@ -70,8 +70,8 @@ def make_login_account(
     """Create a user's account with its home, which only this user can enter, and no password.
 
     The account's own group, which has the same name, must exist. The account also becomes a member
-    of `group`. useradd is called so that it does not change the login records (lastlog). Raises
-    CommandFailed.
+    of `group`. useradd is called with options that leave the login records (lastlog) unchanged.
+    Raises CommandFailed.
     """
     numbers: Argv = ["--uid", str(uid), "--gid", name, "--groups", group]
     at: Argv = ["--create-home", "--home-dir", home, "--key", "HOME_MODE=0700", "--shell", shell]

@@ -44,8 +44,8 @@ def gate_bundle(site: Site, file: str = "") -> int:
 
 
 def _public_key(site: Site, private: Path) -> str:
-    """Return the public key for one of the hub's private SSH keys. Raises BadInput if it does not
-    exist."""
+    """Return the public key for one of the hub's private SSH keys. Raises BadInput if the key does
+    not exist."""
     place = public_key(private)
     if not place.is_file():
         remedy = "run make apply first; it creates the hub's keys"

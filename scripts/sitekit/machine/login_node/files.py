@@ -42,7 +42,7 @@ def instructions(site: Site, node: Ssh, files: dict[Path, File]) -> str:
 
 
 def source(site: Site, node: Ssh) -> str:
-    """Return the address from which the hub connects to the login node."""
+    """Return the IP address from which the hub connects to the login node."""
     return node.source or site.hub.address
 
 

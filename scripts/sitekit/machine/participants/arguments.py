@@ -17,7 +17,7 @@ _PREFIX = re.compile(r"[a-z]([a-z0-9-]{0,22}[a-z-])?")
 
 @dataclass(frozen=True)
 class Wanted:
-    """Store the arguments of `make accounts`: how many accounts to create, with which names, group
+    """The arguments of `make accounts`: how many accounts to create, with which names, group
     and passwords."""
 
     prefix: str

@@ -65,8 +65,8 @@ def accounts_remove(site: Site, *words: str) -> int:
 
 
 def accounts_slips(site: Site, *words: str) -> int:
-    """Write a page with one slip (address, user name, password) for each account. Returns 0. Raises
-    BadInput."""
+    """Write a page with one slip (the site's URL, user name, password) for each account. Returns 0.
+    Raises BadInput."""
     given = arguments.pairs("accounts_slips", words, ("PREFIX", "FORMAT"))
     form = arguments.choice(given, "FORMAT", ("html", "pdf"))
     need_root("accounts_slips")

@@ -89,7 +89,7 @@ def _found(site: Site, query: str, names: Collection[str]) -> list[str]:
 
 
 def hub_runs(site: Site) -> bool:
-    """Return whether the hub runs. Raises Problem if it is about to start, or fails to."""
+    """Return whether the hub runs. Raises Problem if the hub is starting, or if its start fails."""
     services = site_services(site, this_platform())
     hub = next(service for service in services if service.name == site.service("hub"))
     state = running_supervisor(site).state(hub)

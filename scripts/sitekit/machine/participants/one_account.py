@@ -1,6 +1,6 @@
 """Create or remove one participant's account, with group, home, crontab and mail.
 
-If a function of this file was interrupted, it can be called again.
+An interrupted function of this file can be called again.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def remove(person: Participant, keep_data: bool) -> Iterator[str]:
 
 
 def _home(person: Participant, keep_data: bool, gone: bool) -> Iterator[str]:
-    """Remove the home or, with `keep_data`, make root its owner. `gone` is true if the account no
-    longer existed.
+    """Remove the home or, with `keep_data`, make root its owner. `gone` is true if the account does
+    not exist any more.
 
     An interrupted run may have removed the account, and made root the owner of the home, but not of
     all files in it.

@@ -29,7 +29,7 @@ class _Record(BaseModel):
 
 
 class Participant(_Record):
-    """Store one participant's account: name, uid, home, password and state.
+    """One participant's account: name, uid, home, password and state.
 
     - `planned`: nothing has been changed on the machine yet.
     - `begun`: the account may exist in part.
@@ -102,8 +102,8 @@ def save(site: Site, prefix: str, record: Record) -> None:
 
 
 def remove(site: Site, prefix: str) -> None:
-    """Remove the record and the slips of the accounts with a prefix. Also remove the site's folder
-    if it is then empty."""
+    """Remove the record and the slips of the accounts with a prefix. If the site's folder is empty
+    after that, remove the folder too."""
     for path in (path_of(site, prefix).with_suffix(end) for end in (".html", ".pdf", ".json")):
         path.unlink(missing_ok=True)
     if not any(folder(site).iterdir()):

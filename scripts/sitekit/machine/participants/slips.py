@@ -1,5 +1,5 @@
-"""Make an HTML page to print and cut, with one slip for each participant: address, user name and
-password."""
+"""Make an HTML page to print and cut, with one slip for each participant: the site's URL, user name
+and password."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...base.templates import templates
 
 @dataclass(frozen=True)
 class Slip:
-    """Store the texts on one slip. `title` and `url` are those of the site."""
+    """The texts on one slip. `title` and `url` are the title and the URL of the site."""
 
     title: str
     url: str

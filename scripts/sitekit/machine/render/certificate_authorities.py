@@ -2,9 +2,9 @@
 
 The authorities sign certificates for hub, proxy, web server and idle-culler.
 
-An existing certificate is kept if it is still valid, if the authority has not changed, and if it
-contains the hub's current address. `make apply` renews a certificate when less than a fifth of its
-lifetime is left, which is during its last year.
+An existing certificate is kept if the certificate is still valid, if it contains the hub's current
+host name or IP address, and if the authority has not changed. `make apply` renews a certificate
+when less than a fifth of its lifetime is left, which is during its last year.
 """
 
 from __future__ import annotations
@@ -173,8 +173,8 @@ class _OpenSSL:
         }
 
     def _kept(self, owner: Owner) -> str:
-        """Return the existing certificate and key of a service as text; "" if they must be
-        renewed."""
+        """Return the existing certificate and key of a service as text; "" if the certificate must
+        be renewed."""
         mine = self.folder / f"{owner}.found"
         mine.write_text(self._text(pair(self.site, owner)))
         signer = self.folder / f"{SIGNED_BY[owner]}.pem"

@@ -1,4 +1,5 @@
-"""Generate the files that contain secrets of this machine, and keep them while they are valid.
+"""Generate the files that contain secrets of this machine. Existing files are kept while they are
+valid.
 
 The secrets are the proxy's token, the token for metrics, the certificates of internal TLS, a
 self-signed certificate, the secrets of web server and hub for their providers, and the keys for the
@@ -32,7 +33,7 @@ RENEW_SECONDS = 30 * 86400
 
 
 def generated_files_of(target: Target) -> dict[Path, File]:
-    """Return the files with secrets: existing files if they are valid, else new ones. Raises
+    """Return the files with secrets: the existing files if these are valid, else new files. Raises
     CommandFailed."""
     return (
         _token(target)

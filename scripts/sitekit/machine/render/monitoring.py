@@ -1,4 +1,5 @@
-"""Render the scrape configuration for Prometheus, and make the token with which it reads."""
+"""Render the scrape configuration for Prometheus, and create the token with which Prometheus reads
+the hub's metrics."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ def monitoring_paths(site: Site) -> set[Path]:
 
 
 def monitoring_token(target: Target, *, afresh: bool = False) -> dict[Path, File]:
-    """Return both copies of the token: the existing one if both copies have it, else a new one."""
+    """Return both copies of the token file: with the existing token if both copies contain the same
+    token, else with a new token."""
     site = target.site
     made = f"{secrets.token_hex(32)}\n"
     files = {

@@ -60,15 +60,15 @@ def key_pair(target: Target, private: Path, comment: str, owner: str) -> dict[Pa
     """Return the files of an SSH key pair: a private key that only `owner` can read, and the public
     key.
 
-    If the key pair exists on the machine, it is returned unchanged. Raises CommandFailed.
+    An existing key pair is returned unchanged. Raises CommandFailed.
     """
     secret, public = _kept(target, private) or _new_key(f"sitekit {target.site.name} {comment}")
     return {private: File(secret, 0o400, owner), public_key(private): File(public)}
 
 
 def _kept(target: Target, private: Path) -> tuple[str, str] | None:
-    """Return the existing key pair (private, public) from the machine; None if it does not
-    exist."""
+    """Return the existing key pair (private, public) from the machine; None if the key pair does
+    not exist."""
     both = [target.on_disk(path) for path in (private, public_key(private))]
     if not all(path.is_file() for path in both):
         return None

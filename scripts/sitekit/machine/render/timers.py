@@ -1,4 +1,5 @@
-"""Generate the systemd timers and the path unit of a site, with the services that they start.
+"""Generate the systemd timers and the path unit of a site, with the services that these units
+start.
 
 The timers run `make kernels_check`, `backup` and `certificate_check` each day. The path unit starts
 the program that makes the web server load a renewed certificate.
@@ -33,7 +34,7 @@ def timers(site: Site) -> tuple[str, ...]:
 
 
 def nightly(site: Site) -> dict[Path, str]:
-    """Return the units of the timers, the path unit, and the services that they start: path ->
+    """Return the timer units, the path unit, and the services that these units start: path ->
     text."""
     units, files = templates("systemd"), {}
     for part, at in _wanted(site).items():

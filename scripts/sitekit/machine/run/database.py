@@ -53,7 +53,7 @@ def match_release(site: Site) -> None:
 
     The hub must be stopped. If the current release is newer than the database, the database is
     upgraded, as by `jupyterhub upgrade-db`. If the current release is older, the newest backup that
-    it can read replaces the database.
+    this release can read replaces the database.
     """
     if not site.database.exists():
         return

@@ -15,7 +15,8 @@ from ...site import Site
 def run_hub_program(
     site: Site, words: list[str], asked: Mapping[str, Any], timeout: float = 60
 ) -> Any:
-    """Run the release's Python with `words`, and return what the program prints, as JSON.
+    """Run the release's Python with the arguments `words`, and return the JSON value that the
+    program prints.
 
     The program gets `asked` and the path of the hub's database as JSON on standard input, so that
     no token is on a command line. `timeout` is in seconds. Raises CommandFailed.

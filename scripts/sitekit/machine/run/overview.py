@@ -23,7 +23,7 @@ from .site_state import site_state
 
 
 class Line(NamedTuple):
-    """Hold one line of the overview. `well` says whether nothing has to be done."""
+    """One line of the overview. `well` is false if the line describes a problem."""
 
     subject: str
     text: str

@@ -1,5 +1,5 @@
-"""Report, for `make status`, by which mechanism a web page of one user's server is prevented from
-using another user's login.
+"""Report, for `make status`, how the site prevents web pages of one user's server from using
+another user's login.
 
 The result depends on the running processes, not only on the site file.
 """
@@ -32,7 +32,7 @@ def kept_apart(site: Site, proxy: State) -> tuple[bool, str]:
 
 
 def administrators(site: Site) -> str:
-    """Return a line for `make status` that says whether the hub's administrators may open users'
+    """Return a line for `make status` about whether the hub's administrators may open users'
     servers."""
     opens = (
         "open other people's servers, after a question"

@@ -15,7 +15,7 @@ warning."""
 
 def site_state(site: Site) -> Iterator[tuple[str, str, bool]]:
     """Yield lines of `make status` about maintenance, the database and the disk, as (subject, text,
-    whether it is no problem)."""
+    True if there is no problem)."""
     if site.maintenance.exists():
         yield (
             "maintenance",

@@ -1,4 +1,5 @@
-"""Start and stop a site's services in order, wait until they answer, and return their state."""
+"""Start and stop a site's services in order, wait until the services answer, and return the state
+of the services."""
 
 from __future__ import annotations
 
@@ -111,8 +112,8 @@ def status(services: Sequence[Service], supervisor: Supervisor) -> dict[str, Sta
 def _seen(service: Service, supervisor: Supervisor) -> State:
     """Return the state of a service. The state is `running` only if the service also answers.
 
-    The state of the supervisor is not enough, because supervisord reports each program as running
-    some seconds after its start.
+    supervisord reports each program as running some seconds after its start, even if the program
+    fails. Therefore the supervisor's state is not enough.
     """
     state = supervisor.state(service)
     if service.ready is None or state.pid is None or state.word not in ("starting", "running"):

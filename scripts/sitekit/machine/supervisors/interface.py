@@ -16,7 +16,7 @@ Word = Literal["stopped", "starting", "running", "failed", "unknown"]
 
 @dataclass(frozen=True)
 class State:
-    """Store the state of a service.
+    """The state of a service.
 
     `detail` is the supervisor's own text about the state. `pid` is the id of the main process, if
     the service runs. `attempt` is a value that changes each time the supervisor restarts a service
@@ -38,25 +38,26 @@ class Supervisor(Protocol):
         written."""
 
     def load(self, services: Sequence[Service]) -> None:
-        """Make the supervisor read its configuration files; start the supervisor if it does not
-        run. Raises Problem."""
+        """Make the supervisor read its configuration files; if the supervisor does not run, start
+        it. Raises Problem."""
 
     def start(self, service: Service) -> None:
-        """Start a service, and do not wait until it answers. A running service is not restarted."""
+        """Start a service, without waiting until the service answers. A running service is not
+        restarted."""
 
     def reload(self, service: Service) -> None:
         """Send its `reload_signal` to a running service, which then reads its configuration again
         without an interruption."""
 
     def stop(self, service: Service) -> None:
-        """Stop a service, and wait until it has ended.
+        """Stop a service, and wait until the service has ended.
 
         A service that is stopped or unknown is ignored.
         """
 
     def unload(self, services: Sequence[Service]) -> None:
-        """Disable services that were stopped, so that they do not start again by themselves, for
-        example after a boot."""
+        """Disable stopped services, so that these services do not start again by themselves, for
+        example at a boot."""
 
     def state(self, service: Service) -> State:
         """Return the state of a service; `stopped` if the supervisor does not run or does not have

@@ -1,6 +1,7 @@
 """Check whether a service of the site answers a request that only this service can answer.
 
-A connection to the port is not enough, because another program may listen on the port.
+Another program may listen on the service's port. Therefore a successful connection to the port is
+not enough.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _LISTENS = "0A"  # net/ipv4/tcp_states.h, TCP_LISTEN
 def proxy_answers(site: Site) -> bool:
     """Return whether the proxy's API accepts the token and lists its routes.
 
-    Only root may read the token. If another user calls the function, it returns True if the API
+    Only root may read the token. If another user calls this function, the result is True if the API
     requires a token.
     """
     if not listens_as(
@@ -78,7 +79,7 @@ def tunnel_answers(site: Site) -> bool:
 def front_answers(site: Site) -> bool:
     """Return whether the web server answers with the headers of this site's configuration.
 
-    The certificate is not checked here, because `make certificate_check` checks it.
+    `make certificate_check` checks the certificate. Therefore this function does not check it.
     """
     try:
         with spoken("127.0.0.1", site.front.port, 5, site.front.host) as tls:

@@ -70,7 +70,7 @@ def reload(platform: Platform) -> None:
     Raises Problem.
 
     At a reload, sshd removes its pid file, starts again as the same process, and writes the pid
-    file again when it listens. If sshd has ended, it is started.
+    file again when it listens. If sshd has ended, this function starts sshd.
     """
     before, managed = _written(), which_supervisor() == "systemd"
     found = state(platform)

@@ -2,8 +2,8 @@
 administrators have changed.
 
 Paths are removed in the order of their depth, the deepest path first. The hub's data is kept,
-except with `sudo make uninstall PURGE=1`. Each removed entry is deleted from the manifest at once,
-so that a second run can continue after a failure.
+except with `sudo make uninstall PURGE=1`. As soon as something is removed, its entry in the
+manifest is deleted. After a failure, a second run can therefore continue.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Fact = TypeVar("Fact")
 
 @dataclass(frozen=True)
 class _Installed:
-    """Store the applied site and its manifest. `shared` lists the entries that other sites of the
+    """The applied site and its manifest. `shared` lists the entries that other sites of the
     machine also use."""
 
     site: Site
@@ -255,7 +255,8 @@ def _folders(here: _Installed) -> Iterator[str]:
 
 
 def _holds_another(real: Path) -> bool:
-    """Return whether a folder is kept only because it contains other folders that are kept."""
+    """Return whether the only reason to keep a folder is that the folder contains other folders
+    that are kept."""
     return any(other.is_dir() for other in real.iterdir())
 
 

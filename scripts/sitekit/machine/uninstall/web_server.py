@@ -14,8 +14,8 @@ from ..web import other_hosts, system_server
 
 
 def without_site(web: WebServer, gone: dict[Path, str], before: bytes, mine: Path) -> Iterator[str]:
-    """Reload the web server `web`, if it runs, after the site's links were removed. Yields a
-    message for each link that has to be kept.
+    """After the site's links were removed, reload the web server `web`. If the web server does not
+    run, do nothing. Yields a message for each link that has to be kept.
 
     `gone` are the removed links. Links that other websites need are restored. If the web server
     cannot be reloaded, a message reports this. `before` is the old content of `mine`, the site's

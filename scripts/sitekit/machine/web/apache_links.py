@@ -1,9 +1,9 @@
 """Enable the site's virtual host and its modules in the machine's own Apache, with symbolic links.
 
 sitekit makes the same links as a2ensite and a2enmod, but makes them itself, so that `make diff`
-shows each link, the manifest lists it, and an uninstall can remove it. The records of a2ensite and
-a2enmod below /var/lib/apache2 are not changed, because the distribution's packages use these
-records to find the links that they may remove.
+shows each link, the manifest lists it, and an uninstall can remove it. The distribution's packages
+use the records of a2ensite and a2enmod below /var/lib/apache2 to find the links that they may
+remove. Therefore these records are not changed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Loaded:
-    """Store the file that loads an Apache module, and the LoadModule line of this file with an
+    """The file that loads an Apache module, and the LoadModule line of this file with an
     absolute path."""
 
     path: Path
@@ -112,8 +112,8 @@ def _modules(target: Target, platform: Platform, folder: Path) -> dict[Path, Lin
 
 
 def _closure(wanted: list[str], installed: dict[str, Loaded]) -> list[str]:
-    """Return the modules `wanted` and all modules that they depend on. Built-in modules are left
-    out, because they have no file."""
+    """Return the modules `wanted` and all modules that they depend on. Modules that are built into
+    Apache have no file, and are left out."""
     found, queue = set(), list(wanted)
     while queue:
         name = queue.pop()

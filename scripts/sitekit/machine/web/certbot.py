@@ -1,6 +1,6 @@
 """Request a certificate for nginx with the program certbot (`make certificate`).
 
-Apache needs no such command, because its module mod_md requests certificates itself.
+Apache's module mod_md requests certificates itself. Therefore Apache needs no such command.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ def lasts(certificate: Path, seconds: int) -> bool:
 def key_belongs_to(certificate: Path, key: Path) -> bool:
     """Return whether the private key belongs to the certificate.
 
-    If openssl cannot compare key and certificate, for example because the key has a passphrase, the
-    result is True.
+    If openssl cannot compare key and certificate (for example, a key with a passphrase), the result
+    is True.
     """
     of_certificate = run(["openssl", "x509", "-in", certificate, "-noout", "-pubkey"], check=False)
     of_key = run(["openssl", "pkey", "-in", key, "-passin", "pass:", "-pubout"], check=False)

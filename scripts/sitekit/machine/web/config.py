@@ -71,7 +71,7 @@ def front_path(site: Site, platform: Platform) -> Path:
 
 
 def read_by_front(site: Site, platform: Platform) -> set[Path]:
-    """Return the files that the web server reads when it starts or reloads.
+    """Return the files that the web server reads at a start or reload.
 
     The result includes generated files and the site's own directives.
     """
@@ -179,11 +179,10 @@ def _is_local(site: Site) -> bool:
 
 
 def _listening(site: Site) -> dict[str, Any]:
-    """Return the address at which the web server listens, and whether only clients on this machine
-    are allowed.
-
-    In the machine's own nginx, a socket for 127.0.0.1 would replace other websites at this address.
-    Therefore the machine's own nginx checks the client's address instead.
+    """Return the IP address at which the web server listens, and whether only clients on this
+    machine are allowed. In the machine's own nginx, a socket for 127.0.0.1 would replace other
+    websites at this IP address. Therefore the machine's own nginx checks the client's IP address
+    instead.
     """
     by_client = (site.front.instance, site.front.server) == ("system", "nginx")
     return {

@@ -1,7 +1,7 @@
 """Check how long the certificates of web server and proxy are valid (`make certificate_check`).
 
-A systemd timer runs `make certificate_check` each day. The hub's certificate is not checked,
-because it is renewed together with the proxy's certificate (render/certificate_authorities.py).
+A systemd timer runs `make certificate_check` each day. The hub's certificate is renewed together
+with the proxy's certificate (render/certificate_authorities.py), and is not checked separately.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def internal_certificate(site: Site) -> float:
     valid.
 
     The certificate is read from a TLS connection to the port of the proxy's API. Raises Problem if
-    it expires soon.
+    the certificate expires soon.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
         file.write(shown(site.proxy.api_port))

@@ -18,9 +18,9 @@ from .config import RELOAD, server
 def log_rotation(site: Site, platform: Platform) -> dict[Path, File]:
     """Return the configuration file of logrotate, with which logs are kept for eight weeks.
 
-    After a rotation, the web server is reloaded gracefully. The signal USR1 of nginx cannot be
-    used, because nginx's worker processes would have to open the new logs, which only root may
-    open.
+    After a rotation, the web server is reloaded gracefully. At the signal USR1, nginx's worker
+    processes would have to open the new logs, which only root may open. Therefore USR1 cannot be
+    used.
     """
     kind = site.front.server
     pid = (

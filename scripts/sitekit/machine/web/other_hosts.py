@@ -45,7 +45,7 @@ _NGINX_WORD = re.compile(r"""#[^\n]*|[{};]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[
 
 @dataclass(frozen=True, order=True)
 class Host:
-    """Store the name of a virtual host, with an address and port at which this machine can reach
+    """The name of a virtual host, with an address and port at which this machine can reach
     it."""
 
     name: str
@@ -70,15 +70,15 @@ def hosts(web: WebServer, but: Path) -> list[Host]:
 
 
 def answers(asked: list[Host]) -> dict[Host, str]:
-    """Send a request to each host; return its answer (protocol, status and redirect), or "" if it
-    does not answer."""
+    """Send a request to each host; return the answer of each host (protocol, status and redirect),
+    or "" if a host does not answer."""
     with ThreadPoolExecutor(8) as pool:
         return dict(zip(asked, pool.map(_answer, asked), strict=True))
 
 
 def check_same(web: WebServer, before: dict[Host, str]) -> None:
-    """Raise Problem if a virtual host no longer answers, or gives another answer than in
-    `before`."""
+    """Raise Problem if a virtual host no longer answers, or if its answer differs from its answer
+    in `before`."""
     end = time.monotonic() + AGREE_SECONDS
     asked = [host for host, said in before.items() if said]
     while differ := {host: said for host, said in answers(asked).items() if said != before[host]}:
@@ -125,8 +125,8 @@ def _nginx(said: str) -> Iterator[tuple[Host, Path]]:
 
 
 def _servers(text: str) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield the addresses, and the names without wildcards, of each `server` in a configuration of
-    nginx."""
+    """Yield the IP addresses and ports, and the names without wildcards, of each `server` in a
+    configuration of nginx."""
     depth, inside = 0, 0
     words: list[str] = []
     listens: list[str] = []
@@ -190,8 +190,8 @@ def _answer(host: Host) -> str:
 
 
 def _said(scheme: str, connection: socket.socket, request: bytes) -> str:
-    """Return protocol, status and redirect of an answer. Parts that differ in each answer, such as
-    a nonce, are removed."""
+    """Return protocol, status and redirect of an HTTP response. Parts that differ in each answer,
+    such as a nonce, are removed."""
     connection.settimeout(ANSWER_TIMEOUT)
     connection.sendall(request)
     head = b""

@@ -75,8 +75,8 @@ def cannot_reload(modules: Iterable[Path], before: bytes) -> bool:
 def take_in(web: WebServer, verb: Literal["restart", "reload"], log: Path | None = None) -> None:
     """Make a running web server load its new configuration, by a reload or a restart.
 
-    If the web server ended at the last reload, it is started. `log` is the site's log file, if the
-    web server serves the site. Raises Problem.
+    If the web server ended at the last reload, this function starts the web server. `log` is the
+    site's log file, if the web server serves the site. Raises Problem.
     """
     test(web)
     if state(web).word != "running":
@@ -118,7 +118,7 @@ def site_log(site: Site) -> Path:
 
 
 def _stop(web: WebServer) -> None:
-    """Stop the web server, and wait until it has ended."""
+    """Stop the web server, and wait until the web server has ended."""
     pid = state(web).pid
     if pid is None:
         return
@@ -142,7 +142,7 @@ def _process(pid: int) -> str:
 def wait(web: WebServer, site: Site) -> None:
     """Wait until the site's virtual host answers.
 
-    Raises Problem if it does not answer within a minute, or if the web server ends.
+    Raises Problem if the web server does not answer within a minute, or if the web server ends.
     """
     end = time.monotonic() + ANSWER_SECONDS
     while not answers(site):

@@ -107,7 +107,8 @@ def _ports(web: WebServer, lines: list[tuple[str, list[str]]]) -> None:
 
 
 def _free(listen: str) -> bool:
-    """Return whether a program can listen on the address, because no other program does."""
+    """Return whether no program listens on this IP address and port, so that the web server can
+    listen there."""
     address, _, port = listen.rpartition(":")
     address = address.strip("[]")
     family = socket.AF_INET if "." in address else socket.AF_INET6

@@ -1,5 +1,5 @@
-"""Compare the packages of the current release, and those of sitekit itself, with security
-advisories (`make advisories OSV=...`).
+"""Compare the packages of the current release, and the packages that sitekit itself uses, with
+security advisories (`make advisories OSV=...`).
 
 The advisories are read from a file or downloaded from a mirror.
 """
@@ -23,7 +23,7 @@ from .read_osv_files import ECOSYSTEMS, Hit, hits, is_advisory, read
 
 @dataclass
 class _Read:
-    """Hold what was read from the sources of advisories: the hits, the ids of all advisories, and
+    """What was read from the sources of advisories: the hits, the ids of all advisories, and
     the time of the newest change."""
 
     found: set[Hit] = field(default_factory=set)

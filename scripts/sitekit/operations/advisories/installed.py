@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, order=True)
 class Package:
-    """Hold one version of a package.
+    """One version of a package.
 
     `place` is the installation that contains the package. `name` is in PyPI's normalized form, if
     the package comes from PyPI.

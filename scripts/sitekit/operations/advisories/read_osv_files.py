@@ -21,7 +21,7 @@ _LARGEST = 16 * 1024 * 1024  # largest document in bytes; an advisory has a few 
 
 @dataclass(frozen=True)
 class Hit:
-    """Hold an advisory that applies to an installed package.
+    """An advisory that applies to an installed package.
 
     `fixed` is the next version without the fault, if known.
     """

@@ -1,4 +1,4 @@
-"""Find participants whose jobs Slurm would refuse, because they have no association."""
+"""Find participants without an association in Slurm, whose jobs Slurm would refuse."""
 
 from __future__ import annotations
 

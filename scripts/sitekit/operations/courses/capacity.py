@@ -16,7 +16,7 @@ _AWAY = re.compile(r"down|drain|fail|maint|unk|no_respond|power", re.I)
 
 @dataclass(frozen=True)
 class Node:
-    """Hold a node's name, CPUs, and memory in MiB."""
+    """A node's name, CPUs, and memory in MiB."""
 
     name: str
     cpus: int

@@ -1,5 +1,5 @@
 """Check before a course begins that its servers can start (`make course_check`): dates,
-participants, reservation, size, kernel, material, homes, and number of servers."""
+participants, reservation, size, kernel, material, homes, and enough nodes for all servers."""
 
 from __future__ import annotations
 

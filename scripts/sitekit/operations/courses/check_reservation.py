@@ -13,7 +13,7 @@ from ...site.course_files import Course
 
 @dataclass(frozen=True)
 class Reservation:
-    """Hold one reservation, as `scontrol show reservation` describes it.
+    """One reservation, as `scontrol show reservation` describes it.
 
     An empty set of users, accounts or groups means that the reservation does not name any.
     """
@@ -97,8 +97,8 @@ def admits(
 ) -> bool:
     """Return whether the user may use the reservation.
 
-    A name that begins with - is excluded (scontrol(1), users and accounts). If both users and
-    accounts are named, a job must match both.
+    A name that begins with - is excluded (scontrol(1), users and accounts). If the reservation
+    names both users and Slurm accounts, a job must match a user and an account.
     """
     if one.groups and not one.groups & groups.get(user, frozenset()):
         return False

@@ -37,7 +37,7 @@ NOTE = "sitekit course drill"
 
 @dataclass(frozen=True)
 class Start:
-    """Hold the result of one participant's start. `seconds` is the time until the server was ready;
+    """The result of one participant's start. `seconds` is the time until the server was ready;
     None if it did not become ready."""
 
     user: str

@@ -17,7 +17,8 @@ from ...site.course_files import Course
 from . import people
 
 OLD = ("no such course", "more than the gate knows")
-"""What a gate says that does not have the course, or that is of a sitekit without courses."""
+"""The error messages of a gate that does not have the course, or that comes from a sitekit without
+courses."""
 INSTALL = "sudo make gate_bundle, and install the file on the login node"
 
 

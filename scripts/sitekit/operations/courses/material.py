@@ -21,7 +21,7 @@ from ...site.course_files import Course
 from . import check_reservation, people
 
 PATIENCE = 60.0
-"""Seconds that the job which asks the repository may wait for a node and run."""
+"""The seconds in which the job that tests the repository must get a node and end."""
 
 
 def material(site: Site, course: Course) -> Iterator[Finding]:
@@ -101,8 +101,9 @@ def _repository(site: Site, course: Course, source: CourseMaterial, user: str) -
 
 def _srun(site: Site, course: Course) -> list[str]:
     """Return the srun command that runs a program in a short job on a node. The job uses the Slurm
-    account, QOS and constraint of the course's servers. The job uses the reservation only while it
-    is active, because before that no job can start in it.
+    account, QOS and constraint of the course's servers. No job can start in a reservation before
+    the reservation begins. Therefore the job uses the reservation only while the reservation is
+    active.
     """
     tier = course.tier
     words = [f"--partition={','.join(tier.partitions)}", "--nodes=1", "--ntasks=1"]

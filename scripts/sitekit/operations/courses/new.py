@@ -23,7 +23,7 @@ QUESTIONS = {
     "ROSTER": "A Unix group, or a file of names beside the course file, such as bio101.csv",
     "INSTRUCTORS": "The instructors' user names, with commas between them",
 }
-"""The arguments that are asked for at a terminal, if they were not given."""
+"""The questions at the terminal for arguments that were not given on the command line."""
 
 FURTHER = ("RESERVATION", "KERNEL", "REPOSITORY", "REF", "FOLDER", "PAGE")
 
@@ -31,7 +31,7 @@ FURTHER = ("RESERVATION", "KERNEL", "REPOSITORY", "REF", "FOLDER", "PAGE")
 def course_new(site: Site, *words: str) -> int:
     """Write the course file from arguments like `COURSE=bio101`. Returns 0. Raises BadInput.
 
-    Nothing is written if the file exists already, or if an answer is not valid.
+    If the file already exists, or if an answer is not valid, nothing is written.
     """
     given = dict(_pair(word) for word in words)
     for name, question in QUESTIONS.items():

@@ -1,1 +1,1 @@
-"""Find out what is wrong with a site, rank the causes, and say what mends them (`make doctor`)."""
+"""Find the faults of a site, sort them by cause, and print how to repair them (`make doctor`)."""

@@ -43,8 +43,8 @@ class Severity(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """Hold one fault that a check found. `where` is a key of site.yml, a file or a service. If
-    `remedy` or `why` is set, it replaces the more general text of the check.
+    """One fault that a check found. `where` is a key of site.yml, a file or a service. If `remedy`
+    or `why` is set, this text replaces the more general text of the check.
     """
 
     what: str
@@ -124,7 +124,7 @@ class Check:
 class Subject:
     """Collect the checks of one subject, such as `slurm`, in the order in which they run.
 
-    `applies` returns whether the site has the subject at all.
+    `applies` returns whether the subject exists at the site.
     """
 
     def __init__(self, name: str, title: str, applies: Callable[[Site], bool] = _always) -> None:

@@ -29,7 +29,7 @@ _KEYS = ("CHECK", "JSON", "JUNIT", "NODES", "OSV", "SECONDS", "USER")
 
 @dataclass(frozen=True)
 class Wishes:
-    """Hold the values of the variables of `make doctor`, such as NODES=1."""
+    """The values of the variables of `make doctor`, such as NODES=1."""
 
     checks: tuple[str, ...] = ()
     json: bool = False

@@ -1,4 +1,4 @@
-"""Hold the data that all checks of `make doctor` use, and cache the results of slow queries."""
+"""Define the data that all checks of `make doctor` use, and cache the results of slow queries."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Unanswered(Exception):
 
 @dataclass
 class Context:
-    """Hold the site, the platform and the options of the command. `user` is the account under which
+    """The site, the platform and the options of the command. `user` is the account under which
     users' checks run; None if no group of the site has a member. `advisories` are files in OSV's
     format. `patience` is a factor for all time limits.
     """

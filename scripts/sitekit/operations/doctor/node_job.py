@@ -22,9 +22,9 @@ _PROGRAM = Path(__file__).parent / "inside" / "look_from_node.py"
 
 @dataclass(frozen=True)
 class Seen:
-    """Hold the result of one test job. `fault` is the reason why the job has no result. Each other
-    text field is a fault that the job found, or "" without a fault. `clock` is the difference of
-    the node's clock from this host's clock in seconds; 0 if the difference could be caused by the
+    """The result of one test job. `fault` is the reason why the job has no result. Each other text
+    field is a fault that the job found, or "" without a fault. `clock` is the difference of the
+    node's clock from this host's clock in seconds; 0 if the difference could be caused by the
     duration of the job. `memory` is the cgroup's memory limit in bytes.
     """
 
@@ -99,9 +99,9 @@ def _command(site: Site, partition: str, tier: Tier) -> Argv:
 
 
 def parse(partition: str, tier: Tier, text: str, during: tuple[float, float]) -> Seen:
-    """Parse the output of a test job. Each value is checked, because the job runs under a user's
-    account, which could change the output. `during` contains this host's times before and after the
-    job.
+    """Parse the output of a test job. The job runs under a user's account, and this user could
+    change the output. Therefore each value is checked. `during` contains this host's times before
+    and after the job.
     """
     try:
         answer = json.loads(text.strip().splitlines()[-1])

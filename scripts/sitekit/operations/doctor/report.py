@@ -60,8 +60,8 @@ def _sentence(one: Finding) -> str:
 
 
 def _unseen(results: Sequence[Result]) -> Iterator[str]:
-    """Yield what could not be examined, with the reason. If several checks have the same reason,
-    the reason is printed only once."""
+    """Yield the subjects that could not be examined, with the reasons. If several checks have the
+    same reason, the reason is printed only once."""
     reasons: dict[str, list[str]] = {}
     for result in results:
         if result.skipped == "root":

@@ -19,7 +19,7 @@ ALL_SECONDS = 30.0
 
 @dataclass
 class Result:
-    """Hold a check with its findings. `skipped` is the reason why the check did not run. `cause` is
+    """A check with its findings. `skipped` is the reason why the check did not run. `cause` is
     the check whose errors explain these findings. `consequences` are the results of other checks
     that these findings explain.
     """
@@ -86,8 +86,8 @@ def _cause(ids: Iterable[str], results: dict[str, Result]) -> str:
 
 
 def _run(check: Check, here: Context, result: Result, seconds: float) -> None:
-    """Run one check in a thread. If the thread does not end in time, it continues in the
-    background, and only its findings so far are kept."""
+    """Run one check in a thread. If the thread does not end in time, the thread continues in the
+    background, and only the findings that it has already made are kept."""
     found: list[Finding] = []
     thread = threading.Thread(target=_collect, args=(check, here, found), daemon=True)
     begin = time.monotonic()
@@ -122,8 +122,8 @@ def _collect(check: Check, here: Context, found: list[Finding]) -> None:
 
 def ranked(results: Sequence[Result]) -> list[Result]:
     """Return the causes, each with its consequences, in the order in which to repair them. Errors
-    come first. Among errors, those that explain other findings come first, and then those whose
-    check runs earlier.
+    come first. Among errors, an error that explains other findings comes before other errors. After
+    that, errors are in the order in which their checks run.
     """
     by_id = {result.check.id: result for result in results}
     tops = []

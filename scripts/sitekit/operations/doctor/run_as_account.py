@@ -1,5 +1,5 @@
-"""Test as another account which files and databases it can use: run a small program as this
-account, and parse its output."""
+"""Test which files and databases another account can use: run a small program under this account,
+and parse the program's output."""
 
 from __future__ import annotations
 

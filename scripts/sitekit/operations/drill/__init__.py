@@ -1,1 +1,1 @@
-"""Start many servers at once as a trial, and report times, errors and the first bottleneck."""
+"""Start many servers at once as a test, and report times, errors and the first bottleneck."""

@@ -80,7 +80,7 @@ def _remove(site: Site) -> None:
     """Remove the accounts with their servers, associations and homes, and the hub's users.
 
     The accounts have passwords. Therefore they are also removed if Slurm does not answer, or does
-    not end their jobs. Raises Problem, which then names what Slurm still has.
+    not end their jobs. Raises Problem with the associations and jobs that Slurm still has.
     """
     known = record.load(site, PREFIX)
     users = [person.name for person in known.participants] if known else []
@@ -106,7 +106,7 @@ def _read_groups_again(site: Site, partition: str) -> None:
 
 
 def _associate(site: Site, users: list[str], account: str) -> None:
-    """Add associations, and wait until slurmctld knows the last of them. Raises Problem."""
+    """Add associations, and wait until slurmctld lists the last association. Raises Problem."""
     words = ("add", "user", ",".join(users), f"account={account}")
     _slurm(site, "sacctmgr", "--immediate", *words)
     end = time.monotonic() + KNOWN_TO_SLURM
@@ -120,8 +120,8 @@ def _associate(site: Site, users: list[str], account: str) -> None:
 def _disassociate(site: Site, users: list[str]) -> None:
     """Cancel the users' jobs, and delete their associations once the jobs have ended.
 
-    The hub's servers are such jobs: these users have no others. Raises Problem, which names what
-    is left.
+    The hub's servers are such jobs: these users have no others. Raises Problem with the names of
+    the associations that are left.
     """
     if not users:  # an empty list would name the jobs and associations of all users
         return
@@ -159,7 +159,7 @@ def _delete_associations(site: Site, users: list[str]) -> None:
 
 
 def _left(site: Site, users: list[str], jobs: list[str]) -> str:
-    """Return what Slurm may still have of these users, in words."""
+    """Return a text about the jobs and associations that Slurm may still have of these users."""
     left = [f"the jobs {', '.join(jobs)}"] if jobs else []
     if site.drill.slurm_account:
         left.append(f"associations of {users[0]} to {users[-1]}")
@@ -167,7 +167,7 @@ def _left(site: Site, users: list[str], jobs: list[str]) -> str:
 
 
 def _commands(site: Site, users: list[str], jobs: list[str]) -> list[str]:
-    """Return the commands that remove from Slurm what is left."""
+    """Return the commands that remove these users' remaining jobs and associations from Slurm."""
     commands = [f"scancel {' '.join(jobs)}"] if jobs else []
     if site.drill.slurm_account:
         commands.append(f"sacctmgr delete user names={','.join(users)}")
@@ -181,7 +181,7 @@ def _slurm(site: Site, program: str, *words: str, check: bool = True) -> str:
 
 
 def listed(path: Path) -> list[str]:
-    """Return the users of the file. Raises BadInput if others than root can change it."""
+    """Return the user names in the file. Raises BadInput if others than root can change it."""
     try:
         steps = way(path)
         lines = path.read_text(encoding="utf-8-sig").splitlines()

@@ -21,7 +21,7 @@ _ONE_CPU = (
 
 @dataclass(frozen=True)
 class Bottleneck:
-    """Hold what was the bottleneck, how that was seen, and what to change."""
+    """The bottleneck, the figures that show it, and what to change."""
 
     what: str
     seen: str
@@ -37,7 +37,8 @@ def first_bottleneck(
 ) -> Bottleneck | None:
     """Return the first bottleneck; None if each step took no time worth a change.
 
-    `waits` are the reasons for which jobs waited. `here` says that the servers run on this machine.
+    `waits` are the reasons for which jobs waited. `here` is true if the servers run on this
+    machine.
     """
     if any("Too many users" in fault.message for fault in faults):
         seen = "the hub refused starts: too many at once"

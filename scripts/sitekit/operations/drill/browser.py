@@ -27,12 +27,12 @@ from .hub_client import LONGEST
 ANSWER = 120.0
 """Seconds in which the site must answer a request."""
 CODE, PRINTS = "print(6 * 7)", "42"
-"""The cell that each user runs, and what it prints."""
+"""The code of the cell that each user runs, and the output of this code."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Hold an answer of the site: its status, the path after all redirects, and its text."""
+    """An HTTP response of the site: its status, the path after all redirects, and its text."""
 
     status: int
     path: str
@@ -120,7 +120,7 @@ class Browser:
         return {"Authorization": f"token {self._token}"} if self._token else headers
 
     def run_cell(self) -> None:
-        """Open the user's lab, run a cell in a new Python kernel, and check what it prints.
+        """Open the user's lab, run a cell in a new Python kernel, and check the output of the cell.
 
         Raises Problem.
         """
@@ -198,7 +198,8 @@ def _run(channel: websocket.WebSocket) -> str:
 
 
 def _expect(answer: Answer, status: int, what: str) -> Any:
-    """Return the JSON of the answer; a page is no JSON, and None. Raises Problem."""
+    """Return the parsed JSON of the response; None if the response is an HTML page. Raises
+    Problem."""
     if answer.status != status:
         raise Problem(f"{what}: the answer was {answer.status}: {words_of(answer.text)[:200]}")
     return json.loads(answer.text) if answer.text.startswith(("{", "[")) else None

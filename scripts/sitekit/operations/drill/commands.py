@@ -31,7 +31,7 @@ NOTE = "sitekit drill"
 
 @dataclass(frozen=True)
 class Result:
-    """Hold the figures of a drill. Times are in seconds."""
+    """The figures of a drill. Times are in seconds."""
 
     users: int
     ready: int

@@ -13,7 +13,7 @@ from ...site import Site
 
 @dataclass(frozen=True)
 class Use:
-    """Hold what a drill has used between its first login and the last stop of a server.
+    """The CPU time that was used during a drill, from its first login to the last stop of a server.
 
     `wall` is in seconds. `floor` is the time in seconds that all used CPU time would take if all
     CPUs worked all the time. `hub` is the share of one CPU that the hub used, and `machine` the
@@ -38,7 +38,7 @@ class Meter:
         self._began, self._hub, self._busy = time.monotonic(), self._of_hub(), _busy()
 
     def use(self) -> Use:
-        """Return what was used since the meter was created."""
+        """Return the CPU time that was used since the meter was created."""
         wall = time.monotonic() - self._began
         cpus = os.cpu_count() or 1
         busy = _busy() - self._busy
@@ -50,7 +50,8 @@ class Meter:
         )  # fmt: skip
 
     def _of_hub(self) -> float:
-        """Return the CPU seconds of the hub's process: of all of the account, the one with most."""
+        """Return the CPU seconds of the hub's process, which is the process of the hub's account
+        that has used most CPU time."""
         seconds = 0.0
         for process in psutil.process_iter(["username", "cpu_times"]):
             times = process.info["cpu_times"]

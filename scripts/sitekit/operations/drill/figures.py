@@ -13,7 +13,7 @@ from .run import PHASES, Story
 
 @dataclass(frozen=True)
 class Percentiles:
-    """Hold the seconds within which half of the users, 95 of 100, and all finished a step."""
+    """The seconds within which 50 %, 95 % and 100 % of the users finished a step."""
 
     p50: float
     p95: float
@@ -22,7 +22,7 @@ class Percentiles:
 
 @dataclass(frozen=True)
 class Fault:
-    """Hold an error of several users: the step that failed, the message, and the users."""
+    """An error of several users: the step that failed, the message, and the users."""
 
     phase: str
     message: str
@@ -70,6 +70,6 @@ def reasons(stories: Iterable[Story]) -> list[str]:
 
 
 def _general(message: str, user: str) -> str:
-    """Return the message without what differs from user to user."""
+    """Return the message without the parts that differ between users."""
     plain = " ".join("".join(c if c.isprintable() else " " for c in message).split())
     return re.sub(r"\d+", "N", plain.replace(user, "USER"))[:300]

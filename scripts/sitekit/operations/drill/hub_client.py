@@ -26,7 +26,7 @@ WAIT = 900.0
 ANSWER = 60.0
 """Seconds for which stop() waits until the hub has answered the request for the start."""
 LONGEST = 4 * 1024**2
-"""Bytes of an answer, or of a line of progress, that are read."""
+"""The largest number of bytes that are read of a response, or of a line of the progress stream."""
 
 Event = Mapping[str, Any]
 Watch = Callable[[Event], None]
@@ -38,9 +38,9 @@ def ignore(event: Event) -> None:
 
 @dataclass
 class _Sent:
-    """Hold one request to start a server: its time, and the value `started` of the server in the
-    hub's API. `answered` is set as soon as the hub has answered the request. `started` is "" until
-    the start is complete.
+    """A request to start a server: its time, and the value `started` of the server in the hub's
+    API. `answered` is set as soon as the hub has answered the request. `started` is "" until the
+    start is complete.
     """
 
     at: datetime
@@ -125,7 +125,7 @@ class HubClient:
         return server
 
     def _is_own(self, sent: _Sent, server: Mapping[str, Any]) -> bool:
-        """Return whether this server is the one that start() has started."""
+        """Return whether start() has started this server."""
         started = server.get("started")
         if (server.get("user_options") or {}).get("profile") != self._tier or not started:
             return False
@@ -178,7 +178,7 @@ class HubClient:
 
 
 def lines_of(answer: Any) -> Iterator[bytes]:
-    """Yield the lines of an open answer. A line that is too long comes in parts."""
+    """Yield the lines of an open answer. A line that is too long is yielded in several parts."""
     return iter(lambda: answer.readline(LONGEST), b"")
 
 

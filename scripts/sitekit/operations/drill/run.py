@@ -1,4 +1,5 @@
-"""Let many users do a drill's steps at once, and note when each of them has finished each step."""
+"""Let many users do the steps of a drill at the same time, and record when each user has finished
+each step."""
 
 from __future__ import annotations
 
@@ -17,15 +18,15 @@ from .users import User
 PHASES = ("login", "form", "submitted", "running", "ready", "first cell", "stopped")
 """The steps of a start, in their order."""
 ACCEPTED, RUNS = 5, 50
-"""Above which progress, in per cent, an event says that the job is submitted, and that it runs
-(hub/messages/progress.py)."""
+"""Progress events with a higher percentage than the first number mean that the job is submitted;
+with a higher percentage than the second, that the job runs (hub/messages/progress.py)."""
 WAITS = 25
-"""The progress of an event that says why the job waits."""
+"""The percentage of a progress event that contains the reason why the job waits."""
 
 
 @dataclass
 class Story:
-    """Hold what one user has done: how long each step took, and why one failed."""
+    """The results of one user: how long each step took, and the reason if a step failed."""
 
     user: str
     seconds: dict[str, float] = field(default_factory=dict)
@@ -84,8 +85,8 @@ class Drill:
     def _timed(self, story: Story, phase: str, work: Callable[[], object]) -> None:
         """Do one step, and note its time, or why it failed.
 
-        Answers come from servers of users too, who can send anything: whatever a step raises is
-        the fault of this user, and the others go on.
+        Some responses come from users' servers, which can send anything. Therefore every exception
+        in a step is recorded as a fault of this user, and the steps of the other users continue.
         """
         began = self._clock()
         try:
@@ -98,7 +99,8 @@ class Drill:
         story.seconds.setdefault(phase, self._clock() - began)
 
     def _server(self, user: User) -> Callable[[], None]:
-        """Return the step that starts the server. It also notes the steps until it is ready."""
+        """Return the step that starts the server. This step also records the times of the steps
+        until the server is ready."""
         story = self.stories[user.name]
 
         def start() -> None:
@@ -119,7 +121,7 @@ class _Watcher:
         self.began = self._last = clock()
 
     def see(self, event: Mapping[str, Any]) -> None:
-        """Note what an event says."""
+        """Record the time of a progress event."""
         progress = event.get("progress", 0)
         if event.get("failed"):
             return

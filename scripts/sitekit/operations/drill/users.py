@@ -20,12 +20,12 @@ _REFUSAL = re.compile(r'(?s)class="[^"]*(?:spawn-error-msg|login_error)[^"]*"[^>
 
 
 class User(Protocol):
-    """Define what a user of a drill does. Each method raises Problem if it fails."""
+    """The actions of a user in a drill. Each method raises Problem if it fails."""
 
     name: str
 
     def first_steps(self) -> Mapping[str, Callable[[], None]]:
-        """Return what the user does before the start of a server, by the names of the steps."""
+        """Return the steps before the start of a server, by their names."""
 
     def start(self, watch: Watch) -> str:
         """Start a server and wait for it; return why it is not ready, or ""."""
@@ -34,7 +34,7 @@ class User(Protocol):
         """Run a cell in a kernel of the server."""
 
     def stop(self) -> None:
-        """Stop the server, if this user has started it, and wait until it is stopped."""
+        """If this user has started the server, stop the server and wait until it has stopped."""
 
 
 class NewUser:
@@ -110,7 +110,8 @@ class KnownUser:
         self._started = False
 
     def first_steps(self) -> Mapping[str, Callable[[], None]]:
-        """Return nothing: a token needs no login, and the hub takes the tier with the request."""
+        """Return no steps: a user with a token needs no login, and the request for the server
+        contains the tier."""
         return {}
 
     def start(self, watch: Watch) -> str:
@@ -134,6 +135,6 @@ class KnownUser:
 
 
 def _refusal(page: str) -> str:
-    """Return the reason that a page of the hub gives, in one line."""
+    """Return the reason for a refusal from a page of the hub, in one line."""
     found = _REFUSAL.search(page)
     return words_of(html.unescape(found[1] if found else page))[:200]

@@ -13,7 +13,7 @@ Keys = dict[str, Any]
 
 
 def _memory(value: Any) -> Keys:
-    """Convert memory. Slurm takes a number without a unit for megabytes."""
+    """Convert memory. In Slurm, a number without a unit means megabytes."""
     match = re.fullmatch(r"(\d{1,9})\s*([KMGT]?)B?", str(value).strip(), re.IGNORECASE | re.ASCII)
     if not match:
         raise NotCarried("this is not an amount of memory")
@@ -21,7 +21,7 @@ def _memory(value: Any) -> Keys:
 
 
 def _time(value: Any) -> Keys:
-    """Convert a time limit. Slurm takes a number without a unit for minutes."""
+    """Convert a time limit. In Slurm, a number without a unit means minutes."""
     text = str(value).strip()
     return {"time": f"{text}m" if re.fullmatch(r"\d{1,7}", text, re.ASCII) else text}
 
@@ -44,7 +44,7 @@ def _words(key: str) -> Callable[[Any], Keys]:
 
 
 def _text(key: str) -> Callable[[Any], Keys]:
-    """Return a function that takes over a text."""
+    """Return a function that copies a text to a key of the tier."""
     return lambda value: {key: str(value)}
 
 

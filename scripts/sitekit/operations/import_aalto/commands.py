@@ -36,7 +36,7 @@ _MANY = 100
 def import_aalto(*words: str) -> int:
     """Write site.yml and kernels.yml into a new folder. Returns 0. Raises BadInput.
 
-    Nothing of the older configuration is run. Nothing is written if a file cannot be read.
+    Nothing of the older configuration is run. If a file cannot be read, nothing is written.
     """
     given = dict(_pair(word) for word in words)
     if "FROM" not in given:
@@ -104,7 +104,8 @@ def _write(target: Path, files: dict[str, str]) -> None:
 
 
 def _report(target: Path, new: NewSite, left: list[Left]) -> None:
-    """Print what was written, what is to be set, and what was not carried over."""
+    """Print the written files, the keys that the administrator has to set, and the settings that
+    were not converted."""
     say(f" ok wrote {target}/site.yml with {len(new.values['tiers'])} tiers, and kernels.yml")
     say("\nNot in the old configuration; set these keys in site.yml:")
     for key in new.examples:

@@ -27,7 +27,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 
 @dataclass(frozen=True)
 class Unknown:
-    """Stand for a value that only a run of the file could give. `text` is its expression."""
+    """A value that only a run of the file could give. `text` is its expression."""
 
     text: str
 
@@ -35,7 +35,7 @@ class Unknown:
 def evaluate(node: ast.expr, names: dict[str, Any]) -> Any:
     """Return the value of an expression. Parts of a list or dictionary can be Unknown.
 
-    `names` maps each variable that the file has set before to its value.
+    `names` maps each variable that the file has already set to its value.
     """
     kinds: dict[type[ast.expr], Callable[[Any, dict[str, Any]], Any]] = {
         ast.Constant: _constant,
@@ -88,7 +88,8 @@ def _sequence(node: ast.List | ast.Tuple | ast.Set, names: dict[str, Any]) -> li
 
 
 def _dictionary(node: ast.Dict, names: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a dictionary whose keys are text. `**` takes over the entries of a known one."""
+    """Return a dictionary whose keys are text. `**` adds the entries of a dictionary whose value is
+    known."""
     entries: dict[str, Any] = {}
     for key, inner in zip(node.keys, node.values, strict=True):
         value = evaluate(inner, names)

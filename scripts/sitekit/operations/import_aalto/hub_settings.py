@@ -18,7 +18,7 @@ class NotCarried(ValueError):
 
 
 def _address(value: Any) -> str:
-    """Return an address that compute nodes can connect to."""
+    """Return a host name or IP address that compute nodes can connect to."""
     if value in ("", "0.0.0.0", "*"):  # noqa: S104 - compared, not bound
         raise NotCarried("every address of the host; hub.address names the one for compute nodes")
     return str(value)
@@ -32,7 +32,7 @@ def _days(value: Any) -> str:
 
 
 def _port_of(value: Any) -> int:
-    """Return the port of an address like http://127.0.0.1:8001."""
+    """Return the port of a URL like http://127.0.0.1:8001."""
     try:
         port = urlsplit(str(value)).port
     except ValueError:
@@ -135,7 +135,7 @@ REASONS = {
     "Spawner.batch_script": "sitekit has its own job script",
     "Spawner.cmd": "sitekit has its own command, which runs the servers of its release",
 }
-"""Why a setting is not carried over, and what replaces it."""
+"""For each setting that is not converted, the reason, and what replaces the setting."""
 
 _LOGINS = ("LocalAuthenticator", "PAMAuthenticator")
 _SPAWNERS = ("WrapSpawner", "ProfilesSpawner", "SlurmSpawner", "BatchSpawner", "BatchSpawnerBase")

@@ -30,7 +30,7 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Setting:
-    """Hold one line `c.CLASS.TRAIT = value`. `name` is `CLASS.TRAIT`.
+    """One line `c.CLASS.TRAIT = value`. `name` is `CLASS.TRAIT`.
 
     `lines` are the lines of the items, if the value is written as a list.
     """
@@ -43,7 +43,8 @@ class Setting:
 
 @dataclass(frozen=True)
 class Left:
-    """Hold something that is not carried over: file, line, what it is, and why."""
+    """A part of the old configuration that is not converted: its file and line, a description, and
+    the reason."""
 
     file: str
     line: int
@@ -53,7 +54,7 @@ class Left:
 
 @dataclass
 class Config:
-    """Hold the settings of a jupyterhub_config.py, and the lines that were not understood."""
+    """The settings of a jupyterhub_config.py, and the lines that were not understood."""
 
     path: Path
     settings: dict[str, Setting] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Put the values of an older configuration together to a site.yml that `make check_site` accepts."""
+"""Combine the values of an older configuration to a site.yml that `make check_site` accepts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MARK = "SET THIS: not in the old configuration"
 
 @dataclass
 class NewSite:
-    """Hold the values of a site.yml, the origin of each, and the keys with example values."""
+    """The values of a site.yml, the origin of each, and the keys with example values."""
 
     values: dict[str, Any]
     origins: dict[tuple[str | int, ...], str] = field(default_factory=dict)
@@ -43,7 +43,8 @@ class NewSite:
 
 
 def new_site_of(config: Config) -> NewSite:
-    """Return the site that follows from a jupyterhub_config.py. Reports what is not carried over."""
+    """Return the site that follows from a jupyterhub_config.py. Also reports the settings that are
+    not converted."""
     new = NewSite({})
     for key, value in EXAMPLES.items():
         _put(new.values, key, value)
@@ -78,7 +79,7 @@ def _merged(config: Config, taken: set[str]) -> Iterator[tuple[Key, Any, list[Se
 
 
 def _add_tiers(config: Config, new: NewSite, tiers: list[OldTier]) -> None:
-    """Add the tiers, with those of their keys that site.yml accepts."""
+    """Add the tiers, each with the keys that site.yml accepts."""
     new.values["tiers"] = []
     for number, old in enumerate(tiers):
         tier = {"key": old.key, "title": old.title, **_TIER}
@@ -101,7 +102,7 @@ def _add_tiers(config: Config, new: NewSite, tiers: list[OldTier]) -> None:
 
 
 def _fault(values: dict[str, Any], key: Key, value: Any) -> str:
-    """Return why a site cannot have this value; an empty text if it can."""
+    """Return the reason why a site cannot have this value; an empty text if the value is valid."""
     trial = copy.deepcopy(values)
     _put(trial, key, value)
     if not trial["tiers"]:

@@ -19,7 +19,7 @@ _PROFILES = "ProfilesSpawner.profiles"
 
 @dataclass(frozen=True)
 class Option:
-    """Hold one option of batchspawner, with the line of the configuration that sets it."""
+    """One option of batchspawner, with the line of the configuration that sets it."""
 
     name: str
     value: Any
@@ -28,7 +28,7 @@ class Option:
 
 @dataclass
 class OldTier:
-    """Hold one profile: its key, its title, its line, and the keys of the tier with their lines."""
+    """One profile: its key, its title, its line, and the keys of the tier with their lines."""
 
     key: str
     title: str
@@ -70,7 +70,8 @@ def _option_of(name: str) -> str:
 
 
 def _common(config: Config) -> Iterator[Option]:
-    """Yield the options that are set for all profiles; those of the narrowest class come last."""
+    """Yield the options that are set for all profiles; options of the most specific class come
+    last."""
     for owner in _CLASSES:
         for setting in config.settings.values():
             if setting.name.startswith(f"{owner}.") and (option := _option_of(setting.name)):
@@ -131,7 +132,8 @@ def _take_words(config: Config, tier: OldTier, option: Option) -> None:
 
 
 def _add_idle(config: Config, tiers: list[OldTier]) -> None:
-    """Give the tiers without an idle limit that of a culler among the hub's services.
+    """If a culler is among the hub's services, copy its idle limit to the tiers without an idle
+    limit.
 
     The Aalto culler ends only servers whose profile has a `req_culltime`.
     """

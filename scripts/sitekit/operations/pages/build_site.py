@@ -79,7 +79,8 @@ def build_into(site: Site, target: Path) -> None:
 
 
 def _copy_pages(site: Site, pages: Path) -> None:
-    """Copy the pages and what they link to, and add the table of contents and the site's page."""
+    """Copy the pages and the files to which the pages link, and add the table of contents and the
+    page about the site."""
     for pattern in _COPIED:
         for source in CHECKOUT.glob(pattern):
             copy = pages / source.relative_to(CHECKOUT)

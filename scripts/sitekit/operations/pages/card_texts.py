@@ -19,7 +19,7 @@ UNKNOWN = "..."
 
 @dataclass(frozen=True, order=True)
 class CardText:
-    """Hold the sentences of one card. `...` stands for values such as a node's name."""
+    """The sentences of one card. `...` stands for values such as a node's name."""
 
     kind: str
     what: str
@@ -72,7 +72,8 @@ def _tables(tree: ast.Module, names: dict[str, ast.expr]) -> Iterator[CardText]:
 def _calls(
     function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Module, names: dict[str, ast.expr]
 ) -> Iterator[CardText]:
-    """Yield the cards that a function makes; those of a module are outside of its functions."""
+    """Yield the calls that create cards in a function; for a module, the calls outside of its
+    functions."""
     outer = isinstance(function, ast.Module)
     for part in (
         [value for _, value in _assignments(function.body)] if outer else ast.walk(function)

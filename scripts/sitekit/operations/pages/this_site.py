@@ -1,4 +1,4 @@
-"""Write the page about one site: its address, its sizes of servers and its published kernels."""
+"""Write the page about one site: the site's URL, sizes of servers and published kernels."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _places(tier: Tier) -> str:
 
 
 def _who(tier: Tier) -> str:
-    """Return who may use a tier."""
+    """Return a text about which users may use a tier."""
     if tier.requires == Requires():
         return "everybody"
     words = (("group", tier.requires.group), ("account", tier.requires.account))

@@ -1,4 +1,5 @@
-"""Generate docs/troubleshooting.md: what each card means, and what each check of the doctor mends."""
+"""Generate docs/troubleshooting.md: what each card means, and which faults each check of `make
+doctor` finds."""
 
 from __future__ import annotations
 
@@ -16,19 +17,19 @@ _HEAD = """\
 # Troubleshooting
 
 This page is generated from the texts of the cards, from `scripts/sitekit/operations/pages/cards.yml`, and from
-the table of `make doctor`. It has two parts: what a user sees, and what `make doctor` finds. In most cases
-`sudo make doctor` names the cause first. Run it before you read on.
+the table of `make doctor`. The first part explains the cards that users see, the second part lists the checks of
+`make doctor`. In most cases `sudo make doctor` names the cause of a problem. Run this command before you read on.
 
-A card is the text that tells a user why a server ended or did not start. `...` stands for a value, such as the
-name of a node. The hub's log, the ledger and the REST answers contain the kind of the card, which is the heading.
+A card is a text for a user whose server ended or did not start. On this page, `...` stands for a value, such as the
+name of a node. The headings are the kinds of cards, which are also in the hub's log, the ledger and the REST API.
 
 ## Cards
 """
 _CHECKS = """
 ## Checks
 
-`make doctor` prints the id of the check with each finding. [The list of checks](doctor.md#the-checks) says for each
-id what the check looks at, why it matters, and what mends it:
+`make doctor` prints the id of the check with each finding. For each check, [the list of
+checks](doctor.md#the-checks) contains what the check looks at, why this matters, and how to repair a fault:
 
 | id begins with | subject | checks |
 |---|---|---|

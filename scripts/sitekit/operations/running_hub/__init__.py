@@ -1,1 +1,2 @@
-"""Announce, drain and stop on a running hub, by records in its ledger."""
+"""Commands that change a running hub by writing records into its ledger: announcements, drains,
+stops of servers."""

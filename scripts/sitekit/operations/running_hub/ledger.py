@@ -21,8 +21,9 @@ from ...site import Site
 def hubs_ledger(site: Site, *, writes: bool = True) -> Iterator[Ledger]:
     """Yield the ledger, which the hub's account reads and writes. Raises Problem.
 
-    Only root and the hub's account may do this. The hub reads what is written here at its next look.
-    The ledger of an older sitekit is refused, because its hub may run, and cannot use a converted one.
+    Only root and the hub's account may do this. The hub reads these changes when it next reads the
+    ledger. The ledger of an older sitekit is refused, because its hub may run, and cannot use a
+    converted one.
     """
     try:
         hub = pwd.getpwnam(site.hub.user)
@@ -51,7 +52,8 @@ def refuse_unknown(site: Site, user: str) -> None:
 
 
 def operator() -> str:
-    """Return the name under which an action is recorded: who called sudo, and that it was make.
+    """Return the name under which an action is recorded: the user who called sudo, followed by
+    `(make)`.
 
     Call it outside of hubs_ledger(), which acts as the hub's account.
     """

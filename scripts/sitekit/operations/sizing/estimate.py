@@ -19,7 +19,7 @@ TLJH_SOURCE = "https://tljh.jupyter.org/en/latest/howto/admin/resource-estimatio
 
 @dataclass(frozen=True)
 class Machine:
-    """Hold the memory of a machine in MiB, and the number of its cores. `free` is the memory that
+    """The memory of a machine in MiB, and the number of its cores. `free` is the memory that
     programs can still allocate."""
 
     total: int
@@ -29,7 +29,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Measured:
-    """Hold the measured memory of a server and of a kernel in MiB, and the kernel's title."""
+    """The measured memory of a server and of a kernel in MiB, and the kernel's title."""
 
     server: int
     kernel: int

@@ -1,7 +1,7 @@
 """Measure the memory of a user's server and of a kernel, by starting one of each.
 
-Only memory that is not shared with other processes is counted (USS in psutil's documentation),
-because each further server needs this memory in addition.
+Each further server needs the memory that its processes do not share with other processes. Therefore
+only this memory is counted (USS in psutil's documentation).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Collect the state of a site for `make status` and `make top`, also while the hub is stopped.
 
-The record of servers is that of the hub's status page (hub/status/collect_state.py). Here it is made from
-the ledger and from one query of each backend, and not from the running hub.
+The record of servers has the same form as in the hub's status page (hub/status/collect_state.py).
+Here it is made from the ledger and from one query of each backend, and not from the running hub.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ STATES = {
 
 @dataclass
 class Sight:
-    """Hold what could not be looked at, and why, by the subject."""
+    """The subjects that could not be examined, each with the reason."""
 
     unseen: dict[str, str] = field(default_factory=dict)
 
     def look(self, subject: str, ask: Callable[[], Value]) -> Value | None:
-        """Return the answer of `ask`. If it fails, note the reason and return None."""
+        """Return the result of `ask`. If it fails, note the reason and return None."""
         try:
             return ask()
         except PermissionError:

@@ -1,4 +1,4 @@
-"""Read from the running hub's metrics what only the hub knows: the age of its list of jobs."""
+"""Read the age of the hub's list of jobs from the metrics of the running hub."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Show a view again and again in a terminal, or print it as plain text."""
+"""Show a view in a terminal and update it regularly, or print the view as plain text."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def _print(view: View) -> None:
 
 
 def _show_in_terminal(view: View) -> None:
-    """Show the view on the terminal's second screen, which leaves the first as it was."""
+    """Show the view on the terminal's alternate screen, so that the text on the main screen
+    stays."""
     from rich.live import Live
     from rich.text import Text
 

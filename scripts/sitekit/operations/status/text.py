@@ -118,7 +118,7 @@ def _drain(one: dict[str, Any]) -> Iterator[str]:
 
 
 def unseen_as_text(record: dict[str, Any]) -> Iterator[str]:
-    """Yield what could not be looked at, and why."""
+    """Yield the subjects that could not be examined, with the reasons."""
     for subject, why in record["unseen"].items():
         yield one_line(f"not seen: {subject}: {why}")
 

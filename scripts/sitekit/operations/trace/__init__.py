@@ -1,1 +1,2 @@
-"""Tell the story of one start of a server, from all that logged about it (`make trace`)."""
+"""Print the steps of one start of a server in order, from the logs of all programs that took part
+(`make trace`)."""

@@ -48,10 +48,9 @@ def trace(site: Site, *words: str) -> int:
 
 
 def last_start(site: Site, user: str, name: str) -> tuple[Row | None, float | None, dict[str, str]]:
-    """Return the user's last start, when it was opened, and why the ledger could not be read.
-
-    Without the ledger, it is the youngest job of the account of this name that Slurm still lists.
-    Raises BadInput, Problem.
+    """Return the user's last start, the time when its server was opened, and the reason if the
+    ledger could not be read. Without the ledger, the last start is the newest job that Slurm still
+    lists for the account with this name. Raises BadInput, Problem.
     """
     try:
         with hubs_ledger(site, writes=False) as ledger:
@@ -119,7 +118,8 @@ def collect(
 
 
 def ledger_steps(row: Row, ready: float | None = None) -> list[Step]:
-    """Return the steps that the hub has recorded in its ledger. `ready` is when it was opened."""
+    """Return the steps that the hub has recorded in its ledger. `ready` is the time when the server
+    was opened."""
     tier = plain(str(row.choice.get("tier", "")))
     what = f"the hub recorded the request for the tier {tier}"
     steps = [Step(row.intended, "ledger", what, "requested")]
@@ -139,7 +139,8 @@ def ledger_steps(row: Row, ready: float | None = None) -> list[Step]:
 
 
 def slurm_steps(site: Site, row: Row) -> list[Step]:
-    """Return what Slurm's accounting has about the job, in whole seconds. Raises NotReadable."""
+    """Return the steps of the job from Slurm's accounting, which has times in whole seconds. Raises
+    NotReadable."""
     if row.backend != "slurm" or not row.job:
         return []
     try:
@@ -164,7 +165,8 @@ def slurm_steps(site: Site, row: Row) -> list[Step]:
 
 
 def as_text(row: Row, story: Story, unread: dict[str, str]) -> list[str]:
-    """Return the story as lines: time, seconds since the step before, source, and what it was."""
+    """Return the steps as lines of text: time, seconds since the previous step, source, and
+    description."""
     server = f", server {plain(row.name)}" if row.name else ""
     lines = [f"Start {row.tag} of {plain(row.user)}{server}, account {plain(row.account)}", ""]
     before = story.steps[0].at if story.steps else 0.0
@@ -178,7 +180,7 @@ def as_text(row: Row, story: Story, unread: dict[str, str]) -> list[str]:
 
 
 def _verdict(row: Row, story: Story) -> list[str]:
-    """Return the lines that say how the start went."""
+    """Return the lines about the result of the start."""
     stages = stages_of(row.backend)
     lines = [f"Not known: whether {stages[stage][1]}." for stage in story.unsure]
     if story.failed:

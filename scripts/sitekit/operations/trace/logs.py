@@ -1,7 +1,8 @@
 """Find the lines about one start in the logs of web server, hub, gate and node.
 
-A line counts only if it has the start's id, or the path of the user's own server. The user can write
-anything into the job's log, so that its lines are shown as what the job says.
+A line is used only if it contains the start's id, or the URL path of the user's own server. The
+user can write anything into the job's log. Therefore lines of this log are marked as text of the
+job.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def front_steps(site: Site, row: Row, ends: float) -> list[Step]:
 def hub_steps(site: Site, row: Row) -> list[Step]:
     """Return the lines of the hub that have the start's id. Raises NotReadable.
 
-    The hub logs each start. Without a line, the log of that time is gone.
+    The hub logs each start. If the log contains no line of the start, the log of that time was
+    deleted.
     """
     unit, file = site.service("hub"), site.log / f"{site.service('hub')}.log"
     lines: Iterable[str] = _tail(file) if _exists(file) else _journal(row, "--unit", unit)

@@ -29,7 +29,8 @@ STAGES: Mapping[str, tuple[str, str, str]] = {
     "listening": ("ledger", "the server reported its port to the hub", "read the job's log"),
     "opened": ("hub", "the hub found the node's address", "scontrol show job {job}"),
 }
-"""The stages of a start in order: the source that shows each, what it is, and where to look.
+"""The stages of a start in order: the log that contains the stage, its description, and where to
+look if the stage is missing.
 
 The last one is formatted with the user and the job.
 """
@@ -42,7 +43,8 @@ OTHERS_NEXT: Mapping[str, str] = {
 
 
 def stages_of(backend: str) -> Mapping[str, tuple[str, str, str]]:
-    """Return the stages of a start. Without Slurm, nothing logs what Slurm and its node do."""
+    """Return the stages of a start. Without Slurm, there are no log lines of Slurm and of the
+    node."""
     if backend == "slurm":
         return STAGES
     return {
@@ -54,10 +56,10 @@ def stages_of(backend: str) -> Mapping[str, tuple[str, str, str]]:
 
 @dataclass(frozen=True)
 class Story:
-    """Hold the steps of a start in order.
+    """The steps of a start in order.
 
     `failed` is the first stage that was not reached; "" if the server was opened, or if the start
-    goes on. `unsure` are stages before it that an unreadable source would show.
+    is not finished. `unsure` are stages before it that an unreadable source would show.
     """
 
     steps: tuple[Step, ...]
@@ -71,7 +73,8 @@ def tell(
 ) -> Story:
     """Return the story. `unread` are sources that could not be read.
 
-    `over` says that the start has ended without being opened: a missing stage has then failed.
+    If `over` is true, the start has ended before the server was opened, so that a missing stage has
+    failed.
     """
     stages = stages_of(backend)
     order = list(stages)

@@ -1,4 +1,4 @@
-"""Define one step of a start: when it was, who logged it, and what it was."""
+"""Define one step of a server's start: its time, the program that logged it, and a description."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 
 
 class NotReadable(Exception):
-    """A source exists or may exist, and the caller cannot read it. The text says why."""
+    """A source exists or may exist, and the caller cannot read it. The text is the reason."""
 
 
 @dataclass(frozen=True, order=True)
 class Step:
-    """Hold one step. `at` is in seconds since the epoch.
+    """A step of a start. `at` is in seconds since the epoch.
 
-    `source` is front, hub, ledger, gate, slurm or node. `stage` is the key in STAGES of
-    order_steps.py that this step shows to be reached; "" if it shows none.
+    `source` is front, hub, ledger, gate, slurm or node. `stage` is a key of STAGES in
+    order_steps.py: the stage that the start has reached with this step; "" if the step belongs to
+    no stage.
     """
 
     at: float

@@ -1,7 +1,7 @@
 """Find the users' servers (from Slurm) and programs (on this machine) that use each release.
 
 A program resolves the link `current` once, at its start, and keeps this release until it ends.
-sitekit finds this release by the time of the program's start and the history of the link.
+sitekit finds this release from the start time of the program and the history of the link.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NOT_HERE = "the site is not installed on this machine, and only the hub's host s
 
 @dataclass(frozen=True)
 class Uses:
-    """Hold the servers and programs that certainly or possibly use each release. `unseen` lists the
+    """The servers and programs that certainly or possibly use each release. `unseen` lists the
     checks that were not possible, each with a remedy.
     """
 

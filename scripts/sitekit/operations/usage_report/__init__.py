@@ -1,1 +1,1 @@
-"""Report what users have used of each tier, from the accounting and the ledger (`make report`)."""
+"""Report how much users have used each tier, from the accounting and the ledger (`make report`)."""

@@ -1,4 +1,4 @@
-"""Say which tier is too large, too small or never used, with the figures that show it."""
+"""Find the tiers that are too large, too small or never used, with the figures that show this."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEP = 256  # MiB to which a proposal is rounded
 
 @dataclass(frozen=True)
 class Advice:
-    """Hold a sentence about one tier. `verdict` is one word for tables and tests."""
+    """A sentence about one tier. `verdict` is one word for tables and tests."""
 
     tier: str
     verdict: str
@@ -27,7 +27,8 @@ class Advice:
 
 
 def advise(tiers: Sequence[str], figures: Mapping[str, Figures]) -> list[Advice]:
-    """Return what the figures show about the site's tiers, and about others with servers."""
+    """Return the advice about the site's tiers, and about former tiers that have servers in the
+    figures."""
     others = sorted(set(figures) - set(tiers))
     return [one for tier in (*tiers, *others) for one in _advise(tier, figures.get(tier))]
 

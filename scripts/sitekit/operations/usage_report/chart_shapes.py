@@ -34,7 +34,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Chart:
-    """Hold one drawing. `key` maps the names in its legend to colors."""
+    """One drawing. `key` maps the names in its legend to colors."""
 
     title: str
     height: float
@@ -83,7 +83,7 @@ def stacked(
 def rows(
     title: str, unit: str, names: Sequence[str], series: Mapping[str, Sequence[float | None]]
 ) -> Chart:
-    """Return a row for each name, with a horizontal bar for each of the series."""
+    """Return a row for each name, with a horizontal bar for each series of values."""
     top = _nice(max((value or 0 for values in series.values() for value in values), default=0))
     thick = (ROW - 8) / max(1, len(series))
     bars, labels = [], []

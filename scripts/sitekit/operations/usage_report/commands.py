@@ -65,7 +65,7 @@ def report(site: Site, *words: str) -> int:
 def _check_writable(folder: Path) -> None:
     """Raise BadInput if no file can be written in the folder: root may not write to NFS, for example.
 
-    This is found out before Slurm's accounting is read, which can take minutes.
+    Reading Slurm's accounting can take minutes. Therefore this check runs before.
     """
     try:
         tempfile.TemporaryFile(dir=folder).close()

@@ -15,10 +15,10 @@ HOUR = 3600.0
 
 @dataclass
 class Figures:
-    """Hold the figures of one tier in one period. Memory is in MiB, waiting times are in seconds.
+    """The figures of one tier in one period. Memory is in MiB, waiting times are in seconds.
 
     `starts` are the servers that got their resources, and `not_started` those that did not.
-    `memory` and `cap` are what the tier's servers had most recently. `ends` counts the kinds with
+    `memory` and `cap` are the values of the tier's most recent server. `ends` counts the kinds with
     which servers ended, and `failures` those against the user's wish.
     """
 
@@ -44,7 +44,7 @@ class Figures:
 
     @property
     def cpu_share(self) -> float | None:
-        """Return the share of the CPU time that was used; None if it is not recorded."""
+        """Return the share of the CPU time that was used; None if the CPU time is not recorded."""
         return self.used_cpu_hours / self.measured_cpu_hours if self.measured_cpu_hours else None
 
 
@@ -76,7 +76,8 @@ def in_all(runs: Iterable[Run], months: Sequence[Month]) -> dict[str, Figures]:
 
 
 def _begin(run: Run) -> float:
-    """Return when a server started; when it was asked for, if it did not start."""
+    """Return the time when a server started; if the server did not start, the time of the
+    request."""
     return run.spans[0].begin if run.spans else run.asked
 
 
@@ -108,7 +109,7 @@ def _add(figures: Figures, run: Run, period: set[Month]) -> None:
 
 
 def _add_start(figures: Figures, run: Run) -> None:
-    """Add what counts once for a start."""
+    """Add the figures that count once for each start."""
     figures.starts += bool(run.spans)
     figures.not_started += not run.spans
     figures.not_accounted += bool(run.spans) and not run.accounted

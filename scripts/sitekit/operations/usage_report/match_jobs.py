@@ -1,8 +1,8 @@
 """Match the starts in the ledger with the jobs in the accounting.
 
-The ledger decides which job is a server: a job counts only if it has the number and the owner that
-the hub has recorded, and was submitted while the start existed. Slurm uses numbers again, and
-everybody can give a job the name and the comment of a server.
+The ledger decides which job is a server: a job counts only if the ledger contains the job's number
+and owner, and if the job was submitted between the begin and the end of this start. Slurm uses job
+numbers again, and every user can give a job the name and the comment of a server.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STATES = {
 
 @dataclass(frozen=True)
 class Span:
-    """Hold one time in which a server had its resources. `elapsed` leaves out suspended time."""
+    """One time in which a server had its resources. `elapsed` leaves out suspended time."""
 
     begin: float
     end: float
@@ -39,7 +39,7 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Hold one start of a server. Memory is in MiB, times are in seconds.
+    """One start of a server. Memory is in MiB, times are in seconds.
 
     `waited` is None if the job has not started, or is not in the accounting. `peak_memory` and
     `cpu_seconds` are None if the accounting does not have them.
@@ -71,13 +71,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Jobs:
-    """Hold the records of the accounting by the job's number."""
+    """The records of the accounting by the job's number."""
 
     by_number: Mapping[str, list[JobUse]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, uses: Iterable[JobUse]) -> Jobs:
-        """Sort the records. The same record may come twice, if it is in two months."""
+        """Sort the records. If a job is in two months, its record may appear twice."""
         last = {(use.job, use.submit): use for use in uses}
         found: dict[str, list[JobUse]] = {}
         for use in sorted(last.values(), key=lambda one: one.submit):
@@ -97,7 +97,7 @@ class Jobs:
 
 
 def run_of(start: Usage, jobs: Jobs, now: float) -> Run:
-    """Return one start with what its job has used."""
+    """Return one start with the resources that its job has used."""
     uses = jobs.of_start(start, now)
     spans = tuple(_span(use, start, now) for use in uses if use.start) if uses else _own(start, now)
     first = next((use for use in uses if use.start), None)

@@ -28,7 +28,8 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Report:
-    """Hold what the report shows. `tiers` are those of the site first, in its order."""
+    """The contents of the report. `tiers` are first the site's tiers in the order of site.yml, then
+    former tiers."""
 
     months: Sequence[Month]
     tiers: Sequence[str]
@@ -112,7 +113,7 @@ def _row(tier: str, titles: Mapping[str, str], report: Report) -> dict[str, Any]
 
 
 def charts(report: Report, used: Sequence[str]) -> list[Chart]:
-    """Return the charts of the page; those of nothing are left out."""
+    """Return the charts of the page, without charts that would be empty."""
     if not used:
         return []
     total = [report.total[tier] for tier in used]

@@ -68,7 +68,7 @@ class NoticeHandler(APIHandler):
         self.tell()
 
     def tell(self) -> None:
-        """Write the notice (times until the stop, messages) to the answer, as JSON."""
+        """Write the notice (times until the stop, messages) to the HTTP response, as JSON."""
         now = datetime.now(timezone.utc).timestamp()
         active = self.application.last_activity().timestamp()
         told = self.settings.get("sitekit", {})

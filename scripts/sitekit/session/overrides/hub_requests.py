@@ -1,8 +1,8 @@
 """Send the server's few requests to the hub with tornado, in place of `jupyterhub.httpclient`.
 
-JupyterHub 6 sends them with aiohttp, which a server needs for nothing else, and which takes longer
-to import than all these requests (jupyterhub/httpclient.py). tornado is the server's own library,
-and JupyterHub used it for these requests until version 5.
+JupyterHub 6 sends these requests with aiohttp. A server needs aiohttp for nothing else, and the
+import of aiohttp takes longer than all these requests (jupyterhub/httpclient.py). tornado is the
+server's own library, and JupyterHub used it for these requests until version 5.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ async def fetch(
     data: str | bytes | None = None,
     ssl: tls.SSLContext | None = None,
 ) -> Answer:
-    """Send a request and return the answer. Raises HTTPClientError or OSError.
+    """Send a request and return the HTTP response. Raises HTTPClientError or OSError.
 
     An answer with an error's status raises HTTPClientError if `raise_for_status` is true.
     """

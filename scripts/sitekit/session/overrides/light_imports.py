@@ -1,6 +1,7 @@
 """Import JupyterHub's part of the server without the hub's own application and unused libraries.
 
-A server needs none of the following, and its imports took longer than all that it needs:
+A server needs none of the following modules. Their imports took longer than the imports of all
+modules that a server needs:
 
 - `jupyterhub.log` imports the hub's handlers for the name of one class. `jupyterhub.metrics`, which
   counts the requests, and `jupyterhub.scopes`, which compares scopes, import the hub's database
@@ -71,7 +72,7 @@ STAND_INS: dict[str, dict[str, dict[str, object]]] = {
 WHILE_STARTING: dict[str, dict[str, object]] = {
     "IPython.paths": {"get_ipython_dir": ipython_folder},
 }
-"""The same for imports inside of functions that a server calls while it starts."""
+"""The same table for imports inside of functions that a server calls while it starts."""
 
 
 def import_without_hub() -> ExitStack:
@@ -90,7 +91,7 @@ def import_without_hub() -> ExitStack:
 
 
 def read_no_yarn_settings() -> None:
-    """Make jupyterlab use its default registry, as it does where no node is installed."""
+    """Make jupyterlab use its default registry, as jupyterlab does if node is not installed."""
     with suppress(ImportError):
         commands: Any = importlib.import_module("jupyterlab.commands")
         commands._yarn_config = lambda logger: {"yarn config": {}, "npm config": {}}

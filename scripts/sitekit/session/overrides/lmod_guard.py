@@ -9,7 +9,7 @@ the user's own JupyterLab.
 
 In the hub environment jupyterlmod is enabled only through this module
 (environment/release/configure.py). If this module fails to load, JupyterLab has no Software Modules
-tab at all.
+tab.
 """
 
 from __future__ import annotations

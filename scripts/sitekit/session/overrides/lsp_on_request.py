@@ -1,9 +1,8 @@
-"""Load jupyter_lsp, and search for language servers only when a page asks for them.
-
-jupyter_lsp searches at each start of a server: it runs npm, node and R, and reads the settings of
-every known language server (jupyter_lsp/serverextension.py, `initialize`). JupyterLab asks for
-language servers only after the user has switched them on. In the hub environment jupyter_lsp is
-enabled only through this module (environment/release/configure.py).
+"""Load jupyter_lsp, and search for language servers only when a page requests the list of language
+servers. jupyter_lsp itself searches at each start of a server: it runs npm, node and R, and reads
+the settings of every known language server (jupyter_lsp/serverextension.py, `initialize`).
+JupyterLab requests this list only after the user has enabled language servers. In the hub
+environment jupyter_lsp is enabled only through this module (environment/release/configure.py).
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 
 
 class Search:
-    """Stand in for jupyter_lsp's function that searches, and call that function once when needed."""
+    """Replace jupyter_lsp's function that searches, and call this function once when needed."""
 
     def __init__(self, initialize: Callable[..., Awaitable[None]]) -> None:
         self._initialize = initialize

@@ -1,11 +1,9 @@
-"""Load nbdime as an extension of Jupyter Server, so that it refuses requests of other websites and
-downloads nothing.
-
-nbdime 4.0 shows any notebook that an address names, and downloads it if the name is a URL
-(webapp/nbdimeserver.py, read_notebook). A link on another website could show an attacker's notebook
-on a page of the user's server. A link on another website could also make the server request
-addresses that only this node can reach. In the hub environment nbdime is enabled only through this
-module (environment/release/configure.py).
+"""Load nbdime as an extension of Jupyter Server, so that nbdime refuses requests of other websites
+and downloads nothing. nbdime 4.0 shows any notebook that a request names, and downloads the
+notebook if the name is a URL (webapp/nbdimeserver.py, read_notebook). A link on another website
+could show an attacker's notebook on a page of the user's server. A link on another website could
+also make the server request URLs that only this node can reach. In the hub environment nbdime is
+enabled only through this module (environment/release/configure.py).
 """
 
 from __future__ import annotations
@@ -45,7 +43,8 @@ def _load_jupyter_server_extension(server: Any) -> None:
 
 
 def load(server: Any) -> None:
-    """Load nbdime, whose libraries for git take longer to import than Jupyter Server."""
+    """Load nbdime. The import of its libraries for git takes longer than the import of Jupyter
+    Server."""
     import nbdime
     from nbdime.webapp import nbdimeserver
 

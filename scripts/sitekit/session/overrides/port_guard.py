@@ -26,7 +26,7 @@ with stand_ins({"aiohttp": {}}):  # only for servers on Unix sockets and for wai
     from jupyter_server_proxy import handlers, rawsocket, websocket
 
 HOSTS = ("localhost", "127.0.0.1")
-"""Both are this node's loopback interface. No name is looked up."""
+"""Both names mean this node's loopback interface. No name is looked up."""
 
 _init = handlers.ProxyHandler.__init__
 _prepare = handlers.ProxyHandler.prepare

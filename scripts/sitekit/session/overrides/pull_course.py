@@ -25,7 +25,8 @@ from sitekit.session.overrides.combined_commit import combined
 from sitekit.session.overrides.pull_child import Puller, run
 
 KEPT = "sitekit-kept "
-"""Begins a line of output; the rest of the line is JSON: the file, and the name beside it."""
+"""Begins a line of output; the rest of the line is JSON: the file, and the name of the repository's
+version beside the file."""
 
 
 class KeepingPuller(Puller):
@@ -41,10 +42,10 @@ class KeepingPuller(Puller):
         yield from execute_cmd(["git", "fetch", "origin", source], cwd=self.repo_dir)
 
     def merge(self) -> Iterator[str]:
-        """Update the participant's copy to the fetched commit. For each file that both have
-        changed, the repository's version is first written beside the participant's file. After the
-        repository's versions are written, all other files of the copy are updated. No step writes
-        to a file that the participant has changed.
+        """Update the participant's copy to the fetched commit. For each file that participant and
+        repository have both changed, the repository's version is first written beside the
+        participant's file. After the repository's versions are written, all other files of the copy
+        are updated. No step writes to a file that the participant has changed.
         """
         mine, theirs = self._git("rev-parse", "HEAD").strip(), f"origin/{self.branch_name}"
         for name in self._changed_by_both(mine, theirs):

@@ -1,8 +1,8 @@
 """Handle nbgitpuller's links (/git-pull), as an extension of Jupyter Server: pull a repository only
 after the user has confirmed this on a page.
 
-nbgitpuller 1.3 shows text from the address as HTML (handlers.py, jinja_env without autoescape). In
-nbgitpuller, any page that opens git-pull/api in the browser can write files from any address to any
+nbgitpuller 1.3 shows text from the URL as HTML (handlers.py, jinja_env without autoescape). In
+nbgitpuller, any page that opens git-pull/api in the browser can write files from any git URL to any
 folder. Therefore nbgitpuller's own handlers are not loaded (environment/release/configure.py).
 check_pull_link.py checks the link, and GitPuller pulls (pull_child.py).
 """
@@ -94,7 +94,7 @@ class PullHandler(JupyterHandler):
     def allowed(self, arguments: dict[str, str]) -> Pull | None:
         """Return the checked arguments of the link.
 
-        If the link is refused, write the reason to the answer, and return None.
+        If the link is refused, write the reason to the HTTP response, and return None.
         """
         site = self.settings.get("sitekit", {})
         root = Path(self.settings["server_root_dir"]).expanduser()
@@ -130,7 +130,7 @@ class PullHandler(JupyterHandler):
 
 
 class OldHandler(JupyterHandler):
-    """Redirect /git-sync, which is the address in older links, to /git-pull."""
+    """Redirect /git-sync, which older links contain, to /git-pull."""
 
     @web.authenticated
     def get(self) -> None:

@@ -1,4 +1,5 @@
-"""Print the version of this Python, and the ipykernel that it would start, as a line of JSON.
+"""Print the version of this Python, and the version and path of the ipykernel that this Python
+would start, as a line of JSON.
 
 A module's own Python, of any version, runs this program. The program's arguments are versions of
 ipykernel whose "spec" is already known. For these versions, the slow import of ipykernel is not

@@ -2,9 +2,9 @@
 
 The release's Python runs this program. The program reads `{"starts": [{"id", "environment", "argv",
 "env", "home", "code": [...], "timeout"}], "parallel": N}` on stdin. Without N, two kernels per core
-start at the same time. The program prints one line of JSON for each start:
-`{"id", "environment", "seconds"}`, with `"reason"` if it failed, else with `"printed"`, `"modules"`
-(LOADEDMODULES of the process) and `"implementation"`.
+start at the same time. The program prints one line of JSON for each start: `{"id", "environment",
+"seconds"}`, with `"reason"` if the start failed, else with `"printed"`, `"modules"` (LOADEDMODULES
+of the process) and `"implementation"`.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ async def start(request: dict[str, Any], scratch: str) -> dict[str, Any]:
 
 
 async def end(process: subprocess.Popen[bytes]) -> None:
-    """End the kernel with SIGTERM; if it does not end, use SIGKILL.
+    """End the kernel with SIGTERM; if the kernel does not end, use SIGKILL.
 
     If Docker's client were killed with SIGKILL at once, the container would keep running.
     """

@@ -47,7 +47,7 @@ def association(here: Context) -> Iterator[Finding]:
 @subject.check(
     "default-account",
     "the default account of a user",
-    "tiers without an account charge it; without it Slurm refuses the job",
+    "jobs of tiers without an account use the default account; if it is missing, Slurm refuses the job",
     "sacctmgr modify user NAME set DefaultAccount=ACCOUNT",
     needs=("slurm.controller", "slurm.accounting", "limits.association"),
     applies=local,
@@ -93,7 +93,7 @@ def _zeros(row: Row) -> list[str]:
 @subject.check(
     "accounts-allowed",
     "AllowAccounts and DenyAccounts of each partition, against the user's accounts",
-    "Slurm refuses jobs of other accounts there",
+    "Slurm refuses jobs of other accounts in the partition",
     "AllowAccounts in slurm.conf, or tiers[].account",
     needs=("slurm.controller", "slurm.accounting"),
     applies=local,
@@ -118,7 +118,7 @@ def accounts_allowed(here: Context) -> Iterator[Finding]:
 @subject.check(
     "qos-allowed",
     "AllowQos and DenyQos of each partition, against the tier's or the user's QOS",
-    "Slurm refuses jobs with another quality of service there",
+    "Slurm refuses jobs with another quality of service in the partition",
     "AllowQos in slurm.conf, or tiers[].qos",
     needs=("slurm.controller", "slurm.accounting"),
     applies=local,
@@ -170,7 +170,7 @@ def named(here: Context) -> Iterator[Finding]:
 @subject.check(
     "enforced",
     "EnforcePartLimits in slurm.conf",
-    "without it Slurm accepts a job that no partition can run, and the user waits for ever",
+    "without EnforcePartLimits Slurm accepts a job that no partition can run, and the user waits for ever",
     "EnforcePartLimits=ALL in slurm.conf",
     needs=("slurm.controller",),
     applies=local,

@@ -76,7 +76,7 @@ def no_more_rights(here: Context) -> Iterator[Finding]:
 @subject.check(
     "memberships",
     "the groups that the hub's account needs",
-    "without them the hub cannot read the proxy's token, or cannot check passwords",
+    "without these groups the hub cannot read the proxy's token, or cannot check passwords",
     "sudo make apply",
     needs=("accounts.exist",),
 )

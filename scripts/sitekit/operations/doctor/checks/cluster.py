@@ -37,7 +37,7 @@ def _is_good(state: str) -> bool:
 @subject.check(
     "some-up",
     "whether a node of each partition can run jobs",
-    "without one, each server of the tier waits",
+    "if no node can run jobs, each server of the tier waits",
     "scontrol update NodeName=NODE State=resume, when the reason is mended",
     needs=("slurm.controller", "slurm.queue"),
     follows=("slurm.munge",),
@@ -81,7 +81,7 @@ def all_up(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "nodes-known",
-    "whether each partition has nodes at all",
+    "whether each partition has nodes",
     "a partition without nodes starts nothing",
     "Nodes= of the partition in slurm.conf",
     needs=("slurm.controller", "slurm.queue"),

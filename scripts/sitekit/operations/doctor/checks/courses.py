@@ -40,7 +40,8 @@ def _read(here: Context) -> tuple[list[Course], list[BadInput]]:
 
 
 def _each(here: Context, look: Callable[[Course], Iterable[BeforeApply]]) -> Iterator[Finding]:
-    """Yield the findings of each course: errors if it is offered now, and warnings before."""
+    """Yield the findings of each course: errors if the course is offered now, and warnings if the
+    course begins later."""
     now = datetime.now(timezone.utc)
     for course in here.once("the courses", lambda: _read(here))[0]:
         for found in map(adopted, look(course)):
@@ -65,7 +66,7 @@ def files(here: Context) -> Iterator[Finding]:
 @subject.check(
     "roster",
     "the people of each course among the accounts of this machine",
-    "who has no account, or is in no allowed group, cannot log in",
+    "a person without an account, or in no allowed group, cannot log in",
     "correct the roster, or create the accounts",
     needs=("site.applied",),
     root=True,
@@ -107,7 +108,7 @@ def reservation(here: Context) -> Iterator[Finding]:
 @subject.check(
     "material",
     "the material of each course: its folder, or the repository if servers run on this host",
-    "the servers of the course start without it",
+    "without its source, the course's servers start without the material",
     "correct material in the course file; make course_check looks from a compute node",
     needs=("site.applied",),
     root=True,

@@ -124,7 +124,7 @@ def own_folders(here: Context) -> Iterator[Finding]:
 @subject.check(
     "beside",
     "files that end with .new, beside files that were changed by hand",
-    "they are the new version of a file, which somebody has to compare",
+    "such a file is the new version of a file that was changed by hand; an administrator has to compare both",
     "compare both; take one of them, and remove the other",
     needs=("files.manifest",),
 )

@@ -87,7 +87,7 @@ def config(here: Context) -> Iterator[Finding]:
 @subject.check(
     "certificate-files",
     "the files of the certificate and its key",
-    "the web server does not start if they are missing or do not belong together",
+    "the web server does not start if these files are missing or do not belong together",
     "put both files there; for a self-signed one: sudo make apply",
     needs=("site.applied",),
     follows=("files.missing",),
@@ -144,7 +144,7 @@ def presented(here: Context) -> Iterator[Finding]:
 @subject.check(
     "internal-certificate",
     "the proxy's certificate for internal TLS",
-    "when it is out of date, hub, proxy and servers can no longer connect to each other",
+    "when this certificate has expired, hub, proxy and servers can no longer connect to each other",
     "sudo make apply",
     needs=("services.proxy",),
     follows=("services.proxy-answers",),
@@ -245,7 +245,7 @@ def websocket(here: Context) -> Iterator[Finding]:
 @subject.check(
     "headers",
     "the header Strict-Transport-Security, and headers with the web server's version",
-    "without it, a browser can be led to the site without TLS",
+    "without Strict-Transport-Security, an attacker can make a browser open the site without TLS",
     "sudo make apply",
     needs=("services.front", "front.answers"),
     follows=("files.edited",),

@@ -40,9 +40,9 @@ PROXY = "sitekit.hub.overrides.proxy.SilentProxy"
 
 
 def _is_proven(here: Context) -> bool:
-    """Return whether the running hub has loaded this configuration, and uses sitekit's classes. If
-    the running hub has loaded the configuration, the check need not load it again, which takes
-    seconds.
+    """Return whether the running hub has loaded this configuration, and uses sitekit's classes.
+    Loading the hub's configuration takes seconds. If the running hub has loaded this configuration,
+    the check does not load it again.
     """
     etc, state = here.applied.etc, here.states.get("hub")
     if state is None or state.pid is None:
@@ -170,7 +170,7 @@ def login_class(here: Context) -> Iterator[Finding]:
 @subject.check(
     "routes",
     "the proxy's routes, read with the hub's token",
-    "without the route of the hub no page of it opens; a strange route leads users elsewhere",
+    "without the route of the hub no page of the hub opens; a wrong route sends users' requests elsewhere",
     "sudo make start",
     needs=("services.proxy-answers", "services.hub-answers"),
     root=True,
@@ -196,7 +196,7 @@ def routes(here: Context) -> Iterator[Finding]:
 @subject.check(
     "gate-config",
     "the settings of the gate, which submits the jobs",
-    "with old settings, servers get a wrong address of the hub, or are refused",
+    "with old settings, servers get a wrong URL of the hub, or the gate refuses them",
     "sudo make apply",
     needs=("site.applied", "site.applied-readable"),
     follows=("files.missing", "files.edited", "site.same-as-applied"),

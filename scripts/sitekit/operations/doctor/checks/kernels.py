@@ -28,7 +28,7 @@ def _here(site: Site) -> bool:
 @subject.check(
     "modules",
     "the folders of kernels.modulepath, and Lmod",
-    "kernels are modules of the cluster; without their folder none of them starts",
+    "kernels are modules of the cluster; without the modules' folders no kernel starts",
     "mount the software's file system, or correct kernels.modulepath",
     applies=_here,
 )
@@ -102,7 +102,7 @@ def _state(here: Context) -> KernelState:
 @subject.check(
     "failing",
     "the kernels that failed their last test",
-    "they are hidden or flagged until they pass",
+    "failed kernels are hidden or flagged until they pass a test",
     "make kernels_check prints the reasons",
     needs=("kernels.published",),
     follows=("kernels.modules", "kernels.lmod-runs"),
@@ -119,7 +119,7 @@ def failing(here: Context) -> Iterator[Finding]:
 @subject.check(
     "tested-lately",
     "when the kernels were last started as a test",
-    "a kernel that broke since then is still offered",
+    "a kernel that broke since its last test is still offered",
     "make kernels_check; systemctl status sitekit-NAME-kernels.timer",
     needs=("kernels.published",),
     applies=lambda site: _here(site) and site.kernels.check.at != "never",
@@ -134,7 +134,7 @@ def tested_lately(here: Context) -> Iterator[Finding]:
 @subject.check(
     "module-gone",
     "the modulefiles from which each published kernel was made",
-    "a kernel whose module is gone starts no more",
+    "a kernel whose module was removed cannot start",
     "make kernels",
     needs=("kernels.published", "kernels.modules"),
     applies=_here,
@@ -150,7 +150,7 @@ def module_gone(here: Context) -> Iterator[Finding]:
 @subject.check(
     "changed",
     "whether modules changed since the kernels were made",
-    "users see the software as it was then",
+    "users see the old versions of the software",
     "make kernels",
     needs=("kernels.published", "kernels.modules"),
     follows=("kernels.module-gone",),
@@ -174,7 +174,7 @@ def changed(here: Context) -> Iterator[Finding]:
 @subject.check(
     "readable",
     "whether a user can read the kernel specs and run the program that starts the kernels",
-    "the user's JupyterLab does not list a kernel that it cannot read",
+    "JupyterLab does not list a kernel that the user cannot read",
     "chmod -R a+rX PREFIX/kernels",
     needs=("kernels.published",),
     follows=("kernels.launcher", "release.seen-by-user"),
@@ -196,7 +196,7 @@ def readable(here: Context) -> Iterator[Finding]:
 @subject.check(
     "not-writable",
     "who can write to the published kernels and to the modules",
-    "an account that can change them runs programs as every user of a kernel",
+    "an account that can change kernels or modules can run programs as every user of a kernel",
     "chmod -R go-w FOLDER",
     needs=("release.prefix",),
     applies=_here,
@@ -213,7 +213,7 @@ def not_writable(here: Context) -> Iterator[Finding]:
 @subject.check(
     "launcher",
     "the program that starts the kernels, and the Python that it names",
-    "without it no kernel starts",
+    "without this program no kernel starts",
     "make kernels",
     needs=("kernels.published",),
     follows=("release.current",),

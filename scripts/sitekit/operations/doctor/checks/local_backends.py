@@ -1,4 +1,5 @@
-"""Check what runs servers on the hub's own host: Docker, its images and network, and the local gate."""
+"""Check the programs that run servers on the hub's own host: Docker with its images and network,
+and the local gate."""
 
 from __future__ import annotations
 
@@ -47,7 +48,7 @@ def systemd(here: Context) -> Iterator[Finding]:
 @subject.check(
     "docker",
     "whether Docker answers at docker.socket",
-    "no server in a container starts, and the hub does not know which run",
+    "without Docker no server in a container starts, and the hub does not know which servers run",
     "systemctl start docker; journalctl -u docker has the reason",
     root=True,
     applies=_on_docker,
@@ -80,7 +81,7 @@ def has_images(here: Context) -> Iterator[Finding]:
 @subject.check(
     "service",
     "whether the service that keeps the containers' network runs",
-    "it ends containers whose time is over, and closes the hub's port to other machines",
+    "this service ends containers whose time is over, and closes the hub's port to other machines",
     "sudo make start",
     follows=("engines.docker", "files.missing", "services.supervisor"),
     root=True,
@@ -95,7 +96,7 @@ def service(here: Context) -> Iterator[Finding]:
 @subject.check(
     "network",
     "the bridge of the containers, and its address, which is the hub's",
-    "the hub cannot listen, and containers do not reach it",
+    "without the bridge the hub cannot listen, and containers cannot connect to the hub",
     "sudo make start; look at the log of the service NAME-containers",
     follows=("engines.service", "engines.docker"),
     root=True,
@@ -137,7 +138,7 @@ def hub_port(here: Context) -> Iterator[Finding]:
 @subject.check(
     "gate",
     "the local gate, started by the hub's account with sudo, with a query for each engine",
-    "this is how servers are started, listed and ended",
+    "the hub starts, lists and ends servers through the local gate",
     "run it by hand, and read the message: sudo -n -u root -- GATE",
     needs=("accounts.exist",),
     follows=("engines.docker", "files.edited", "files.missing", "files.modes"),

@@ -56,7 +56,7 @@ def pam_service(here: Context) -> Iterator[Finding]:
 @subject.check(
     "passwords",
     "the PAM module for the method login.passwords",
-    "without it nobody can log in",
+    "without this module nobody can log in",
     "install the module: libpam-sss on Debian, sssd-client on EL",
     applies=_pam,
 )
@@ -81,7 +81,7 @@ def sssd(here: Context) -> Iterator[Finding]:
 @subject.check(
     "shadow",
     "whether the hub's account may read the password hashes",
-    "the hub's own PAM module checks passwords with them; without, every login is refused",
+    "the hub's PAM module needs the password hashes; without them every login is refused",
     "gpasswd --add HUB shadow; chown root:shadow /etc/shadow; chmod 640 /etc/shadow",
     needs=("accounts.exist",),
     follows=("accounts.memberships",),
@@ -99,7 +99,7 @@ def shadow(here: Context) -> Iterator[Finding]:
 @subject.check(
     "without-password",
     "members of the groups who have no password here",
-    "they cannot log in, although they are allowed to",
+    "members without a password cannot log in, although the site allows it",
     "passwd USER; or `passwords: sssd`",
     needs=("accounts.groups",),
     root=True,
@@ -139,7 +139,7 @@ def account_stage(here: Context) -> Iterator[Finding]:
 @subject.check(
     "nologin",
     "the file /etc/nologin, which closes this machine for users (pam_nologin)",
-    "while it exists, nobody can log in to the hub",
+    "while this file exists, nobody can log in to the hub",
     "rm FILE, when the work on the machine is done",
     root=True,
     applies=_pam,
@@ -172,7 +172,7 @@ def directory(here: Context) -> Iterator[Finding]:
 @subject.check(
     "home",
     "whether the home of a user exists, and whether the user can write to it",
-    "a server writes its log there first; without it, the start is refused",
+    "a server first writes its log into the home; without a home, the start is refused",
     "mount the home; chown USER HOME; chmod 700 HOME",
     needs=("login.directory",),
     root=True,
@@ -196,7 +196,7 @@ def home(here: Context) -> Iterator[Finding]:
 @subject.check(
     "home-private",
     "who else can write to a user's home",
-    "others could then change what runs in the user's notebooks",
+    "another account could change what runs in the user's notebooks",
     "chmod go-w HOME",
     needs=("login.directory",),
     follows=("login.home",),
@@ -230,7 +230,7 @@ def shell(here: Context) -> Iterator[Finding]:
 @subject.check(
     "provider",
     "the secret of the site's client at the provider of logins",
-    "without it the provider refuses every login",
+    "without this secret the provider refuses every login",
     "put the secret into the file of login.provider.client_secret; sudo make apply",
     root=True,
     applies=lambda site: site.login.provider is not None,
@@ -245,7 +245,7 @@ def provider(here: Context) -> Iterator[Finding]:
 @subject.check(
     "second-factor",
     "the folder with the secrets of users' authenticator apps",
-    "the hub must be able to read it, and nobody else",
+    "only the hub may be able to read this folder",
     "sudo make apply",
     needs=("accounts.exist", "state.folder"),
     root=True,

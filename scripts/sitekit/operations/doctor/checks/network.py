@@ -1,4 +1,5 @@
-"""Check the addresses and ports of the hub's machine, and that its host name can be resolved."""
+"""Check the IP addresses and ports of the hub's machine, and that the machine's host name can be
+resolved."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ def _findings(here: Context) -> list[Finding]:
 @subject.check(
     "hub-address",
     "whether this machine has the address hub.address",
-    "the hub listens there, and compute nodes connect to it",
+    "the hub listens at this address, and compute nodes connect to it",
     "write an address that `ip address` lists into hub.address",
     before=("start",),
 )
@@ -38,7 +39,7 @@ def hub_address(here: Context) -> Iterator[Finding]:
 @subject.check(
     "ports",
     "which program listens at each port of the site",
-    "a port of another program cannot be used; worse, that program gets what users send",
+    "the site cannot use a port of another program; worse, that program receives the requests of users",
     "stop that program, or write a free port into site.yml",
     before=("start",),
 )
@@ -100,7 +101,7 @@ def front_name(here: Context) -> Iterator[Finding]:
 @subject.check(
     "own-name",
     "the address of this machine's own name",
-    "sudo and Slurm look it up at each call; a slow answer slows each start of a server",
+    "sudo and Slurm look up this name at each call; a slow answer delays each start of a server",
     "add this machine's name to /etc/hosts",
     before=("apply",),
 )
@@ -117,7 +118,7 @@ def own_name(here: Context) -> Iterator[Finding]:
 @subject.check(
     "open-files",
     "how many files the hub and the proxy may open",
-    "each user's connection takes two; at the limit the proxy refuses all others",
+    "each user's connection needs two open files; at the limit the proxy refuses further connections",
     "LimitNOFILE= in a drop-in of the unit",
     root=True,
 )
@@ -137,7 +138,7 @@ def open_files(here: Context) -> Iterator[Finding]:
 @subject.check(
     "listens",
     "whether each service that runs listens at its port",
-    "a program that runs without its port serves nobody",
+    "a service that does not listen at its port cannot answer requests",
     "sudo make start",
     follows=("services.proxy", "services.hub", "services.front"),
     root=True,

@@ -44,7 +44,7 @@ def job_runs(here: Context) -> Iterator[Finding]:
 @subject.check(
     "hub-reached",
     "the hub's address and port, from a node",
-    "a server that cannot reach the hub is ended after the time limit of its start",
+    "if a server cannot reach the hub, the hub ends the server after the time limit of its start",
     "open the port in the firewall; or write another hub.address",
     needs=("node.job-runs",),
     follows=("services.hub", "services.hub-answers", "network.hub-address"),
@@ -76,7 +76,7 @@ def release_runs(here: Context) -> Iterator[Finding]:
 @subject.check(
     "kernels-seen",
     "the published kernels, on a node",
-    "without them the launcher shows no kernels",
+    "without published kernels the launcher shows no kernels",
     "mount the prefix on the nodes; make kernels",
     needs=("node.job-runs",),
     follows=("kernels.published",),
@@ -92,7 +92,7 @@ def kernels_seen(here: Context) -> Iterator[Finding]:
 @subject.check(
     "home-written",
     "the user's home, on a node",
-    "the server and its notebooks write there",
+    "the server and its notebooks write into the home",
     "mount the home on the nodes",
     needs=("node.job-runs",),
     follows=("login.home",),

@@ -1,4 +1,4 @@
-"""Compare the tiers with the Slurm partitions that they name."""
+"""Compare the tiers with the Slurm partitions that the tiers name."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def groups_allowed(here: Context) -> Iterator[Finding]:
 @subject.check(
     "roots-only",
     "RootOnly, ReqResv and AllocNodes of each partition",
-    "with one of them the hub's host or its users cannot submit jobs there",
+    "with one of these settings, the hub's host or its users cannot submit jobs to the partition",
     "scontrol update PartitionName=NAME RootOnly=NO ReqResv=NO AllocNodes=ALL",
     needs=("slurm.controller",),
     applies=local,
@@ -195,7 +195,7 @@ def _nodes(row: dict[str, str]) -> list[str]:
 @subject.check(
     "accepted",
     "whether Slurm accepts a job of each tier from a user (sbatch --test-only)",
-    "what Slurm refuses here, it refuses each user",
+    "if Slurm refuses this job, it refuses the jobs of all users of the tier",
     "sbatch --test-only as the user prints the same message",
     needs=("slurm.controller", "slurm.queue"),
     follows=(
@@ -236,7 +236,7 @@ def accepted(here: Context) -> Iterator[Finding]:
 @subject.check(
     "time-of-idle",
     "the idle limit of each tier against its time",
-    "a server that idles until Slurm ends it loses what was not saved, without a warning before",
+    "if Slurm ends an idle server at its time limit, unsaved work is lost without a warning",
     "write an idle limit below the tier's time",
 )
 def idle_before_end(here: Context) -> Iterator[Finding]:

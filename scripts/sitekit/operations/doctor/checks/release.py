@@ -35,7 +35,7 @@ def _here(site: Site) -> bool:
 @subject.check(
     "prefix",
     "the folder paths.prefix",
-    "hub, servers and kernels run programs from there",
+    "hub, servers and kernels run programs from this folder",
     "mount the shared file system, or correct paths.prefix",
 )
 def prefix(here: Context) -> Iterator[Finding]:
@@ -67,7 +67,7 @@ def current(here: Context) -> Iterator[Finding]:
 @subject.check(
     "whole",
     "release.json of the release in use",
-    "a release without it was not verified, or is still being built",
+    "a release without release.json was not verified, or is still being built",
     "make install_all, or make rollback",
     needs=("release.current",),
 )
@@ -160,7 +160,7 @@ def node_runs(here: Context) -> Iterator[Finding]:
 @subject.check(
     "not-writable",
     "who can write to the release",
-    "an account that can write there runs programs as every user",
+    "an account that can write to the release can run programs as every user",
     "chmod -R go-w FOLDER",
     needs=("release.current",),
     before=("apply", "start"),
@@ -180,7 +180,7 @@ def not_writable(here: Context) -> Iterator[Finding]:
 @subject.check(
     "in-use-by-hub",
     "the release from which the hub was started",
-    "after a switch of `current` the hub runs the old release until it is restarted",
+    "after a switch of `current` the hub runs the old release until the hub is restarted",
     "sudo make start",
     needs=("release.current",),
     follows=("services.hub",),
@@ -211,7 +211,7 @@ def space(here: Context) -> Iterator[Finding]:
 @subject.check(
     "unfinished",
     "releases that failed their verification",
-    "they take space, and show that an upgrade did not work",
+    "such releases take space, and show that an upgrade did not work",
     "make prune_releases",
     needs=("release.prefix",),
 )

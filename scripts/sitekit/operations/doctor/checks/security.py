@@ -33,7 +33,7 @@ DOWNLOAD = 60.0  # seconds, also for advisories of a mirror
 @subject.check(
     "secrets",
     "the modes of tokens, keys and secrets that `make apply` made",
-    "whoever reads them can redirect users, or pass for the site",
+    "an account that can read these secrets can redirect users, or impersonate the site",
     "chmod o-rwx FILE; then sudo make rotate_secrets",
     needs=("site.applied",),
     follows=("files.modes",),
@@ -53,7 +53,7 @@ def secrets_are_secret(here: Context) -> Iterator[Finding]:
 @subject.check(
     "given-secrets",
     "the modes of keys and secrets that site.yml names",
-    "whoever has them can pass for this site",
+    "an account that can read these secrets can impersonate this site",
     "chmod go-r FILE",
     root=True,
 )
@@ -64,7 +64,7 @@ def given_secrets(here: Context) -> Iterator[Finding]:
 @subject.check(
     "service-secrets",
     "whether hub and proxy can read their own secrets",
-    "without them the services do not start, or refuse each other's connections",
+    "without their secrets the services do not start, or refuse each other's connections",
     "sudo make apply",
     needs=("accounts.exist",),
     follows=("accounts.memberships", "files.missing"),
@@ -129,7 +129,7 @@ def internal_tls(here: Context) -> Iterator[Finding]:
 @subject.check(
     "backups",
     "who can read the backups",
-    "a backup has all secrets and all users' tokens",
+    "a backup contains all secrets and all users' tokens",
     "chmod 700 FOLDER; chmod 600 FILE",
     needs=("site.applied",),
     root=True,
@@ -146,7 +146,7 @@ def backups(here: Context) -> Iterator[Finding]:
 @subject.check(
     "settings",
     "who can write to /etc/sitekit and to the units of the site",
-    "an account that can change them decides what root and the hub run",
+    "an account that can change these files decides which programs root and the hub run",
     "chown root FILE; chmod go-w FILE",
     needs=("site.applied",),
     follows=("files.modes", "files.folders"),

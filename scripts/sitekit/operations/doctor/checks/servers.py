@@ -60,7 +60,7 @@ def _live(backend: Backend) -> set[str]:
 @subject.check(
     "strays",
     "jobs with the site's name and tag that the ledger does not know",
-    "they use resources of users, and the hub does not end them",
+    "such jobs use resources of users, and the hub does not end these jobs",
     "scancel NUMBER, after a look at: scontrol show job NUMBER",
     needs=("state.ledger", "slurm.controller", "slurm.queue"),
     follows=("services.hub",),

@@ -29,7 +29,7 @@ def _systemd(site: Site) -> bool:
 @subject.check(
     "supervisor",
     "the supervisor that site.yml names",
-    "it starts the services, and restarts them after a fault or a boot",
+    "the supervisor starts the services, and restarts them after a fault or a boot",
     "`supervisor: supervisord` in site.yml, if systemd is not PID 1",
     needs=("site.applied",),
 )
@@ -66,7 +66,7 @@ def _last_line(here: Context, name: str) -> str:
 @subject.check(
     "proxy",
     "whether the proxy runs",
-    "each request goes through it; without it no page opens",
+    "each request goes through the proxy; without the proxy no page opens",
     "sudo make start",
     needs=("services.supervisor",),
     follows=(*RELEASE, "release.proxy-runs", "accounts.exist", "network.ports", "files.missing",
@@ -79,7 +79,7 @@ def proxy(here: Context) -> Iterator[Finding]:
 @subject.check(
     "hub",
     "whether the hub runs",
-    "without it nobody can log in or start a server; running servers go on",
+    "without the hub nobody can log in or start a server; running servers continue",
     "sudo make start",
     needs=("services.supervisor",),
     follows=(
@@ -109,7 +109,7 @@ def hub(here: Context) -> Iterator[Finding]:
 @subject.check(
     "front",
     "whether the web server runs",
-    "users' browsers connect to it",
+    "users' browsers connect to the web server",
     "sudo make start; or start the machine's own web server",
     needs=("services.supervisor",),
     follows=("network.ports", "front.config", "front.certificate-files", "files.missing",
@@ -129,7 +129,7 @@ def front(here: Context) -> Iterator[Finding]:
 @subject.check(
     "tunnel",
     "whether the site's own sshd for tunnels runs",
-    "without it the hub reaches no server",
+    "without this sshd the hub cannot connect to any server",
     "sudo make start",
     needs=("services.supervisor",),
     follows=("network.ports",),
@@ -180,7 +180,7 @@ def proxy_ports(here: Context) -> Iterator[Finding]:
 @subject.check(
     "hub-answers",
     "whether JupyterHub's API returns its version",
-    "a hub that runs and does not answer hangs, or still starts",
+    "a hub that runs but does not answer hangs, or is still starting",
     "journalctl --unit sitekit-NAME-hub; sudo make start",
     needs=("services.hub",),
     follows=("state.database", "state.space", "network.ports", "network.hub-address",
@@ -209,7 +209,7 @@ def restarts(here: Context) -> Iterator[Finding]:
 @subject.check(
     "at-boot",
     "whether the services start at boot",
-    "after the next boot of this machine the site would be away",
+    "otherwise the site does not run after the next boot of this machine",
     "systemctl enable NAME, or: sudo make start",
     needs=("services.supervisor", "site.applied"),
     applies=_systemd,
@@ -243,7 +243,7 @@ def units_read(here: Context) -> Iterator[Finding]:
 @subject.check(
     "timers",
     "the timers for kernels, backup and certificate",
-    "without them broken kernels and old certificates are not reported, and no backup is made",
+    "without these timers broken kernels and old certificates are not reported, and no backup is made",
     "systemctl start TIMER, or: sudo make start",
     needs=("services.supervisor", "site.applied"),
     follows=("services.hub", "files.missing"),
@@ -260,7 +260,7 @@ def run_daily(here: Context) -> Iterator[Finding]:
 @subject.check(
     "failed-tasks",
     "the results of the daily tasks",
-    "a backup or a test of kernels that failed is missing when it is needed",
+    "if a backup failed, it is missing when it is needed; if a test of kernels failed, broken kernels stay",
     "journalctl --unit NAME",
     needs=("services.supervisor", "site.applied"),
     applies=_systemd,

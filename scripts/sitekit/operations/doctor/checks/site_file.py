@@ -118,8 +118,8 @@ def logo(here: Context) -> Iterator[Finding]:
 
 
 def problems(check: Any) -> Iterator[Finding]:
-    """Run a check that `make apply` also runs (machine/checks), and yield the errors that it
-    raises."""
+    """Run a check that `make apply` also runs (machine/checks), and yield the errors that this
+    check raises."""
     try:
         check()
     except BadInputs as several:

@@ -33,7 +33,7 @@ def local(site: Site) -> bool:
 @subject.check(
     "programs",
     "Slurm's programs in slurm.bin, and slurm.conf",
-    "the hub submits, lists and cancels servers with them",
+    "the hub uses these programs to submit, list and cancel the jobs of servers",
     "install Slurm's client programs, or correct slurm.bin",
     applies=local,
 )
@@ -245,7 +245,7 @@ def _number(text: str) -> int | None:
 @subject.check(
     "private-data",
     "whether PrivateData hides users' jobs and accounts from the hub",
-    "the hub would take a hidden job for one that has ended, or show no accounts",
+    "the hub would treat a hidden job as ended, or show no accounts",
     "sacctmgr modify user HUB set AdminLevel=Operator",
     needs=("slurm.controller", "slurm.accounting"),
 )

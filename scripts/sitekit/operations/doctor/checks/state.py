@@ -28,7 +28,7 @@ BACKUP_SECONDS = 2.5 * 86400
 @subject.check(
     "folder",
     "the folder paths.state",
-    "without it the hub cannot start",
+    "without this folder the hub cannot start",
     "mount its file system, or: sudo make apply",
     needs=("site.applied",),
     before=("start",),
@@ -41,7 +41,7 @@ def folder(here: Context) -> Iterator[Finding]:
 @subject.check(
     "space",
     "free bytes and inodes on the file system of the state",
-    "when it is full, the hub cannot write its database, and nobody can log in",
+    "when this file system is full, the hub cannot write its database, and nobody can log in",
     "remove files there, or enlarge the file system",
     needs=("state.folder",),
     before=("apply", "start"),
@@ -159,7 +159,7 @@ def cookie_secret(here: Context) -> Iterator[Finding]:
 @subject.check(
     "database",
     "whether the hub's account can read and write the database, and whether it is undamaged",
-    "the hub keeps users, servers and tokens there; without it nobody can log in",
+    "the database contains users, servers and tokens; without it nobody can log in",
     "sudo make stop; sudo make restore FROM=backup",
     needs=("state.folder", "accounts.exist"),
     follows=("state.space", "state.local", "state.owner", "state.files"),
@@ -173,7 +173,7 @@ def database(here: Context) -> Iterator[Finding]:
 @subject.check(
     "ledger",
     "whether the hub's account can read and write the ledger, and its version",
-    "the ledger has the jobs of all servers; without it the hub does not start",
+    "the ledger contains the jobs of all servers; without the ledger the hub does not start",
     "sudo make stop; sudo make restore FROM=backup",
     needs=("state.folder", "accounts.exist"),
     follows=("state.space", "state.local", "state.owner", "state.files"),

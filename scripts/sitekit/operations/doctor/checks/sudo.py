@@ -1,4 +1,4 @@
-"""Check that sudo accepts the site's sudo rules, and that they allow only the site's own
+"""Check that sudo accepts the site's sudo rules, and that these rules allow only the site's own
 programs."""
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def syntax(here: Context) -> Iterator[Finding]:
 @subject.check(
     "gate",
     "the gate's program, and every folder above it",
-    "sudo runs it as users; an account that can change it can be any user",
+    "sudo runs the gate as users; an account that can change the gate can act as any user",
     "sudo make apply; chown root FILE; chmod go-w FILE",
     needs=("site.applied",),
     follows=("files.missing", "files.modes"),
@@ -106,7 +106,7 @@ def gate(here: Context) -> Iterator[Finding]:
 @subject.check(
     "allows-gate",
     "whether sudo lets the hub start the gate as a user (sudo -l)",
-    "a rule that comes later can override the site's rule; then no server starts",
+    "a rule that sudo reads later can override the site's rule; then no server starts",
     "sudo -l -U HUB shows the rules in force",
     needs=("accounts.exist", "sudo.installed"),
     follows=("sudo.syntax", "files.missing", "files.edited", "files.modes", "accounts.groups"),
@@ -123,7 +123,7 @@ def allows_gate(here: Context) -> Iterator[Finding]:
 @subject.check(
     "gate-answers",
     "the gate, started by the hub's account with sudo as a user, with an empty request",
-    "this is how each server is submitted",
+    "the hub submits each server in this way",
     "run it by hand, and read the message: sudo -n -u USER -- GATE",
     needs=("accounts.exist", "sudo.installed", "sudo.gate"),
     follows=("sudo.set-uid", "sudo.syntax", "sudo.allows-gate", "hub.gate-config",
@@ -150,7 +150,7 @@ def gate_answers(here: Context) -> Iterator[Finding]:
 @subject.check(
     "narrow",
     "what sudo refuses the hub: another program, root, and arguments for the gate",
-    "a wider rule makes a stolen hub as strong as root",
+    "with a wider rule, an attacker with the hub's account could become root",
     "remove the wider rule; sudo -l -U HUB lists all rules in force",
     needs=("accounts.exist", "sudo.installed"),
     follows=("sudo.syntax",),

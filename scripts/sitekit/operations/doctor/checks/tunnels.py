@@ -50,7 +50,7 @@ def client(here: Context) -> Iterator[Finding]:
 @subject.check(
     "key",
     "who can read the hub's key for the login node",
-    "the hub must be able to read it, and nobody else may",
+    "only the hub may be able to read this key",
     "sudo make apply",
     needs=("ssh.client", "accounts.exist"),
     root=True,
@@ -67,7 +67,7 @@ def key(here: Context) -> Iterator[Finding]:
 @subject.check(
     "login-node",
     "whether the login node's sshd answers at its port",
-    "without it no server starts, and the hub cannot find out which servers run",
+    "without the login node no server starts, and the hub cannot find out which servers run",
     "ask the administrators of the login node; check slurm.ssh.host and port",
     applies=_outside,
 )
@@ -88,7 +88,7 @@ def login_node(here: Context) -> Iterator[Finding]:
 @subject.check(
     "gate",
     "whether the gate on the login node answers a query of the hub",
-    "the hub submits, lists and cancels servers through it",
+    "the hub submits, lists and cancels the jobs of servers through the gate",
     "make gate_bundle, and install the file on the login node",
     needs=("ssh.client", "ssh.login-node"),
     applies=_outside,
@@ -104,7 +104,7 @@ def gate(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "nodes-unseen",
-    "what cannot be seen from a hub outside of the cluster",
+    "what a hub outside of the cluster cannot check",
     "homes, modules and limits are on the cluster",
     "run NODES=1 checks on the cluster",
     applies=_outside,
@@ -118,7 +118,7 @@ def nodes_unseen(here: Context) -> Iterator[Finding]:
 @subject.check(
     "tunnel-sshd",
     "the program sshd, and the host key of the site's own sshd",
-    "servers reach the hub through it",
+    "servers connect to the hub through this sshd",
     "install the package openssh-server; sudo make apply",
     applies=_tunnel,
 )
@@ -131,7 +131,7 @@ def tunnel_sshd(here: Context) -> Iterator[Finding]:
 @subject.check(
     "tunnel-answers",
     "whether the site's own sshd answers",
-    "no server reaches the hub without it",
+    "without this sshd no server can connect to the hub",
     "sudo make start",
     needs=("services.tunnel",),
     follows=("network.ports",),
