@@ -148,6 +148,25 @@ def module_gone(here: Context) -> Iterator[Finding]:
 
 
 @subject.check(
+    "interpreter",
+    "the interpreter of each published kernel, and the files that it needs",
+    "a kernel without its interpreter starts no more, although its module is there",
+    "mount the software's file system; or make kernels",
+    needs=("kernels.published", "kernels.modules"),
+    follows=("kernels.module-gone",),
+    applies=_here,
+)
+def interpreter(here: Context) -> Iterator[Finding]:
+    _, record = _record(here)
+    for name, kernel in record.kernels.items():
+        needed = [kernel.launch.get("interpreter"), *kernel.launch.get("needs", ())]
+        paths = [Path(path) for path in needed if isinstance(path, str) and path.startswith("/")]
+        if gone := [path for path in paths if not path.exists()]:
+            what = f"the kernel {name} needs {gone[0]}: {first_missing(gone[0])} is not there"
+            yield Finding(what, "kernels")
+
+
+@subject.check(
     "changed",
     "whether modules changed since the kernels were made",
     "users see the software as it was then",
