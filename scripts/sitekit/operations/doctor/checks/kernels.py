@@ -125,8 +125,10 @@ def failing(here: Context) -> Iterator[Finding]:
     applies=lambda site: _here(site) and site.kernels.check.at != "never",
 )
 def tested_lately(here: Context) -> Iterator[Finding]:
-    state, now = _state(here), time.time()
-    since = state.checked or here.site.kernels_current.lstat().st_mtime
+    state, now, published = _state(here), time.time(), here.site.kernels_current
+    if not published.is_symlink():
+        return  # kernels.published reports it
+    since = state.checked or published.lstat().st_mtime
     if now - since > OLD:
         yield warning(f"they were last tested {(now - since) / 86400:.0f} days ago", "kernels")
 
