@@ -21,9 +21,10 @@ from ..conftest import Demo
 from ..person import Person
 from ..slurm import ask, jobs, until
 from .conftest import Server, call
-from .state import ledger_row, look, nothing_changes, routes
+from .state import ledger_row, look, nothing_changes, routes, rows
 
 LISTENING = "/hub/api/sitekit/listening"
+MEMORY = "/hub/api/sitekit/memory"
 PARTITION = "jupyter-long"
 PORT = 20777  # within the demo's range
 
@@ -228,6 +229,26 @@ def test_a_cookie_is_not_enough(demo: Demo, waiting: Waiting) -> None:
             "POST", f"/sitekit/listening?token={waiting.token}", {"port": PORT}
         )
         assert asked.status_code == 403
+
+
+def test_a_server_reports_only_its_own_memory(
+    demo: Demo, waiting: Waiting, server: Server, tokens: dict[str, str | None]
+) -> None:
+    """alice's server reports in its own time, so that her figure is only not the one of the attack."""
+    own = ledger_row(demo.site, waiting.job)["tag"]
+
+    def memory() -> dict[str, int]:
+        return dict(rows(demo.site.ledger, "SELECT tag, memory FROM measures"))
+
+    for caller in ("nobody", "garbage", "user", "another", "culler", "admin"):
+        assert post(demo, '{"memory": 7777777}', tokens[caller], MEMORY) == 403, caller
+    asked = waiting.person.api("POST", "/sitekit/memory", {"memory": 7777777})
+    assert asked.status_code == 403, "a cookie is not enough"
+    for body in ('{"memory": -1}', '{"memory": 1e9}', '{"memory": 7, "user": "alice"}', "7"):
+        assert post(demo, body, waiting.token, MEMORY) == 400, body
+    assert 7777777 not in memory().values() and memory()[own] is None
+    assert post(demo, '{"memory": 7777777}', waiting.token, MEMORY) == 204
+    assert [tag for tag, value in memory().items() if value == 7777777] == [own]
 
 
 @pytest.mark.parametrize("caller", ["nobody", "waiting", "server", "user", "admin"])

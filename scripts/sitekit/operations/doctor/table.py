@@ -28,11 +28,13 @@ from .checks import (
     slurm,
     state,
     sudo,
+    system,
     tunnels,
 )
 
 SUBJECTS: tuple[Subject, ...] = (
     site_file.subject,
+    system.subject,
     accounts.subject,
     release.subject,
     state.subject,

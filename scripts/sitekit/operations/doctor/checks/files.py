@@ -103,7 +103,7 @@ def modes(here: Context) -> Iterator[Finding]:
     "an account that can write to such a folder can replace its files",
     "sudo make apply",
     needs=("files.manifest", "accounts.exist"),
-    follows=("state.owner",),
+    follows=("state.owner", "state.logs"),
 )
 def own_folders(here: Context) -> Iterator[Finding]:
     for path, folder in folders(here.site, here.platform).items():

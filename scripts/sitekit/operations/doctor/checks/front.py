@@ -60,7 +60,7 @@ def brought(here: Context) -> Iterator[Finding]:
     "the web server does not start, or ignores a reload, with a broken configuration",
     "correct the line that the message names",
     needs=("site.applied",),
-    follows=("files.missing", "files.edited", "front.certificate-files"),
+    follows=("files.missing", "files.edited", "front.certificate-files", "state.logs"),
     root=True,
     before=("start",),
 )

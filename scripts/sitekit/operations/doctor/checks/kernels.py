@@ -125,8 +125,10 @@ def failing(here: Context) -> Iterator[Finding]:
     applies=lambda site: _here(site) and site.kernels.check.at != "never",
 )
 def tested_lately(here: Context) -> Iterator[Finding]:
-    state, now = _state(here), time.time()
-    since = state.checked or here.site.kernels_current.lstat().st_mtime
+    state, now, published = _state(here), time.time(), here.site.kernels_current
+    if not published.is_symlink():
+        return  # kernels.published reports it
+    since = state.checked or published.lstat().st_mtime
     if now - since > OLD:
         yield warning(f"they were last tested {(now - since) / 86400:.0f} days ago", "kernels")
 
@@ -145,6 +147,25 @@ def module_gone(here: Context) -> Iterator[Finding]:
         gone = [path for path in kernel.watch if kernel.watch[path] and not os.path.exists(path)]
         if gone:
             yield Finding(f"the kernel {name} needs {gone[0]}, which is not there", "kernels")
+
+
+@subject.check(
+    "interpreter",
+    "the interpreter of each published kernel, and the files that it needs",
+    "a kernel without its interpreter starts no more, although its module is there",
+    "mount the software's file system; or make kernels",
+    needs=("kernels.published", "kernels.modules"),
+    follows=("kernels.module-gone",),
+    applies=_here,
+)
+def interpreter(here: Context) -> Iterator[Finding]:
+    _, record = _record(here)
+    for name, kernel in record.kernels.items():
+        needed = [kernel.launch.get("interpreter"), *kernel.launch.get("needs", ())]
+        paths = [Path(path) for path in needed if isinstance(path, str) and path.startswith("/")]
+        if gone := [path for path in paths if not path.exists()]:
+            what = f"the kernel {name} needs {gone[0]}: {first_missing(gone[0])} is not there"
+            yield Finding(what, "kernels")
 
 
 @subject.check(

@@ -17,6 +17,7 @@ from ..context import Context
 
 subject = Subject("network", "Addresses and ports")
 SLOW = 2.0
+FEW = 1024  # files that a service may open; systemd allows more by default
 
 
 def _findings(here: Context) -> list[Finding]:
@@ -133,6 +134,9 @@ def open_files(here: Context) -> Iterator[Finding]:
         soft = row.split()[3] if row else ""
         if soft.isdigit() and used > 0.8 * int(soft):
             yield warning(f"{used} of {soft} files are open", here.site.service(part))
+        elif soft.isdigit() and int(soft) < FEW:
+            what = f"it may open {soft} files, which is enough for about {int(soft) // 2} users"
+            yield warning(what, here.site.service(part))
 
 
 @subject.check(

@@ -19,7 +19,7 @@ from ..check import Finding, Subject, warning
 from ..context import Context, Unanswered
 
 subject = Subject("services", "Services")
-RELEASE = ("release.current", "release.seen-by-hub", "release.runs")
+RELEASE = ("release.current", "release.seen-by-hub", "release.runs", "system.run-space")
 
 
 def _systemd(site: Site) -> bool:

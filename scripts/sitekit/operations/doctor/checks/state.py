@@ -127,6 +127,8 @@ def files(here: Context) -> Iterator[Finding]:
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode):
             continue
+        if path.name == "cookie_secret" and found.st_mode & 0o007:
+            continue  # state.cookie-secret reports it
         if found.st_uid != hub:
             remedy = f"chown {here.site.hub.user} {path}"
             yield Finding(f"it does not belong to {here.site.hub.user}", str(path), remedy)
@@ -151,6 +153,9 @@ def cookie_secret(here: Context) -> Iterator[Finding]:
     path = here.site.paths.state / "cookie_secret"
     if not path.exists():
         return  # the hub's first start makes it
+    if (mode := stat.S_IMODE(path.stat().st_mode)) & 0o007:
+        what = f"others may read it (mode {mode:04o}), and JupyterHub refuses to start"
+        yield Finding(what, str(path), f"chmod 600 {path}")
     text = path.read_text(errors="replace").strip()
     if len(text) < 64 or any(letter not in "0123456789abcdef" for letter in text.lower()):
         yield Finding("it is no secret of 32 bytes in hexadecimal digits", str(path))
@@ -259,6 +264,8 @@ def logs(here: Context) -> Iterator[Finding]:
     if not here.site.log.is_dir():
         yield Finding("the folder of the logs is not there", str(here.site.log), "sudo make apply")
         return
+    if "ro" in mount_of(here.site.log)[1]:
+        yield Finding("the file system of the logs is mounted read-only", str(here.site.log))
     found = os.statvfs(here.site.log)
     if found.f_blocks and found.f_bavail * found.f_frsize < FULL:
         yield Finding("the file system of the logs is full", str(here.site.log))

@@ -16,7 +16,7 @@ from ....machine.checks.sudo import check_rule, look
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
 from ..check import Finding, Subject, adopted
-from ..context import Context
+from ..context import Context, Unanswered
 from .slurm import local, on_slurm
 
 subject = Subject("sudo", "sudo and the gate", on_slurm)
@@ -95,6 +95,8 @@ def gate(here: Context) -> Iterator[Finding]:
         for step in steps:
             if step.status.st_uid or step.everybody_writes or step.group_writes:
                 yield Finding("others than root can write to it", str(step.path))
+            if not (step.last or step.link or step.status.st_mode & stat.S_IXOTH):
+                yield Finding("users may not enter it", str(step.path), f"chmod o+x {step.path}")
         if not steps[-1].status.st_mode & stat.S_IXOTH:
             yield Finding("users may not run it", str(path), f"chmod 755 {path}")
         interpreter = path.read_bytes()[:100].partition(b"\n")[0].decode(errors="replace")
@@ -120,13 +122,63 @@ def allows_gate(here: Context) -> Iterator[Finding]:
         yield Finding(problem.what.splitlines()[0], "sudo", problem.remedy or "")
 
 
+SETTINGS = {
+    "noexec": "the gate cannot run Slurm's programs",
+    "intercept": "the gate cannot run Slurm's programs without a question to sudo",
+    "requiretty": "the hub has no terminal, and sudo refuses it",
+    "log_input": "sudo writes what the hub sends to the gate to its log, with tokens of servers",
+    "log_output": "sudo writes the gate's answers to its log",
+}
+"""Settings of sudoers(5) with which the hub cannot use the gate as meant."""
+
+
+@subject.check(
+    "settings",
+    "the settings of sudo that apply to the hub (Defaults in sudoers)",
+    "some of them let sudo refuse the hub, or keep the gate from running Slurm's programs",
+    "add to the site's own lines of sudo: Defaults:HUB !SETTING, with the name of the setting",
+    needs=("accounts.exist", "sudo.installed"),
+    follows=("sudo.syntax",),
+    root=True,
+    applies=local,
+)
+def settings(here: Context) -> Iterator[Finding]:
+    hub = here.site.hub.user
+    said = run(["sudo", "-n", "-l", "-U", hub], check=False, timeout=5, env=_NONE).stdout
+    head = said.partition("may run the following")[0]
+    found = {word.strip() for line in head.splitlines()[1:] for word in line.split(",")}
+    for name, why in SETTINGS.items():
+        if name in found:
+            remedy = f"visudo, and add after the line that sets it: Defaults:{hub} !{name}"
+            yield Finding(f"{name} is set for {hub}", "/etc/sudoers", remedy, why=why)
+
+
+@subject.check(
+    "hub-process",
+    "whether systemd lets the hub's process use sudo (NoNewPrivileges)",
+    "the hub starts the gate with sudo; with NoNewPrivileges no server starts",
+    "systemctl cat NAME shows the drop-in; remove NoNewPrivileges= and the settings that imply it",
+    needs=("services.hub",),
+    root=True,
+    applies=local,
+)
+def hub_process(here: Context) -> Iterator[Finding]:
+    state = here.states.get("hub")
+    if state is None or state.pid is None:
+        raise Unanswered("the hub does not run")
+    if "NoNewPrivs:\t1" in Path(f"/proc/{state.pid}/status").read_text().splitlines():
+        what = "its process may not get other rights, so that sudo refuses it"
+        yield Finding(what, here.applied.service("hub"))
+
+
 @subject.check(
     "gate-answers",
     "the gate, started by the hub's account with sudo as a user, with an empty request",
     "the hub submits each server in this way",
     "run it by hand, and read the message: sudo -n -u USER -- GATE",
     needs=("accounts.exist", "sudo.installed", "sudo.gate"),
-    follows=("sudo.set-uid", "sudo.syntax", "sudo.allows-gate", "hub.gate-config",
+    follows=("sudo.set-uid", "sudo.syntax", "sudo.settings", "sudo.allows-gate", "hub.gate-config",
+             "system.shared-places", "system.run-space",
              "files.edited", "files.missing", "accounts.groups", "login.directory"),
     root=True,
     applies=local,

@@ -1,0 +1,2 @@
+accounts
+usermod --lock alice

@@ -1,0 +1,5 @@
+file="$(dirname "$SLURM_CONF")/cgroup.conf"
+keep "$file"
+sed -i 's/^ConstrainRAMSpace=.*/ConstrainRAMSpace=no/' "$file"
+reconfigure
+: >"$KEPT/reconfigure"

@@ -1,0 +1,1 @@
+touch -d "2 hours" "$LOG"

@@ -1,0 +1,1 @@
+owner root "$STATE/cookie_secret"

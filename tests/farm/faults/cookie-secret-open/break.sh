@@ -1,0 +1,1 @@
+modes 644 "$STATE/cookie_secret"

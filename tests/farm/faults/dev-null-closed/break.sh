@@ -1,0 +1,1 @@
+modes 600 /dev/null

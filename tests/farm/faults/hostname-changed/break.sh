@@ -1,0 +1,2 @@
+hostname >"$KEPT/name"
+hostname renamed-yesterday

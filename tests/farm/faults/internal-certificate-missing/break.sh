@@ -1,0 +1,1 @@
+away "$ETC/internal/proxy.pem"

@@ -1,0 +1,1 @@
+modes 644 "$ETC/tls/key.pem"

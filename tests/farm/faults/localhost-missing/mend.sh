@@ -1,0 +1,2 @@
+cat "$KEPT/files/etc/hosts" >/etc/hosts
+rm "$KEPT/files/etc/hosts"

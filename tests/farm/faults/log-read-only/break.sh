@@ -1,0 +1,2 @@
+mount --bind "$LOG" "$LOG"
+mount -o remount,bind,ro "$LOG"

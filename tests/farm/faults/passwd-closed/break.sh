@@ -1,0 +1,1 @@
+modes 600 /etc/passwd

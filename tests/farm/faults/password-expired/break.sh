@@ -1,0 +1,2 @@
+accounts
+chage --lastday 0 alice

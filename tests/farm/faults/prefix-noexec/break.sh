@@ -1,0 +1,2 @@
+mount --bind "$PREFIX" "$PREFIX"
+mount -o remount,bind,noexec "$PREFIX"

@@ -1,0 +1,2 @@
+systemctl stop "$UNIT-proxy"
+printf 'proxy\n' >>"$KEPT/stopped"

@@ -1,0 +1,1 @@
+modes 700 /etc/sitekit

@@ -1,0 +1,1 @@
+away "$PREFIX/software"

@@ -1,0 +1,1 @@
+modes 644 "/etc/sudoers.d/$UNIT"

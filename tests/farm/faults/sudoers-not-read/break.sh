@@ -1,0 +1,2 @@
+keep /etc/sudoers
+sed -i '/^[@#]includedir/d' /etc/sudoers

@@ -1,0 +1,1 @@
+modes 755 /tmp

@@ -1,0 +1,1 @@
+modes 777 /tmp
