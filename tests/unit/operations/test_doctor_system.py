@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sitekit.base.data import data
+from sitekit.base.data_files import data
 from sitekit.machine.host.platform import platforms
 from sitekit.operations.doctor import eyes
 from sitekit.operations.doctor.check import Finding, Severity
