@@ -23,6 +23,7 @@ from .api.announcements import (
 )
 from .api.backend_status import StatusHandler
 from .api.card import CardHandler
+from .api.saved_choices import SAVED_CHOICES, SavedChoicesHandler
 from .api.server_callbacks import (
     ENDING,
     LISTENING,
@@ -55,7 +56,7 @@ from .overrides.old_logins import forget_old_logins
 from .overrides.polls import log_polls_at_debug
 from .overrides.proxy import SilentProxy
 from .overrides.stale_logins import ask_stale_users_to_log_in
-from .pages import documentation, enter
+from .pages import documentation, enter, static_files
 from .pages.announcements import announcements_of
 from .pages.status import STATUS_PAGE, STATUS_STATE, StatusPageHandler, StatusStateHandler
 from .pages.unreachable import NoAnswerHandler, ServerPageHandler
@@ -194,6 +195,7 @@ def share_hub_state(hub_state: HubState) -> None:
         MemoryHandler,
         ServerHandler,
         CardHandler,
+        SavedChoicesHandler,
         StatusHandler,
     )
     courses = (CoursePageHandler, CourseStateHandler)
@@ -217,6 +219,7 @@ def update_handlers(c: Any, site: Site) -> None:
         (ENDING, EndingHandler),
         (MEMORY, MemoryHandler),
         (r"/api/sitekit/card", CardHandler),
+        (SAVED_CHOICES, SavedChoicesHandler),
         (r"/api/sitekit/status", StatusHandler),
         (ANNOUNCEMENTS, AnnouncementsHandler),
         (ANNOUNCEMENT, AnnouncementHandler),
@@ -228,6 +231,7 @@ def update_handlers(c: Any, site: Site) -> None:
         (STATUS_STATE, StatusStateHandler),
         (socket_probe.PATH, socket_probe.SocketProbeHandler),
         *documentation.handlers(site.docs),
+        *static_files.handlers(),
         *([(enter.PATH, enter.EnterHandler)] if one_domain else []),
     ]
 
