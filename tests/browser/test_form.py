@@ -15,8 +15,14 @@ from ..slurm import ask, jobs, until
 from .conftest import shoot
 from .test_first_hour import login
 
-MEMORY = """4 GB|4gb| 1 GiB |1.5|300|4097M|0.3M|2|5G|99 GB|200|1e3|-1|4 boxes|0.5G""".split("|")
-TIMES = "90 min|2 hours|20|2|1:30:00|90:00|4:75:00|0-02|1-00:00:00|4h|240|5 h|0|1.5h".split("|")
+MEMORY = [
+    *("4 GB", "4gb", " 1 GiB ", "1.5", "300", "4097M", "0.3M"),
+    *("2", "5G", "99 GB", "200", "1e3", "-1", "4 boxes", "0.5G"),
+]
+TIMES = [
+    *("90 min", "2 hours", "20", "2", "1:30:00", "90:00", "4:75:00"),
+    *("0-02", "1-00:00:00", "4h", "240", "5 h", "0", "1.5h"),
+]
 CPUS = ["1", "4", "5", "0", "2.0", "+1", " 1", "x"]
 
 
@@ -77,6 +83,15 @@ def test_a_refused_form_without_the_script(demo: Demo, browser: Browser) -> None
         window.close()
 
 
+def fits_a_phone(page: Page) -> None:
+    """In light and dark, with pictures."""
+    page.set_viewport_size({"width": 320, "height": 700})
+    for theme in ("dark", "light"):
+        page.evaluate("theme => { document.documentElement.dataset.bsTheme = theme; }", theme)
+        shoot(page, f"form-{theme}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
 def test_a_choice_is_saved_shared_and_deleted(
     demo: Demo, page: Page, alice: Person, bob: Person
 ) -> None:
@@ -109,11 +124,7 @@ def test_a_choice_is_saved_shared_and_deleted(
     page.click("#sitekit-saved a")
     expect(page.locator('[id="own.time"]')).to_have_value("1:30:00")
     assert "next=" in page.url
-    page.set_viewport_size({"width": 320, "height": 700})
-    for theme in ("dark", "light"):
-        page.evaluate("theme => { document.documentElement.dataset.bsTheme = theme; }", theme)
-        shoot(page, f"form-{theme}")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    fits_a_phone(page)
     page.locator(".sitekit-delete").press("Enter")
     expect(page.locator("#sitekit-saved")).to_be_hidden()
     assert alice.api("GET", "/sitekit/choices").json() == []
