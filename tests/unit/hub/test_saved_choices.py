@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
+from datetime import datetime, timezone
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from sitekit.base.errors import BadInput
 from sitekit.hub.servers.ledger import Ledger
-from sitekit.hub.servers.ledger_choices import LONGEST, MOST, SavedChoice
+from sitekit.hub.servers.ledger_choices import LONGEST, MOST, SavedChoice, created
 
 OPTIONS = {"profile": "own", "memory": "4G"}
 
@@ -37,6 +40,20 @@ def test_a_user_has_at_most_ten() -> None:
     ledger.save_choice("alice", "number 3", {"profile": "small"})
     ledger.save_choice("bob", "one more", OPTIONS)
     assert len(ledger.saved_choices("alice")) == MOST
+
+
+def test_choices_of_a_former_user_with_the_same_name_are_not_shown() -> None:
+    ledger = Ledger(":memory:")
+    ledger.save_choice("alice", "old", OPTIONS)
+    orm_user = SimpleNamespace(created=datetime.now(timezone.utc).replace(tzinfo=None))
+    since = created(SimpleNamespace(orm_user=orm_user)) + 1
+    assert abs(since - time.time()) < 60
+    assert ledger.saved_choices("alice", since) == []
+    with pytest.raises(BadInput):
+        ledger.save_choice("alice", "", OPTIONS, since)
+    assert len(ledger.saved_choices("alice")) == 1
+    ledger.save_choice("alice", "new", OPTIONS, since)
+    assert [one.name for one in ledger.saved_choices("alice")] == ["new"]
 
 
 @pytest.mark.parametrize("name", ["", " ", "a ", "a\nb", "a\0", "\u202ea", "x" * (LONGEST + 1)])

@@ -13,6 +13,7 @@ from ...base.errors import BadInput
 from ..servers.check_choice import BadChoice, read_choice
 from ..servers.form_values import as_query
 from ..servers.hub_state import HubState
+from ..servers.ledger_choices import created
 
 SAVED_CHOICES = r"/api/sitekit/choices"
 
@@ -40,7 +41,7 @@ class SavedChoicesHandler(APIHandler):
         try:
             _, kept = read_choice(self.hub_state.site, body.get("options"), eligibility)
             name = " ".join(body["name"].split())
-            self.hub_state.ledger.save_choice(user.name, name, kept)
+            self.hub_state.ledger.save_choice(user.name, name, kept, created(user))
         except BadChoice as bad:
             raise web.HTTPError(400, str(bad)) from None
         except BadInput as bad:
@@ -55,7 +56,7 @@ class SavedChoicesHandler(APIHandler):
         self._list(user)
 
     def _list(self, user: Any) -> None:
-        saved = self.hub_state.ledger.saved_choices(user.name)
+        saved = self.hub_state.ledger.saved_choices(user.name, created(user))
         self.set_header("Content-Type", "application/json")
         self.finish(
             json.dumps([{"name": one.name, "query": as_query(one.options)} for one in saved])

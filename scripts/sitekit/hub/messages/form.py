@@ -32,7 +32,8 @@ def template() -> Template:
 class Visit:
     """Describe for whom the form is rendered, and for which server.
 
-    `own` is whether the user looks at the form, not an administrator. `names` are the user's named
+    `own` is whether the user looks at the form, not an administrator. `since` is when the hub's
+    user was created, in seconds since the epoch. `names` are the user's named
     servers, which the form offers if `may_name` is true. `after` is the address that the browser
     opens when the server runs. `base_url` is the hub's address.
     """
@@ -40,6 +41,7 @@ class Visit:
     user: str
     server: str = ""
     own: bool = True
+    since: float = 0.0
     names: tuple[str, ...] = ()
     may_name: bool = False
     after: str = ""
@@ -114,7 +116,7 @@ def _saved(hub_state: HubState, visit: Visit) -> list[dict[str, str]] | None:
     more = {"next": visit.after}
     return [
         {"name": one.name, "query": as_query(one.options, **more)}
-        for one in hub_state.ledger.saved_choices(visit.user)
+        for one in hub_state.ledger.saved_choices(visit.user, visit.since)
     ]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
 
 from ...base.errors import BadInput
 from .ledger_operator import OperatorInLedger
@@ -21,14 +23,30 @@ class SavedChoice:
     options: dict[str, str]
 
 
-class ChoicesInLedger(OperatorInLedger):
-    """Add the queries about saved choices to the class Ledger."""
+def created(user: Any) -> float:
+    """Return when a user of the hub was created, in seconds since the epoch.
 
-    def save_choice(self, user: str, name: str, options: dict[str, str]) -> None:
+    JupyterHub stores the time in UTC, without a time zone.
+    """
+    at: datetime | None = user.orm_user.created
+    return at.replace(tzinfo=timezone.utc).timestamp() if at else 0.0
+
+
+class ChoicesInLedger(OperatorInLedger):
+    """Add the queries about saved choices to the class Ledger.
+
+    `since` is when the hub's user was created. Choices from before are those of another user who
+    had the same name.
+    """
+
+    def save_choice(
+        self, user: str, name: str, options: dict[str, str], since: float = 0.0
+    ) -> None:
         """Save a choice, in place of the one with the same name. Raises BadInput."""
         if not (0 < len(name) <= LONGEST and name.isprintable() and name == name.strip()):
             raise BadInput(f"the name is not a text of 1 to {LONGEST} characters")
         with self._transaction():
+            self._db.execute("DELETE FROM choices WHERE user = ? AND at < ?", (user, since))
             others = self._db.execute(
                 "SELECT count(*) FROM choices WHERE user = ? AND name != ?", (user, name)
             )
@@ -39,10 +57,11 @@ class ChoicesInLedger(OperatorInLedger):
                 (user, name, json.dumps(options), time.time()),
             )
 
-    def saved_choices(self, user: str) -> list[SavedChoice]:
+    def saved_choices(self, user: str, since: float = 0.0) -> list[SavedChoice]:
         """Return the choices that the user has saved, by name."""
         found = self._db.execute(
-            "SELECT name, options FROM choices WHERE user = ? ORDER BY name", (user,)
+            "SELECT name, options FROM choices WHERE user = ? AND at >= ? ORDER BY name",
+            (user, since),
         )
         return [SavedChoice(record["name"], json.loads(record["options"])) for record in found]
 

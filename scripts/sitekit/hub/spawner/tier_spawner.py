@@ -30,6 +30,7 @@ from ..servers.form_values import (
     typed_in,
 )
 from ..servers.hub_state import HubState
+from ..servers.ledger_choices import created
 from .adopt import AdoptingSpawner
 from .look_up_accounts import groups_of
 from .server import Server
@@ -97,6 +98,7 @@ class TierSpawner(AdoptingSpawner):
             user=self.user.name,
             server=str(getattr(handler, "form_server", self.name)),
             own=viewer is not None and viewer.name == self.user.name,
+            since=created(self.user),
             names=tuple(sorted(name for name in self.user.orm_spawners if name)),
             may_name=self.hub_state.site.server.named > 0,
             after=handler.get_query_argument("next", "") if handler else "",
