@@ -47,7 +47,7 @@ def test_figures_of_ones_own_reach_slurm_and_are_remembered(demo: Demo, alice: P
     alice.stop_and_wait()
     page = html.unescape(alice.form())
     assert chosen(page) == "own"
-    assert 'name="own.memory" value="700M"' in page
+    assert 'name="own.memory" value="700 MB"' in page
 
 
 @pytest.mark.parametrize(
@@ -81,17 +81,24 @@ def test_a_slip_in_the_form_is_told_and_keeps_what_was_typed(demo: Demo, alice: 
     )
     page = html.unescape(answer.text)
     assert answer.status_code == 400 and "SpawnException" not in page
-    assert "Memory: '99 GB' is not within 200M to 4G." in page
+    assert (
+        '<a class="alert-link" href="#own.memory">Memory: \'99 GB\' is not within 200 MB to 4 GB'
+        in page
+    )
+    assert 'aria-invalid="true"' in page
     assert chosen(page) == "own"
     for field, value in (("memory", "99 GB"), ("cpus", "3"), ("time", "0:20:00")):
         assert f'name="own.{field}" value="{value}"' in page
     page = html.unescape(alice.form())
-    assert chosen(page) == "own" and 'name="own.memory" value="600M"' in page
+    assert chosen(page) == "own" and 'name="own.memory" value="600 MB"' in page
 
 
 def test_an_address_fills_in_the_form_and_starts_nothing(demo: Demo, bob: Person) -> None:
     assert chosen(bob.form("?tier=long")) == "long"
     assert chosen(bob.form("?opt-tier=large")) in {tier.key for tier in demo.site.tiers}
+    page = html.unescape(bob.form("?tier=own&memory=2G&time=<b>&next=/hub/home"))
+    assert chosen(page) == "own" and 'name="own.memory" value="2 GB"' not in page
+    assert 'name="own.memory" value="2G"' in page and "Time: '<b>' is not within" in page
     assert bob.server() is None
     assert not jobs(demo.site, "bob")
 

@@ -19,6 +19,7 @@ PARTS = (
     "pyproject.toml",
     "scripts/sitekit",
     "apache",
+    "config/static",
     "config/templates",
     "kernels",
     "scripts/gate",

@@ -22,6 +22,7 @@ from .api.announcements import (
 )
 from .api.backend_status import StatusHandler
 from .api.card import CardHandler
+from .api.saved_choices import SAVED_CHOICES, SavedChoicesHandler
 from .api.server import SERVER, ServerStateHandler
 from .api.server_callbacks import (
     ENDING,
@@ -55,7 +56,7 @@ from .overrides.logs import (
 )
 from .overrides.proxy import SilentProxy
 from .overrides.unlogged_polls import log_polls_at_debug
-from .pages import check_server_access, documentation, servers
+from .pages import check_server_access, documentation, servers, static_files
 from .pages.announcements import announcements_of
 from .pages.server_log import LOG, ServerLogHandler
 from .pages.status import STATUS_PAGE, STATUS_STATE, StatusPageHandler, StatusStateHandler
@@ -187,6 +188,7 @@ def share_hub_state(hub_state: HubState) -> None:
         ServerHandler,
         CardHandler,
         ServerStateHandler,
+        SavedChoicesHandler,
         StatusHandler,
     )
     courses = (CoursePageHandler, CourseStateHandler)
@@ -213,6 +215,7 @@ def update_handlers(c: Any, site: Site) -> None:
         (MEMORY, MemoryHandler),
         (r"/api/sitekit/card", CardHandler),
         (SERVER, ServerStateHandler),
+        (SAVED_CHOICES, SavedChoicesHandler),
         (r"/api/sitekit/status", StatusHandler),
         (ANNOUNCEMENTS, AnnouncementsHandler),
         (ANNOUNCEMENT, AnnouncementHandler),
@@ -226,6 +229,7 @@ def update_handlers(c: Any, site: Site) -> None:
         (STATUS_STATE, StatusStateHandler),
         (socket_probe.PATH, socket_probe.SocketProbeHandler),
         *documentation.handlers(site.docs),
+        *static_files.handlers(),
         *([(check_server_access.PATH, check_server_access.EnterHandler)] if one_domain else []),
     ]
 

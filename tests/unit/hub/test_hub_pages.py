@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import jinja2
 import pytest
@@ -12,9 +10,7 @@ from machine_sites import demo
 
 from sitekit.base.errors import BadInput
 from sitekit.base.language import Translated
-from sitekit.hub.messages.form import minutes_until_start, template
 from sitekit.site.pages import Pages
-from sitekit.site.tier import Tier
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 ALL = {
@@ -88,30 +84,3 @@ def test_a_value_that_does_not_fit_is_refused(key: str, value: str) -> None:
     with pytest.raises((BadInput, ValueError)) as refused:
         demo(pages={key: value})
     assert key in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(-5, "Would start now."), (20, "Would start now."), (1200, "in about 20 min"), (None, "")],
-)
-def test_the_form_says_what_a_tier_is_for_and_when_it_would_start(
-    seconds: int | None, said: str
-) -> None:
-    tier = Tier(
-        key="small",
-        title="Small",
-        about="For <b>exercises</b>.",
-        partitions=("short",),
-        memory="300M",
-        memory_cap="5x",
-        time="2h",
-        idle="never",
-    )
-    start = None if seconds is None else int(time.time()) + seconds
-    slurm = SimpleNamespace(expected_start={"small": start}.get)
-    minutes = minutes_until_start(SimpleNamespace(backends={"slurm": slurm}), tier)
-    page = template().render(tiers=[(tier, {})], starts={"small": minutes}, chosen="small", last={})
-    assert "For &lt;b&gt;exercises&lt;/b&gt;." in page
-    assert "1.5 GB of memory, 300 MB of it guaranteed, 1 CPU, 2 hours" in page
-    assert said in page and (said or "Would start" not in page)
-    assert f'data-seconds="{7200 + 60 * (minutes or 0)}"' in page

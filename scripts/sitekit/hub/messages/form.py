@@ -3,66 +3,136 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, Template
 
+from ...backends.free_nodes import FreeNode
 from ...base.data_files import data
 from ...base.language import Translated
 from ...site.tier import Tier
-from ..servers.check_choice import Eligibility, allowed_tiers, fields_of, tiers_for
+from ..servers.check_choice import Eligibility, allowed_tiers, tiers_for
+from ..servers.form_values import FormValues, as_query
 from ..servers.hub_state import HubState
 from .clock import clock
+from .page_files import page_file
+from .tier_cards import TierCard, card_of
 
 
 @cache
 def template() -> Template:
     """Load the template of the form."""
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(data("config/templates")), autoescape=True, extensions=[Translated]
-    ).get_template("tiers.html")
+    )
+    environment.globals["page_file"] = page_file
+    return environment.get_template("tiers.html")
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Describe for whom the form is rendered, and for which server.
+
+    `own` is whether the user looks at the form, not an administrator. `since` is when the hub's
+    user was created, in seconds since the epoch. `names` are the user's named
+    servers, which the form offers if `may_name` is true. `after` is the address that the browser
+    opens when the server runs. `base_url` is the hub's address.
+    """
+
+    user: str
+    server: str = ""
+    own: bool = True
+    since: float = 0.0
+    names: tuple[str, ...] = ()
+    may_name: bool = False
+    after: str = ""
+    base_url: str = "/hub/"
+    nodes: Mapping[str, Collection[FreeNode] | None] = field(default_factory=dict)
 
 
 def tier_form(
     hub_state: HubState,
-    user: str,
-    name: str,
+    visit: Visit,
     eligibility: Eligibility,
-    asked: str,
-    last: dict[str, str],
+    typed: FormValues | None,
+    last: Mapping[str, str],
 ) -> str:
-    """Render the form's fields as HTML. The tier `asked` is preselected. Without `asked`, the tier
-    of the user's `last` choice is preselected.
+    """Render the form's fields as HTML. The `typed` values are shown; without them, the values of
+    the user's `last` choice.
     """
     tiers = tiers_for(hub_state.site, eligibility)
     keys = [tier.key for tier in tiers]
-    chosen = next(
-        (key for key in (asked, last.get("profile", "")) if key in keys), keys[0] if keys else ""
-    )
+    chosen = (typed.values if typed else last).get("profile", "")
+    if chosen not in keys:
+        chosen = keys[0] if keys else ""
+    errors = typed.errors if typed else {}
+    cards = [
+        card_of(
+            hub_state.site,
+            tier,
+            eligibility,
+            minutes_until_start(hub_state, tier),
+            visit.nodes.get(tier.runs_on),
+            typed,
+            last,
+        )
+        for tier in tiers
+    ]
     return template().render(
-        tiers=[(tier, fields_of(hub_state.site, tier, eligibility)) for tier in tiers],
+        cards=cards,
+        chosen=chosen,
+        errors=_summary(errors, next((one for one in cards if one.tier.key == chosen), None)),
+        typed=typed or FormValues(),
+        saved=_saved(hub_state, visit),
         drained=[
             (tier.title, reason)
             for tier in allowed_tiers(hub_state.site, eligibility)
             if (reason := eligibility.drains.reason(tier))
         ],
-        starts={tier.key: minutes_until_start(hub_state, tier) for tier in tiers},
-        chosen=chosen,
-        last=last,
-        card=hub_state.ledger.last_card(user, name),
+        card=hub_state.ledger.last_card(visit.user, visit.server),
         sitekit_clock=clock,
-        server_name=name,
+        visit=visit,
+        server_name=visit.server,
+        base_url=visit.base_url,
         outage=hub_state.outage,
         unknown=eligibility.groups is None
         and (
             any(tier.requires.group for tier in hub_state.site.tiers)
             or hub_state.courses.open_by_group()
         ),
-        courses={tier.key for tier in eligibility.courses},
         taught=[
-            course for course in hub_state.courses.all().values() if course.is_instructor(user)
+            course
+            for course in hub_state.courses.all().values()
+            if course.is_instructor(visit.user)
         ],
     )
+
+
+def _saved(hub_state: HubState, visit: Visit) -> list[dict[str, str]] | None:
+    """Return the names of the user's saved choices, each with the query that fills in the form.
+
+    Returns None for an administrator, who cannot see them.
+    """
+    if not visit.own:
+        return None
+    more = {"next": visit.after}
+    return [
+        {"name": one.name, "query": as_query(one.options, **more)}
+        for one in hub_state.ledger.saved_choices(visit.user, visit.since)
+    ]
+
+
+def _summary(errors: Mapping[str, str], card: TierCard | None) -> list[dict[str, Any]]:
+    """Return the errors for the list above the form, each with the id of its field, if it has one."""
+    fields = {one.key: one.id for one in card.fields} if card else {}
+    fields["server"] = "sitekit-server"
+    return [
+        {"id": fields.get(key, ""), "text": text[:1].upper() + text[1:]}
+        for key, text in errors.items()
+    ]
 
 
 def minutes_until_start(hub_state: HubState, tier: Tier) -> int | None:

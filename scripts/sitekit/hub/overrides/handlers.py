@@ -30,6 +30,7 @@ from ..login.sessions import LogoutHandler
 from ..messages.stopped_cards import card_of_stop
 from ..pages.unreachable import NoAnswerHandler, ServerPageHandler
 from ..servers.hub_state import HubState
+from .form_handler import FormHandler
 from .named_servers import only_if_started
 from .tokens import TokenHandler
 
@@ -113,43 +114,6 @@ def _with_short_title(body: Any) -> Any:
     if title is not None and not (isinstance(title, str) and len(title) <= NAME_LIMIT):
         raise web.HTTPError(400, f"display_name is not a text of at most {NAME_LIMIT} characters")
     return body
-
-
-class FormHandler(SpawnHandler):
-    """Let the query of a URL fill in the form, but never start a server. A page of another site
-    could redirect a user to a URL with a query (CVE-2026-40864). JupyterHub's own handler reads
-    unknown keys of the query as options, and starts a server with them (handlers/pages.py).
-    """
-
-    def _get_user_options(self, query_options: dict[str, list[str]]) -> dict[str, list[str]]:
-        return {}
-
-    @needs_scope("servers")
-    async def _get(self, user_name: str, server_name: str, display_name: str) -> None:
-        with only_if_started(self, user_name, server_name):
-            await super()._get(user_name, server_name, display_name)
-
-    @needs_scope("servers")
-    async def _post(self, user_name: str, server_name: str, display_name: str) -> None:
-        with only_if_started(self, user_name, server_name):
-            await super()._post(user_name, server_name, display_name)
-
-    async def _wrap_spawn_single_user(
-        self, user: User, server_name: str, *words: Any, **named: Any
-    ) -> None:
-        """Check the login first, so that the server is starting when the browser opens its page.
-
-        JupyterHub redirects the browser after a second, in which it must have checked the login and
-        begun the start (handlers/pages.py; jupyterhub#4244 is another race of this redirect). If a
-        login provider or the directory of accounts needs longer, for example when a class starts at
-        once, the page would show that the server is not running. A request checks a login only once
-        (handlers/base.py, refresh_auth), so JupyterHub does not repeat this check.
-        """
-        if await self.refresh_auth(user, force=True) is None:
-            raise web.HTTPError(403, f"auth has expired for {user.name}, login again")
-        if pending := user.spawners[server_name].pending:
-            raise web.HTTPError(400, f"{user.name} is pending {pending}")
-        await super()._wrap_spawn_single_user(user, server_name, *words, **named)
 
 
 class RootHandler(RootAPIHandler):

@@ -1,12 +1,42 @@
-"""Convert a submitted form to options of a server, and an earlier choice to the form's values."""
+"""Convert a submitted form, or an address with a query, to options of a server, and an earlier
+choice to the form's values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from ...site import Site
-from .check_choice import Eligibility, fields_of, tiers_for
+from .check_choice import BadChoice, Eligibility, fields_of, read_choice, tiers_for
+from .choice_fields import COUNTS
+
+NO_OPTIONS = {"_xsrf", "server"}
+"""Names in the form that are no options of a server."""
+LINKED = (*("interface", "image", "memory", "time"), *COUNTS, "partitions", "qos", "constraint")
+LINKED = (*LINKED, "account", "reservation")
+"""The fields that an address can fill in. Every other name in a query is ignored."""
+LONGEST = 100  # characters of a value in an address
+
+
+@dataclass
+class FormValues:
+    """Hold what the form shows instead of the user's last choice.
+
+    `values` holds the typed text of each field, and the tier's key as `profile`. `server` is the
+    name that the user typed for a named server. `errors` holds a text for each field whose value is
+    refused; the text of "" concerns no field. `linked` is whether an address filled in the form.
+    """
+
+    values: dict[str, str] = field(default_factory=dict)
+    server: str = ""
+    errors: dict[str, str] = field(default_factory=dict)
+    linked: bool = False
+
+    def refuse(self, bad: BadChoice) -> None:
+        """Record the errors of these values."""
+        self.errors = bad.errors or {"": str(bad)}
 
 
 def form_values_of(
@@ -36,7 +66,7 @@ def from_form(form: Mapping[str, list[Any]]) -> dict[str, Any]:
     flat = {
         key: values[0] if len(values) == 1 else values
         for key, values in form.items()
-        if key != "_xsrf"
+        if key not in NO_OPTIONS
     }
     own = f"{flat.get('tier', '')}."
     chosen = {
@@ -45,3 +75,37 @@ def from_form(form: Mapping[str, list[Any]]) -> dict[str, Any]:
         if "." not in key or key.startswith(own)
     }
     return {key: value for key, value in chosen.items() if value != ""}
+
+
+def typed_in(form: Mapping[str, list[Any]]) -> FormValues:
+    """Return what a user typed into a submitted form."""
+    options = from_form(form)
+    values = {key: value for key, value in options.items() if isinstance(value, str)}
+    server = form.get("server", [""])[0]
+    return FormValues(
+        {**values, "profile": values.pop("tier", "")}, server if isinstance(server, str) else ""
+    )
+
+
+def in_address(query: Mapping[str, str], site: Site, eligibility: Eligibility) -> FormValues | None:
+    """Return what the query of an address fills in; None if it names no tier.
+
+    The values are checked as those of a submitted form are, and the errors are recorded.
+    """
+    tier = query.get("tier", "")[:LONGEST]
+    if not tier:
+        return None
+    values = {key: query[key][:LONGEST] for key in LINKED if query.get(key)}
+    found = FormValues({**values, "profile": tier}, linked=True)
+    try:
+        read_choice(site, {**values, "tier": tier}, eligibility)
+    except BadChoice as bad:
+        found.refuse(bad)
+    return found
+
+
+def as_query(stored: Mapping[str, str], **more: str) -> str:
+    """Return stored options as the query of an address that fills in the form."""
+    tier = {"tier": stored.get("profile", "")}
+    rest = {key: value for key, value in stored.items() if key in LINKED and value}
+    return urlencode({**tier, **rest, **{key: value for key, value in more.items() if value}})

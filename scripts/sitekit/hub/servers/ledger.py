@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ...backends.snapshot import Snapshot
+from .ledger_choices import ChoicesInLedger
 from .ledger_courses import CoursesInLedger
 from .ledger_drains import DrainsInLedger
 from .ledger_measures import MeasuresInLedger
@@ -66,7 +67,7 @@ def connect(database: Path | str, *, uri: bool = False) -> sqlite3.Connection:
     return opened
 
 
-class Ledger(CoursesInLedger, MeasuresInLedger, DrainsInLedger, UsageInLedger):
+class Ledger(ChoicesInLedger, CoursesInLedger, MeasuresInLedger, DrainsInLedger, UsageInLedger):
     """Read and write the ledger.
 
     Each read or write is one SQL statement, and is on disk when the method returns. The ledger's

@@ -122,6 +122,17 @@ A number is never used twice, because browsers remember which announcements a us
 sitekit that does not know these tables ignores them.
 """
 
+CHOICES = """
+CREATE TABLE IF NOT EXISTS choices (
+    user    TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    options TEXT NOT NULL,
+    at      REAL NOT NULL,
+    PRIMARY KEY (user, name)
+);
+"""
+"""The choices of the form that users have saved. A sitekit that does not know them ignores them."""
+
 USAGE = """
 CREATE TABLE IF NOT EXISTS idle (
     tag     TEXT PRIMARY KEY,
@@ -258,7 +269,7 @@ def bring_up_to_date(ledger: sqlite3.Connection) -> None:
     """
     _refuse_newer(found := version_of(ledger))
     if found == VERSION:
-        ledger.executescript(LOGINS + TUNNELS + COURSES + MEASURES + OPERATOR + USAGE)
+        ledger.executescript(LOGINS + TUNNELS + COURSES + MEASURES + OPERATOR + CHOICES + USAGE)
         return
     has_servers = ledger.execute(
         "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'servers'"
@@ -269,6 +280,7 @@ def bring_up_to_date(ledger: sqlite3.Connection) -> None:
         TUNNELS,
         COURSES,
         OPERATOR,
+        CHOICES,
         MEASURES,
         FROM_0 if has_servers else "",
         USAGE,

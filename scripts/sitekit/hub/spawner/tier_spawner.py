@@ -19,11 +19,19 @@ from traitlets import Type, default, directional_link
 from ...backends.load_backends import load_object
 from ...backends.resource_choice import Choice
 from ..login.accounts import NoAccount
-from ..messages.form import tier_form
+from ..messages.form import Visit, tier_form
 from ..messages.progress import FIRST
 from ..servers.check_choice import BadChoice, Eligibility, read_choice, tiers_for
-from ..servers.form_values import form_values_of, from_form
+from ..servers.form_values import (
+    LINKED,
+    FormValues,
+    form_values_of,
+    from_form,
+    in_address,
+    typed_in,
+)
 from ..servers.hub_state import HubState
+from ..servers.ledger_choices import created
 from .adopt import AdoptingSpawner
 from .look_up_accounts import groups_of
 from .server import Server
@@ -50,7 +58,8 @@ class TierSpawner(AdoptingSpawner):
     choice: Choice | None = None
     offered: frozenset[str] | None = None  # keys of the user's tiers, as read at the last start
     _backend = ""  # the name of the running server's backend, or of that of the chosen tier
-    typed: dict[str, str] = {}  # noqa: RUF012  (always replaced, never modified)
+    typed: FormValues | None = None  # the form that was submitted last, until it is shown again
+    form_handler: Any = None  # the request whose answer is the form; JupyterHub forgets `handler`
     child_class = Type(Server, Server)  # the trait refuses any other class
 
     @default("profiles")
@@ -69,13 +78,34 @@ class TierSpawner(AdoptingSpawner):
     async def get_options_form(self) -> str:
         """Render the form with the tiers.
 
-        Slurm is queried only if a tier needs names from Slurm, for at most two seconds.
+        Slurm is queried only if a tier needs names from Slurm, for at most two seconds, and at most
+        once in a minute for what is free.
         """
-        asked = self.handler.get_query_argument("tier", "") if self.handler else ""
-        typed, self.typed = self.typed, {}
-        last = typed or (self.orm_spawner.user_options or {} if self.orm_spawner else {})
-        return tier_form(
-            self.hub_state, self.user.name, self.name, await self.eligibility(), asked, last
+        handler, self.form_handler = self.form_handler or self.handler, None
+        typed, self.user.spawner.typed = self.user.spawner.typed, None
+        eligibility = await self.eligibility()
+        visit = await self._visit(handler)
+        if typed is None and handler:
+            query = {key: handler.get_query_argument(key, "") for key in ("tier", *LINKED)}
+            typed = in_address(query, self.hub_state.site, eligibility)
+        row = self.user.orm_spawners.get(visit.server)
+        last = (row.user_options if row else None) or {}
+        return tier_form(self.hub_state, visit, eligibility, typed, last)
+
+    async def _visit(self, handler: Any) -> Visit:
+        """Describe who opened the form, for which server, and what the nodes have free now."""
+        viewer = handler.current_user if handler else None
+        backends = self.hub_state.backends.items()
+        return Visit(
+            user=self.user.name,
+            server=str(getattr(handler, "form_server", self.name)),
+            own=viewer is not None and viewer.name == self.user.name,
+            since=created(self.user),
+            names=tuple(sorted(name for name in self.user.orm_spawners if name)),
+            may_name=self.hub_state.site.server.named > 0,
+            after=handler.get_query_argument("next", "") if handler else "",
+            base_url=self.hub.base_url,
+            nodes={name: await backend.free_nodes() for name, backend in backends},
         )
 
     async def eligibility(self) -> Eligibility:
@@ -101,12 +131,8 @@ class TierSpawner(AdoptingSpawner):
         spawner of the default server (handlers/pages.py, _post). After a refusal, the form shows
         the values that the user typed.
         """
-        options = from_form(form_data)
-        fields = {
-            key: value for key, value in options.items() if isinstance(value, str) and key != "tier"
-        }
-        self.user.spawner.typed = {**fields, "profile": str(options.get("tier", ""))}
-        return options
+        self.user.spawner.typed = typed_in(form_data)
+        return from_form(form_data)
 
     async def take_options(self, options: object) -> None:
         """Check the user's options before the server starts, also options from a REST request.
@@ -121,9 +147,11 @@ class TierSpawner(AdoptingSpawner):
             before = self.hub_state.ledger.last_choice(self.user.name, self.name)
             self.orm_spawner.user_options = form_values_of(self.hub_state.site, before, eligibility)
             object_session(self.orm_spawner).commit()
+            if self.user.spawner.typed:
+                self.user.spawner.typed.refuse(bad)
             raise NotOffered(str(bad)) from None
         self.user_options = self.orm_spawner.user_options = kept
-        self.user.spawner.typed = {}
+        self.user.spawner.typed = None
         self.offered = frozenset(tier.key for tier in tiers_for(self.hub_state.site, eligibility))
         self.default_url = self.hub_state.site.server.interfaces[self.choice.interface]
         # JupyterHub's own timeout shows no reason to the user. So the child's timeout, which is the

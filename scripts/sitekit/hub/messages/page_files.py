@@ -1,0 +1,18 @@
+"""Find the addresses of the scripts and styles of sitekit's own pages."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+
+from ...base.data_files import data
+
+FOLDER = "config/static"
+"""The folder of the files, in the checkout and in sitekit's own package."""
+
+
+@cache
+def page_file(name: str) -> str:
+    """Return the address of a file below the hub's own address, with a part of the file's hash."""
+    content = (data(FOLDER) / name).read_bytes()
+    return f"sitekit/static/{name}?v={hashlib.sha256(content).hexdigest()[:16]}"

@@ -1,0 +1,156 @@
+"""Describe each tier for the form: its figures, when it would start, what is free, and the fields
+in which users choose values of their own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from ...backends.free_nodes import FreeNode, Room, room_for
+from ...site import Site
+from ...site.memory_and_time import human_memory, human_time
+from ...site.tier import Tier
+from ..servers.choice_fields import Eligibility, Field, fields_of
+from ..servers.form_values import FormValues
+
+
+@dataclass(frozen=True)
+class FieldOfCard:
+    """Hold one field of a tier as the form shows it. `id` is its id and its name in the form."""
+
+    id: str
+    key: str
+    field: Field
+    value: str
+    error: str
+
+    @property
+    def described_by(self) -> str:
+        """Return the ids of the texts about the field, for aria-describedby."""
+        parts = ["bounds", "effect"] if self.field.kind else []
+        return " ".join(f"{self.id}.{part}" for part in [*parts, "error"])
+
+
+@dataclass(frozen=True)
+class TierCard:
+    """Hold what the form shows of one tier. All texts are for people."""
+
+    tier: Tier
+    course: bool
+    memory: str
+    figures: str
+    start: str
+    waits: bool
+    ends_after: int
+    idle: str
+    gpus: str
+    free: str
+    fields: tuple[FieldOfCard, ...]
+
+
+def card_of(
+    site: Site,
+    tier: Tier,
+    eligibility: Eligibility,
+    minutes: int | None,
+    nodes: Collection[FreeNode] | None,
+    typed: FormValues | None,
+    last: Mapping[str, str],
+) -> TierCard:
+    """Return the card of a tier.
+
+    `minutes` is the backend's answer when the tier would start, `nodes` are the free nodes; None if
+    they are not known. The fields show what is `typed` for this tier, else the values of the user's
+    `last` choice of this tier, else the tier's own values.
+    """
+    room = None if nodes is None else _room(tier, eligibility, nodes)
+    fields = fields_of(site, tier, eligibility)
+    stored = last if last.get("profile") == tier.key else {}
+    values = {key: one.shown(stored.get(key, one.start)) for key, one in fields.items()}
+    errors: dict[str, str] = {}
+    if typed and typed.values.get("profile") == tier.key:
+        values |= typed.values
+        errors = typed.errors
+    return TierCard(
+        tier=tier,
+        course=tier in eligibility.courses,
+        memory=f"{human_memory(tier.cap)} of memory",
+        figures=_figures(tier, changeable=any(one.kind for one in fields.values())),
+        start=_start(tier, minutes, room),
+        waits=bool(minutes) or (minutes is None and room is not None and not room.servers),
+        ends_after=tier.time + 60 * (minutes or 0),
+        idle=(
+            "It is not stopped when nobody uses it."
+            if tier.idle is None
+            else f"It is stopped after {human_time(tier.idle)} without activity."
+        ),
+        gpus=_gpus(tier, room),
+        free=json.dumps(room.nodes) if room else "",
+        fields=tuple(
+            FieldOfCard(
+                f"{tier.key}.{key}",
+                key,
+                one,
+                values[key],
+                errors.get(key, "")[:1].upper() + errors.get(key, "")[1:],
+            )
+            for key, one in fields.items()
+        ),
+    )
+
+
+def _figures(tier: Tier, *, changeable: bool) -> str:
+    """Return the guaranteed memory, CPUs, GPUs and the time of a tier."""
+    cpus = tier.cpus * tier.tasks
+    parts = [f"{human_memory(tier.memory)} of it guaranteed"] if tier.cap > tier.memory else []
+    parts.append(f"{cpus} CPU{'' if cpus == 1 else 's'}")
+    if tier.gpus:
+        kind = f" {tier.gpu_type}" if tier.gpu_type else ""
+        parts.append(f"{tier.gpus}{kind} GPU{'' if tier.gpus == 1 else 's'}")
+    if tier.exclusive:
+        parts.append("no other jobs on the node")
+    if tier.nodes > 1:
+        parts[-1] += f" on each of {tier.nodes} nodes"
+    parts.append(f"for {human_time(tier.time)}")
+    return ", ".join([*parts, "unless you change it"] if changeable else parts)
+
+
+def _room(tier: Tier, eligibility: Eligibility, nodes: Collection[FreeNode]) -> Room:
+    """Return the room for a tier, without what an operator drains."""
+    drains = eligibility.drains
+    usable = [node for node in nodes if node.name not in drains.nodes]
+    return room_for(tier, drains.left(tier.partitions), usable)
+
+
+def _start(tier: Tier, minutes: int | None, room: Room | None) -> str:
+    """Return when a server of the tier would start, as far as it is known."""
+    if minutes == 0:
+        return "Would start now."
+    if minutes is not None:
+        return f"Would start in about {_span(minutes)}."
+    if room is None:
+        return "When it would start is not known now; the next page says why it waits."
+    if not room.servers:
+        return "No node has this free now, so it would wait."
+    several = "1 server" if room.servers == 1 else f"{room.servers} servers"
+    return f"The nodes have room for {several} of this size now."
+
+
+def _span(minutes: int) -> str:
+    """Return a number of minutes for people: 135 -> `2 h 15 min`."""
+    hours, rest = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} days"
+    return f"{hours} h {rest} min" if hours and rest else f"{hours} h" if hours else f"{rest} min"
+
+
+def _gpus(tier: Tier, room: Room | None) -> str:
+    """Return how many of the tier's GPUs are free; "" for a tier without GPUs."""
+    if not (tier.gpus or (tier.choose.gpus and tier.choose.gpus[1])):
+        return ""
+    kind = f" ({tier.gpu_type})" if tier.gpu_type else ""
+    if room is None:
+        return f"GPUs{kind}: how many are free is not known now."
+    return f"GPUs{kind}: {room.free_gpus} of {room.all_gpus} free."

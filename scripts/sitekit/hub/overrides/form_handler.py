@@ -1,0 +1,105 @@
+"""Replace JupyterHub's handler of the form on which users start a server.
+
+An address with a query fills in the form, but never starts a server. A submitted form names the
+server that it starts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyterhub.handlers.pages import SpawnHandler
+from jupyterhub.scopes import needs_scope
+from jupyterhub.user import User
+from tornado import web
+
+from .named_servers import only_if_started
+
+NAME_FORM = "this cannot be the name of a server: use at most 30 of a-z, 0-9 and '-', and begin with a letter"
+
+
+class FormHandler(SpawnHandler):
+    """Let the query in an address fill in the form, but never start a server.
+
+    A page of another site could redirect a user to an address with a query (CVE-2026-40864).
+    JupyterHub's own handler reads unknown keys of the query as options, and starts a server with
+    them (handlers/pages.py).
+
+    `form_server` is the name of the server in the address; "" for the user's default server.
+    """
+
+    form_server = ""
+
+    def _get_user_options(self, query_options: dict[str, list[str]]) -> dict[str, list[str]]:
+        return {}
+
+    @needs_scope("servers")
+    async def _get(self, user_name: str, server_name: str, display_name: str) -> None:
+        self.form_server = server_name
+        with only_if_started(self, user_name, server_name):
+            await super()._get(user_name, server_name, display_name)
+
+    @needs_scope("servers")
+    async def _post(self, user_name: str, server_name: str, display_name: str) -> None:
+        """Start the server in the address, or the one that the form's field `server` names.
+
+        A refused name is shown at its field, so that nothing that the user typed is lost.
+        JupyterHub's own handler would show an error page.
+        """
+        self.form_server = server_name
+        user = self.find_user(user_name)
+        if user is not None:
+            # JupyterHub passes its own handler for GET only, and forgets it when a start fails
+            user.spawner.form_handler = self
+        typed = " ".join(self.get_body_argument("server", "").split())
+        if user is not None and typed and not server_name:
+            try:
+                await self._check_named_server_request(user, typed, typed)
+                if typed in user.spawners and user.spawners[typed].active:
+                    raise web.HTTPError(400, f"the server {typed} is running already")
+            except web.HTTPError as refused:
+                await self._show_refusal(user, refused)
+                return
+            server_name = display_name = typed
+        with only_if_started(self, user_name, server_name):
+            await super()._post(user_name, server_name, display_name)
+
+    async def _show_refusal(self, user: User, refused: web.HTTPError) -> None:
+        """Show the form again, with the values that the user typed and the error at its field."""
+        form = {
+            key: [value.decode("utf-8", "replace") for value in values]
+            for key, values in self.request.body_arguments.items()
+        }
+        user.spawner.options_from_form(form)
+        what = str(refused.log_message or refused.reason)
+        user.spawner.typed.errors = {"server": NAME_FORM if what.startswith("Invalid") else what}
+        self.set_status(refused.status_code)
+        self.finish(await self._render_form(user, await user.spawner.get_options_form()))
+
+    async def _render_form(
+        self, for_user: User, spawner_options_form: str, message: str = "", html_message: str = ""
+    ) -> str:
+        """Render the page around the form. If the form lists its errors, the page does not repeat
+        them."""
+        if 'id="sitekit-errors"' in spawner_options_form:
+            message = html_message = ""
+        return str(
+            await super()._render_form(for_user, spawner_options_form, message, html_message)
+        )
+
+    async def _wrap_spawn_single_user(
+        self, user: User, server_name: str, *words: Any, **named: Any
+    ) -> None:
+        """Check the login first, so that the server is starting when the browser opens its page.
+
+        JupyterHub redirects the browser after a second, in which it must have checked the login and
+        begun the start (handlers/pages.py; jupyterhub#4244 is another race of this redirect). If a
+        provider or the directory of accounts takes longer, as when a class starts at once, the page
+        would say that the server is not running. A request checks a login only once (handlers/base.py,
+        refresh_auth), so JupyterHub does not repeat this check.
+        """
+        if await self.refresh_auth(user, force=True) is None:
+            raise web.HTTPError(403, f"auth has expired for {user.name}, login again")
+        if pending := user.spawners[server_name].pending:
+            raise web.HTTPError(400, f"{user.name} is pending {pending}")
+        await super()._wrap_spawn_single_user(user, server_name, *words, **named)

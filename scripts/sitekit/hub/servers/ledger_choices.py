@@ -1,0 +1,71 @@
+"""Record in the ledger which choices of the form a user has saved, each with a name."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from ...base.errors import BadInput
+from .ledger_operator import OperatorInLedger
+
+MOST = 10  # saved choices of one user
+LONGEST = 50  # characters of a name
+
+
+@dataclass(frozen=True)
+class SavedChoice:
+    """Hold a saved choice: its name, and the options as read_choice() returns them to store."""
+
+    name: str
+    options: dict[str, str]
+
+
+def created(user: Any) -> float:
+    """Return when a user of the hub was created, in seconds since the epoch.
+
+    JupyterHub stores the time in UTC, without a time zone.
+    """
+    at: datetime | None = user.orm_user.created
+    return at.replace(tzinfo=timezone.utc).timestamp() if at else 0.0
+
+
+class ChoicesInLedger(OperatorInLedger):
+    """Add the queries about saved choices to the class Ledger.
+
+    `since` is when the hub's user was created. Choices from before are those of another user who
+    had the same name.
+    """
+
+    def save_choice(
+        self, user: str, name: str, options: dict[str, str], since: float = 0.0
+    ) -> None:
+        """Save a choice, in place of the one with the same name. Raises BadInput."""
+        if not (0 < len(name) <= LONGEST and name.isprintable() and name == name.strip()):
+            raise BadInput(f"the name is not a text of 1 to {LONGEST} characters")
+        with self._transaction():
+            self._db.execute("DELETE FROM choices WHERE user = ? AND at < ?", (user, since))
+            others = self._db.execute(
+                "SELECT count(*) FROM choices WHERE user = ? AND name != ?", (user, name)
+            )
+            if others.fetchone()[0] >= MOST:
+                raise BadInput(f"you have {MOST} saved choices already", "", "delete one first")
+            self._db.execute(
+                "INSERT OR REPLACE INTO choices VALUES (?, ?, ?, ?)",
+                (user, name, json.dumps(options), time.time()),
+            )
+
+    def saved_choices(self, user: str, since: float = 0.0) -> list[SavedChoice]:
+        """Return the choices that the user has saved, by name."""
+        found = self._db.execute(
+            "SELECT name, options FROM choices WHERE user = ? AND at >= ? ORDER BY name",
+            (user, since),
+        )
+        return [SavedChoice(record["name"], json.loads(record["options"])) for record in found]
+
+    def delete_choice(self, user: str, name: str) -> bool:
+        """Delete a saved choice. Returns False if the user has none of this name."""
+        deleted = self._db.execute("DELETE FROM choices WHERE user = ? AND name = ?", (user, name))
+        return deleted.rowcount == 1
