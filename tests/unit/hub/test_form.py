@@ -9,13 +9,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sitekit.hub.servers.drains import Drains
 from test_hub_options import ROOMY, STAFF
 
 from sitekit.backends.free_nodes import FreeNode
 from sitekit.hub.messages.form import Visit, tier_form
 from sitekit.hub.servers.check_choice import BadChoice, Eligibility, read_choice
 from sitekit.hub.servers.choice_fields import fields_of
+from sitekit.hub.servers.drained_places import Drains
 from sitekit.hub.servers.form_values import FormValues, as_query, in_address, typed_in
 from sitekit.hub.servers.ledger import Ledger
 from sitekit.site import Site

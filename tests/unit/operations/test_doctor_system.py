@@ -14,7 +14,6 @@ import pytest
 
 from sitekit.base.data_files import data
 from sitekit.machine.host.platform import platforms
-from sitekit.operations.doctor import eyes
 from sitekit.operations.doctor.check import Finding, Severity
 from sitekit.operations.doctor.checks import sudo, system
 from sitekit.operations.doctor.context import Context

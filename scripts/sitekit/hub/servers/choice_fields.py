@@ -20,7 +20,7 @@ from ...site.memory_and_time import (
     parse_time,
 )
 from ...site.tier import Tier
-from .drains import Drains
+from .drained_places import Drains
 from .typed_values import as_typed
 
 
