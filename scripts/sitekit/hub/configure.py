@@ -32,6 +32,7 @@ from .api.server_callbacks import (
     MemoryHandler,
     replace_batchspawners_handler,
 )
+from .api.server_end import END, ServerEndHandler
 from .courses.page import PAGE, STATE, CoursePageHandler, CourseStateHandler
 from .culling import update_culling
 from .login.choose import update_login
@@ -55,7 +56,7 @@ from .overrides.old_logins import forget_old_logins
 from .overrides.polls import log_polls_at_debug
 from .overrides.proxy import SilentProxy
 from .overrides.stale_logins import ask_stale_users_to_log_in
-from .pages import documentation, enter
+from .pages import change_tier, documentation, enter
 from .pages.announcements import announcements_of
 from .pages.status import STATUS_PAGE, STATUS_STATE, StatusPageHandler, StatusStateHandler
 from .pages.unreachable import NoAnswerHandler, ServerPageHandler
@@ -195,10 +196,17 @@ def share_hub_state(hub_state: HubState) -> None:
         ServerHandler,
         CardHandler,
         StatusHandler,
+        ServerEndHandler,
     )
     courses = (CoursePageHandler, CourseStateHandler)
     announcements = (AnnouncementsHandler, AnnouncementHandler, MessagesHandler)
-    pages = (NoAnswerHandler, ServerPageHandler, StatusPageHandler, StatusStateHandler)
+    pages = (
+        NoAnswerHandler,
+        ServerPageHandler,
+        StatusPageHandler,
+        StatusStateHandler,
+        change_tier.ChangeTierHandler,
+    )
     for part in (SilentProxy, TierSpawner, Server, *api, *courses, *announcements, *pages):
         part.hub_state = hub_state
 
@@ -222,6 +230,8 @@ def update_handlers(c: Any, site: Site) -> None:
         (ANNOUNCEMENT, AnnouncementHandler),
         (MESSAGES, MessagesHandler),
         (COURSE_MESSAGES, MessagesHandler),
+        (END, ServerEndHandler),
+        (change_tier.PATH, change_tier.ChangeTierHandler),
         (PAGE, CoursePageHandler),
         (STATE, CourseStateHandler),
         (STATUS_PAGE, StatusPageHandler),

@@ -13,6 +13,7 @@ from ..servers.announcement import SENDERS, body_of, in_lab, read_announcement
 from ..servers.hub_state import HubState
 from ..servers.log_actions import log_actions
 from .server_callbacks import ServersOwnHandler
+from .server_end import end_key, pages_of
 
 ANNOUNCEMENTS = r"/api/sitekit/announcements"
 ANNOUNCEMENT = rf"{ANNOUNCEMENTS}/([0-9]{{1,12}})"
@@ -69,8 +70,9 @@ class AnnouncementHandler(APIHandler):
 class MessagesHandler(ServersOwnHandler):
     """Handle GET of a server: what its lab shows to the user.
 
-    These are the announcements of the site, and the messages of its course's instructors since the
-    server was started. A server learns only about its own user and its own course.
+    These are the announcements of the site, the messages of its course's instructors since the
+    server was started, and the addresses of the hub's pages about the server. A server learns only
+    about its own user and its own course.
     """
 
     async def get(self) -> None:
@@ -84,7 +86,7 @@ class MessagesHandler(ServersOwnHandler):
             sender, level = SENDERS["maintenance"], "maintenance"
             told.append({"id": f"drain {text}", "from": sender, "text": text, "level": level})
         self.set_header("Content-Type", "application/json")
-        self.finish(body_of(told))
+        self.finish(body_of(told, pages_of(self.hub_state.site, row, end_key(self, row.tag))))
 
 
 def _in_one_line(bad: BadInput) -> str:
