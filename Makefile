@@ -15,7 +15,7 @@ given = $(foreach v,$1,$(if $(filter command,$(firstword $(origin $v))),'$v=$(su
 .DEFAULT_GOAL := help
 .PHONY: help new_site import_aalto check_site show docs setup_conda install_all lock bundle releases upgrade rollback \
         prune_releases advisories uninstall_environment accounts accounts_slips accounts_remove sizing kernels kernels_diff kernels_check \
-        kernels_import images_check diff apply uninstall start stop status top doctor backup restore rotate_secrets \
+        kernels_import images_check applications_check diff apply uninstall start stop status top doctor backup restore rotate_secrets \
         course_new course_check course_drill drain undrain stop_servers report trace announce announcements announce_end message drill \
         certificate certificate_check maintenance_on maintenance_off demo demo_status demo_stop \
         demo_reset test test_quick lint bench soak
@@ -62,6 +62,8 @@ kernels_import:
 	$(KIT) kernels_import $(MAKEFILE)
 images_check:
 	$(KIT) images_check $(IMAGE)
+applications_check:
+	$(KIT) applications_check $(APPLICATION)
 diff:
 	@scripts/kit diff || [ $$? -eq 1 ]  # 1: something would change
 apply:

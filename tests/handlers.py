@@ -139,6 +139,12 @@ JUDGED = (
         {"NoticeHandler": ("/sitekit/notice",)},
     ),
     Judged(
+        "api",
+        "only reads the figures of this server and of its user's home",
+        "sitekit.session.figures",
+        {"FiguresHandler": ("/sitekit/figures",)},
+    ),
+    Judged(
         "asked",
         "answers only the user's lab, and accepts only names as words (overrides/lmod_guard.py)",
         "jupyterlmod.handler",

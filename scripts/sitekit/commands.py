@@ -117,6 +117,12 @@ GROUPS: dict[str, dict[str, Command]] = {
             variables={"IMAGE": "the key of one image; default: all"},
             details="Run the command on a machine with the container engine, and again after each change of an image.",
         ),
+        "applications_check": Command(
+            "test the applications beside JupyterLab; servers offer those that answer",
+            "sitekit.kernels.commands:applications_check",
+            variables={"APPLICATION": "the key of one application; default: all"},
+            details="Run it on a machine that has the modules, and again after each change of one.",
+        ),
     },
     "The machine": {
         "diff": Command(

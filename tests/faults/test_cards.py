@@ -226,11 +226,31 @@ def another_home(user: str, *options: str) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", home], check=True)
 
 
-def test_home_full(machine: Machine, people: dict[str, Person]) -> None:
+def is_rescue(person: Person) -> bool:
+    """Whether the lab is told that the home is full."""
+    assert person.server_api("GET", "status").status_code == 200
+    base = person.server_path("")
+    sent = {"X-XSRFToken": person.xsrf(base), "Referer": f"{person.base}{base}lab"}
+    return bool(person.http.get(f"{base}sitekit/notice", headers=sent).json()["rescue"])
+
+
+def test_a_server_starts_in_a_full_home_and_its_files_can_be_deleted(
+    machine: Machine, people: dict[str, Person]
+) -> None:
+    bob = people["bob"]
     with another_home("bob", "size=64k", "mode=0777") as home:
         (home / "thesis").write_bytes(b"x" * 64 * 1024)
-        told = refused(people["bob"], "small", "home")
-    assert "full" in told["what"]
+        assert bob.start("small")[-1].get("ready")
+        assert is_rescue(bob)
+        kernel = bob.kernel(python_of(bob))
+        assert kernel.run("print(6 * 7)") == "42"
+        kernel.close()
+        assert bob.server_api("DELETE", "contents/thesis").status_code == 204
+        assert not (home / "thesis").exists()
+        bob.stop_and_wait()
+        assert bob.start("small")[-1].get("ready")
+        assert not is_rescue(bob)
+        bob.stop_and_wait()
     settled(machine, people)
 
 

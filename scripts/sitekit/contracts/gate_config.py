@@ -12,6 +12,7 @@ from typing import Any
 
 from ..site import Site
 from ..site.course_files import Course
+from .applications import application_settings
 from .images import image_settings
 from .internal_tls import hub_url
 
@@ -112,6 +113,7 @@ def session_settings(site: Site) -> dict[str, Any]:
             else {}
         ),
         **({"ipyparallel": dict(engines)} if engines else {}),
+        **application_settings(site, servers_prefix(site)),
     }
 
 

@@ -33,6 +33,7 @@ from .api.server_callbacks import (
     MemoryHandler,
     replace_batchspawners_handler,
 )
+from .api.server_end import END, ServerEndHandler
 from .courses.page import PAGE, STATE, CoursePageHandler, CourseStateHandler
 from .culling import update_culling
 from .login.choose import update_login
@@ -56,7 +57,7 @@ from .overrides.logs import (
 )
 from .overrides.proxy import SilentProxy
 from .overrides.unlogged_polls import log_polls_at_debug
-from .pages import check_server_access, documentation, servers, static_files
+from .pages import change_tier, check_server_access, documentation, servers, static_files
 from .pages.announcements import announcements_of
 from .pages.server_log import LOG, ServerLogHandler
 from .pages.status import STATUS_PAGE, STATUS_STATE, StatusPageHandler, StatusStateHandler
@@ -190,10 +191,11 @@ def share_hub_state(hub_state: HubState) -> None:
         ServerStateHandler,
         SavedChoicesHandler,
         StatusHandler,
+        ServerEndHandler,
     )
     courses = (CoursePageHandler, CourseStateHandler)
     announcements = (AnnouncementsHandler, AnnouncementHandler, MessagesHandler)
-    status = (StatusPageHandler, StatusStateHandler)
+    status = (StatusPageHandler, StatusStateHandler, change_tier.ChangeTierHandler)
     pages = (NoAnswerHandler, ServerPageHandler, ServerLogHandler, *status)
     operators = (drains.OperatorHandler, *announcements)
     for part in (SilentProxy, TierSpawner, Server, *api, *courses, *operators, *pages):
@@ -222,6 +224,8 @@ def update_handlers(c: Any, site: Site) -> None:
         (MESSAGES, MessagesHandler),
         (COURSE_MESSAGES, MessagesHandler),
         *drains.HANDLERS,
+        (END, ServerEndHandler),
+        (change_tier.PATH, change_tier.ChangeTierHandler),
         (PAGE, CoursePageHandler),
         (STATE, CourseStateHandler),
         (LOG, ServerLogHandler),

@@ -1,5 +1,5 @@
-"""Implement `make kernels`, `kernels_diff`, `kernels_check`, `kernels_import` and
-`images_check`."""
+"""Implement `make kernels`, `kernels_diff`, `kernels_check`, `kernels_import`, `images_check` and
+`applications_check`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from ..base.data_files import CHECKOUT, OWN_KERNELS, data
 from ..base.errors import BadInput
 from ..site import Site
+from .applications.check import check_applications
 from .discovery.import_makefile import imported
 from .images.check import check_images
 from .pipeline import make_kernels
@@ -73,6 +74,13 @@ def images_check(site: Site, *words: str) -> int:
     code = run_as(owner, site, "images_check", *others) if others else 0
     of_docker = tuple(key for key in keys if key in known)
     return max(code, check_images(site, of_docker)) if of_docker else code
+
+
+def applications_check(site: Site, *words: str) -> int:
+    """Test the applications, or those with the given keys. Returns 1 if one failed."""
+    if owner := another_owner(site):
+        return run_as(owner, site, "applications_check", *words)
+    return check_applications(site, words)
 
 
 def _rules() -> Path:

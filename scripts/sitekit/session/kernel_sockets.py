@@ -23,6 +23,7 @@ from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 from traitlets import default
 
 from .kernelspecs import KernelSpecs
+from .killed_kernels import note_restart
 
 V1 = "v1.kernel.websocket.jupyter.org"
 
@@ -41,6 +42,10 @@ class Kernel(ServerKernelManager):
         return os.path.join(
             tempfile.mkdtemp(prefix="k-", dir=os.environ["JUPYTER_RUNTIME_DIR"]), "s"
         )
+
+    async def restart_kernel(self, *words: Any, **named: Any) -> Any:
+        note_restart(self)  # before its process is replaced
+        return await super().restart_kernel(*words, **named)
 
     def cleanup_connection_file(self) -> None:
         """Remove the folder of the kernel's sockets when the kernel ends.

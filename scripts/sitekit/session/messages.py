@@ -1,5 +1,5 @@
-"""Fetch the messages that JupyterLab shows from the hub: the site's announcements, and instructors'
-messages."""
+"""Fetch from the hub the messages that JupyterLab shows (the site's announcements, and instructors'
+messages), and the URLs of the hub's pages about this server."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ async def ask_for_messages(settings: dict[str, Any], identity: Identity | None) 
         try:
             answer = await AsyncHTTPClient().fetch(request)
             settings["messages"] = read_messages(answer.body)
+            settings["pages"] = read_pages(answer.body)
         except (HTTPClientError, OSError, ValueError):
             pass
         await asyncio.sleep(every)
@@ -48,3 +49,13 @@ def read_messages(body: bytes) -> list[dict[str, str]]:
         for one in told["messages"]
         if isinstance(one, dict)
     ]
+
+
+def read_pages(body: bytes) -> dict[str, str]:
+    """Return the addresses of the hub's pages about this server, and the tier with more memory.
+
+    An older hub sends neither.
+    """
+    told = json.loads(body[:LIMIT]).get("server")
+    keys = ("home", "change", "end", "larger")
+    return {key: str(told[key]) for key in keys if key in told} if isinstance(told, dict) else {}

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from . import settings_in_container
+from . import applications, settings_in_container
 from .copy_repository import copy_repository
 from .course import kernel_of_course, prepare_course
 from .ipyparallel_profile import write_profile
@@ -32,6 +32,7 @@ from .overrides.memory import end_kernels_first
 from .release_modules import close_release_modules
 from .report_memory import report_memory
 from .report_start import await_hub, tell_hub
+from .rescue import use_temporary_folders
 from .root_folder import make_root
 from .tls import Identity, forget_names, take_identity
 from .tunnel import take_tunnel
@@ -70,7 +71,8 @@ def main() -> None:
     # The gate may be of an older release, without these keys: `make apply` is run after
     # `make install_all`.
     shell = LoginShell(settings.get("user_variables", ()), settings.get("umask", "0077"))
-    prepare_home(settings)
+    if not settings.get("rescue"):
+        prepare_home(settings)
     low, high = settings["port_range"]
     listener = bind(low, high, "127.0.0.1" if tunnel else settings.get("address", ""))
     if tunnel:
@@ -79,6 +81,8 @@ def main() -> None:
     log_start("the hub answers")
     runtime = make_runtime_folder(f"jupyter-{job}-")
     os.environ["JUPYTER_RUNTIME_DIR"] = runtime
+    if settings.get("rescue"):
+        use_temporary_folders(Path(runtime))
     try:
         if "container" in settings:
             settings_in_container.set_jupyter(Path(runtime))
@@ -198,6 +202,7 @@ def serve(
     save_whole()
     end_kernels_first()
     if "container" not in settings:
+        applications.take(settings)
         # do not offer kernels of the distribution's packages, which were not tested on this cluster
         paths.SYSTEM_JUPYTER_PATH.clear()
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from ..base.errors import Unfit, Unfits
 from .address_types import Repositories, Repository
+from .applications import Application, application_faults
 from .images import Containers, Image, image_faults
 from .tier import Memory, Partition, Row, Time
 from .value_types import (
@@ -70,6 +71,7 @@ class Server(Row):
     containers: Containers | None = None
     images: tuple[Image, ...] = ()
     ipyparallel: Ipyparallel | None = None
+    applications: tuple[Application, ...] = ()
 
     @model_validator(mode="after")
     def _links_have_a_folder(self) -> Server:
@@ -110,8 +112,10 @@ class Server(Row):
 
     @model_validator(mode="after")
     def _images_fit(self) -> Server:
-        """Refuse container images without an engine, and two images with the same key."""
-        if faults := list(image_faults(self.containers, self.images)):
+        """Refuse container images without an engine, and two images or applications with the same
+        key."""
+        faults = list(image_faults(self.containers, self.images))
+        if faults := [*faults, *application_faults(self.applications)]:
             raise Unfits(faults)
         return self
 

@@ -3,6 +3,7 @@ removes."""
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -109,6 +110,27 @@ def test_the_log_of_a_job_that_runs_stays_however_many_came_after_it(
     left = sorted(path.name for path in folder.iterdir())
     newest = range(100 + gate.LOGS_KEPT + 1, 100 + 2 * gate.LOGS_KEPT)
     assert left == sorted(["notes", *(f"job-{number}.log" for number in (5, 103, *newest))])
+
+
+@pytest.mark.parametrize("full", [errno.ENOSPC, errno.EDQUOT])
+def test_in_a_full_home_a_server_starts_without_a_log(
+    gate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: int
+) -> None:
+    """tests/faults/test_cards.py does the same with a real full filesystem."""
+
+    def fsync(_: int) -> None:
+        raise OSError(full, "full")
+
+    owner = SimpleNamespace(home=str(tmp_path), logs=str(tmp_path / "log"))
+    monkeypatch.setattr(gate.os, "fsync", fsync)
+    assert gate.log_folder({}, owner, set()) is None
+    assert not list((tmp_path / "log").iterdir())
+    figures = {**dict.fromkeys(gate.NUMBERS, 1)}
+    config = {"job_name": "jupyter", "site": "demo"}
+    assert "--output=/dev/null" in gate.job_options(config, owner, "0" * 16, figures, None)
+    full = errno.EROFS  # fsync() above raises this one now
+    with pytest.raises(gate.Refused, match="cannot be written"):
+        gate.log_folder({}, owner, set())
 
 
 def test_the_hub_names_the_jobs_that_run(gate: ModuleType) -> None:

@@ -20,7 +20,7 @@ from sitekit.hub.servers import ledger_operator
 from sitekit.hub.servers.announcement import PAGES, body_of, in_lab, read_announcement
 from sitekit.hub.servers.ledger import Ledger
 from sitekit.hub.servers.log_actions import log_actions
-from sitekit.session.messages import LIMIT, read_messages
+from sitekit.session.messages import LIMIT, read_messages, read_pages
 
 
 @pytest.fixture
@@ -177,8 +177,10 @@ def test_the_longest_answer_fits_into_what_a_server_reads(ledger: Ledger) -> Non
         for _ in range(most):
             ledger.announce(read_announcement({"text": text, "user": user}), "root")
     shown = [in_lab(one) for one in ledger.announced("alice", "lab")]
-    body = body_of(shown + shown[:20])
+    pages = {key: "x" * 300 for key in ("home", "change", "end", "larger")}
+    body = body_of(shown + shown[:20], pages)
+    assert read_pages(body) == pages
     assert len(shown) == 70 and len(body) < LIMIT
     assert [one["text"] for one in read_messages(body)] == [text] * 90
-    older = body_of([{**one, "text": "\u00e4" * 500} for one in shown[:50]])
+    older = body_of([{**one, "text": "\u00e4" * 500} for one in shown[:50]], {})
     assert len(older) < 64 * 1024, "what a server of an older release reads"

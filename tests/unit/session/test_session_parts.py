@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from site_example import full_site
 
 from sitekit.contracts.gate_config import session_settings
-from sitekit.session import count_oom_kills, user_variables
+from sitekit.session import cgroup, user_variables
 from sitekit.session.root_folder import make_root
 from sitekit.session.time_left import notice
 from sitekit.session.user_variables import LoginShell
@@ -260,7 +260,7 @@ def test_a_fresh_server_is_never_warned(limit: int, silent: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cgroup", "file", "text", "killed"),
+    ("own", "file", "text", "killed"),
     [
         ("9:name=systemd:/\n4:memory:/slurm/job_7/task_0\n0::/\n", "memory/slurm/job_7/task_0/memory.oom_control",
          "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n", 2),
@@ -272,14 +272,14 @@ def test_a_fresh_server_is_never_warned(limit: int, silent: float) -> None:
 def test_what_the_node_has_ended_for_memory(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    cgroup: str,
+    own: str,
     file: str,
     text: str,
     killed: int | None,
 ) -> None:
-    (tmp_path / "own").write_text(cgroup)
+    (tmp_path / "own").write_text(own)
     (tmp_path / "cg" / file).parent.mkdir(parents=True)
     (tmp_path / "cg" / file).write_text(text)
-    monkeypatch.setattr(count_oom_kills, "OF_THIS_PROCESS", tmp_path / "own")
-    monkeypatch.setattr(count_oom_kills, "CGROUPS", tmp_path / "cg")
-    assert count_oom_kills.killed() == killed
+    monkeypatch.setattr(cgroup, "OF_THIS_PROCESS", tmp_path / "own")
+    monkeypatch.setattr(cgroup, "CGROUPS", tmp_path / "cg")
+    assert cgroup.killed() == killed

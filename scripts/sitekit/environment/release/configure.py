@@ -63,7 +63,11 @@ SERVER = {
 }
 # jupyterlab-lmod starts a server-proxy of its own, which registers the same commands (jupyter-lmod,
 # README: "disable").
-_TWICE = {"@jupyterhub/jupyter-server-proxy:add-launcher-entries": True}
+# sitekit's status bar shows the memory too, as the job's cgroup counts it.
+_TWICE = {
+    "@jupyterhub/jupyter-server-proxy:add-launcher-entries": True,
+    "@jupyter-server/resource-usage:status-item": True,
+}
 # At its start, JupyterLab locks each extension that is disabled but not locked. To do so, it writes
 # this file, or a file in the user's home (jupyterlab/commands.py,
 # _maybe_mirror_disabled_in_locked).

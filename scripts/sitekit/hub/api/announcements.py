@@ -13,6 +13,7 @@ from ..servers.announcement import SENDERS, body_of, in_lab, read_announcement
 from ..servers.hub_state import HubState
 from ..servers.log_actions import log_actions
 from .server_callbacks import ServersOwnHandler
+from .server_end import end_key, pages_of
 
 ANNOUNCEMENTS = r"/api/sitekit/announcements"
 ANNOUNCEMENT = rf"{ANNOUNCEMENTS}/([0-9]{{1,12}})"
@@ -68,8 +69,9 @@ class AnnouncementHandler(APIHandler):
 
 class MessagesHandler(ServersOwnHandler):
     """Return to a server the messages that its JupyterLab shows to the user: the announcements of
-    the site, and the messages that the instructors of the server's course have sent since the
-    server was started. A server learns only about its own user and its own course.
+    the site, the messages that the instructors of the server's course have sent since the server
+    was started, and the URLs of the hub's pages about the server. A server learns only about its
+    own user and its own course.
     """
 
     async def get(self) -> None:
@@ -83,7 +85,7 @@ class MessagesHandler(ServersOwnHandler):
             sender, level = SENDERS["maintenance"], "maintenance"
             told.append({"id": f"drain {text}", "from": sender, "text": text, "level": level})
         self.set_header("Content-Type", "application/json")
-        self.finish(body_of(told))
+        self.finish(body_of(told, pages_of(self.hub_state.site, row, end_key(self, row.tag))))
 
 
 def _in_one_line(bad: BadInput) -> str:

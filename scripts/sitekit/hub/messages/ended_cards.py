@@ -6,14 +6,15 @@ A card is made from the state of the job in Slurm and from the last lines of its
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Literal, overload
 
 from ...backends.job import Cause, Ending
 from ...site.memory_and_time import human_memory, human_time
-from ...site.tier import Requires, Tier
+from ...site.tier import Tier
 from ..servers.hub_state import HubState
 from .cards import NETWORK, Card, card_of_hidden_job
+from .larger_tier import larger_tier
 
 
 @overload
@@ -89,7 +90,7 @@ def card_of(
         Cause.TIME,
     )
     if ending.cause is Cause.MEMORY or killed_for_memory:
-        advice, larger = _with_more(tiers, "cap", choice, choice["cap"], human_memory)
+        advice, larger = larger_tier(tiers, "cap", choice, choice["cap"], human_memory)
         return Card(
             "memory",
             f"The server ran out of memory: it may use {human_memory(choice['cap'])} and needed more.",
@@ -100,7 +101,7 @@ def card_of(
         )
     if ending.cause is Cause.TIME:
         limit = ending.limit or choice["time"]
-        advice, larger = _with_more(tiers, "time", choice, limit, human_time)
+        advice, larger = larger_tier(tiers, "time", choice, limit, human_time)
         return Card(
             "time",
             f"The server's time was up: its limit was {human_time(limit)}.",
@@ -125,33 +126,6 @@ def _canceller(ending: Ending) -> str:
     if ending.by == ending.owner:
         return "by yourself, with scancel"
     return "by an administrator of the cluster, with scancel"
-
-
-def _with_more(
-    tiers: tuple[Tier, ...],
-    what: str,
-    choice: dict[str, Any],
-    had: int,
-    human: Callable[[int], str],
-) -> tuple[str, str]:
-    """Name the smallest tier that has more memory or time than the server had (`had`), and return
-    its key too.
-
-    Only tiers that every user may choose are named. The tier of the ended server is not named, even
-    if Slurm had reduced its limit.
-    """
-    larger = [
-        tier
-        for tier in tiers
-        if getattr(tier, what) > had
-        and tier.requires == Requires()
-        and tier.key != choice.get("tier")
-    ]
-    best = min(larger, key=lambda tier: getattr(tier, what), default=None)
-    word = "memory" if what == "cap" else "time"
-    if best is None:
-        return f"No tier has more {word}.", ""
-    return f'The tier "{best.title}" has {human(getattr(best, what))}.', best.key
 
 
 CRASHES = (

@@ -81,12 +81,14 @@ def in_lab(one: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def body_of(messages: Iterable[Mapping[str, Any]]) -> bytes:
+def body_of(messages: Iterable[Mapping[str, Any]], server: Mapping[str, str]) -> bytes:
     """Return the body of the hub's answer when a server requests the messages for its user.
+
+    `server` has the addresses of the hub's pages about this server.
 
     Characters are not escaped: an older server reads only the first 64 KiB.
     """
-    text = json.dumps({"messages": list(messages)}, ensure_ascii=False)
+    text = json.dumps({"server": dict(server), "messages": list(messages)}, ensure_ascii=False)
     return text.encode("utf-8", "replace")
 
 

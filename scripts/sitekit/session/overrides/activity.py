@@ -1,7 +1,7 @@
 """Decide which requests and kernels count as a server's activity (a Jupyter Server extension).
 
 The extension also sends JupyterLab the time when the idle server will be stopped, the time when its
-job ends, and the messages of a course to its participants.
+job ends, the messages of a course to its participants, and the figures of the status bar.
 
 JupyterHub's culler uses the time of the last activity that the server reports. By Jupyter Server's
 own rules, a server with an open browser window is never idle, because JupyterLab requests lists
@@ -25,7 +25,9 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.ioloop import PeriodicCallback
 
-from .. import count_oom_kills
+from .. import cgroup
+from ..figures import FiguresHandler
+from ..killed_kernels import notebooks
 from ..time_left import notice
 
 EVERY = 15  # seconds between checks of the kernels
@@ -58,24 +60,28 @@ class NoticeHandler(APIHandler):
 
     @web.authenticated
     @authorized
-    def get(self) -> None:
-        self.tell()
+    async def get(self) -> None:
+        await self.tell()
 
     @web.authenticated
     @authorized
-    def post(self) -> None:
+    async def post(self) -> None:
         self.settings["person_last_activity"] = datetime.now(timezone.utc)
-        self.tell()
+        await self.tell()
 
-    def tell(self) -> None:
+    async def tell(self) -> None:
         """Write the notice (times until the stop, messages) to the HTTP response, as JSON."""
         now = datetime.now(timezone.utc).timestamp()
         active = self.application.last_activity().timestamp()
         told = self.settings.get("sitekit", {})
         course = {key: told.get(key, []) for key in ("notices", "messages")}
-        self.finish(
-            json.dumps({**notice(now, active, os.environ, count_oom_kills.killed()), **course})
-        )
+        pages: dict[str, Any] = {
+            "pages": told.get("pages", {}),
+            "rescue": told.get("rescue", False),
+        }
+        pages["ended"] = await notebooks(self.settings)
+        times = notice(now, active, os.environ, cgroup.killed())
+        self.finish(json.dumps({**times, **course, **pages}))
 
 
 def count_only_changes() -> None:
@@ -97,8 +103,13 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 def _load_jupyter_server_extension(server: Any) -> None:
     settings = server.web_app.settings
     count_only_changes()
+    handlers = {"sitekit/notice": NoticeHandler, "sitekit/figures": FiguresHandler}
     server.web_app.add_handlers(
-        ".*$", [(url_path_join(settings["base_url"], "sitekit/notice"), NoticeHandler)]
+        ".*$",
+        [
+            (url_path_join(settings["base_url"], path), handler)
+            for path, handler in handlers.items()
+        ],
     )
     if os.environ.get("JUPYTERHUB_SITEKIT_BUSY", "keep") == "keep":
         look = PeriodicCallback(lambda: note_busy_kernels(settings), EVERY * 1000)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from tornado import httpclient, httputil, iostream, web
 
-from .. import confirmation_page, own_ports, request_origin, strip_credentials
+from .. import applications, confirmation_page, own_ports, request_origin, strip_credentials
 from ..placeholder_modules import stand_ins
 
 with stand_ins({"aiohttp": {}}):  # only for servers on Unix sockets and for waiting (handlers.py)
@@ -167,4 +167,9 @@ def _load_jupyter_server_extension(server: Any) -> None:
     import jupyter_server_proxy
 
     guard()
+    if found := applications.offered():
+        server.config.ServerProxy.servers = {
+            **server.config.ServerProxy.get("servers", {}),
+            **found,
+        }
     jupyter_server_proxy._load_jupyter_server_extension(server)

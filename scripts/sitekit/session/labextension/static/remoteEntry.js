@@ -1,174 +1,39 @@
-// Warn in JupyterLab and Notebook before an idle server is stopped and before the time of its job is over.
-// Also show a message when a program of the server, such as a kernel, was ended because the memory was used up, and the
-// messages of a course: about its material, and from its instructors to all participants. Announcements of the site are
-// shown in the same way, and closed when their time is over.
-// This file has the form in which JupyterLab loads extensions (a module federation container), so that no build is
-// needed. It uses only functions of the application object.
+// Load sitekit's plugins into JupyterLab and Notebook. This file has the form in which JupyterLab loads extensions (a
+// module federation container), so that no build is needed. JupyterLab's own packages come from the scope that
+// JupyterLab shares with its extensions.
 (() => {
   "use strict";
 
-  const EVERY = 15; // seconds
-  const STAY = "sitekit:stay";
-  const TOUCHES = ["keydown", "pointerdown", "wheel"];
-  const SHOWN = 140; // characters of a notification; JupyterLab leaves out the others
-
-  const minutes = (seconds) => {
-    const count = Math.max(1, Math.round(seconds / 60));
-    return count === 1 ? "1 minute" : `${count} minutes`;
+  const here = document.currentScript.src;
+  const PACKAGES = {
+    application: "@jupyterlab/application",
+    apputils: "@jupyterlab/apputils",
+    mainmenu: "@jupyterlab/mainmenu",
+    statusbar: "@jupyterlab/statusbar",
+    widgets: "@lumino/widgets",
   };
+  let scope = {};
 
-  const clock = (seconds) =>
-    new Date(Date.now() + seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-
-  // Divide a text between words, so that JupyterLab shows each part whole. "…" marks where it goes on.
-  function parts(text) {
-    const found = [];
-    let rest = text;
-    while (rest.length > SHOWN) {
-      const space = rest.lastIndexOf(" ", SHOWN - 2);
-      const end = space > SHOWN / 2 ? space : SHOWN - 2;
-      found.push(`${rest.slice(0, end)} …`);
-      rest = `… ${rest.slice(end).trimStart()}`;
-    }
-    return [...found, rest];
+  // Return a package of the page; null if the page, such as Notebook's, has none of this name.
+  async function shared(name) {
+    const [version] = Object.values(scope[name] ?? {});
+    return version ? (await version.get())() : null;
   }
 
-  // Which announcements this browser has shown in a lab, or closed on a page of the hub.
-  const isClosed = (id) => {
-    try { return [`sitekit-${id}`, `sitekit-${id}-lab`].some((key) => localStorage.getItem(key) !== null); } catch { return false; }
-  };
-  const close = (id) => {
-    try { localStorage.setItem(`sitekit-${id}-lab`, "shown"); } catch { /* it is shown again */ }
-  };
-
-  async function ask(app, method) {
-    const { baseUrl, token } = app.serviceManager.serverSettings;
-    const xsrf = document.cookie.match(/(?:^|;\s*)_xsrf=([^;]*)/);
-    const headers = {};
-    if (token) headers.Authorization = `token ${token}`;
-    if (xsrf) headers["X-XSRFToken"] = decodeURIComponent(xsrf[1]);
-    const answer = await fetch(`${baseUrl}sitekit/notice`, { method, headers, cache: "no-store" });
-    if (!answer.ok) throw new Error(`sitekit: the server answered ${answer.status}`);
-    return answer.json();
+  async function plugins() {
+    const part = (file) => import(new URL(file, here).href);
+    const [notice, status, ended] = await Promise.all(["notice.js", "status.js", "ended.js"].map(part));
+    const found = await Promise.all(Object.values(PACKAGES).map(shared));
+    const packages = Object.fromEntries(Object.keys(PACKAGES).map((key, place) => [key, found[place]]));
+    return [notice.noticePlugin, status.statusPlugin(packages), ended.endedPlugin(packages)];
   }
-
-  function activate(app) {
-    let touched = true; // opening the page counts as activity of a person
-    let idleNotice = null;
-    let timeWarned = Infinity; // the smallest of the time warnings that was given
-    const told = new Set(); // the notices of a course that this page has shown
-    const shown = new Map(); // the messages that this page has shown: id -> the notifications
-    let killedBefore = null; // how many programs were ended for memory when this page last asked
-
-    for (const kind of TOUCHES) {
-      document.addEventListener(kind, () => { touched = true; }, { capture: true, passive: true });
-    }
-
-    // Return the numbers of the notifications; the buttons are below the last one.
-    async function notify(text, actions, type = "warning") {
-      const numbers = [];
-      const messages = parts(text);
-      for (const [place, message] of messages.entries()) {
-        const options = { autoClose: false, actions: place === messages.length - 1 ? actions : [] };
-        numbers.push(await app.commands.execute("apputils:notify", { message, type, options }));
-      }
-      return numbers;
-    }
-
-    async function dismiss(numbers) {
-      for (const id of numbers) await app.commands.execute("apputils:dismiss-notification", { id });
-    }
-
-    async function showIdle({ idle, idle_warning: warning }) {
-      const due = idle !== null && idle <= warning;
-      if (due && idleNotice === null) {
-        idleNotice = await notify(
-          `Nobody seems to use this server: it is stopped in ${minutes(idle)}, at ${clock(idle)}. Files are kept; ` +
-            "what is only in a kernel's memory is lost.",
-          [{ label: "Stay", commandId: STAY, caption: "Keep this server" }],
-        );
-      } else if (!due && idleNotice !== null) {
-        await dismiss(idleNotice);
-        idleNotice = null;
-      }
-    }
-
-    async function showTime({ time, time_warnings: warnings }) {
-      if (time === null) return;
-      const passed = Math.min(...warnings.filter((limit) => time <= limit));
-      if (passed < timeWarned) {
-        timeWarned = passed;
-        await notify(`The time of this server is over in ${minutes(time)}, at ${clock(time)}. Save your work; you can start a new server afterwards.`, []);
-      }
-    }
-
-    async function showMemory({ killed, memory }) {
-      if (killed == null) return;
-      const before = killedBefore;
-      killedBefore = killed;
-      if (before === null || killed <= before) return;
-      const size = memory ? `, ${(memory / 1024 ** 3).toFixed(1)} GB,` : "";
-      await notify(`The memory of this server${size} was used up, and the node ended a program of it: most likely the kernel that has just restarted. Work on less data at a time, shut down kernels that you do not need, or start a server of a larger size.`, []);
-    }
-
-    async function showCourse({ notices = [] }) {
-      for (const text of notices) if (!told.has(text)) { told.add(text); await notify(text, []); }
-    }
-
-    async function showMessages({ messages = [] }) {
-      for (const { id, from, text, level, once } of messages) {
-        if (shown.has(id) || (once && isClosed(id))) continue;
-        shown.set(id, await notify(`${from}: ${text}`, [], level === "info" ? "info" : "warning")); // as plain text
-        if (once) close(id);
-      }
-      for (const [id, notifications] of shown) {
-        if (messages.some((one) => one.id === id)) continue;
-        shown.delete(id);
-        await dismiss(notifications);
-      }
-    }
-
-    async function look() {
-      const method = touched ? "POST" : "GET";
-      touched = false;
-      try {
-        const notice = await ask(app, method);
-        await showIdle(notice);
-        await showTime(notice);
-        await showMemory(notice);
-        await showCourse(notice);
-        await showMessages(notice);
-      } catch (error) {
-        touched ||= method === "POST"; // the activity is reported with the next request
-        console.debug(error);
-      }
-    }
-
-    app.commands.addCommand(STAY, {
-      label: "Keep this server",
-      execute: () => {
-        touched = true;
-        return look();
-      },
-    });
-    app.restored.then(() => {
-      if (!app.commands.hasCommand("apputils:notify")) return;
-      setInterval(look, EVERY * 1000);
-      document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
-      look();
-    });
-  }
-
-  const plugin = {
-    id: "@sitekit/notice:plugin",
-    description: "Warns before a server is stopped, and tells when its memory was used up.",
-    autoStart: true,
-    activate,
-  };
 
   window._JUPYTERLAB = window._JUPYTERLAB || {};
   window._JUPYTERLAB["@sitekit/notice"] = {
-    init: () => {},
-    get: async () => () => ({ __esModule: true, default: plugin }),
+    init: (shareScope) => { scope = shareScope; },
+    get: async () => {
+      const made = await plugins();
+      return () => ({ __esModule: true, default: made });
+    },
   };
 })();

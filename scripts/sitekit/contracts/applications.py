@@ -1,0 +1,35 @@
+"""Describe the site's applications to servers, and name the file with the tested ones.
+
+`make applications_check` writes the file, and a user's server reads it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..site import Site
+
+
+def application_settings(site: Site, prefix: Path) -> dict[str, Any]:
+    """Return the settings from which a server starts applications; empty if there are none."""
+    if not site.server.applications:
+        return {}
+    settings = [
+        {
+            "key": one.key,
+            "title": one.title,
+            "command": list(one.command),
+            "modules": list(one.modules),
+            "icon": str(one.icon or ""),
+            "timeout": one.timeout,
+            "keep_path": one.keep_path,
+        }
+        for one in site.server.applications
+    ]
+    return {"applications": settings, "tested_applications": str(record_path(prefix))}
+
+
+def record_path(prefix: Path) -> Path:
+    """Return the path of the file with the digest of each application that has passed its test."""
+    return prefix / "applications.json"

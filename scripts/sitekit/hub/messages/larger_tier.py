@@ -1,0 +1,35 @@
+"""Name the tier that has enough memory or time for a server that needed more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...site.tier import Requires, Tier
+
+
+def larger_tier(
+    tiers: tuple[Tier, ...],
+    what: str,
+    choice: dict[str, Any],
+    had: int,
+    human: Callable[[int], str],
+) -> tuple[str, str]:
+    """Name the smallest tier that has more memory or time than the server had (`had`), and return
+    its key too; "" if there is none.
+
+    Only tiers that every user may choose are named. The tier of the ended server is not named, even
+    if Slurm had reduced its limit.
+    """
+    larger = [
+        tier
+        for tier in tiers
+        if getattr(tier, what) > had
+        and tier.requires == Requires()
+        and tier.key != choice.get("tier")
+    ]
+    best = min(larger, key=lambda tier: getattr(tier, what), default=None)
+    word = "memory" if what == "cap" else "time"
+    if best is None:
+        return f"No tier has more {word}.", ""
+    return f'The tier "{best.title}" has {human(getattr(best, what))}.', best.key

@@ -1,0 +1,61 @@
+"""Show the page that stops a user's own server, after a click, and then shows the form of tiers.
+
+JupyterLab's menu leads here. A link of another site, or a page of another user's server, can show
+the page but not press its button: JupyterHub refuses a form without its own _xsrf value, and other
+sites cannot show the page in a frame.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyterhub.handlers.base import BaseHandler
+from jupyterhub.utils import url_escape_path, url_path_join
+from tornado import web
+
+from ..servers.hub_state import HubState
+
+PATH = r"/sitekit/change"
+
+
+class ChangeTierHandler(BaseHandler):
+    """Handle GET: ask for confirmation; POST: stop the server, and go to the form."""
+
+    hub_state: HubState
+
+    @web.authenticated
+    async def get(self) -> None:
+        spawner = self._spawner()
+        if spawner is None or not spawner.active:
+            self.redirect(self._form())
+            return
+        choice = getattr(spawner.child_spawner, "choice", None)
+        html = await self.render_template(
+            "change_tier.html",
+            server_title=self._name(),
+            tier=self.hub_state.tier(choice.tier).title if choice else "",
+            back=spawner.server.base_url if spawner.server else self.hub.base_url,
+            xsrf=self.xsrf_token.decode("ascii"),
+        )
+        self.finish(html)
+
+    @web.authenticated
+    async def post(self) -> None:
+        spawner = self._spawner()
+        if spawner is not None and spawner.ready and spawner.pending != "stop":
+            await self.stop_single_user(self.current_user, self._name())
+        self.redirect(self._form())
+
+    def _name(self) -> str:
+        return self.get_query_argument("server", "")
+
+    def _spawner(self) -> Any:
+        """Return the user's own server of this name. Raises HTTPError if there is none."""
+        user, name = self.current_user, self._name()
+        if name and name not in user.orm_spawners:
+            raise web.HTTPError(404, "you have no server of this name")
+        return user.spawners.get(name)
+
+    def _form(self) -> str:
+        words = [url_escape_path(word) for word in (self.current_user.name, self._name()) if word]
+        return url_path_join(self.hub.base_url, "spawn", *words)

@@ -1,0 +1,125 @@
+"""Read the memory figures of this server's job from its cgroup, of version 1 or 2."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+OF_THIS_PROCESS = Path("/proc/self/cgroup")
+CGROUPS = Path("/sys/fs/cgroup")
+NO_LIMIT = 2**60
+"""Version 1 writes a number near 2**63 for a cgroup without a limit."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Name the files of one version of cgroups (cgroups(7)).
+
+    `cache` is the key, in `memory.stat`, of the file cache that Linux frees before it kills.
+    """
+
+    used: str
+    limit: str
+    peak: str
+    events: str
+    cache: str
+
+
+VERSIONS = {
+    1: Files(
+        "memory.usage_in_bytes",
+        "memory.limit_in_bytes",
+        "memory.max_usage_in_bytes",
+        "memory.oom_control",
+        "total_inactive_file",
+    ),
+    2: Files("memory.current", "memory.max", "memory.peak", "memory.events", "inactive_file"),
+}
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Hold the memory figures of the job, in bytes; None for a figure that Linux does not report."""
+
+    used: int | None = None
+    limit: int | None = None
+    peak: int | None = None
+
+
+def find() -> tuple[Path, Path, Files] | None:
+    """Return the cgroup of this process, the top of its hierarchy, and the names of its files.
+
+    Returns None if the node has no cgroup for memory.
+    """
+    try:
+        lines = [line.split(":", 2) for line in OF_THIS_PROCESS.read_text().splitlines()]
+        places = {controllers: path.lstrip("/") for _, controllers, path in lines}
+    except (OSError, ValueError):
+        return None
+    if "memory" in places:
+        top, place, files = CGROUPS / "memory", places["memory"], VERSIONS[1]
+    elif "" in places:
+        top, place, files = CGROUPS, places[""], VERSIONS[2]
+    else:
+        return None
+    folder = top / place
+    # in a container, which sees its own cgroup at the top
+    return (folder if (folder / files.events).exists() else top), top, files
+
+
+def memory() -> Memory:
+    """Return the figures of the cgroup with the lowest limit, from this process's one to the top.
+
+    Slurm limits the memory of the job and of its step. The limit of the job also counts programs
+    that `srun --overlap` starts.
+    """
+    if (found := find()) is None:
+        return Memory()
+    folder, top, files = found
+    places = [folder, *(parent for parent in folder.parents if parent.is_relative_to(top))]
+    limits = {place: limit for place in places if (limit := _limit(place / files.limit))}
+    lowest = min(limits.values(), default=None)
+    # of several with this limit, the highest one counts the most programs
+    place = [one for one, limit in limits.items() if limit == lowest][-1] if limits else folder
+    used = _number(place / files.used)
+    if used is not None:
+        used = max(0, used - _cache(place / "memory.stat", files.cache))
+    return Memory(used, lowest, _number(place / files.peak))
+
+
+def killed() -> int | None:
+    """Return how many programs of this server Linux has killed for lack of memory.
+
+    Returns None if the node's kernel does not report the number. The number comes from the cgroup
+    of the job's task, which contains all programs of the server.
+    """
+    if (found := find()) is None:
+        return None
+    folder, _, files = found
+    return _value(folder / files.events, "oom_kill")
+
+
+def _number(file: Path) -> int | None:
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _limit(file: Path) -> int | None:
+    limit = _number(file)  # version 2 writes `max` for none
+    return limit if limit and limit < NO_LIMIT else None
+
+
+def _cache(file: Path, key: str) -> int:
+    return _value(file, key) or 0
+
+
+def _value(file: Path, key: str) -> int | None:
+    """Return the number of a line such as `oom_kill 3`."""
+    try:
+        found = re.search(rf"^{key} (\d+)$", file.read_text(), re.MULTILINE)
+    except OSError:
+        return None
+    return int(found[1]) if found else None

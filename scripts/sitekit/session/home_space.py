@@ -1,0 +1,95 @@
+"""Find out how much room the user's home has, from its filesystem and from the user's quota."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+QUOTA_TIMEOUT = 5.0  # seconds; over NFS, `quota` queries a service of the file server
+NEARLY_FULL = 2 * 1024**3  # bytes; of a home smaller than 20 times this, a twentieth
+FEW_FILES = 1000
+COLUMNS = 9
+"""Columns of `quota -p`: filesystem; then used, quota, limit and grace, for blocks and for files."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """Hold the size and the free part of a home, in bytes, and how many more files it can have.
+
+    `files` is None if the number of files has no limit.
+    """
+
+    size: int
+    free: int
+    files: int | None = None
+
+    @property
+    def state(self) -> str:
+        """Return "full", "nearly full" or "" for a home with enough room."""
+        if self.free <= 0 or self.files == 0:
+            return "full"
+        few = self.files is not None and self.files < FEW_FILES
+        return "nearly full" if few or self.free < min(NEARLY_FULL, self.size // 20) else ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures as JSON types."""
+        return {**asdict(self), "state": self.state}
+
+
+def room_of(home: Path) -> Room | None:
+    """Return the room in a home: the smaller of what the filesystem and the quota leave.
+
+    Returns None if the filesystem reports no size. May wait for a file server.
+    """
+    try:
+        found = os.statvfs(home)
+    except OSError:
+        return None
+    rooms = [ours] if (ours := of_quota(home)) else []
+    if found.f_blocks:
+        files = found.f_favail if found.f_files else None
+        size, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
+        rooms.append(Room(size, free, files))
+    return min(rooms, key=lambda room: room.free, default=None)
+
+
+def of_quota(home: Path) -> Room | None:
+    """Return what the user's quota leaves; None without `quota`, its answer, or a limit."""
+    program = shutil.which("quota", path="/usr/bin:/bin:/usr/sbin:/sbin")
+    if program is None:
+        return None
+    argv = [program, "-u", "-v", "-w", "-p", "-f", str(mount_point(home))]
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, errors="replace", timeout=QUOTA_TIMEOUT
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return read_quota(done.stdout)
+
+
+def read_quota(printed: str) -> Room | None:
+    """Return the room in the last line of `quota -w -p`; None if the line sets no limit."""
+    words = (printed.splitlines() or [""])[-1].split()
+    try:
+        # an asterisk marks a figure above its quota
+        figures = [int(word.rstrip("*")) for word in words[1 - COLUMNS :]]
+    except ValueError:
+        return None
+    if len(words) < COLUMNS:
+        return None
+    used, soft, hard, _, files_used, _, files_hard, _ = figures
+    if not (limit := hard or soft):
+        return None
+    files = max(0, files_hard - files_used) if files_hard else None
+    return Room(limit * 1024, max(0, limit - used) * 1024, files)
+
+
+def mount_point(path: Path) -> Path:
+    """Return the folder at which the filesystem of this path is mounted."""
+    path = path.resolve()
+    return next((one for one in (path, *path.parents) if one.is_mount()), Path("/"))

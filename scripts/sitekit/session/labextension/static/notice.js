@@ -1,0 +1,134 @@
+// Warn before an idle server is stopped and before the time of its job is over. Also show a message when a program of
+// the server, such as a kernel, was ended because the memory was used up, and the messages of a course: about its
+// material, and from its instructors to all participants. Announcements of the site are shown in the same way, and
+// closed when their time is over.
+
+import { ask, dismiss, notify, pages, changeAction, gigabytes } from "./server.js";
+
+const EVERY = 15; // seconds
+const STAY = "sitekit:stay";
+const TOUCHES = ["keydown", "pointerdown", "wheel"];
+
+const minutes = (seconds) => {
+  const count = Math.max(1, Math.round(seconds / 60));
+  return count === 1 ? "1 minute" : `${count} minutes`;
+};
+
+const clock = (seconds) =>
+  new Date(Date.now() + seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+
+// Which announcements this browser has shown in a lab, or closed on a page of the hub.
+const isClosed = (id) => {
+  try { return [`sitekit-${id}`, `sitekit-${id}-lab`].some((key) => localStorage.getItem(key) !== null); } catch { return false; }
+};
+const close = (id) => {
+  try { localStorage.setItem(`sitekit-${id}-lab`, "shown"); } catch { /* it is shown again */ }
+};
+
+function activate(app) {
+  let touched = true; // opening the page counts as activity of a person
+  let idleNotice = null;
+  let timeWarned = Infinity; // the smallest of the time warnings that was given
+  const told = new Set(); // the notices of a course that this page has shown
+  const shown = new Map(); // the messages that this page has shown: id -> the notifications
+  let killedBefore = null; // how many programs were ended for memory when this page last asked
+
+  for (const kind of TOUCHES) {
+    document.addEventListener(kind, () => { touched = true; }, { capture: true, passive: true });
+  }
+
+  async function showIdle({ idle, idle_warning: warning }) {
+    const due = idle !== null && idle <= warning;
+    if (due && idleNotice === null) {
+      idleNotice = await notify(app, 
+        `Nobody seems to use this server: it is stopped in ${minutes(idle)}, at ${clock(idle)}. Files are kept; ` +
+          "what is only in a kernel's memory is lost.",
+        [{ label: "Stay", commandId: STAY, caption: "Keep this server" }],
+      );
+    } else if (!due && idleNotice !== null) {
+      await dismiss(app, idleNotice);
+      idleNotice = null;
+    }
+  }
+
+  async function showTime({ time, time_warnings: warnings }) {
+    if (time === null) return;
+    const passed = Math.min(...warnings.filter((limit) => time <= limit));
+    if (passed < timeWarned) {
+      timeWarned = passed;
+      await notify(app, `The time of this server is over in ${minutes(time)}, at ${clock(time)}. Save your work; you can start a new server afterwards.`, []);
+    }
+  }
+
+  async function showMemory({ killed, memory, ended = [] }) {
+    if (killed == null) return;
+    const before = killedBefore;
+    killedBefore = killed;
+    if (before === null || killed <= before) return;
+    const size = memory ? `, ${gigabytes(memory)},` : "";
+    const what = ended.length > 0 ? `the kernel of ${ended.join(", ")}` : "a program of it: most likely the kernel that has just restarted";
+    await notify(app, `The memory of this server${size} was used up, and the node ended ${what}. Work on less data at a time, or shut down kernels that you do not need. ${pages.larger ?? ""}`.trim(), changeAction(app));
+  }
+
+  async function showRescue({ rescue }) {
+    if (!rescue || told.has("rescue")) return;
+    told.add("rescue");
+    await notify(app, "Your home directory is full. This server keeps its settings in temporary space of the node, so that you can delete files. Notebooks cannot be saved before there is room again. Then stop this server and start it again.", []);
+  }
+
+  async function showCourse({ notices = [] }) {
+    for (const text of notices) if (!told.has(text)) { told.add(text); await notify(app, text, []); }
+  }
+
+  async function showMessages({ messages = [] }) {
+    for (const { id, from, text, level, once } of messages) {
+      if (shown.has(id) || (once && isClosed(id))) continue;
+      shown.set(id, await notify(app, `${from}: ${text}`, [], level === "info" ? "info" : "warning")); // as plain text
+      if (once) close(id);
+    }
+    for (const [id, notifications] of shown) {
+      if (messages.some((one) => one.id === id)) continue;
+      shown.delete(id);
+      await dismiss(app, notifications);
+    }
+  }
+
+  async function look() {
+    const method = touched ? "POST" : "GET";
+    touched = false;
+    try {
+      const notice = await ask(app, "sitekit/notice", method);
+      await showIdle(notice);
+      await showTime(notice);
+      await showMemory(notice);
+      await showRescue(notice);
+      await showCourse(notice);
+      await showMessages(notice);
+    } catch (error) {
+      touched ||= method === "POST"; // the activity is reported with the next request
+      console.debug(error);
+    }
+  }
+
+  app.commands.addCommand(STAY, {
+    label: "Keep this server",
+    execute: () => {
+      touched = true;
+      return look();
+    },
+  });
+  app.restored.then(() => {
+    if (!app.commands.hasCommand("apputils:notify")) return;
+    setInterval(look, EVERY * 1000);
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+    look();
+  });
+}
+
+export const noticePlugin = {
+  id: "@sitekit/notice:plugin",
+  description: "Warns before a server is stopped, and tells when its memory was used up.",
+  autoStart: true,
+  activate,
+};
+

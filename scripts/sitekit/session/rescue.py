@@ -1,0 +1,30 @@
+"""Start a server although its user's home is full, so that the user can delete files.
+
+Everything that Jupyter and IPython would write into the home goes to the runtime folder, in the
+node's temporary space, which is removed when the server ends. The lab then has no settings of the
+user, and the site's links and a course's material are not updated.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+FOLDERS = {
+    "JUPYTER_CONFIG_DIR": "config",
+    "JUPYTER_DATA_DIR": "data",
+    "JUPYTERLAB_SETTINGS_DIR": "settings",
+    "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+    "IPYTHONDIR": "ipython",
+    "XDG_CACHE_HOME": "cache",
+}
+"""Maps variables of Jupyter, JupyterLab, IPython and other programs to names of folders."""
+
+
+def use_temporary_folders(runtime: Path) -> None:
+    """Make the server and its kernels write into folders below the runtime folder."""
+    for variable, name in FOLDERS.items():
+        folder = runtime / "rescue" / name
+        folder.mkdir(parents=True, mode=0o700)
+        os.environ[variable] = str(folder)
+    os.environ["JUPYTERHUB_ROOT_DIR"] = os.environ["HOME"]

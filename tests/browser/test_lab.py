@@ -1,0 +1,98 @@
+"""JupyterLab's own parts of sitekit: the status bar, another tier, and the end of the server."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+
+import httpx
+from playwright.sync_api import BrowserContext, Page, expect
+
+from ..conftest import Demo
+from ..person import Person
+from .conftest import shoot
+from .test_first_hour import login
+
+TOAST = ".Toastify__toast"
+GIB = 1024**3
+
+
+def test_a_lab_shows_its_figures_and_how_its_server_ended(
+    window: BrowserContext, page: Page, demo: Demo, bob: Person
+) -> None:
+    said: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    assert bob.start("small")[-1].get("ready")
+    login(page, demo, "bob")
+    page.goto("/user/bob/lab?reset")
+    check_status_bar(page)
+    assert not [error for error in said if "restore()" not in error], "not of JupyterLab itself"
+    check_full_home(page)
+    check_change(window, page, bob)
+    assert bob.start("small")[-1].get("ready")
+    page.goto("/user/bob/lab?reset")
+    expect(page.locator(".sitekit-change")).to_have_attribute("href", re.compile("/change"))
+    check_card(page, demo)
+
+
+def check_status_bar(page: Page) -> None:
+    figures = page.locator(".sitekit-figures")
+    expect(figures).to_have_text(re.compile(r"^(\d+ h )?\d+ min left · Memory 0\.\d of 1\.5 GB$"))
+    expect(figures).to_have_attribute("href", re.compile("/hub/home$"))
+    expect(figures).to_have_attribute("title", re.compile("Home directory: .* are free"))
+    shoot(page, "status-bar")
+
+
+def check_full_home(page: Page) -> None:
+    home = {"size": 10 * GIB, "free": GIB // 10, "files": None, "state": "nearly full"}
+    memory = {"used": GIB, "limit": 2 * GIB, "peak": GIB}
+    gpus = [{"busy": 35, "used": GIB, "memory": 4 * GIB, "name": "NVIDIA A100"}]
+    figures = {"time": 59, "memory": memory, "gpus": gpus, "home": home, "pages": {}}
+    body = json.dumps(figures)
+    page.route(
+        "**/sitekit/figures",
+        lambda route: route.fulfill(status=200, content_type="application/json", body=body),
+    )
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    text = "Your home directory is nearly full: 0.1 GB of 10.0 GB are free"
+    expect(page.locator(TOAST, has_text=text)).to_have_count(1)
+    expect(page.locator(".sitekit-figures")).to_have_text(
+        "0 min left · Memory 1.0 of 2.0 GB · GPU 35 %"
+    )
+    page.unroute("**/sitekit/figures")
+
+
+def check_change(window: BrowserContext, page: Page, bob: Person) -> None:
+    """The menu leads to a page with a button, and without the page's own value nothing happens."""
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    with window.expect_page() as opened:
+        page.get_by_role("menuitem", name="Stop and Choose Another Tier").click()
+    change = opened.value
+    expect(change.get_by_role("heading")).to_have_text("Stop this server and choose another tier?")
+    shoot(change, "change-tier")
+    assert bob.http.post("/hub/sitekit/change?server=").status_code == 403
+    assert bob.server() is not None
+    change.click("#stop-and-choose")
+    expect(change.locator("input[name=tier]").first).to_be_visible()
+    expect(page.locator(".jp-Dialog")).to_contain_text("This server was stopped.")
+    change.close()
+
+
+def check_card(page: Page, demo: Demo) -> None:
+    conf = str(demo.site.slurm.conf)
+    subprocess.run(
+        [demo.site.slurm.bin / "scancel", "--user=bob"], env={"SLURM_CONF": conf}, check=True
+    )
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text("Your server has ended")
+    expect(dialog.locator(".sitekit-ended")).to_contain_text("cancelled by an administrator")
+    shoot(page, "ended-in-lab")
+    names = page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name)")
+    address = httpx.URL([name for name in names if "/sitekit/end?" in name][-1])
+    assert httpx.get(address, verify=False).json()["card"]["kind"] == "cancelled"  # noqa: S501
+    for key in ("", "0" * 64):
+        wrong = address.copy_set_param("key", key)
+        assert httpx.get(wrong, verify=False).status_code == 404  # noqa: S501
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_have_count(0)
