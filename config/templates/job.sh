@@ -4,4 +4,4 @@
 # You may add lines above the last two lines, such as `. /etc/profile.d/site-proxy.sh`.
 umask 077
 release=$(readlink -f {{current}}) || exit 1  # the release now; a later switch does not affect this server
-exec "$release/bin/python" -I -m sitekit.session.server
+{{start}}exec "$release/bin/python" -I -m sitekit.session.server

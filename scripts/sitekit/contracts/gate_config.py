@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -134,8 +135,15 @@ def course_settings(course: Course) -> dict[str, Any]:
 
 
 def job_script(site: Site, template: str) -> str:
-    """Return the job script that the gate submits: the template with the site's paths filled in."""
-    return template.replace("{{current}}", str(servers_prefix(site) / "current"))
+    """Return the job script that the gate submits: the template with the site's paths filled in.
+
+    A release of an older sitekit has no start-server. Its servers start from the release.
+    """
+    start, folder = site.server.start, shlex.quote(str(site.server.start_folder))
+    program = '"$release/share/sitekit/start-server"'
+    words = f'[ ! -f {program} ] || exec /bin/sh {program} {start} {folder} "$release"; '
+    script = template.replace("{{current}}", str(servers_prefix(site) / "current"))
+    return script.replace("{{start}}", "" if start == "direct" else words)
 
 
 def servers_prefix(site: Site) -> Path:

@@ -26,6 +26,7 @@ from .kit_wheel import install_kit, kit
 from .release.bytecode import compile_all
 from .release.configure import configure
 from .release.install import install
+from .release.node_copy import is_packed, pack, pack_whole, write_start_script
 from .release.prefix_lock import open_prefix, set_modes
 from .release.releases import (
     Release,
@@ -146,18 +147,19 @@ def finished(site: Site, release: Release, packages: Packages, cache: Path) -> R
     A release that fails verification is renamed to `<name>.failed`, and Problem is raised.
     """
     if release.whole:
-        return release
+        return release if is_packed(site, release) else pack_whole(site, release)
     if release.facts.get("finishing"):
         release = install(site, release, cache)
     release = note(release, finishing=True)
     pieces = wanted(packages)
     with step("Installing sitekit and the extensions"):
         install_kit(release)
-        own = configure(release, pieces)
+        own = configure(release, pieces) | write_start_script(release.path)
     with step("Compiling") as s:
         s.done(f"{compile_all(release, newest_whole(site))} files")
     own |= write_server_modules(site, release, pieces)
     set_modes(release.path)
+    own |= pack(site, release)
     try:
         with step("Checking the release") as s:
             s.done(f"{verify(site, release, pieces, own)} checks")

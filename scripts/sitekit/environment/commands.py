@@ -17,6 +17,7 @@ from .channel.choose_source import WHAT
 from .channel.solution import kept_lock
 from .kit_wheel import kit
 from .release.install import install
+from .release.node_copy import is_packed
 from .release.releases import current, made_from, read, switch
 from .wheels.environment_yml import read_packages
 
@@ -74,10 +75,13 @@ def install_all(site: Site, *words: str) -> int:
                 str(site.releases),
                 "run: make setup_conda",
             )
-        if release.whole and current(site) == release.path.resolve():
+        in_use = current(site) == release.path.resolve()
+        if release.whole and in_use and is_packed(site, release):
             say(f"{release.name} is complete and in use. Nothing to do.")
             return 0
-        switch(site, finished(site, release, packages, cache))
+        release = finished(site, release, packages, cache)
+        if not in_use:
+            switch(site, release)
     say(f"In use now: {release.name}, {WHAT[release.facts['source']['kind']]}.")
     return 0
 

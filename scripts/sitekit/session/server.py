@@ -10,6 +10,13 @@ from .release_modules import use_release_modules
 
 if __name__ == "__main__":
     use_release_modules()
+    import signal
+
+    # A shell that starts a program in the background ignores these signals for it (session/start_server.sh). Kernels
+    # inherit that, and users could not interrupt them.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     from .single_user import main
 
     main()

@@ -25,7 +25,7 @@ from .monitoring import Monitoring
 from .pages import Pages
 from .refuse_conflicts import accounts_apart, paths_apart, ports_apart, tiers_apart
 from .schedule import Backup, KernelCheck
-from .server import Server
+from .server import Server, start_fits
 from .slurm import Slurm, Tunnel
 from .ssh_checks import login_node_fits, tunnel_fits
 from .tier import Tier
@@ -147,6 +147,7 @@ class Site(Section):
             *front_login_fits(self),
             *unknown_images(self),
             *local_tiers_fit(self),
+            *start_fits(self),
         ]:
             raise Unfits(faults)
         return self

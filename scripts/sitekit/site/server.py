@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field, model_validator
 
@@ -12,6 +14,7 @@ from .applications import Application, application_faults
 from .images import Containers, Image, image_faults
 from .tier import Memory, Partition, Row, Time
 from .value_types import (
+    AbsolutePath,
     Branch,
     Count,
     FileMask,
@@ -22,6 +25,23 @@ from .value_types import (
     UrlPath,
     UserVariable,
 )
+
+
+class Login(Protocol):
+    """List the keys of the section `login` that start_fits reads."""
+
+    @property
+    def gateway(self) -> str | None: ...
+
+
+class Sections(Protocol):
+    """List the attributes of a Site that start_fits reads. The class Site is in model.py, which
+    imports this file."""
+
+    @property
+    def login(self) -> Login: ...
+    @property
+    def server(self) -> Server: ...
 
 
 class RepositoryCopy(Row):
@@ -66,6 +86,8 @@ class Server(Row):
     root_read_only: bool = False
     user_variables: tuple[UserVariable, ...] = ()
     umask: FileMask = "0022"
+    start: Literal["direct", "image", "cache"] = "direct"
+    start_folder: AbsolutePath = Path("/tmp")  # noqa: S108  (start_server.sh makes a private folder in it)
     repository: RepositoryCopy | None = None
     git_pull: tuple[Repositories, ...] = ("https://github.com", "https://gitlab.com")
     containers: Containers | None = None
@@ -127,3 +149,11 @@ class Server(Row):
         separate folder in the home directory.
         """
         return self.root or ("~/.jupyterhub-tree" if self.links else "~")
+
+
+def start_fits(site: Sections) -> Iterator[Unfit]:
+    """Yield an error if several users would share one copy of the release, which each of them could
+    change."""
+    if site.server.start == "cache" and site.login.gateway:
+        what = f"all users share the account {site.login.gateway}, and could change the copy"
+        yield Unfit(what, "write image or direct", "server", "start")

@@ -1,0 +1,134 @@
+"""Write the whole release as one file, from which the nodes start servers.
+
+`server.start: image` needs a SquashFS image, and `cache` an archive. Both are files of the release,
+so that they are removed, rolled back and verified with it. session/start_server.sh uses them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from ...base.command import Argv, run
+from ...base.errors import Problem
+from ...base.files import write_atomic
+from ...base.progress import step
+from ...session.release_modules import FILE
+from ...site import Site
+from .prefix_lock import set_modes
+from .releases import STATE, Release, note
+
+SHARE = Path("share/sitekit")
+START, IMAGE, ARCHIVE = SHARE / "start-server", SHARE / "release.squashfs", SHARE / "release.tar.gz"
+ARCHIVE_SUM, IMAGE_SUM = SHARE / "release.tar.gz.sum", SHARE / "release.squashfs.sum"
+SCRIPT = Path(__file__).parents[2] / "session" / "start_server.sh"
+FILES = {"direct": (), "image": (IMAGE, IMAGE_SUM), "cache": (ARCHIVE, ARCHIVE_SUM)}
+LEFT_OUT = {str(path) for kind in FILES.values() for path in kind} | STATE
+"""The files of a release that its image and its archive do not contain."""
+
+
+def write_start_script(prefix: Path) -> dict[str, str]:
+    """Copy the script that the job script runs into the release; return it as {path: SHA-256}."""
+    write_atomic(prefix / START, SCRIPT.read_bytes())
+    return {str(START): _digest(prefix / START)}
+
+
+def is_packed(site: Site, release: Release) -> bool:
+    """Return whether the release has the files that `server.start` needs."""
+    own = release.facts.get("own", {})
+    return all(str(path) in own for path in FILES[site.server.start])
+
+
+def pack(site: Site, release: Release) -> dict[str, str]:
+    """Write the image or the archive of the release, if `server.start` needs it.
+
+    Return the written files as {path: SHA-256}. Raises Problem.
+    """
+    start = site.server.start
+    if start == "direct":
+        return {}
+    with step(f"Writing the release as one file (server.start: {start})") as progress:
+        draft = site.paths.prefix / ".cache" / "release.part"
+        draft.unlink(missing_ok=True)
+        (_write_image if start == "image" else _write_archive)(release.path, draft)
+        size = (release.path / FILES[start][0]).stat().st_size
+        progress.done(f"{size // 10**6} MB")
+    return {str(path): _digest(release.path / path) for path in FILES[start]}
+
+
+def pack_whole(site: Site, release: Release) -> Release:
+    """Write the image or the archive of a release that is already complete.
+
+    This is the only change of a complete release. No other file is touched.
+    """
+    written = pack(site, release)
+    set_modes(release.path)
+    return note(release, own={**release.facts.get("own", {}), **written})
+
+
+def _write_image(prefix: Path, draft: Path) -> None:
+    """Write the SquashFS image, first as the file `draft`. Kernels since 4.14 and squashfuse read
+    zstd, which is small and fast."""
+    mksquashfs = shutil.which("mksquashfs", path=f"{os.defpath}:/usr/sbin:/sbin")
+    if mksquashfs is None:
+        raise Problem(
+            "mksquashfs is not installed, and server.start is image",
+            str(prefix),
+            "install the package squashfs-tools, or set server.start: direct in site.yml",
+        )
+    argv: Argv = [mksquashfs, prefix, draft, "-noappend", "-no-progress", "-quiet", "-no-xattrs"]
+    shared: Argv = ["-all-root", "-comp", "zstd", "-Xcompression-level", "3"]
+    with tempfile.NamedTemporaryFile("w", suffix=".sort") as order:
+        order.writelines(
+            f"{path} {30000 - place}\n" for place, path in enumerate(_read_first(prefix))
+        )
+        order.flush()
+        shared = [*shared, "-sort", order.name]
+        run([*argv, *shared, "-e", *sorted(LEFT_OUT)], timeout=1800)
+    os.replace(draft, prefix / IMAGE)
+    write_atomic(prefix / IMAGE_SUM, f"{_digest(prefix / IMAGE)}\n")
+
+
+def _read_first(prefix: Path) -> list[str]:
+    """Return the files that each start reads. In the image they are side by side, so that Linux
+    reads several of them at once."""
+    patterns = ("bin/python3*", "lib/*.so*", "etc/jupyter/**/*.json", "share/jupyter/**/*.json")
+    found = [path for pattern in patterns for path in sorted(prefix.glob(pattern))]
+    paths = [str(path.relative_to(prefix)) for path in found if path.is_file()]
+    with suppress(FileNotFoundError):  # a release without a server
+        with (prefix / FILE).open("rb") as file:
+            modules = json.loads(file.readline())["modules"].values()
+        paths = [FILE, *(place for place, _ in modules if not place.endswith(".py")), *paths]
+    # a file with a space in its name would need an escape, and is none of these
+    return [path for path in dict.fromkeys(paths) if len(path.split()) == 1][:20000]
+
+
+def _write_archive(prefix: Path, draft: Path) -> None:
+    """Write the archive, and a line with its SHA-256, the size of its content in kB and the number
+    of its files."""
+    left_out = [f"--exclude=./{path}" for path in sorted(LEFT_OUT)]
+    argv: Argv = ["tar", "--create", "--file", draft, "--use-compress-program=gzip -3"]
+    owner: Argv = ["--owner=0", "--group=0", "--numeric-owner", "--anchored", *left_out]
+    run([*argv, *owner, "-C", prefix, "."], timeout=1800)
+    os.replace(draft, prefix / ARCHIVE)
+    size = count = 0
+    for folder, _, names in os.walk(prefix):
+        for name in names:
+            path = Path(folder, name)
+            if str(path.relative_to(prefix)) not in LEFT_OUT and not path.is_symlink():
+                size, count = size + path.stat().st_blocks // 2, count + 1
+    write_atomic(prefix / ARCHIVE_SUM, f"{_digest(prefix / ARCHIVE)} {size} {count}\n")
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1024**2):
+            digest.update(block)
+    return digest.hexdigest()
