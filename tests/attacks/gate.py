@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import pwd
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sitekit.site import Site
 
 SUDO = ["/usr/bin/sudo", "-n"]
+MANY = Path(__file__).parent / "programs" / "many_requests.py"
 CLEAN = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
@@ -66,8 +69,40 @@ def gate(
     site: Site, request: object, user: str = "alice", environment: dict[str, str] | None = None
 ) -> Done:
     """A request as the hub makes it. Text and bytes are sent as they are, anything else as JSON."""
-    given = request if isinstance(request, str | bytes) else json.dumps(request)
-    return as_hub(site, [*SUDO, "-u", user, "--", str(site.libexec / "gate")], given, environment)
+    argv = [*SUDO, "-u", user, "--", str(site.libexec / "gate")]
+    return as_hub(site, argv, _written(request), environment)
+
+
+def _written(request: object) -> str | bytes:
+    return request if isinstance(request, str | bytes) else json.dumps(request)
+
+
+def gate_of_each(site: Site, requests: dict[str, Any], user: str = "alice") -> dict[str, Done]:
+    """What the gate answers to each request, in a process of its own, as `user`.
+
+    sudo, which passes on what it is given, and the start of Python are left out: they take longer
+    than the gate. Every tenth request comes through sudo nevertheless.
+    """
+    written = {name: _written(request) for name, request in requests.items()}
+    sent = [
+        base64.b64encode(one if isinstance(one, bytes) else one.encode(errors="surrogatepass"))
+        for one in written.values()
+    ]
+    # the account cannot read the checkout
+    argv = ["/usr/bin/python3", "-I", "-B", "-c", MANY.read_text(), str(site.libexec / "gate")]
+    told = as_account(user, argv, json.dumps([one.decode() for one in sent]))
+    assert (told.code, told.err) == (0, "")
+    answers = {
+        name: Done(code, _text(out), _text(err))
+        for name, (code, out, err) in zip(requests, json.loads(told.out), strict=True)
+    }
+    for name in [*requests][::10]:
+        assert gate(site, requests[name], user) == answers[name], name
+    return answers
+
+
+def _text(sent: str) -> str:
+    return base64.b64decode(sent).decode(errors="replace")
 
 
 def good(**changes: Any) -> dict[str, Any]:

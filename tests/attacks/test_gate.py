@@ -16,37 +16,30 @@ import pytest
 
 from ..conftest import Demo
 from ..slurm import ask, jobs, until
-from .gate import Done, as_account, gate, good
+from .gate import Done, as_account, gate, gate_of_each, good
 from .gate_requests import REQUESTS, VARIABLES
 from .state import nothing_changes
 
 
 def test_the_gate_refuses(demo: Demo) -> None:
     with nothing_changes(demo.site):
-        served = {
-            name: told for name, request in REQUESTS.items() if (told := not_refused(demo, request))
-        }
+        answers = gate_of_each(demo.site, REQUESTS)
+    served = {name: told for name, told in answers.items() if not refused(told)}
     assert served == {}
 
 
 def test_the_gate_takes_no_such_environment(demo: Demo) -> None:
     with nothing_changes(demo.site):
         requests = {name: good(environment=variables) for name, variables in VARIABLES.items()}
-        served = {
-            name: told for name, request in requests.items() if (told := not_refused(demo, request))
-        }
+        answers = gate_of_each(demo.site, requests)
+    served = {name: told for name, told in answers.items() if not refused(told)}
     assert served == {}
 
 
-def not_refused(demo: Demo, request: object) -> Done | None:
-    """What the gate said, unless it was a short and proper refusal."""
-    done = gate(demo.site, request)
+def refused(done: Done) -> bool:
+    """Whether the gate's answer is a short and proper refusal."""
     proper = (done.code, done.err) == (1, "") and len(done.out) < 2000
-    return (
-        None
-        if proper and done.answer["ok"] is False and done.answer["kind"] in ("refused", "gate")
-        else done
-    )
+    return proper and done.answer["ok"] is False and done.answer["kind"] in ("refused", "gate")
 
 
 @pytest.mark.parametrize(

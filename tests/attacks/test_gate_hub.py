@@ -18,8 +18,8 @@ from sitekit.contracts.internal_tls import hub_url
 from ..conftest import Demo
 from ..slurm import ask
 from .conftest import Server
-from .gate import gate, good
-from .test_gate import not_refused
+from .gate import gate, gate_of_each, good
+from .test_gate import refused
 
 # --- where a server's hub is ---------------------------------------------------------------------------------------
 
@@ -75,8 +75,9 @@ def test_a_servers_hub_is_the_one_of_roots_file(demo: Demo) -> None:
 
 
 def test_addresses_elsewhere_are_refused(demo: Demo) -> None:
-    served = [given for given in REFUSED_ADDRESSES if not_refused(demo, good(environment=given))]
-    assert served == []
+    requests = {str(given): good(environment=given) for given in REFUSED_ADDRESSES}
+    answers = gate_of_each(demo.site, requests)
+    assert [name for name, told in answers.items() if not refused(told)] == []
 
 
 def test_roots_file_says_what_the_hub_says(server: Server) -> None:
