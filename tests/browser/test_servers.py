@@ -116,7 +116,7 @@ def _copy(page: Page, card: Locator) -> str:
 
 def _its_log_and_its_scope(page: Page, bob: Person) -> None:
     """A token without the scope gets nothing, and nobody gets a server that does not exist."""
-    page.get_by_role("button", name="Log").click()
+    page.get_by_role("button", name="Log", exact=True).click()
     expect(page.get_by_label("Log")).to_contain_text("Jupyter")
     for scopes, status in ((["read:servers!user"], 200), (["read:users:name!user"], 403)):
         made = bob.api("POST", "/users/bob/tokens", {"scopes": scopes, "expires_in": 60})
