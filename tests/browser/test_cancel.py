@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 from ..conftest import Demo
 from ..person import Person
@@ -31,22 +31,3 @@ def test_cancel_a_server_that_waits_for_room(
         bob.stop_and_wait(name)
         if name:
             bob.api("DELETE", f"/users/bob/servers/{name}", {"remove": True})
-
-
-def test_a_card_goes_with_its_button_and_does_not_come_back(
-    page: Page, demo: Demo, bob: Person
-) -> None:
-    assert bob.start("small")[-1].get("ready")
-    [job] = jobs(demo.site, "bob")
-    ask(demo.site, "scancel", job.split()[0])
-    bob.http.get("/user/bob/", follow_redirects=False)  # the hub then queries Slurm at once
-    until(lambda: bob.api("GET", "/sitekit/card").status_code == 200, 60)
-    login(page, demo, "bob")
-    page.goto("/hub/home")
-    card = page.locator(".sitekit-card")
-    expect(card).to_contain_text("was cancelled")
-    card.get_by_role("button", name="Dismiss").click()
-    expect(card).to_have_count(0)
-    page.reload()
-    page.wait_for_load_state()
-    expect(card).to_have_count(0)

@@ -9,8 +9,11 @@ from JupyterHub's list of handlers.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import time
+from typing import Any
 
 from jupyterhub.apihandlers import default_handlers
 from jupyterhub.apihandlers.base import APIHandler
@@ -24,6 +27,7 @@ ENDING = r"/api/sitekit/ending"
 MEMORY = r"/api/sitekit/memory"
 BODY_LIMIT = 256  # bytes
 MOST_MEMORY = 2**30  # MiB
+ENDS = 30.0  # seconds within which the job of a server that has reported its end is usually gone
 
 
 class ServersOwnHandler(APIHandler):
@@ -118,9 +122,32 @@ class EndingHandler(ServersOwnHandler):
         ):
             was_ready = spawner.ready
             child.ending_since = time.monotonic()
+            watch_end(child)
             if was_ready:
                 await self.proxy.delete_user(user, row.name)
         self.set_status(204)
+
+
+def watch_end(child: Any) -> None:
+    """List the jobs more often for a while, until the job of a server that ends is gone.
+
+    The hub's pages show why the server has ended only after the backend has listed the end.
+    """
+    watch = asyncio.ensure_future(_list_until_gone(child, child.tag))
+    _watches.add(watch)
+    watch.add_done_callback(_watches.discard)
+
+
+_watches: set[asyncio.Future[None]] = set()  # without a reference, a task may be dropped
+
+
+async def _list_until_gone(child: Any, tag: str) -> None:
+    """Wait until the hub has noticed that the job is gone, at most ENDS seconds."""
+    queue, last = child.backend.queue, time.monotonic() + ENDS
+    with queue.waiting():
+        while child.tag == tag and time.monotonic() < last:
+            with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+                await asyncio.wait_for(queue.next(), ENDS)
 
 
 def replace_batchspawners_handler() -> None:
