@@ -12,8 +12,9 @@ from sitekit.backends.slurm.sbatch_errors import explain_refusal
 from sitekit.base.data_files import data
 from sitekit.hub.messages.cards import Card, card_of_refusal
 from sitekit.hub.messages.ended_cards import card_of, without_requests
-from sitekit.hub.messages.form import template
+from sitekit.hub.messages.form import Visit, template
 from sitekit.hub.messages.stopped_cards import card_of_stop
+from sitekit.hub.servers.form_values import FormValues
 from sitekit.hub.servers.idle_limits import CULLER
 from sitekit.site import load_site
 
@@ -182,7 +183,7 @@ def test_figures() -> None:
 def test_markup_in_a_log_is_shown_not_rendered() -> None:
     """On the page of a start, and in the form."""
     told = card("FAILED", "<script>alert(1)</script>", exit_code=1)
-    form = template().render(tiers=[], chosen="", last={}, card=told.as_dict(), outage=False)
+    form = template().render(typed=FormValues(), visit=Visit("bob"), card=told.as_dict())
     for page in (told.as_html(), form):
         assert "&lt;script&gt;alert(1)" in page and "<script>alert" not in page
 

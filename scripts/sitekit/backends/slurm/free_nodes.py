@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import re
 import time
 
 from ...site import Site
 from ..free_nodes import FreeNode
-from ..job import NoAnswer
+from ..job import NoAnswer, Refused
 from ..snapshot import SnapshotLoop
 from .list_jobs import answered
 from .separate_fields import Frame
 from .transport import ask_slurm
-
-log = logging.getLogger(__name__)
 
 EVERY = 60.0  # seconds between two queries
 PATIENCE = 1.0  # seconds that a page waits for the answer
@@ -58,10 +55,10 @@ class FreeNodes:
         return self._nodes if time.monotonic() - self._read <= 2 * EVERY else None
 
     async def _renew(self) -> None:
-        """Query Slurm once."""
+        """Query Slurm once. The gate of an older sitekit on a login node refuses this query."""
         frame = Frame(len(COLUMNS))
         words = ("--noheader", "--all", "--Node", frame.long_format(COLUMNS))
-        with contextlib.suppress(NoAnswer):
+        with contextlib.suppress(NoAnswer, Refused):
             await self._queue.spend()
             begun = time.monotonic()
             text = answered(await ask_slurm(self._site, "sinfo", *words))
