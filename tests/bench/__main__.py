@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from . import kernels, queue, release, spawn, ssh, startup
+from . import kernels, queue, release, scale, shared_disk, spawn, ssh, startup
 from .common import Bench, apart
 
 
@@ -18,11 +18,13 @@ def main() -> int:
         "rows",
         nargs="*",
         metavar="ROW",
-        help="queue, spawn, startup, kernels, ssh or release (default: all)",
+        help="queue, spawn, startup, shared-disk, kernels, ssh, scale or release (default: all)",
     )
     parser.add_argument("--sizes", default="1,10,100,300", help="queue: numbers of servers")
     parser.add_argument("--states", default="waiting,running", help="queue: what the servers do")
-    parser.add_argument("--seconds", type=float, default=60, help="queue: length of each window")
+    parser.add_argument(
+        "--seconds", type=float, default=60, help="queue, scale: length of each window"
+    )
     parser.add_argument(
         "--times",
         type=int,
@@ -35,8 +37,10 @@ def main() -> int:
         "queue": lambda bench: queue.measure(bench, sizes, states, given.seconds),
         "spawn": lambda bench: spawn.measure(bench, given.times),
         "startup": lambda bench: startup.measure(bench, given.times),
+        "shared-disk": lambda bench: shared_disk.measure(bench, max(1, given.times // 4)),
         "kernels": lambda bench: kernels.measure(bench, given.times),
         "ssh": lambda bench: ssh.measure(bench, 3 * given.times),
+        "scale": lambda bench: scale.measure(bench, [10, 100, 1000], given.seconds),
         "release": release.measure,
     }
     if unknown := set(given.rows) - set(rows):

@@ -36,11 +36,11 @@ def measure(bench: Bench, sizes: list[int], states: list[str], seconds: float) -
     submit the jobs."""
     rows, programs_by_row = [], []
     with ExitStack() as stack:
-        folder = stack.enter_context(_folder())
+        folder = stack.enter_context(scratch_folder())
         counter = Counter(
             folder, [*scheduler_programs(bench.site.slurm.bin), Path("/usr/bin/sudo")]
         )
-        site = stack.enter_context(_site_of_the_bench(bench, counter, folder))
+        site = stack.enter_context(site_of_the_bench(bench, counter, folder))
         hub, people = site.hub.user, ",".join(PEOPLE)
         programs = ", ".join(str(path) for path in scheduler_programs(counter.bin))
         stack.enter_context(
@@ -117,8 +117,8 @@ def _window(
         watched, slurmctld = psutil.Process(worker.pid), _slurmctld(bench)
         before, cpu, scheduler, begun = (
             counter.counts(),
-            _cpu(watched),
-            _cpu(slurmctld),
+            cpu_of(watched),
+            cpu_of(slurmctld),
             time.monotonic(),
         )
         time.sleep(seconds)
@@ -130,8 +130,8 @@ def _window(
             "side": side,
             "queries": round(queries(started) / minutes, 1),
             "programs": round(sum(started.values()) / minutes, 1),
-            "CPU s": round((_cpu(watched) - cpu) / minutes, 2),
-            "slurmctld s": round((_cpu(slurmctld) - scheduler) / minutes, 2),
+            "CPU s": round((cpu_of(watched) - cpu) / minutes, 2),
+            "slurmctld s": round((cpu_of(slurmctld) - scheduler) / minutes, 2),
             "MiB": memory(watched),
         }
         worker.stdin.write("end\n")
@@ -142,7 +142,7 @@ def _window(
     return row, started
 
 
-def _cpu(process: psutil.Process) -> float:
+def cpu_of(process: psutil.Process) -> float:
     """Seconds of the processor so far, those of children that have ended included."""
     return sum(process.cpu_times()[:4])
 
@@ -181,7 +181,7 @@ def _verdict(rows: list[dict[str, Any]]) -> list[str]:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def scratch_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="sitekit-bench-"))
     folder.chmod(0o755)
     try:
@@ -191,7 +191,7 @@ def _folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _site_of_the_bench(bench: Bench, counter: Counter, folder: Path) -> Iterator[Site]:
+def site_of_the_bench(bench: Bench, counter: Counter, folder: Path) -> Iterator[Site]:
     """A site like the demo's, with jobs of another name, whose hub side and whose gate run the
     counting programs."""
     state = folder / "state"

@@ -43,7 +43,7 @@ def measure(bench: Bench, times: int) -> None:
     install("strace")
     taken: dict[str, list[float]] = {kind: [] for kind in KINDS}
     with tempfile.TemporaryDirectory(prefix="sitekit-bench-startup-") as folder:
-        start = _Start(bench, Path(folder))
+        start = Start(bench, Path(folder))
         for turn in range(times + 1):  # the first turn warms the caches and is not counted
             for kind in KINDS:
                 seconds = start.cpu(kind)
@@ -82,7 +82,7 @@ def _row(
     }
 
 
-class _Start:
+class Start:
     """Starts of each kind, with a minimal hub and the release's files."""
 
     def __init__(self, bench: Bench, folder: Path) -> None:
@@ -99,7 +99,7 @@ class _Start:
 
     def cpu(self, kind: str) -> float:
         """CPU seconds of one start."""
-        with self._started(kind, []) as process:
+        with self.started(kind, []) as process:
             times = psutil.Process(process.pid).cpu_times()
             return times.user + times.system + times.children_user + times.children_system
 
@@ -107,7 +107,7 @@ class _Start:
         """The operations of one start: all, those on the prefix, and the programs that were run."""
         trace = self._folder / f"trace-{kind}"
         words = ["strace", "-f", "-qq", "-y", "-s", "200", "-e", "trace=%file,%desc", "-o", trace]
-        with self._started(kind, words):
+        with self.started(kind, words):
             lines = trace.read_text(errors="replace").splitlines()
         counts: Counter[str] = Counter()
         for line in lines:
@@ -120,12 +120,12 @@ class _Start:
         return {name: counts[name] for name in ("all", "prefix", "programs")}
 
     @contextmanager
-    def _started(self, kind: str, before: list[Any]) -> Iterator[subprocess.Popen[bytes]]:
+    def started(self, kind: str, before: list[Any]) -> Iterator[subprocess.Popen[bytes]]:
         """A server of this kind that listens; `before` are the words before its command line."""
         home = Path(tempfile.mkdtemp(dir=self._folder))
         with trial_hub() as (hub, _), (home / "log").open("w") as log:
-            argv = [*before, *self._argv(kind)]
-            if kind != "ours":  # in a mount namespace of its own, with other settings
+            argv = [*before, *self.argv(kind)]
+            if kind in ("stock", "alone"):  # in a mount namespace of its own, with other settings
                 mount = (
                     f'mount --bind {self._folder}/etc-{kind} {self._prefix}/etc/jupyter; exec "$@"'
                 )
@@ -146,10 +146,13 @@ class _Start:
                     time.sleep(0.01)
                 yield process
 
-    def _argv(self, kind: str) -> list[Any]:
+    def argv(self, kind: str) -> list[Any]:
         python = self._prefix / "bin/python"
         if kind == "ours":
             return [python, "-I", "-m", "sitekit.session.server"]
+        if kind in ("image", "cache"):
+            script = self._prefix / "share/sitekit/start-server"
+            return ["/bin/sh", script, kind, self._folder / "node", self._prefix]
         if kind == "stock":
             return [python, self._prefix / "bin/jupyterhub-singleuser"]
         alone = "from jupyter_server.serverapp import main; main()"
@@ -165,7 +168,7 @@ class _Start:
             "TMPDIR": str(home),
             "JUPYTER_CONFIG_PATH": str(self._folder / "config"),
         }
-        if kind == "ours":
+        if kind not in ("stock", "alone"):
             return environment
         environment["JUPYTERHUB_SERVICE_URL"] = f"http://127.0.0.1:{port}/user/u/"
         return {name: value for name, value in environment.items() if name != "SITEKIT_SESSION"}

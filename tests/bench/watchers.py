@@ -134,6 +134,15 @@ def upstream(settings):
     return tasks
 
 
+async def measure_lag(lags):
+    """How much later than wanted the event loop runs a task, in seconds, 50 times a second."""
+    loop = asyncio.get_running_loop()
+    while True:
+        wanted = loop.time() + 0.02
+        await asyncio.sleep(0.02)
+        lags.append(loop.time() - wanted)
+
+
 async def watch():
     settings = json.loads(sys.stdin.readline())
     held = {"ours": ours, "upstream": upstream}[settings["side"]](settings)
@@ -142,12 +151,17 @@ async def watch():
         if isinstance(task, asyncio.Future) and task.done():
             task.result()
     print("watching", flush=True)
+    lags = []
+    measuring = asyncio.ensure_future(measure_lag(lags))
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    measuring.cancel()
     starts = sum(isinstance(task, asyncio.Future) and task.done() for task in held)
     polls = sum(
         not isinstance(task, asyncio.Future) and task._poll_callback is None for task in held
     )
-    print(json.dumps({"ended": starts + polls}), flush=True)
+    lags.sort()
+    p99, most = (round(1000 * lags[int(part * (len(lags) - 1))], 1) for part in (0.99, 1))
+    print(json.dumps({"ended": starts + polls, "p99": p99, "most": most}), flush=True)
 
 
 async def main():
