@@ -79,6 +79,7 @@ CALLS = [
     reads("/sitekit/status", "admin"),
     reads("/sitekit/announcements", "admin"),
     reads("/sitekit/messages", "server"),
+    reads("/sitekit/end?start=0123456789abcdef&key=wrong"),
     Call("POST", "/sitekit/announcements", {"admin": 400}, {"text": ""}),
     Call("DELETE", "/sitekit/announcements/999999", {"admin": 404}),
     reads("/sitekit/drains", "admin"),

@@ -20,6 +20,7 @@ GUARDED = {
     "sitekit.session.overrides.nbdime_guard": "nbdime",
     "sitekit.session.overrides.lsp_on_request": "jupyter_lsp",
     "sitekit.session.overrides.pull_guard": "nbgitpuller",
+    "sitekit.session.overrides.git_guard": "jupyterlab_git",
 }
 """Maps each of sitekit's server extensions to the extension that sitekit's extension replaces."""
 HIDDEN = "share/jupyter/kernels/python3"

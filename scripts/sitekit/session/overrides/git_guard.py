@@ -1,0 +1,50 @@
+"""Load jupyterlab-git as an extension of Jupyter Server, so that it refuses requests of other
+websites, at the first request of its panel.
+
+A GET request makes jupyterlab-git 0.55 run git, which may contact the server of a repository
+(jupyterlab_git/handlers.py, GitRemoteDetailsShowHandler), so that a link on another website could
+cause it. jupyterlab-git imports nbdime and nbformat when it is loaded (jupyterlab_git_core/git.py),
+which takes longer than the import of Jupyter Server. In the hub environment, jupyterlab-git is
+enabled only through this module (environment/release/configure.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import request_origin
+from ..first_request import load_at_first_request
+
+
+def guard(handlers: Any) -> None:
+    """Make jupyterlab-git's handlers refuse requests from other sites."""
+    from tornado.web import HTTPError
+
+    for kind in (handlers.GitHandler, handlers.SSHHandler):
+        before = kind.prepare
+
+        async def prepare(handler: Any, before: Any = before) -> None:
+            done = before(handler)
+            if done is not None:
+                await done
+            if request_origin.is_foreign(handler):
+                raise HTTPError(403, "no page of another site may use this")
+
+        kind.prepare = prepare
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "sitekit.session.overrides.git_guard"}]
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    load_at_first_request(server, "git", load)
+
+
+def load(server: Any) -> None:
+    """Load jupyterlab-git, which takes longer to import than Jupyter Server."""
+    import jupyterlab_git
+    from jupyterlab_git import handlers
+
+    guard(handlers)
+    jupyterlab_git._load_jupyter_server_extension(server)
