@@ -74,9 +74,7 @@ class Site:
         return person
 
     def kernel(self, person: Person) -> Kernel:
-        kernel = person.kernel(python_of(person))
-        kernel.socket.settimeout(SLOW)
-        return kernel
+        return person.kernel(python_of(person), patience=SLOW)
 
 
 @pytest.fixture(scope="module", params=["debian12", "debian13"])
