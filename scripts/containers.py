@@ -21,6 +21,7 @@ SITE, ACCOUNT, UID, SECONDS = ("sitekit.site", "sitekit.account", "sitekit.uid",
 AWAY = re.compile(
     r"cannot connect to the|error during connect|connection refused|deadline exceeded", re.I
 )
+KILLED, ASKED_FIRST = 9, 120  # SIGKILL; seconds after the end of a container
 STATES = {
     "created": "pending",
     "running": "running",
@@ -176,10 +177,22 @@ def described(config, one):
         code, elapsed = state["ExitCode"], int(seconds(state["FinishedAt"]) - began)
         signal = code - 128 if 128 < code < 160 else 0
         server.update(
-            exit_code=0 if signal else code, signal=signal, oom=state.get("OOMKilled") is True
+            exit_code=0 if signal else code, signal=signal, oom=out_of_memory(one, signal)
         )
         server.update(elapsed=max(0, elapsed), limit=limit, peak=None)
     return server
+
+
+def out_of_memory(one, signal):
+    """Return whether Linux killed a program of an ended container for lack of memory.
+
+    Podman 4.3 does not tell with cgroup v1, but the kernel's log has the container's Id. The log is
+    searched only while the hub may ask for the first time.
+    """
+    told, ended = one["State"].get("OOMKilled") is True, seconds(one["State"]["FinishedAt"])
+    if told or signal != KILLED or time.time() - ended > ASKED_FIRST:
+        return told
+    return sys.modules["units"].killed_for_memory("-" + one["Id"])
 
 
 def seconds(text):

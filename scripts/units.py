@@ -146,7 +146,7 @@ def failed_end(job, unit):
     return {
         "exit_code": status if exited else 0,
         "signal": 0 if exited else status,
-        "oom": unit.get("Result") == "oom-kill" or killed_for_memory(job),
+        "oom": unit.get("Result") == "oom-kill" or killed_for_memory(f"/{job}.service"),
         "peak": None,
         "ended": time.time() - (time.monotonic() - exit_at if exit_at else 0),
     }
@@ -168,14 +168,14 @@ def described(job, record, unit):
     return [dict(one, state="pending")] if fresh else []
 
 
-def killed_for_memory(job):
-    """Return whether the kernel's log has a kill in the unit's cgroup.
+def killed_for_memory(group):
+    """Return whether the kernel's log has a kill in the cgroup whose path contains `group`.
 
     The hub's unit has no CAP_SYSLOG, and so this program has none: systemd runs dmesg.
     """
     words = ["--quiet", "--pipe", "--wait", "--collect", "--no-ask-password"]
     lines = call("systemd-run", *words, "dmesg").stdout.splitlines()
-    return any(f"/{job}.service" in line and "oom-kill" in line for line in lines)
+    return any(group in line and "oom-kill" in line for line in lines)
 
 
 def stop(config, job, graceful):

@@ -151,16 +151,19 @@ class Person:
         assert answer.status_code == 200, f"{answer.status_code} {answer.text[:500]}"
         return answer.json()["kernelspecs"]
 
-    def kernel(self, spec: str, name: str = "") -> Kernel:
+    def kernel(self, spec: str, name: str = "", patience: float = 120) -> Kernel:
         answer = self.server_api("POST", "kernels", {"name": spec}, name=name)
         assert answer.status_code == 201, answer.text[:500]
-        return Kernel(self, answer.json()["id"], self.server_path(name))
+        return Kernel(self, answer.json()["id"], self.server_path(name), patience)
 
 
 class Kernel:
-    """A running kernel, used over its WebSocket through the front and the proxy."""
+    """A running kernel, used over its WebSocket through the front and the proxy.
 
-    def __init__(self, person: Person, number: str, base: str) -> None:
+    `patience` is the longest time in seconds until the connection is made, and for each message.
+    """
+
+    def __init__(self, person: Person, number: str, base: str, patience: float = 120) -> None:
         self.person, self.id = person, number
         cookies = "; ".join(
             f"{c.name}={c.value}" for c in person.http.cookies.jar if c.path in ("/", base)
@@ -171,7 +174,7 @@ class Kernel:
             sslopt={"cert_reqs": ssl.CERT_NONE},
             cookie=cookies,
             origin=person.base,
-            timeout=120,
+            timeout=patience,
         )
 
     def begin(self, code: str) -> str:

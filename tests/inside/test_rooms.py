@@ -4,6 +4,7 @@ accounts, sshd or the network."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from sitekit.site import load_site
 
 from ..conftest import CHECKOUT, INSIDE, ROOMS_INSIDE, Demo
 from ..packages import install, install_ipyparallel
-from ..systemd.booted import Booted, booted
+from ..systemd.booted import Booted, booted, online
 from ..systemd.campus import PACKAGES
 from ..systemd.conftest import as_installed
 
@@ -22,6 +23,11 @@ OF_ROOMS = (
     *("r-base-core", "r-cran-irkernel"),
 )
 """What the tests install. The machine has no way to packages."""
+ENGINE = "SITEKIT_TEST_ENGINE"
+"""The environment variable with the engine of tests/workshop."""
+OF_LONG_TESTS = ("mmdebstrap", "slirp4netns", "podman", "aardvark-dns", "catatonit")
+ONLINE = "workshop"
+"""The folder whose long tests download packages."""
 
 
 HUB_LOG = """[Service]
@@ -45,9 +51,11 @@ def own_machine(
     demo: Demo, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Booted]:
     """A machine for these tests alone, with the demo in it. It has no way to packages."""
-    install("systemd", "dbus", "iproute2", *PACKAGES, *OF_ROOMS)
+    soak = request.config.getoption("--soak")
+    more = OF_LONG_TESTS if soak else ()
+    install("systemd", "dbus", "iproute2", *PACKAGES, *OF_ROOMS, *more)
     with booted(tmp_path_factory.mktemp("own"), prepare) as machine:
-        if request.config.getoption("--soak"):
+        if soak:
             install_ipyparallel(machine.root)
         machine.kit("demo")
         yield machine
@@ -57,10 +65,22 @@ def own_machine(
 def test_all_of_a_folder_passes(
     own_machine: Booted, room: str, request: pytest.FixtureRequest
 ) -> None:
-    kit = ["env", "-C", CHECKOUT, f"{INSIDE}=1", CHECKOUT / ".kit/bin/python", "-B", "-m"]
-    words = ["pytest", "-p", "no:cacheprovider", "-n", "0", "--keep-demo", "-v", "--tb=short"]
-    soak = ["--soak"] if request.config.getoption("--soak") else []
-    argv = [*kit, *words, *soak, f"tests/{room}"]
-    done = own_machine.run(*argv, check=False, timeout=3600 if soak else 1200)
+    soak = request.config.getoption("--soak")
+    with online(own_machine) if soak and room == ONLINE else nullcontext():
+        words = ["--soak"] if soak else []
+        run_tests(own_machine, *words, f"tests/{room}", patience=3600 if soak else 1200)
+
+
+@pytest.mark.soak
+def test_servers_run_on_podman(own_machine: Booted) -> None:
+    """The tests of servers on Docker, with Podman's service at the socket."""
+    run_tests(own_machine, "tests/workshop/test_servers.py", engine="podman", patience=1800)
+
+
+def run_tests(machine: Booted, *words: str, patience: float, engine: str = "docker") -> None:
+    kit = ["env", "-C", CHECKOUT, f"{INSIDE}=1", f"{ENGINE}={engine}"]
+    python = [CHECKOUT / ".kit/bin/python", "-B", "-m", "pytest", "-p", "no:cacheprovider"]
+    options = ["-n", "0", "--keep-demo", "-v", "--tb=short"]
+    done = machine.run(*kit, *python, *options, *words, check=False, timeout=patience)
     assert done.returncode == 0, done.stdout[-20_000:]
     print(done.stdout.splitlines()[-1])

@@ -41,7 +41,8 @@ perl -e '$held = "x" x 90_000_000'; echo "below it $?"
 perl -e '$held = "x" x 400_000_000'; echo "above it $?"
 grep '^oom_kill ' "$task/memory.events"
 """
-GROUPS = Path(__file__).parent / "programs" / "groups.py"
+PROGRAMS = Path(__file__).parent / "programs"
+GROUPS, UNIT = PROGRAMS / "groups.py", PROGRAMS / "unit_of_a_server.py"
 
 
 class Site:
@@ -73,9 +74,7 @@ class Site:
         return person
 
     def kernel(self, person: Person) -> Kernel:
-        kernel = person.kernel(python_of(person))
-        kernel.socket.settimeout(SLOW)
-        return kernel
+        return person.kernel(python_of(person), patience=SLOW)
 
 
 @pytest.fixture(scope="module", params=["debian12", "debian13"])
@@ -145,6 +144,21 @@ def test_a_job_gets_more_than_it_asked_for_and_no_more_than_its_cap(cluster: Sit
     assert "OUT_OF_MEMORY" in cluster.slurm("sacct", "--noheader", "--format=State%20").split(), (
         "what the card goes by"
     )
+
+
+def test_a_unit_of_systemd_has_the_limits_of_its_tier(cluster: Site) -> None:
+    """For servers on this host: above the cap one program ends alone, and when the server is killed
+    later, the counter of its group says why."""
+    told = json.loads(
+        cluster.machine.run("python3", "-I", "-B", "-", stdin=UNIT.read_text(), timeout=SLOW).stdout
+    )
+    assert [line for line in told["lines"] if "Killed" not in line] == [
+        "memory.max 262144000", "memory.low 52428800", "memory.swap.max 0", "memory.oom.group 0",
+        "pids.max 4096", "cpu.max 100000 100000", "below it 0", "above it 137", "oom_kill 1",
+    ]  # fmt: skip
+    end = told["end"]
+    assert (end["oom"], end["signal"], end["account"]) == (True, 9, "alice"), end
+    assert 200 <= end["peak"] <= 250, "MiB"
 
 
 def test_above_the_cap_the_kernel_ends_alone_and_both_are_told(up: Site, alice: Person) -> None:

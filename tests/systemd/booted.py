@@ -207,7 +207,9 @@ def booted(
 def online(machine: Booted) -> Iterator[None]:
     """The machine reaches what this one reaches: slirp4netns(1), which changes nothing outside."""
     resolv = machine.root / "etc/resolv.conf"
-    resolv.unlink(missing_ok=True)
+    offline = resolv.with_name("resolv.conf.offline")
+    if resolv.is_symlink() or resolv.exists():
+        resolv.rename(offline)
     resolv.write_text("nameserver 10.0.2.3\n")
     words = ["--configure", "--mtu=65520", "--disable-host-loopback", str(machine.holder), "tap0"]
     slirp = subprocess.Popen(
@@ -224,6 +226,9 @@ def online(machine: Booted) -> Iterator[None]:
     finally:
         slirp.terminate()
         slirp.wait(20)
+        resolv.unlink()
+        if offline.is_symlink() or offline.exists():
+            offline.rename(resolv)
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """The machine of config/sites/workshop-vm.yml: its accounts, and a real Docker engine.
 
 The engine is a unit of the tests, with its data on a memory disk. As on Debian, a stop ends dockerd
-alone, and the containers go on.
+alone, and the containers go on. If the environment variable SITEKIT_TEST_ENGINE is `podman`, the
+engine is Podman's service.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -27,12 +29,23 @@ ExecStart=/usr/bin/nsenter --mount={folder}/mounts /usr/sbin/dockerd --data-root
 KillMode=process
 Delegate=yes
 """
+PODMAN = os.environ.get("SITEKIT_TEST_ENGINE") == "podman"
+PODMAN_SERVICE = """
+[Service]
+Environment=CONTAINERS_CONF={folder}/containers.conf
+ExecStart=/usr/bin/nsenter --mount={folder}/mounts /usr/bin/podman --cgroup-manager=cgroupfs \\
+    --root {folder}/data --runroot {folder}/exec --tmpdir {folder}/tmp system service --time=0 unix://{socket}
+KillMode=process
+Delegate=yes
+"""
+# nobody may raise the limits of processes on the machines of the tests
+PODMAN_SETTINGS = '[containers]\ndefault_ulimits=["nofile=1024:1024","nproc=4096:4096"]\n'
 
 
-def run(*argv: object, check: bool = True, given: str = "") -> str:
+def run(*argv: object, check: bool = True, given: str = "", patience: float = 120) -> str:
     """Run a program as root, and return its output."""
     words = [str(word) for word in argv]
-    done = subprocess.run(words, input=given, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(words, input=given, capture_output=True, text=True, timeout=patience)
     assert not check or done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
     return done.stdout.strip()
 
@@ -58,14 +71,15 @@ def accounts() -> Iterator[None]:
             run("groupdel", group, check=False)
 
 
-def docker(*words: object, check: bool = True) -> str:
+def docker(*words: object, check: bool = True, patience: float = 120) -> str:
     """Run a command of the engine, as root."""
-    return run("/usr/bin/docker", "-H", f"unix://{SOCKET}", *words, check=check)
+    return run("/usr/bin/docker", "-H", f"unix://{SOCKET}", *words, check=check, patience=patience)
 
 
 def start_engine(folder: Path) -> None:
-    """Start dockerd with its data in `folder`, and wait until it answers."""
-    UNIT.write_text(SERVICE.format(folder=folder, socket=SOCKET))
+    """Start the engine with its data in `folder`, and wait until it answers."""
+    (folder / "containers.conf").write_text(PODMAN_SETTINGS)
+    UNIT.write_text((PODMAN_SERVICE if PODMAN else SERVICE).format(folder=folder, socket=SOCKET))
     run("systemctl", "daemon-reload")
     run("systemctl", "start", ENGINE)
     until(lambda: docker("info", "--format", "{{.ID}}", check=False), 30)

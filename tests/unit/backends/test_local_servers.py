@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+import time
+from datetime import datetime, timezone
 from importlib import util
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -62,6 +64,23 @@ def test_a_value_reaches_a_unit_as_it_is() -> None:
     assert shlex.split(program("units").quoted(value).replace("\\$", "$").replace("\\`", "`")) == [
         value
     ]
+
+
+@pytest.mark.parametrize(
+    ("told", "signal", "ago", "asked"),
+    [(True, 9, 5, False), (False, 9, 5, True), (False, 15, 5, False), (False, 9, 3600, False)],
+)
+def test_an_end_for_lack_of_memory_is_in_the_kernels_log_too(
+    told: bool, signal: int, ago: int, asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Podman does not tell of it; the log is read only for a container that was just killed."""
+    read: list[str] = []
+    log = SimpleNamespace(killed_for_memory=lambda group: read.append(group) or True)
+    monkeypatch.setitem(sys.modules, "units", log)
+    ended = datetime.fromtimestamp(time.time() - ago, timezone.utc).isoformat()
+    one = {"Id": "1234", "State": {"OOMKilled": told, "FinishedAt": ended}}
+    assert program("containers").out_of_memory(one, signal) == (told or asked)
+    assert read == (["-1234"] if asked else [])
 
 
 def test_times_of_the_engine() -> None:

@@ -71,9 +71,9 @@ def _docker(site: Site) -> Iterator[Finding]:
         return
     if PODMAN in names:
         yield Finding(
-            "this is Podman, with which no server of sitekit was run",
+            "this is Podman, which lets containers connect to each other",
             "docker.socket",
-            "use the socket of Docker",
+            "use the socket of Docker if users' programs must not reach each other's ports",
             refuses=False,
         )
     elif kept.strip() == "false":
