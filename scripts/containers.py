@@ -94,7 +94,8 @@ def rights(account):
 
 
 def shown(config, account):
-    """Return the options for what the container sees of the host: the home, and the session.
+    """Return the options that mount folders of the host in the container: the home, and the
+    session.
 
     --mount fails if a source is missing. The option -v would create it, as root's. Raises Refused.
     """
@@ -118,7 +119,8 @@ def shown(config, account):
 def names_of(config, account):
     """Write the container's /etc/passwd and /etc/group, and return their folder.
 
-    They have root and this account, so that no other name of the host is shown.
+    These files list only root and this account, so that the container shows no other names of the
+    host.
     """
     place = os.path.join(os.path.dirname(config["folder"]), "names", account.pw_name)
     os.makedirs(place, mode=0o755, exist_ok=True)
@@ -152,7 +154,7 @@ def jobs(config, only=None):
 
 
 def inspected(config, only=None):
-    """Return what the engine says of the containers of the site. Raises Refused (`silent`)."""
+    """Return the engine's description of each container of the site. Raises Refused (`silent`)."""
     words = ["--filter=label={}={}".format(SITE, config["site"])]
     words += [f"--filter=name=^/?{only}$"] if only else []
     ids = checked(config, "ps", "--all", "--quiet", "--no-trunc", *words).split()
@@ -226,7 +228,7 @@ def log(config, job):
 
 
 def checked(config, *words, given=""):
-    """Run a command of the engine, and return what it prints. Raises Refused."""
+    """Run a command of the engine, and return its output. Raises Refused."""
     done = docker(config, *words, given=given)
     if done.returncode == 0:
         return done.stdout

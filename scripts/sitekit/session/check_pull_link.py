@@ -15,9 +15,8 @@ from urllib.parse import quote, urlsplit
 
 BRANCH = re.compile(r"\w[\w./+#@-]{0,200}")
 WRONG = re.compile(r"[\x00-\x20\x7f\\]|[^\x00-\x7f]")
-"""Characters that the address of a repository must not contain.
-
-git, its servers and people read them in different ways.
+"""Characters that the URL of a repository must not contain, because git, git servers and people
+interpret these characters differently.
 """
 YES = {"1", "true", "yes", "on"}
 

@@ -44,7 +44,7 @@ class Names:
         return None if found == () and await self._hidden() else found
 
     async def _hidden(self) -> bool:
-        """Return whether Slurm hides accounts from the hub, so that an empty list may be
+        """Return whether Slurm hides Slurm accounts from the hub, so that an empty list may be
         incomplete. The hub logs only once that Slurm hides accounts.
         """
         hub = self._site.hub.user

@@ -23,8 +23,8 @@ LONGEST = 100 * 365 * 86400  # seconds; a date beyond the year 9999 cannot be st
 class TokenHandler(UserTokenListAPIHandler):
     """Create tokens within sitekit's limits, on the token page and by REST.
 
-    A token has the rights of its user, even if somebody else made it. Administrators may list and
-    delete the tokens of others.
+    A token has the rights of its user, even if another person has created the token. Administrators
+    may list and delete the tokens of others.
     """
 
     # whether administrators may create tokens for other users (only with login.admin_access)

@@ -16,7 +16,8 @@ def log_polls_at_debug() -> None:
     debug.
 
     JupyterHub logs each request that succeeds at info, except files and its health (log.py,
-    log_request). The logger itself lets debug pass; the level of its handler is the log level.
+    log_request). The logger itself does not drop debug messages; the level of its handler is the
+    log level.
     """
 
     def lower_level(record: logging.LogRecord) -> bool:

@@ -101,7 +101,7 @@ def read_text(value: object) -> str:
 
 
 def read_time(value: object, key: str, now: float) -> float | None:
-    """Return a time in seconds since the epoch; None if it is not given. Raises BadInput."""
+    """Return a time in seconds since the epoch; None if no time is given. Raises BadInput."""
     if value is None or value == "":
         return None
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < LATEST:

@@ -91,7 +91,7 @@ def reload(platform: Platform) -> None:
 
 
 def _written() -> int:
-    """Return the modification time of sshd's pid file in ns; 0 if there is no pid file."""
+    """Return the modification time of sshd's pid file in ns; 0 if the pid file does not exist."""
     try:
         return PID.stat().st_mtime_ns
     except FileNotFoundError:

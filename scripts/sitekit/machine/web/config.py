@@ -192,7 +192,8 @@ def _listening(site: Site) -> dict[str, Any]:
 
 
 def _staples(site: Site) -> bool:
-    """Return whether the web server sends OCSP answers with its certificate.
+    """Return whether the web server sends OCSP responses together with its certificate (OCSP
+    stapling).
 
     OCSP answers are sent only for a certificate that the site provides itself, because Let's
     Encrypt stopped OCSP in 2025. Apache has one cache of OCSP answers for all its websites, so

@@ -16,7 +16,8 @@ AT_A_TIME = 100
 
 
 def look(course: Course, ask: Callable[..., str | None]) -> Iterator[Finding]:
-    """Yield a finding that names all participants without an association, if Slurm requires one.
+    """Yield a finding that names all participants without an association, if Slurm requires
+    associations.
 
     `ask` runs a program of Slurm and returns its output. With an account of the course's tier, only
     associations with this account count. Raises CommandFailed.

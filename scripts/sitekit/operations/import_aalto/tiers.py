@@ -100,7 +100,7 @@ def _tier(config: Config, profile: Any, line: int, common: dict[str, Option]) ->
 
 
 def _take(config: Config, tier: OldTier, options: Any) -> None:
-    """Convert the options of a tier, and report those without a key."""
+    """Convert the options of a tier, and report options that have no key in site.yml."""
     for option in options:
         what = f"{option.name} of the tier {tier.key}"
         if option.value in ("", None, []):

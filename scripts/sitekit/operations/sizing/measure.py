@@ -1,4 +1,4 @@
-"""Measure the memory of a user's server and of a kernel, by starting one of each.
+"""Start a user's server and a kernel as a test, and measure the memory of each.
 
 Each further server needs the memory that its processes do not share with other processes. Therefore
 only this memory is counted (USS in psutil's documentation).

@@ -114,7 +114,7 @@ def _ask(backend: Backend, name: str, sight: Sight) -> tuple[list[Job], dict[str
 
 
 def _starts(site: Site) -> tuple[list[Start], list[Start]]:
-    """Return the open starts, and those that ended within a day, from the ledger.
+    """Return from the ledger the open starts, and the starts that ended within the last day.
 
     The ledger is opened with the hub's rights: root would leave files that the hub cannot write.
     Raises Problem, OSError, KeyError.

@@ -33,7 +33,8 @@ BEFORE, AFTER = 120.0, 900.0  # seconds around a start in which lines are looked
 HUB_LINE = re.compile(r"\[[A-Z] (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) [^]]*\] (.*)")
 ACCESS = re.compile(r'\S+ \[([^]]+)\] "([A-Z]+) (\S+) [^"]*" (\d{3})')
 NODE_STAGES = {"job": "node", "the": "network", "listening": "bound", "reported": "reported"}
-"""The stage that a line of the job's log shows, by its first word (session/log_start.py)."""
+"""Maps the first word of a line in the job's log to the stage that this line proves
+(session/log_start.py)."""
 
 
 def ends_of(row: Row) -> float:

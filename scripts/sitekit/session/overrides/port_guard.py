@@ -6,8 +6,8 @@ and tokens of the browser to the program at the port (handlers.py, proxy_request
 jupyter-server-proxy#321, #337, #358). Third, jupyter-server-proxy answers requests that pages of
 other websites cause. With this module, jupyter-server-proxy connects only to the user's own
 programs and to named servers on Unix sockets. This module removes the cookies and tokens of the hub
-and the front, and shows the user a page for confirmation before it follows a link on another
-website. In the hub environment, jupyter-server-proxy is enabled only through this module
+and the front, and shows the user a page for confirmation before the server follows a link on
+another website. In the hub environment, jupyter-server-proxy is enabled only through this module
 (environment/release/configure.py).
 """
 
