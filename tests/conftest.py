@@ -51,6 +51,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write the files that are rendered now to tests/golden",
     )
     parser.addoption(
+        "--update-pictures",
+        metavar="FOLDER",
+        nargs="?",
+        const=CHECKOUT / "docs" / "pictures",
+        type=Path,
+        help="write pictures of the pages for the documentation (tests/browser)",
+    )
+    parser.addoption(
         "--keep-demo", action="store_true", help="do not remove the demo after the tests"
     )
 

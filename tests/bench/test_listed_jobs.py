@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from sitekit.backends.job import Phase
-from sitekit.backends.slurm.field_marks import Frame
 from sitekit.backends.slurm.parse_jobs import LISTED, read_jobs
+from sitekit.backends.slurm.separate_fields import Frame
 
 PROGRAM = Path(__file__).with_name("listed_jobs.py")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from ..conftest import CHECKOUT, Demo
 
-SHOTS = CHECKOUT / "tests" / "browser" / "shots"
+SHOTS = Path(os.environ.get("SITEKIT_TEST_SHOTS", CHECKOUT / "tests" / "browser" / "shots"))
 # Chromium's own errands (updates, sync, look-ups) would fail on a machine without internet, many at
 # a time
 QUIET = [
@@ -25,6 +26,8 @@ QUIET = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
+
+Picture = Callable[[Page, str], None]
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +81,21 @@ def shoot(page: Page, name: str) -> Path:
     path = SHOTS / f"{name}.png"
     page.screenshot(path=path)
     return path
+
+
+@pytest.fixture
+def picture(request: pytest.FixtureRequest) -> Picture:
+    """Return what writes a picture of a page for the documentation, with --update-pictures only."""
+    folder = request.config.getoption("--update-pictures")
+
+    def write(page: Page, name: str) -> None:
+        if folder:
+            size = page.viewport_size
+            page.set_viewport_size({"width": 1000, "height": 640})
+            page.screenshot(path=folder / f"{name}.png", animations="disabled")
+            page.set_viewport_size(size)
+
+    return write
 
 
 def stop_on_home_page(page: Page, base: str = "") -> None:

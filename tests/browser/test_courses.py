@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from ..applied import courses_applied
 from ..conftest import Demo, logged_in
 from ..person import Person
+from .accessible import require_accessible
 from .conftest import shoot
 from .test_first_hour import login
 from .test_notice import TOAST, Told, open_lab
@@ -70,6 +71,7 @@ def test_the_instructors_page_changes_by_itself(
     page.get_by_role("button", name="Send").click()
     expect(page.locator("#messages")).to_contain_text("carol: Coffee at <b>ten</b>")
     shoot(page, "course-instructor")
+    require_accessible(page, "course")
 
     row.get_by_role("button", name="Stop").click()
     expect(row.locator(".state")).to_have_text("stopped")

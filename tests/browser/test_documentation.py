@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Request, expect
 from sitekit.operations.pages.build_site import docs
 
 from ..conftest import Demo
+from .accessible import UPSTREAM, require_accessible, seen
 
 PAGES = ("docs/users.html", "docs/site-keys.html", "docs/servers.html", "README.html")
 
@@ -58,7 +59,11 @@ def test_it_is_read_on_a_phone_in_the_dark(browser: Browser, demo: Demo, built: 
                 "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3)"
             )
             assert (sum(map(int, shade)) < 3 * 128) == (scheme == "dark"), (name, shade)
+        if scheme == "dark":  # it looks at the light page too
+            page.goto(f"/hub/sitekit/docs/{PAGES[0]}")
+            require_accessible(page, PAGES[0])
         page.goto("/hub/sitekit/docs/search.html?q=memory_cap")
         expect(page.locator("#search-results li").first).to_be_visible()
         context.close()
+    assert seen == {one["selector"] for one in UPSTREAM}
     assert said == [] and hosts == {urlsplit(demo.site.front.url).netloc}

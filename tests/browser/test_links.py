@@ -14,6 +14,7 @@ from sitekit.site import Site
 from ..applied import applied
 from ..conftest import Demo, logged_in
 from ..person import Person
+from .accessible import require_accessible
 from .conftest import shoot, stop_on_home_page
 from .evil import evil
 from .test_first_hour import login
@@ -81,6 +82,7 @@ def test_the_page_would_have_made_a_token(
         expect(page.locator("h1")).to_have_text("This server belongs to bob")
         expect(page.locator(".lead")).to_contain_text("act with your own login")
         shoot(page, "enter")
+        require_accessible(page, "another user's server")
         assert bob.requests == []
         page.click("#enter")
         expect(page).to_have_title("done")

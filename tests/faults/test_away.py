@@ -30,9 +30,9 @@ def job_of(machine: Machine, person: Person, name: str = "") -> int:
 
 
 def followed(person: Person, answer: httpx.Response) -> httpx.Response:
-    """What the browser shows after the page of a server that does not answer: its refresh is
-    followed once."""
-    found = re.search(r'http-equiv="refresh" content="\d+; url=([^"]+)"', answer.text)
+    """What the browser shows after the page of a server that does not answer: the address that the
+    page loads by itself is followed once."""
+    found = re.search(r'id="next" href="([^"]+)"', answer.text)
     assert found, answer.text[:2000]
     return person.http.get(html.unescape(found[1]))
 

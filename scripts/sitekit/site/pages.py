@@ -30,6 +30,7 @@ Language = Annotated[
         'write its two letters, like "de", or those of language and country, like "pt_BR"',
     ),
 ]
+JUPYTERHUBS = "#f37524"  # the orange of its buttons
 
 
 class Pages(Row):
@@ -65,7 +66,7 @@ class Pages(Row):
         The relative luminance is defined in WCAG 2.2. On a color with the luminance 0.179, black
         and white have the same contrast.
         """
-        digits = (self.color or "#000000")[1:]
+        digits = (self.color or JUPYTERHUBS)[1:]
         channels = [int(digits[start : start + 2], 16) / 255 for start in (0, 2, 4)]
         linear = [
             part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4

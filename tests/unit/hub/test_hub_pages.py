@@ -51,7 +51,7 @@ def test_each_key_is_shown_and_escaped() -> None:
 
 def test_without_the_section_the_pages_are_as_before() -> None:
     page = rendered("login.html", demo().pages)
-    assert "--bs-btn-bg" not in page and "mailto:" not in page and "<footer" not in page
+    assert "--bs-btn-bg: #f37524" in page and "mailto:" not in page and "<footer" not in page
 
 
 @pytest.mark.parametrize(

@@ -19,17 +19,19 @@ from typing import Any
 import pytest
 
 from sitekit.backends.slurm.pending_reasons import NO_ROOM
+from sitekit.base.catalogue import translations
 from sitekit.base.command import CommandFailed
 from sitekit.base.data_files import data
 from sitekit.base.errors import BadInput, Problem
 from sitekit.operations.drill import accounts
-from sitekit.operations.drill.bottleneck import first_bottleneck
+from sitekit.operations.drill.bottleneck import first_bottleneck, with_english_reason
 from sitekit.operations.drill.browser import python_of, words_of
 from sitekit.operations.drill.commands import drill
 from sitekit.operations.drill.cpu import Use
 from sitekit.operations.drill.figures import Fault, Percentiles, faults, percentiles
 from sitekit.operations.drill.run import PHASES, Drill, Story
 from sitekit.site import Site, load_site
+from sitekit.site.pages import Pages
 
 SITE = load_site(data("config/sites/demo.yml"))
 IDLE = Use(wall=10, floor=1, hub=0.1, machine=0.2, cpus=2, load_before=0)
@@ -241,6 +243,13 @@ BUSY_MACHINE = Use(wall=10, floor=9, hub=0.3, machine=0.97, cpus=2, load_before=
 def test_the_first_bottleneck(phase: str, use: Use, waits: list[str], what: str) -> None:
     found = first_bottleneck(slow(phase), use, waits, [], here=True)
     assert found and what in found.what and found.remedy and "9.0 s" in found.seen
+
+
+def test_a_reason_in_another_language_is_understood() -> None:
+    pages = Pages(language="de")
+    german = translations("de", None).gettext(NO_ROOM)
+    waits = with_english_reason([f"Job N wartet. {german}"], pages)
+    assert german != NO_ROOM and waits == [f"Job N wartet. {NO_ROOM}"]
 
 
 def test_no_bottleneck_and_the_limit_of_starts() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...backends.slurm.pending_reasons import NO_ROOM
+from ...base.catalogue import translations
+from ...site.pages import Pages
 from .cpu import Use
 from .figures import Fault, Percentiles
 
@@ -26,6 +28,15 @@ class Bottleneck:
     what: str
     seen: str
     remedy: str
+
+
+def with_english_reason(waits: Sequence[str], pages: Pages) -> list[str]:
+    """Return the reasons for which jobs waited, with NO_ROOM in place of its translation.
+
+    The hub tells the reasons in the language of its pages.
+    """
+    told = translations(pages.language, pages.catalogue).gettext(NO_ROOM)
+    return [reason.replace(told, NO_ROOM) for reason in waits]
 
 
 def first_bottleneck(

@@ -15,7 +15,7 @@ from ...contracts.internal_tls import as_installed
 from ...site import Site
 from ...site.tier import Tier
 from . import accounts
-from .bottleneck import Bottleneck, first_bottleneck
+from .bottleneck import Bottleneck, first_bottleneck, with_english_reason
 from .browser import Browser, tls_of
 from .cpu import Meter, Use
 from .figures import Fault, Percentiles, by_phase, faults, reasons
@@ -132,7 +132,8 @@ def _users(site: Site, tier: Tier, count: int) -> Iterator[list[User]]:
 
 def _result(site: Site, tier: Tier, stories: list[Story], use: Use) -> Result:
     """Compute the figures."""
-    phases, wrong, waits = by_phase(stories), faults(stories), reasons(stories)
+    phases, wrong = by_phase(stories), faults(stories)
+    waits = with_english_reason(reasons(stories), site.pages)
     here = tier.runs_on != "slurm" or site.hub.address.startswith("127.")
     ready = sum("ready" in story.seconds for story in stories)
     found = first_bottleneck(phases, use, waits, wrong, here)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import request_origin
-from ..first_request import load_at_first_request
+from ..load_on_first_request import load_at_first_request
 
 
 def guard(handlers: Any) -> None:
