@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -17,6 +19,8 @@ from .cluster.record import Made
 from .software.apt_packages import missing_packages
 
 CGROUPS = Path("/sys/fs/cgroup")
+REMOVED = (errno.ENOENT, errno.ENODEV)
+"""The errors for a cgroup that systemd removes at the same time, because its scope is empty."""
 
 
 def reset(site: Site, made: Made, removed: list[str]) -> list[str]:
@@ -60,14 +64,13 @@ def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
         name for node in layout.NODES for name in (f"slurm_{node}", f"{node}_slurmstepd.scope")
     ]
     for top in [top for name in names for top in tree.glob(f"*/{name}")]:
-        below = sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True)
-        for group in [*below, top]:
+        # os.walk leaves out a folder that cannot be read, because it has just been removed
+        for group in [Path(folder) for folder, *_ in os.walk(top, topdown=False)]:
             try:
                 group.rmdir()
-            except FileNotFoundError:  # systemd removes the cgroup of an empty scope itself
-                continue
             except OSError as error:
-                yield group, error.strerror or str(error)
+                if error.errno not in REMOVED:
+                    yield group, error.strerror or str(error)
 
 
 def remove_directories(made: Made, places: Sequence[Path]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -91,6 +92,29 @@ def test_cgroups_go_from_the_leaves_and_busy_ones_are_told(tmp_path: Path) -> No
     (tmp_path / "system.slice" / "slurmstepd.scope").mkdir()
     assert len(list(reset.remove_cgroups(tmp_path))) == 2
     assert [path.name for path in (tmp_path / "system.slice").iterdir()] == ["slurmstepd.scope"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.ENODEV])
+def test_cgroups_that_go_by_themselves_are_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """systemd removes the cgroup of an empty scope at the same time: Linux then has no such device
+    for who reads it."""
+    (tmp_path / "system.slice" / "demo1_slurmstepd.scope" / "system").mkdir(parents=True)
+    (tmp_path / "system.slice" / "demo2_slurmstepd.scope" / "user").mkdir(parents=True)
+    read = os.scandir
+
+    def gone(path: str) -> object:
+        if str(path).endswith("demo1_slurmstepd.scope/system"):
+            raise OSError(number, os.strerror(number))
+        return read(path)
+
+    def removed(path: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "scandir", gone)
+    monkeypatch.setattr(Path, "rmdir", removed)
+    assert list(reset.remove_cgroups(tmp_path)) == []
 
 
 def test_both_works_are_done_and_the_background_in_turn() -> None:
