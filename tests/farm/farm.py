@@ -53,15 +53,19 @@ class Farm:
 
     def doctor(self, *words: str) -> dict[str, Any]:
         """Return what `make doctor JSON=1` prints."""
-        argv = [KIT, "-m", "sitekit", "doctor", "JSON=1", "SECONDS=600", *words]
-        done = subprocess.run(
-            argv, env=self.environment, cwd="/", capture_output=True, text=True, timeout=700
-        )
+        done = self.kit("doctor", "JSON=1", "SECONDS=600", *words)
         assert done.returncode in (0, 1, 3), done.stderr
         told: dict[str, Any] = json.loads(done.stdout)
         codes = {"error": 1, "warning": 3}
         assert done.returncode == codes.get(told["severity"], 0)
         return told
+
+    def kit(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of sitekit for the site file that the fault may have changed."""
+        argv = [KIT, "-m", "sitekit", *words]
+        return subprocess.run(
+            argv, env=self.environment, cwd="/", capture_output=True, text=True, timeout=700
+        )
 
     @contextmanager
     def broken(self, fault: Path) -> Iterator[None]:

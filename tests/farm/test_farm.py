@@ -72,5 +72,31 @@ def test_the_cause_comes_first(farm: Farm, fault: Path) -> None:
     assert first == expected, described(told)
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("command", "fault", "told"),
+    [
+        ("start", "cookie-secret-broken", "cookie_secret"),
+        ("start", "current-dangling", "releases/nothing"),
+        ("apply", "sudo-not-set-uid", "/usr/bin/sudo"),
+        ("apply", "site-account-missing", "physics"),
+    ],
+)
+def test_a_command_is_refused_before_it_changes_anything(
+    farm: Farm, command: str, fault: str, told: str
+) -> None:
+    with farm.broken(FARM / "faults" / fault):
+        done = farm.kit(command)
+    assert done.returncode == 2 and told in done.stderr, done.stdout + done.stderr
+
+
+@pytest.mark.soak
+def test_a_healthy_site_is_applied_and_started(farm: Farm) -> None:
+    farm.file.write_bytes((farm.site.etc / "site.yml").read_bytes())
+    for command in ("apply", "start"):
+        done = farm.kit(command)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_site_is_healthy_again(farm: Farm) -> None:
     _healthy(farm)

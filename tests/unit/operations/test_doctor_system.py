@@ -94,10 +94,14 @@ User jupyterhub-daemon may run the following commands on hub:
 
 
 def test_settings_of_sudo_that_stop_the_gate_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = [SUDO_SAYS]
-    monkeypatch.setattr(sudo, "run", lambda *_, **__: SimpleNamespace(stdout=said[0]))
+    said, refused = [SUDO_SAYS], [""]
+    monkeypatch.setattr(
+        sudo, "run", lambda *_, **__: SimpleNamespace(stdout=said[0], stderr=refused[0])
+    )
     found = list(sudo.settings(context()))
     assert [one.what.partition(" ")[0] for one in found] == ["noexec", "requiretty"]
     assert all(f"Defaults:{SITE.hub.user} !" in one.remedy and one.why for one in found)
     said[0] = SUDO_SAYS.replace(" noexec,", " !noexec,").replace("requiretty", "lecture=never")
     assert list(sudo.settings(context())) == []
+    said[0], refused[0] = "", "sudo: sorry, you must have a tty to run sudo\n"
+    assert whats(sudo.settings(context())) == [f"requiretty is set for {SITE.hub.user}"]

@@ -160,6 +160,7 @@ def nologin(here: Context) -> Iterator[Finding]:
     needs=("accounts.exist",),
     root=True,
     applies=local,
+    follows=("system.shared-places",),
 )
 def directory(here: Context) -> Iterator[Finding]:
     answer = here.look_as(here.site.hub.user, account=here.somebody)["account"]

@@ -151,7 +151,10 @@ def _silent(here: Context, program: str, *words: str) -> Iterator[Finding]:
     "the hub reads from it how a job ended, and which accounts a user may charge",
     "systemctl status slurmdbd on its host; read its log",
     needs=("slurm.programs", "slurm.controller"),
-    follows=("slurm.munge",),
+    follows=(
+        "system.shared-places",
+        "slurm.munge",
+    ),
 )
 def accounting(here: Context) -> Iterator[Finding]:
     kind = here.config.get("AccountingStorageType", "")

@@ -111,7 +111,14 @@ def gate(here: Context) -> Iterator[Finding]:
     "a rule that sudo reads later can override the site's rule; then no server starts",
     "sudo -l -U HUB shows the rules in force",
     needs=("accounts.exist", "sudo.installed"),
-    follows=("sudo.syntax", "files.missing", "files.edited", "files.modes", "accounts.groups"),
+    follows=(
+        "sudo.syntax",
+        "sudo.settings",
+        "files.missing",
+        "files.edited",
+        "files.modes",
+        "accounts.groups",
+    ),
     root=True,
     applies=local,
 )
@@ -144,9 +151,11 @@ SETTINGS = {
 )
 def settings(here: Context) -> Iterator[Finding]:
     hub = here.site.hub.user
-    said = run(["sudo", "-n", "-l", "-U", hub], check=False, timeout=5, env=_NONE).stdout
-    head = said.partition("may run the following")[0]
+    done = run(["sudo", "-n", "-l", "-U", hub], check=False, timeout=5, env=_NONE)
+    head = done.stdout.partition("may run the following")[0]
     found = {word.strip() for line in head.splitlines()[1:] for word in line.split(",")}
+    if "must have a tty" in done.stderr:
+        found.add("requiretty")  # sudo refuses this question, too
     for name, why in SETTINGS.items():
         if name in found:
             remedy = f"visudo, and add after the line that sets it: Defaults:{hub} !{name}"

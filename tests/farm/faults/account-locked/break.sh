@@ -1,2 +1,0 @@
-accounts
-usermod --lock alice
