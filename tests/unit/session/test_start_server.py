@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sitekit.base.errors import Problem
+from sitekit.environment.release import file_hashes
 from sitekit.environment.release.node_copy import (
     ARCHIVE_SUM,
     IMAGE,
@@ -217,6 +218,17 @@ def test_a_complete_release_gets_its_archive_later(tmp_path: Path) -> None:
     release = pack_whole(site, release)
     assert is_packed(site, release) and release.facts["own"]["share/sitekit/start-server"] == "x"
     assert size(path)[0] >= before and not list((tmp_path / ".cache").iterdir())
+
+
+def test_the_archive_belongs_to_the_release(tmp_path: Path) -> None:
+    """The checks of a release, and `make doctor`, compare its hash."""
+    path = release_at(tmp_path, "one", "direct")
+    own = pack(site_of(tmp_path, "cache"), Release(path, {}, False))
+    expected = {"bin/python": "", "bin/python3": "", **own}
+    assert file_hashes.faults(path, expected) == []
+    with (path / "share/sitekit/release.tar.gz").open("ab") as archive:
+        archive.write(b"more")
+    assert file_hashes.faults(path, expected) == ["share/sitekit/release.tar.gz was altered"]
 
 
 def test_without_mksquashfs_the_build_says_what_to_install(
