@@ -228,7 +228,7 @@ def another_home(user: str, *options: str) -> Iterator[Path]:
 
 def is_rescue(person: Person) -> bool:
     """Whether the lab is told that the home is full."""
-    assert person.server_api("GET", "status").status_code == 200
+    assert person.lab().status_code == 200  # which sets the cookies of this start
     base = person.server_path("")
     sent = {"X-XSRFToken": person.xsrf(base), "Referer": f"{person.base}{base}lab"}
     return bool(person.http.get(f"{base}sitekit/notice", headers=sent).json()["rescue"])

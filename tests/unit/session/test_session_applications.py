@@ -24,9 +24,8 @@ CONFIG = """[unix_http_server]
 file=%(ENV_APP_SOCKET)s
 [supervisord]
 nodaemon=true
-logfile=/dev/null
-logfile_maxbytes=0
-pidfile=/dev/null
+logfile={folder}/log
+pidfile={folder}/pid
 identifier=tasks
 """
 
@@ -34,7 +33,7 @@ identifier=tasks
 def supervisord(folder: Path) -> dict[str, Any]:
     """The settings of the application, as gate.json has them."""
     config = folder / "supervisord.conf"
-    config.write_text(CONFIG)
+    config.write_text(CONFIG.format(folder=folder))
     program = kernel_site.release() / "bin" / "supervisord"
     run = f'APP_SOCKET="$1" exec {program} -c {config}'
     return {
