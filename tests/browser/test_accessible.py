@@ -131,6 +131,7 @@ def test_with_the_keyboard_alone_to_a_server_and_its_pages(
         ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=up")
     page.wait_for_url("**/user/bob/lab**")
     page.wait_for_selector(".jp-LauncherCard, .jp-Notebook")
+    page.wait_for_load_state("networkidle")  # the launcher's icons, for the picture
     picture(page, "lab")
     page.goto("/hub/home")
     expect(page.locator("#stop")).to_be_visible()

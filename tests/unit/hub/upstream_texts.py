@@ -22,7 +22,6 @@ CONTEXT = {
     "authenticator_login_url": "/hub/login",
     "authenticator": SimpleNamespace(request_otp=False),
     "static_url": lambda path, **_: path,
-    "login_error": "Invalid username or password",
 }
 
 
