@@ -197,7 +197,9 @@ def test_an_address_fills_in_the_form_with_checked_values() -> None:
     assert values.errors == {"cpus": "CPUs: '9' is not within 1 to 4"}
     assert "The link asks for what is not offered" in form(values)
     good = in_address({"tier": "plain"}, SITE, STAFF)
-    assert good and not good.errors and "The address of this page has filled in the form" in form(good)
+    assert (
+        good and not good.errors and "The address of this page has filled in the form" in form(good)
+    )
     assert in_address({"memory": "4G"}, SITE, STAFF) is None
     long = in_address({"tier": "own", "memory": "9" * 5000}, SITE, STAFF)
     assert long and len(long.values["memory"]) == 100
