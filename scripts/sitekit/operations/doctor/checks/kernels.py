@@ -135,8 +135,8 @@ def tested_lately(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "module-gone",
-    "the modulefiles from which each published kernel was made",
-    "a kernel whose module was removed cannot start",
+    "the modulefiles and the interpreter from which each published kernel was made",
+    "a kernel whose module or interpreter was removed cannot start",
     "make kernels",
     needs=("kernels.published", "kernels.modules"),
     applies=_here,
@@ -147,25 +147,6 @@ def module_gone(here: Context) -> Iterator[Finding]:
         gone = [path for path in kernel.watch if kernel.watch[path] and not os.path.exists(path)]
         if gone:
             yield Finding(f"the kernel {name} needs {gone[0]}, which is not there", "kernels")
-
-
-@subject.check(
-    "interpreter",
-    "the interpreter of each published kernel, and the files that it needs",
-    "a kernel without its interpreter starts no more, although its module is there",
-    "mount the software's file system; or make kernels",
-    needs=("kernels.published", "kernels.modules"),
-    follows=("kernels.module-gone",),
-    applies=_here,
-)
-def interpreter(here: Context) -> Iterator[Finding]:
-    _, record = _record(here)
-    for name, kernel in record.kernels.items():
-        needed = [kernel.launch.get("interpreter"), *kernel.launch.get("needs", ())]
-        paths = [Path(path) for path in needed if isinstance(path, str) and path.startswith("/")]
-        if gone := [path for path in paths if not path.exists()]:
-            what = f"the kernel {name} needs {gone[0]}: {first_missing(gone[0])} is not there"
-            yield Finding(what, "kernels")
 
 
 @subject.check(
