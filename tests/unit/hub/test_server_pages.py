@@ -107,7 +107,13 @@ def test_the_form_shows_the_card_without_a_form_inside(hub: Hub) -> None:
     hub.fail(hub.run("small"), larger="large", lines=["ok", "Error: x"], matter=["Error: x"])
     card = hub.ledger.last_card("alice", "")
     page = template().render(
-        tiers=[], chosen="", last={}, card=card, outage=False, sitekit_clock=clock
+        cards=[],
+        errors=[],
+        typed=SimpleNamespace(linked=False, errors={}, server=""),
+        visit=SimpleNamespace(server="", may_name=False),
+        saved=None,
+        card=card,
+        sitekit_clock=clock,
     )
     assert "It ran out of memory. " in page.replace("</strong>", "") and "ended: <time" in page
     assert 'href="?tier=large"' in page
