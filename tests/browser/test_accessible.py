@@ -127,6 +127,7 @@ def test_with_the_keyboard_alone_to_a_server_and_its_pages(
         page.wait_for_url("**/hub/spawn-pending/bob**")
         expect(page.get_by_text(re.compile("partition is stopped")).first).to_be_visible()
         picture(page, "waiting")
+        require_accessible(page, "waiting")
     finally:
         ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=up")
     page.wait_for_url("**/user/bob/lab**")

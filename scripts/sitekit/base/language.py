@@ -43,6 +43,11 @@ def ngettext(one: str, many: str, count: int, **values: object) -> str:
     return _translations.ngettext(one, many, count).format(count=count, **values)
 
 
+def english(one: str, many: str, count: int) -> str:
+    """Return what ngettext returns without a translation, for texts that the hub reads again."""
+    return (one if count == 1 else many).format(count=count)
+
+
 def date_text(moment: datetime, pattern: str) -> str:
     """Return a point in time with the language's names of months and days.
 

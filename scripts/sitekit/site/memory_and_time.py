@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 
 from ..base.errors import Unfit, shown
@@ -83,12 +84,15 @@ def format_time(seconds: int) -> str:
     return f"{days}-{clock.rjust(8, '0')}" if days else clock
 
 
-def human_time(seconds: int) -> str:
-    """Convert seconds to text for people in the largest exact unit: 432000 -> `5 days`."""
+def human_time(seconds: int, plural: Callable[[str, str, int], str] = ngettext) -> str:
+    """Convert seconds to text for people in the largest exact unit: 432000 -> `5 days`.
+
+    `plural` chooses and translates the word for a number.
+    """
     if seconds >= 86400 and seconds % 86400 == 0:
-        return ngettext("1 day", "{count} days", seconds // 86400)
+        return plural("1 day", "{count} days", seconds // 86400)
     if seconds >= 3600 and seconds % 3600 == 0:
-        return ngettext("1 hour", "{count} hours", seconds // 3600)
+        return plural("1 hour", "{count} hours", seconds // 3600)
     if seconds > 300 or (seconds >= 60 and seconds % 60 == 0):
-        return ngettext("1 minute", "{count} minutes", round(seconds / 60))
-    return ngettext("1 second", "{count} seconds", seconds)
+        return plural("1 minute", "{count} minutes", round(seconds / 60))
+    return plural("1 second", "{count} seconds", seconds)

@@ -15,6 +15,7 @@ from sitekit.backends.job import Wait
 from sitekit.backends.resource_choice import Choice
 from sitekit.backends.slurm.parse_jobs import SlurmJob
 from sitekit.base.data_files import data
+from sitekit.base.language import Translated
 from sitekit.hub.messages.server_model import ServerModel, describe
 from sitekit.hub.pages.servers import template_variables
 from sitekit.hub.servers.ledger import Ledger
@@ -109,7 +110,7 @@ class Hub:
         upstream |= {"templates/not_running.html": inner, "templates/page.html": frame}
         ours = jinja2.FileSystemLoader(data("config/templates"))
         loader = jinja2.ChoiceLoader([jinja2.DictLoader(upstream), ours])
-        environment = jinja2.Environment(loader=loader, autoescape=True)
+        environment = jinja2.Environment(loader=loader, autoescape=True, extensions=[Translated])
         given = {key: made(self.user) for key, made in template_variables(self).items()}
         given |= {"user": self.user, "xsrf": "token-of-the-form", "base_url": "/hub/"}
         given |= {"site_pages": SITE.pages, "site_title": SITE.title, "parsed_scopes": {}}

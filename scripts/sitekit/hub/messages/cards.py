@@ -13,6 +13,8 @@ from typing import Any
 
 from ...backends.interface import Backend
 from ...backends.job import Refused
+from ...base.language import gettext as _
+from ...base.language import later as N_
 from ...site.memory_and_time import human_time
 from ..servers.hub_state import HubState
 from .log_lines import lines_that_matter
@@ -63,8 +65,8 @@ class Card:
 
 
 NETWORK = (
-    "The node cannot reach the hub.",
-    "Tell your administrators: from that node the hub's address does not answer.",
+    N_("The node cannot reach the hub."),
+    N_("Tell your administrators: from that node the hub's address does not answer."),
 )
 """The first sentence of the card, and its remedy."""
 
@@ -76,17 +78,23 @@ def card_of_refusal(backend: Backend, refusal: Refused) -> Card:
         text = str(refusal).lower()
         if "no space" in text or "quota" in text:
             return Card(
-                "home", "Your home directory is full.", "Make room and start again.", lines=lines
+                "home",
+                _("Your home directory is full."),
+                _("Make room and start again."),
+                lines=lines,
             )
-        remedy = "Ask your administrators to look at its permissions."
-        return Card("home", "Your home directory cannot be written.", remedy, lines=lines)
+        remedy = _("Ask your administrators to look at its permissions.")
+        return Card("home", _("Your home directory cannot be written."), remedy, lines=lines)
     if refusal.kind == "tunnel":
-        what = "The hub's machine cannot open a tunnel for another server."
-        return Card("tunnel", what, "Try again later, or tell your administrators.", lines=lines)
+        what = _("The hub's machine cannot open a tunnel for another server.")
+        return Card("tunnel", what, _("Try again later, or tell your administrators."), lines=lines)
     if explanation := backend.explain_refusal(refusal):
         return Card(explanation.kind, explanation.what, explanation.remedy, lines=lines)
     return Card(
-        "gate", "The hub may not start servers for you.", "Tell your administrators.", lines=lines
+        "gate",
+        _("The hub may not start servers for you."),
+        _("Tell your administrators."),
+        lines=lines,
     )
 
 
@@ -94,8 +102,8 @@ def card_of_outage(backend: Backend, text: str) -> Card:
     """Return the card for a start during which the backend did not answer."""
     return Card(
         "outage",
-        f"{backend.queue.title} does not answer; running servers are not affected.",
-        "Try again in a few minutes. If the job was accepted nevertheless, the hub cancels it.",
+        _("{title} does not answer; running servers are not affected.", title=backend.queue.title),
+        _("Try again in a few minutes. If the job was accepted nevertheless, the hub cancels it."),
         lines=tuple(text.splitlines()[-4:]),
     )
 
@@ -107,8 +115,13 @@ def card_of_hidden_job(backend: Backend, job: str) -> Card:
     """
     return Card(
         "unseen",
-        f"{backend.title} has accepted the job of your server, but does not list it to the hub.",
-        "Tell your administrators: the hub's log contains the right that the hub's account needs.",
+        _(
+            "{title} has accepted the job of your server, but does not list it to the hub.",
+            title=backend.title,
+        ),
+        _(
+            "Tell your administrators: the hub's log contains the right that the hub's account needs."
+        ),
         {"job": job},
     )
 
@@ -117,19 +130,27 @@ async def card_of_slow_start(hub_state: HubState, tag: str) -> Card:
     """Return the card for a server that did not start within its tier's start_timeout."""
     row = hub_state.ledger.row(tag)
     if row is None:
-        return Card("slow", "The server did not answer in time.", "Start again.")
+        return Card("slow", _("The server did not answer in time."), _("Start again."))
     backend, job = hub_state.backend_of(row), hub_state.job_of(row)
-    within = f"within {human_time(round(time.time() - row.intended))}"
+    within = human_time(round(time.time() - row.intended))
     if row.job and job is None and backend.is_hidden(row):
         return card_of_hidden_job(backend, row.job)
     if job is None or job.pending:
-        what = f"{backend.title} had no free resources for your server {within}."
+        what = _(
+            "{title} had no free resources for your server within {time}.",
+            title=backend.title,
+            time=within,
+        )
         if job:  # after a semicolon the sentence tells what will happen next: leave that out
             what += f" {backend.explain_reason(job).split(';')[0].rstrip('.')}."
-        return Card("patience", what, "Try again later, or with another tier.")
+        return Card("patience", what, _("Try again later, or with another tier."))
     lines = tuple(await backend.log_tail(row, job.id))
     if any("sitekit: no answer of the hub" in line for line in lines):
-        return Card("network", *NETWORK, {"job": job.id}, lines)
+        return Card("network", _(NETWORK[0]), _(NETWORK[1]), {"job": job.id}, lines)
     return Card(
-        "slow", f"The server did not answer {within}.", "Start again.", {"job": job.id}, lines
+        "slow",
+        _("The server did not answer within {time}.", time=within),
+        _("Start again."),
+        {"job": job.id},
+        lines,
     )

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from typing import Any, Literal, overload
 
 from ...backends.job import Cause, Ending
+from ...base.language import gettext as _
+from ...base.language import later as N_
 from ...site.memory_and_time import human_memory, human_time
 from ...site.tier import Tier
 from ..servers.hub_state import HubState
@@ -27,15 +29,18 @@ async def card_of_ending(hub_state: HubState, tag: str, *, starting: bool) -> Ca
     if row is None or row.job is None:
         if not starting:
             return None
-        return Card("lost", "The server's job was never accepted.", "Start again.")
+        return Card("lost", _("The server's job was never accepted."), _("Start again."))
     backend = hub_state.backend_of(row)
     ending = await backend.ending(row, row.job)
     if ending is None and starting and backend.is_hidden(row):
         return card_of_hidden_job(backend, row.job)
     lines = tuple(without_requests(await backend.log_tail(row, row.job)))
     if ending is None:
-        what = f"The server's job has ended, and {backend.title} has no record of the reason."
-        return Card("unknown", what, "Start again.", lines=lines)
+        what = _(
+            "The server's job has ended, and {title} has no record of the reason.",
+            title=backend.title,
+        )
+        return Card("unknown", what, _("Start again."), lines=lines)
     return card_of(ending, row.choice, hub_state.site.tiers, lines, starting=starting)
 
 
@@ -53,21 +58,25 @@ def without_requests(lines: Iterable[str]) -> list[str]:
 
 
 CAUSES = {
-    Cause.NODE: ("node", "The {node} failed.", "Start the server again; it goes to another node."),
+    Cause.NODE: (
+        "node",
+        N_("The {node} failed."),
+        N_("Start the server again; it goes to another node."),
+    ),
     Cause.PREEMPTED: (
         "preempted",
-        "Slurm ended the job to run a job with a higher priority.",
-        "Start again, or choose a tier that cannot be preempted.",
+        N_("Slurm ended the job to run a job with a higher priority."),
+        N_("Start again, or choose a tier that cannot be preempted."),
     ),
     Cause.CANCELLED: (
         "cancelled",
-        "The server's job was cancelled {by}.",
-        "Start it again when you need it.",
+        N_("The server's job was cancelled {by}."),
+        N_("Start it again when you need it."),
     ),
     Cause.REVOKED: (
         "revoked",
-        "Another cluster of the federation took the job.",
-        "Start the server again.",
+        N_("Another cluster of the federation took the job."),
+        N_("Start the server again."),
     ),
 }
 """For each cause with a fixed text: the kind of the card, the sentence about what happened, and the
@@ -93,8 +102,11 @@ def card_of(
         advice, larger = larger_tier(tiers, "cap", choice, choice["cap"], human_memory)
         return Card(
             "memory",
-            f"The server ran out of memory: it may use {human_memory(choice['cap'])} and needed more.",
-            f"{advice} Or work on less data at a time.",
+            _(
+                "The server ran out of memory: it may use {cap} and needed more.",
+                cap=human_memory(choice["cap"]),
+            ),
+            " ".join([advice, _("Or work on less data at a time.")]),
             figures,
             lines,
             larger,
@@ -104,16 +116,17 @@ def card_of(
         advice, larger = larger_tier(tiers, "time", choice, limit, human_time)
         return Card(
             "time",
-            f"The server's time was up: its limit was {human_time(limit)}.",
-            f"Start it again. {advice}",
+            _("The server's time was up: its limit was {time}.", time=human_time(limit)),
+            " ".join([_("Start it again."), advice]),
             figures,
             lines,
             larger,
         )
     if ending.cause in CAUSES:
         kind, what, remedy = CAUSES[ending.cause]
-        node = f"node {ending.node}" if ending.node else "node"
-        return Card(kind, what.format(node=node, by=_canceller(ending)), remedy, figures, lines)
+        node = _("node {name}", name=ending.node) if ending.node else _("node")
+        text = _(what, node=node, by=_canceller(ending))
+        return Card(kind, text, _(remedy), figures, lines)
     if ending.cause is Cause.COMPLETED and not starting:
         return None
     return _crash(ending, figures, lines, log)
@@ -122,72 +135,74 @@ def card_of(
 def _canceller(ending: Ending) -> str:
     """Return a text that names the account that cancelled the job."""
     if ending.by is None or ending.owner is None:
-        return "with scancel; Slurm does not report by whom"
+        return _("with scancel; Slurm does not report by whom")
     if ending.by == ending.owner:
-        return "by yourself, with scancel"
-    return "by an administrator of the cluster, with scancel"
+        return _("by yourself, with scancel")
+    return _("by an administrator of the cluster, with scancel")
 
 
 CRASHES = (
     (
         r"No space left on device|Disk quota exceeded",
         "home",
-        "Your home directory is full.",
-        "Make room and start again.",
+        N_("Your home directory is full."),
+        N_("Make room and start again."),
     ),
     (
         r"Permission denied.*home|Read-only file system",
         "home",
-        "Your home directory cannot be written.",
-        "Ask your administrators to look at it.",
+        N_("Your home directory cannot be written."),
+        N_("Ask your administrators to look at it."),
     ),
     (
         r"sitekit: no free port",
         "port",
-        "Every port that servers may use on the node is taken.",
-        "Start again; if it stays so, tell your administrators.",
+        N_("Every port that servers may use on the node is taken."),
+        N_("Start again; if it stays so, tell your administrators."),
     ),
     (
         r"bin/python: (not found|No such file|Permission denied)|readlink|No module named 'sitekit",
         "release",
-        "The environment of the hub is missing on the node, or cannot be read there.",
-        "Tell your administrators: is the shared file system mounted there, and may everybody read the release?",
+        N_("The environment of the hub is missing on the node, or cannot be read there."),
+        N_(
+            "Tell your administrators: is the shared file system mounted there, and may everybody read the release?"
+        ),
     ),
     (
         r"module.*(unknown|not found|cannot be loaded)|Lmod has detected",
         "module",
-        "A module that the server needs could not be loaded.",
-        "Tell your administrators.",
+        N_("A module that the server needs could not be loaded."),
+        N_("Tell your administrators."),
     ),
     (
         r"sitekit: the image \S+ is missing",
         "image-missing",
-        "The container image is missing on the node.",
-        "Choose another image, or tell your administrators.",
+        N_("The container image is missing on the node."),
+        N_("Choose another image, or tell your administrators."),
     ),
     (
         r"sitekit: the image \S+ was not tested",
         "image-untested",
-        "The container image was not tested yet.",
-        "Choose another image, or tell your administrators: make images_check.",
+        N_("The container image was not tested yet."),
+        N_("Choose another image, or tell your administrators: make images_check."),
     ),
     (
         r"sitekit: the image \S+ was changed",
         "image-changed",
-        "The container image was changed after its test.",
-        "Choose another image, or tell your administrators: make images_check.",
+        N_("The container image was changed after its test."),
+        N_("Choose another image, or tell your administrators: make images_check."),
     ),
     (
         r"sitekit: the image \S+ cannot be run",
         "image-engine",
-        "The program that runs container images is missing on the node.",
-        "Choose a tier without images, or tell your administrators.",
+        N_("The program that runs container images is missing on the node."),
+        N_("Choose a tier without images, or tell your administrators."),
     ),
     (
         r"(image|container).*(not found|no such file)|could not open image",
         "image",
-        "The container image is missing.",
-        "Choose another image, or tell your administrators.",
+        N_("The container image is missing."),
+        N_("Choose another image, or tell your administrators."),
     ),
     (
         r"sitekit: the hub did not answer",
@@ -201,12 +216,14 @@ def _crash(ending: Ending, figures: dict[str, str], lines: tuple[str, ...], log:
     """Return the card for a server that crashed; a pattern in its log selects the text."""
     for pattern, kind, what, remedy in CRASHES:
         if re.search(pattern, log, re.IGNORECASE):
-            return Card(kind, what, remedy, figures, lines)
-    how = f"signal {ending.signal}" if ending.signal else f"exit code {ending.exit_code}"
+            return Card(kind, _(what), _(remedy), figures, lines)
+    how = _("exit code {code}", code=ending.exit_code)
+    if ending.signal:
+        how = _("signal {number}", number=ending.signal)
     return Card(
         "crash",
-        f"The server ended by itself ({how}).",
-        "Start it again; the last lines of its log may contain the reason.",
+        _("The server ended by itself ({how}).", how=how),
+        _("Start it again; the last lines of its log may contain the reason."),
         figures,
         lines,
     )
@@ -214,16 +231,20 @@ def _crash(ending: Ending, figures: dict[str, str], lines: tuple[str, ...], log:
 
 def _figures(ending: Ending, choice: dict[str, Any]) -> dict[str, str]:
     """Return the values that the card shows: job, tier, memory, time and node."""
-    figures = {"job": ending.job, "tier": str(choice.get("title", ""))}
-    figures |= {"image": str(choice["image"])} if choice.get("image") else {}
+    figures = {_("job"): ending.job, _("tier"): str(choice.get("title", ""))}
+    figures |= {_("image"): str(choice["image"])} if choice.get("image") else {}
     if ending.peak_memory:
-        figures["memory used"] = (
-            f"{human_memory(ending.peak_memory)} of {human_memory(choice['cap'])}"
+        figures[_("memory used")] = _(
+            "{used} of {limit}",
+            used=human_memory(ending.peak_memory),
+            limit=human_memory(choice["cap"]),
         )
     if ending.elapsed is not None:
-        figures["ran for"] = (
-            f"{human_time(ending.elapsed)} of {human_time(ending.limit or choice['time'])}"
+        figures[_("ran for")] = _(
+            "{used} of {limit}",
+            used=human_time(ending.elapsed),
+            limit=human_time(ending.limit or choice["time"]),
         )
     if ending.node:
-        figures["node"] = ending.node
+        figures[_("node")] = ending.node
     return figures

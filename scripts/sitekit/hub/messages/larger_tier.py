@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...base.language import gettext as _
 from ...site.tier import Requires, Tier
 
 
@@ -29,7 +30,7 @@ def larger_tier(
         and tier.key != choice.get("tier")
     ]
     best = min(larger, key=lambda tier: getattr(tier, what), default=None)
-    word = "memory" if what == "cap" else "time"
     if best is None:
-        return f"No tier has more {word}.", ""
-    return f'The tier "{best.title}" has {human(getattr(best, what))}.', best.key
+        return _("No tier has more memory.") if what == "cap" else _("No tier has more time."), ""
+    size = human(getattr(best, what))
+    return _('The tier "{tier}" has {size}.', tier=best.title, size=size), best.key

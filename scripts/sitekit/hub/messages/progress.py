@@ -14,29 +14,31 @@ from typing import Any
 
 from ...backends.interface import Backend
 from ...backends.job import Job
+from ...base.language import gettext as _
+from ...base.language import later as N_
 from ...site.memory_and_time import human_time
 from ..servers.hub_state import HubState
 from ..servers.ledger import Row
 from .waiting import describe_wait
 
 PHASES = {
-    "check": "Check what you may use",
-    "submit": "Send the request",
-    "queue": "Wait for free resources",
-    "start": "Start on the node",
-    "open": "Open the server",
+    "check": N_("Check what you may use"),
+    "submit": N_("Send the request"),
+    "queue": N_("Wait for free resources"),
+    "start": N_("Start on the node"),
+    "open": N_("Open the server"),
 }
 """The phases of a start, in their order, with the titles on the waiting page."""
 # seconds between a job's start and its server's callback, above which something may be wrong
 LATE = 90
-OUTAGE = (
+OUTAGE = N_(
     "{title} does not answer; running servers are not affected. "
     "Your request is kept, and continues when it answers again."
 )
 FIRST = {
     "progress": 2,
     "phase": "check",
-    "message": "Reading which resources you may use on this cluster.",
+    "message": N_("Reading which resources you may use on this cluster."),
 }
 """The event of a start that is not yet in the ledger."""
 
@@ -69,14 +71,15 @@ def event(hub_state: HubState, tag: str, offered: Collection[str] | None = None)
     if row is None or row.job is None:
         outage = ""
         if hub_state.outage:
-            outage = "The scheduler does not answer; running servers are not affected. "
-        title = hub_state.backend_of(row).title if row else "the scheduler"
-        return _event(5, "submit", f"{outage}Sending the request to {title}.")
+            outage = _("The scheduler does not answer; running servers are not affected.") + " "
+        title = hub_state.backend_of(row).title if row else _("the scheduler")
+        return _event(5, "submit", outage + _("Sending the request to {title}.", title=title))
     if row.port:
-        return _event(95, "open", f"Your server listens (job {row.job}); opening it.")
+        listens = _("Your server listens (job {job}); opening it.", job=row.job)
+        return _event(95, "open", listens)
     queue = hub_state.backend_of(row).queue
     if queue.silent_since is not None:
-        return _event(20, "queue", OUTAGE.format(title=queue.title))
+        return _event(20, "queue", _(OUTAGE, title=queue.title))
     return _of_the_job(hub_state, row, offered)
 
 
@@ -88,17 +91,26 @@ def _of_the_job(hub_state: HubState, row: Row, offered: Collection[str] | None) 
     """Return the progress event for a start whose job the backend has accepted."""
     backend, job = hub_state.backend_of(row), hub_state.job_of(row)
     if job is None:
-        accepted = f"{backend.title} has accepted the request as job {row.job}."
+        accepted = _(
+            "{title} has accepted the request as job {job}.", title=backend.title, job=row.job
+        )
         return _event(15, "queue", accepted)
     if job.pending:
         wait = describe_wait(hub_state, row, job, offered)
         return _event(25, "queue", wait.text) | wait.as_dict()
     if job.suspended:
-        text = f"Job {job.id} is suspended; it continues when {backend.title} resumes it."
+        text = _(
+            "Job {job} is suspended; it continues when {title} resumes it.",
+            job=job.id,
+            title=backend.title,
+        )
         return _event(50, "start", text)
-    where = f"runs on {job.host}" if job.host else "runs"
-    text = f"Job {job.id} {where}; your server is starting there.{_late(job)}"
-    return _event(60, "start", text)
+    text = _("Job {job} runs; your server is starting there.", job=job.id)
+    if job.host:
+        text = _(
+            "Job {job} runs on {node}; your server is starting there.", job=job.id, node=job.host
+        )
+    return _event(60, "start", text + _late(job))
 
 
 def _late(job: Job) -> str:
@@ -107,4 +119,8 @@ def _late(job: Job) -> str:
     if seconds < LATE:
         return ""
     since = human_time(round(seconds / 60) * 60)
-    return f" It has not reached the hub for {since}: the node is slow, or cannot connect to the hub's address."
+    return " " + _(
+        "It has not reached the hub for {time}: the node is slow, or cannot connect to the hub's "
+        "address.",
+        time=since,
+    )

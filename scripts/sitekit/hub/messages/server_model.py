@@ -14,6 +14,8 @@ from typing import Any
 
 from ...backends.job import Job
 from ...backends.resource_choice import Choice
+from ...base.language import gettext as _
+from ...base.language import ngettext
 from ...site.memory_and_time import human_memory, human_time
 from ..servers.hub_state import HubState
 from ..servers.idle_limits import lag
@@ -88,7 +90,9 @@ class ServerModel:
     def memory_text(self) -> str:
         """Return the memory that the server uses, and its limit."""
         limit = human_memory(self.cap)
-        return f"up to {limit}" if self.used is None else f"{human_memory(self.used)} of {limit}"
+        if self.used is None:
+            return _("up to {limit}", limit=limit)
+        return _("{used} of {limit}", used=human_memory(self.used), limit=limit)
 
     @property
     def memory_share(self) -> int | None:
@@ -160,7 +164,7 @@ def _without_start(own: dict[str, Any], pending: str | None) -> ServerModel:
         return ServerModel(**own, state="none")
     first = progress.FIRST
     return ServerModel(
-        **own, state="waiting", phase=str(first["phase"]), message=str(first["message"])
+        **own, state="waiting", phase=str(first["phase"]), message=_(str(first["message"]))
     )
 
 
@@ -234,15 +238,16 @@ def _of_start(hub_state: HubState, row: Row, spawner: Any) -> dict[str, Any]:
 
 def sizes_of(choice: Choice) -> str:
     """Return the resources of a choice in one line, such as "1.5 GB of memory, 1 CPU, 4 hours"."""
-    memory = f"{human_memory(choice.cap)} of memory"
+    cap, guaranteed = human_memory(choice.cap), human_memory(choice.memory)
+    memory = _("{cap} of memory", cap=cap)
     if choice.cap > choice.memory:
-        memory += f", {human_memory(choice.memory)} of it guaranteed"
-    cpus = choice.cpus * choice.tasks
-    parts = [memory, f"{cpus} CPU{'' if cpus == 1 else 's'}"]
+        memory = _("{cap} of memory, {guaranteed} of it guaranteed", cap=cap, guaranteed=guaranteed)
+    parts = [memory, ngettext("1 CPU", "{count} CPUs", choice.cpus * choice.tasks)]
     if choice.gpus:
-        parts.append(f"{choice.gpus} GPU{'' if choice.gpus == 1 else 's'}")
+        parts.append(ngettext("1 GPU", "{count} GPUs", choice.gpus))
     if choice.nodes > 1:
-        parts = [f"{choice.nodes} nodes", *(f"{part} each" for part in parts)]
+        nodes = ngettext("1 node", "{count} nodes", choice.nodes)
+        parts = [nodes, *(_("{part} each", part=part) for part in parts)]
     if choice.image:
-        parts.append(f"image {choice.image}")
+        parts.append(_("image {name}", name=choice.image))
     return ", ".join([*parts, human_time(choice.time)])

@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ...backends.free_nodes import FreeNode, Room, room_for
+from ...base.language import gettext as _
+from ...base.language import ngettext
 from ...site import Site
 from ...site.memory_and_time import human_memory, human_time
 from ...site.tier import Tier
@@ -76,15 +78,15 @@ def card_of(
     return TierCard(
         tier=tier,
         course=tier in eligibility.courses,
-        memory=f"{human_memory(tier.cap)} of memory",
+        memory=_("{cap} of memory", cap=human_memory(tier.cap)),
         figures=_figures(tier, changeable=any(one.kind for one in fields.values())),
         start=_start(tier, minutes, room),
         waits=bool(minutes) or (minutes is None and room is not None and not room.servers),
         ends_after=tier.time + 60 * (minutes or 0),
         idle=(
-            "It is not stopped when nobody uses it."
+            _("It is not stopped when nobody uses it.")
             if tier.idle is None
-            else f"It is stopped after {human_time(tier.idle)} without activity."
+            else _("It is stopped after {time} without activity.", time=human_time(tier.idle))
         ),
         gpus=_gpus(tier, room),
         free=json.dumps(room.nodes) if room else "",
@@ -103,18 +105,20 @@ def card_of(
 
 def _figures(tier: Tier, *, changeable: bool) -> str:
     """Return the guaranteed memory, CPUs, GPUs and the time of a tier."""
-    cpus = tier.cpus * tier.tasks
-    parts = [f"{human_memory(tier.memory)} of it guaranteed"] if tier.cap > tier.memory else []
-    parts.append(f"{cpus} CPU{'' if cpus == 1 else 's'}")
-    if tier.gpus:
-        kind = f" {tier.gpu_type}" if tier.gpu_type else ""
-        parts.append(f"{tier.gpus}{kind} GPU{'' if tier.gpus == 1 else 's'}")
+    parts = []
+    if tier.cap > tier.memory:
+        parts.append(_("{memory} of it guaranteed", memory=human_memory(tier.memory)))
+    parts.append(ngettext("1 CPU", "{count} CPUs", tier.cpus * tier.tasks))
+    if tier.gpus and tier.gpu_type:
+        parts.append(ngettext("1 {kind} GPU", "{count} {kind} GPUs", tier.gpus, kind=tier.gpu_type))
+    elif tier.gpus:
+        parts.append(ngettext("1 GPU", "{count} GPUs", tier.gpus))
     if tier.exclusive:
-        parts.append("no other jobs on the node")
+        parts.append(_("no other jobs on the node"))
     if tier.nodes > 1:
-        parts[-1] += f" on each of {tier.nodes} nodes"
-    parts.append(f"for {human_time(tier.time)}")
-    return ", ".join([*parts, "unless you change it"] if changeable else parts)
+        parts[-1] = _("{part} on each of {count} nodes", part=parts[-1], count=tier.nodes)
+    parts.append(_("for {time}", time=human_time(tier.time)))
+    return ", ".join([*parts, _("unless you change it")] if changeable else parts)
 
 
 def _room(tier: Tier, eligibility: Eligibility, nodes: Collection[FreeNode]) -> Room:
@@ -127,22 +131,25 @@ def _room(tier: Tier, eligibility: Eligibility, nodes: Collection[FreeNode]) -> 
 def _start(tier: Tier, minutes: int | None, room: Room | None) -> str:
     """Return when a server of the tier would start, as far as it is known."""
     if minutes == 0:
-        return "Would start now."
+        return _("Would start now.")
     if minutes is not None:
-        return f"Would start in about {_span(minutes)}."
+        return _("Would start in about {time}.", time=_span(minutes))
     if room is None:
-        return "When it would start is not known now; the next page says why it waits."
+        return _("When it would start is not known now; the next page says why it waits.")
     if not room.servers:
-        return "No node has this free now, so it would wait."
-    several = "1 server" if room.servers == 1 else f"{room.servers} servers"
-    return f"The nodes have room for {several} of this size now."
+        return _("No node has this free now, so it would wait.")
+    return ngettext(
+        "The nodes have room for 1 server of this size now.",
+        "The nodes have room for {count} servers of this size now.",
+        room.servers,
+    )
 
 
 def _span(minutes: int) -> str:
     """Return a number of minutes for people: 135 -> `2 h 15 min`."""
     hours, rest = divmod(minutes, 60)
     if hours >= 48:
-        return f"{hours // 24} days"
+        return ngettext("1 day", "{count} days", hours // 24)
     return f"{hours} h {rest} min" if hours and rest else f"{hours} h" if hours else f"{rest} min"
 
 
@@ -152,5 +159,5 @@ def _gpus(tier: Tier, room: Room | None) -> str:
         return ""
     kind = f" ({tier.gpu_type})" if tier.gpu_type else ""
     if room is None:
-        return f"GPUs{kind}: how many are free is not known now."
-    return f"GPUs{kind}: {room.free_gpus} of {room.all_gpus} free."
+        return _("GPUs{kind}: how many are free is not known now.", kind=kind)
+    return _("GPUs{kind}: {free} of {all} free.", kind=kind, free=room.free_gpus, all=room.all_gpus)

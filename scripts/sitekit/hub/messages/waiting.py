@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...backends.job import Job, Wait
 from ...backends.resource_choice import Choice
+from ...base.language import gettext as _
+from ...base.language import later as N_
+from ...base.language import ngettext
 from ...site.memory_and_time import human_memory, human_time
 from ...site.tier import Requires, Tier
 from ..servers.hub_state import HubState
@@ -83,48 +86,55 @@ def _less(tier: Tier, asked: Choice) -> str:
     """Return what the tier has less of than the request; "" if it has at least as much of all."""
     parts = []
     if tier.cap < asked.cap or tier.memory < asked.memory:
-        own, wanted = (tier.cap, asked.cap) if tier.cap < asked.cap else (tier.memory, asked.memory)
-        word = "memory" if tier.cap < asked.cap else "guaranteed memory"
-        parts.append(f"{human_memory(own)} of {word} instead of {human_memory(wanted)}")
-    for what, (one, many) in COUNTS.items():
+        few, many = (tier.cap, asked.cap) if tier.cap < asked.cap else (tier.memory, asked.memory)
+        text = N_("{own} of memory instead of {wanted}")
+        if tier.cap >= asked.cap:
+            text = N_("{own} of guaranteed memory instead of {wanted}")
+        parts.append(_(text, own=human_memory(few), wanted=human_memory(many)))
+    for what, spell in COUNTS.items():
         count, wanted = getattr(tier, what), getattr(asked, what)
         if count < wanted:
-            parts.append(f"{count} {one if count == 1 else many} instead of {wanted}")
+            parts.append(_("{own} instead of {wanted}", own=spell(count), wanted=wanted))
     if asked.gpu_type and tier.gpus and tier.gpu_type != asked.gpu_type:
-        parts.append(f"not the GPU {asked.gpu_type}")
+        parts.append(_("not the GPU {kind}", kind=asked.gpu_type))
     if tier.time < asked.time:
-        parts.append(f"{human_time(tier.time)} instead of {human_time(asked.time)}")
+        less, more = human_time(tier.time), human_time(asked.time)
+        parts.append(_("{own} instead of {wanted}", own=less, wanted=more))
     return ", ".join(parts)
 
 
-COUNTS = {
-    "cpus": ("CPU", "CPUs"),
-    "gpus": ("GPU", "GPUs"),
-    "nodes": ("node", "nodes"),
-    "tasks": ("task per node", "tasks per node"),
+COUNTS: dict[str, Callable[[int], str]] = {
+    "cpus": lambda count: ngettext("1 CPU", "{count} CPUs", count),
+    "gpus": lambda count: ngettext("1 GPU", "{count} GPUs", count),
+    "nodes": lambda count: ngettext("1 node", "{count} nodes", count),
+    "tasks": lambda count: ngettext("1 task per node", "{count} tasks per node", count),
 }
-"""The numbers of a request, each with its word for one and for several."""
+"""The numbers of a request, each with the function that writes it."""
 
 
 def _text(job: Job, wait: Wait, faster: tuple[FasterTier, ...]) -> str:
     """Return the sentences about the wait."""
-    sentences = [f"Job {job.id} waits in {wait.where}." if wait.where else f"Job {job.id} waits."]
+    sentences = [_("Job {job} waits.", job=job.id)]
+    if wait.where:
+        sentences = [_("Job {job} waits in {queue}.", job=job.id, queue=wait.where)]
     sentences.append(wait.reason)
     if wait.ahead:
-        ahead = "One job is" if wait.ahead == 1 else f"{wait.ahead} jobs are"
-        sentences.append(f"{ahead} ahead of it.")
+        sentences.append(
+            ngettext("One job is ahead of it.", "{count} jobs are ahead of it.", wait.ahead)
+        )
     if wait.where or wait.start:
         sentences.append(_expected(wait.start))
     if faster and not faster[0].less:
-        sentences.append(f'The tier "{faster[0].title}" would start sooner.')
+        sentences.append(_('The tier "{tier}" would start sooner.', tier=faster[0].title))
     return " ".join(sentences)
 
 
 def _expected(start: int | None) -> str:
     """Return a sentence about the expected start of the job."""
     if start is None:
-        return "Expected start: unknown."
+        return _("Expected start: unknown.")
     left = start - time.time()
     if left < 45:
-        return "Expected start: any moment."
-    return f"Expected start: in about {human_time(max(60, round(left / 60) * 60))}."
+        return _("Expected start: any moment.")
+    about = human_time(max(60, round(left / 60) * 60))
+    return _("Expected start: in about {time}.", time=about)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ...backends.resource_choice import Choice
+from ...base.language import gettext as _
 from ...site import Site
 from ...site.tier import Tier
 from .choice_fields import ANYBODY, BadChoice, Eligibility, fields_of, shown_briefly
@@ -57,11 +58,15 @@ def read_choice(
         try:
             if key not in fields:
                 offer = (
-                    f"it lets you choose: {', '.join(fields)}"
+                    _("it lets you choose: {fields}", fields=", ".join(fields))
                     if fields
-                    else "its figures are fixed"
+                    else _("its figures are fixed")
                 )
-                what = f"the tier '{tier.key}' has no option {shown_briefly(key)}"
+                what = _(
+                    "the tier '{tier}' has no option {option}",
+                    tier=tier.key,
+                    option=shown_briefly(key),
+                )
                 raise BadChoice(f"{what}; {offer}")
             choice = replace(choice, **{key: fields[key].read(value)})
         except BadChoice as bad:
@@ -91,18 +96,30 @@ def _read_tier(
     keys = [given.pop(word) for word in ("tier", "profile") if word in given]
     if len(keys) != 1:
         raise BadChoice(
-            f"choose a tier: {offered}" if not keys else "give 'tier' or 'profile', not both"
+            _("choose a tier: {offered}", offered=offered)
+            if not keys
+            else "give 'tier' or 'profile', not both"
         )
     key = keys[0]
     if isinstance(key, str) and key in tiers:
         return tiers[key], given
     for tier in allowed_tiers(site, eligibility):
         if tier.key == key:
-            raise BadChoice(f"'{key}' is not offered now: {eligibility.drains.reason(tier)}")
+            reason = eligibility.drains.reason(tier)
+            raise BadChoice(_("'{tier}' is not offered now: {reason}", tier=key, reason=reason))
     if eligibility.groups is None and any(
         tier.requires.group for tier in site.tiers if tier.key == key
     ):
         raise BadChoice(
-            "your groups cannot be looked up now, because the directory of accounts does not answer"
+            _(
+                "your groups cannot be looked up now, because the directory of accounts does not "
+                "answer"
+            )
         )
-    raise BadChoice(f"there is no tier {shown_briefly(key)} for you; choose one of: {offered}")
+    raise BadChoice(
+        _(
+            "there is no tier {tier} for you; choose one of: {offered}",
+            tier=shown_briefly(key),
+            offered=offered,
+        )
+    )

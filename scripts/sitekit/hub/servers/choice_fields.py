@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ...base.language import english
+from ...base.language import gettext as _
+from ...base.language import later as N_
 from ...site import Site
 from ...site.images import images_of
 from ...site.memory_and_time import (
@@ -91,7 +94,7 @@ def spell_memory(mib: int) -> str:
 
 def spell_time(seconds: int) -> str:
     """Convert seconds to an exact text for people that the form can read: 5400 -> `90 minutes`."""
-    return format_time(seconds) if seconds % 60 else human_time(seconds)
+    return format_time(seconds) if seconds % 60 else human_time(seconds, english)
 
 
 def spell_count(count: int) -> str:
@@ -108,18 +111,18 @@ def fields_of(site: Site, tier: Tier, eligibility: Eligibility) -> dict[str, Fie
     choose, fields = tier.choose, {}
     if len(site.server.interfaces) > 1:
         fields["interface"] = _named(
-            "Interface", {title: title for title in site.server.interfaces}
+            N_("Interface"), {title: title for title in site.server.interfaces}
         )
     if tier.images:
         titles = images_of(site, tier)
-        fields["image"] = _named("Image", {key: titles[key] for key in tier.images})
+        fields["image"] = _named(N_("Image"), {key: titles[key] for key in tier.images})
     if choose.memory:
         read_memory = as_typed(parse_memory, ("M", "G"), choose.memory)
-        memory = _bounded("Memory", "memory", choose.memory, read_memory, spell_memory)
+        memory = _bounded(N_("Memory"), "memory", choose.memory, read_memory, spell_memory)
         fields["memory"] = replace(memory, write=format_memory, start=format_memory(tier.memory))
     if choose.time:
         read_time = as_typed(parse_time, ("m", "h"), choose.time)
-        time = _bounded("Time", "time", choose.time, read_time, spell_time)
+        time = _bounded(N_("Time"), "time", choose.time, read_time, spell_time)
         fields["time"] = replace(time, write=format_time, start=format_time(tier.time))
     for key, label in COUNTS.items():
         if bounds := getattr(choose, key):
@@ -135,17 +138,24 @@ def _names_of(tier: Tier, eligibility: Eligibility) -> dict[str, Field]:
     if choose.partitions and len(left) > 1:
         fields["partitions"] = _partition(left)
     if choose.qos:
-        fields["qos"] = _one_of("QoS", choose.qos, tier.qos)
+        fields["qos"] = _one_of(N_("QoS"), choose.qos, tier.qos)
     if choose.constraint:
-        fields["constraint"] = _one_of("Feature", choose.constraint, tier.constraint)
+        fields["constraint"] = _one_of(N_("Feature"), choose.constraint, tier.constraint)
     if choose.account:
-        fields["account"] = _one_of("Account", eligibility.accounts, tier.account)
+        fields["account"] = _one_of(N_("Account"), eligibility.accounts, tier.account)
     if choose.reservation:
-        fields["reservation"] = _one_of("Reservation", eligibility.reservations, tier.reservation)
+        fields["reservation"] = _one_of(
+            N_("Reservation"), eligibility.reservations, tier.reservation
+        )
     return fields
 
 
-COUNTS = {"cpus": "CPUs", "nodes": "Nodes", "tasks": "Tasks per node", "gpus": "GPUs"}
+COUNTS = {
+    "cpus": N_("CPUs"),
+    "nodes": N_("Nodes"),
+    "tasks": N_("Tasks per node"),
+    "gpus": N_("GPUs"),
+}
 """The whole numbers that users may choose, each with its label."""
 
 
@@ -157,7 +167,7 @@ def _bounded(
     spell: Callable[[int], str],
 ) -> Field:
     """Return a form field for a number within the bounds that the tier sets."""
-    hint = f"{spell(bounds[0])} to {spell(bounds[1])}"
+    hint = _("{low} to {high}", low=spell(bounds[0]), high=spell(bounds[1]))
 
     def read(value: object) -> int:
         try:
@@ -166,7 +176,12 @@ def _bounded(
             number = -1
         if not bounds[0] <= number <= bounds[1]:
             raise BadChoice(
-                f"{label.lower() if label.istitle() else label}: {shown_briefly(value)} is not within {hint}"
+                _(
+                    "{field}: {value} is not within {bounds}",
+                    field=_in_sentence(label),
+                    value=shown_briefly(value),
+                    bounds=hint,
+                )
             )
         return number
 
@@ -179,12 +194,20 @@ def _one_of(label: str, words: tuple[str, ...] | None, start: str | None) -> Fie
     def read(value: object) -> str:
         if words is None:
             raise BadChoice(
-                f"{label.lower()}: your names cannot be looked up now, because Slurm does not answer"
+                _(
+                    "{field}: your names cannot be looked up now, because Slurm does not answer",
+                    field=_in_sentence(label),
+                )
             )
         if value == "" or value in words:
             return str(value)
         raise BadChoice(
-            f"{label.lower()}: {shown_briefly(value)} is not one of yours: {', '.join(words) or 'you have none'}"
+            _(
+                "{field}: {value} is not one of yours: {names}",
+                field=_in_sentence(label),
+                value=shown_briefly(value),
+                names=", ".join(words) or _("you have none"),
+            )
         )
 
     return Field(label, "", read, words=("", *(words or ())), start=start or "")
@@ -192,7 +215,7 @@ def _one_of(label: str, words: tuple[str, ...] | None, start: str | None) -> Fie
 
 def _partition(partitions: tuple[str, ...]) -> Field:
     """Return a field in which the user chooses one of the tier's partitions, or all of them."""
-    one = _one_of("Partition", partitions, None)
+    one = _one_of(N_("Partition"), partitions, None)
 
     def read(value: object) -> tuple[str, ...]:
         name = one.read(value)
@@ -212,11 +235,25 @@ def _named(label: str, titles: Mapping[str, str]) -> Field:
     def read(value: object) -> str:
         if value not in values:
             raise BadChoice(
-                f"{label.lower()}: {shown_briefly(value)} is not one of: {', '.join(values)}"
+                _(
+                    "{field}: {value} is not one of: {names}",
+                    field=_in_sentence(label),
+                    value=shown_briefly(value),
+                    names=", ".join(values),
+                )
             )
         return str(value)
 
     return Field(label, "", read, words=values, start=values[0], titles=titles)
+
+
+def _in_sentence(label: str) -> str:
+    """Return a field's label as a word of a message: `Memory` -> `memory`, but `CPUs`.
+
+    Only English writes the word with a small letter.
+    """
+    text = _(label)
+    return text.lower() if text == label and label != "CPUs" and label != "GPUs" else text
 
 
 def _whole(value: object) -> int:
