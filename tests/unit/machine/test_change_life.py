@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from machine_sites import bare_machine, can_change, demo, family, shipped, tree, with_apache
+from tests.packages import install
 
 from sitekit.base.errors import BadInput, BadInputs
 from sitekit.machine.apply import commands as apply_module
@@ -257,9 +259,12 @@ def test_a_membership_that_another_site_does_not_list_stays_until_that_goes(
     )
 
 
+@pytest.mark.slow  # apply tests the configuration with this machine's Apache, if it has one
 def test_a_secret_goes_when_nothing_asks_for_it_any_more(
     machine: Path, capsys: pytest.CaptureFixture[str]
 ):
+    if shutil.which("apache2") and os.geteuid() == 0:
+        install("libapache2-mod-auth-openidc")
     (machine / "etc/secret").write_text("abcdefgh-the-clients\n")
     openid = {
         "provider": "https://login.example.org/x",
