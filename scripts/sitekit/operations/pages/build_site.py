@@ -28,8 +28,8 @@ _CONTENTS = {
     "For administrators": (
         "administrators", "site-keys", "commands", "troubleshooting", "doctor", "coming-from-elsewhere",
         "servers", "kernels", "releases", "machine", "installer-actions", "updating", "login", "front",
-        "security", "internal-tls", "ssh", "tunnels", "local-servers", "images", "applications", "ipyparallel", "courses",
-        "workshop-accounts", "operating", "monitoring", "drill", "performance", "platforms",
+        "security", "internal-tls", "ssh", "tunnels", "local-servers", "images", "applications", "ipyparallel",
+        "courses", "workshop-accounts", "operating", "monitoring", "drill", "performance", "platforms",
         "sites/comet-globus", "sites/comet-xsede",
         "sites/gateway-workshop", "sites/workshop-vm",
     ),
