@@ -4,6 +4,7 @@ a start are made before it."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,6 +75,17 @@ def test_a_start_names_all_errors_and_starts_nothing(
 
     monkeypatch.setattr(before_commands, "CHECKS", CHECKS_HERE[2:])
     assert before_commands.start(SITE) == 0 and started == [SITE]
+
+
+def test_a_check_does_not_run_before_the_command_makes_what_it_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before the first apply, there is no folder of the state."""
+    missing = a_check("state.folder", Finding("it is not there"), before=())
+    full = a_check("state.space", Finding("it is full"), before=("apply",))
+    checks = [missing, replace(full, needs=("state.folder",))]
+    monkeypatch.setattr(before_commands, "CHECKS", checks)
+    assert before_commands.findings_before("apply", SITE) == []
 
 
 def test_an_apply_gets_its_findings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ that also need other houses.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 
 from ...base.command import need_root
@@ -19,7 +19,7 @@ from ...machine.checks.run_checks import describe_findings, refusals
 from ...machine.host.platform import this_platform
 from ...machine.run import commands as running
 from ...site import Site
-from .check import Severity
+from .check import Check, Severity
 from .context import Context, choose_user
 from .run import Result, run_checks
 from .table import CHECKS
@@ -54,10 +54,26 @@ def start(site: Site) -> int:
 
 
 def findings_before(command: str, site: Site) -> list[before_apply.Finding]:
-    """Run the checks that belong to a command. An error does not hide other errors."""
-    checks = [check for check in CHECKS if command in check.before]
+    """Run the checks that belong to a command, and return their findings. An error does not hide
+    other errors.
+
+    The checks that these checks need run too, but their findings are not returned: the command may
+    repair them, as the first apply makes the folder of the state.
+    """
+    wanted = {check.id for check in CHECKS if command in check.before}
+    checks = with_needs(CHECKS, wanted)
     results = run_checks(checks, Context(site, this_platform(), choose_user(site)))
-    return [one for result in results for one in _converted(result)]
+    return [one for result in results if result.check.id in wanted for one in _converted(result)]
+
+
+def with_needs(checks: Sequence[Check], wanted: Collection[str]) -> list[Check]:
+    """Return the checks with these ids and all checks that they need, in the order of `checks`."""
+    by_id, found, ids = {check.id: check for check in checks}, set(), list(wanted)
+    while ids:
+        if (name := ids.pop()) in by_id and name not in found:
+            found.add(name)
+            ids += by_id[name].needs
+    return [check for check in checks if check.id in found]
 
 
 def _converted(result: Result) -> Iterator[before_apply.Finding]:
