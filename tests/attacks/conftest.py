@@ -115,8 +115,9 @@ def owner(demo: Demo) -> Iterator[Person]:
 
 
 END_LOGINS = {"test_dotfiles", "test_floods", "test_handlers", "test_limits", "test_login",
-              "test_logout", "test_owners"}  # fmt: skip
-"""The files whose tests may end a login, such as by a logout, which ends it in all browsers."""
+              "test_logout", "test_owners", "test_scopes"}  # fmt: skip
+"""The files whose tests may end a login, such as by a logout, which ends it in all browsers, or by
+a change of an account's rights."""
 
 
 @pytest.fixture(scope="package")
