@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+from sitekit.site.memory_and_time import human_memory, human_time
+
 from ..conftest import Demo
 from ..person import KernelDied, Person
 from ..slurm import ask, jobs, until
@@ -38,8 +40,9 @@ def test_account_outside_the_group_is_refused(demo: Demo) -> None:
 def test_tiers_are_listed_with_their_figures(demo: Demo, alice: Person) -> None:
     page = alice.form()
     for tier in demo.site.tiers:
-        assert f'value="{tier.key}"' in page
-        assert tier.title in page and tier.summary in page
+        assert f'value="{tier.key}"' in page and tier.title in page
+        assert f"{human_memory(tier.cap)} of memory</strong>" in page
+        assert human_time(tier.time) in page
 
 
 def test_server_runs_as_its_user_in_a_slurm_job_of_the_first_partition(

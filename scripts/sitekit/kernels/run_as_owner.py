@@ -76,12 +76,12 @@ def run_as(owner: str, site: Site, command: str, *words: str) -> int:
 
 
 def _copy_kit(copy: Path) -> None:
-    """Copy sitekit, its data about kernels, and the Python packages that it has imported."""
+    """Copy sitekit, its data about kernels and languages, and the Python packages that it has imported."""
     without = shutil.ignore_patterns("__pycache__")
     shutil.copytree(_PACKAGE, copy / "scripts/sitekit", ignore=without)
     shutil.copytree(data("kernels"), copy / "kernels", ignore=without, dirs_exist_ok=True)
+    shutil.copytree(data("config/languages"), copy / "config/languages")
     if (CHECKOUT / OWN_KERNELS).exists():
-        (copy / OWN_KERNELS).parent.mkdir()
         shutil.copy(CHECKOUT / OWN_KERNELS, copy / OWN_KERNELS)
     (copy / "packages").mkdir()
     for package in _loaded_packages():

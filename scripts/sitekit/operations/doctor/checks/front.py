@@ -62,7 +62,6 @@ def brought(here: Context) -> Iterator[Finding]:
     needs=("site.applied",),
     follows=("files.missing", "files.edited", "front.certificate-files", "state.logs"),
     root=True,
-    before=("start",),
 )
 def config(here: Context) -> Iterator[Finding]:
     site = here.applied
