@@ -91,7 +91,6 @@ def config(here: Context) -> Iterator[Finding]:
     needs=("site.applied",),
     follows=("files.missing",),
     root=True,
-    before=("start",),
 )
 def certificate_files(here: Context) -> Iterator[Finding]:
     if here.applied.front.certificate == "acme" and here.applied.front.server == "apache":

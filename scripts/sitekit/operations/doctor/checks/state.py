@@ -119,7 +119,6 @@ def owner(here: Context) -> Iterator[Finding]:
     "chown HUB FILE; chmod 600 FILE",
     needs=("state.folder", "accounts.exist"),
     root=True,
-    before=("start",),
 )
 def files(here: Context) -> Iterator[Finding]:
     hub = unix_accounts.numbers(MACHINE, here.site.hub.user)[0]
