@@ -59,7 +59,7 @@ class Backend(Protocol):
         """Return the names (partitions, reservations and others) that `account` may request. A call
         of this method takes at most a few seconds.
 
-        A value is None if the backend has no such names or does not answer.
+        A value is None if the backend has no names of this kind, or if the backend does not answer.
         """
         ...
 
@@ -162,7 +162,7 @@ class Backend(Protocol):
         ...
 
     def maintenance(self) -> Collection[Maintenance]:
-        """Return the maintenance windows of the backend as last read, without a query."""
+        """Return the maintenance windows that were last read from the backend. No query is sent."""
         ...
 
     def status(self) -> dict[str, object]:

@@ -115,12 +115,12 @@ class Offers:
 
 @dataclass(frozen=True)
 class Wait:
-    """Describe why a pending job waits, as far as the last lists of the backend tell.
+    """Describe why a pending job waits, by the last lists that were read from the backend.
 
     `where` is the name of the queue; "" if the backend has none. `ahead` is the number of jobs that
-    are before this job, and `start` is the expected start in seconds since the epoch; None means
-    not known. If the wait is `limited` by the account or the job itself, no other tier would start
-    sooner.
+    are before this job, and `start` is the expected start in seconds since the epoch. None means
+    that the number or the time is not known. If `limited` is true, the job waits because of its
+    account or its own request, so that servers of other tiers would not start sooner.
     """
 
     reason: str
@@ -134,7 +134,8 @@ class Wait:
 class Maintenance:
     """One maintenance window of a backend. Times are seconds since the epoch.
 
-    A job that would run past `begins` starts only after `ends`, on all nodes if it is `everywhere`.
+    A job that could still run at `begins` starts only after `ends`. If `everywhere` is true, the
+    window applies to all nodes.
     """
 
     begins: int

@@ -1,4 +1,5 @@
-"""Describe the site's applications to servers, and name the file with the tested ones.
+"""Define the settings of the site's applications for users' servers, and the path of the file that
+lists the tested applications.
 
 `make applications_check` writes the file, and a user's server reads it.
 """

@@ -108,7 +108,8 @@ def repository(repo: str, allowed: Sequence[str]) -> str:
 
 
 def place(target: str, root: Path, links: Sequence[str]) -> Path:
-    """Return the folder for `target`, in the root folder or behind one of the site's links."""
+    """Return the path of the folder that `target` names, in the root folder or behind one of the
+    site's links."""
     parts = target.rstrip("/").split("/")
     if any(
         not part or part.startswith(".") or not part.isprintable() or "\\" in part for part in parts

@@ -33,7 +33,7 @@ def gpus() -> list[dict[str, Any]]:
 
 
 def read(printed: str) -> list[dict[str, Any]]:
-    """Return the GPUs of nvidia-smi's answer, without lines of another form."""
+    """Return the GPUs in nvidia-smi's output. Lines of another form are ignored."""
     found = []
     for line in printed.splitlines():
         words = [word.strip() for word in line.split(",", 3)]

@@ -92,8 +92,8 @@ def main() -> None:
 
 
 def prepare_home(settings: dict[str, Any]) -> None:
-    """Write the repository or the course's material, the profile of ipyparallel, and the site's
-    links into the user's home."""
+    """Create files in the user's home: the course's material or else the site's repository, the
+    profile of ipyparallel, and the site's links."""
     if "repository" in settings:
         copy_repository(settings)
     if "course" in settings:
@@ -108,8 +108,9 @@ def prepare_home(settings: dict[str, Any]) -> None:
 
 
 def note_end() -> None:
-    """Store the time at which the job ends: Slurm's SLURM_JOB_END_TIME, or the start time plus the
-    time limit."""
+    """Set the environment variable JUPYTERHUB_SITEKIT_END to the time at which the job ends, in
+    seconds since the epoch: Slurm's SLURM_JOB_END_TIME, or else the current time plus the time
+    limit."""
     length = os.environ.get("JUPYTERHUB_SITEKIT_TIME", "")
     if end := os.environ.get("SLURM_JOB_END_TIME") or (
         length.isdigit() and str(int(time.time()) + int(length))

@@ -1,6 +1,7 @@
-"""Remove the hub's tokens and cookies from requests to a program behind jupyter-server-proxy.
+"""Remove the hub's tokens and cookies from requests that jupyter-server-proxy sends to a program.
 
-In the program's answer, remove headers that would affect the hub's other pages.
+This module also removes headers from the program's response that would affect the hub's other
+pages.
 """
 
 from __future__ import annotations

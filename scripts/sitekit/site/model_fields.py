@@ -38,7 +38,8 @@ def field_at(model: type[BaseModel], key: Sequence[str | int]) -> FieldInfo | No
 
 
 def names_at(model: type[BaseModel], key: Sequence[str | int]) -> list[str]:
-    """Return the names of the keys that the mapping `key` may have, in the order of the model."""
+    """Return the names of the keys that the mapping at the path `key` may have, in the order of the
+    model."""
     path = tuple(part for part in key if isinstance(part, str))
     return [known[-1] for known, _ in walk(model) if known[:-1] == path]
 
@@ -70,7 +71,7 @@ def example(field: FieldInfo) -> str | None:
 
 
 def _as_written(field: FieldInfo) -> Any:
-    """Return a field's default in the form that a site file has: `30m`, not 1800 seconds."""
+    """Return a field's default value as a site file contains it: `30m`, not 1800 (seconds)."""
     kind: Any = field.annotation  # Any, because the type is known only at run time
     if field.metadata:
         parts = (kind, *field.metadata)

@@ -54,7 +54,8 @@ def check_site(site: Site) -> int:
 
 
 def _check_catalogue(path: Path, language: str) -> None:
-    """Print how many texts the site's own catalogue translates. Raises BadInputs for its faults."""
+    """Print how many texts the site's own catalogue translates. Raises BadInputs if the catalogue
+    has faults."""
     key = "pages.catalogue"
     try:
         catalogue, wanted = read(path), messages()

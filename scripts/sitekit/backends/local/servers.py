@@ -30,7 +30,7 @@ class Servers(SnapshotLoop):
 
 def job_of(one: Mapping[str, Any]) -> Job:
     """Convert a server of the local gate's list to a job. The last part of the server's name is the
-    tag of its start."""
+    tag, which identifies this start of the server."""
     name, state = str(one["job"]), str(one["state"])
     return Job(
         id=name,

@@ -47,7 +47,8 @@ class Forecast:
         return time.time() - self.asked > 2 * EVERY
 
     def wait(self, job: SlurmJob) -> Wait:
-        """Return why a pending job waits, from the last snapshot and the last answers only."""
+        """Return why a pending job waits, by the last snapshot and Slurm's last answers. No query
+        is sent."""
         return Wait(
             reason=explain(job.reason),
             where=job.partition,
@@ -83,8 +84,8 @@ class Forecast:
                 self.asked = time.time()
 
     async def ask(self, work: Work) -> None:
-        """Query Slurm once for the expected starts of all tiers and for all pending jobs. The
-        expected starts are those of jobs under the account of the given start."""
+        """Query Slurm once for the expected starts of all tiers and for all pending jobs. Slurm
+        computes the expected starts for jobs of the account in `work`."""
         partitions = sorted(
             {partition for tier in self._site.tiers for partition in tier.partitions}
         )

@@ -158,7 +158,8 @@ def request_of(
 
 
 def user_of(work: Work) -> dict[str, str]:
-    """Return the key of a request that names the hub's user, if the account has another name."""
+    """Return the key `user` for a request, with the hub's user. Returns {} if the account has the
+    user's name."""
     return {} if work.user == work.account else {"user": work.user}
 
 

@@ -51,12 +51,14 @@ async def recorded(site: Site) -> Listing:
 
 
 async def listed_by_number(site: Site, numbers: Collection[str]) -> dict[str, SlurmJob]:
-    """Return, by number, those of the given jobs that slurmctld still has. Raises NoAnswer."""
+    """Return the given jobs that slurmctld still knows, in a mapping by job number. Raises
+    NoAnswer."""
     return (await _squeue(site, f"--jobs={','.join(numbers)}")).jobs
 
 
 async def recorded_by_number(site: Site, numbers: Collection[str]) -> dict[str, SlurmJob]:
-    """Return, by number, those of the given jobs that the accounting has. Raises NoAnswer."""
+    """Return the given jobs that the accounting contains, in a mapping by job number. Raises
+    NoAnswer."""
     return (await _sacct(site, f"--jobs={','.join(numbers)}")).jobs
 
 

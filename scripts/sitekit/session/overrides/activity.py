@@ -51,7 +51,8 @@ def note_busy_kernels(settings: dict[str, Any]) -> None:
 
 
 class NoticeHandler(APIHandler):
-    """On GET return the notice; on POST record activity of the user, and return the notice.
+    """Handle GET: return the notice (times until the stop, messages). Handle POST: record an
+    activity of the user, and return the notice.
 
     JupyterLab sends POST while the user types or clicks.
     """
