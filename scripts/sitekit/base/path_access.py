@@ -23,7 +23,7 @@ ACL_KINDS, ACL_WRITE = (0x02, 0x08), 0x02  # the tags ACL_USER and ACL_GROUP, an
 class Step:
     """Describe a directory, symbolic link or file on a path.
 
-    `last` is True for the end of the path.
+    `last` is True for the last step of a path.
     """
 
     path: Path

@@ -1,5 +1,5 @@
-"""Set JupyterHub's configuration from the settings of a site, with one function for each
-subject."""
+"""Set JupyterHub's configuration from the settings of a site, with one function for each part of
+the configuration."""
 
 from __future__ import annotations
 
@@ -157,7 +157,8 @@ def update_servers(c: Any, site: Site) -> None:
 def update_entry(site: Site) -> None:
     """Configure how the hub decides which users may open the server of another user.
 
-    If each user has a domain, browsers isolate the pages of different users by themselves.
+    If each user has a domain, the check before opening another user's server is not needed, because
+    browsers isolate the pages of different domains.
     """
     if not site.login.admin_access:
         keep_administrators_out_of_servers()
@@ -181,7 +182,8 @@ def update_pages(c: Any, hub_state: HubState) -> None:
 
 
 def share_hub_state(hub_state: HubState) -> None:
-    """Give the objects that all parts of the hub share to the classes that need them."""
+    """Store `hub_state`, which contains the objects that all parts of the hub share, in the classes
+    that need it."""
     api = (
         ListeningHandler,
         EndingHandler,
@@ -206,7 +208,8 @@ def update_handlers(c: Any, site: Site) -> None:
     """Set which request handler answers at which URL. Some of JupyterHub's request handlers are
     replaced by sitekit's.
 
-    The handlers that let users into each other's servers are needed only on one domain.
+    The handlers that decide which users may open another user's server are needed only if all
+    servers have one domain.
     """
     one_domain = not site.front.subdomains
     replace_batchspawners_handler()
@@ -260,7 +263,8 @@ def begin_loops(hub_state: HubState) -> None:
 
 
 def hub_loops(hub_state: HubState) -> dict[str, Loop]:
-    """Return the loops of servers. Raises an error of the ledger, without which no hub may start."""
+    """Return the loops that run until the hub ends. Raises an error if the ledger cannot be opened,
+    because a hub must not start without the ledger."""
     hub_state.ledger.open()
     return {
         **backend_loops(hub_state),

@@ -23,7 +23,8 @@ COURSE_MESSAGES = r"/api/sitekit/course/messages"
 
 
 class AnnouncementsHandler(APIHandler):
-    """Handle GET: all announcements that have not ended; POST: record one, and answer with its id.
+    """Handle GET: return all announcements that have not ended. Handle POST: record an
+    announcement, and return its id.
 
     The caller must be an administrator.
     """

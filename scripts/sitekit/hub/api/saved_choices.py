@@ -22,8 +22,8 @@ class SavedChoicesHandler(APIHandler):
     """Handle GET, POST and DELETE of /hub/api/sitekit/choices: list, save or delete choices.
 
     A user reaches only the user's own choices. GET needs the scope `read:servers`, POST
-    `start:servers`, and DELETE `delete:servers`. Each answer lists the saved choices, each with the
-    query of an address that fills in the form.
+    `start:servers`, and DELETE `delete:servers`. Each response lists the saved choices. Each choice
+    has the query of a URL that fills in the form.
     """
 
     hub_state: HubState

@@ -63,7 +63,7 @@ class CourseStateHandler(CourseHandler):
 
 
 class CoursePageHandler(CourseHandler):
-    """Handle /hub/courses/NAME: GET shows the page, POST carries out one action of it."""
+    """Handle /hub/courses/NAME: GET shows the page, and POST carries out one action of the page."""
 
     @web.authenticated
     async def get(self, key: str) -> None:

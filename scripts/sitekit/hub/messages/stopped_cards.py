@@ -1,7 +1,7 @@
 """Build the cards for users whose server another person, or a service, has stopped.
 
-The culler, another service or an administrator can stop a user's server. The card contains the name
-of the person or service that stopped the server, and the reason.
+The culler, another service or an administrator can stop a user's server. The card (a text for the
+user) contains the name of the person or service that stopped the server, and the reason.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Show the page that stops a user's own server, after a click, and then shows the form of tiers.
+"""Show a page with a button that stops the user's own server and then opens the form with the
+tiers.
 
-JupyterLab's menu leads here. A link of another site, or a page of another user's server, can show
-the page but not press its button: JupyterHub refuses a form without its own _xsrf value, and other
-sites cannot show the page in a frame.
+A menu item of JupyterLab opens this page. A link on another website, or on a page of another user's
+server, can open the page too, but cannot press its button. JupyterHub refuses a form without
+JupyterHub's own _xsrf value, and other websites cannot show the page in a frame.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ PATH = r"/sitekit/change"
 
 
 class ChangeTierHandler(BaseHandler):
-    """Handle GET: ask for confirmation; POST: stop the server, and go to the form."""
+    """Handle GET: show the page with the button. Handle POST: stop the server, and redirect the
+    browser to the form."""
 
     hub_state: HubState
 

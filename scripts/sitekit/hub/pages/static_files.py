@@ -15,8 +15,8 @@ PATH = r"/sitekit/static/([a-z_]+\.(?:css|js))"
 class PageFileHandler(web.StaticFileHandler):
     """Handle GET and HEAD of /hub/sitekit/static/NAME, also without a login.
 
-    An address with the file's hash may be stored by browsers, because a changed file has another
-    address.
+    Browsers may cache a file whose URL contains the file's hash, because a changed file has another
+    URL.
     """
 
     def set_extra_headers(self, path: str) -> None:

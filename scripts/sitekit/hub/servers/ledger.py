@@ -1,8 +1,8 @@
 """Record every start of a server, and its job, in a small SQLite file: the ledger.
 
 The file is in the site's state directory, which only the hub uses. The hub writes a row before it
-submits the job. If the hub dies at any moment, the ledger has a row for each job that can exist.
-The row's tag is also in the job's comment, so that a later hub can match the two.
+submits the job. Whenever the hub dies, the ledger therefore has a row for each job that the hub may
+have submitted. The row's tag is also in the job's comment, so that a later hub can match the two.
 
 The ledger contains no secrets: in place of a token, it contains JupyterHub's hash of the token. The
 token's number in JupyterHub's database would not identify the token, because SQLite reuses numbers.

@@ -35,8 +35,8 @@ def created(user: Any) -> float:
 class ChoicesInLedger(OperatorInLedger):
     """Add the queries about saved choices to the class Ledger.
 
-    `since` is when the hub's user was created. Choices from before are those of another user who
-    had the same name.
+    `since` is when the hub's user was created. Older choices belong to an earlier user with the
+    same name.
     """
 
     def save_choice(
@@ -58,7 +58,7 @@ class ChoicesInLedger(OperatorInLedger):
             )
 
     def saved_choices(self, user: str, since: float = 0.0) -> list[SavedChoice]:
-        """Return the choices that the user has saved, by name."""
+        """Return the choices that the user has saved, sorted by name."""
         found = self._db.execute(
             "SELECT name, options FROM choices WHERE user = ? AND at >= ? ORDER BY name",
             (user, since),
@@ -66,6 +66,6 @@ class ChoicesInLedger(OperatorInLedger):
         return [SavedChoice(record["name"], json.loads(record["options"])) for record in found]
 
     def delete_choice(self, user: str, name: str) -> bool:
-        """Delete a saved choice. Returns False if the user has none of this name."""
+        """Delete a saved choice. Returns False if the user has no choice with this name."""
         deleted = self._db.execute("DELETE FROM choices WHERE user = ? AND name = ?", (user, name))
         return deleted.rowcount == 1

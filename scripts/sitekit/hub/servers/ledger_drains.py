@@ -1,6 +1,6 @@
 """Record in the ledger which nodes and partitions are drained, and whose servers are to be stopped.
 
-The make targets write here, and the hub reads it, also after a restart.
+The make targets write these records, and the hub reads them, also after a restart.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LASTS = 3600  # seconds after which an order that was not carried out ends, with
 
 
 def drained_places(ledger: sqlite3.Connection) -> list[dict[str, Any]]:
-    """Return what is drained now, from the database of the ledger."""
+    """Return the nodes and partitions that are drained now, from the database of the ledger."""
     keys = ("kind", "name", "text", "sender", "at")
     found = ledger.execute(f"SELECT {', '.join(keys)} FROM drains ORDER BY kind, name")  # noqa: S608
     return [dict(zip(keys, record, strict=True)) for record in found]
@@ -52,11 +52,12 @@ class DrainsInLedger(OperatorInLedger):
         return changed.rowcount == 1
 
     def drained(self) -> list[dict[str, Any]]:
-        """Return what is drained now, with its text, and by whom and since when."""
+        """Return a dict for each node and partition that is drained now, with the text, the sender
+        and the time."""
         return drained_places(self._db)
 
     def drains(self) -> Drains:
-        """Return what is drained now."""
+        """Return the nodes and partitions that are drained now."""
         found = self.drained()
         partitions, nodes = (
             {record["name"]: record["text"] for record in found if record["kind"] == kind}
@@ -87,7 +88,8 @@ class DrainsInLedger(OperatorInLedger):
         return [order for order in found if order["at"] >= oldest]
 
     def to_stop(self, order: Mapping[str, Any]) -> list[Row]:
-        """Return the user's open starts that an order is about: none that began after the order."""
+        """Return the starts that an order is about: the user's open starts that began before the
+        order."""
         found = self._db.execute(
             "SELECT * FROM starts WHERE user = ? AND intended <= ? AND ended IS NULL "
             "AND abandoned IS NULL ORDER BY intended",

@@ -78,8 +78,9 @@ class MeasuresInLedger:
     def record_ready(self, tag: str) -> None:
         """Record that the server is open to its user. A later call changes nothing.
 
-        The hub adds a server's route again after a restart. Such a call is ignored if the server
-        listens for longer than OPENED: it was open before, in a sitekit that did not record it.
+        The hub adds a server's route again after a restart. This method ignores the call if the
+        server has listened for longer than OPENED: an older sitekit, which did not record this
+        time, has opened the server.
         """
         now = time.time()
         self._db.execute(

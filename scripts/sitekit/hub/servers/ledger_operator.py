@@ -88,7 +88,8 @@ class OperatorInLedger:
         return [one for one in found if page in one["pages"]]
 
     def end_announcement(self, number: int, sender: str) -> bool:
-        """End an announcement now. Returns False if there is none of this number that is open."""
+        """End an announcement now. Returns False if there is no open announcement with this
+        number."""
         now = time.time()
         with self._transaction():
             changed = self._db.execute(
@@ -100,7 +101,8 @@ class OperatorInLedger:
         return changed.rowcount == 1
 
     def unlogged_actions(self) -> list[dict[str, Any]]:
-        """Return the actions of operators that the hub has not logged yet, and mark them."""
+        """Return the actions of operators that the hub has not logged yet, and mark these actions
+        as logged."""
         found = self._db.execute("SELECT * FROM actions WHERE logged IS NULL ORDER BY id LIMIT 100")
         rows = [{**dict(record), "what": json.loads(record["what"])} for record in found]
         if rows:

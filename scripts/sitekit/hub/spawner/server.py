@@ -1,8 +1,8 @@
 """Submit a server's job, wait until the server listens, and stop it.
 
-TierSpawner starts an object of the class Server as its child spawner. Differences between backends
-are behind sitekit.backends.interface. A derived class adds features that sites expect of a certain
-spawner, such as batchspawner's traits.
+TierSpawner starts an object of the class Server as its child spawner. The interface
+sitekit.backends.interface hides differences between backends. A derived class adds features that
+sites expect of a certain spawner, such as batchspawner's traits.
 """
 
 from __future__ import annotations

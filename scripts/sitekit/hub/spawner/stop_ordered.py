@@ -1,4 +1,4 @@
-"""Stop the servers of users for whom an operator has ordered it (`make stop_servers`)."""
+"""Carry out the orders of operators to stop all servers of a user (`make stop_servers`)."""
 
 from __future__ import annotations
 

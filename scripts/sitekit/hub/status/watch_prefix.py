@@ -41,7 +41,7 @@ def last_prefix() -> PrefixState:
 
 
 def read_prefix(site: Site) -> PrefixState:
-    """Read the prefix now. What cannot be read is left out."""
+    """Read the prefix now. A value that cannot be read is empty."""
     try:
         release = site.current.resolve().name if site.current.exists() else ""
     except (OSError, RuntimeError):  # RuntimeError: links in a circle, up to Python 3.12
