@@ -44,7 +44,7 @@ class Unfit(ValueError):
     """Report a value that a model refuses, without its file and line.
 
     `key` is the path of the wrong key, relative to the model or field that raises the error.
-    validate.py adds the file and the line.
+    validate_yaml.py adds the file and the line.
     """
 
     def __init__(self, what: str, remedy: str, *key: str | int) -> None:

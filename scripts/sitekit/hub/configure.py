@@ -36,11 +36,10 @@ from .api.server_callbacks import (
 from .api.server_end import END, ServerEndHandler
 from .courses.page import PAGE, STATE, CoursePageHandler, CourseStateHandler
 from .culling import update_culling
-from .login.choose import update_login
+from .login.choose_login_method import update_login
 from .login.pam import PatientAuthenticator
 from .loops import heartbeat, idle_time, proxy_routes
 from .overrides.admin_access import keep_administrators_out_of_servers
-from .overrides.begin_loops import Loop, begin_with_users
 from .overrides.database_errors import tell_of_database
 from .overrides.handlers import ServerHandler, limit_bodies, replace_handlers
 from .overrides.hub_port_callers import keep_pages_behind_the_front
@@ -56,8 +55,9 @@ from .overrides.logs import (
     log_refusals_in_one_line,
 )
 from .overrides.proxy import SilentProxy
+from .overrides.start_loops_after_users import Loop, begin_with_users
 from .overrides.unlogged_polls import log_polls_at_debug
-from .pages import change_tier, check_server_access, documentation, servers, static_files
+from .pages import change_tier, check_server_access, describe_servers, documentation, static_files
 from .pages.announcements import announcements_of
 from .pages.server_log import LOG, ServerLogHandler
 from .pages.status import STATUS_PAGE, STATUS_STATE, StatusPageHandler, StatusStateHandler
@@ -67,9 +67,9 @@ from .servers.log_actions import log_for_ever
 from .spawner import reconcile, stop_ordered, watch_endings
 from .spawner.server import Server
 from .spawner.tier_spawner import TierSpawner, last_progress_event
-from .status import certificates, observe, watch_prefix
+from .status import certificates, observe_starts_and_ends, watch_prefix
 from .status.collector import update_metrics
-from .status.token import forget_old_tokens, update_token
+from .status.prometheus_token import forget_old_tokens, update_token
 from .translate_pages import translate_pages
 
 
@@ -173,7 +173,7 @@ def update_pages(c: Any, hub_state: HubState) -> None:
     c.JupyterHub.template_vars = {
         "site_title": hub_state.site.title,
         "site_pages": hub_state.site.pages,
-        **servers.template_variables(hub_state),
+        **describe_servers.template_variables(hub_state),
         "sitekit_has_docs": lambda _user: docs.is_file(),
         "sitekit_announcements": announcements_of(hub_state),
     }
@@ -272,7 +272,7 @@ def hub_loops(hub_state: HubState) -> dict[str, Loop]:
         **({"tunnels": hub_state.tunnels.run} if hub_state.tunnels else {}),
         "routes": proxy_routes.run,
         "limits": limit_bodies,
-        "metrics of servers": partial(observe.run, hub_state),
+        "metrics of servers": partial(observe_starts_and_ends.run, hub_state),
         "kernels and release": partial(watch_prefix.run, hub_state.site),
         "metrics of certificates": partial(certificates.run, hub_state.site),
         "old tokens of metrics": partial(forget_old_tokens, hub_state.site),

@@ -19,9 +19,9 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from . import cgroup
+from .cache_slow_figure import Kept
 from .gpus import gpus
 from .home_space import room_of
-from .kept_figure import Kept
 
 
 def home_of_user() -> dict[str, Any] | None:

@@ -32,8 +32,8 @@ from .overrides.memory import end_kernels_first
 from .release_modules import close_release_modules
 from .report_memory import report_memory
 from .report_start import await_hub, tell_hub
-from .rescue import use_temporary_folders
 from .root_folder import make_root
+from .start_with_full_home import use_temporary_folders
 from .tls import Identity, forget_names, take_identity
 from .tunnel import take_tunnel
 from .user_variables import LoginShell

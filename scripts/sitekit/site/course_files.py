@@ -21,7 +21,7 @@ from .model import Site
 from .read_course_file import course_text, refuse_excess
 from .roster import Role, read_roster, roster_lines, unmatched_names
 from .tier import Choose, Requires, Tier
-from .validate import validate
+from .validate_yaml import validate
 from .yaml_file import Document, parse_yaml
 
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")

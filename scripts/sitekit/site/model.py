@@ -29,7 +29,7 @@ from .server import Server, start_fits
 from .slurm import Slurm, Tunnel
 from .ssh_checks import login_node_fits, tunnel_fits
 from .tier import Tier
-from .validate import validate
+from .validate_yaml import validate
 from .value_types import AbsolutePath, Channel, Port, ServiceAccount, Title, Word
 from .yaml_file import read_yaml
 

@@ -10,7 +10,7 @@ from typing import Any
 from ...site import Site
 from ..job import Cause, Ending, Job, Phase
 from ..snapshot import SnapshotLoop
-from . import gate
+from . import gate_client
 
 PHASES = {phase.value: phase for phase in Phase}
 
@@ -24,7 +24,7 @@ class Servers(SnapshotLoop):
 
     async def read(self) -> Mapping[str, Job]:
         """Query the local gate for the site's servers on this engine. Raises NoAnswer."""
-        found = await gate.servers(self._site, self._engine)
+        found = await gate_client.servers(self._site, self._engine)
         return {job.id: job for job in map(job_of, found)}
 
 

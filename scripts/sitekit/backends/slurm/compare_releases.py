@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...site import Site
 from ..job import NoAnswer, Refused
-from .release_versions import Versions, misfit, versions_in, versions_of
+from .hub_and_server_versions import Versions, misfit, versions_in, versions_of
 from .ssh import Ssh
 
 KEPT = 5.0  # seconds for which an answer that fits is used again, such as for a class that starts at once

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from ...site import Site
 from ..job import NoAnswer, Refused, Wait, Work
 from ..resource_choice import Choice
-from . import gate
+from . import gate_client
 from .list_jobs import Waiting, waiting_jobs
 from .parse_jobs import SlurmJob
 from .pending_reasons import explain
@@ -97,6 +97,8 @@ class Forecast:
         for tier in self._site.tiers:
             with contextlib.suppress(Refused, NoAnswer):
                 await self._queue.spend()
-                request = gate.request_of(Choice.of(tier), "0" * 16, {}) | gate.user_of(work)
-                starts[tier.key] = await gate.start_of(self._site, work.account, request)
+                request = gate_client.request_of(
+                    Choice.of(tier), "0" * 16, {}
+                ) | gate_client.user_of(work)
+                starts[tier.key] = await gate_client.start_of(self._site, work.account, request)
         self.starts = starts

@@ -15,7 +15,7 @@ from ...base.language import later as N_
 from ...site.memory_and_time import human_memory, human_time
 from ...site.tier import Tier
 from ..servers.hub_state import HubState
-from .cards import NETWORK, Card, card_of_hidden_job
+from .failed_start_cards import NETWORK, Card, card_of_hidden_job
 from .larger_tier import larger_tier
 
 

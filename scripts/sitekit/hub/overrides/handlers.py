@@ -27,7 +27,7 @@ from jupyterhub.user import User
 from tornado import web
 
 from ..login.sessions import LogoutHandler
-from ..messages.stopped_cards import card_of_stop
+from ..messages.cards_of_stops_by_others import card_of_stop
 from ..pages.unreachable import NoAnswerHandler, ServerPageHandler
 from ..servers.hub_state import HubState
 from .form_handler import FormHandler

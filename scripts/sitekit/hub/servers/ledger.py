@@ -22,11 +22,11 @@ from typing import Any
 from ...backends.snapshot import Snapshot
 from .ledger_choices import ChoicesInLedger
 from .ledger_courses import CoursesInLedger
-from .ledger_drains import DrainsInLedger
 from .ledger_measures import MeasuresInLedger
 from .ledger_rows import Row, row_of
 from .ledger_schema import bring_up_to_date
 from .ledger_usage import UsageInLedger
+from .record_drains import DrainsInLedger
 
 __all__ = ["EACH", "KEEP", "Ledger", "LedgerTrouble", "Row"]
 

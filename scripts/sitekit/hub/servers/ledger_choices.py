@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ...base.errors import BadInput
-from .ledger_operator import OperatorInLedger
+from .record_announcements import OperatorInLedger
 
 MOST = 10  # saved choices of one user
 LONGEST = 50  # characters of a name

@@ -21,7 +21,7 @@ from jupyterhub.spawner import SpawnException
 from sqlalchemy.orm import object_session
 from wrapspawner import ProfilesSpawner
 
-from ..messages.cards import Card
+from ..messages.failed_start_cards import Card
 from .not_started import NotStarted
 from .server import Server
 

@@ -19,7 +19,7 @@ def spawners() -> list[TierSpawner]:
 
     JupyterHub has a spawner in memory for each user who has a server, or had a server since the hub
     started. Call this function only after JupyterHub has loaded its users
-    (overrides/begin_loops.py).
+    (overrides/start_loops_after_users.py).
     """
     found = [
         spawner

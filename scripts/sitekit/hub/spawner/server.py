@@ -18,8 +18,8 @@ from ...backends.interface import Backend
 from ...backends.job import Job, NoAnswer, Refused
 from ...backends.resource_choice import Choice
 from ..messages import progress
-from ..messages.cards import Card, card_of_outage, card_of_refusal, card_of_slow_start
 from ..messages.ended_cards import card_of_ending
+from ..messages.failed_start_cards import Card, card_of_outage, card_of_refusal, card_of_slow_start
 from ..servers.hub_state import HubState
 from ..servers.ledger import Row
 from ..servers.log_start import log_start

@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyterhub.app import JupyterHub
 
-from ..messages.cards import Card
+from ..messages.failed_start_cards import Card
 from ..servers.hub_state import HubState
 from .loaded_spawners import spawners
 from .tier_spawner import TierSpawner

@@ -21,7 +21,7 @@ from nbgitpuller.pull import execute_cmd
 # This sitekit, because a container image has none among its packages.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from sitekit.session.overrides.combined_commit import combined
+from sitekit.session.overrides.combine_git_commits import combined
 from sitekit.session.overrides.pull_child import Puller, run
 
 KEPT = "sitekit-kept "

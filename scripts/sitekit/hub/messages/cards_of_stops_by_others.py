@@ -12,7 +12,7 @@ from ...base.language import gettext as _
 from ...site import Site
 from ...site.memory_and_time import human_time
 from ..servers.idle_limits import CULLER
-from .cards import Card
+from .failed_start_cards import Card
 
 
 def card_of_stop(site: Site, stopper: Any, owner: str, choice: dict[str, Any]) -> Card | None:

@@ -12,8 +12,8 @@ from typing import Any
 
 from ...base.errors import BadInput
 from .drained_places import MOST, Drains
-from .ledger_operator import OperatorInLedger
 from .ledger_rows import Row, row_of
+from .record_announcements import OperatorInLedger
 
 KEPT = 30 * 86400  # seconds that a stop that was carried out stays
 LASTS = 3600  # seconds after which an order that was not carried out ends, with no server stopped
