@@ -35,7 +35,8 @@ class Room:
     many GPUs exist.
 
     The form shows `nodes`. Each item of `nodes` contains the CPUs, memory and GPUs that are free on
-    one node. A node is left out if another node has at least as much of each.
+    one node. A node is left out if another node has at least as many free CPUs, as much free memory
+    and as many free GPUs.
     """
 
     servers: int

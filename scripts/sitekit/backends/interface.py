@@ -21,9 +21,9 @@ For one server, the hub calls these methods in this order:
 8. `ending` returns how a job has ended, and `log_tail` the last lines of its log. The hub makes a
    card from the results of both methods.
 
-A backend that does not answer raises NoAnswer. If a method raises NoAnswer, the hub does not treat
-a server as ended. A user may have written the texts that a backend returns, such as lines of a log.
-The hub only shows these texts, and never executes or trusts them.
+A backend that does not answer raises NoAnswer. If a method raises NoAnswer, the hub never concludes
+that a server has ended. A user may have written the texts that a backend returns, such as lines of
+a log. The hub only shows these texts, and never executes or trusts them.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Backend(Protocol):
         ...
 
     def is_hidden(self, work: Work) -> bool:
-        """Return whether the backend accepted the job, but has never listed it to the hub."""
+        """Return whether the backend accepted the job, but has never listed the job to the hub."""
         ...
 
     def explain_reason(self, job: Job) -> str:
@@ -106,9 +106,10 @@ class Backend(Protocol):
         ...
 
     async def free_nodes(self) -> Collection[FreeNode] | None:
-        """Return what each node has free, as read in the last minutes; None if this is not known.
+        """Return the free CPUs, memory and GPUs of each node, as read in the last minutes; None if
+        they are not known.
 
-        One query in a minute serves all callers. A call takes a second at most.
+        All callers share the result of one query a minute. A call takes at most a second.
         """
         ...
 

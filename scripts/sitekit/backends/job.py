@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 
 class NoAnswer(Exception):
-    """Report that the backend did not answer, or that its answer cannot be read. NoAnswer does not
-    mean that any job has ended.
-    """
+    """Report that the backend did not answer, or that the backend's answer cannot be read. NoAnswer
+    does not mean that a job has ended."""
 
 
 class Refused(Exception):
@@ -37,11 +36,11 @@ class Phase(enum.Enum):
 
 @dataclass(frozen=True)
 class Job:
-    """One job as its backend lists it.
+    """Describe one job, with the data that the backend lists.
 
-    `user` and `uid` are the account that owns the job. `uid` is None if the backend does not return
-    it. `state` is the backend's own name of the state, such as Slurm's COMPLETING. `start` is in
-    seconds since the epoch; None if the time is unknown. `tag` is the server's tag in the job's
+    `user` and `uid` are the account that owns the job. `uid` is None if the backend does not report
+    the uid. `state` is the backend's own name of the state, such as Slurm's COMPLETING. `start` is
+    in seconds since the epoch; None if the time is unknown. `tag` is the server's tag in the job's
     comment. The owner of a job can write any tag into its comment, so that a tag is valid only for
     a server of the same account.
     """
@@ -132,7 +131,7 @@ class Wait:
 
 @dataclass(frozen=True)
 class Maintenance:
-    """One maintenance window of a backend. Times are seconds since the epoch.
+    """Describe one maintenance window of a backend. Times are seconds since the epoch.
 
     A job that could still run at `begins` starts only after `ends`. If `everywhere` is true, the
     window applies to all nodes.

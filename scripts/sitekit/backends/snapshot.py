@@ -92,7 +92,7 @@ class SnapshotLoop:
 
     @property
     def age(self) -> float | None:
-        """Return how old the snapshot is, in seconds; None if there is none yet."""
+        """Return the age of the snapshot in seconds; None if no query has been answered yet."""
         taken = self.snapshot.taken
         return round(time.monotonic() - taken, 1) if taken > 0 else None
 

@@ -33,7 +33,8 @@ class BadInput(Problem):
 
 
 class BadInputs(BadInput):
-    """Report several errors in one file together, so that all can be corrected at once."""
+    """Report all errors of one file together, so that the person can correct all of them at
+    once."""
 
     def __init__(self, problems: list[BadInput]) -> None:
         super().__init__("\n".join(str(p) for p in problems))

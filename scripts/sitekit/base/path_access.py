@@ -62,7 +62,8 @@ class Step:
 
 
 def account_name(uid: int) -> str:
-    """Return an account's name for a message, or its uid if no account has this uid."""
+    """Return the name of the account with this uid, for a message. If there is no such account,
+    return the uid as text."""
     try:
         return f"the account {pwd.getpwuid(uid).pw_name}"
     except KeyError:

@@ -47,8 +47,8 @@ def installed(site: Site) -> bool:
 
 
 def as_installed(site: Site) -> Site:
-    """Return the site; if the hub's certificate is missing, return the site with internal TLS
-    off."""
+    """Return the site. If the hub's certificate is missing, internal TLS is off in the returned
+    site."""
     return site if installed(site) else site.model_copy(update={"internal_tls": False})
 
 

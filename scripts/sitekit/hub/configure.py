@@ -167,7 +167,7 @@ def update_entry(site: Site) -> None:
 
 
 def update_pages(c: Any, hub_state: HubState) -> None:
-    """Set the templates of pages, and what the templates show of the site and its servers."""
+    """Set the templates of the hub's pages, and the variables that the templates show."""
     c.JupyterHub.template_paths = [str(data("config/templates"))]
     docs = hub_state.site.docs / "index.html"
     c.JupyterHub.template_vars = {

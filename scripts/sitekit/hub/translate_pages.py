@@ -1,5 +1,5 @@
-"""Translate all texts for users into the site's language, those of JupyterHub's templates
-included."""
+"""Translate all texts for users into the site's language, also the texts in JupyterHub's
+templates."""
 
 from __future__ import annotations
 

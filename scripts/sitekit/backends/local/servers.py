@@ -61,9 +61,8 @@ def ending_of(one: Mapping[str, Any]) -> Ending | None:
 
 
 def cause_of(one: Mapping[str, Any]) -> Cause:
-    """Return why a server ended. If Linux kills a kernel for lack of memory, the server continues.
-    Therefore the cause is MEMORY only if Linux has killed the server itself.
-    """
+    """Return why a server ended. The cause is MEMORY only if Linux has killed the server itself,
+    because the server continues if Linux kills only a kernel."""
     if one["oom"] and one["signal"] == signal.SIGKILL:
         return Cause.MEMORY
     if one["elapsed"] is not None and one["elapsed"] >= one["limit"]:

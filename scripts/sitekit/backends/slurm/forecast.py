@@ -1,6 +1,7 @@
 """Query Slurm, while users wait, for each tier's expected start and for the number of jobs ahead.
 
-One round of queries serves all waiting users. The number of queries per minute has a limit.
+All waiting users share the results of one round of queries. The number of queries per minute is
+limited.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Forecast:
         return self._ahead[key]
 
     async def run(self) -> None:
-        """Repeat the queries again and again, while a user's job waits."""
+        """Repeat the queries while a user's job waits, until the hub ends."""
         while True:
             await asyncio.sleep(5)
             if not self._queue.healthy or time.time() - self.asked <= EVERY:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class JobRecord:
     """The data that Slurm stores about a job that has ended.
 
-    Memory is in MiB, time in seconds. A value is None if Slurm does not report it.
+    Memory is in MiB, time in seconds. A value is None if Slurm does not report this value.
     """
 
     job: str

@@ -142,7 +142,7 @@ def read_tres(text: str) -> dict[str, str]:
 
 
 def read_size(text: str) -> int | None:
-    """Return a size such as 512K or 1.50G in bytes; None if the text contains no size."""
+    """Convert a size such as 512K or 1.50G to bytes; None if the text contains no size."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMGTP]?)", text)
     if not match:
         return None
@@ -150,7 +150,8 @@ def read_size(text: str) -> int | None:
 
 
 def read_cpu_time(text: str) -> float | None:
-    """Return a time such as 1-02:03:04 or 03:04.567 in seconds; None if there is none."""
+    """Convert a time such as 1-02:03:04 or 03:04.567 to seconds; None if the text contains no
+    time."""
     form = r"(?:(?:([0-9]+)-)?([0-9]+):)?([0-9]+):([0-9]+(?:\.[0-9]+)?)"
     if not (match := re.fullmatch(form, text)):
         return None

@@ -1,7 +1,7 @@
 """Define the REST handlers with which administrators drain nodes and partitions, and stop servers.
 
-The actions are those of `make drain`, `make undrain` and `make stop_servers`. Each action is in the
-ledger and in the hub's log, with the name of the administrator.
+The handlers do the same as `make drain`, `make undrain` and `make stop_servers`. Each action is
+recorded in the ledger and in the hub's log, with the administrator's name.
 """
 
 from __future__ import annotations

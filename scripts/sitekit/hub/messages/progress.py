@@ -46,7 +46,7 @@ FIRST = {
 async def events(
     hub_state: HubState, backend: Backend, tag: str, offered: Collection[str] | None = None
 ) -> AsyncIterator[dict[str, Any]]:
-    """Yield the progress events for the server start with this tag, each when it changes.
+    """Yield a progress event for the server start with this tag whenever the event has changed.
 
     The events describe why the job waits, when it is expected to start, and then each step of the
     server's start. `offered` are the keys of the tiers that the user may choose, if they are known.

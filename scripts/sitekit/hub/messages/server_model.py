@@ -150,7 +150,7 @@ def _may_name(user: Any) -> bool:
 
 
 def form_values(options: Mapping[str, Any]) -> dict[str, str]:
-    """Return the stored options of a server as values of the start form; {} if there are none.
+    """Return the stored options of a server as values of the start form; {} without stored options.
 
     In the form, a tier's fields are named `KEY.field`.
     """
@@ -172,7 +172,8 @@ def _without_start(own: dict[str, Any], pending: str | None) -> ServerModel:
 
 
 def _state(row: Row, job: Job | None, pending: str | None) -> tuple[str, float]:
-    """Return the state of a server that is in the ledger, and since when it has this state."""
+    """Return the state of a server that is in the ledger, and the time since which the server has
+    this state."""
     if row.ended:
         return "ended", row.ended
     state, since = state_of(row, job)
@@ -198,7 +199,8 @@ def _of_choice(hub_state: HubState, row: Row) -> dict[str, Any]:
 
 
 def idle_limit_of(hub_state: HubState, choice: Choice) -> int | None:
-    """Return the idle limit that the culler applies to a server; None if it has none."""
+    """Return the idle limit (in seconds) that the culler applies to a server; None if the culler
+    never stops the server."""
     try:
         return hub_state.tier(choice.tier).idle
     except KeyError:

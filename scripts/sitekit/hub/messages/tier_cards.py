@@ -64,9 +64,9 @@ def card_of(
     """Return the card of a tier.
 
     `minutes` is the number of minutes until a server of the tier would start. `nodes` are the nodes
-    with their free CPUs, memory and GPUs. Each of the two is None if it is not known. The fields
-    show the values that the user has `typed` for this tier. Without typed values, the fields show
-    the user's `last` choice of this tier, or else the tier's own values.
+    with their free CPUs, memory and GPUs. If `minutes` or `nodes` is not known, its value is None.
+    The fields show the values that the user has `typed` for this tier. Without typed values, the
+    fields show the user's `last` choice of this tier, or else the tier's own values.
     """
     room = None if nodes is None else _room(tier, eligibility, nodes)
     fields = fields_of(site, tier, eligibility)

@@ -79,8 +79,8 @@ class FormHandler(SpawnHandler):
     async def _render_form(
         self, for_user: User, spawner_options_form: str, message: str = "", html_message: str = ""
     ) -> str:
-        """Render the page around the form. If the form lists its errors, the page does not repeat
-        them."""
+        """Render the page around the form. If the form contains a list of errors, the page does not
+        repeat these errors."""
         if 'id="sitekit-errors"' in spawner_options_form:
             message = html_message = ""
         return str(

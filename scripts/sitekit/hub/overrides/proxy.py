@@ -27,9 +27,10 @@ log = logging.getLogger(__name__)
 class SilentProxy(ConfigurableHTTPProxy):
     """Manage the proxy's routes, and ignore the proxy's times of last activity.
 
-    The proxy counts all traffic as activity, even that of a forgotten browser tab. JupyterHub uses
-    the later one of the times that server and proxy report (app.py, update_last_activity). With the
-    proxy's time, a server would never be idle (jupyterhub-idle-culler#43).
+    The proxy counts all traffic as activity, even the traffic of a forgotten browser tab.
+    JupyterHub uses the later one of the times that server and proxy report (app.py,
+    update_last_activity). With the proxy's time, a server would never be idle
+    (jupyterhub-idle-culler#43).
     """
 
     # routes of pages/stopped_servers.py; JupyterHub does not see them

@@ -200,7 +200,8 @@ def translate(html: str) -> str:
 
 
 def texts(html: str) -> Iterator[str]:
-    """Yield the texts in a part of a template: those between tags, and those of attributes."""
+    """Yield the texts in a part of a template: the texts between tags, and the texts in
+    attributes."""
     for pattern in (_TEXT, _ATTRIBUTE):
         for match in pattern.finditer(html):
             yield " ".join(match["text"].split())

@@ -52,7 +52,8 @@ class ChangeTierHandler(BaseHandler):
         return self.get_query_argument("server", "")
 
     def _spawner(self) -> Any:
-        """Return the user's own server of this name. Raises HTTPError if there is none."""
+        """Return the user's own server of this name. Raises HTTPError if the user has no such
+        server."""
         user, name = self.current_user, self._name()
         if name and name not in user.orm_spawners:
             raise web.HTTPError(404, "you have no server of this name")

@@ -12,8 +12,8 @@ from ..servers.hub_state import HubState
 
 
 def template_variables(hub_state: HubState) -> dict[str, Callable[[Any], Any]]:
-    """Return the variables for c.JupyterHub.template_vars. JupyterHub calls each of them with the
-    user of the page.
+    """Return the variables for c.JupyterHub.template_vars. Each variable is a function, which
+    JupyterHub calls with the user of the page.
 
     On a page about another user's server, the variables contain nothing about the owner's servers.
     """

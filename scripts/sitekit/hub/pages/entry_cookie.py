@@ -24,7 +24,7 @@ It must come over https, and is valid for all paths.
 
 @dataclass(frozen=True)
 class Entry:
-    """Describe whose servers a browser may open after one login.
+    """Describe which users' servers a browser may open after one login.
 
     `servers` maps each of these users to the time at which the permission ends, in seconds since
     the epoch. Entries with the same `id` belong to one login, and end together with that login.

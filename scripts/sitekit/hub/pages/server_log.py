@@ -18,7 +18,7 @@ class ServerLogHandler(BaseHandler):
     """Handle GET /hub/sitekit/log?server=NAME: show the last lines of the log. The log is read with
     the rights of the user's account.
 
-    Several requests at the same time for one server read its log only once.
+    If several requests for one server come at the same time, the log is read only once.
     """
 
     hub_state: HubState

@@ -80,7 +80,8 @@ class Field:
     bounds: tuple[int, int] = (0, 0)
 
     def shown(self, text: str) -> str:
-        """Return a stored value as text for people; unchanged, if the tier no longer offers it."""
+        """Return a stored value as text for people. A value that the tier no longer offers is
+        returned unchanged."""
         if not self.kind:
             return text
         try:
@@ -216,7 +217,7 @@ def _one_of(label: str, words: tuple[str, ...] | None, start: str | None) -> Fie
 
 
 def _partition(partitions: tuple[str, ...]) -> Field:
-    """Return a field in which the user chooses one of the tier's partitions, or all of them."""
+    """Return a field in which the user chooses one of the tier's partitions, or all partitions."""
     one = _one_of(N_("Partition"), partitions, None)
 
     def read(value: object) -> tuple[str, ...]:

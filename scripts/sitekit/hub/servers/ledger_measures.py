@@ -1,6 +1,7 @@
 """Record when each phase of a server's start ended, and the memory that the server uses.
 
-The functions that only read take an open database, so that `make status` can call them too.
+The functions that only read have an open database as their argument, so that `make status` can call
+these functions too.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ class MeasuresInLedger:
         return Measures(**dict(record)) if record else None
 
     def _record(self, name: str, tag: str, at: float) -> None:
-        """Record a time. If it is recorded already, nothing is written to the disk."""
+        """Record a time. If the time is recorded already, nothing is written to the disk."""
         self._db.execute(
             f"INSERT INTO measures (tag, {name}) VALUES (?, ?) ON CONFLICT (tag) "  # noqa: S608
             f"DO UPDATE SET {name} = excluded.{name} WHERE {name} IS NULL",

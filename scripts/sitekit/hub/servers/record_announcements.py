@@ -37,7 +37,8 @@ class OperatorInLedger:
         raise NotImplementedError
 
     def announce(self, one: Announcement, sender: str) -> int:
-        """Record an announcement, and return its number. Raises BadInput if there are too many."""
+        """Record an announcement, and return its number. Raises BadInput if there are too many
+        announcements."""
         now = time.time()
         most = MOST_OF_USER if one.user else MOST
         ends = one.ends or (one.begins + MESSAGE_LASTS if one.user else None)
@@ -72,7 +73,8 @@ class OperatorInLedger:
         return number
 
     def announcements(self, now: float | None = None) -> list[dict[str, Any]]:
-        """Return the announcements that have not ended, also those that have not begun."""
+        """Return the announcements that have not ended, also announcements that have not yet
+        begun."""
         now = time.time() if now is None else now
         found = self._db.execute(
             f"SELECT * FROM announcements WHERE {ACTIVE} ORDER BY id",  # noqa: S608

@@ -30,7 +30,8 @@ class DrainsInLedger(OperatorInLedger):
     """Add the queries about drains and stops to the class Ledger."""
 
     def drain(self, kind: str, name: str, text: str, sender: str) -> None:
-        """Record that a node or a partition is drained. Raises BadInput if there are too many."""
+        """Record that a node or a partition is drained. Raises BadInput if too many nodes and
+        partitions are drained."""
         with self._transaction():
             if self._db.execute("SELECT count(*) FROM drains").fetchone()[0] >= MOST:
                 raise BadInput(f"{MOST} are drained already", "drain", "make undrain ends one")
@@ -78,7 +79,8 @@ class DrainsInLedger(OperatorInLedger):
         return number
 
     def open_stops(self) -> list[dict[str, Any]]:
-        """Return the orders that the hub has not carried out, and end those that are too old."""
+        """Return the orders that the hub has not yet carried out, and end orders that are too
+        old."""
         oldest = time.time() - LASTS
         records = self._db.execute("SELECT * FROM stops WHERE done IS NULL ORDER BY id")
         found = [dict(record) for record in records]
@@ -98,7 +100,7 @@ class DrainsInLedger(OperatorInLedger):
         return [row_of(record) for record in found]
 
     def withdraw_stop(self, number: int) -> bool:
-        """Delete an order. Returns False if the hub has carried it out."""
+        """Delete an order. Returns False if the hub has already carried out the order."""
         deleted = self._db.execute("DELETE FROM stops WHERE id = ? AND done IS NULL", (number,))
         return deleted.rowcount == 1
 

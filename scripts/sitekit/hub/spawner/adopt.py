@@ -4,8 +4,8 @@ the queue.
 When JupyterHub starts, it calls get_url() of each server in its database. JupyterHub stops a server
 that does not answer at that URL within http_timeout (app.py, check_spawner). sitekit's get_url()
 returns only when the server answers, however long Slurm takes. Until get_url() returns, the
-progress page shows the server as starting and why it waits, and the user can cancel the start.
-JupyterHub's own check does not allow such long waits.
+progress page shows that the server is starting, and the reason why it waits. The user can cancel
+the start. JupyterHub's own check does not allow such long waits.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""List the spawners that JupyterHub has in memory, and end the hub if one has a wrong class.
+"""List the spawners that JupyterHub has in memory, and end the hub if a spawner has a wrong class.
 
 A spawner of another class starts servers as processes of the hub's machine, and treats running
 servers as stopped.

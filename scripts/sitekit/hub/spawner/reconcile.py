@@ -81,8 +81,8 @@ async def revoke_for_ever(hub_state: HubState) -> None:
 
 
 async def reconcile(hub_state: HubState, name: str, pauses: Pauses) -> None:
-    """Compare and correct once, for the servers of one backend (such as Slurm). Does nothing while
-    the backend does not answer.
+    """Compare the ledger, the queue and JupyterHub once, for the servers of one backend (such as
+    Slurm), and correct differences. Does nothing while the backend does not answer.
 
     A round handles at most SERVERS_PER_ROUND servers. The servers of a round are chosen at random,
     so that servers whose jobs cannot be cancelled do not delay others.

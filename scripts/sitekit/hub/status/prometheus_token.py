@@ -1,7 +1,7 @@
 """Give Prometheus a token of JupyterHub that can read the metrics, and nothing else.
 
-`make apply` makes the token, and `make rotate_secrets` replaces it. The token is in two files:
-Prometheus can read one of them, and only the hub can read the other one.
+`make apply` makes the token, and `make rotate_secrets` replaces it. The token is in two files: one
+file for Prometheus, and one file that only the hub can read.
 """
 
 from __future__ import annotations

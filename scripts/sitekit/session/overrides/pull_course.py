@@ -30,8 +30,8 @@ version beside the file."""
 
 
 class KeepingPuller(Puller):
-    """Update a participant's copy of a branch or a tag. If participant and repository have both
-    changed a file, keep both versions."""
+    """Update a participant's copy of the course's repository. If participant and repository have
+    both changed a file, keep both versions."""
 
     def update_remotes(self) -> Iterator[str]:
         """Fetch the branch or the tag from the course's repository, also if an earlier start used
