@@ -62,8 +62,8 @@ class Step:
 
 
 def account_name(uid: int) -> str:
-    """Return the name of the account with this uid, for a message. If there is no such account,
-    return the uid as text."""
+    """Return a phrase for a message, which contains the name of the account with this uid, or only
+    the uid if no account has this uid."""
     try:
         return f"the account {pwd.getpwuid(uid).pw_name}"
     except KeyError:
@@ -71,7 +71,7 @@ def account_name(uid: int) -> str:
 
 
 def group_name(gid: int) -> str:
-    """Return the name of a group and its listed members for a message.
+    """Return a phrase for a message, which contains the name of a group and its listed members.
 
     The group database does not list the accounts that have the group as their primary group.
     """

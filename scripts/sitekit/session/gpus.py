@@ -15,8 +15,8 @@ MIB = 1024**2
 def gpus() -> list[dict[str, Any]]:
     """Return the use of each GPU of the job: `busy` in percent, `used` and `memory` in bytes.
 
-    Slurm sets CUDA_VISIBLE_DEVICES for a job that has GPUs. Without it, nvidia-smi could show GPUs
-    of other jobs on the node.
+    Slurm sets CUDA_VISIBLE_DEVICES for a job that has GPUs. If this variable is not set, the
+    function does not run nvidia-smi, which could show GPUs of other jobs on the node.
     """
     own = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     program = shutil.which("nvidia-smi")

@@ -43,8 +43,8 @@ class Room:
 
 
 def room_of(home: Path) -> Room | None:
-    """Return the size and the free space of a home. Of filesystem and quota, the one that leaves
-    less space is used.
+    """Return the size and the free space of a home. If the user's quota leaves less space than the
+    filesystem, the quota's figures are returned.
 
     Returns None if the filesystem reports no size. May wait for a file server.
     """

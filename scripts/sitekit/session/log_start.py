@@ -13,7 +13,8 @@ _start_id = ""
 
 
 def take_start_id() -> None:
-    """Remove the start's id from the environment, which kernels and terminals inherit, and keep it.
+    """Remove the start's id from the environment, because kernels and terminals inherit the
+    environment, and store the id in this module.
 
     If the server runs in a container image, this function is called inside the container.
     """

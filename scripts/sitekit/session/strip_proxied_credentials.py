@@ -80,7 +80,8 @@ def clean_answer(headers: Any, context: str) -> None:
 
 
 def for_path(cookie: str, context: str) -> str | None:
-    """Return a Set-Cookie header restricted to the path `context`; None if it is refused."""
+    """Return a Set-Cookie header that is restricted to the path `context`; None if the header is
+    refused."""
     first, *attributes = cookie.split(";")
     name = first.partition("=")[0].strip() if "=" in first else ""
     # a browser may read a cookie without a name as one with another name

@@ -52,7 +52,8 @@ def homes_of(model: type[BaseModel], name: str) -> list[str]:
 
 
 def example(field: FieldInfo) -> str | None:
-    """Return a value for `field` as one line of YAML; None if there is no example.
+    """Return an example of a value for `field` as one line of YAML; None if the field has no
+    example.
 
     The value is the field's example or default. If the field is a mapping, the value is a mapping
     with the required keys, and with the lists that have an example.

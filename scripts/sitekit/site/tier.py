@@ -1,5 +1,5 @@
-"""Define a tier: one choice of the form for starting a server, with memory, CPUs, time and idle
-limit.
+"""Define a tier: a size of servers that users choose in the form, with memory, CPUs, time limit and
+idle limit.
 
 All texts and settings about a tier follow from an object of the class Tier.
 """
@@ -178,7 +178,7 @@ class Choose(Row):
 
 
 class Tier(Row):
-    """Define one tier: one choice of the form with which users start a server.
+    """Define one tier: a size of servers that users choose in the form.
 
     Memory is in MiB, times are in seconds. If `idle` is None, idle servers are never stopped. If
     `busy` is true, a kernel that computes counts as activity. `start_timeout` limits the time in

@@ -37,8 +37,8 @@ def validate(model: type[Model], document: Document) -> Model:
 
 
 def _causes(model: type[BaseModel], faults: list[tuple[Key, Any]]) -> Iterator[tuple[Key, Any]]:
-    """Yield the errors that pydantic reports, without errors that are only a consequence of another
-    error."""
+    """Yield the errors that pydantic reports. An error that only follows from another error is left
+    out."""
     inner = {key[:depth] for key, _ in faults for depth in range(len(key))}
     meant = {
         (*key[:-1], _nearest(model, key))

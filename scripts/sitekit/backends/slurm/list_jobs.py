@@ -105,9 +105,8 @@ async def waiting_jobs(site: Site, partitions: list[str]) -> list[Waiting]:
 
 
 def answered(answer: Answer) -> str:
-    """Run a program of Slurm, and return its output. Returns "" if the only requested job does not
-    exist. Raises NoAnswer for all other errors.
-    """
+    """Return the output of a program of Slurm that has ended. Returns "" if the only requested job
+    does not exist. Raises NoAnswer for all other errors."""
     if answer.code and UNKNOWN_JOB not in answer.err:
         raise NoAnswer(answer.err or f"Slurm's program ended with code {answer.code}")
     return "" if answer.code else answer.out

@@ -72,9 +72,9 @@ class ServersOwnHandler(APIHandler):
 
 
 class ListeningHandler(ServersOwnHandler):
-    """Handle POST {"port": N}: record the server's port, and answer 204.
+    """Handle POST {"port": N}: record the server's port, and respond with HTTP status 204.
 
-    A request with any other body is answered with 4xx, and changes nothing.
+    A request with any other body changes nothing, and gets a response with HTTP status 4xx.
     """
 
     @web.authenticated
@@ -88,7 +88,8 @@ class ListeningHandler(ServersOwnHandler):
 
 
 class MemoryHandler(ServersOwnHandler):
-    """Handle POST {"memory": N}: record the memory that the server uses, in MiB, and answer 204.
+    """Handle POST {"memory": N}: record the memory that the server uses, in MiB, and respond with
+    HTTP status 204.
 
     A server can report only its own memory. Only the status and the metrics use the reported value.
     """
@@ -101,7 +102,8 @@ class MemoryHandler(ServersOwnHandler):
 
 
 class EndingHandler(ServersOwnHandler):
-    """Handle POST without a body: remove the route of a server that ends, and answer 204.
+    """Handle POST without a body: remove the route of a server that ends, and respond with HTTP
+    status 204.
 
     The server closes its port before it reports its end. Another program that binds the same port
     must not receive the server's requests. JupyterHub by itself would keep the route until Slurm

@@ -168,7 +168,8 @@ class AccountMap:
 def parse(text: str) -> dict[str, str]:
     """Parse a text with lines of `user account`; return the account of each user.
 
-    Lines in another form are ignored. A user with two different accounts is left out.
+    Lines in another form are ignored. If a user has two lines with different accounts, the result
+    for this user is "".
     """
     found: dict[str, str] = {}
     for number, line in enumerate(text.split("\n"), 1):

@@ -1,4 +1,4 @@
-"""Count for how long each server has been without activity, for `make report`.
+"""Record how many seconds each server has been idle in total, for `make report`.
 
 The time of a server's last activity comes from JupyterHub, as for the culler. This module looks at
 all servers every five minutes. If the last activity of a server is older than ten minutes, five

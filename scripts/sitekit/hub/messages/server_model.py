@@ -73,7 +73,7 @@ class ServerModel:
 
     @property
     def left(self) -> float | None:
-        """Return how many seconds of the job's time are left; None if this is not known."""
+        """Return how many seconds remain until the job's time limit; None if this is not known."""
         return self.ends - time.time() if self.ends else None
 
     @property

@@ -97,7 +97,8 @@ class JsonLines(SecretsLeftOut):
 
     The format of the message itself must be `%(message)s`.
 
-    A step of a server's start (servers/log_start.py) also has the start's id in the key `start`.
+    For a step of a server's start (servers/log_start.py), the JSON object also has the key `start`
+    with the start's id.
     """
 
     def format(self, record: logging.LogRecord) -> str:
