@@ -79,10 +79,10 @@ class Backend(Protocol):
         ...
 
     async def look_up(self, work: Work) -> Job | None:
-        """Return the job.
+        """Return the job of a server.
 
-        If the last list of jobs does not contain the job, query the backend. Returns None if the
-        job has certainly ended. Raises NoAnswer.
+        The backend is queried if the last list of jobs does not contain the job. Returns None if
+        the job has certainly ended. Raises NoAnswer.
         """
         ...
 

@@ -48,7 +48,7 @@ class Snapshot:
         return found
 
     def job_of(self, work: Work) -> Job | None:
-        """Return the job of one start.
+        """Return the job of one start of a server, from the list of all jobs.
 
         The job is found by its id. If the hub never received the id, the youngest job with the
         server's tag is returned.

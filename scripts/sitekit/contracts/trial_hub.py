@@ -56,7 +56,7 @@ def trial_hub() -> Iterator[tuple[int, list[int]]]:
     told: list[int] = []
 
     class Hub(BaseHTTPRequestHandler):
-        """Answer the requests of a starting server."""
+        """Answer the HTTP requests that a starting server sends to its hub."""
 
         def do_GET(self) -> None:
             self._reply(b'{"version": ""}')

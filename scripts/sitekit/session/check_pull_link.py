@@ -46,7 +46,7 @@ class Pull:
 def read(
     arguments: Mapping[str, str], allowed: Sequence[str], root: Path, links: Sequence[str]
 ) -> Pull:
-    """Return the checked arguments of a link.
+    """Check the arguments of an nbgitpuller link, and return them.
 
     `links` are the names of the links that the site creates in the server's root folder.
     """

@@ -38,7 +38,7 @@ class Room:
         return "nearly full" if few or self.free < min(NEARLY_FULL, self.size // 20) else ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the figures as JSON types."""
+        """Return size, free space and number of files as JSON types."""
         return {**asdict(self), "state": self.state}
 
 

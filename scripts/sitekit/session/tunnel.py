@@ -77,7 +77,7 @@ class Tunnel:
         return int(self._port.getsockname()[1])
 
     def _command(self, port: int, hub_port: int) -> list[str]:
-        """Return the command line of ssh."""
+        """Return the command line with which ssh opens the tunnel."""
         options = {
             "BatchMode": "yes",
             "IdentitiesOnly": "yes",

@@ -84,7 +84,7 @@ def _format_time_or_never(seconds: int | None) -> str:
 
 
 def _backend(name: str) -> str:
-    """Refuse a backend that does not exist."""
+    """Return the name of a backend; refuse a name that no backend has."""
     if name not in BACKENDS:
         raise Unfit(
             f"{shown(name)} is not a backend that runs servers",

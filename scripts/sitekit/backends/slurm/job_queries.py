@@ -48,7 +48,7 @@ class JobRecord:
 
     @property
     def cause(self) -> Cause:
-        """Return why the job ended."""
+        """Return the reason why the job ended, as one of the reasons that all backends share."""
         if self.state in ("COMPLETED", "FAILED") and self._ended_at_the_warning():
             return Cause.TIME
         return CAUSES.get(self.state, Cause.FAILED)

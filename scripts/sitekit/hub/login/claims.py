@@ -69,7 +69,7 @@ def identity_of(login: Login, told: Any) -> tuple[str, str]:
 
 
 def provider_of(login: Login) -> str:
-    """Return a text that identifies the provider."""
+    """Return a text that identifies the provider in the ledger."""
     return f"{login.method} {login.url}"
 
 

@@ -117,7 +117,7 @@ COUNTS: dict[str, Callable[[int], str]] = {
 
 
 def _text(job: Job, wait: Wait, faster: tuple[FasterTier, ...]) -> str:
-    """Return the sentences about the wait."""
+    """Return the sentences that explain the wait to the user."""
     sentences = [_("Job {job} waits.", job=job.id)]
     if wait.where:
         sentences = [_("Job {job} waits in {queue}.", job=job.id, queue=wait.where)]

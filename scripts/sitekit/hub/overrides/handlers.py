@@ -80,10 +80,10 @@ class ServerHandler(UserServerAPIHandler):
 
 
 class AccountHandler(UserAPIHandler):
-    """Refuse to rename users.
+    """Refuse REST requests that rename a user.
 
-    A user of the hub is an account of the cluster, and the user's servers run as this account.
-    Otherwise an administrator could give a logged-in user the name of another account
+    A user of the hub is an account of the cluster, and the user's servers run as this account. If a
+    user could be renamed, an administrator could give a logged-in user the name of another account
     (apihandlers/users.py, patch).
     """
 

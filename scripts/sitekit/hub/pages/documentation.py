@@ -84,5 +84,6 @@ class DocumentationHandler(BaseHandler, web.StaticFileHandler):
 
 
 def handlers(docs: Path) -> list[tuple[str, type, dict[str, Any]]]:
-    """Return the handler for JupyterHub's extra_handlers."""
+    """Return the URL pattern and the handler of the documentation, for JupyterHub's option
+    extra_handlers."""
     return [(PATH, DocumentationHandler, {"path": str(docs)})]

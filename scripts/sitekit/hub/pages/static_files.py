@@ -25,5 +25,6 @@ class PageFileHandler(web.StaticFileHandler):
 
 
 def handlers() -> list[tuple[str, type, dict[str, Any]]]:
-    """Return the handler for JupyterHub's extra_handlers."""
+    """Return the URL pattern and the handler of the files, for JupyterHub's option
+    extra_handlers."""
     return [(PATH, PageFileHandler, {"path": str(data(FOLDER))})]

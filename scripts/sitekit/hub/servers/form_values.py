@@ -36,7 +36,7 @@ class FormValues:
     linked: bool = False
 
     def refuse(self, bad: BadChoice) -> None:
-        """Record the errors of these values."""
+        """Store the errors of refused values, for the form."""
         self.errors = bad.errors or {"": str(bad)}
 
 
@@ -59,7 +59,7 @@ def form_values_of(
 
 
 def from_form(form: Mapping[str, list[Any]]) -> dict[str, Any]:
-    """Return a submitted form as options.
+    """Convert the fields of a submitted form to a server's options.
 
     In the form, a tier's fields are named `KEY.field`. The fields of other tiers and JupyterHub's
     own fields are left out.

@@ -53,7 +53,7 @@ class LedgerTrouble(Exception):
 
 class _Connection(sqlite3.Connection):
     def execute(self, *words: Any) -> sqlite3.Cursor:
-        """Execute SQL. Raises LedgerTrouble."""
+        """Execute an SQL statement. Raises LedgerTrouble."""
         try:
             return super().execute(*words)
         except sqlite3.OperationalError as error:

@@ -44,12 +44,13 @@ Start = tuple[Row, Measures]
 
 
 def open_starts(ledger: sqlite3.Connection) -> list[Start]:
-    """Return every start whose job may exist."""
+    """Return every start whose job may still exist, with its measures."""
     return list(_starts(ledger, OPEN))
 
 
 def ended_starts(ledger: sqlite3.Connection, since: float) -> list[Start]:
-    """Return the starts that ended after `since`, the last one first."""
+    """Return the starts that ended after `since`, with their measures. The last start comes
+    first."""
     return list(_starts(ledger, ENDED, since))
 
 
@@ -128,5 +129,6 @@ class MeasuresInLedger:
         return list(_starts(self._db, READY, since))
 
     def ended_since(self, since: float) -> list[Start]:
-        """Return the starts that ended after `since`, the last one first."""
+        """Return the starts that ended after `since`, with their measures. The last start comes
+        first."""
         return ended_starts(self._db, since)

@@ -143,7 +143,7 @@ class _Transaction:
 
 
 def _announcement(record: sqlite3.Row) -> dict[str, Any]:
-    """Return an announcement as JSON types."""
+    """Convert a row of the ledger's table of announcements to JSON types."""
     columns = dict(record)
     columns["pages"] = json.loads(columns["pages"])
     columns["dismissible"] = bool(columns["dismissible"])

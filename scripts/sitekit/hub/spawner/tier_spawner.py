@@ -198,7 +198,7 @@ class TierSpawner(AdoptingSpawner):
         return self.child_spawner
 
     def _persist(self) -> None:
-        """Write the state to the database now.
+        """Write the spawner's state to JupyterHub's database now.
 
         JupyterHub would write it only after start() (user.py, spawn).
         """
@@ -227,7 +227,7 @@ class TierSpawner(AdoptingSpawner):
     # --- start, poll, stop -----------------------------------------------------------------------------------
 
     async def start(self) -> str:
-        """Start the chosen tier's child."""
+        """Start a server of the chosen tier with the child spawner."""
         # JupyterHub always calls take_options() first; other callers are refused
         if self.choice is None:
             raise SpawnException("no tier was chosen", reason="options")

@@ -36,7 +36,7 @@ async def run(site: Site) -> None:
 
 
 def last_prefix() -> PrefixState:
-    """Return the result of the last read."""
+    """Return the state of the prefix that was last read."""
     return _last
 
 

@@ -49,7 +49,7 @@ def refusal(command: str, words: tuple[object, ...]) -> str | None:
 
 
 async def guarded(command: str, *words: object) -> str | None:
-    """Run Lmod, in place of jupyterlmod's `module.module`.
+    """Run a command of Lmod. This function replaces jupyterlmod's function `module.module`.
 
     Like `module.module`, the function returns Lmod's text or None. In contrast to jupyterlmod's
     function, the environment variables of the server are not changed.
