@@ -24,8 +24,8 @@ def site_path() -> Path:
 def main(words: list[str]) -> int:
     """Run one command; return its exit code.
 
-    The exit code is 0 if the command succeeded, 1 if it failed, 2 if it refused to begin and
-    changed nothing, and 130 if it was interrupted.
+    The exit code is 0 after a success and 1 after a failure. The exit code 2 means that the command
+    refused to begin and changed nothing. The exit code 130 means that the command was interrupted.
     """
     if words and words[0] in ("--help", "-h", "help"):
         print(overview())

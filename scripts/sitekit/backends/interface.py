@@ -167,7 +167,8 @@ class Backend(Protocol):
         ...
 
     def status(self) -> dict[str, object]:
-        """Return, for the status page, whether the backend answers, and the numbers of its queries.
+        """Return the data for the status page: whether the backend answers, and how many queries
+        were sent.
 
         Times are in seconds.
         """

@@ -54,9 +54,9 @@ def update_copy(
     settings: Mapping[str, Any], root: Path, repository: Mapping[str, Any]
 ) -> tuple[str, str]:
     """Create or update the copy; return the reason if this failed (else ""), and the output of the
-    program. If `keep_both` in `repository` is true, and user and repository have both changed a
-    file, the user's file stays, and the repository's version is written beside it.
-    """
+    program. If `keep_both` in `repository` is true, the copy keeps both versions of a file that
+    user and repository have both changed: the user's file stays, and the repository's version is
+    written to another file."""
     url, folder = repository["url"], repository["folder"]
     wanted = {"repo": url, "branch": repository["branch"], "targetpath": folder}
     output = ""

@@ -117,7 +117,8 @@ def _normalized(name: str) -> str:
 
 
 def use_release_modules() -> None:
-    """Import from the release's file from now on, if this is the release's own sitekit."""
+    """Import modules from the release's file from now on, if the running sitekit belongs to the
+    release."""
     if not __file__.startswith(f"{sys.prefix}/"):
         return
     try:

@@ -1,8 +1,8 @@
 """Run this job's single-user server, on a free port, and report the port to the hub.
 
-server.py calls `main`. The server's settings come from the hub, in JUPYTERHUB_* variables, and from
-the gate, in SITEKIT_SESSION. Nothing is read from the user's home. With an image, the module first
-starts itself again inside the image (container.py).
+server.py calls `main`. The server's settings are in environment variables: JUPYTERHUB_* from the
+hub, and SITEKIT_SESSION from the gate. Nothing is read from the user's home. With an image, the
+module first starts itself again inside the image (container.py).
 """
 
 from __future__ import annotations
@@ -142,7 +142,8 @@ def clean_environment(settings: dict[str, Any], job: str) -> None:
 
 
 def bind(low: int, high: int, address: str = "") -> socket.socket:
-    """Return a listening socket on a free port of the range; without `address`, on all addresses.
+    """Return a socket that listens on a free port of the range. If `address` is empty, the socket
+    listens on all addresses.
 
     The listening socket is never closed, so that no other program can take the port
     (jupyterhub#3005).

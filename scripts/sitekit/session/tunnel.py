@@ -42,7 +42,7 @@ hub after SIGTERM, through the tunnel.
 
 
 class Tunnel:
-    """Keep the SSH connection open, with the key, the certificate and the ports in `sent`, which
+    """Keep the SSH connection open. `sent` contains the key, the certificate and the ports, which
     the hub has sent."""
 
     def __init__(self, sent: str) -> None:

@@ -55,7 +55,7 @@ def _at_most(limit: int, shown_as: str) -> AfterValidator:
 
 
 def _cap(text: object) -> str:
-    """Refuse a memory cap that is not a factor like `5x` and not an amount like `10G`."""
+    """Refuse a memory cap that is neither a factor like `5x` nor an amount like `10G`."""
     word = str(text).strip()
     if re.fullmatch(r"\d{1,4}(\.\d{1,3})?x", word, re.ASCII):
         return word

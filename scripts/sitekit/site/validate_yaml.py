@@ -106,8 +106,8 @@ def _meant(model: type[BaseModel], key: Key) -> str:
 
 
 def _nearest(model: type[BaseModel], key: Sequence[str | int]) -> str | None:
-    """Return the existing key that was probably meant by an unknown key: a similar key, or a key
-    with a word in common."""
+    """Return the existing key that the author of the file probably meant: a key that is similar to
+    the unknown key, or that has a word in common with the unknown key."""
     name, known = str(key[-1]), names_at(model, key[:-1])
     pieces = [word for word in known if len(name) > 2 and (name in word or word in name)]
     return next(iter([*difflib.get_close_matches(name, known, 1, 0.6), *pieces]), None)

@@ -30,7 +30,8 @@ UNKNOWN_JOB = "Invalid job id specified"
 
 
 async def listed(site: Site) -> Listing:
-    """Return the jobs with the site's name that wait, run, or ended minutes ago, in one query.
+    """Query Slurm once, and return the jobs with the site's name that are pending or running, or
+    that ended a few minutes ago.
 
     Any user can give a job the site's name. Therefore callers must check the owner of each job.
     Raises NoAnswer.

@@ -16,8 +16,8 @@ async def hidden_jobs(site: Site, account: str) -> str:
     """Return the setting of Slurm that hides other users' jobs from the Unix account `account`; ""
     if no setting does this.
 
-    By slurm.conf(5), PrivateData=jobs hides jobs from all but their owners, SlurmUser, root, and
-    Operators. Raises NoAnswer.
+    With PrivateData=jobs, only root, SlurmUser, Operators and the owner of a job can see the job
+    (slurm.conf(5)). Raises NoAnswer.
     """
     answer = await ask_slurm(site, "scontrol", "show", "config")
     configured = dict(re.findall(r"(?m)^(\w+)\s*= (\S+)", answer.out))

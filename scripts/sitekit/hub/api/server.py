@@ -44,7 +44,8 @@ class ServerStateHandler(APIHandler):
         return row.name if row and row.user == user.name else None
 
     def _check(self, user: User, name: str) -> None:
-        """Raise HTTPError if the user has no such server, or if the token may not read it."""
+        """Raise HTTPError if the user has no server of this name, or if the token may not read the
+        server."""
         server = user.orm_spawners.get(name)
         allowed = self.get_scope_filter("read:servers")
         if not (allowed(server, kind="server") if server else allowed(user, kind="user")):

@@ -1,9 +1,9 @@
 """Show a page with a button that stops the user's own server and then opens the form with the
 tiers.
 
-A menu item of JupyterLab opens this page. A link on another website, or on a page of another user's
-server, can open the page too, but cannot press its button. JupyterHub refuses a form without
-JupyterHub's own _xsrf value, and other websites cannot show the page in a frame.
+A menu item of JupyterLab opens this page. A link on another website or on a page of another user's
+server can also open this page. However, no other page can press the button. JupyterHub refuses a
+form without JupyterHub's own _xsrf value, and other websites cannot show the page in a frame.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 The proxy also checks the cookie (proxy/owners.mjs). The cookie has no secret, and a server does not
 accept it as a login. The cookie proves that the hub has allowed this browser to open these servers.
-Without the cookie, a link could lead a user to another user's pages, and if all servers have one
-domain, these pages could use the first user's login.
+Without the check of the cookie, a link could lead a user to pages of another user's server. If all
+servers have one domain, these pages could use the first user's login.
 """
 
 from __future__ import annotations

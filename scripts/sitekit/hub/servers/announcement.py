@@ -41,8 +41,8 @@ class Announcement:
 
 
 def read_announcement(given: Mapping[str, Any], now: float | None = None) -> Announcement:
-    """Return the announcement that the keys text, level, pages, from, until, dismiss and user
-    describe. Raises BadInput."""
+    """Return the announcement that is given by the keys `text`, `level`, `pages`, `from`, `until`,
+    `dismiss` and `user`. Raises BadInput."""
     now = time.time() if now is None else now
     known = {"text", "level", "pages", "from", "until", "dismiss", "user"}
     if unknown := sorted(set(given) - known):

@@ -92,7 +92,8 @@ class HubState:
         return Offers()
 
     def tier(self, key: str) -> Tier:
-        """Return a tier of the site, or of a course at any time. Raises KeyError."""
+        """Return a tier of the site, or the tier of a course, even if the course is not open now.
+        Raises KeyError."""
         course = self.courses.course(key)
         return course.tier if course else self.site.tier(key)
 

@@ -17,7 +17,8 @@ LONGEST = 50  # characters of a name
 
 @dataclass(frozen=True)
 class SavedChoice:
-    """Hold a saved choice: its name, and the options as read_choice() returns them to store."""
+    """Hold a saved choice: its name, and its options in the form in which read_choice() returns
+    options for storage."""
 
     name: str
     options: dict[str, str]
@@ -42,7 +43,7 @@ class ChoicesInLedger(OperatorInLedger):
     def save_choice(
         self, user: str, name: str, options: dict[str, str], since: float = 0.0
     ) -> None:
-        """Save a choice, in place of the one with the same name. Raises BadInput."""
+        """Save a choice. A saved choice with the same name is replaced. Raises BadInput."""
         if not (0 < len(name) <= LONGEST and name.isprintable() and name == name.strip()):
             raise BadInput(f"the name is not a text of 1 to {LONGEST} characters")
         with self._transaction():

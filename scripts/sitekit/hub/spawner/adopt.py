@@ -106,7 +106,7 @@ async def _raise_if_ended(child: Server) -> None:
 
 
 async def _answers(url: str) -> bool:
-    """Return whether a server answers below `url` within five seconds."""
+    """Return whether a server answers a request to its API below `url` within five seconds."""
     try:
         (await fetch(f"{url}api", timeout=aiohttp.ClientTimeout(total=5))).release()
     except (aiohttp.ClientError, asyncio.TimeoutError, TimeoutError, OSError):
