@@ -24,8 +24,8 @@ def site_path() -> Path:
 def main(words: list[str]) -> int:
     """Run one command; return its exit code.
 
-    The exit code is 0 for done, 1 for failed, 2 for refused before anything changed, and 130 for
-    interrupted.
+    The exit code is 0 after a success and 1 after a failure. The exit code 2 means that the command
+    refused to begin and changed nothing. The exit code 130 means that the command was interrupted.
     """
     if words and words[0] in ("--help", "-h", "help"):
         print(overview())
@@ -63,6 +63,6 @@ def _run(command: Command, words: list[str]) -> int:
 
 
 def _function(command: Command) -> Callable[..., int]:
-    """Return the function of a command."""
+    """Return the Python function that carries out a command."""
     module, _, name = command.function.partition(":")
     return getattr(importlib.import_module(module), name)

@@ -1,4 +1,5 @@
-"""Write the texts about the commands: `make help`, `make COMMAND HELP=1` and docs/commands.md."""
+"""Generate the help texts of all commands: for `make help`, `make COMMAND HELP=1` and
+docs/commands.md."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ def overview() -> str:
 
 
 def _line(command: Command) -> str:
-    """Return the line of a command."""
+    """Return the line about one command for `make help`."""
     variables = f"; {'= '.join(command.variables)}=" if command.variables else ""
     return f"{command.summary}{variables}{' (as root)' if command.root else ''}"
 
@@ -48,12 +49,12 @@ def help_of(name: str) -> str:
 
 
 def page() -> str:
-    """Return the page docs/commands.md."""
+    """Return the text of docs/commands.md."""
     return "\n".join(_page())
 
 
 def _page() -> Iterator[str]:
-    """Yield the lines of the page."""
+    """Yield the lines of docs/commands.md."""
     yield "# Commands\n"
     yield "Each command is a target of make. `scripts/sitekit/commands.py` generates this page and `make help`."
     yield "`make COMMAND HELP=1` prints one entry. SITE=path names a site file other than `config/site.yml`.\n"

@@ -1,4 +1,4 @@
-"""Define the commands that look after a running site, a part of the table of commands."""
+"""Define the commands for operating a running site, as a part of the table in commands.py."""
 
 from __future__ import annotations
 

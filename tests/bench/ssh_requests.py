@@ -17,7 +17,7 @@ from typing import Any
 
 from sitekit.backends.job import Work
 from sitekit.backends.resource_choice import Choice
-from sitekit.backends.slurm import gate, ssh
+from sitekit.backends.slurm import gate_client, ssh
 from sitekit.backends.slurm.ssh_files import sockets
 from sitekit.backends.slurm.transport import ask_slurm
 from sitekit.site import Site, load_site
@@ -57,13 +57,13 @@ async def submissions(site: Site, account: str, times: int) -> list[float]:
     """Seconds of submissions of jobs, which are cancelled at once."""
     # one partition: of several, the gate would first ask Slurm which starts the job now
     one = site.tiers[0].model_copy(update={"partitions": site.tiers[0].partitions[:1]})
-    request = gate.request_of(Choice.of(one), TAG, {})
+    request = gate_client.request_of(Choice.of(one), TAG, {})
 
     async def cancel(job: str) -> None:
         work = Work(tag=TAG, user=account, account=account, intended=time.time())
-        await gate.cancel(site, work, job, graceful=False)
+        await gate_client.cancel(site, work, job, graceful=False)
 
-    return await timed(times, lambda: gate.submit(site, account, request), cancel)
+    return await timed(times, lambda: gate_client.submit(site, account, request), cancel)
 
 
 async def measured(site: Site, account: str, times: int) -> dict[str, list[float]]:

@@ -24,10 +24,10 @@ from jupyterhub import orm
 from jupyterhub.user import User
 from traitlets.config import Config
 
-from sitekit.backends.slurm import gate
+from sitekit.backends.slurm import gate_client
 from sitekit.backends.slurm.parse_jobs import SlurmJob, phase_of
 from sitekit.backends.snapshot import Snapshot
-from sitekit.hub.messages.cards import Card
+from sitekit.hub.messages.failed_start_cards import Card
 from sitekit.hub.servers.check_choice import read_choice
 from sitekit.hub.servers.hub_state import HubState
 from sitekit.hub.spawner.look_up_accounts import groups_of
@@ -171,7 +171,7 @@ async def patience(hub_state: HubState) -> dict[str, Any]:
         show(hub_state, 78, child.tag, "PENDING", "", "Resources")
         return "78"
 
-    gate.submit = accepted
+    gate_client.submit = accepted
     try:
         await child.start()
     except NotStarted as failure:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.base.child import ask
+from sitekit.base.child_process import ask
 from sitekit.environment.wheels import python_node_proxy
 from sitekit.environment.wheels.build import CONVERT
 from sitekit.environment.wheels.package import write_repodata

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sitekit.site import Site
-from sitekit.site.validate import validate
+from sitekit.site.validate_yaml import validate
 from sitekit.site.yaml_file import Document, read_yaml
 
 FILE = Path(__file__).parents[2] / "config" / "site.example.yml"

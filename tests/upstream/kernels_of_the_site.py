@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 from jupyter_client import BlockingKernelClient
 from jupyter_kernel_test import KernelTests
 
-from sitekit.session import loaded_modules
+from sitekit.session import store_loaded_modules
 from sitekit.session.kernel_sockets import Kernel, Specs
 from sitekit.session.lmod_output import applied, changes
 from sitekit.session.single_user import clean_environment, make_runtime_folder
@@ -144,7 +144,7 @@ def main(name: str, language: str, settings: str, *loaded: str) -> None:
         load = subprocess.run(
             [os.environ["LMOD_CMD"], "python", "load", *loaded], check=True, capture_output=True
         )
-        loaded_modules.write(applied(changes(load.stdout), os.environ))
+        store_loaded_modules.write(applied(changes(load.stdout), os.environ))
     result = Told()
     try:
         unittest.defaultTestLoader.loadTestsFromTestCase(tests_of(name, language)).run(result)

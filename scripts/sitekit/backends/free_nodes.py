@@ -1,4 +1,5 @@
-"""Define what a node has free, and compute how many servers of a tier fit on the free nodes."""
+"""Define the free CPUs, memory and GPUs of a node, and compute how many servers of a tier can start
+on the nodes now."""
 
 from __future__ import annotations
 
@@ -10,10 +11,10 @@ from ..site.tier import Tier
 
 @dataclass(frozen=True)
 class FreeNode:
-    """Hold what a node has free. Memory is in MiB.
+    """Hold the free CPUs, memory and GPUs of one node. Memory is in MiB.
 
-    `gpus` maps each type of GPU to the free and to all GPUs of this type. The type is "" if Slurm
-    has none for the GPU. `idle` is whether no job runs on the node.
+    `gpus` maps each type of GPU to two numbers: the free GPUs and all GPUs of this type. The type
+    is "" if Slurm reports no type. `idle` is true if no job runs on the node.
     """
 
     name: str
@@ -24,16 +25,18 @@ class FreeNode:
     gpus: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def free_gpus(self, kind: str | None) -> int:
-        """Return the free GPUs of a type, or of all types."""
+        """Return the number of free GPUs of a type, or of all types."""
         return sum(free for name, (free, _) in self.gpus.items() if kind in (None, name))
 
 
 @dataclass(frozen=True)
 class Room:
-    """Hold how many servers of a tier fit now, and the tier's GPUs that are free and that exist.
+    """Hold how many servers of a tier can start now, how many GPUs are free for the tier, and how
+    many GPUs exist.
 
-    `nodes` lists, for the form, CPUs, memory and GPUs that are free together on one node. Values
-    that another entry contains are left out.
+    The form shows `nodes`. Each item of `nodes` contains the CPUs, memory and GPUs that are free on
+    one node. A node is left out if another node has at least as many free CPUs, as much free memory
+    and as many free GPUs.
     """
 
     servers: int
@@ -43,7 +46,8 @@ class Room:
 
 
 def room_for(tier: Tier, partitions: Collection[str], nodes: Iterable[FreeNode]) -> Room:
-    """Return the room for a tier on those of the nodes that are in one of the partitions."""
+    """Return how many servers of the tier can start, and the free GPUs, on the nodes that are in at
+    least one of the partitions."""
     own = [node for node in nodes if node.partitions & set(partitions)]
     usable = [node for node in own if node.idle or not tier.exclusive]
     each = [_fitting(tier, node) for node in usable]
@@ -62,7 +66,7 @@ def room_for(tier: Tier, partitions: Collection[str], nodes: Iterable[FreeNode])
 
 
 def _fitting(tier: Tier, node: FreeNode) -> int:
-    """Return how many servers of the tier fit on the node."""
+    """Return how many servers of the tier can start on the node."""
     fits = [node.cpus // (tier.cpus * tier.tasks), node.memory // tier.memory]
     if tier.gpus:
         fits.append(node.free_gpus(tier.gpu_type) // tier.gpus)
@@ -70,7 +74,8 @@ def _fitting(tier: Tier, node: FreeNode) -> int:
 
 
 def _largest(found: set[tuple[int, int, int]]) -> tuple[tuple[int, int, int], ...]:
-    """Return the entries that no other entry contains, the largest first."""
+    """Return the items of `found`, the largest first. An item is left out if another item is at
+    least as large in each number."""
     kept: list[tuple[int, int, int]] = []
     for one in sorted(found, reverse=True):
         if not any(all(a <= b for a, b in zip(one, other, strict=True)) for other in kept):

@@ -21,9 +21,9 @@ For one server, the hub calls these methods in this order:
 8. `ending` returns how a job has ended, and `log_tail` the last lines of its log. The hub makes a
    card from the results of both methods.
 
-A backend that does not answer raises NoAnswer. If a method raises NoAnswer, the hub does not treat
-a server as ended. A user may have written the texts that a backend returns, such as lines of a log.
-The hub only shows these texts, and never executes or trusts them.
+A backend that does not answer raises NoAnswer. If a method raises NoAnswer, the hub never concludes
+that a server has ended. A user may have written the texts that a backend returns, such as lines of
+a log. The hub only shows these texts, and never executes or trusts them.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Backend(Protocol):
         """Return the names (partitions, reservations and others) that `account` may request. A call
         of this method takes at most a few seconds.
 
-        A value is None if the backend has no such names or does not answer.
+        A value is None if the backend has no names of this kind, or if the backend does not answer.
         """
         ...
 
@@ -79,15 +79,15 @@ class Backend(Protocol):
         ...
 
     async def look_up(self, work: Work) -> Job | None:
-        """Return the job.
+        """Return the job of a server.
 
-        If the last list of jobs does not contain the job, query the backend. Returns None if the
-        job has certainly ended. Raises NoAnswer.
+        The backend is queried if the last list of jobs does not contain the job. Returns None if
+        the job has certainly ended. Raises NoAnswer.
         """
         ...
 
     def is_hidden(self, work: Work) -> bool:
-        """Return whether the backend accepted the job, but has never listed it to the hub."""
+        """Return whether the backend accepted the job, but has never listed the job to the hub."""
         ...
 
     def explain_reason(self, job: Job) -> str:
@@ -106,9 +106,10 @@ class Backend(Protocol):
         ...
 
     async def free_nodes(self) -> Collection[FreeNode] | None:
-        """Return what each node has free, as read in the last minutes; None if this is not known.
+        """Return the free CPUs, memory and GPUs of each node, as read in the last minutes; None if
+        they are not known.
 
-        One query in a minute serves all callers. A call takes a second at most.
+        All callers share the result of one query a minute. A call takes at most a second.
         """
         ...
 
@@ -162,11 +163,12 @@ class Backend(Protocol):
         ...
 
     def maintenance(self) -> Collection[Maintenance]:
-        """Return the maintenance windows of the backend as last read, without a query."""
+        """Return the maintenance windows that were last read from the backend. No query is sent."""
         ...
 
     def status(self) -> dict[str, object]:
-        """Return, for the status page, whether the backend answers, and the numbers of its queries.
+        """Return the data for the status page: whether the backend answers, and how many queries
+        were sent.
 
         Times are in seconds.
         """

@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 
 class NoAnswer(Exception):
-    """Report that the backend did not answer, or that its answer cannot be read. NoAnswer does not
-    mean that any job has ended.
-    """
+    """Report that the backend did not answer, or that the backend's answer cannot be read. NoAnswer
+    does not mean that a job has ended."""
 
 
 class Refused(Exception):
@@ -37,11 +36,11 @@ class Phase(enum.Enum):
 
 @dataclass(frozen=True)
 class Job:
-    """One job as its backend lists it.
+    """Describe one job, with the data that the backend lists.
 
-    `user` and `uid` are the account that owns the job. `uid` is None if the backend does not return
-    it. `state` is the backend's own name of the state, such as Slurm's COMPLETING. `start` is in
-    seconds since the epoch; None if the time is unknown. `tag` is the server's tag in the job's
+    `user` and `uid` are the account that owns the job. `uid` is None if the backend does not report
+    the uid. `state` is the backend's own name of the state, such as Slurm's COMPLETING. `start` is
+    in seconds since the epoch; None if the time is unknown. `tag` is the server's tag in the job's
     comment. The owner of a job can write any tag into its comment, so that a tag is valid only for
     a server of the same account.
     """
@@ -115,12 +114,12 @@ class Offers:
 
 @dataclass(frozen=True)
 class Wait:
-    """Describe why a pending job waits, as far as the last lists of the backend tell.
+    """Describe why a pending job waits, by the last lists that were read from the backend.
 
     `where` is the name of the queue; "" if the backend has none. `ahead` is the number of jobs that
-    are before this job, and `start` is the expected start in seconds since the epoch; None means
-    not known. If the wait is `limited` by the account or the job itself, no other tier would start
-    sooner.
+    are before this job, and `start` is the expected start in seconds since the epoch. None means
+    that the number or the time is not known. If `limited` is true, the job waits because of its
+    account or its own request, so that servers of other tiers would not start sooner.
     """
 
     reason: str
@@ -132,9 +131,10 @@ class Wait:
 
 @dataclass(frozen=True)
 class Maintenance:
-    """One maintenance window of a backend. Times are seconds since the epoch.
+    """Describe one maintenance window of a backend. Times are seconds since the epoch.
 
-    A job that would run past `begins` starts only after `ends`, on all nodes if it is `everywhere`.
+    A job that could still run at `begins` starts only after `ends`. If `everywhere` is true, the
+    window applies to all nodes.
     """
 
     begins: int

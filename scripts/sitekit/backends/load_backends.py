@@ -17,7 +17,7 @@ from .job import Work
 def backends_of(
     site: Site, open_work: Callable[[str], Iterable[Work]], in_use: Iterable[str] = ()
 ) -> dict[str, Backend]:
-    """Return the site's backends by name.
+    """Create the site's backends, and return a mapping from each name to its backend.
 
     `open_work(name)` must return the servers of that backend whose jobs may still exist. `in_use`
     names the backends of all servers that may still run, also if no tier names them any more.

@@ -18,9 +18,9 @@ class Choice:
     `cap` is the cgroup's limit; these and `gpus` are for each of the `nodes`. `tasks` is the number
     of tasks on each node, and `cpus` is for each task. With `exclusive`, no other job runs on the
     nodes. `interface` is the title of the page that the server opens. `image` is the key of the
-    container image; empty without a container. `course` is the name of the course whose server it
-    is; empty without a course. `idle` is the tier's idle limit in seconds; None without a limit.
-    `exclude` are the names of drained nodes, with commas between them.
+    container image; empty without a container. `course` is the name of the course to which the
+    server belongs; empty without a course. `idle` is the tier's idle limit in seconds; None without
+    a limit. `exclude` are the names of drained nodes, with commas between them.
     """
 
     tier: str = ""

@@ -48,7 +48,7 @@ class Snapshot:
         return found
 
     def job_of(self, work: Work) -> Job | None:
-        """Return the job of one start.
+        """Return the job of one start of a server, from the list of all jobs.
 
         The job is found by its id. If the hub never received the id, the youngest job with the
         server's tag is returned.
@@ -92,7 +92,7 @@ class SnapshotLoop:
 
     @property
     def age(self) -> float | None:
-        """Return how old the snapshot is, in seconds; None if there is none yet."""
+        """Return the age of the snapshot in seconds; None if no query has been answered yet."""
         taken = self.snapshot.taken
         return round(time.monotonic() - taken, 1) if taken > 0 else None
 

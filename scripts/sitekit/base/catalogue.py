@@ -42,8 +42,8 @@ def messages() -> Catalog:
 def translations(language: str, own: Path | None) -> NullTranslations:
     """Return the translations into a language, from the site's own catalogue and sitekit's.
 
-    The site's own catalogue wins. A text that neither catalogue translates stays English, and so
-    does a text whose translation has other placeholders. Raises BadInput, OSError.
+    The site's own catalogue wins. A text stays English if neither catalogue translates the text, or
+    if the placeholders in its translation are wrong. Raises BadInput, OSError.
     """
     found = NullTranslations()
     paths = [own] if own else []
@@ -57,7 +57,7 @@ def translations(language: str, own: Path | None) -> NullTranslations:
 
 
 def _compiled(catalogue: Catalog) -> NullTranslations:
-    """Return the usable translations of a catalogue."""
+    """Return the translations in a catalogue, without those whose placeholders are wrong."""
     for message in list(catalogue):
         if message.id and any(wrong_placeholders(message)):
             catalogue.delete(message.id, message.context)
@@ -68,9 +68,9 @@ def _compiled(catalogue: Catalog) -> NullTranslations:
 
 
 def faults(catalogue: Catalog, wanted: Catalog) -> list[str]:
-    """Return what is wrong with a catalogue that shall translate the texts of `wanted`.
+    """Return the faults of a catalogue that is meant to translate the texts of `wanted`.
 
-    A missing translation is no fault: the text is shown in English.
+    A missing translation is not a fault, because users then see the English text.
     """
     found = [
         f"line {message.lineno}: {fault}"
@@ -97,7 +97,8 @@ def missing(catalogue: Catalog, wanted: Catalog) -> list[str]:
 
 
 def wrong_placeholders(message: Message) -> Iterator[str]:
-    """Yield the placeholders that a translation has lost, and those that its text does not have."""
+    """Yield a fault for each placeholder that is missing in a translation, or that only the
+    translation has."""
     known = {name for text in _parts(message.id) for name in placeholders(text)}
     needed = known - ({"count", "num"} if message.pluralizable else set())
     for string in _parts(message.string):
@@ -117,7 +118,7 @@ def wrong_placeholders(message: Message) -> Iterator[str]:
 def placeholders(text: str) -> set[str]:
     """Return the placeholders in a text: `{name}`, and `%(name)s` of templates.
 
-    A `%` or `{` that is no placeholder counts, too. Raises ValueError for a lone brace.
+    A `%` that begins no placeholder is returned too. Raises ValueError for a single brace.
     """
     of_python = {
         "{" + name + (f":{form}" if form else "") + "}"
@@ -129,7 +130,7 @@ def placeholders(text: str) -> set[str]:
 
 
 def _parts(text: object) -> tuple[str, ...]:
-    """Return the forms of a text for different numbers; one form if no number decides."""
+    """Return the singular and the plural of a text, or only the text if it has no plural."""
     return tuple(text) if isinstance(text, (tuple, list)) else (str(text or ""),)
 
 

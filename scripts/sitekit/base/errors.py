@@ -33,7 +33,8 @@ class BadInput(Problem):
 
 
 class BadInputs(BadInput):
-    """Report several errors in one file together, so that all can be corrected at once."""
+    """Report all errors of one file together, so that the person can correct all of them at
+    once."""
 
     def __init__(self, problems: list[BadInput]) -> None:
         super().__init__("\n".join(str(p) for p in problems))
@@ -44,7 +45,7 @@ class Unfit(ValueError):
     """Report a value that a model refuses, without its file and line.
 
     `key` is the path of the wrong key, relative to the model or field that raises the error.
-    validate.py adds the file and the line.
+    validate_yaml.py adds the file and the line.
     """
 
     def __init__(self, what: str, remedy: str, *key: str | int) -> None:

@@ -1,7 +1,7 @@
 """Translate the texts that users read into the site's language.
 
-Modules import `gettext as _`. The hub sets the language once, when it starts (`use`). Other programs
-set none, so that their texts stay English.
+Modules import `gettext as _`. The hub sets the language once, when it starts (`use`). Other
+programs do not set a language, so that their texts stay English.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ def use(translations: NullTranslations, language: str) -> None:
 
 
 def gettext(message: str, **values: object) -> str:
-    """Return the translation of `message`, with the values in place of `{name}`."""
+    """Return the translation of `message`, in which each `{name}` is replaced by its value."""
     text = _translations.gettext(message)
     return text.format(**values) if values else text
 
 
 def ngettext(one: str, many: str, count: int, **values: object) -> str:
-    """Return the translation of `one` or of `many`, whichever fits `count`, with the values in place
-    of `{name}`."""
+    """Return the translation of `one` or of `many`, whichever fits `count`. Each `{name}` in the
+    translation is replaced by its value."""
     return _translations.ngettext(one, many, count).format(count=count, **values)
 
 
 def english(one: str, many: str, count: int) -> str:
-    """Return what ngettext returns without a translation, for texts that the hub reads again."""
+    """Return the text that ngettext returns without a translation: `one` or `many`."""
     return (one if count == 1 else many).format(count=count)
 
 
 def date_text(moment: datetime, pattern: str) -> str:
-    """Return a point in time with the language's names of months and days.
+    """Return a date and time as text, with the names of months and days in the site's language.
 
-    `pattern` is a text of the catalogue, such as `d MMMM, HH:mm`, in the form of Babel's
-    format_datetime. Babel is imported only here, because most commands write no such text.
+    `pattern` is a date pattern for Babel's format_datetime, such as `d MMMM, HH:mm`, from the
+    catalogue of translations. Babel is imported only here, because most commands write no dates.
     """
     from babel.core import UnknownLocaleError
     from babel.dates import format_datetime
@@ -74,7 +74,7 @@ def later(message: str) -> str:
 class Translated(InternationalizationExtension):
     """Let Jinja templates translate texts: `{% trans %}` and `_("...", name=value)`.
 
-    In templates, values stand in place of `%(name)s`.
+    In templates, the values replace `%(name)s`.
     """
 
     def __init__(self, environment: Environment) -> None:

@@ -23,7 +23,7 @@ ACL_KINDS, ACL_WRITE = (0x02, 0x08), 0x02  # the tags ACL_USER and ACL_GROUP, an
 class Step:
     """Describe a directory, symbolic link or file on a path.
 
-    `last` is True for the end of the path.
+    `last` is True for the last step of a path.
     """
 
     path: Path
@@ -62,7 +62,8 @@ class Step:
 
 
 def account_name(uid: int) -> str:
-    """Return an account's name for a message, or its uid if no account has this uid."""
+    """Return a phrase for a message, which contains the name of the account with this uid, or only
+    the uid if no account has this uid."""
     try:
         return f"the account {pwd.getpwuid(uid).pw_name}"
     except KeyError:
@@ -70,7 +71,7 @@ def account_name(uid: int) -> str:
 
 
 def group_name(gid: int) -> str:
-    """Return the name of a group and its listed members for a message.
+    """Return a phrase for a message, which contains the name of a group and its listed members.
 
     The group database does not list the accounts that have the group as their primary group.
     """

@@ -1,4 +1,5 @@
-"""Describe the site's applications to servers, and name the file with the tested ones.
+"""Define the settings of the site's applications for users' servers, and the path of the file that
+lists the tested applications.
 
 `make applications_check` writes the file, and a user's server reads it.
 """
@@ -12,7 +13,8 @@ from ..site import Site
 
 
 def application_settings(site: Site, prefix: Path) -> dict[str, Any]:
-    """Return the settings from which a server starts applications; empty if there are none."""
+    """Return the settings with which a server starts the site's applications; empty if the site has
+    no applications."""
     if not site.server.applications:
         return {}
     settings = [

@@ -137,7 +137,8 @@ def course_settings(course: Course) -> dict[str, Any]:
 def job_script(site: Site, template: str) -> str:
     """Return the job script that the gate submits: the template with the site's paths filled in.
 
-    A release of an older sitekit has no start-server. Its servers start from the release.
+    If a release of an older sitekit has no program start-server, the job starts the server directly
+    from the release.
     """
     start, folder = site.server.start, shlex.quote(str(site.server.start_folder))
     program = '"$release/share/sitekit/start-server"'
@@ -147,6 +148,6 @@ def job_script(site: Site, template: str) -> str:
 
 
 def servers_prefix(site: Site) -> Path:
-    """Return the folder of the servers' environment and kernels, by its path on the compute
-    nodes."""
+    """Return the path, on the compute nodes, of the folder with the servers' environment and the
+    kernels."""
     return site.slurm.ssh.prefix if site.slurm.ssh else site.paths.prefix

@@ -4,8 +4,8 @@ docs/internal-tls.md explains internal TLS. The site has two certificate authori
 `services` signs the certificates of hub, proxy and web server. Users' servers trust the authority
 `services`, and only root can read its key. The authority `servers` signs a certificate for each
 start of a user's server, and one for the culler; the hub owns the key of this authority. Because
-there are two authorities, the certificate of a user's server is never accepted as one of the hub or
-the proxy.
+there are two authorities, the certificate of a user's server is never accepted as a certificate of
+the hub or the proxy.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def installed(site: Site) -> bool:
 
 
 def as_installed(site: Site) -> Site:
-    """Return the site; if the hub's certificate is missing, return the site with internal TLS
-    off."""
+    """Return the site. If the hub's certificate is missing, internal TLS is off in the returned
+    site."""
     return site if installed(site) else site.model_copy(update={"internal_tls": False})
 
 
@@ -87,7 +87,7 @@ def pair(site: Site, owner: Owner) -> Path:
 
 
 def name_of(tag: str) -> str:
-    """Return the name in the certificate of one start of a server.
+    """Return the host name in the certificate for one start of a server, which `tag` identifies.
 
     Hub and proxy connect to the server's IP address. Therefore the name need not be in DNS.
     """

@@ -1,4 +1,4 @@
-"""Start a server for a test as a job does, with a minimal hub in place of the site's hub.
+"""Provide a minimal hub, with which a test starts a user's server in the same way as a job does.
 
 The tests of a new release and of container images use this module.
 """
@@ -56,7 +56,7 @@ def trial_hub() -> Iterator[tuple[int, list[int]]]:
     told: list[int] = []
 
     class Hub(BaseHTTPRequestHandler):
-        """Answer the requests of a starting server."""
+        """Answer the HTTP requests that a starting server sends to its hub."""
 
         def do_GET(self) -> None:
             self._reply(b'{"version": ""}')

@@ -1,5 +1,5 @@
-"""Set JupyterHub's configuration from the settings of a site, with one function for each
-subject."""
+"""Set JupyterHub's configuration from the settings of a site, with one function for each part of
+the configuration."""
 
 from __future__ import annotations
 
@@ -36,11 +36,10 @@ from .api.server_callbacks import (
 from .api.server_end import END, ServerEndHandler
 from .courses.page import PAGE, STATE, CoursePageHandler, CourseStateHandler
 from .culling import update_culling
-from .login.choose import update_login
+from .login.choose_login_method import update_login
 from .login.pam import PatientAuthenticator
 from .loops import heartbeat, idle_time, proxy_routes
 from .overrides.admin_access import keep_administrators_out_of_servers
-from .overrides.begin_loops import Loop, begin_with_users
 from .overrides.database_errors import tell_of_database
 from .overrides.handlers import ServerHandler, limit_bodies, replace_handlers
 from .overrides.hub_port_callers import keep_pages_behind_the_front
@@ -56,8 +55,9 @@ from .overrides.logs import (
     log_refusals_in_one_line,
 )
 from .overrides.proxy import SilentProxy
+from .overrides.start_loops_after_users import Loop, begin_with_users
 from .overrides.unlogged_polls import log_polls_at_debug
-from .pages import change_tier, check_server_access, documentation, servers, static_files
+from .pages import change_tier, check_server_access, describe_servers, documentation, static_files
 from .pages.announcements import announcements_of
 from .pages.server_log import LOG, ServerLogHandler
 from .pages.status import STATUS_PAGE, STATUS_STATE, StatusPageHandler, StatusStateHandler
@@ -67,9 +67,9 @@ from .servers.log_actions import log_for_ever
 from .spawner import reconcile, stop_ordered, watch_endings
 from .spawner.server import Server
 from .spawner.tier_spawner import TierSpawner, last_progress_event
-from .status import certificates, observe, watch_prefix
+from .status import certificates, observe_starts_and_ends, watch_prefix
 from .status.collector import update_metrics
-from .status.token import forget_old_tokens, update_token
+from .status.prometheus_token import forget_old_tokens, update_token
 from .translate_pages import translate_pages
 
 
@@ -157,7 +157,8 @@ def update_servers(c: Any, site: Site) -> None:
 def update_entry(site: Site) -> None:
     """Configure how the hub decides which users may open the server of another user.
 
-    If each user has a domain, browsers isolate the pages of different users by themselves.
+    If each user has a domain, the check before opening another user's server is not needed, because
+    browsers isolate the pages of different domains.
     """
     if not site.login.admin_access:
         keep_administrators_out_of_servers()
@@ -166,13 +167,13 @@ def update_entry(site: Site) -> None:
 
 
 def update_pages(c: Any, hub_state: HubState) -> None:
-    """Set the templates of pages, and what the templates show of the site and its servers."""
+    """Set the templates of the hub's pages, and the variables that the templates show."""
     c.JupyterHub.template_paths = [str(data("config/templates"))]
     docs = hub_state.site.docs / "index.html"
     c.JupyterHub.template_vars = {
         "site_title": hub_state.site.title,
         "site_pages": hub_state.site.pages,
-        **servers.template_variables(hub_state),
+        **describe_servers.template_variables(hub_state),
         "sitekit_has_docs": lambda _user: docs.is_file(),
         "sitekit_announcements": announcements_of(hub_state),
     }
@@ -181,7 +182,8 @@ def update_pages(c: Any, hub_state: HubState) -> None:
 
 
 def share_hub_state(hub_state: HubState) -> None:
-    """Give the objects that all parts of the hub share to the classes that need them."""
+    """Store `hub_state`, which contains the objects that all parts of the hub share, in the classes
+    that need it."""
     api = (
         ListeningHandler,
         EndingHandler,
@@ -206,7 +208,8 @@ def update_handlers(c: Any, site: Site) -> None:
     """Set which request handler answers at which URL. Some of JupyterHub's request handlers are
     replaced by sitekit's.
 
-    The handlers that let users into each other's servers are needed only on one domain.
+    The handlers that decide which users may open another user's server are needed only if all
+    servers have one domain.
     """
     one_domain = not site.front.subdomains
     replace_batchspawners_handler()
@@ -260,7 +263,8 @@ def begin_loops(hub_state: HubState) -> None:
 
 
 def hub_loops(hub_state: HubState) -> dict[str, Loop]:
-    """Return the loops of servers. Raises an error of the ledger, without which no hub may start."""
+    """Return the loops that run until the hub ends. Raises an error if the ledger cannot be opened,
+    because a hub must not start without the ledger."""
     hub_state.ledger.open()
     return {
         **backend_loops(hub_state),
@@ -268,7 +272,7 @@ def hub_loops(hub_state: HubState) -> dict[str, Loop]:
         **({"tunnels": hub_state.tunnels.run} if hub_state.tunnels else {}),
         "routes": proxy_routes.run,
         "limits": limit_bodies,
-        "metrics of servers": partial(observe.run, hub_state),
+        "metrics of servers": partial(observe_starts_and_ends.run, hub_state),
         "kernels and release": partial(watch_prefix.run, hub_state.site),
         "metrics of certificates": partial(certificates.run, hub_state.site),
         "old tokens of metrics": partial(forget_old_tokens, hub_state.site),

@@ -48,11 +48,10 @@ def configure_culler(c: Any, site: Site) -> None:
 
     def may_go(*, inactive: timedelta, server: dict[str, Any], **_: Any) -> bool:
         """Return whether a server has been idle for longer than its tier allows, so that the culler
-        stops it. Servers of a tier that no longer exists are not stopped. Servers of a removed
-        course keep the idle limit with which they were started. While the hub was down, servers
-        could not report their activity. The culler, which starts together with the hub, therefore
-        first waits for the servers' reports.
-        """
+        stops the server. Servers of a tier that no longer exists are not stopped. Servers of a
+        removed course keep the idle limit with which they were started. While the hub was down,
+        servers could not report their activity. The culler, which starts together with the hub,
+        therefore first waits for the servers' reports."""
         key = (server.get("user_options") or {}).get("profile", "")
         course = courses.course(key)
         limit = course.tier.idle if course else limits.get(key)

@@ -58,7 +58,7 @@ def settings_without_effect(config: Mapping[str, Mapping[str, Any]]) -> list[str
 
 
 def refuse_settings_without_effect(config: Mapping[str, Mapping[str, Any]], folder: Path) -> None:
-    """Exit with a message if there is a setting that has no effect.
+    """Exit with a message if a setting in `config` has no effect.
 
     Settings without effect can only come from files in `folder`.
     """

@@ -1,5 +1,5 @@
-"""Translate all texts for users into the site's language, those of JupyterHub's templates
-included."""
+"""Translate all texts for users into the site's language, also the texts in JupyterHub's
+templates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 def translate_pages(c: Any, site: Site) -> None:
     """Set the language of the hub's texts, and let JupyterHub's templates translate texts.
 
-    A hub with a catalogue that cannot be read shows the texts that sitekit translates itself.
+    If the site's own catalogue cannot be read, the hub uses only sitekit's own translations.
     """
     language, catalogue = site.pages.language, site.pages.catalogue
     try:

@@ -24,19 +24,21 @@ _settings: dict[str, Any] = {}
 
 
 def take(settings: dict[str, Any]) -> None:
-    """Keep the settings of this server for when jupyter-server-proxy is loaded."""
+    """Store the settings of this server until jupyter-server-proxy is loaded."""
     _settings.update(settings)
 
 
 def digest(application: dict[str, Any]) -> str:
-    """Return a text that differs if a setting of the application has changed since its test."""
+    """Return a digest of the application's settings. After a change of a setting, the digest
+    differs from the digest at the application's test."""
     return hashlib.sha256(json.dumps(application, sort_keys=True).encode()).hexdigest()
 
 
 def offered() -> dict[str, dict[str, Any]]:
-    """Return the tested applications, in the form of jupyter-server-proxy's `servers`.
+    """Return the tested applications, as a value of jupyter-server-proxy's option `servers`.
 
-    The names begin with `app-`, so that no application takes the address of a page of the server.
+    The names begin with `app-`, so that the URL of an application is never the URL of one of the
+    server's own pages.
     """
     found = {}
     tested = read_tested(_settings.get("tested_applications", ""))
@@ -56,7 +58,7 @@ def offered() -> dict[str, dict[str, Any]]:
 
 
 def entry(application: dict[str, Any], socket: str, base_url: str) -> dict[str, Any]:
-    """Return one entry of jupyter-server-proxy's `servers`."""
+    """Return the settings of one application for jupyter-server-proxy's option `servers`."""
     launcher = {"enabled": True, "title": application["title"], "category": "Applications"}
     if application["icon"]:
         launcher["icon_path"] = application["icon"]
@@ -75,7 +77,8 @@ def entry(application: dict[str, Any], socket: str, base_url: str) -> dict[str, 
 
 
 def arguments(application: dict[str, Any], socket: str, base_url: str) -> list[str]:
-    """Return the arguments of start_application.py. `make applications_check` uses them too."""
+    """Return the arguments of start_application.py. `make applications_check` calls this function
+    too."""
     values = {"{socket}": socket, "{base_url}": base_url}
     command = []
     for word in application["command"]:
@@ -86,7 +89,8 @@ def arguments(application: dict[str, Any], socket: str, base_url: str) -> list[s
 
 
 def read_tested(path: str) -> dict[str, str]:
-    """Return the digests of tested applications; none if the file is missing or not valid."""
+    """Return the digests of the tested applications from a file; no digests if the file is missing
+    or invalid."""
     try:
         read = json.loads(Path(path).read_text())
     except (OSError, ValueError):

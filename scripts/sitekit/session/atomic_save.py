@@ -69,7 +69,7 @@ def _replaceable(path: str) -> bool:
 
 
 def _resemble(new: str, old: str) -> None:
-    """Give the new file the mode, the group and the access lists of the old one.
+    """Give the new file the mode, the group and the access control lists of the old file.
 
     If no old file exists, the new file gets the usual mode.
     """

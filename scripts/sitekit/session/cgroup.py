@@ -1,4 +1,5 @@
-"""Read the memory figures of this server's job from its cgroup, of version 1 or 2."""
+"""Read from the cgroup (of version 1 or 2) how much memory this server's job uses, and how much it
+may use."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ NO_LIMIT = 2**60
 class Files:
     """Name the files of one version of cgroups (cgroups(7)).
 
-    `cache` is the key, in `memory.stat`, of the file cache that Linux frees before it kills.
+    The file `memory.stat` contains, under the key `cache`, the size of the file cache. Linux frees
+    the file cache before it kills a process.
     """
 
     used: str
@@ -69,7 +71,8 @@ def find() -> tuple[Path, Path, Files] | None:
 
 
 def memory() -> Memory:
-    """Return the figures of the cgroup with the lowest limit, from this process's one to the top.
+    """Return the memory figures of the cgroup with the lowest limit. All cgroups from this
+    process's cgroup to the top of the hierarchy are compared.
 
     Slurm limits the memory of the job and of its step. The limit of the job also counts programs
     that `srun --overlap` starts.
@@ -117,7 +120,7 @@ def _cache(file: Path, key: str) -> int:
 
 
 def _value(file: Path, key: str) -> int | None:
-    """Return the number of a line such as `oom_kill 3`."""
+    """Return the number for `key` from a file with lines such as `oom_kill 3`."""
     try:
         found = re.search(rf"^{key} (\d+)$", file.read_text(), re.MULTILINE)
     except OSError:

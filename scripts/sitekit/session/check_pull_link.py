@@ -46,7 +46,7 @@ class Pull:
 def read(
     arguments: Mapping[str, str], allowed: Sequence[str], root: Path, links: Sequence[str]
 ) -> Pull:
-    """Return the checked arguments of a link.
+    """Check the arguments of an nbgitpuller link, and return them.
 
     `links` are the names of the links that the site creates in the server's root folder.
     """
@@ -108,7 +108,8 @@ def repository(repo: str, allowed: Sequence[str]) -> str:
 
 
 def place(target: str, root: Path, links: Sequence[str]) -> Path:
-    """Return the folder for `target`, in the root folder or behind one of the site's links."""
+    """Return the path of the folder that `target` names, in the root folder or behind one of the
+    site's links."""
     parts = target.rstrip("/").split("/")
     if any(
         not part or part.startswith(".") or not part.isprintable() or "\\" in part for part in parts

@@ -42,12 +42,12 @@ def begin(handler: Any, heading: str, facts: dict[str, str] | None = None) -> No
 
 
 def link(address: str, text: str) -> str:
-    """Return a link that looks like a button."""
+    """Return the HTML of a link that looks like a button."""
     return f'<p><a class="button" href="{escape(address)}">{escape(text)}</a></p>'
 
 
 def form(address: str, fields: dict[str, str], text: str) -> str:
-    """Return a button that posts the fields."""
+    """Return the HTML of a button that sends the fields to `address` in a POST request."""
     hidden = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
         for name, value in fields.items()

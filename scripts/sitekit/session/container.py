@@ -37,7 +37,8 @@ NAMES = {"/etc/passwd", "/etc/group"}
 
 
 def enter(settings: dict[str, Any]) -> NoReturn:
-    """Replace this process by the server in the image. Exits with one line if that is impossible."""
+    """Replace this process by the server in the image. If this is impossible, print the reason in
+    one line, and exit."""
     image = settings["image"]
     if why := refusal(image):
         sys.exit(f"sitekit: the image {image['key']} {why}")
@@ -100,7 +101,8 @@ def _engine(image: Mapping[str, Any], binds: Sequence[str], home: str) -> list[s
 
 
 def home_inside(image: Mapping[str, Any], home: str, user: str) -> str:
-    """Return the path of the home in the container. ch-run(1) mounts it at /home/$USER."""
+    """Return the path of the home in the container. With Charliecloud, ch-run(1) mounts the home at
+    /home/$USER."""
     return f"/home/{user}" if image["engine"] == "charliecloud" else home
 
 

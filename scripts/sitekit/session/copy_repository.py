@@ -54,9 +54,9 @@ def update_copy(
     settings: Mapping[str, Any], root: Path, repository: Mapping[str, Any]
 ) -> tuple[str, str]:
     """Create or update the copy; return the reason if this failed (else ""), and the output of the
-    program. If `keep_both` in `repository` is true, and user and repository have both changed a
-    file, the user's file stays, and the repository's version is written beside it.
-    """
+    program. If `keep_both` in `repository` is true, the copy keeps both versions of a file that
+    user and repository have both changed: the user's file stays, and the repository's version is
+    written to another file."""
     url, folder = repository["url"], repository["folder"]
     wanted = {"repo": url, "branch": repository["branch"], "targetpath": folder}
     output = ""
@@ -80,9 +80,8 @@ def open_in(root: Path, folder: str, page: str = "") -> None:
 
 def _copied(pull: Pull, umask: str, keep_both: bool) -> tuple[str, str]:
     """Create or update the copy; return the reason if this failed (else ""), and the output. Raises
-    OSError. A new copy is created under a temporary name, and renamed when it is complete.
-    Therefore an interrupted copy is not used at the next start.
-    """
+    OSError. A new copy is created under a temporary name, and renamed when the copy is complete.
+    Therefore an interrupted copy is not used at the next start."""
     settings = {"repo": pull.repo, "branch": pull.branch, "backup": False}
     # 0: with all commits, so that git can compare them
     depth, program = (0, "pull_course.py") if keep_both else (None, "pull_child.py")

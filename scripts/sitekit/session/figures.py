@@ -1,7 +1,9 @@
-"""Answer JupyterLab's requests for the figures of this server: time, memory, GPUs, and home.
+"""Answer JupyterLab's requests for figures of this server: the remaining time, the memory, the
+GPUs, and the free space in the home.
 
-The figures that can take long are read in threads, each at most once in some seconds, however many
-pages are open. While a file server does not answer, pages get the last figure of the home.
+Figures that can take long to read are read in threads. However many pages are open, each of these
+figures is read at most once in some seconds. While a file server does not answer, pages get the
+free space that was last read.
 """
 
 from __future__ import annotations
@@ -17,13 +19,13 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from . import cgroup
+from .cache_slow_figure import Kept
 from .gpus import gpus
 from .home_space import room_of
-from .kept_figure import Kept
 
 
 def home_of_user() -> dict[str, Any] | None:
-    """Return the room in the user's home, as JSON types."""
+    """Return the free space in the user's home, as JSON types."""
     room = room_of(Path(os.environ["HOME"]))
     return room.as_dict() if room else None
 
@@ -32,7 +34,8 @@ HOME, GPUS = Kept(home_of_user, 60), Kept(gpus, 10)
 
 
 class FiguresHandler(APIHandler):
-    """Handle GET: return the figures as JSON. JupyterLab asks while its page is visible."""
+    """Handle GET: return the figures as JSON. JupyterLab repeats this request while its page is
+    visible."""
 
     auth_resource = "sitekit"
 

@@ -15,8 +15,8 @@ MIB = 1024**2
 def gpus() -> list[dict[str, Any]]:
     """Return the use of each GPU of the job: `busy` in percent, `used` and `memory` in bytes.
 
-    Slurm sets CUDA_VISIBLE_DEVICES for a job that has GPUs. Without it, nvidia-smi could show GPUs
-    of other jobs on the node.
+    Slurm sets CUDA_VISIBLE_DEVICES for a job that has GPUs. If this variable is not set, the
+    function does not run nvidia-smi, which could show GPUs of other jobs on the node.
     """
     own = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     program = shutil.which("nvidia-smi")
@@ -33,7 +33,7 @@ def gpus() -> list[dict[str, Any]]:
 
 
 def read(printed: str) -> list[dict[str, Any]]:
-    """Return the GPUs of nvidia-smi's answer, without lines of another form."""
+    """Return the GPUs in nvidia-smi's output. Lines of another form are ignored."""
     found = []
     for line in printed.splitlines():
         words = [word.strip() for word in line.split(",", 3)]

@@ -1,4 +1,5 @@
-"""Find out how much room the user's home has, from its filesystem and from the user's quota."""
+"""Find out how much free space the user's home has, from its filesystem and from the user's
+quota."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ COLUMNS = 9
 
 @dataclass(frozen=True)
 class Room:
-    """Hold the size and the free part of a home, in bytes, and how many more files it can have.
+    """Hold the size and the free space of a home, in bytes, and how many more files the home can
+    contain.
 
     `files` is None if the number of files has no limit.
     """
@@ -29,19 +31,20 @@ class Room:
 
     @property
     def state(self) -> str:
-        """Return "full", "nearly full" or "" for a home with enough room."""
+        """Return "full" or "nearly full", or "" for a home with enough free space."""
         if self.free <= 0 or self.files == 0:
             return "full"
         few = self.files is not None and self.files < FEW_FILES
         return "nearly full" if few or self.free < min(NEARLY_FULL, self.size // 20) else ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the figures as JSON types."""
+        """Return size, free space and number of files as JSON types."""
         return {**asdict(self), "state": self.state}
 
 
 def room_of(home: Path) -> Room | None:
-    """Return the room in a home: the smaller of what the filesystem and the quota leave.
+    """Return the size and the free space of a home. If the user's quota leaves less space than the
+    filesystem, the quota's figures are returned.
 
     Returns None if the filesystem reports no size. May wait for a file server.
     """
@@ -58,7 +61,8 @@ def room_of(home: Path) -> Room | None:
 
 
 def of_quota(home: Path) -> Room | None:
-    """Return what the user's quota leaves; None without `quota`, its answer, or a limit."""
+    """Return the space that the user's quota leaves. Returns None if the program `quota` is missing
+    or does not answer, or if the user has no limit."""
     program = shutil.which("quota", path="/usr/bin:/bin:/usr/sbin:/sbin")
     if program is None:
         return None
@@ -73,7 +77,8 @@ def of_quota(home: Path) -> Room | None:
 
 
 def read_quota(printed: str) -> Room | None:
-    """Return the room in the last line of `quota -w -p`; None if the line sets no limit."""
+    """Return the free space from the last line of the output of `quota -w -p`; None if the line
+    contains no limit."""
     words = (printed.splitlines() or [""])[-1].split()
     try:
         # an asterisk marks a figure above its quota

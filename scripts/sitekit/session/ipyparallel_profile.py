@@ -86,7 +86,8 @@ def _folders(node_home: str) -> list[str]:
 
 
 def _for_template(text: str) -> str:
-    """Return the text so that ipyparallel, which fills in what is in braces, does not change it."""
+    """Return the text with escaped braces. ipyparallel replaces names in braces, and does not
+    change the escaped text."""
     return text.replace("{", "{{").replace("}", "}}")
 
 

@@ -12,7 +12,8 @@ _killed: list[str] = []
 
 
 def note_restart(kernel: Any) -> None:
-    """Note a kernel that is about to be restarted, if SIGKILL has ended its process."""
+    """Record that a kernel was killed, if SIGKILL has ended the kernel's process. Call this
+    function before the kernel is restarted."""
     process = getattr(kernel.provisioner, "process", None)
     if process is not None and process.poll() == -signal.SIGKILL:
         _killed.append(kernel.kernel_id)

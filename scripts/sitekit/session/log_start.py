@@ -13,16 +13,18 @@ _start_id = ""
 
 
 def take_start_id() -> None:
-    """Remove the start's id from the environment, which kernels and terminals inherit, and keep it.
+    """Remove the start's id from the environment, because kernels and terminals inherit the
+    environment, and store the id in this module.
 
-    In an image, the server calls this inside of the image.
+    If the server runs in a container image, this function is called inside the container.
     """
     global _start_id
     _start_id = os.environ.pop("SITEKIT_START", "")
 
 
 def log_start(step: str) -> None:
-    """Print one step. Nothing is printed if the gate, of an older sitekit, has given no id."""
+    """Print one step of the server's start. Nothing is printed if an older gate has passed no id to
+    the job."""
     if _start_id:
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         print(f"sitekit: {now} start {_start_id}: {step}", flush=True)

@@ -16,9 +16,8 @@ LIMIT = 512 * 1024  # bytes of an answer; the longest that the hub can send is s
 
 
 async def ask_for_messages(settings: dict[str, Any], identity: Identity | None) -> None:
-    """Fetch the messages again and again until the server ends, and store them in `settings`, from
-    which JupyterLab gets them. If the hub does not answer, the earlier messages are kept.
-    """
+    """Fetch the messages again and again until the server ends, and store the messages in
+    `settings` for JupyterLab. If the hub does not answer, the earlier messages are kept."""
     from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
     request = HTTPRequest(

@@ -27,7 +27,8 @@ ATTRIBUTES = "*.ipynb diff=jupyternotebook merge=jupyternotebook\n"
 
 
 def set_up(folder: Path, programs: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Write git's configuration to `folder`; return the variables that name it. Raises OSError.
+    """Write a configuration file for git to `folder`, and return the environment variables with the
+    path of this file. Raises OSError.
 
     Returns {} if nbdime is not installed, or if the user has set GIT_CONFIG_SYSTEM.
     """
@@ -40,7 +41,7 @@ def set_up(folder: Path, programs: Path, environment: Mapping[str, str]) -> dict
 
 
 def own_attributes(environment: Mapping[str, str]) -> str:
-    """Return the user's own attributes.
+    """Return the contents of the user's own gitattributes file.
 
     git reads the user's attributes from this file only while core.attributesFile is not set
     (gitattributes(5)).

@@ -30,7 +30,7 @@ class NotOurs(Exception):
 
 @dataclass(frozen=True)
 class Row:
-    """One socket of this node."""
+    """Describe one TCP socket of this node, as /proc/net/tcp lists the socket."""
 
     local: Address
     remote: Address

@@ -1,9 +1,10 @@
 """Import the modules of a starting server from one file of the release.
 
-Otherwise Python looks for about a thousand small files, one after another, and each needs ten
-operations of a shared filesystem. The file contains the same bytecode files, and the entry points
-of the installed packages. environment/release/server_modules.py writes it when a release is built;
-nothing else changes a release afterwards. Modules that are not in this file are imported as usual.
+Without this file, Python would look for about a thousand small files, one after another. Each small
+file needs ten operations of a shared filesystem. The file contains the same bytecode files, and the
+entry points of the installed packages. environment/release/server_modules.py writes the file when a
+release is built. A release is never changed afterwards. Modules that are not in this file are
+imported as usual.
 """
 
 from __future__ import annotations
@@ -116,7 +117,8 @@ def _normalized(name: str) -> str:
 
 
 def use_release_modules() -> None:
-    """Import from the release's file from now on, if this is the release's own sitekit."""
+    """Import modules from the release's file from now on, if the running sitekit belongs to the
+    release."""
     if not __file__.startswith(f"{sys.prefix}/"):
         return
     try:

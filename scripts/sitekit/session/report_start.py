@@ -114,6 +114,6 @@ async def _post(request: HTTPRequest) -> Exception | None:
 
 
 def _end_server(why: str) -> None:
-    """Print why the server ends, and send it SIGTERM."""
+    """Print why the server ends, and end the server with SIGTERM."""
     print(why, flush=True)
     os.kill(os.getpid(), signal.SIGTERM)

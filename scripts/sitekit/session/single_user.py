@@ -1,8 +1,8 @@
 """Run this job's single-user server, on a free port, and report the port to the hub.
 
-server.py calls `main`. The server's settings come from the hub, in JUPYTERHUB_* variables, and from
-the gate, in SITEKIT_SESSION. Nothing is read from the user's home. With an image, the module first
-starts itself again inside the image (container.py).
+server.py calls `main`. The server's settings are in environment variables: JUPYTERHUB_* from the
+hub, and SITEKIT_SESSION from the gate. Nothing is read from the user's home. With an image, the
+module first starts itself again inside the image (container.py).
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from .overrides.memory import end_kernels_first
 from .release_modules import close_release_modules
 from .report_memory import report_memory
 from .report_start import await_hub, tell_hub
-from .rescue import use_temporary_folders
 from .root_folder import make_root
+from .start_with_full_home import use_temporary_folders
 from .tls import Identity, forget_names, take_identity
 from .tunnel import take_tunnel
 from .user_variables import LoginShell
@@ -92,8 +92,8 @@ def main() -> None:
 
 
 def prepare_home(settings: dict[str, Any]) -> None:
-    """Write the repository or the course's material, the profile of ipyparallel, and the site's
-    links into the user's home."""
+    """Create files in the user's home: the course's material or else the site's repository, the
+    profile of ipyparallel, and the site's links."""
     if "repository" in settings:
         copy_repository(settings)
     if "course" in settings:
@@ -108,8 +108,9 @@ def prepare_home(settings: dict[str, Any]) -> None:
 
 
 def note_end() -> None:
-    """Store the time at which the job ends: Slurm's SLURM_JOB_END_TIME, or the start time plus the
-    time limit."""
+    """Set the environment variable JUPYTERHUB_SITEKIT_END to the time at which the job ends, in
+    seconds since the epoch: Slurm's SLURM_JOB_END_TIME, or else the current time plus the time
+    limit."""
     length = os.environ.get("JUPYTERHUB_SITEKIT_TIME", "")
     if end := os.environ.get("SLURM_JOB_END_TIME") or (
         length.isdigit() and str(int(time.time()) + int(length))
@@ -141,7 +142,8 @@ def clean_environment(settings: dict[str, Any], job: str) -> None:
 
 
 def bind(low: int, high: int, address: str = "") -> socket.socket:
-    """Return a listening socket on a free port of the range; without `address`, on all addresses.
+    """Return a socket that listens on a free port of the range. If `address` is empty, the socket
+    listens on all addresses.
 
     The listening socket is never closed, so that no other program can take the port
     (jupyterhub#3005).

@@ -15,7 +15,7 @@ from typing import Any
 
 from jupyter_server_terminals.terminalmanager import TerminalManager
 
-from . import lmod_output, loaded_modules, nbdime_for_git
+from . import lmod_output, nbdime_for_git, store_loaded_modules
 from .overrides.memory import first_to_end
 
 PROGRAMS = Path(sys.prefix, "share", "sitekit", "bin")
@@ -44,7 +44,7 @@ def terminal_path(path: str) -> str:
 
 def terminal_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a new terminal, from the server's `environment`."""
-    loaded = loaded_modules.read()
+    loaded = store_loaded_modules.read()
     result = lmod_output.applied(loaded, environment)
     result["PATH"] = terminal_path(result["PATH"])
     if loaded.get("LOADEDMODULES"):

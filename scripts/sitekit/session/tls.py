@@ -2,8 +2,8 @@
 memory.
 
 The hub sends certificate, key and authority in the job's environment, like the token. This module
-writes certificate, key and authority to files in memory (memfd), which no other user can open, and
-which Linux deletes when the process ends. (OpenSSL reads keys from paths only.)
+writes certificate, key and authority to files in memory (memfd). No other user can open these
+files, and Linux deletes the files when the process ends. (OpenSSL reads keys from paths only.)
 """
 
 from __future__ import annotations

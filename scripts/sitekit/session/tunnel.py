@@ -42,7 +42,7 @@ hub after SIGTERM, through the tunnel.
 
 
 class Tunnel:
-    """Keep the SSH connection open, with the key, the certificate and the ports in `sent`, which
+    """Keep the SSH connection open. `sent` contains the key, the certificate and the ports, which
     the hub has sent."""
 
     def __init__(self, sent: str) -> None:
@@ -77,7 +77,7 @@ class Tunnel:
         return int(self._port.getsockname()[1])
 
     def _command(self, port: int, hub_port: int) -> list[str]:
-        """Return the command line of ssh."""
+        """Return the command line with which ssh opens the tunnel."""
         options = {
             "BatchMode": "yes",
             "IdentitiesOnly": "yes",

@@ -71,7 +71,8 @@ def _https(url: str) -> str:
 
 
 def _repositories(url: str) -> str:
-    """Refuse a value that is not an https URL below which git repositories can be."""
+    """Refuse a value that is not the https URL of a host, or of a path on a host, with git
+    repositories."""
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition("/")
     _https(f"{scheme}://{host}" if host else url)
@@ -113,7 +114,7 @@ def _url(url: str) -> str:
 
 
 def _network(text: str) -> str:
-    """Refuse a value that is not an IP network."""
+    """Refuse a value that is not an IP network, such as `10.1.0.0/16`."""
     try:
         return str(ipaddress.ip_network(text))
     except ValueError:

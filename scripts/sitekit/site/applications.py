@@ -31,7 +31,8 @@ def _timeout(seconds: int) -> int:
 
 
 def _command(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the command if it names the socket. Refuse a command that would listen on a port."""
+    """Return the command (a list of words) if it contains `{socket}`. Refuse a command that would
+    listen on a port."""
     if not any(SOCKET in word for word in words):
         raise Unfit(
             f"no word of the command has {SOCKET}, so that the application would listen elsewhere",
@@ -47,8 +48,8 @@ def _command(words: tuple[str, ...]) -> tuple[str, ...]:
 class Application(Row):
     """Define one application. Its `command` must listen on the Unix socket `{socket}`.
 
-    `keep_path` is whether the application gets addresses with their first part, which is
-    `{base_url}`. `timeout` is the longest time until it answers, in seconds.
+    If `keep_path` is true, the URLs in requests to the application still begin with `{base_url}`.
+    `timeout` is the longest time, in seconds, until the application answers.
     """
 
     key: Annotated[ImageKey, Field(examples=["code"])]
@@ -65,7 +66,7 @@ class Application(Row):
 
 
 def application_faults(applications: tuple[Application, ...]) -> Iterator[Unfit]:
-    """Yield what is wrong with the applications together."""
+    """Yield an error for each application whose key another application already has."""
     keys = [one.key for one in applications]
     for place, key in enumerate(keys):
         if (first := keys.index(key)) != place:

@@ -21,7 +21,7 @@ from .model import Site
 from .read_course_file import course_text, refuse_excess
 from .roster import Role, read_roster, roster_lines, unmatched_names
 from .tier import Choose, Requires, Tier
-from .validate import validate
+from .validate_yaml import validate
 from .yaml_file import Document, parse_yaml
 
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
@@ -32,7 +32,7 @@ class Course:
     """A course file, the users of its roster file, and the tier of the course's servers.
 
     `key` is the name of the course file without `.yml`, and is also the key of the course's tier.
-    `texts` maps the names of the course file and the roster file to the texts that were read and
+    `texts` maps the names of the course file and the roster file to the contents that were read and
     checked.
     """
 
@@ -70,8 +70,9 @@ def offered_courses(site: Site) -> Path:
 def site_courses(site: Site) -> list[Course]:
     """Return the courses in the administrator's folder. Raises BadInput or BadInputs.
 
-    If the folder that site.yml names does not exist, its disk may not be mounted: raises BadInput.
-    If site.yml names no folder, and the default folder does not exist, there are no courses.
+    If the folder that site.yml names does not exist, BadInput is raised, because the disk with the
+    folder may not be mounted. If site.yml names no folder, and the default folder does not exist,
+    there are no courses.
     """
     folder = courses_folder(site)
     try:
@@ -99,8 +100,8 @@ def course_paths(folder: Path) -> list[Path]:
 def read_courses(folder: Path, site: Site) -> list[Course]:
     """Return all courses of a folder. Raises BadInputs with the errors of all course files.
 
-    A roster of several courses is read once, so that all of them have the same. A name that no user
-    of the hub can have is an error too.
+    A roster of several courses is read only once, so that all these courses have the same
+    participants. A name that no user of the hub can have is an error too.
     """
     read = cache(course_text)
     courses: list[Course] = []
@@ -138,7 +139,8 @@ def read_course(path: Path, site: Site, read: Callable[[Path], str] = course_tex
 
 
 def _unmatched(path: Path, course: Course, site: Site) -> Iterator[BadInput]:
-    """Yield an error for each line of the course file or its roster with a name of no user."""
+    """Yield an error for each line of the course file, or of its roster, whose name no user of the
+    hub can have."""
     document = parse_yaml(path, course.texts[path.name])
     places = [
         (document.where(("instructors", place)), name)
@@ -194,8 +196,8 @@ def _misfits(key: str, file: CourseFile, site: Site, document: Document) -> Iter
 
 
 def _above(limits: Limits, site: Site) -> Iterator[tuple[str, str, str]]:
-    """Yield each limit of the course that is larger than in every tier of the site, with the
-    largest value that a tier has."""
+    """Yield each limit of the course that is larger than the same limit of every tier. Each result
+    also contains the largest value that a tier has."""
     shown_as: dict[str, Callable[[int], str]] = {"memory": format_memory, "time": format_time}
     shown_as |= {"cpus": str, "gpus": str}
     for name, show in shown_as.items():
@@ -214,7 +216,7 @@ def _above(limits: Limits, site: Site) -> Iterator[tuple[str, str, str]]:
 def _tier_of(key: str, file: CourseFile, base: Tier) -> Tier:
     """Return the tier of the course's servers: the tier `base` with the limits of the course file.
 
-    Only users in the roster may use this tier, and users cannot change its values.
+    Only users in the roster may use this tier, and users cannot change the values of this tier.
     """
     limits = file.limits
     own = {name: getattr(limits, name) for name in limits.model_fields_set}

@@ -53,7 +53,8 @@ ImageId = Annotated[
 class DockerImage(Row):
     """Define an image of the engine. `python` is the image's own Python, which runs the server.
 
-    With `digest`, the Id of the image, servers run this image also if another one gets the name.
+    If `digest` (the image's Id) is set, servers run this image even if its name is later given to
+    another image.
     """
 
     key: Annotated[ImageKey, Field(examples=["python-r"])]
@@ -76,7 +77,7 @@ class Docker(Row):
 
     @property
     def command(self) -> list[str]:
-        """Return the first words of each command of the engine."""
+        """Return the engine's program and the options with which each of its commands begins."""
         return [str(self.program), "-H", f"unix://{self.socket}"]
 
     @property

@@ -1,4 +1,4 @@
-"""Define the section `drill` of the site file: as which users `make drill` starts servers."""
+"""Define the section `drill` of site.yml: for which users `make drill` starts servers."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from .value_types import AbsolutePath
 
 
 class Drill(Row):
-    """Define whether `make drill` may start servers at this site, and as which users.
+    """Define whether `make drill` may start servers at this site, and for which users.
 
-    Without `users`, it refuses. With `create`, it creates accounts on this machine for the time of
-    the drill. If `users` is a path, the file contains the names of existing users, one name a line.
-    Only created users get an association with `slurm_account`.
+    Without `users`, `make drill` starts no servers. If `users` is `create`, `make drill` creates
+    Unix accounts on this machine, and removes these accounts at its end. If `users` is a path, the
+    file at this path contains the names of existing users, one name a line. Slurm gets associations
+    with the account `slurm_account` only for the created users.
     """
 
     users: Literal["create"] | AbsolutePath | None = None

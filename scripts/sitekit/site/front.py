@@ -23,8 +23,8 @@ class Certificate(Row):
 
 
 class Acme(Row):
-    """Define the ACME server for `certificate: acme`, and the e-mail address that this server
-    gets."""
+    """Define the ACME server for `certificate: acme`, and the site's contact e-mail address at this
+    server."""
 
     directory: Url = "https://acme-v02.api.letsencrypt.org/directory"
     contact: Annotated[Email | None, Field(examples=["hpc-admins@example.org"])] = None

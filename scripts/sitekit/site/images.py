@@ -121,7 +121,8 @@ def image_faults(containers: Containers | None, images: tuple[Image, ...]) -> It
 
 
 def images_of(site: Site, tier: Tier) -> dict[str, str]:
-    """Return the images that a tier of the site may offer: a title for each key.
+    """Return the container images that a tier may offer, as a mapping from an image's key to its
+    title.
 
     Tiers on Docker use the images of the section `docker`. Tiers on systemd use no images.
     """

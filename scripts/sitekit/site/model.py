@@ -29,7 +29,7 @@ from .server import Server, start_fits
 from .slurm import Slurm, Tunnel
 from .ssh_checks import login_node_fits, tunnel_fits
 from .tier import Tier
-from .validate import validate
+from .validate_yaml import validate
 from .value_types import AbsolutePath, Channel, Port, ServiceAccount, Title, Word
 from .yaml_file import read_yaml
 
@@ -44,9 +44,9 @@ class Section(BaseModel):
 class Paths(Section):
     """Define the section `paths`: the folders of the site.
 
-    All nodes share the folder `prefix`, and users can only read it. The folder `state` is on the
-    hub's own disk. The course files are in the folder `courses`, by default in config/courses of
-    the checkout.
+    All nodes share the folder `prefix`, and users cannot write to this folder. The folder `state`
+    is on the hub's own disk. The course files are in the folder `courses`, by default in
+    config/courses of the checkout.
     """
 
     prefix: Annotated[AbsolutePath, Field(examples=["/shared/jupyter"])]
@@ -210,7 +210,8 @@ class Site(Section):
 
     @property
     def totp(self) -> Path:
-        """Return the folder for the secrets of users' authenticator apps, one file each.
+        """Return the folder for the secrets of users' authenticator apps, with one file for each
+        user.
 
         Only the hub can read the folder of authenticator secrets.
         """

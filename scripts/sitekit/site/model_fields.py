@@ -38,7 +38,8 @@ def field_at(model: type[BaseModel], key: Sequence[str | int]) -> FieldInfo | No
 
 
 def names_at(model: type[BaseModel], key: Sequence[str | int]) -> list[str]:
-    """Return the names of the keys that the mapping `key` may have, in the order of the model."""
+    """Return the names of the keys that the mapping at the path `key` may have, in the order of the
+    model."""
     path = tuple(part for part in key if isinstance(part, str))
     return [known[-1] for known, _ in walk(model) if known[:-1] == path]
 
@@ -51,7 +52,8 @@ def homes_of(model: type[BaseModel], name: str) -> list[str]:
 
 
 def example(field: FieldInfo) -> str | None:
-    """Return a value for `field` as one line of YAML; None if there is no example.
+    """Return an example of a value for `field` as one line of YAML; None if the field has no
+    example.
 
     The value is the field's example or default. If the field is a mapping, the value is a mapping
     with the required keys, and with the lists that have an example.
@@ -70,7 +72,7 @@ def example(field: FieldInfo) -> str | None:
 
 
 def _as_written(field: FieldInfo) -> Any:
-    """Return a field's default in the form that a site file has: `30m`, not 1800 seconds."""
+    """Return a field's default value as a site file contains it: `30m`, not 1800 (seconds)."""
     kind: Any = field.annotation  # Any, because the type is known only at run time
     if field.metadata:
         parts = (kind, *field.metadata)

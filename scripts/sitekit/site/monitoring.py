@@ -10,7 +10,7 @@ class Monitoring(Row):
     """Define the account of a Prometheus on the hub's host.
 
     The group of this account can read the token for the hub's metrics. Without an account, only
-    root can read it.
+    root can read this token.
     """
 
     prometheus_user: ServiceAccount | None = None

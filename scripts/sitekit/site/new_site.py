@@ -89,8 +89,8 @@ def _values(given: dict[str, str]) -> dict[str, object]:
 
 
 def _default_partition() -> list[str]:
-    """Return Slurm's default partition, which sinfo(1) marks with `*`; without one, return
-    `jupyter`."""
+    """Return Slurm's default partition, which sinfo(1) marks with `*`. If Slurm has no default
+    partition, return `jupyter`."""
     try:
         listed = run(["sinfo", "--noheader", "--format=%P"], timeout=10, check=False).stdout.split()
     except CommandFailed:

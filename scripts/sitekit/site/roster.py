@@ -37,7 +37,8 @@ def read_roster(path: Path, text: str) -> dict[str, Role]:
 
 
 def roster_lines(path: Path, text: str) -> Iterator[tuple[str, str]]:
-    """Yield the place and the text of each line of a roster that names a user."""
+    """Yield each line of a roster that names a user, with its place (the file and the line
+    number)."""
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.lstrip().startswith("#"):
             yield f"{path}:{number}", line.strip()

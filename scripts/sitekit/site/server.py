@@ -152,8 +152,8 @@ class Server(Row):
 
 
 def start_fits(site: Sections) -> Iterator[Unfit]:
-    """Yield an error if several users would share one copy of the release, which each of them could
-    change."""
+    """Yield an error if several users would share one copy of the release, which each of these
+    users could change."""
     if site.server.start == "cache" and site.login.gateway:
         what = f"all users share the account {site.login.gateway}, and could change the copy"
         yield Unfit(what, "write image or direct", "server", "start")

@@ -18,8 +18,8 @@ from .model import Site
 
 
 def dump(site: Site) -> str:
-    """Return the site as YAML text with all default values. `load_site` reads an equal Site from
-    this text."""
+    """Return the site as YAML text with all default values. From this text, `load_site` reads an
+    equal object."""
     text = io.StringIO()
     writer = YAML(typ="rt", pure=True)
     writer.indent(mapping=2, sequence=4, offset=2)
@@ -54,7 +54,8 @@ def check_site(site: Site) -> int:
 
 
 def _check_catalogue(path: Path, language: str) -> None:
-    """Print how many texts the site's own catalogue translates. Raises BadInputs for its faults."""
+    """Print how many texts the site's own catalogue translates. Raises BadInputs if the catalogue
+    has faults."""
     key = "pages.catalogue"
     try:
         catalogue, wanted = read(path), messages()

@@ -30,9 +30,9 @@ class Tunnel(Row):
 class Ssh(Row):
     """Define the login node on which the hub runs the gate by SSH.
 
-    `account` is the account on the login node that runs the hub's queries. `prefix` is the folder
-    of the servers' environment and kernels, by its path on the compute nodes. `source` is the IP
-    address from which the hub connects to the login node, by default `hub.address`.
+    `account` is the account on the login node that runs the hub's queries. `prefix` is the path, on
+    the compute nodes, of the folder with the servers' environment and the kernels. `source` is the
+    IP address from which the hub connects to the login node, by default `hub.address`.
     """
 
     host: Annotated[Address, Field(examples=["login.cluster.example.org"])]

@@ -1,5 +1,5 @@
-"""Define a tier: one choice of the form for starting a server, with memory, CPUs, time and idle
-limit.
+"""Define a tier: a size of servers that users choose in the form, with memory, CPUs, time limit and
+idle limit.
 
 All texts and settings about a tier follow from an object of the class Tier.
 """
@@ -55,7 +55,7 @@ def _at_most(limit: int, shown_as: str) -> AfterValidator:
 
 
 def _cap(text: object) -> str:
-    """Refuse a memory cap that is not a factor like `5x` and not an amount like `10G`."""
+    """Refuse a memory cap that is neither a factor like `5x` nor an amount like `10G`."""
     word = str(text).strip()
     if re.fullmatch(r"\d{1,4}(\.\d{1,3})?x", word, re.ASCII):
         return word
@@ -84,7 +84,7 @@ def _format_time_or_never(seconds: int | None) -> str:
 
 
 def _backend(name: str) -> str:
-    """Refuse a backend that does not exist."""
+    """Return the name of a backend; refuse a name that no backend has."""
     if name not in BACKENDS:
         raise Unfit(
             f"{shown(name)} is not a backend that runs servers",
@@ -178,7 +178,7 @@ class Choose(Row):
 
 
 class Tier(Row):
-    """Define one tier: one choice of the form with which users start a server.
+    """Define one tier: a size of servers that users choose in the form.
 
     Memory is in MiB, times are in seconds. If `idle` is None, idle servers are never stopped. If
     `busy` is true, a kernel that computes counts as activity. `start_timeout` limits the time in

@@ -141,7 +141,7 @@ def _port_range(ports: object) -> object:
 
 
 def _clock_time(text: object) -> object:
-    """Convert a time of the day such as `04:00` to text; refuse anything but a time or `never`."""
+    """Return a time of the day such as `04:00`, or `never`, as text. Refuse any other value."""
     if text != "never" and not (
         isinstance(text, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text)
     ):
@@ -150,7 +150,7 @@ def _clock_time(text: object) -> object:
 
 
 def _file_mask(value: object) -> object:
-    """Convert a umask such as 0027 to text; refuse anything but a umask or `login`."""
+    """Return a umask such as 0027, or `login`, as text. Refuse any other value."""
     # YAML reads 0022 as the number 22. The number 18, which is 0o022, does not match the pattern
     # below.
     text = str(value).zfill(4) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -36,7 +36,7 @@ class Document:
         return self.lines.get(key, 1)
 
     def where(self, key: Sequence[str | int]) -> str:
-        """Return `file:line: key.path` for an error message."""
+        """Return the place of `key` for an error message, in the form `file:line: key.path`."""
         return f"{self.path}:{self.line(key)}" + (f": {dotted(key)}" if key else "")
 
 

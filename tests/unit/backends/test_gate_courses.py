@@ -10,7 +10,7 @@ from gate_program import gate_program
 from machine_sites import demo
 
 from sitekit.backends.resource_choice import Choice
-from sitekit.backends.slurm.gate import request_of
+from sitekit.backends.slurm.gate_client import request_of
 from sitekit.contracts.gate_config import gate_config
 from sitekit.site.course_files import Course, read_course
 

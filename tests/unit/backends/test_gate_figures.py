@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from machine_sites import demo
 
 from sitekit.backends.resource_choice import Choice
-from sitekit.backends.slurm.gate import request_of
+from sitekit.backends.slurm.gate_client import request_of
 from sitekit.contracts.gate_config import hub_variables
 from sitekit.contracts.tunnel import SENT
 from sitekit.site import tier

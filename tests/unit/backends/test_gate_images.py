@@ -10,7 +10,7 @@ import pytest
 from gate_program import gate_program
 from machine_sites import demo
 
-from sitekit.backends.slurm.gate import request_of
+from sitekit.backends.slurm.gate_client import request_of
 from sitekit.contracts.gate_config import gate_config
 from sitekit.contracts.images import describe_images, record_path
 from sitekit.hub.servers.check_choice import read_choice

@@ -16,7 +16,7 @@ import pytest
 from slurm_parts import answering, record
 
 from sitekit.backends.job import NoAnswer, Refused, Work
-from sitekit.backends.slurm import gate, transport
+from sitekit.backends.slurm import gate_client, transport
 from sitekit.base.data_files import data
 from sitekit.site import load_site
 
@@ -35,7 +35,7 @@ def plays(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
 def answered(monkeypatch: pytest.MonkeyPatch, folder: Path, out: str) -> None:
     """Submit a job through a sudo that prints `out`."""
     plays(monkeypatch, folder, f"cat > /dev/null\ncat <<'END'\n{out}\nEND")
-    asyncio.run(gate.submit(SITE, "alice", {}))
+    asyncio.run(gate_client.submit(SITE, "alice", {}))
 
 
 def told(kind: str, error: str) -> str:
@@ -142,13 +142,13 @@ def test_an_answer_without_an_end_is_not_read_to_its_end(
 ) -> None:
     plays(monkeypatch, tmp_path, f"cat > /dev/null; exec yes >&{stream}")
     with pytest.raises(NoAnswer, match="longer than"):
-        asyncio.run(gate.submit(SITE, "alice", {}))
+        asyncio.run(gate_client.submit(SITE, "alice", {}))
 
 
 @pytest.mark.parametrize("lines", ["[1, 2]", '"text"', '{"a": 1}', "null", '[["x"]]'])
 def test_a_log_is_lines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lines: str) -> None:
     plays(monkeypatch, tmp_path, f"""cat > /dev/null; echo '{{"ok": true, "lines": {lines}}}'""")
-    assert asyncio.run(gate.log_lines(SITE, WORK, "7")) == []
+    assert asyncio.run(gate_client.log_lines(SITE, WORK, "7")) == []
 
 
 def test_a_log_is_short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_log_is_short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
             tmp_path,
             f"cat > /dev/null; cat <<'END'\n{json.dumps({'ok': True, 'lines': lines})}\nEND",
         )
-        told = asyncio.run(gate.log_lines(SITE, WORK, "7"))
+        told = asyncio.run(gate_client.log_lines(SITE, WORK, "7"))
         assert told[-1] == lines[-1] and len(told) <= 40 and sum(map(len, told)) <= 32 * 1024
 
 
@@ -175,17 +175,17 @@ def test_gates_that_do_not_end_are_so_many(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr("asyncio.base_subprocess.BaseSubprocessTransport.close", without_kill)
 
     async def many() -> None:
-        for _ in range(gate.AT_ONCE):
+        for _ in range(gate_client.AT_ONCE):
             with pytest.raises((Refused, NoAnswer)):
-                await gate.ask_gate(SITE, "alice", {}, timeout=0.01)
+                await gate_client.ask_gate(SITE, "alice", {}, timeout=0.01)
         with pytest.raises(NoAnswer, match="have not come to their end"):
-            await gate.ask_gate(SITE, "alice", {}, timeout=0.01)
-        assert await gate.submit(SITE, "bob", {}) == "7"
+            await gate_client.ask_gate(SITE, "alice", {}, timeout=0.01)
+        assert await gate_client.submit(SITE, "bob", {}) == "7"
         (tmp_path / "go").touch()
-        while gate.under_way:  # pytest's own time limit is this one's
+        while gate_client.under_way:  # pytest's own time limit is this one's
             await asyncio.sleep(0.02)
         with pytest.raises(Refused, match="let the hub act"):
-            await gate.ask_gate(SITE, "alice", {}, timeout=5)
+            await gate_client.ask_gate(SITE, "alice", {}, timeout=5)
 
     asyncio.run(many())
 
@@ -218,7 +218,7 @@ def test_an_operator_cancels_the_users_own_jobs_alone(
     site = SITE.model_copy(
         update={"slurm": SITE.slurm.model_copy(update={"bin": tmp_path, "conf": None})}
     )
-    ask = gate.cancel(site, WORK, "7", graceful=False)
+    ask = gate_client.cancel(site, WORK, "7", graceful=False)
     if cancelled:
         assert asyncio.run(ask)
     else:

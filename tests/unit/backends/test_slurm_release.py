@@ -16,7 +16,12 @@ from gate_program import gate_program
 from sitekit.backends.job import Refused
 from sitekit.backends.slurm import ssh_files as ssh
 from sitekit.backends.slurm.compare_releases import ServersRelease
-from sitekit.backends.slurm.release_versions import Versions, misfit, versions_in, versions_of
+from sitekit.backends.slurm.hub_and_server_versions import (
+    Versions,
+    misfit,
+    versions_in,
+    versions_of,
+)
 from sitekit.backends.slurm.sbatch_errors import explain_refusal
 from sitekit.contracts.gate_config import gate_config
 from sitekit.machine.checks import login_node

@@ -16,7 +16,7 @@ from gate_program import gate_program
 
 from sitekit.backends.job import NoAnswer, Refused, Work
 from sitekit.backends.resource_choice import Choice
-from sitekit.backends.slurm import gate, job_queries, list_jobs, private_data
+from sitekit.backends.slurm import gate_client, job_queries, list_jobs, private_data
 from sitekit.backends.slurm import ssh as over_ssh
 from sitekit.backends.slurm import ssh_files as ssh
 from sitekit.backends.slurm.accounts_and_reservations import Names
@@ -73,10 +73,10 @@ def test_nothing_of_a_request_is_on_the_command_line(
     site: Site, plays: Callable[..., Path]
 ) -> None:
     folder = plays('{"ok": true, "job": 7}')
-    request = gate.request_of(
+    request = gate_client.request_of(
         Choice.of(site.tiers[0]), "0" * 16, {"JUPYTERHUB_API_TOKEN": "secret"}
     )
-    assert asyncio.run(gate.submit(site, "gw", request)) == "7"
+    assert asyncio.run(gate_client.submit(site, "gw", request)) == "7"
     assert "secret" in (folder / "given").read_text()
     assert "secret" not in (folder / "words").read_text()
 
@@ -109,13 +109,13 @@ def test_a_login_node_that_cannot_be_reached_is_an_outage_of_the_gate(
 ) -> None:
     plays("", 255, "ssh: connect to host login port 22: No route to host")
     with pytest.raises(NoAnswer, match="No route to host"):
-        asyncio.run(gate.submit(site, "gw", {}))
+        asyncio.run(gate_client.submit(site, "gw", {}))
 
 
 def test_a_login_node_that_lets_nobody_in_refuses(site: Site, plays: Callable[..., Path]) -> None:
     plays("", 255, "gw@login: Permission denied (publickey).")
     with pytest.raises(Refused, match="the login node did not let the hub act for gw"):
-        asyncio.run(gate.submit(site, "gw", {}))
+        asyncio.run(gate_client.submit(site, "gw", {}))
 
 
 def test_the_gates_request_is_counted_until_it_ends(site: Site, plays: Callable[..., Path]) -> None:
@@ -123,8 +123,8 @@ def test_the_gates_request_is_counted_until_it_ends(site: Site, plays: Callable[
     plays(NOTHING)
     work = Work(tag="0" * 16, user="alice", account="alice", intended=0.0)
     with pytest.raises((NoAnswer, OSError)):
-        asyncio.run(gate.cancel(site, work, "7", graceful=True))
-    assert not gate.under_way
+        asyncio.run(gate_client.cancel(site, work, "7", graceful=True))
+    assert not gate_client.under_way
 
 
 async def ended(held: list[asyncio.Future[Any]]) -> None:
@@ -132,7 +132,7 @@ async def ended(held: list[asyncio.Future[Any]]) -> None:
     for request in held:
         request.cancel()
     await asyncio.gather(*held, return_exceptions=True)
-    while gate.under_way:
+    while gate_client.under_way:
         await asyncio.sleep(0.02)
 
 
@@ -148,15 +148,16 @@ def test_a_request_that_is_cancelled_before_its_turn_is_counted_out(
 
     async def many() -> None:
         held = [
-            asyncio.ensure_future(gate.ask_gate(site, "gw", {"user": f"u{n}"})) for n in range(8)
+            asyncio.ensure_future(gate_client.ask_gate(site, "gw", {"user": f"u{n}"}))
+            for n in range(8)
         ]
         await asyncio.sleep(0.2)
-        waiting = asyncio.ensure_future(gate.ask_gate(site, "gw", {"user": "late"}))
+        waiting = asyncio.ensure_future(gate_client.ask_gate(site, "gw", {"user": "late"}))
         await asyncio.sleep(0.1)
-        assert gate.under_way["late"] == 1
+        assert gate_client.under_way["late"] == 1
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        assert "late" not in gate.under_way
+        assert "late" not in gate_client.under_way
         assert (await ask_slurm(site, "sinfo", "--noheader")).code == 0
         assert not any(request.done() for request in held), "the query waited for them"
         await ended(held)
@@ -178,9 +179,9 @@ def test_an_account_whose_gate_is_stopped_leaves_sessions_for_others(
     monkeypatch.setattr(over_ssh, "certificate_of", certificate)
 
     async def many() -> None:
-        held = [asyncio.ensure_future(gate.ask_gate(site, "alice", {})) for _ in range(8)]
+        held = [asyncio.ensure_future(gate_client.ask_gate(site, "alice", {})) for _ in range(8)]
         await asyncio.sleep(0.2)
-        assert (await gate.ask_gate(site, "bob", {}))["job"] == 7
+        assert (await gate_client.ask_gate(site, "bob", {}))["job"] == 7
         assert not any(request.done() for request in held)
         await ended(held)
 

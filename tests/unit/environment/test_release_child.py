@@ -12,7 +12,7 @@ import psutil
 import pytest
 import release_parts as parts
 
-from sitekit.base.child import ask
+from sitekit.base.child_process import ask
 from sitekit.base.errors import Problem
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -58,8 +58,9 @@ def test_a_program_that_cannot_start_is_told() -> None:
 
 
 ORPHAN = {
-    "ask": "from sitekit.base.child import ask\nask('worker', 'sleep', lambda _: print('up', flush=True), timeout=600)",
-    "mortal": "import subprocess; from sitekit.base.child import mortal\n"
+    "ask": "from sitekit.base.child_process import ask\n"
+    "ask('worker', 'sleep', lambda _: print('up', flush=True), timeout=600)",
+    "mortal": "import subprocess; from sitekit.base.child_process import mortal\n"
     "subprocess.run(mortal(['/bin/sh', '-c', 'echo up; exec sleep 600']))",
 }
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import release_parts as parts
 
-from sitekit.base.child import ask
+from sitekit.base.child_process import ask
 from sitekit.base.errors import Problem
 from sitekit.environment import build, commands
 from sitekit.environment.channel import ENGINE

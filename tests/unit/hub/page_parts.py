@@ -17,7 +17,7 @@ from sitekit.backends.slurm.parse_jobs import SlurmJob
 from sitekit.base.data_files import data
 from sitekit.base.language import Translated
 from sitekit.hub.messages.server_model import ServerModel, describe
-from sitekit.hub.pages.servers import template_variables
+from sitekit.hub.pages.describe_servers import template_variables
 from sitekit.hub.servers.ledger import Ledger
 from sitekit.site import load_site
 

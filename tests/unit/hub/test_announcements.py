@@ -16,7 +16,7 @@ from sitekit.backends.job import Maintenance
 from sitekit.backends.slurm.maintenance import read_windows
 from sitekit.base.errors import BadInput
 from sitekit.hub.pages.announcements import shown_on, text_of
-from sitekit.hub.servers import ledger_operator
+from sitekit.hub.servers import record_announcements
 from sitekit.hub.servers.announcement import PAGES, body_of, in_lab, read_announcement
 from sitekit.hub.servers.ledger import Ledger
 from sitekit.hub.servers.log_actions import log_actions
@@ -77,7 +77,7 @@ def test_each_is_seen_in_its_time_on_its_pages_by_its_user(ledger: Ledger) -> No
     assert seen("bob", "home", now) == ["all", "to bob"]
     assert seen("alice", "form", now + 60) == ["all", "later", "form"]
     assert seen("alice", "lab", now + 101) == ["later"]
-    week = ledger_operator.MESSAGE_LASTS
+    week = record_announcements.MESSAGE_LASTS
     assert seen("bob", "lab", now + week + 1) == ["later"], "a message to one user ends by itself"
     assert ledger.end_announcement(first, "root") and not ledger.end_announcement(first, "root")
     assert not ledger.end_announcement(99, "root")
@@ -87,8 +87,8 @@ def test_each_is_seen_in_its_time_on_its_pages_by_its_user(ledger: Ledger) -> No
 def test_they_are_bounded_and_no_number_comes_twice(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_operator, "MOST", 2)
-    monkeypatch.setattr(ledger_operator, "KEPT", -1)
+    monkeypatch.setattr(record_announcements, "MOST", 2)
+    monkeypatch.setattr(record_announcements, "KEPT", -1)
     numbers = [ledger.announce(read_announcement({"text": "a"}), "root") for _ in range(2)]
     with pytest.raises(BadInput, match="2 already"):
         ledger.announce(read_announcement({"text": "a"}), "root")
@@ -173,7 +173,10 @@ def test_a_window_is_a_sentence_on_form_and_waiting_page(ledger: Ledger) -> None
 def test_the_longest_answer_fits_into_what_a_server_reads(ledger: Ledger) -> None:
     """The widest characters, in all announcements that may be open, and twenty of a course."""
     text = "\U0001d538" * 500
-    for user, most in (("", ledger_operator.MOST), ("alice", ledger_operator.MOST_OF_USER)):
+    for user, most in (
+        ("", record_announcements.MOST),
+        ("alice", record_announcements.MOST_OF_USER),
+    ):
         for _ in range(most):
             ledger.announce(read_announcement({"text": text, "user": user}), "root")
     shown = [in_lab(one) for one in ledger.announced("alice", "lab")]

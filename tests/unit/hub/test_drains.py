@@ -10,11 +10,11 @@ import pytest
 from slurm_parts import job
 
 from sitekit.backends.job import Refused, Work
-from sitekit.backends.slurm import gate
+from sitekit.backends.slurm import gate_client
 from sitekit.backends.slurm.backend import SlurmBackend
-from sitekit.backends.slurm.gate import request_of
+from sitekit.backends.slurm.gate_client import request_of
 from sitekit.base.errors import BadInput
-from sitekit.hub.servers import ledger_drains
+from sitekit.hub.servers import record_drains
 from sitekit.hub.servers.check_choice import BadChoice, Eligibility, read_choice, tiers_for
 from sitekit.hub.servers.drained_places import Drains
 from sitekit.hub.servers.ledger import Ledger
@@ -68,7 +68,7 @@ def test_the_ledger_keeps_drains_and_who_made_them(
     ledger.drain("node", "n1", "new", "root")
     ledger.drain("partition", "short", "why", "carol")
     assert Ledger(tmp_path / "ledger.sqlite").drains() == Drains({"short": "why"}, {"n1": "new"})
-    monkeypatch.setattr(ledger_drains, "MOST", 2)
+    monkeypatch.setattr(record_drains, "MOST", 2)
     with pytest.raises(BadInput, match="2 are drained"):
         ledger.drain("node", "n2", "more", "root")
     assert ledger.undrain("node", "n1", "root") and not ledger.undrain("node", "n1", "root")
@@ -98,7 +98,7 @@ def test_an_order_is_about_the_servers_of_its_time_and_ends_after_an_hour(
     [order] = ledger.open_stops()
     assert [row.tag for row in ledger.to_stop(order)] == [tags[1]]
     now = order["at"]
-    monkeypatch.setattr(ledger_drains.time, "time", lambda: now + 3601)
+    monkeypatch.setattr(record_drains.time, "time", lambda: now + 3601)
     assert ledger.open_stops() == [] and ledger.stopped_by(number) == 0
 
 
@@ -129,7 +129,7 @@ def test_a_drained_node_that_slurm_no_longer_has_keeps_no_start_away(
         pass
 
     slurm = SlurmBackend(site, lambda: [])
-    monkeypatch.setattr(gate, "submit", submit)
+    monkeypatch.setattr(gate_client, "submit", submit)
     monkeypatch.setattr(slurm._release, "check", fits)
     choice, _ = read_choice(site, {"tier": site.tiers[0].key}, with_drains(nodes={"gone": "x"}))
     work = Work(tag="0" * 16, user="alice", account="alice", uid=1, job=None, intended=0.0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitekit.backends.slurm.gate import request_of
+from sitekit.backends.slurm.gate_client import request_of
 from sitekit.base.data_files import data
 from sitekit.hub.servers.check_choice import BadChoice, Eligibility, read_choice, tiers_for
 from sitekit.hub.servers.form_values import form_values_of, from_form

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sitekit.kernels.trials.import_launcher import launcher
-from sitekit.session import lmod_output, loaded_modules
+from sitekit.session import lmod_output, store_loaded_modules
 from sitekit.session.overrides import lmod_guard
 
 needs_lmod = pytest.mark.skipif(
@@ -102,4 +102,4 @@ def test_launcher_and_session_have_the_same_reader() -> None:
         path for path in ours.parents[1].rglob("*.py") if "os\\.environ\\[" in path.read_text()
     ]
     assert readers == [ours]
-    assert lmod_guard.lmod_output is lmod_output and not hasattr(loaded_modules, "after")
+    assert lmod_guard.lmod_output is lmod_output and not hasattr(store_loaded_modules, "after")

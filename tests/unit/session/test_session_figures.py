@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from sitekit.session import cgroup, gpus, home_space
+from sitekit.session.cache_slow_figure import Kept
 from sitekit.session.cgroup import Memory
 from sitekit.session.home_space import Room
-from sitekit.session.kept_figure import Kept
 
 GIB = 1024**3
 

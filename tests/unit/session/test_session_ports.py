@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitekit.session import own_ports, strip_credentials
+from sitekit.session import own_ports, strip_proxied_credentials
 from sitekit.session.own_ports import LISTEN, Row
 
 NOBODY = ("0.0.0.0", 0)  # noqa: S104
@@ -148,10 +148,10 @@ KEPT_BACK += ["mod_auth_openidc_session"]
 @given(st.permutations([*KEPT_BACK, "theme", "dash-session"]))
 def test_no_cookie_of_the_hubs_passes(names: list[str]) -> None:
     sent = Headers({"Cookie": "; ".join(f"{name}=v=1" for name in names), "X-XSRFToken": "x"})
-    cleaned = strip_credentials.cleaned_request(sent, by_token=False)
+    cleaned = strip_proxied_credentials.cleaned_request(sent, by_token=False)
     assert set(cleaned["Cookie"].split("; ")) == {"theme=v=1", "dash-session=v=1"}
     assert "X-XSRFToken" not in cleaned
-    assert "Cookie" not in strip_credentials.cleaned_request(
+    assert "Cookie" not in strip_proxied_credentials.cleaned_request(
         Headers({"Cookie": "_xsrf=1"}), by_token=False
     )
 
@@ -165,18 +165,18 @@ def test_no_token_of_the_hubs_passes(given_as: str, by_token: bool, passes: bool
     sent = Headers(
         {"Authorization": given_as, "Referer": "https://hub/user/a/proxy/1/?token=abc&x=1"}
     )
-    cleaned = strip_credentials.cleaned_request(sent, by_token)
+    cleaned = strip_proxied_credentials.cleaned_request(sent, by_token)
     assert ("Authorization" in cleaned) is passes
     assert cleaned["Referer"] == "https://hub/user/a/proxy/1/?x=1"
 
 
 def test_the_query_passes_as_it_is_but_for_the_token() -> None:
     assert (
-        strip_credentials.without_token("http://localhost:1/a?b=%20c&&d")
+        strip_proxied_credentials.without_token("http://localhost:1/a?b=%20c&&d")
         == "http://localhost:1/a?b=%20c&&d"
     )
     assert (
-        strip_credentials.without_token("http://localhost:1/a?x=1&to%6ben=s&y=")
+        strip_proxied_credentials.without_token("http://localhost:1/a?x=1&to%6ben=s&y=")
         == "http://localhost:1/a?x=1&y="
     )
 
@@ -202,12 +202,12 @@ CONTEXT = "/user/alice/proxy/8050"
     ],
 )
 def test_a_program_sets_cookies_for_its_own_path_alone(cookie: str, passed: str | None) -> None:
-    assert strip_credentials.for_path(cookie, CONTEXT) == passed
+    assert strip_proxied_credentials.for_path(cookie, CONTEXT) == passed
 
 
 def test_an_answer_loses_what_would_reach_other_pages() -> None:
     headers = Headers({"Clear-Site-Data": '"*"', "Service-Worker-Allowed": "/", "X-App": "1"})
     headers.add("Set-Cookie", "a=1")
     headers.add("Set-Cookie", "_xsrf=2")
-    strip_credentials.clean_answer(headers, CONTEXT)
+    strip_proxied_credentials.clean_answer(headers, CONTEXT)
     assert headers == {"X-App": "1", "Set-Cookie": f"a=1; Path={CONTEXT}"}

@@ -15,7 +15,7 @@ from sitekit.base.errors import BadInput, BadInputs
 from sitekit.site import Site, load_site
 from sitekit.site.model_fields import example, walk
 from sitekit.site.tier import Tier
-from sitekit.site.validate import validate
+from sitekit.site.validate_yaml import validate
 from sitekit.site.yaml_file import Document, read_yaml
 
 HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ import pytest
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from sitekit.base.errors import BadInputs, Unfit, Unfits, shown
-from sitekit.site.validate import validate
+from sitekit.site.validate_yaml import validate
 from sitekit.site.yaml_file import read_yaml
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ...site import Site
 from ..job import Ending, Explanation, Job, Maintenance, NoAnswer, Offers, Refused, Wait, Work
 from ..resource_choice import Choice
-from . import gate
+from . import gate_client
 from .servers import Servers, ending_of, job_of
 
 SUBMITTING = 90.0
@@ -39,7 +39,7 @@ class LocalBackend:
     ) -> str:
         """Start a server. Raises Refused, NoAnswer."""
         try:
-            return await gate.submit(self.site, self.engine, work, choice, environment)
+            return await gate_client.submit(self.site, self.engine, work, choice, environment)
         except NoAnswer:
             self.queue.look()
             raise
@@ -100,24 +100,24 @@ class LocalBackend:
         raise NotImplementedError
 
     async def stop(self, work: Work, job: str, *, graceful: bool) -> bool:
-        return await gate.cancel(self.site, self.engine, job, graceful=graceful)
+        return await gate_client.cancel(self.site, self.engine, job, graceful=graceful)
 
     async def ending(self, work: Work, job: str) -> Ending | None:
         try:
-            found = await gate.servers(self.site, self.engine, job)
+            found = await gate_client.servers(self.site, self.engine, job)
         except NoAnswer:
             return None
         own = [one for one in found if work.owns(one["uid"], str(one["account"]))]
         return ending_of(own[0]) if own else None
 
     async def log_tail(self, work: Work, job: str) -> list[str]:
-        return await gate.log_lines(self.site, self.engine, job)
+        return await gate_client.log_lines(self.site, self.engine, job)
 
     def loops(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         return {"servers": self.queue.run}
 
     async def list_jobs(self) -> Collection[Job]:
-        return [job_of(one) for one in await gate.servers(self.site, self.engine)]
+        return [job_of(one) for one in await gate_client.servers(self.site, self.engine)]
 
     async def hidden_from(self, account: str) -> tuple[str, str] | None:
         return None

@@ -10,7 +10,7 @@ from typing import Any
 from ...site import Site
 from ..job import Cause, Ending, Job, Phase
 from ..snapshot import SnapshotLoop
-from . import gate
+from . import gate_client
 
 PHASES = {phase.value: phase for phase in Phase}
 
@@ -24,13 +24,13 @@ class Servers(SnapshotLoop):
 
     async def read(self) -> Mapping[str, Job]:
         """Query the local gate for the site's servers on this engine. Raises NoAnswer."""
-        found = await gate.servers(self._site, self._engine)
+        found = await gate_client.servers(self._site, self._engine)
         return {job.id: job for job in map(job_of, found)}
 
 
 def job_of(one: Mapping[str, Any]) -> Job:
     """Convert a server of the local gate's list to a job. The last part of the server's name is the
-    tag of its start."""
+    tag, which identifies this start of the server."""
     name, state = str(one["job"]), str(one["state"])
     return Job(
         id=name,
@@ -61,9 +61,8 @@ def ending_of(one: Mapping[str, Any]) -> Ending | None:
 
 
 def cause_of(one: Mapping[str, Any]) -> Cause:
-    """Return why a server ended. If Linux kills a kernel for lack of memory, the server continues.
-    Therefore the cause is MEMORY only if Linux has killed the server itself.
-    """
+    """Return why a server ended. The cause is MEMORY only if Linux has killed the server itself,
+    because the server continues if Linux kills only a kernel."""
     if one["oom"] and one["signal"] == signal.SIGKILL:
         return Cause.MEMORY
     if one["elapsed"] is not None and one["elapsed"] >= one["limit"]:

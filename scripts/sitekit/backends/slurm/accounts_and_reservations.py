@@ -83,7 +83,8 @@ class Names:
 
 
 def _open_to(line: str, user: str, accounts: tuple[str, ...]) -> str | None:
-    """Return the name of the reservation in this line, if the user may use it."""
+    """Return the name of the reservation in this line of Slurm's output, if the user may use the
+    reservation."""
     # The first value of each key counts. The comment comes last, and may contain any key again.
     fields = dict(reversed(re.findall(r"(\w+)=(\S*)", line)))
     users = set(fields.get("Users", "").split(",")) - {"", "(null)"}

@@ -12,7 +12,7 @@ from ...site import Site
 from ..free_nodes import FreeNode
 from ..job import Ending, Explanation, Job, Maintenance, NoAnswer, Offers, Refused, Wait, Work
 from ..resource_choice import Choice
-from . import gate
+from . import gate_client
 from .accounts_and_reservations import Names
 from .compare_releases import ServersRelease
 from .find_jobs import OpenWork, ServerJobs
@@ -83,9 +83,11 @@ class SlurmBackend:
         """
         await self._release.check()
         try:
-            request = gate.request_of(choice, work.tag, environment, live) | gate.user_of(work)
+            request = gate_client.request_of(
+                choice, work.tag, environment, live
+            ) | gate_client.user_of(work)
             try:
-                return await gate.submit(self._site, work.account, request)
+                return await gate_client.submit(self._site, work.account, request)
             except Refused as refusal:
                 if not (choice.exclude and is_invalid_node(refusal)):
                     raise
@@ -96,7 +98,7 @@ class SlurmBackend:
                     work.tag,
                 )
                 del request["exclude"]
-                return await gate.submit(self._site, work.account, request)
+                return await gate_client.submit(self._site, work.account, request)
         except NoAnswer:
             self.queue.look()
             raise
@@ -135,14 +137,14 @@ class SlurmBackend:
         return known[1]
 
     async def stop(self, work: Work, job: str, *, graceful: bool) -> bool:
-        return await gate.cancel(self._site, work, job, graceful=graceful)
+        return await gate_client.cancel(self._site, work, job, graceful=graceful)
 
     async def ending(self, work: Work, job: str) -> Ending | None:
         record = await ended_job(self._site, job, work.owns)
         return record.ending() if record else None
 
     async def log_tail(self, work: Work, job: str) -> list[str]:
-        return await gate.log_lines(self._site, work, job)
+        return await gate_client.log_lines(self._site, work, job)
 
     def loops(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         loops: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...site import Site
 from ..job import NoAnswer, Refused
-from .release_versions import Versions, misfit, versions_in, versions_of
+from .hub_and_server_versions import Versions, misfit, versions_in, versions_of
 from .ssh import Ssh
 
 KEPT = 5.0  # seconds for which an answer that fits is used again, such as for a class that starts at once
@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 async def ask_release(site: Site) -> Versions:
     """Query the gate on the login node for the release with which servers start.
 
-    Raises Refused with the gate's reason, such as an unknown verb of an older gate, and NoAnswer.
+    Raises NoAnswer, or Refused with the gate's reason. An older gate refuses the request as an
+    unknown verb.
     """
     assert site.slurm.ssh is not None, "the caller checks it"  # noqa: S101
     gate = Ssh(site, site.slurm.ssh.account)
@@ -39,8 +40,8 @@ async def ask_release(site: Site) -> Versions:
 class ServersRelease:
     """Refuse starts of servers while the servers' release does not fit the hub's release.
 
-    If the login node does not answer, no start is refused. When a job has waited in the queue,
-    another release can be current at its start than at its submission.
+    If the login node does not answer, no start is refused. While a job waits in the queue, the
+    current release can change. The job then starts with another release than at its submission.
     """
 
     def __init__(self, site: Site, release: Path = Path(sys.prefix)) -> None:

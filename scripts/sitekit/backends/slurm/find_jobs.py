@@ -30,9 +30,10 @@ OpenWork = Callable[[], Iterable[Work]]
 
 
 class ServerJobs:
-    """Find the jobs of the site's servers.
+    """Find the Slurm jobs of the site's servers.
 
-    `unseen` maps a server's tag to a job that Slurm has accepted, but does not list to the hub.
+    `unseen` maps a server's tag to a job that Slurm has accepted, but that Slurm does not list to
+    the hub.
     """
 
     def __init__(self, site: Site, queue: Queue, open_work: OpenWork) -> None:

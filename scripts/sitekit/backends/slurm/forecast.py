@@ -1,6 +1,7 @@
 """Query Slurm, while users wait, for each tier's expected start and for the number of jobs ahead.
 
-One round of queries serves all waiting users. The number of queries per minute has a limit.
+All waiting users share the results of one round of queries. The number of queries per minute is
+limited.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from ...site import Site
 from ..job import NoAnswer, Refused, Wait, Work
 from ..resource_choice import Choice
-from . import gate
+from . import gate_client
 from .list_jobs import Waiting, waiting_jobs
 from .parse_jobs import SlurmJob
 from .pending_reasons import explain
@@ -47,7 +48,8 @@ class Forecast:
         return time.time() - self.asked > 2 * EVERY
 
     def wait(self, job: SlurmJob) -> Wait:
-        """Return why a pending job waits, from the last snapshot and the last answers only."""
+        """Return why a pending job waits, by the last snapshot and Slurm's last answers. No query
+        is sent."""
         return Wait(
             reason=explain(job.reason),
             where=job.partition,
@@ -73,7 +75,7 @@ class Forecast:
         return self._ahead[key]
 
     async def run(self) -> None:
-        """Repeat the queries again and again, while a user's job waits."""
+        """Repeat the queries while a user's job waits, until the hub ends."""
         while True:
             await asyncio.sleep(5)
             if not self._queue.healthy or time.time() - self.asked <= EVERY:
@@ -83,8 +85,8 @@ class Forecast:
                 self.asked = time.time()
 
     async def ask(self, work: Work) -> None:
-        """Query Slurm once for the expected starts of all tiers and for all pending jobs. The
-        expected starts are those of jobs under the account of the given start."""
+        """Query Slurm once for the expected starts of all tiers and for all pending jobs. Slurm
+        computes the expected starts for jobs of the account in `work`."""
         partitions = sorted(
             {partition for tier in self._site.tiers for partition in tier.partitions}
         )
@@ -96,6 +98,8 @@ class Forecast:
         for tier in self._site.tiers:
             with contextlib.suppress(Refused, NoAnswer):
                 await self._queue.spend()
-                request = gate.request_of(Choice.of(tier), "0" * 16, {}) | gate.user_of(work)
-                starts[tier.key] = await gate.start_of(self._site, work.account, request)
+                request = gate_client.request_of(
+                    Choice.of(tier), "0" * 16, {}
+                ) | gate_client.user_of(work)
+                starts[tier.key] = await gate_client.start_of(self._site, work.account, request)
         self.starts = starts

@@ -1,7 +1,8 @@
-"""Read from sinfo what each node has free, for the form on which users start servers.
+"""Read from sinfo the free CPUs, memory and GPUs of each node, for the form on which users start
+servers.
 
-One query serves all users who look at the form. At most one query is made in a minute, and none
-while nobody looks at the form.
+The result of one query is used for all users who look at the form. The hub sends at most one query
+a minute, and no query while nobody looks at the form.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _GPU = re.compile(r"gpu(?::([A-Za-z][\w.-]*))?:(\d{1,6})(?=[(,]|$)", re.ASCII)
 
 
 class FreeNodes:
-    """Keep what Slurm's nodes had free at the last query."""
+    """Store the free CPUs, memory and GPUs of Slurm's nodes at the last query."""
 
     def __init__(self, site: Site, queue: SnapshotLoop) -> None:
         self._site, self._queue = site, queue
@@ -43,8 +44,8 @@ class FreeNodes:
     async def recent(self) -> tuple[FreeNode, ...] | None:
         """Return the nodes that can start jobs, as read in the last two minutes.
 
-        If the last answer is older than a minute, begin a query and wait for a second. Returns None
-        if there is no answer of the last two minutes.
+        If the last answer is older than a minute, this method sends a query and waits at most a
+        second for the answer. Returns None if Slurm has not answered in the last two minutes.
         """
         now = time.monotonic()
         if now - self._asked > EVERY and self._queue.silent_since is None:
@@ -66,9 +67,10 @@ class FreeNodes:
 
 
 def read_nodes(records: list[list[str]]) -> tuple[FreeNode, ...]:
-    """Return the nodes that can start jobs. A node is in the answer once for each partition.
+    """Return the nodes that can start jobs. The result contains a node once for each of its
+    partitions.
 
-    Records that cannot be read are left out.
+    Unreadable records of sinfo's output are left out.
     """
     found: dict[str, FreeNode] = {}
     for record in records:
@@ -94,13 +96,15 @@ def read_nodes(records: list[list[str]]) -> tuple[FreeNode, ...]:
 
 
 def _free_gpus(every: str, used: str) -> dict[str, tuple[int, int]]:
-    """Return, by type, the free GPUs and all GPUs of a node, from its Gres and GresUsed."""
+    """Return the numbers of free GPUs and of all GPUs of a node, for each type of GPU. `every` is
+    sinfo's field Gres, and `used` is GresUsed."""
     total, taken = _counts(every), _counts(used)
     return {kind: (max(0, count - taken.get(kind, 0)), count) for kind, count in total.items()}
 
 
 def _counts(gres: str) -> dict[str, int]:
-    """Return the GPUs by type in a text such as `gpu:a100:4(S:0-1),gpu:v100:2`."""
+    """Return the number of GPUs of each type, from a text such as
+    `gpu:a100:4(S:0-1),gpu:v100:2`."""
     counts: dict[str, int] = {}
     for kind, number in _GPU.findall(re.sub(r"\([^()]*\)", "", gres)):
         counts[kind] = counts.get(kind, 0) + int(number)

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class JobRecord:
     """The data that Slurm stores about a job that has ended.
 
-    Memory is in MiB, time in seconds. A value is None if Slurm does not report it.
+    Memory is in MiB, time in seconds. A value is None if Slurm does not report this value.
     """
 
     job: str
@@ -48,7 +48,7 @@ class JobRecord:
 
     @property
     def cause(self) -> Cause:
-        """Return why the job ended."""
+        """Return the reason why the job ended, as one of the reasons that all backends share."""
         if self.state in ("COMPLETED", "FAILED") and self._ended_at_the_warning():
             return Cause.TIME
         return CAUSES.get(self.state, Cause.FAILED)

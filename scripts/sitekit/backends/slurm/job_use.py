@@ -1,8 +1,8 @@
 """Read the resources that jobs have requested and used from Slurm's accounting (sacct).
 
 PurgeJobAfter in slurmdbd.conf sets how long the accounting keeps jobs. A job that was requeued has
-several records, which --duplicates lists. Jobs of others can have the same name and comment, so
-that callers compare the owner and the job's number with the ledger.
+several records, which --duplicates lists. Jobs of other users can have the same name and comment.
+Therefore, callers must compare a job's owner and number with the ledger.
 """
 
 from __future__ import annotations
@@ -41,10 +41,11 @@ TIMEOUT = 300.0  # seconds; slurmdbd reads a month of a large cluster from its d
 
 @dataclass(frozen=True, kw_only=True)
 class JobUse:
-    """One record of one job. Times are seconds since the epoch, memory is in MiB.
+    """One record of a job in the accounting. Times are seconds since the epoch, memory is in MiB.
 
-    A value is None if the accounting does not contain it: `start` before the job has started, `end`
-    while it runs, and `peak_memory` and `cpu_seconds` until a step of the job has ended.
+    A value is None if the accounting does not contain this value. `start` is None before the job
+    has started, and `end` is None while the job runs. `peak_memory` and `cpu_seconds` are None
+    until a step of the job has ended.
     """
 
     job: str
@@ -89,8 +90,9 @@ async def _sacct(site: Site, *which: str) -> list[JobUse]:
 def read_uses(records: Iterable[Sequence[str]]) -> list[JobUse]:
     """Return the jobs in sacct's records, each with the resources that the job's steps have used.
 
-    The steps of a job follow its record. Elements of job arrays and parts of heterogeneous jobs,
-    which no server is, are left out, and so are records that cannot be read.
+    In sacct's output, the steps of a job follow the job's record. A server is never an element of a
+    job array or a part of a heterogeneous job. Records of these jobs, and unreadable records, are
+    left out.
     """
     jobs: list[tuple[Sequence[str], list[Sequence[str]]]] = []
     for record in records:
@@ -104,7 +106,8 @@ def read_uses(records: Iterable[Sequence[str]]) -> list[JobUse]:
 
 
 def _use(record: Sequence[str], steps: list[Sequence[str]]) -> JobUse | None:
-    """Return the use of one job; None if the record has no time of submission."""
+    """Return the resources that one job has requested and used; None if the job's record contains
+    no submission time."""
     told = dict(zip(FIELDS, record, strict=True))
     if (submit := _whole(told["Submit"])) is None:
         return None
@@ -139,7 +142,7 @@ def read_tres(text: str) -> dict[str, str]:
 
 
 def read_size(text: str) -> int | None:
-    """Return a size such as 512K or 1.50G in bytes; None if the text contains no size."""
+    """Convert a size such as 512K or 1.50G to bytes; None if the text contains no size."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMGTP]?)", text)
     if not match:
         return None
@@ -147,7 +150,8 @@ def read_size(text: str) -> int | None:
 
 
 def read_cpu_time(text: str) -> float | None:
-    """Return a time such as 1-02:03:04 or 03:04.567 in seconds; None if there is none."""
+    """Convert a time such as 1-02:03:04 or 03:04.567 to seconds; None if the text contains no
+    time."""
     form = r"(?:(?:([0-9]+)-)?([0-9]+):)?([0-9]+):([0-9]+(?:\.[0-9]+)?)"
     if not (match := re.fullmatch(form, text)):
         return None
@@ -156,14 +160,16 @@ def read_cpu_time(text: str) -> float | None:
 
 
 def _gpus(tres: dict[str, str]) -> int:
-    """Return the number of GPUs; Slurm lists each also by its type."""
+    """Return the number of GPUs. In Slurm's list, a GPU may occur twice: without its type and with
+    its type."""
     if "gres/gpu" in tres:
         return _whole(tres["gres/gpu"]) or 0
     return sum(_whole(value) or 0 for key, value in tres.items() if key.startswith("gres/gpu:"))
 
 
 def _req_mem(text: str, cpus: int, nodes: int) -> int | None:
-    """Return ReqMem in bytes. Before Slurm 21.08 it ends with c (per CPU) or n (per node)."""
+    """Convert sacct's field ReqMem to bytes. Before Slurm 21.08, the field ends with c (per CPU) or
+    n (per node)."""
     size = read_size(text.rstrip("cn"))
     return size and size * (cpus if text.endswith("c") else nodes if text.endswith("n") else 1)
 
@@ -174,5 +180,5 @@ def _mib(size: int | None) -> int | None:
 
 
 def _whole(text: str) -> int | None:
-    """Return a whole number; None for another text, such as Unknown."""
+    """Convert a text to a whole number; return None for another text, such as Unknown."""
     return int(text) if is_number(text) else None

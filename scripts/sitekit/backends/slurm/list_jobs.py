@@ -30,7 +30,8 @@ UNKNOWN_JOB = "Invalid job id specified"
 
 
 async def listed(site: Site) -> Listing:
-    """Return the jobs with the site's name that wait, run, or ended minutes ago, in one query.
+    """Query Slurm once, and return the jobs with the site's name that are pending or running, or
+    that ended a few minutes ago.
 
     Any user can give a job the site's name. Therefore callers must check the owner of each job.
     Raises NoAnswer.
@@ -51,12 +52,14 @@ async def recorded(site: Site) -> Listing:
 
 
 async def listed_by_number(site: Site, numbers: Collection[str]) -> dict[str, SlurmJob]:
-    """Return, by number, those of the given jobs that slurmctld still has. Raises NoAnswer."""
+    """Return the given jobs that slurmctld still knows, in a mapping by job number. Raises
+    NoAnswer."""
     return (await _squeue(site, f"--jobs={','.join(numbers)}")).jobs
 
 
 async def recorded_by_number(site: Site, numbers: Collection[str]) -> dict[str, SlurmJob]:
-    """Return, by number, those of the given jobs that the accounting has. Raises NoAnswer."""
+    """Return the given jobs that the accounting contains, in a mapping by job number. Raises
+    NoAnswer."""
     return (await _sacct(site, f"--jobs={','.join(numbers)}")).jobs
 
 
@@ -103,9 +106,8 @@ async def waiting_jobs(site: Site, partitions: list[str]) -> list[Waiting]:
 
 
 def answered(answer: Answer) -> str:
-    """Run a program of Slurm, and return its output. Returns "" if the only requested job does not
-    exist. Raises NoAnswer for all other errors.
-    """
+    """Return the output of a program of Slurm that has ended. Returns "" if the only requested job
+    does not exist. Raises NoAnswer for all other errors."""
     if answer.code and UNKNOWN_JOB not in answer.err:
         raise NoAnswer(answer.err or f"Slurm's program ended with code {answer.code}")
     return "" if answer.code else answer.out

@@ -1,6 +1,7 @@
 """Read Slurm's maintenance windows: the reservations with the flag MAINT.
 
-A loop reads them every few minutes for all pages. Names and comments of reservations are not used.
+A loop reads the windows every few minutes for all pages. Names and comments of reservations are not
+used.
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ MOST = 20  # windows that are kept, the first ones
 
 
 class MaintenanceWindows:
-    """Keep the maintenance windows that Slurm had at the last query."""
+    """Store the maintenance windows that Slurm had at the last query."""
 
     def __init__(self, site: Site, queue: SnapshotLoop) -> None:
         self._site, self._queue = site, queue
         self.windows: tuple[Maintenance, ...] = ()
 
     async def run(self) -> None:
-        """Read the windows again and again; keep the last ones while Slurm does not answer."""
+        """Read the windows again and again. While Slurm does not answer, the windows that were last
+        read stay valid."""
         while True:
             await self._queue.spend()
             try:
@@ -48,7 +50,7 @@ class MaintenanceWindows:
 def read_windows(text: str, partitions: frozenset[str]) -> tuple[Maintenance, ...]:
     """Return the maintenance windows in the output of `scontrol --oneliner show reservation`.
 
-    A window of another partition than the site's is left out.
+    A window is left out if it applies only to partitions that the site does not use.
     """
     found = []
     for line in text.splitlines():

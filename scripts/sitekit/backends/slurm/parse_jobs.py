@@ -82,7 +82,8 @@ TEXT_LIMIT = 200  # characters of a reason that are kept
 
 @dataclass(frozen=True)
 class SlurmJob(Job):
-    """One plain job. Times are seconds since the epoch; None if Slurm does not report them."""
+    """One plain job, which is neither part of a job array nor of a heterogeneous job. Times are
+    seconds since the epoch; None if Slurm does not report the time."""
 
     partition: str
     end: int | None
@@ -158,7 +159,7 @@ def _read(record: list[str], site: str) -> SlurmJob:
 
 
 def is_job_number(text: str) -> bool:
-    """Return whether the text is the number of a plain job."""
+    """Return whether the text is the number of a plain job (see SlurmJob)."""
     return is_number(text) and int(text) > 0
 
 

@@ -13,10 +13,11 @@ from .transport import ask_slurm
 
 
 async def hidden_jobs(site: Site, account: str) -> str:
-    """Return the setting that hides other users' jobs from `account`; "" if none does.
+    """Return the setting of Slurm that hides other users' jobs from the Unix account `account`; ""
+    if no setting does this.
 
-    By slurm.conf(5), PrivateData=jobs hides jobs from all but their owners, SlurmUser, root, and
-    Operators. Raises NoAnswer.
+    With PrivateData=jobs, only root, SlurmUser, Operators and the owner of a job can see the job
+    (slurm.conf(5)). Raises NoAnswer.
     """
     answer = await ask_slurm(site, "scontrol", "show", "config")
     configured = dict(re.findall(r"(?m)^(\w+)\s*= (\S+)", answer.out))
@@ -34,9 +35,10 @@ async def hidden_jobs(site: Site, account: str) -> str:
 
 
 async def hidden_associations(site: Site, account: str) -> str:
-    """Return the accounting's setting that hides users' accounts from `account`; "" if none does.
+    """Return the setting of the accounting that hides other users' associations from the Unix
+    account `account`; "" if no setting does this.
 
-    PrivateData with `users` or `accounts` in slurmdbd.conf(5) hides accounts. Raises NoAnswer.
+    PrivateData with `users` or `accounts` in slurmdbd.conf(5) hides associations. Raises NoAnswer.
     """
     answer = (await ask_slurm(site, "sacctmgr", "show", "configuration")).out
     # sacctmgr prints slurm.conf's first, and slurmdbd.conf's last

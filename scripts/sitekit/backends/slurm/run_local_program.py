@@ -25,7 +25,7 @@ class Answer:
 
 
 def slurm_environment(site: Site) -> dict[str, str]:
-    """Return the environment for Slurm's programs.
+    """Return the environment variables with which the hub runs Slurm's programs.
 
     With these variables, Slurm's programs print times as seconds since the epoch, which do not
     depend on time zones.

@@ -22,7 +22,8 @@ class Unreadable(NoAnswer):
 
 @dataclass(frozen=True)
 class Frame:
-    """Describe the form of one answer: `width` fields in a record, each followed by the mark.
+    """Describe the form of one output: each record has `width` fields, and the mark follows each
+    field.
 
     Create a new Frame for each query.
     """

@@ -1,8 +1,8 @@
 """Sign OpenSSH user certificates, with which the hub runs the gate as a user's account.
 
-A certificate is valid for one Unix account, from one source IP address, for some minutes, and only
-to run the gate. The hub keeps certificates in a folder that only the hub can enter, and never
-copies them to the login node.
+A certificate is valid for some minutes, for one Unix account, and for connections from one source
+IP address. The certificate allows only to run the gate. The hub keeps certificates in a folder that
+only the hub can enter, and never copies them to the login node.
 """
 
 from __future__ import annotations

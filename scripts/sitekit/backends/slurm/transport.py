@@ -67,7 +67,7 @@ class Local:
 
 
 def transport(site: Site) -> Transport:
-    """Return the transport of this site."""
+    """Return the site's transport, which runs Slurm's programs on this host or on a login node."""
     return Ssh(site) if site.slurm.ssh else Local(site)
 
 

@@ -18,7 +18,7 @@ import tarfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from ...base.child import ask
+from ...base.child_process import ask
 from ...base.command import Argv, run
 from ...base.data_files import CHECKOUT, OWN_KERNELS, OWN_PACKAGES
 from ...base.files import write_atomic

@@ -14,7 +14,7 @@ from concurrent.futures import TimeoutError as NoAnswerYet
 from dataclasses import dataclass
 from typing import Literal
 
-from ...base.child import ask
+from ...base.child_process import ask
 from ...base.errors import Problem
 from ...site import Site
 from ..wheels.package import subdir

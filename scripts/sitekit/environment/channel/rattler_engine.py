@@ -1,4 +1,4 @@
-"""Solve and install conda packages with py-rattler, in a separate process that base/child.py
+"""Solve and install conda packages with py-rattler, in a separate process that base/child_process.py
 starts.
 
 The command is `python -m sitekit.environment.channel.rattler_engine`.
@@ -35,7 +35,7 @@ from rattler.exceptions import (
     SolverError,
 )
 
-from ...base.child import serve, tell
+from ...base.child_process import serve, tell
 from ...base.errors import Problem
 from ..wheels.package import subdir
 

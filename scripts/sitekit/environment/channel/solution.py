@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ...base.child import ask
+from ...base.child_process import ask
 from ...base.errors import Problem
 from ...base.progress import say, step
 from ...site import Site

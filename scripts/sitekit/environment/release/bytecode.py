@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from ...base.child import mortal
+from ...base.child_process import mortal
 from ...base.command import run
 from .releases import Release
 

@@ -112,7 +112,8 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
         folders.append(release.path / BASH)
         spec = json.loads((release.path / BASH / "kernel.json").read_text())
         started = [
-            word.replace("bash_kernel", "sitekit.session.overrides.bash") for word in spec["argv"]
+            word.replace("bash_kernel", "sitekit.session.overrides.bash_kernel")
+            for word in spec["argv"]
         ]
         _write(release.path / BASH / "kernel.json", {**spec, "argv": started})
     files = [release.path / path for path in written] + [

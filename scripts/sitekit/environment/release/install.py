@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ...base.child import ask, mortal
+from ...base.child_process import ask, mortal
 from ...base.command import Argv, run
 from ...base.progress import step
 from ...site import Site

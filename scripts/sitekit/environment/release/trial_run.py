@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from ...base.child import mortal
+from ...base.child_process import mortal
 from ...base.command import Argv, run
 from ...base.data_files import data
 from ...contracts.gate_config import session_settings

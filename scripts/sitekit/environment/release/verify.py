@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ...base.child import ask
+from ...base.child_process import ask
 from ...base.command import run
 from ...base.errors import Problem
 from ...site import Site

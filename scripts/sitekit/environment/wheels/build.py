@@ -17,7 +17,7 @@ from typing import Any
 
 from packaging.utils import parse_wheel_filename
 
-from ...base.child import ask
+from ...base.child_process import ask
 from ...base.progress import Step, step
 from . import python_node_proxy
 from .environment_yml import Packages

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...base.child import serve
+from ...base.child_process import serve
 from .wheel import Wheel
 
 

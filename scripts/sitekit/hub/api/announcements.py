@@ -23,7 +23,8 @@ COURSE_MESSAGES = r"/api/sitekit/course/messages"
 
 
 class AnnouncementsHandler(APIHandler):
-    """Handle GET: all announcements that have not ended; POST: record one, and answer with its id.
+    """Handle GET: return all announcements that have not ended. Handle POST: record an
+    announcement, and return its id.
 
     The caller must be an administrator.
     """
@@ -68,11 +69,10 @@ class AnnouncementHandler(APIHandler):
 
 
 class MessagesHandler(ServersOwnHandler):
-    """Return to a server the messages that its JupyterLab shows to the user: the announcements of
-    the site, the messages that the instructors of the server's course have sent since the server
-    was started, and the URLs of the hub's pages about the server. A server learns only about its
-    own user and its own course.
-    """
+    """Handle GET from a server: return the messages that the server's JupyterLab shows to the user,
+    and the URLs of the hub's pages about the server. The messages are the announcements of the
+    site, and the messages of the course's instructors since the server's start. The response
+    contains only messages for the server's own user and course."""
 
     async def get(self) -> None:
         # without @web.authenticated, which would redirect a request without a token to the login

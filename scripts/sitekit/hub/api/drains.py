@@ -1,7 +1,7 @@
 """Define the REST handlers with which administrators drain nodes and partitions, and stop servers.
 
-The actions are those of `make drain`, `make undrain` and `make stop_servers`. Each action is in the
-ledger and in the hub's log, with the name of the administrator.
+The handlers do the same as `make drain`, `make undrain` and `make stop_servers`. Each action is
+recorded in the ledger and in the hub's log, with the administrator's name.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STOP = rf"{STOPS}/([0-9]{{1,12}})"
 
 
 class OperatorHandler(APIHandler):
-    """Read the body of an administrator's request, and record who made it."""
+    """Read the body of an administrator's request, and the administrator's name."""
 
     hub_state: HubState
 
@@ -42,19 +42,20 @@ class OperatorHandler(APIHandler):
         return body
 
     def refuse(self, bad: BadInput) -> web.HTTPError:
-        """Return the answer (400) to a wrong request, in one line."""
+        """Return an HTTP error (400) whose text contains the error in one line."""
         where = f"{bad.where}: " if bad.where else ""
         told = f"{where}{bad.what}; {bad.remedy}" if bad.remedy else f"{where}{bad.what}"
         return web.HTTPError(400, told)
 
     @property
     def operator(self) -> str:
-        """Return the name under which the action is recorded."""
+        """Return the administrator's name, with which the action is recorded."""
         return str(self.current_user.name)
 
 
 class DrainsHandler(OperatorHandler):
-    """Handle GET: what is drained; POST {"node" or "partition": name, "text": why}: drain it."""
+    """Handle GET: return the drained nodes and partitions. Handle POST {"node" or "partition":
+    name, "text": reason}: drain this node or partition."""
 
     @needs_scope("admin:servers")
     async def get(self) -> None:
@@ -80,7 +81,8 @@ class DrainsHandler(OperatorHandler):
 
 
 class DrainHandler(OperatorHandler):
-    """Handle DELETE /hub/api/sitekit/drains/KIND/NAME: start servers there again."""
+    """Handle DELETE /hub/api/sitekit/drains/KIND/NAME: end the drain of a node or partition, so
+    that servers can start there again."""
 
     @needs_scope("admin:servers")
     async def delete(self, kind: str, name: str) -> None:
@@ -91,9 +93,11 @@ class DrainHandler(OperatorHandler):
 
 
 class StopsHandler(OperatorHandler):
-    """Handle POST {"user": name, "text": why}: order to stop all servers that the user has now.
+    """Handle POST {"user": name, "text": reason}: order the hub to stop all servers that the user
+    has now.
 
-    The answer (202) has the order's id; the hub carries the order out within seconds.
+    The response (HTTP 202) contains the id of the order. The hub carries out the order within
+    seconds.
     """
 
     @needs_scope("admin:servers")
@@ -114,7 +118,8 @@ class StopsHandler(OperatorHandler):
 
 
 class StopHandler(OperatorHandler):
-    """Handle GET /hub/api/sitekit/stops/ID: how many servers an order has stopped; null before."""
+    """Handle GET /hub/api/sitekit/stops/ID: return how many servers the order ID has stopped, or
+    null if the hub has not yet carried out the order."""
 
     @needs_scope("admin:servers")
     async def get(self, number: str) -> None:

@@ -21,9 +21,9 @@ SAVED_CHOICES = r"/api/sitekit/choices"
 class SavedChoicesHandler(APIHandler):
     """Handle GET, POST and DELETE of /hub/api/sitekit/choices: list, save or delete choices.
 
-    A user reaches only the user's own choices. GET needs the scope `read:servers`, POST
-    `start:servers`, and DELETE `delete:servers`. Each answer lists the saved choices, each with the
-    query of an address that fills in the form.
+    A user reaches only the user's own choices. GET needs the scope `read:servers`, POST needs the
+    scope `start:servers`, and DELETE needs the scope `delete:servers`. Each response lists the
+    saved choices. Each choice has the query of a URL that fills in the form.
     """
 
     hub_state: HubState

@@ -1,4 +1,5 @@
-"""Define the REST handler that describes one server: its state, its ends and its memory."""
+"""Define the REST handler that describes one server: its state, its memory, and when the server
+will end."""
 
 from __future__ import annotations
 
@@ -15,9 +16,10 @@ SERVER = r"/api/sitekit/server"
 class ServerStateHandler(APIHandler):
     """Handle GET /hub/api/sitekit/server?server=NAME: describe a server of the user.
 
-    Without `server`, a server's own API token gets that server, and everybody else the default
-    server. Besides a server's own token, a token needs the scope `read:servers` for the user or the
-    server. Times are in seconds since the epoch, memory is in MiB.
+    If the query does not contain `server`, a request with a server's own API token returns this
+    server. Any other request then returns the user's default server. A token that is not the
+    server's own token needs the scope `read:servers` for the user or the server. Times are in
+    seconds since the epoch, memory is in MiB.
     """
 
     hub_state: HubState
@@ -35,13 +37,15 @@ class ServerStateHandler(APIHandler):
         self.write(describe(self.hub_state, user, name).as_dict())
 
     def _own_name(self, user: User) -> str | None:
-        """Return the name of the server that sends the request; None if it is not a server's."""
+        """Return the name of the server that sends the request; None if no server sends the
+        request."""
         token = self.get_token()
         row = self.hub_state.ledger.by_token(token.hashed) if token else None
         return row.name if row and row.user == user.name else None
 
     def _check(self, user: User, name: str) -> None:
-        """Raise HTTPError if the user has no such server, or if the token may not read it."""
+        """Raise HTTPError if the user has no server of this name, or if the token may not read the
+        server."""
         server = user.orm_spawners.get(name)
         allowed = self.get_scope_filter("read:servers")
         if not (allowed(server, kind="server") if server else allowed(user, kind="user")):

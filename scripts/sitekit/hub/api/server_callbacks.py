@@ -2,8 +2,8 @@
 start, reports of the memory while the server runs, and the report of the end. The API token in a
 request decides to which server the request belongs.
 
-This module replaces batchspawner's handler, which sets any attribute of the spawner, by the name in
-the request (batchspawner/api.py, `setattr(spawner, key, value)`). Batchspawner's handler is removed
+This module replaces batchspawner's handler, with which a request can set any attribute of the
+spawner (batchspawner/api.py, `setattr(spawner, key, value)`). Batchspawner's handler is removed
 from JupyterHub's list of handlers.
 """
 
@@ -72,9 +72,9 @@ class ServersOwnHandler(APIHandler):
 
 
 class ListeningHandler(ServersOwnHandler):
-    """Handle POST {"port": N}: record the server's port, and answer 204.
+    """Handle POST {"port": N}: record the server's port, and respond with HTTP status 204.
 
-    A request with any other body is answered with 4xx, and changes nothing.
+    A request with any other body changes nothing, and gets a response with HTTP status 4xx.
     """
 
     @web.authenticated
@@ -88,9 +88,10 @@ class ListeningHandler(ServersOwnHandler):
 
 
 class MemoryHandler(ServersOwnHandler):
-    """Handle POST {"memory": N}: record the memory that the server uses, in MiB, and answer 204.
+    """Handle POST {"memory": N}: record the memory that the server uses, in MiB, and respond with
+    HTTP status 204.
 
-    A server can only report for itself. Nothing but the status and the metrics depends on it.
+    A server can report only its own memory. Only the status and the metrics use the reported value.
     """
 
     @web.authenticated
@@ -101,7 +102,8 @@ class MemoryHandler(ServersOwnHandler):
 
 
 class EndingHandler(ServersOwnHandler):
-    """Handle POST without a body: remove the route of a server that ends, and answer 204.
+    """Handle POST without a body: remove the route of a server that ends, and respond with HTTP
+    status 204.
 
     The server closes its port before it reports its end. Another program that binds the same port
     must not receive the server's requests. JupyterHub by itself would keep the route until Slurm
@@ -129,7 +131,7 @@ class EndingHandler(ServersOwnHandler):
 
 
 def watch_end(child: Any) -> None:
-    """List the jobs more often for a while, until the job of a server that ends is gone.
+    """Query the list of jobs more often until the job of an ending server is gone.
 
     The hub's pages show why the server has ended only after the backend has listed the end.
     """
@@ -142,7 +144,7 @@ _watches: set[asyncio.Future[None]] = set()  # without a reference, a task may b
 
 
 async def _list_until_gone(child: Any, tag: str) -> None:
-    """Wait until the hub has noticed that the job is gone, at most ENDS seconds."""
+    """Wait until the hub has noticed that the job is gone, but at most ENDS seconds."""
     queue, last = child.backend.queue, time.monotonic() + ENDS
     with queue.waiting():
         while child.tag == tag and time.monotonic() < last:

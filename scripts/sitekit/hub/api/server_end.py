@@ -1,8 +1,10 @@
-"""Tell the open pages of a server that has ended why it ended.
+"""Answer the requests with which a server's open pages, such as JupyterLab, find out why their
+server has ended.
 
-The login of these pages was the server's own, and ended with it. Pages of servers cannot use the
-login of the hub's pages. So the server gets, while it runs, an address that contains a key. The
-address answers about this one start of the server, and about nothing else.
+These pages were logged in at the server, and this login ended together with the server. Pages of
+servers cannot use the login of the hub's pages. Therefore the hub sends to each running server a
+URL that contains a key. The response at this URL describes this one start of the server, and
+nothing else.
 """
 
 from __future__ import annotations
@@ -28,13 +30,14 @@ CHANGE = "sitekit/change"
 
 
 def end_key(handler: Any, tag: str) -> str:
-    """Return the key with which a page may ask how this start of a server ended."""
+    """Return the key with which a page may request how this start of a server ended."""
     secret = handler.settings["cookie_secret"]
     return hmac.new(secret, f"sitekit end {tag}".encode(), hashlib.sha256).hexdigest()
 
 
 def pages_of(site: Site, row: Row, key: str) -> dict[str, str]:
-    """Return the addresses of the hub's pages about a server, and the tier with more memory."""
+    """Return the URLs of the hub's pages about a server, and a sentence about a tier with more
+    memory."""
     hub = f"{site.front.url}/hub"
     return {
         "home": f"{hub}/home",
@@ -47,8 +50,8 @@ def pages_of(site: Site, row: Row, key: str) -> dict[str, str]:
 class ServerEndHandler(APIHandler):
     """Handle GET ?start=TAG&key=KEY: return whether this start has ended, and its card.
 
-    `state` is "running", "stopped" for a server that its user stopped, or "ended". Other answers
-    are 404, also for a wrong key.
+    In the response, `state` is "running", "ended" or "stopped". "stopped" means that the user has
+    stopped the server. If there is no such start, or if the key is wrong, the HTTP status is 404.
     """
 
     hub_state: HubState
@@ -61,7 +64,8 @@ class ServerEndHandler(APIHandler):
         return None
 
     def set_default_headers(self) -> None:
-        """Let pages of the users' domains read the answer. The address's key decides who may."""
+        """Allow pages of all users' domains to read the response, because only pages of this server
+        have the key."""
         super().set_default_headers()
         if self.hub_state.site.front.subdomains:
             self.set_header("Access-Control-Allow-Origin", "*")
@@ -97,7 +101,8 @@ class ServerEndHandler(APIHandler):
 
 
 def state_of(row: Row) -> str:
-    """Return the state in the answer. A server that is being stopped counts as stopped."""
+    """Return the value of `state` for the response. A server that is being stopped counts as
+    stopped."""
     if row.ended and row.card:
         return "ended"
     return "stopped" if row.ended or row.abandoned else "running"

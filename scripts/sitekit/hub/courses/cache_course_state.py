@@ -55,7 +55,7 @@ class CourseStates:
 
 
 def members_of(group: str) -> tuple[str, ...]:
-    """Return the members of a Unix group; none if there is no such group."""
+    """Return the members of a Unix group; an empty result if the group does not exist."""
     try:
         return tuple(grp.getgrnam(group).gr_mem)
     except (KeyError, OSError):

@@ -18,7 +18,7 @@ from ...base.language import date_text
 from ...base.language import gettext as _
 from ...base.language import later as N_
 from ...site.course_files import Course
-from ..messages.cards import Card
+from ..messages.failed_start_cards import Card
 from ..servers.hub_state import HubState
 from ..servers.ledger_courses import longest_text
 from .cache_course_state import CourseStates
@@ -63,7 +63,7 @@ class CourseStateHandler(CourseHandler):
 
 
 class CoursePageHandler(CourseHandler):
-    """Handle /hub/courses/NAME: GET shows the page, POST carries out one action of it."""
+    """Handle /hub/courses/NAME: GET shows the page, and POST carries out one action of the page."""
 
     @web.authenticated
     async def get(self, key: str) -> None:

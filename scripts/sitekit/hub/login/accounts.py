@@ -44,8 +44,9 @@ class NotNow(NoAccount):
 class AccountMap:
     """Find the cluster account of each user of the hub.
 
-    At a login, the account is determined from the user's name, a file, a program or a claim of the
-    provider. The ledger records the account, so that a restarted hub can use it.
+    At a login, the site's setting `login.accounts` determines the account: it is the user's name,
+    or it comes from a file, a program or a claim of the provider. The ledger records the account,
+    so that a restarted hub can use it.
     """
 
     root = 0
@@ -168,7 +169,8 @@ class AccountMap:
 def parse(text: str) -> dict[str, str]:
     """Parse a text with lines of `user account`; return the account of each user.
 
-    Lines in another form are ignored. A user with two different accounts is left out.
+    Lines in another form are ignored. If a user has two lines with different accounts, the result
+    for this user is "".
     """
     found: dict[str, str] = {}
     for number, line in enumerate(text.split("\n"), 1):

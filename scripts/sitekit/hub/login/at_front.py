@@ -54,7 +54,7 @@ class AtFront(Authenticator):
     secret: ClassVar[str] = ""
 
     def login_url(self, base_url: str) -> str:
-        """Return the address of the page with the front's login."""
+        """Return the URL of the page of the hub at which the front logs users in."""
         return str(url_path_join(base_url, PAGE))
 
     def get_handlers(self, app: Any) -> list[tuple[str, type]]:

@@ -225,7 +225,7 @@ class AtProvider(OAuthenticator):
         return True
 
     async def pre_spawn_start(self, user: Any, spawner: Any) -> None:
-        """Do nothing.
+        """Do nothing before a server starts.
 
         oauthenticator's own method for Globus would put the provider's tokens into the environment
         of the user's server (globus.py).

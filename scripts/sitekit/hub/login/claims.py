@@ -69,7 +69,7 @@ def identity_of(login: Login, told: Any) -> tuple[str, str]:
 
 
 def provider_of(login: Login) -> str:
-    """Return a text that identifies the provider."""
+    """Return a text that identifies the provider in the ledger."""
     return f"{login.method} {login.url}"
 
 
@@ -141,7 +141,7 @@ def account_of(login: Login, told: Any) -> str:
 
 
 def texts(value: Any) -> frozenset[str]:
-    """Return those elements of a list that are texts. If the value is no list, the result is
+    """Return the elements of a list that are texts. If the value is not a list, the result is
     empty."""
     listed = value if isinstance(value, (list, tuple)) else ()
     return frozenset(one for one in listed if isinstance(one, str))

@@ -1,15 +1,15 @@
 """Create the tokens with which a drill starts servers of users, and end their validity.
 
-`make drill` and `make course_drill` run this program as the hub's user, with the release's Python. The program
-reads JSON from standard input: the path of the hub's database, the names of users, the lifetime of
-the tokens in seconds, and the tokens' note. The program prints the tokens as JSON. A token is valid
-only for the servers of its own user. Each drill uses another note, so that a drill ends only its
-own tokens.
+`make drill` and `make course_drill` run this program under the hub's account, with the release's
+Python. The program reads JSON from standard input: the path of the hub's database, the names of
+users, the lifetime of the tokens in seconds, and the tokens' note. The program prints the tokens as
+JSON. A token is valid only for the servers of its own user. Each drill uses another note, so that a
+drill ends only its own tokens.
 
-Only the hub itself may delete a token while it runs. It can have the token in memory, in the list
-`api_tokens` of the token's user, and does not read a row of its database a second time
+While the hub runs, only the hub itself may delete a token. The hub can have the token in memory, in
+the list `api_tokens` of the token's user, and does not read a row of its database a second time
 (jupyterhub/orm.py, expire_on_commit=False). SQLite gives the number of a deleted row to the next
-token, and the hub would then compare the next token with the deleted one, and refuse it.
+token. The hub would then compare the next token with the deleted token, and refuse the next token.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ ACCESS = "access:servers!user"
 
 
 def main() -> None:
-    """Create tokens for `users`; with `end`, end the validity of the tokens with this note."""
+    """Create tokens for the users in the key `users` of the input. If the input has the key `end`,
+    end the validity of the tokens with the given note instead."""
     asked = json.load(sys.stdin)
     db = orm.new_session_factory(f"sqlite:///{asked['database']}")()
     made: dict[str, str] = {}
@@ -38,8 +39,8 @@ def main() -> None:
 
 
 def end_tokens(db: Any, note: str) -> None:
-    """Set the expiry time of the tokens into the past. The hub refuses them from now on, and deletes
-    them within an hour (jupyterhub/app.py, purge_expired_tokens)."""
+    """Set the expiry time of the tokens with this note to a time in the past. The hub then refuses
+    these tokens, and deletes them within an hour (jupyterhub/app.py, purge_expired_tokens)."""
     past = orm.utcnow(with_tz=False).replace(year=2000)
     for token in db.query(orm.APIToken).filter_by(note=note):
         token.expires_at = past

@@ -159,7 +159,7 @@ class PatientAuthenticator(PAMAuthenticator):
         return bool(await super().is_admin(handler, authentication))
 
     async def refresh_user(self, user: Any, handler: Any = None) -> bool | dict[str, Any]:
-        """Recheck a user every few minutes (auth_refresh_age).
+        """Check again every few minutes (auth_refresh_age) whether a user may still be logged in.
 
         A user who has left the allowed groups must log in again, and the login is then refused. If
         the directory of accounts does not answer, no account is found. Users with open notebooks

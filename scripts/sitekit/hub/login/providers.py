@@ -32,7 +32,8 @@ class AtGitHub(AtProvider, GitHubOAuthenticator):
     """Log users in at GitHub, or at a GitHub Enterprise Server."""
 
     async def more_claims(self, claims: Claims, tokens: Any, told: Any) -> Claims:
-        """Add those organizations and teams of the site file of which the user is a member.
+        """Add the organizations and teams of which the user is a member. Only organizations and
+        teams in the site file are checked.
 
         oauthenticator's own method treats every unexpected answer as "not a member". With
         oauthenticator's method, everybody would be logged out while GitHub is down or limits

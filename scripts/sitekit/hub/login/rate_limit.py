@@ -33,7 +33,7 @@ Answer = TypeVar("Answer")
 class Patience(Generic[Key]):
     """Count failures by key (user name and IP address), and handle attempts one after the other.
 
-    Each further failed login with the same key is answered later than the one before.
+    After each further failed login with the same key, the answer is delayed for a longer time.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Notify systemd that the hub is ready, and that its event loop still runs.
+"""Notify systemd that the hub is ready, and that the hub's event loop still runs.
 
 The man pages sd_notify(3) and sd_watchdog_enabled(3) describe the messages. A supervisor that sets
 no NOTIFY_SOCKET, such as supervisord, is not notified.

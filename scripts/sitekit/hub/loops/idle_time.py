@@ -1,7 +1,8 @@
-"""Count for how long each server has been without activity, for `make report`.
+"""Record how many seconds each server has been idle in total, for `make report`.
 
-The time of a server's last activity comes from JupyterHub, as it does for the culler. Every five
-minutes, a server whose last activity is older than ten minutes has been idle for five minutes more.
+The time of a server's last activity comes from JupyterHub, as for the culler. This module looks at
+all servers every five minutes. If the last activity of a server is older than ten minutes, five
+minutes are added to the idle time of this server.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ IDLE_AFTER = timedelta(minutes=10)
 
 
 async def run(ledger: Ledger) -> None:
-    """Count until the hub ends."""
+    """Count the idle time of all servers until the hub ends."""
     while True:
         await asyncio.sleep(EVERY)
         ledger.add_idle(idle_tags(spawners(), datetime.now(timezone.utc)), EVERY)

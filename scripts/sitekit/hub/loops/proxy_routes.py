@@ -20,7 +20,7 @@ EVERY = 2.0  # seconds
 
 
 async def run() -> None:
-    """Compare the proxy's routes with the hub's every few seconds, until the hub ends.
+    """Compare the proxy's routes with the hub's routes every few seconds, until the hub ends.
 
     If the proxy does not answer, the comparison is repeated in the next round.
     """

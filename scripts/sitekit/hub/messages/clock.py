@@ -14,9 +14,8 @@ TIME = Markup('<time class="sitekit-time" datetime="{}">{}</time>')
 
 
 def clock(at: float) -> Markup:
-    """Return a time as HTML: in the hub's time zone, until a script of the page replaces it by the
-    time in the browser's time zone. `at` is in seconds since the epoch.
-    """
+    """Return a time as HTML in the hub's time zone. A script of the page then replaces this time by
+    the time in the browser's time zone. `at` is in seconds since the epoch."""
     moment = datetime.fromtimestamp(at).astimezone()
     return TIME.format(moment.isoformat(timespec="seconds"), date_text(moment, N_("d MMMM, HH:mm")))
 

@@ -1,6 +1,7 @@
 """Build the failure cards of servers whose jobs have ended.
 
-A card is made from the state of the job in Slurm and from the last lines of its log.
+The text of a card follows from the state of the job in Slurm and from the last lines of the job's
+log.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ...base.language import later as N_
 from ...site.memory_and_time import human_memory, human_time
 from ...site.tier import Tier
 from ..servers.hub_state import HubState
-from .cards import NETWORK, Card, card_of_hidden_job
+from .failed_start_cards import NETWORK, Card, card_of_hidden_job
 from .larger_tier import larger_tier
 
 
@@ -213,7 +214,8 @@ CRASHES = (
 
 
 def _crash(ending: Ending, figures: dict[str, str], lines: tuple[str, ...], log: str) -> Card:
-    """Return the card for a server that crashed; a pattern in its log selects the text."""
+    """Return the card for a server that crashed. Patterns in the server's log select the text of
+    the card."""
     for pattern, kind, what, remedy in CRASHES:
         if re.search(pattern, log, re.IGNORECASE):
             return Card(kind, _(what), _(remedy), figures, lines)

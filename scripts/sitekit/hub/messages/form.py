@@ -36,10 +36,10 @@ def template() -> Template:
 class Visit:
     """Describe for whom the form is rendered, and for which server.
 
-    `own` is whether the user looks at the form, not an administrator. `since` is when the hub's
-    user was created, in seconds since the epoch. `names` are the user's named
-    servers, which the form offers if `may_name` is true. `after` is the address that the browser
-    opens when the server runs. `base_url` is the hub's address.
+    `own` is true if the user, and not an administrator, looks at the form. `since` is the time when
+    the hub's user was created, in seconds since the epoch. `names` are the user's named servers,
+    which the form offers if `may_name` is true. `after` is the address that the browser opens when
+    the server runs. `base_url` is the hub's address.
     """
 
     user: str
@@ -60,9 +60,8 @@ def tier_form(
     typed: FormValues | None,
     last: Mapping[str, str],
 ) -> str:
-    """Render the form's fields as HTML. The `typed` values are shown; without them, the values of
-    the user's `last` choice.
-    """
+    """Render the form's fields as HTML. The form shows the `typed` values or, without typed values,
+    the values of the user's `last` choice."""
     tiers = tiers_for(hub_state.site, eligibility)
     keys = [tier.key for tier in tiers]
     chosen = (typed.values if typed else last).get("profile", "")
@@ -114,7 +113,7 @@ def tier_form(
 def _saved(hub_state: HubState, visit: Visit) -> list[dict[str, str]] | None:
     """Return the names of the user's saved choices, each with the query that fills in the form.
 
-    Returns None for an administrator, who cannot see them.
+    Returns None for an administrator, who cannot see the saved choices of users.
     """
     if not visit.own:
         return None
@@ -126,7 +125,8 @@ def _saved(hub_state: HubState, visit: Visit) -> list[dict[str, str]] | None:
 
 
 def _summary(errors: Mapping[str, str], card: TierCard | None) -> list[dict[str, Any]]:
-    """Return the errors for the list above the form, each with the id of its field, if it has one."""
+    """Return the errors for the list above the form. An error that belongs to a field has the id of
+    this field."""
     fields = {one.key: one.id for one in card.fields} if card else {}
     fields["server"] = "sitekit-server"
     return [
@@ -138,7 +138,7 @@ def _summary(errors: Mapping[str, str], card: TierCard | None) -> list[dict[str,
 def minutes_until_start(hub_state: HubState, tier: Tier) -> int | None:
     """Return in how many minutes a server of the tier would start; None if this is not known.
 
-    The answer is the backend's last one, which is not older than two minutes.
+    The value comes from the backend's last answer, which is at most two minutes old.
     """
     start = hub_state.backends[tier.runs_on].expected_start(tier.key)
     return None if start is None else max(0, round((start - time.time()) / 60))

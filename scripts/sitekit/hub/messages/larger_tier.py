@@ -16,8 +16,8 @@ def larger_tier(
     had: int,
     human: Callable[[int], str],
 ) -> tuple[str, str]:
-    """Name the smallest tier that has more memory or time than the server had (`had`), and return
-    its key too; "" if there is none.
+    """Return a sentence about the smallest tier that has more memory or time than the server had
+    (`had`), and the key of this tier. If there is no such tier, the key is "".
 
     Only tiers that every user may choose are named. The tier of the ended server is not named, even
     if Slurm had reduced its limit.

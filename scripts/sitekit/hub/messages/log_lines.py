@@ -17,7 +17,7 @@ MOST = 12
 def lines_that_matter(lines: Sequence[str]) -> list[str]:
     """Return the lines that may contain the reason of a failure, with the lines of a traceback.
 
-    If there is none, the last lines are returned.
+    If no line may contain a reason, the last lines are returned.
     """
     kept, follows = [], False
     for line in lines:

@@ -46,7 +46,7 @@ FIRST = {
 async def events(
     hub_state: HubState, backend: Backend, tag: str, offered: Collection[str] | None = None
 ) -> AsyncIterator[dict[str, Any]]:
-    """Yield the progress events for the server start with this tag, each when it changes.
+    """Yield a progress event for the server start with this tag whenever the event has changed.
 
     The events describe why the job waits, when it is expected to start, and then each step of the
     server's start. `offered` are the keys of the tiers that the user may choose, if they are known.
@@ -64,8 +64,8 @@ async def events(
 def event(hub_state: HubState, tag: str, offered: Collection[str] | None = None) -> dict[str, Any]:
     """Return JupyterHub's progress event for the server start with this tag.
 
-    Besides JupyterHub's own keys, it has the key `phase`, and for a waiting job what
-    WaitingServer.as_dict returns.
+    The event contains JupyterHub's own keys and the key `phase`. For a waiting job, the event also
+    contains the keys that WaitingServer.as_dict returns.
     """
     row = hub_state.ledger.row(tag)
     if row is None or row.job is None:
@@ -114,7 +114,8 @@ def _of_the_job(hub_state: HubState, row: Row, offered: Collection[str] | None) 
 
 
 def _late(job: Job) -> str:
-    """Return a hint if the job has been running for long and its server has not called the hub."""
+    """Return a hint if the job has been running for long and its server has not reported its port
+    to the hub."""
     seconds = time.time() - (job.start or time.time())
     if seconds < LATE:
         return ""

@@ -1,7 +1,7 @@
 """Describe one server of a user for all pages of the hub, and for the REST answer.
 
-The description is made from the ledger, the last list of jobs and what JupyterHub has in memory.
-Neither the scheduler nor another program is queried for it.
+The description comes from the ledger, the last list of jobs and JupyterHub's memory. No query is
+sent to the scheduler or another program.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ NEARLY_OVER = 0.25  # share of its time from which a page offers to start the ne
 class ServerModel:
     """Describe one server. Times are in seconds since the epoch, memory is in MiB.
 
-    `name` is "" for the user's default server. `since` is when the state began. `ends` is when the
-    job's time is over. `idle_end` is when the server is stopped, if nobody uses it until then.
-    `request_ends` is when the start is given up. `phase` and `message` are those of the start.
-    `card` says why the server has ended. `options` are the form's values of the last start.
+    `name` is "" for the user's default server. `since` is the time when the state began. `ends` is
+    the time when the job's time limit is reached. `idle_end` is the time when the server will be
+    stopped if nobody uses the server until then. `request_ends` is the time when an unfinished
+    start will be cancelled. `phase` and `message` describe the progress of the start. `card` is the
+    text about why the server has ended. `options` are the form's values of the last start.
     """
 
     name: str
@@ -72,12 +73,13 @@ class ServerModel:
 
     @property
     def left(self) -> float | None:
-        """Return how many seconds of the job's time are left; None if this is not known."""
+        """Return how many seconds remain until the job's time limit; None if this is not known."""
         return self.ends - time.time() if self.ends else None
 
     @property
     def next_end(self) -> tuple[float, str] | None:
-        """Return when the server ends next if nobody uses it, and why: "time" or "idle"."""
+        """Return the time when the server will end if nobody uses the server, and the reason:
+        "time" or "idle"."""
         ends = [(at, why) for at, why in ((self.ends, "time"), (self.idle_end, "idle")) if at]
         return min(ends, default=None)
 
@@ -96,7 +98,8 @@ class ServerModel:
 
     @property
     def memory_share(self) -> int | None:
-        """Return how many percent of its limit the server uses; None if it has not reported it."""
+        """Return how many percent of its memory limit the server uses; None if the server has not
+        reported its memory."""
         if self.used is None or not self.cap:
             return None
         return min(100, round(100 * self.used / self.cap))
@@ -147,7 +150,7 @@ def _may_name(user: Any) -> bool:
 
 
 def form_values(options: Mapping[str, Any]) -> dict[str, str]:
-    """Return the stored options of a server as values of the start form; {} if there are none.
+    """Return the stored options of a server as values of the start form; {} without stored options.
 
     In the form, a tier's fields are named `KEY.field`.
     """
@@ -169,7 +172,8 @@ def _without_start(own: dict[str, Any], pending: str | None) -> ServerModel:
 
 
 def _state(row: Row, job: Job | None, pending: str | None) -> tuple[str, float]:
-    """Return the state of a server that is in the ledger, and since when it has this state."""
+    """Return the state of a server that is in the ledger, and the time since which the server has
+    this state."""
     if row.ended:
         return "ended", row.ended
     state, since = state_of(row, job)
@@ -181,7 +185,7 @@ def _state(row: Row, job: Job | None, pending: str | None) -> tuple[str, float]:
 
 
 def _of_choice(hub_state: HubState, row: Row) -> dict[str, Any]:
-    """Return what follows from the choice of this start."""
+    """Return the fields of ServerModel that follow from the choice of this start."""
     choice = Choice.from_dict(row.choice)
     return {
         "tier": choice.tier,
@@ -195,7 +199,8 @@ def _of_choice(hub_state: HubState, row: Row) -> dict[str, Any]:
 
 
 def idle_limit_of(hub_state: HubState, choice: Choice) -> int | None:
-    """Return the idle limit that the culler applies to a server; None if it has none."""
+    """Return the idle limit (in seconds) that the culler applies to a server; None if the culler
+    never stops the server."""
     try:
         return hub_state.tier(choice.tier).idle
     except KeyError:
@@ -203,7 +208,8 @@ def idle_limit_of(hub_state: HubState, choice: Choice) -> int | None:
 
 
 def _of_open(hub_state: HubState, row: Row, job: Job | None, stored: Any) -> dict[str, Any]:
-    """Return the measures and the ends of a running server."""
+    """Return the fields of ServerModel with the memory of a running server, and with the times when
+    the server ends."""
     choice = Choice.from_dict(row.choice)
     begun = (job.start if job else None) or row.listening or row.intended
     limit, idle_end = idle_limit_of(hub_state, choice), None
@@ -220,7 +226,8 @@ def _of_open(hub_state: HubState, row: Row, job: Job | None, stored: Any) -> dic
 
 
 def _of_start(hub_state: HubState, row: Row, spawner: Any) -> dict[str, Any]:
-    """Return how far a start has come, and when it is given up."""
+    """Return the fields of ServerModel with the progress of a start, and the time when an
+    unfinished start will be cancelled."""
     event = progress.event(hub_state, row.tag, getattr(spawner, "offered", None))
     try:
         patience = hub_state.tier(str(row.choice.get("tier", ""))).start_timeout

@@ -1,6 +1,5 @@
-"""Describe each tier for the form: its figures, when it would start, what is free, and the fields
-in which users choose values of their own.
-"""
+"""Describe each tier for the form: its figures, the expected start of a server, the free GPUs, and
+the fields in which users choose values."""
 
 from __future__ import annotations
 
@@ -20,7 +19,8 @@ from ..servers.form_values import FormValues
 
 @dataclass(frozen=True)
 class FieldOfCard:
-    """Hold one field of a tier as the form shows it. `id` is its id and its name in the form."""
+    """Hold one field of a tier as the form shows this field. `id` is the HTML id and the name of
+    the field."""
 
     id: str
     key: str
@@ -37,7 +37,7 @@ class FieldOfCard:
 
 @dataclass(frozen=True)
 class TierCard:
-    """Hold what the form shows of one tier. All texts are for people."""
+    """Hold the values and texts that the form shows about one tier."""
 
     tier: Tier
     course: bool
@@ -63,9 +63,10 @@ def card_of(
 ) -> TierCard:
     """Return the card of a tier.
 
-    `minutes` is the backend's answer when the tier would start, `nodes` are the free nodes; None if
-    they are not known. The fields show what is `typed` for this tier, else the values of the user's
-    `last` choice of this tier, else the tier's own values.
+    `minutes` is the number of minutes until a server of the tier would start. `nodes` are the nodes
+    with their free CPUs, memory and GPUs. If `minutes` or `nodes` is not known, its value is None.
+    The fields show the values that the user has `typed` for this tier. Without typed values, the
+    fields show the user's `last` choice of this tier, or else the tier's own values.
     """
     room = None if nodes is None else _room(tier, eligibility, nodes)
     fields = fields_of(site, tier, eligibility)
@@ -122,14 +123,15 @@ def _figures(tier: Tier, *, changeable: bool) -> str:
 
 
 def _room(tier: Tier, eligibility: Eligibility, nodes: Collection[FreeNode]) -> Room:
-    """Return the room for a tier, without what an operator drains."""
+    """Return how many servers of a tier can start on the nodes now, without drained nodes and
+    partitions."""
     drains = eligibility.drains
     usable = [node for node in nodes if node.name not in drains.nodes]
     return room_for(tier, drains.left(tier.partitions), usable)
 
 
 def _start(tier: Tier, minutes: int | None, room: Room | None) -> str:
-    """Return when a server of the tier would start, as far as it is known."""
+    """Return a sentence about when a server of the tier would start."""
     if minutes == 0:
         return _("Would start now.")
     if minutes is not None:
@@ -146,7 +148,7 @@ def _start(tier: Tier, minutes: int | None, room: Room | None) -> str:
 
 
 def _span(minutes: int) -> str:
-    """Return a number of minutes for people: 135 -> `2 h 15 min`."""
+    """Return a number of minutes as text: 135 -> `2 h 15 min`."""
     hours, rest = divmod(minutes, 60)
     if hours >= 48:
         return ngettext("1 day", "{count} days", hours // 24)

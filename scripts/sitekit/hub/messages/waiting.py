@@ -25,8 +25,9 @@ MOST = 3  # tiers that are named
 class FasterTier:
     """Describe a tier whose servers start sooner than the waiting server.
 
-    `start` is the expected start in seconds since the epoch. `less` says what the tier has less of,
-    such as "1.5 GB of memory instead of 5 GB"; "" if it is as large as the request.
+    `start` is the expected start in seconds since the epoch. `less` is a text about each resource
+    of which the tier has less than the request, such as "1.5 GB of memory instead of 5 GB". If the
+    tier is as large as the request, `less` is "".
     """
 
     key: str
@@ -37,7 +38,7 @@ class FasterTier:
 
 @dataclass(frozen=True)
 class WaitingServer:
-    """Describe the wait of one server: `text` is the sentences for its user."""
+    """Describe the wait of one server. `text` contains the sentences that the user reads."""
 
     text: str
     ahead: int | None
@@ -45,7 +46,8 @@ class WaitingServer:
     faster: tuple[FasterTier, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what a progress event contains besides the text, as JSON types."""
+        """Return the values that a progress event contains in addition to the text, as JSON
+        types."""
         return {
             "ahead": self.ahead,
             "start": self.start,
@@ -58,8 +60,8 @@ def describe_wait(
 ) -> WaitingServer:
     """Describe the wait of a pending job from the last lists of its backend, without a query.
 
-    `offered` are the keys of the tiers that the user may choose. If it is not known, only tiers
-    that every user may choose are named.
+    `offered` are the keys of the tiers that the user may choose. If `offered` is None, the text
+    names only tiers that every user may choose.
     """
     wait = hub_state.backend_of(row).wait(job)
     asked = Choice.from_dict(row.choice)
@@ -70,7 +72,8 @@ def describe_wait(
 def faster_tiers(
     hub_state: HubState, asked: Choice, start: int | None, offered: Collection[str] | None
 ) -> tuple[FasterTier, ...]:
-    """Return the tiers that start well before `start`, those that are as large as `asked` first."""
+    """Return the tiers whose servers start well before `start`. The tiers that are at least as
+    large as the tier `asked` come first."""
     found = []
     for tier in hub_state.site.tiers:
         may = tier.requires == Requires() if offered is None else tier.key in offered
@@ -83,7 +86,8 @@ def faster_tiers(
 
 
 def _less(tier: Tier, asked: Choice) -> str:
-    """Return what the tier has less of than the request; "" if it has at least as much of all."""
+    """Return a text about the resources of which the tier has less than the request; "" if there is
+    no such resource."""
     parts = []
     if tier.cap < asked.cap or tier.memory < asked.memory:
         few, many = (tier.cap, asked.cap) if tier.cap < asked.cap else (tier.memory, asked.memory)
@@ -113,7 +117,7 @@ COUNTS: dict[str, Callable[[int], str]] = {
 
 
 def _text(job: Job, wait: Wait, faster: tuple[FasterTier, ...]) -> str:
-    """Return the sentences about the wait."""
+    """Return the sentences that explain the wait to the user."""
     sentences = [_("Job {job} waits.", job=job.id)]
     if wait.where:
         sentences = [_("Job {job} waits in {queue}.", job=job.id, queue=wait.where)]

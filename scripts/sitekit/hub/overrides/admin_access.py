@@ -5,7 +5,7 @@ removed, and the role `admin` cannot be redefined (roles.py, create_role). Besid
 three more rights would let an administrator open a user's server. With the scope `shares`, an
 administrator could share the server with another account. A token that an administrator makes in
 the user's name opens the server (tokens.py). With `admin:services`, an administrator could put a
-page below /services, and thus on the servers' domain if all servers have one.
+page below /services. If all servers have one domain, this page would be on the servers' domain.
 """
 
 from __future__ import annotations

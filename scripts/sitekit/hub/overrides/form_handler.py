@@ -1,7 +1,7 @@
 """Replace JupyterHub's handler of the form on which users start a server.
 
-An address with a query fills in the form, but never starts a server. A submitted form names the
-server that it starts.
+The query of a URL can fill in the form, but never starts a server. A submitted form contains the
+name of the server that is to be started.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ NAME_FORM = "this cannot be the name of a server: use at most 30 of a-z, 0-9 and
 
 
 class FormHandler(SpawnHandler):
-    """Let the query in an address fill in the form, but never start a server.
+    """Use the query of a URL to fill in the form, but never to start a server.
 
     A page of another site could redirect a user to an address with a query (CVE-2026-40864).
     JupyterHub's own handler reads unknown keys of the query as options, and starts a server with
     them (handlers/pages.py).
 
-    `form_server` is the name of the server in the address; "" for the user's default server.
+    `form_server` is the name of the server in the URL; "" for the user's default server.
     """
 
     form_server = ""
@@ -41,7 +41,7 @@ class FormHandler(SpawnHandler):
 
     @needs_scope("servers")
     async def _post(self, user_name: str, server_name: str, display_name: str) -> None:
-        """Start the server in the address, or the one that the form's field `server` names.
+        """Start the server that the URL or the form's field `server` names.
 
         A refused name is shown at its field, so that nothing that the user typed is lost.
         JupyterHub's own handler would show an error page.
@@ -79,8 +79,8 @@ class FormHandler(SpawnHandler):
     async def _render_form(
         self, for_user: User, spawner_options_form: str, message: str = "", html_message: str = ""
     ) -> str:
-        """Render the page around the form. If the form lists its errors, the page does not repeat
-        them."""
+        """Render the page around the form. If the form contains a list of errors, the page does not
+        repeat these errors."""
         if 'id="sitekit-errors"' in spawner_options_form:
             message = html_message = ""
         return str(
@@ -92,11 +92,11 @@ class FormHandler(SpawnHandler):
     ) -> None:
         """Check the login first, so that the server is starting when the browser opens its page.
 
-        JupyterHub redirects the browser after a second, in which it must have checked the login and
-        begun the start (handlers/pages.py; jupyterhub#4244 is another race of this redirect). If a
-        provider or the directory of accounts takes longer, as when a class starts at once, the page
-        would say that the server is not running. A request checks a login only once (handlers/base.py,
-        refresh_auth), so JupyterHub does not repeat this check.
+        JupyterHub redirects the browser one second after the form was submitted (handlers/pages.py;
+        jupyterhub#4244 is another race of this redirect). If the check of the login takes longer
+        than this second, for example because a whole class starts at once, the start has not begun.
+        The page would then show that the server is not running. A request checks a login only once
+        (handlers/base.py, refresh_auth), so JupyterHub does not repeat this check.
         """
         if await self.refresh_auth(user, force=True) is None:
             raise web.HTTPError(403, f"auth has expired for {user.name}, login again")

@@ -27,7 +27,7 @@ from jupyterhub.user import User
 from tornado import web
 
 from ..login.sessions import LogoutHandler
-from ..messages.stopped_cards import card_of_stop
+from ..messages.cards_of_stops_by_others import card_of_stop
 from ..pages.unreachable import NoAnswerHandler, ServerPageHandler
 from ..servers.hub_state import HubState
 from .form_handler import FormHandler
@@ -80,10 +80,10 @@ class ServerHandler(UserServerAPIHandler):
 
 
 class AccountHandler(UserAPIHandler):
-    """Refuse to rename users.
+    """Refuse REST requests that rename a user.
 
-    A user of the hub is an account of the cluster, and the user's servers run as this account.
-    Otherwise an administrator could give a logged-in user the name of another account
+    A user of the hub is an account of the cluster, and the user's servers run as this account. If a
+    user could be renamed, an administrator could give a logged-in user the name of another account
     (apihandlers/users.py, patch).
     """
 

@@ -62,7 +62,8 @@ def certified(request: HTTPServerRequest) -> tuple[str, str]:
 
 
 def shown_by(connection: socket.socket | None) -> tuple[str, str]:
-    """Return (authority, name) of the certificate on a connection, or ("", "") without TLS."""
+    """Return (authority, name) of the caller's certificate on a connection, or ("", "") without
+    TLS."""
     # Any, because the type of getpeercert() does not distinguish the keys
     found: Any = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
     if not found:

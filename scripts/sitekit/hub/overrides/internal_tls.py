@@ -130,8 +130,8 @@ def answer(context: ssl.SSLContext, plain: Callable[[], bool]) -> None:
 class Servers:
     """Limit the open connections of each user's server.
 
-    A user can copy the certificate of their own server, and could open any number of connections
-    with it.
+    A user can copy the certificate of their own server. Without this limit, the user could open any
+    number of connections with the certificate.
     """
 
     def __init__(self) -> None:

@@ -97,7 +97,8 @@ class JsonLines(SecretsLeftOut):
 
     The format of the message itself must be `%(message)s`.
 
-    A step of a server's start (servers/log_start.py) also has the start's id in the key `start`.
+    For a step of a server's start (servers/log_start.py), the JSON object also has the key `start`
+    with the start's id.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -117,9 +118,9 @@ class AbsentUsers:
     """Write one log line that lists the users in the hub's database who have no Unix account on
     this host.
 
-    JupyterHub logs a traceback for each of them, and the advice to delete such users (app.py,
-    init_users). sitekit keeps users without an account (see update_login), because the directory of
-    accounts may only be down.
+    For each of these users, JupyterHub itself logs a traceback and the advice to delete the user
+    (app.py, init_users). sitekit keeps users without an account (see update_login), because the
+    directory of accounts may only be down.
     """
 
     def __init__(self) -> None:

@@ -27,9 +27,10 @@ log = logging.getLogger(__name__)
 class SilentProxy(ConfigurableHTTPProxy):
     """Manage the proxy's routes, and ignore the proxy's times of last activity.
 
-    The proxy counts all traffic as activity, even that of a forgotten browser tab. JupyterHub uses
-    the later one of the times that server and proxy report (app.py, update_last_activity). With the
-    proxy's time, a server would never be idle (jupyterhub-idle-culler#43).
+    The proxy counts all traffic as activity, even the traffic of a forgotten browser tab.
+    JupyterHub uses the later one of the times that server and proxy report (app.py,
+    update_last_activity). With the proxy's time, a server would never be idle
+    (jupyterhub-idle-culler#43).
     """
 
     # routes of pages/stopped_servers.py; JupyterHub does not see them
@@ -82,9 +83,9 @@ class SilentProxy(ConfigurableHTTPProxy):
 def end_for_another_token() -> None:
     """End the hub, because the proxy was started with another token.
 
-    The hub cannot add routes with a wrong token, and without routes users are redirected in a
-    circle. The hub cannot read its token again, but the supervisor restarts the hub with the
-    current token.
+    The hub cannot add routes with a wrong token, and without routes browsers are redirected in a
+    circle. A running hub cannot read a new token. Therefore the hub ends, and systemd or
+    supervisord restarts the hub with the current token.
     """
     log.critical(
         "The proxy refuses this hub's token. The hub ends, and is started again with the CONFIGPROXY_AUTH_TOKEN that "

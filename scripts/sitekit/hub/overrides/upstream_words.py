@@ -1,4 +1,5 @@
-"""Translate the texts in JupyterHub's own templates, which cannot be translated as released.
+"""Translate the texts in JupyterHub's own templates. JupyterHub itself does not support
+translations of its templates.
 
 Upstream thread: https://github.com/jupyterhub/jupyterhub/issues/1604 (localization). Texts that
 JupyterHub's scripts write, such as the page of its administrators, stay English.
@@ -171,7 +172,8 @@ _LANGUAGE = '<html lang="en">'
 class UpstreamWords(Extension):
     """Translate texts of JupyterHub's templates when Jinja compiles them.
 
-    A text that JupyterHub has changed is not in WORDS any more, and stays English.
+    If a newer JupyterHub has changed a text, WORDS does not contain the new text, which stays
+    English.
     """
 
     language = "en"
@@ -198,7 +200,8 @@ def translate(html: str) -> str:
 
 
 def texts(html: str) -> Iterator[str]:
-    """Yield the texts in a part of a template: those between tags, and those of attributes."""
+    """Yield the texts in a part of a template: the texts between tags, and the texts in
+    attributes."""
     for pattern in (_TEXT, _ATTRIBUTE):
         for match in pattern.finditer(html):
             yield " ".join(match["text"].split())

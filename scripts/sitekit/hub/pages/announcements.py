@@ -1,6 +1,6 @@
 """Return the announcements that a page of the hub shows, maintenance windows included.
 
-Nothing is queried for a page: announcements are in the ledger, and a loop of the backend keeps the
+No query is sent for a page: announcements are in the ledger, and a loop of the backend reads the
 maintenance windows.
 """
 
@@ -24,7 +24,8 @@ AHEAD = 14 * 86400  # seconds before its begin from which a maintenance window i
 
 
 def announcements_of(hub_state: HubState) -> Callable[[Any], Callable[[str], list[dict[str, Any]]]]:
-    """Return the function for c.JupyterHub.template_vars, which gets the user of each page."""
+    """Return the function for the option c.JupyterHub.template_vars. JupyterHub calls the function
+    with the user of each page."""
 
     def for_user(user: Any) -> Callable[[str], list[dict[str, Any]]]:
         return lambda page: shown_on(hub_state, user.name if user else "", page)
@@ -33,7 +34,8 @@ def announcements_of(hub_state: HubState) -> Callable[[Any], Callable[[str], lis
 
 
 def shown_on(hub_state: HubState, user: str, page: str) -> list[dict[str, Any]]:
-    """Return what a page shows to this user, each with its key, style, sender and text."""
+    """Return the announcements that a page shows to this user, each with its key, style, sender and
+    text."""
     told = [
         {
             "key": str(one["id"]),

@@ -1,8 +1,9 @@
-"""Show the page that stops a user's own server, after a click, and then shows the form of tiers.
+"""Show a page with a button that stops the user's own server and then opens the form with the
+tiers.
 
-JupyterLab's menu leads here. A link of another site, or a page of another user's server, can show
-the page but not press its button: JupyterHub refuses a form without its own _xsrf value, and other
-sites cannot show the page in a frame.
+A menu item of JupyterLab opens this page. A link on another website or on a page of another user's
+server can also open this page. However, no other page can press the button. JupyterHub refuses a
+form without JupyterHub's own _xsrf value, and other websites cannot show the page in a frame.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ PATH = r"/sitekit/change"
 
 
 class ChangeTierHandler(BaseHandler):
-    """Handle GET: ask for confirmation; POST: stop the server, and go to the form."""
+    """Handle GET: show the page with the button. Handle POST: stop the server, and redirect the
+    browser to the form."""
 
     hub_state: HubState
 
@@ -50,7 +52,8 @@ class ChangeTierHandler(BaseHandler):
         return self.get_query_argument("server", "")
 
     def _spawner(self) -> Any:
-        """Return the user's own server of this name. Raises HTTPError if there is none."""
+        """Return the user's own server of this name. Raises HTTPError if the user has no such
+        server."""
         user, name = self.current_user, self._name()
         if name and name not in user.orm_spawners:
             raise web.HTTPError(404, "you have no server of this name")

@@ -92,9 +92,11 @@ def admit(handler: BaseHandler, before: entry_cookie.Entry, owner: str) -> None:
 
 
 class EnterHandler(BaseHandler):
-    """Handle /hub/sitekit/enter?next=/user/NAME/...: give the browser an entry to NAME's servers.
+    """Handle /hub/sitekit/enter?next=/user/NAME/...: give the browser an entry, which is a
+    permission to open NAME's servers.
 
-    The proxy redirects a browser without an entry to this page.
+    If a browser has no entry (no permission to open this server), the proxy redirects the browser
+    to this URL.
     """
 
     own_seconds: int
@@ -131,7 +133,7 @@ class EnterHandler(BaseHandler):
     def _owner(self) -> str:
         """Return the server's owner, if the user who is logged in may open it. Raises HTTPError.
 
-        For an unknown user or server the answer is JupyterHub's own (404).
+        For an unknown user or server, the HTTP status is 404, as in JupyterHub itself.
         """
         self._next = self.get_argument("next", "", strip=False)
         page = _PAGE.fullmatch(self._next)

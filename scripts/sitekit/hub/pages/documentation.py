@@ -64,7 +64,7 @@ class DocumentationHandler(BaseHandler, web.StaticFileHandler):
         return expected
 
     def get_content_type(self) -> str:
-        """Return the type of the file; that of HTML for an error page.
+        """Return the media type of the file; for an error page, return the media type of HTML.
 
         JupyterHub calls this method before tornado has found the file (handlers/base.py,
         set_default_headers).
@@ -73,14 +73,17 @@ class DocumentationHandler(BaseHandler, web.StaticFileHandler):
         return TYPES.get(Path(found or "").suffix, TYPES[".html"])
 
     def compute_etag(self) -> None:
-        """Send no ETag: tornado would keep that of a file that `make docs` has replaced."""
+        """Send no ETag header, because tornado would keep the old ETag of a file that `make docs`
+        has replaced."""
 
     def set_extra_headers(self, path: str) -> None:
-        """Set the headers of a file. JupyterHub's own policy allows scripts inside of pages."""
+        """Set the headers of a file. JupyterHub's own Content-Security-Policy would allow scripts
+        inside of pages."""
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("X-Content-Type-Options", "nosniff")
 
 
 def handlers(docs: Path) -> list[tuple[str, type, dict[str, Any]]]:
-    """Return the handler for JupyterHub's extra_handlers."""
+    """Return the URL pattern and the handler of the documentation, for JupyterHub's option
+    extra_handlers."""
     return [(PATH, DocumentationHandler, {"path": str(docs)})]

@@ -2,8 +2,8 @@
 
 The proxy also checks the cookie (proxy/owners.mjs). The cookie has no secret, and a server does not
 accept it as a login. The cookie proves that the hub has allowed this browser to open these servers.
-Without the cookie, a link could lead a user to another user's pages, and if all servers have one
-domain, these pages could use the first user's login.
+Without the check of the cookie, a link could lead a user to pages of another user's server. If all
+servers have one domain, these pages could use the first user's login.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ It must come over https, and is valid for all paths.
 
 @dataclass(frozen=True)
 class Entry:
-    """Describe whose servers a browser may open after one login.
+    """Describe which users' servers a browser may open after one login.
 
     `servers` maps each of these users to the time at which the permission ends, in seconds since
     the epoch. Entries with the same `id` belong to one login, and end together with that login.

@@ -15,9 +15,10 @@ LOG = r"/sitekit/log"
 
 
 class ServerLogHandler(BaseHandler):
-    """Handle GET /hub/sitekit/log?server=NAME: show the end of the log, which is read as the user.
+    """Handle GET /hub/sitekit/log?server=NAME: show the last lines of the log. The log is read with
+    the rights of the user's account.
 
-    Several requests at the same time for one server read its log only once.
+    If several requests for one server come at the same time, the log is read only once.
     """
 
     hub_state: HubState
@@ -35,7 +36,8 @@ class ServerLogHandler(BaseHandler):
         )
 
     async def _lines(self, row: Row, job: str) -> list[str]:
-        """Return the last lines of a job's log, from a reading that has begun already if any."""
+        """Return the last lines of a job's log. If another request already reads this log, the
+        result of this reading is returned."""
         reading = self._reading.get(row.tag)
         if reading is None:
             tail = self.hub_state.backend_of(row).log_tail(row, job)

@@ -15,8 +15,8 @@ PATH = r"/sitekit/static/([a-z_]+\.(?:css|js))"
 class PageFileHandler(web.StaticFileHandler):
     """Handle GET and HEAD of /hub/sitekit/static/NAME, also without a login.
 
-    An address with the file's hash may be stored by browsers, because a changed file has another
-    address.
+    Browsers may cache a file whose URL contains the file's hash, because a changed file has another
+    URL.
     """
 
     def set_extra_headers(self, path: str) -> None:
@@ -25,5 +25,6 @@ class PageFileHandler(web.StaticFileHandler):
 
 
 def handlers() -> list[tuple[str, type, dict[str, Any]]]:
-    """Return the handler for JupyterHub's extra_handlers."""
+    """Return the URL pattern and the handler of the files, for JupyterHub's option
+    extra_handlers."""
     return [(PATH, PageFileHandler, {"path": str(data(FOLDER))})]

@@ -1,7 +1,7 @@
 """Show administrators the state of the site: servers, queue, memory, backends, kernels and errors.
 
-The page is made from the ledger and the last list of jobs. Neither Slurm nor another program is
-queried for it. It stops servers by JupyterHub's own API.
+The page shows data of the ledger and the last list of jobs. No query is sent to Slurm or another
+program. The page stops servers with JupyterHub's own REST API.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LASTS = 0.9
 
 
 class StatusBaseHandler(BaseHandler):
-    """Let only administrators in who may stop everybody's servers.
+    """Refuse everybody except administrators who may stop the servers of all users.
 
     share_hub_state() sets `hub_state`.
     """
@@ -35,7 +35,8 @@ class StatusBaseHandler(BaseHandler):
     _kept: tuple[float, dict[str, Any]] = (float("-inf"), {})
 
     def prepare_record(self) -> dict[str, Any]:
-        """Return the record of the site. Raises HTTPError (404) for everybody else.
+        """Return the record with the state of the site. Raises HTTPError (404) unless the user is
+        an administrator.
 
         A scope that is limited to a group is not enough: the page shows the servers of all users.
         """
@@ -48,7 +49,8 @@ class StatusBaseHandler(BaseHandler):
         return record
 
     def whole_record(self) -> dict[str, Any]:
-        """Return the record of the site, with certificates and the disk of the hub's state."""
+        """Return the record with the state of the site, also with the certificates and the disk
+        that contains the hub's state."""
         state = self.hub_state.site.paths.state
         disk = shutil.disk_usage(state)
         return {
@@ -59,7 +61,7 @@ class StatusBaseHandler(BaseHandler):
 
 
 class StatusPageHandler(StatusBaseHandler):
-    """Handle GET /hub/sitekit/status: the page."""
+    """Handle GET /hub/sitekit/status: show the page."""
 
     @web.authenticated
     async def get(self) -> None:
@@ -71,7 +73,7 @@ class StatusPageHandler(StatusBaseHandler):
 
 
 class StatusStateHandler(StatusBaseHandler):
-    """Handle GET /hub/sitekit/status/state: what the page shows, as JSON."""
+    """Handle GET /hub/sitekit/status/state: return the data that the page shows, as JSON."""
 
     @web.authenticated
     async def get(self) -> None:

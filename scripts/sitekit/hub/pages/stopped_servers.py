@@ -3,8 +3,9 @@
 The hub answers for each named server that does not run, and for each server that is suspended.
 
 The proxy uses the route with the longest prefix of an address. Without a route of its own,
-/user/alice/one/ is answered by alice's default server at /user/alice/, with 404. If a browser has
-JupyterLab open at the address of a stopped server, it repeats its requests without a pause.
+/user/alice/one/ is answered by alice's default server at /user/alice/, with 404. If JupyterLab is
+open in a browser at the URL of a stopped server, JupyterLab then repeats its requests without a
+pause.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ CLEAN_UP_TIMEOUT = 8.0  # seconds that a page waits for Slurm's answer and Jupyt
 
 
 class NoAnswerHandler(ProxyErrorHandler):
-    """Answer the proxy's request for an error page, when a server does not answer it.
+    """Answer the proxy's request for an error page, when a server does not answer the proxy.
 
     JupyterHub's own error page advises to restart the server, which does not help while the hub
     counts the server as running. The proxy's request contains no cookies, so that the hub cannot
@@ -50,9 +50,9 @@ class NoAnswerHandler(ProxyErrorHandler):
 class ServerPageHandler(UserUrlHandler):
     """Answer requests at the hub's own address for a server.
 
-    JupyterHub redirects the user to a server that it counts as running, up to poll_interval after
-    the server's end. ServerPageHandler queries Slurm first, so that users are not sent to an ended
-    server.
+    JupyterHub itself redirects the user to a server that JupyterHub counts as running. A server
+    counts as running until the next poll, even if the server has ended. ServerPageHandler queries
+    Slurm first, so that users are not sent to an ended server.
     """
 
     hub_state: HubState

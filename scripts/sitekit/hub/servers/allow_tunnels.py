@@ -33,7 +33,8 @@ TAG = re.compile(r"[0-9a-f]{16}")
 
 
 class Tunnels:
-    """Allot ports to servers with tunnels, and write and remove the files for the site's sshd."""
+    """Choose a port for each server with a tunnel, and write and remove the files for the site's
+    sshd."""
 
     def __init__(self, site: Site, ledger: Ledger) -> None:
         assert site.tunnel is not None, "HubState checks it"  # noqa: S101
@@ -49,7 +50,8 @@ class Tunnels:
         return TunnelCertificates(self._site)
 
     def open(self, tag: str, lasts: timedelta) -> dict[str, str]:
-        """Open the tunnel of a server that is about to be submitted, and return its variable.
+        """Allow the tunnel of a server whose job is about to be submitted, and return the
+        environment variable for the job.
 
         Raises Refused if no port is free, if the file for sshd cannot be written, or if the keys
         are missing.

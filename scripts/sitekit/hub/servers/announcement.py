@@ -27,8 +27,8 @@ REMEDY_TIME = "write a local time such as 2026-12-01T09:00, or 2026-12-01, or 09
 class Announcement:
     """An announcement. Times are seconds since the epoch; `ends` is None for an open end.
 
-    `user` is the only user who sees the announcement; "" for all users. Users can close it if it is
-    `dismissible`.
+    `user` is the only user who sees the announcement; "" means all users. If `dismissible` is true,
+    users can close the announcement.
     """
 
     text: str
@@ -41,8 +41,8 @@ class Announcement:
 
 
 def read_announcement(given: Mapping[str, Any], now: float | None = None) -> Announcement:
-    """Return the announcement that the keys text, level, pages, from, until, dismiss and user
-    describe. Raises BadInput."""
+    """Return the announcement that is given by the keys `text`, `level`, `pages`, `from`, `until`,
+    `dismiss` and `user`. Raises BadInput."""
     now = time.time() if now is None else now
     known = {"text", "level", "pages", "from", "until", "dismiss", "user"}
     if unknown := sorted(set(given) - known):
@@ -71,7 +71,7 @@ SENDERS = {
 
 
 def in_lab(one: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recorded announcement as JupyterLab gets it."""
+    """Return a recorded announcement in the form in which JupyterLab receives it."""
     return {
         "id": f"announcement-{one['id']}",
         "from": SENDERS.get(one["level"], "Announcement"),
@@ -93,7 +93,7 @@ def body_of(messages: Iterable[Mapping[str, Any]], server: Mapping[str, str]) ->
 
 
 def read_text(value: object) -> str:
-    """Return a text in one line. Raises BadInput."""
+    """Check the text of an announcement, and return the text in one line. Raises BadInput."""
     text = " ".join(value.split()) if isinstance(value, str) else ""
     if not 0 < len(text) <= TEXT or not text.isprintable():
         raise BadInput("this is no text that users can read", "text", f"1 to {TEXT} characters")
@@ -121,7 +121,8 @@ def read_time(value: object, key: str, now: float) -> float | None:
 
 
 def _pages(value: object) -> tuple[str, ...]:
-    """Return the pages, all of them if none is given. Raises BadInput."""
+    """Return the pages that show the announcement; all pages if `value` names no page. Raises
+    BadInput."""
     if not value:
         return PAGES
     words = value.replace(",", " ").split() if isinstance(value, str) else value

@@ -5,8 +5,8 @@ about a millisecond.
 
 JupyterHub's own internal_ssl gives all starts of a user's servers one pair of key and certificate,
 valid for five years. The names in that certificate are the same for all users, so that the
-certificate of one user is accepted for another user's server (spawner.py, create_certs). JupyterHub
-installs the library `cryptography`, which this module uses, for its internal_ssl.
+certificate of one user is accepted for another user's server (spawner.py, create_certs). This
+module uses the library `cryptography`, which JupyterHub installs for its internal_ssl.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ MOST_ERRORS = 5  # errors of one request that are reported
 
 
 def tiers_for(site: Site, eligibility: Eligibility) -> list[Tier]:
-    """Return the tiers that this user may choose now, without those that are drained."""
+    """Return the tiers that this user may choose now, without drained tiers."""
     drained = eligibility.drains.reason
     return [tier for tier in allowed_tiers(site, eligibility) if not drained(tier)]
 
@@ -43,7 +43,8 @@ def _may(tier: Tier, eligibility: Eligibility) -> bool:
 def read_choice(
     site: Site, options: object, eligibility: Eligibility = ANYBODY
 ) -> tuple[Choice, dict[str, str]]:
-    """Convert the options to a Choice; return it and the options to store. Raises BadChoice.
+    """Convert the options to a Choice. Return the Choice, and the options that the hub stores.
+    Raises BadChoice.
 
     The key `tier` names the tier. wrapspawner's key `profile` means the same. The other keys are
     fields that the tier lets users choose.

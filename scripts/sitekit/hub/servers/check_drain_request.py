@@ -1,4 +1,5 @@
-"""Read which node or partition is to be drained, and refuse one that servers do not use."""
+"""Read which node or partition is to be drained, and refuse a node or partition that servers do not
+use."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ KINDS = ("node", "partition")
 
 
 def read_place(given: Mapping[str, object], where: str) -> tuple[str, str]:
-    """Return the kind and the name of what is drained: `node` or `partition`. Raises BadInput."""
+    """Return the kind (`node` or `partition`) and the name of what is to be drained. Raises
+    BadInput."""
     named = [kind for kind in KINDS if kind in given]
     if len(named) != 1:
         raise BadInput("name a node or a partition", where, "use one of node and partition")
@@ -29,7 +31,8 @@ async def refuse_unknown_place(
     """Raise BadInput for a partition that no tier uses, and for a node that no backend has; raise
     NoAnswer if a backend does not answer.
 
-    sbatch refuses each job that excludes a node that Slurm does not have.
+    An unknown node must not be drained, because sbatch refuses each job that excludes an unknown
+    node.
     """
     if kind == "partition":
         known = {partition for tier in site.tiers for partition in tier.partitions}

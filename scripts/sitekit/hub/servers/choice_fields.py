@@ -41,7 +41,8 @@ class BadChoice(ValueError):
 
 @dataclass(frozen=True)
 class Eligibility:
-    """Hold a user's Unix groups, Slurm accounts, open reservations and courses, and what is drained.
+    """Hold the names that decide which tiers and values a user may choose: the user's Unix groups,
+    Slurm accounts, open reservations and courses, and the drained nodes and partitions.
 
     A value is None if the directory of accounts, or Slurm, does not answer.
     """
@@ -62,8 +63,9 @@ class Field:
     """Describe one field that a tier lets users choose.
 
     `read` converts the typed text to a value, or raises BadChoice. `write` returns a value as text
-    to store, and `spell` as text for people. `titles` are the texts that the form shows for some of
-    the `words`. `kind` is `memory`, `time` or `count` for a number within the `bounds`.
+    to store, and `spell` returns the value as text for people. `words` are the values to choose
+    from, and `titles` are the texts that the form shows for some of these values. For a number
+    within the `bounds`, `kind` is `memory`, `time` or `count`.
     """
 
     label: str
@@ -78,7 +80,8 @@ class Field:
     bounds: tuple[int, int] = (0, 0)
 
     def shown(self, text: str) -> str:
-        """Return a stored value as text for people; unchanged, if the tier no longer offers it."""
+        """Return a stored value as text for people. A value that the tier no longer offers is
+        returned unchanged."""
         if not self.kind:
             return text
         try:
@@ -189,7 +192,7 @@ def _bounded(
 
 
 def _one_of(label: str, words: tuple[str, ...] | None, start: str | None) -> Field:
-    """Return a field whose values are the names that Slurm allows the user, and no name."""
+    """Return a field in which the user selects one of the names that Slurm allows, or no name."""
 
     def read(value: object) -> str:
         if words is None:
@@ -214,7 +217,7 @@ def _one_of(label: str, words: tuple[str, ...] | None, start: str | None) -> Fie
 
 
 def _partition(partitions: tuple[str, ...]) -> Field:
-    """Return a field in which the user chooses one of the tier's partitions, or all of them."""
+    """Return a field in which the user chooses one of the tier's partitions, or all partitions."""
     one = _one_of(N_("Partition"), partitions, None)
 
     def read(value: object) -> tuple[str, ...]:
@@ -250,7 +253,7 @@ def _named(label: str, titles: Mapping[str, str]) -> Field:
 def _in_sentence(label: str) -> str:
     """Return a field's label as a word of a message: `Memory` -> `memory`, but `CPUs`.
 
-    Only English writes the word with a small letter.
+    Only in English, the first letter of the word becomes a small letter.
     """
     text = _(label)
     return text.lower() if text == label and label != "CPUs" and label != "GPUs" else text

@@ -1,7 +1,7 @@
 """Define which partitions and nodes an operator has drained, so that no new servers start there.
 
-Slurm itself is not changed: the hub leaves drained partitions out of its requests, and excludes
-drained nodes from them. Other jobs start there as before.
+A drain does not change Slurm: the hub requests no drained partitions, and excludes drained nodes in
+its requests. Other jobs still start on drained nodes and in drained partitions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST = 50  # drained nodes and partitions
 
 @dataclass(frozen=True)
 class Drains:
-    """The text about each drained partition and node, by its name."""
+    """Hold the drained partitions and nodes. Each name is mapped to the operator's text."""
 
     partitions: Mapping[str, str] = field(default_factory=dict)
     nodes: Mapping[str, str] = field(default_factory=dict)

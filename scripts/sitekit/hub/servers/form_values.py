@@ -1,5 +1,5 @@
-"""Convert a submitted form, or an address with a query, to options of a server, and an earlier
-choice to the form's values."""
+"""Convert a submitted form, or the query of a URL, to options of a server. Convert an earlier
+choice to values of the form."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ LONGEST = 100  # characters of a value in an address
 
 @dataclass
 class FormValues:
-    """Hold what the form shows instead of the user's last choice.
+    """Hold the values that the form shows instead of the user's last choice.
 
     `values` holds the typed text of each field, and the tier's key as `profile`. `server` is the
     name that the user typed for a named server. `errors` holds a text for each field whose value is
-    refused; the text of "" concerns no field. `linked` is whether an address filled in the form.
+    refused; a text with the key "" belongs to no field. `linked` is true if the query of a URL
+    filled in the form.
     """
 
     values: dict[str, str] = field(default_factory=dict)
@@ -35,7 +36,7 @@ class FormValues:
     linked: bool = False
 
     def refuse(self, bad: BadChoice) -> None:
-        """Record the errors of these values."""
+        """Store the errors of refused values, for the form."""
         self.errors = bad.errors or {"": str(bad)}
 
 
@@ -58,7 +59,7 @@ def form_values_of(
 
 
 def from_form(form: Mapping[str, list[Any]]) -> dict[str, Any]:
-    """Return a submitted form as options.
+    """Convert the fields of a submitted form to a server's options.
 
     In the form, a tier's fields are named `KEY.field`. The fields of other tiers and JupyterHub's
     own fields are left out.
@@ -78,7 +79,7 @@ def from_form(form: Mapping[str, list[Any]]) -> dict[str, Any]:
 
 
 def typed_in(form: Mapping[str, list[Any]]) -> FormValues:
-    """Return what a user typed into a submitted form."""
+    """Return the values that a user typed into a submitted form."""
     options = from_form(form)
     values = {key: value for key, value in options.items() if isinstance(value, str)}
     server = form.get("server", [""])[0]
@@ -88,9 +89,9 @@ def typed_in(form: Mapping[str, list[Any]]) -> FormValues:
 
 
 def in_address(query: Mapping[str, str], site: Site, eligibility: Eligibility) -> FormValues | None:
-    """Return what the query of an address fills in; None if it names no tier.
+    """Return the values that the query of a URL fills in; None if the query names no tier.
 
-    The values are checked as those of a submitted form are, and the errors are recorded.
+    The values are checked in the same way as values of a submitted form, and errors are recorded.
     """
     tier = query.get("tier", "")[:LONGEST]
     if not tier:
@@ -105,7 +106,7 @@ def in_address(query: Mapping[str, str], site: Site, eligibility: Eligibility) -
 
 
 def as_query(stored: Mapping[str, str], **more: str) -> str:
-    """Return stored options as the query of an address that fills in the form."""
+    """Return stored options as the query of a URL that fills in the form."""
     tier = {"tier": stored.get("profile", "")}
     rest = {key: value for key, value in stored.items() if key in LINKED and value}
     return urlencode({**tier, **rest, **{key: value for key, value in more.items() if value}})

@@ -28,9 +28,8 @@ SLACK = timedelta(minutes=10)  # added to the job's time limit for its token and
 
 
 def longest_run(time_limit: float, start_timeout: float) -> timedelta:
-    """Return the longest time that a server can exist if it is submitted now. The API token and the
-    certificate of a server are valid for this time.
-    """
+    """Return the longest time in seconds that a server can exist, from its submission to its end.
+    The API token and the certificate of a server are valid for this time."""
     return timedelta(seconds=time_limit + start_timeout) + SLACK
 
 
@@ -93,7 +92,8 @@ class HubState:
         return Offers()
 
     def tier(self, key: str) -> Tier:
-        """Return a tier of the site, or of a course at any time. Raises KeyError."""
+        """Return a tier of the site, or the tier of a course, even if the course is not open now.
+        Raises KeyError."""
         course = self.courses.course(key)
         return course.tier if course else self.site.tier(key)
 
@@ -157,7 +157,7 @@ class HubState:
         return HERE if self.ledger.has_tunnel(tag) else ""
 
     def record_address(self, tag: str, address: str) -> None:
-        """Record the address of a server's node, once it is known.
+        """Record the IP address of a server's node, as soon as the address is known.
 
         The hub's HTTP client and the proxy look up the IP address by the start's tag.
         """

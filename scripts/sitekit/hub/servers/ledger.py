@@ -1,8 +1,8 @@
 """Record every start of a server, and its job, in a small SQLite file: the ledger.
 
 The file is in the site's state directory, which only the hub uses. The hub writes a row before it
-submits the job. If the hub dies at any moment, the ledger has a row for each job that can exist.
-The row's tag is also in the job's comment, so that a later hub can match the two.
+submits the job. Whenever the hub dies, the ledger therefore has a row for each job that the hub may
+have submitted. The row's tag is also in the job's comment, so that a later hub can match the two.
 
 The ledger contains no secrets: in place of a token, it contains JupyterHub's hash of the token. The
 token's number in JupyterHub's database would not identify the token, because SQLite reuses numbers.
@@ -22,11 +22,11 @@ from typing import Any
 from ...backends.snapshot import Snapshot
 from .ledger_choices import ChoicesInLedger
 from .ledger_courses import CoursesInLedger
-from .ledger_drains import DrainsInLedger
 from .ledger_measures import MeasuresInLedger
 from .ledger_rows import Row, row_of
 from .ledger_schema import bring_up_to_date
 from .ledger_usage import UsageInLedger
+from .record_drains import DrainsInLedger
 
 __all__ = ["EACH", "KEEP", "Ledger", "LedgerTrouble", "Row"]
 
@@ -53,7 +53,7 @@ class LedgerTrouble(Exception):
 
 class _Connection(sqlite3.Connection):
     def execute(self, *words: Any) -> sqlite3.Cursor:
-        """Execute SQL. Raises LedgerTrouble."""
+        """Execute an SQL statement. Raises LedgerTrouble."""
         try:
             return super().execute(*words)
         except sqlite3.OperationalError as error:

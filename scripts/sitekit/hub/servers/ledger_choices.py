@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ...base.errors import BadInput
-from .ledger_operator import OperatorInLedger
+from .record_announcements import OperatorInLedger
 
 MOST = 10  # saved choices of one user
 LONGEST = 50  # characters of a name
@@ -17,7 +17,8 @@ LONGEST = 50  # characters of a name
 
 @dataclass(frozen=True)
 class SavedChoice:
-    """Hold a saved choice: its name, and the options as read_choice() returns them to store."""
+    """Hold a saved choice: its name, and its options in the form in which read_choice() returns
+    options for storage."""
 
     name: str
     options: dict[str, str]
@@ -35,14 +36,14 @@ def created(user: Any) -> float:
 class ChoicesInLedger(OperatorInLedger):
     """Add the queries about saved choices to the class Ledger.
 
-    `since` is when the hub's user was created. Choices from before are those of another user who
-    had the same name.
+    `since` is when the hub's user was created. Older choices belong to an earlier user with the
+    same name.
     """
 
     def save_choice(
         self, user: str, name: str, options: dict[str, str], since: float = 0.0
     ) -> None:
-        """Save a choice, in place of the one with the same name. Raises BadInput."""
+        """Save a choice. A saved choice with the same name is replaced. Raises BadInput."""
         if not (0 < len(name) <= LONGEST and name.isprintable() and name == name.strip()):
             raise BadInput(f"the name is not a text of 1 to {LONGEST} characters")
         with self._transaction():
@@ -58,7 +59,7 @@ class ChoicesInLedger(OperatorInLedger):
             )
 
     def saved_choices(self, user: str, since: float = 0.0) -> list[SavedChoice]:
-        """Return the choices that the user has saved, by name."""
+        """Return the choices that the user has saved, sorted by name."""
         found = self._db.execute(
             "SELECT name, options FROM choices WHERE user = ? AND at >= ? ORDER BY name",
             (user, since),
@@ -66,6 +67,6 @@ class ChoicesInLedger(OperatorInLedger):
         return [SavedChoice(record["name"], json.loads(record["options"])) for record in found]
 
     def delete_choice(self, user: str, name: str) -> bool:
-        """Delete a saved choice. Returns False if the user has none of this name."""
+        """Delete a saved choice. Returns False if the user has no choice with this name."""
         deleted = self._db.execute("DELETE FROM choices WHERE user = ? AND name = ?", (user, name))
         return deleted.rowcount == 1

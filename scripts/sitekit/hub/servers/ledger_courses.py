@@ -36,8 +36,8 @@ class CoursesInLedger:
         raise NotImplementedError
 
     def servers_of_course(self, course: str, since: float) -> list[Row]:
-        """Return the last start of each participant, if this start has not ended or is later than
-        `since`."""
+        """Return the last start of each participant. A start that has ended is returned only if it
+        was recorded after `since`."""
         records = self._db.execute(SERVERS, (course, since))
         return [row_of(_without_maximum(record)) for record in records]
 

@@ -1,6 +1,7 @@
 """Record when each phase of a server's start ended, and the memory that the server uses.
 
-The functions that only read take an open database, so that `make status` can call them too.
+The functions that only read have an open database as their argument, so that `make status` can call
+these functions too.
 """
 
 from __future__ import annotations
@@ -43,12 +44,13 @@ Start = tuple[Row, Measures]
 
 
 def open_starts(ledger: sqlite3.Connection) -> list[Start]:
-    """Return every start whose job may exist."""
+    """Return every start whose job may still exist, with its measures."""
     return list(_starts(ledger, OPEN))
 
 
 def ended_starts(ledger: sqlite3.Connection, since: float) -> list[Start]:
-    """Return the starts that ended after `since`, the last one first."""
+    """Return the starts that ended after `since`, with their measures. The last start comes
+    first."""
     return list(_starts(ledger, ENDED, since))
 
 
@@ -78,8 +80,9 @@ class MeasuresInLedger:
     def record_ready(self, tag: str) -> None:
         """Record that the server is open to its user. A later call changes nothing.
 
-        The hub adds a server's route again after a restart. Such a call is ignored if the server
-        listens for longer than OPENED: it was open before, in a sitekit that did not record it.
+        The hub adds a server's route again after a restart. This method ignores the call if the
+        server has listened for longer than OPENED: an older sitekit, which did not record this
+        time, has opened the server.
         """
         now = time.time()
         self._db.execute(
@@ -102,7 +105,7 @@ class MeasuresInLedger:
         return Measures(**dict(record)) if record else None
 
     def _record(self, name: str, tag: str, at: float) -> None:
-        """Record a time. If it is recorded already, nothing is written to the disk."""
+        """Record a time. If the time is recorded already, nothing is written to the disk."""
         self._db.execute(
             f"INSERT INTO measures (tag, {name}) VALUES (?, ?) ON CONFLICT (tag) "  # noqa: S608
             f"DO UPDATE SET {name} = excluded.{name} WHERE {name} IS NULL",
@@ -126,5 +129,6 @@ class MeasuresInLedger:
         return list(_starts(self._db, READY, since))
 
     def ended_since(self, since: float) -> list[Start]:
-        """Return the starts that ended after `since`, the last one first."""
+        """Return the starts that ended after `since`, with their measures. The last start comes
+        first."""
         return ended_starts(self._db, since)

@@ -226,7 +226,8 @@ class NewerLedger(Exception):
 
 
 class OlderLedger(Exception):
-    """Report that the ledger lacks tables of this sitekit, because the hub is an older one."""
+    """Report that the ledger lacks tables of this sitekit, because an older hub has written the
+    ledger."""
 
 
 def version_of(ledger: sqlite3.Connection) -> int:

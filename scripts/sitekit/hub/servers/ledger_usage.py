@@ -25,7 +25,8 @@ BETWEEN = "SELECT * FROM usage WHERE intended < ? AND (ended IS NULL OR ended >=
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """One start as the report counts it. Memory is in MiB, times are seconds since the epoch.
+    """Describe one start of a server for the report. Memory is in MiB, times are seconds since the
+    epoch.
 
     `kind` is the kind of the card with which the server ended; None if the user stopped it.
     """
@@ -62,7 +63,7 @@ class UsageInLedger:
         raise NotImplementedError
 
     def add_idle(self, tags: Iterable[str], seconds: float) -> None:
-        """Add so many seconds without activity to these starts, in one statement."""
+        """Add `seconds` to the idle time of the starts with these tags, in one SQL statement."""
         self._db.execute(ADD_IDLE, (seconds, json.dumps(list(tags))))
 
     def usage(self, begin: float, end: float) -> list[Usage]:

@@ -84,7 +84,7 @@ class OfferedCourses:
             return False
 
     def _read(self) -> list[tuple[str, Course]]:
-        """Read all course files, and log the errors of files that have one."""
+        """Read all course files, and log the error of each wrong file."""
         found = []
         try:
             paths = course_paths(self._folder)
@@ -100,7 +100,7 @@ class OfferedCourses:
 
 
 def _stamp_of(folder: Path) -> Stamp:
-    """Return a value that changes when a file of the folder changes."""
+    """Return a value for comparison, which changes when a file of the folder changes."""
     stamps = []
     for path in folder.glob("[!.]*"):
         try:

@@ -33,5 +33,5 @@ class RunningLedger(Ledger):
         return opened
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the ledger's file."""
         self._db.close()

@@ -4,8 +4,8 @@ the queue.
 When JupyterHub starts, it calls get_url() of each server in its database. JupyterHub stops a server
 that does not answer at that URL within http_timeout (app.py, check_spawner). sitekit's get_url()
 returns only when the server answers, however long Slurm takes. Until get_url() returns, the
-progress page shows the server as starting and why it waits, and the user can cancel the start.
-JupyterHub's own check does not allow such long waits.
+progress page shows that the server is starting, and the reason why it waits. The user can cancel
+the start. JupyterHub's own check does not allow such long waits.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from jupyterhub.spawner import SpawnException
 from sqlalchemy.orm import object_session
 from wrapspawner import ProfilesSpawner
 
-from ..messages.cards import Card
+from ..messages.failed_start_cards import Card
 from .not_started import NotStarted
 from .server import Server
 
@@ -106,7 +106,7 @@ async def _raise_if_ended(child: Server) -> None:
 
 
 async def _answers(url: str) -> bool:
-    """Return whether a server answers below `url` within five seconds."""
+    """Return whether a server answers a request to its API below `url` within five seconds."""
     try:
         (await fetch(f"{url}api", timeout=aiohttp.ClientTimeout(total=5))).release()
     except (aiohttp.ClientError, asyncio.TimeoutError, TimeoutError, OSError):

@@ -1,4 +1,4 @@
-"""List the spawners that JupyterHub has in memory, and end the hub if one has a wrong class.
+"""List the spawners that JupyterHub has in memory, and end the hub if a spawner has a wrong class.
 
 A spawner of another class starts servers as processes of the hub's machine, and treats running
 servers as stopped.
@@ -19,7 +19,7 @@ def spawners() -> list[TierSpawner]:
 
     JupyterHub has a spawner in memory for each user who has a server, or had a server since the hub
     started. Call this function only after JupyterHub has loaded its users
-    (overrides/begin_loops.py).
+    (overrides/start_loops_after_users.py).
     """
     found = [
         spawner

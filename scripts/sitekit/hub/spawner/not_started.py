@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from jupyterhub.spawner import SpawnException
 
-from ..messages.cards import Card
+from ..messages.failed_start_cards import Card
 
 
 class NotStarted(SpawnException):

@@ -1,5 +1,5 @@
-"""Compare the ledger (the hub's record of starts), Slurm's queue and JupyterHub, at the hub's start
-and every five minutes, and correct differences.
+"""Compare the ledger (the hub's record of starts), Slurm's queue and JupyterHub, and correct
+differences. The comparison runs at the hub's start and then every five minutes.
 
 If the ledger records that a start was given up, its job is cancelled. If the hub ended during a
 start, the start is recorded as ended, or its job is cancelled as soon as Slurm lists the job. If a
@@ -81,8 +81,8 @@ async def revoke_for_ever(hub_state: HubState) -> None:
 
 
 async def reconcile(hub_state: HubState, name: str, pauses: Pauses) -> None:
-    """Compare and correct once, for the servers of one backend (such as Slurm). Does nothing while
-    the backend does not answer.
+    """Compare the ledger, the queue and JupyterHub once, and correct differences. Only the servers
+    of one backend (such as Slurm) are compared. Does nothing while the backend does not answer.
 
     A round handles at most SERVERS_PER_ROUND servers. The servers of a round are chosen at random,
     so that servers whose jobs cannot be cancelled do not delay others.

@@ -14,8 +14,8 @@ FIRST, LONGEST = 4.0, 300.0  # seconds
 
 
 class Pauses:
-    """Hold, for each start of a server, the time of the next attempt to cancel its job, and the
-    last error."""
+    """Hold the time of the next attempt to cancel a job, and the last error, for each start of a
+    server."""
 
     def __init__(self) -> None:
         # by tag: time of the next attempt by the monotonic clock, and the pause after it
@@ -34,7 +34,7 @@ class Pauses:
 
     def is_new_trouble(self, row: Row, trouble: str) -> bool:
         """Return whether the error `trouble` differs from the last error of this start, and store
-        it."""
+        the error."""
         before, self._troubles[row.tag] = self._troubles.get(row.tag), trouble
         return before != trouble
 

@@ -1,8 +1,8 @@
 """Submit a server's job, wait until the server listens, and stop it.
 
-TierSpawner starts an object of the class Server as its child spawner. Differences between backends
-are behind sitekit.backends.interface. A derived class adds features that sites expect of a certain
-spawner, such as batchspawner's traits.
+TierSpawner starts an object of the class Server as its child spawner. The interface
+sitekit.backends.interface hides differences between backends. A derived class adds features that
+sites expect of a certain spawner, such as batchspawner's traits.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ...backends.interface import Backend
 from ...backends.job import Job, NoAnswer, Refused
 from ...backends.resource_choice import Choice
 from ..messages import progress
-from ..messages.cards import Card, card_of_outage, card_of_refusal, card_of_slow_start
 from ..messages.ended_cards import card_of_ending
+from ..messages.failed_start_cards import Card, card_of_outage, card_of_refusal, card_of_slow_start
 from ..servers.hub_state import HubState
 from ..servers.ledger import Row
 from ..servers.log_start import log_start

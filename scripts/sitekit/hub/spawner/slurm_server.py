@@ -40,7 +40,7 @@ class SlurmServer(Server, SlurmSpawner):
         return await self.submit()
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
-        """Return the variables unchanged.
+        """Return the environment variables unchanged.
 
         batchspawner looks up the user in the directory of accounts, in the hub's event loop, and
         fails while the directory does not answer (batchspawner.py, UserEnvMixin). The gate sets

@@ -1,4 +1,4 @@
-"""Stop the servers of users for whom an operator has ordered it (`make stop_servers`)."""
+"""Carry out the orders of operators to stop all servers of a user (`make stop_servers`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyterhub.app import JupyterHub
 
-from ..messages.cards import Card
+from ..messages.failed_start_cards import Card
 from ..servers.hub_state import HubState
 from .loaded_spawners import spawners
 from .tier_spawner import TierSpawner

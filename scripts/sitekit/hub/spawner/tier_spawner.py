@@ -1,8 +1,9 @@
 """Define JupyterHub's spawner class, in which each tier of the site is a profile.
 
-TierSpawner derives from wrapspawner's ProfilesSpawner, which starts its default child, a process on
-the hub, for an unknown profile. TierSpawner refuses anything that is not a tier of the site, and
-its child is always a Server. The tier's backend decides which class of Server is used.
+TierSpawner derives from wrapspawner's ProfilesSpawner. For an unknown profile, ProfilesSpawner
+starts its default child, which is a process on the hub's host. TierSpawner refuses anything that is
+not a tier of the site, and its child is always a Server. The tier's backend decides which class of
+Server is used.
 """
 
 from __future__ import annotations
@@ -127,9 +128,9 @@ class TierSpawner(AdoptingSpawner):
     def options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
         """Return the form's data as options, and store the typed values.
 
-        If the options are refused, or the start fails, JupyterHub shows the form again, with the
-        spawner of the default server (handlers/pages.py, _post). After a refusal, the form shows
-        the values that the user typed.
+        If the options are refused, or if the start fails, JupyterHub shows the form again.
+        JupyterHub then uses the spawner of the default server (handlers/pages.py, _post). After a
+        refusal, the form shows the values that the user typed.
         """
         self.user.spawner.typed = typed_in(form_data)
         return from_form(form_data)
@@ -198,7 +199,7 @@ class TierSpawner(AdoptingSpawner):
         return self.child_spawner
 
     def _persist(self) -> None:
-        """Write the state to the database now.
+        """Write the spawner's state to JupyterHub's database now.
 
         JupyterHub would write it only after start() (user.py, spawn).
         """
@@ -227,7 +228,7 @@ class TierSpawner(AdoptingSpawner):
     # --- start, poll, stop -----------------------------------------------------------------------------------
 
     async def start(self) -> str:
-        """Start the chosen tier's child."""
+        """Start a server of the chosen tier with the child spawner."""
         # JupyterHub always calls take_options() first; other callers are refused
         if self.choice is None:
             raise SpawnException("no tier was chosen", reason="options")
@@ -252,8 +253,8 @@ class TierSpawner(AdoptingSpawner):
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield progress events, also before the child exists.
 
-        Slurm and the directory of accounts are queried before the child exists, which can take
-        seconds.
+        Before the child exists, Slurm and the directory of accounts are queried. These queries can
+        take seconds.
         """
         if self.child_spawner is None:
             yield FIRST

@@ -29,7 +29,7 @@ async def run(site: Site) -> None:
 
 
 async def read_expiries(site: Site) -> bool:
-    """Read when each certificate expires; return False if one of them could not be read."""
+    """Read the expiry time of each certificate; return False if a certificate could not be read."""
     readers: dict[str, Callable[[], Awaitable[bytes]]] = {"front": lambda: shown_by_front(site)}
     if site.internal_tls:
         readers["internal"] = lambda: _first(folder(site) / "hub.pem")

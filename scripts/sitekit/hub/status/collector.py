@@ -21,7 +21,7 @@ MIB = 1024**2
 
 
 def update_metrics(hub_state: HubState) -> None:
-    """Add sitekit's metrics to JupyterHub's page."""
+    """Add sitekit's metrics to JupyterHub's page /hub/metrics."""
 
     def state() -> KernelState:
         return last_prefix().kernels or KernelState()

@@ -1,6 +1,6 @@
 """Define sitekit's own metrics, which JupyterHub's page /hub/metrics shows beside JupyterHub's.
 
-docs/monitoring.md describes each of them. No label has the name of a user.
+docs/monitoring.md describes each metric. No label contains the name of a user.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def add_up(
 
 
 def empty_sum(name: str) -> dict[str, Any]:
-    """Return the sum of no server."""
+    """Return a sum in which all numbers are 0, with the given name."""
     counts = {state: 0 for state in STATES}
     return {"name": name, **counts, "memory": 0, "cap": 0, "used": 0, "reported": 0}
 

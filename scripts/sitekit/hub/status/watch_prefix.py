@@ -36,12 +36,12 @@ async def run(site: Site) -> None:
 
 
 def last_prefix() -> PrefixState:
-    """Return the result of the last read."""
+    """Return the state of the prefix that was last read."""
     return _last
 
 
 def read_prefix(site: Site) -> PrefixState:
-    """Read the prefix now. What cannot be read is left out."""
+    """Read the prefix now. A value that cannot be read is empty."""
     try:
         release = site.current.resolve().name if site.current.exists() else ""
     except (OSError, RuntimeError):  # RuntimeError: links in a circle, up to Python 3.12

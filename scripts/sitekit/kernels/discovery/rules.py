@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from ...base.errors import Unfit, shown
 from ...site.memory_and_time import parse_time
-from ...site.validate import validate
+from ...site.validate_yaml import validate
 from ...site.value_types import AbsolutePath, Account, spelled
 from ...site.yaml_file import read_yaml
 

@@ -87,7 +87,7 @@ def write(home: Path, kernels: Iterable[Kernel]) -> None:
     """Write files to `home` which record that the modules of each kernel are loaded, as the
     Software Modules tab does.
 
-    The files have the format of session/loaded_modules.py.
+    The files have the format of session/store_loaded_modules.py.
     """
     for kernel in kernels:
         if "inherit" in kernel.launch:

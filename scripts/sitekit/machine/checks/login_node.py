@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ...backends.job import NoAnswer, Refused
 from ...backends.slurm import ssh_files as ssh
 from ...backends.slurm.compare_releases import ask_release
-from ...backends.slurm.release_versions import misfit, versions_of
+from ...backends.slurm.hub_and_server_versions import misfit, versions_of
 from ...backends.slurm.transport import ask_slurm
 from ...contracts.gate_config import servers_prefix
 from ...contracts.tunnel import host

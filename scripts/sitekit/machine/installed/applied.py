@@ -18,7 +18,7 @@ from pydantic import create_model
 from ...base.errors import BadInput, BadInputs
 from ...site import Site
 from ...site.model_fields import names_at
-from ...site.validate import validate
+from ...site.validate_yaml import validate
 from ...site.yaml_file import read_yaml
 from . import unix_accounts
 from .entries import on_disk

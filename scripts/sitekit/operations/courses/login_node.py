@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ...backends.job import NoAnswer, Refused
 from ...backends.resource_choice import Choice
-from ...backends.slurm import gate
+from ...backends.slurm import gate_client
 from ...backends.slurm import ssh_files as ssh
 from ...machine.checks.finding import Finding, unknown
 from ...site import Site
@@ -38,10 +38,10 @@ def look(site: Site, course: Course) -> Iterator[Finding]:
         yield unknown("the gate was not queried: no participant has an account on this host")
         return
     choice = replace(Choice.of(course.tier), course=course.key, reservation="")
-    request = gate.request_of(choice, "0" * 16, {})
+    request = gate_client.request_of(choice, "0" * 16, {})
     request |= {} if user == account else {"user": user}
     try:
-        if asyncio.run(gate.start_of(site, account, request)) is None:
+        if asyncio.run(gate_client.start_of(site, account, request)) is None:
             yield Finding("no node could ever run a server of this size", "tier")
     except Refused as refusal:
         if any(sign in str(refusal) for sign in OLD):

@@ -11,7 +11,7 @@ from typing import Any
 from ...base.errors import BadInputs
 from ...site import Site
 from ...site.model_fields import flow
-from ...site.validate import validate
+from ...site.validate_yaml import validate
 from ...site.yaml_file import Document
 from .hub_settings import Key, site_keys
 from .read_config import Config, Setting

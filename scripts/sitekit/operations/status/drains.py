@@ -10,7 +10,7 @@ from typing import Any
 from ...backends.interface import Backend
 from ...base.command import acting_as
 from ...base.errors import Problem
-from ...hub.servers.ledger_drains import drained_places
+from ...hub.servers.record_drains import drained_places
 from ...machine.host import sqlite
 from ...site import Site
 

@@ -6,9 +6,9 @@ job ends, the messages of a course to its participants, and the figures of the s
 JupyterHub's culler uses the time of the last activity that the server reports. By Jupyter Server's
 own rules, a server with an open browser window is never idle, because JupyterLab requests lists
 every few seconds. By the same rules, a kernel that computes without output is idle
-(jupyterhub-idle-culler#43). In sitekit, requests that only read do not count as activity, a busy
-kernel counts if the tier has the setting `busy`, and JupyterLab reports when the user types or
-clicks.
+(jupyterhub-idle-culler#43). In sitekit, requests that only read do not count as activity. A busy
+kernel counts as activity if the tier has the setting `busy`. JupyterLab reports when the user types
+or clicks.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def note_busy_kernels(settings: dict[str, Any]) -> None:
 
 
 class NoticeHandler(APIHandler):
-    """On GET return the notice; on POST record activity of the user, and return the notice.
+    """Handle GET: return the notice (times until the stop, messages). Handle POST: record an
+    activity of the user, and return the notice.
 
     JupyterLab sends POST while the user types or clicks.
     """
@@ -85,8 +86,8 @@ class NoticeHandler(APIHandler):
 
 
 def count_only_changes() -> None:
-    """Make Jupyter Server not count as activity requests that only read, and requests that
-    JupyterLab sends by itself."""
+    """Change Jupyter Server so that some requests do not count as activity: requests that only
+    read, and requests that JupyterLab sends by itself."""
     counted = APIHandler.update_api_activity
 
     def update_api_activity(handler: APIHandler) -> None:

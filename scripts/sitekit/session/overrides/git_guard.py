@@ -1,11 +1,11 @@
-"""Load jupyterlab-git as an extension of Jupyter Server, so that it refuses requests of other
-websites, at the first request of its panel.
+"""Load jupyterlab-git at the first request of its panel, and make jupyterlab-git refuse requests of
+other websites. This module is an extension of Jupyter Server.
 
-A GET request makes jupyterlab-git 0.55 run git, which may contact the server of a repository
-(jupyterlab_git/handlers.py, GitRemoteDetailsShowHandler), so that a link on another website could
-cause it. jupyterlab-git imports nbdime and nbformat when it is loaded (jupyterlab_git_core/git.py),
-which takes longer than the import of Jupyter Server. In the hub environment, jupyterlab-git is
-enabled only through this module (environment/release/configure.py).
+A GET request makes jupyterlab-git 0.55 run git, and git may contact the server of a repository
+(jupyterlab_git/handlers.py, GitRemoteDetailsShowHandler). A link on another website could cause
+this request. jupyterlab-git imports nbdime and nbformat when it is loaded
+(jupyterlab_git_core/git.py). This import takes longer than the import of Jupyter Server. In the hub
+environment, jupyterlab-git is enabled only through this module (environment/release/configure.py).
 """
 
 from __future__ import annotations

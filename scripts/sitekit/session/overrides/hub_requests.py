@@ -37,7 +37,8 @@ async def fetch(
 ) -> Answer:
     """Send a request and return the HTTP response. Raises HTTPClientError or OSError.
 
-    An answer with an error's status raises HTTPClientError if `raise_for_status` is true.
+    If the hub answers with an HTTP error status and `raise_for_status` is true, HTTPClientError is
+    raised.
     """
     if data is None and method in ("POST", "PUT", "PATCH"):
         data = b""

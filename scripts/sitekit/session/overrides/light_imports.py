@@ -49,7 +49,7 @@ def called(module: str, name: str) -> Callable[..., Any]:
 
 
 def ipython_folder() -> str:
-    """Return the folder of the user's IPython, like IPython.paths.get_ipython_dir."""
+    """Return the path of the user's IPython folder, as IPython.paths.get_ipython_dir does."""
     return os.path.realpath(os.path.expanduser(os.environ.get("IPYTHONDIR") or "~/.ipython"))
 
 

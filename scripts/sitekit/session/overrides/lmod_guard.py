@@ -4,8 +4,8 @@ jupyterlmod 5.3 has three faults. First, jupyterlmod does not separate the argum
 when it calls Lmod (module/__init__.py, `module`). Second, modules that the user loads change the
 environment variables of the server itself (the same function). Third, jupyterlmod answers requests
 that pages of other websites cause (handler.py). This module checks the arguments, calls Lmod
-without a shell, stores loaded modules in a file (loaded_modules.py), and answers only requests of
-the user's own JupyterLab.
+without a shell, and stores loaded modules in a file (store_loaded_modules.py). It answers only
+requests of the user's own JupyterLab.
 
 In the hub environment jupyterlmod is enabled only through this module
 (environment/release/configure.py). If this module fails to load, JupyterLab has no Software Modules
@@ -22,7 +22,7 @@ import re
 from asyncio.subprocess import DEVNULL, PIPE
 from typing import Any
 
-from .. import lmod_output, loaded_modules
+from .. import lmod_output, store_loaded_modules
 
 WORD = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@:-]*", re.ASCII)
 """A module, a collection or a path.
@@ -49,7 +49,7 @@ def refusal(command: str, words: tuple[object, ...]) -> str | None:
 
 
 async def guarded(command: str, *words: object) -> str | None:
-    """Run Lmod, in place of jupyterlmod's `module.module`.
+    """Run a command of Lmod. This function replaces jupyterlmod's function `module.module`.
 
     Like `module.module`, the function returns Lmod's text or None. In contrast to jupyterlmod's
     function, the environment variables of the server are not changed.
@@ -62,14 +62,14 @@ async def guarded(command: str, *words: object) -> str | None:
         return html.escape(why)
     argv = [module.MODULE_CMD, "python", "--terse", command, *map(str, words)]
     async with _turn:
-        environment = lmod_output.applied(loaded_modules.read(), os.environ)
+        environment = lmod_output.applied(store_loaded_modules.read(), os.environ)
         process = await asyncio.create_subprocess_exec(
             *argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environment
         )
         output, errors = await process.communicate()
         # Lmod's exit code is no help: it is 1 also for a mere warning of a module
         if command in CHANGES and (found := lmod_output.changes(output)):
-            loaded_modules.write(lmod_output.applied(found, environment))
+            store_loaded_modules.write(lmod_output.applied(found, environment))
     # the tab inserts the text into its page as HTML (jupyterlab-lmod, `innerHTML`)
     return html.escape(errors.decode(errors="replace"), quote=False) or None
 

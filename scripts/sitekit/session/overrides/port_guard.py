@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from tornado import httpclient, httputil, iostream, web
 
-from .. import applications, confirmation_page, own_ports, request_origin, strip_credentials
+from .. import applications, confirmation_page, own_ports, request_origin, strip_proxied_credentials
 from ..placeholder_modules import stand_ins
 
 with stand_ins({"aiohttp": {}}):  # only for servers on Unix sockets and for waiting (handlers.py)
@@ -81,7 +81,7 @@ def init(self: Any, *words: Any, **settings: Any) -> None:
     flush = self.flush
 
     def cleaned(*words: Any, **settings: Any) -> Any:
-        strip_credentials.clean_answer(self._headers, context(self))
+        strip_proxied_credentials.clean_answer(self._headers, context(self))
         return flush(*words, **settings)
 
     self.flush = cleaned  # before the first flush, the program's headers have been copied
@@ -141,11 +141,11 @@ async def create_raw(self: Any, protocol: Any) -> Any:
 
 
 def request_headers(self: Any) -> Any:
-    return strip_credentials.cleaned_request(_headers(self), self.token_authenticated)
+    return strip_proxied_credentials.cleaned_request(_headers(self), self.token_authenticated)
 
 
 def client_uri(self: Any, *words: Any, **settings: Any) -> str:
-    return strip_credentials.without_token(_uri(self, *words, **settings))
+    return strip_proxied_credentials.without_token(_uri(self, *words, **settings))
 
 
 def guard() -> None:

@@ -21,7 +21,7 @@ from nbgitpuller.pull import execute_cmd
 # This sitekit, because a container image has none among its packages.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from sitekit.session.overrides.combined_commit import combined
+from sitekit.session.overrides.combine_git_commits import combined
 from sitekit.session.overrides.pull_child import Puller, run
 
 KEPT = "sitekit-kept "
@@ -30,8 +30,8 @@ version beside the file."""
 
 
 class KeepingPuller(Puller):
-    """Update a participant's copy of a branch or a tag. If participant and repository have both
-    changed a file, keep both versions."""
+    """Update a participant's copy of the course's repository. If participant and repository have
+    both changed a file, keep both versions."""
 
     def update_remotes(self) -> Iterator[str]:
         """Fetch the branch or the tag from the course's repository, also if an earlier start used

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from sitekit.base.child import serve, tell
+from sitekit.base.child_process import serve, tell
 from sitekit.base.errors import Problem
 
 

@@ -1,6 +1,6 @@
 """Record in the ledger which nodes and partitions are drained, and whose servers are to be stopped.
 
-The make targets write here, and the hub reads it, also after a restart.
+The make targets write these records, and the hub reads them, also after a restart.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Any
 
 from ...base.errors import BadInput
 from .drained_places import MOST, Drains
-from .ledger_operator import OperatorInLedger
 from .ledger_rows import Row, row_of
+from .record_announcements import OperatorInLedger
 
 KEPT = 30 * 86400  # seconds that a stop that was carried out stays
 LASTS = 3600  # seconds after which an order that was not carried out ends, with no server stopped
 
 
 def drained_places(ledger: sqlite3.Connection) -> list[dict[str, Any]]:
-    """Return what is drained now, from the database of the ledger."""
+    """Return the nodes and partitions that are drained now, from the database of the ledger."""
     keys = ("kind", "name", "text", "sender", "at")
     found = ledger.execute(f"SELECT {', '.join(keys)} FROM drains ORDER BY kind, name")  # noqa: S608
     return [dict(zip(keys, record, strict=True)) for record in found]
@@ -30,7 +30,8 @@ class DrainsInLedger(OperatorInLedger):
     """Add the queries about drains and stops to the class Ledger."""
 
     def drain(self, kind: str, name: str, text: str, sender: str) -> None:
-        """Record that a node or a partition is drained. Raises BadInput if there are too many."""
+        """Record that a node or a partition is drained. Raises BadInput if too many nodes and
+        partitions are drained."""
         with self._transaction():
             if self._db.execute("SELECT count(*) FROM drains").fetchone()[0] >= MOST:
                 raise BadInput(f"{MOST} are drained already", "drain", "make undrain ends one")
@@ -52,11 +53,12 @@ class DrainsInLedger(OperatorInLedger):
         return changed.rowcount == 1
 
     def drained(self) -> list[dict[str, Any]]:
-        """Return what is drained now, with its text, and by whom and since when."""
+        """Return a dict for each node and partition that is drained now, with the text, the sender
+        and the time."""
         return drained_places(self._db)
 
     def drains(self) -> Drains:
-        """Return what is drained now."""
+        """Return the nodes and partitions that are drained now."""
         found = self.drained()
         partitions, nodes = (
             {record["name"]: record["text"] for record in found if record["kind"] == kind}
@@ -77,7 +79,8 @@ class DrainsInLedger(OperatorInLedger):
         return number
 
     def open_stops(self) -> list[dict[str, Any]]:
-        """Return the orders that the hub has not carried out, and end those that are too old."""
+        """Return the orders that the hub has not yet carried out, and end orders that are too
+        old."""
         oldest = time.time() - LASTS
         records = self._db.execute("SELECT * FROM stops WHERE done IS NULL ORDER BY id")
         found = [dict(record) for record in records]
@@ -87,7 +90,8 @@ class DrainsInLedger(OperatorInLedger):
         return [order for order in found if order["at"] >= oldest]
 
     def to_stop(self, order: Mapping[str, Any]) -> list[Row]:
-        """Return the user's open starts that an order is about: none that began after the order."""
+        """Return the starts that an order is about: the user's open starts that began before the
+        order."""
         found = self._db.execute(
             "SELECT * FROM starts WHERE user = ? AND intended <= ? AND ended IS NULL "
             "AND abandoned IS NULL ORDER BY intended",
@@ -96,7 +100,7 @@ class DrainsInLedger(OperatorInLedger):
         return [row_of(record) for record in found]
 
     def withdraw_stop(self, number: int) -> bool:
-        """Delete an order. Returns False if the hub has carried it out."""
+        """Delete an order. Returns False if the hub has already carried out the order."""
         deleted = self._db.execute("DELETE FROM stops WHERE id = ? AND done IS NULL", (number,))
         return deleted.rowcount == 1
 

@@ -1,7 +1,7 @@
 """Build the cards for users whose server another person, or a service, has stopped.
 
-The culler, another service or an administrator can stop a user's server. The card contains the name
-of the person or service that stopped the server, and the reason.
+The culler, another service or an administrator can stop a user's server. The card (a text for the
+user) contains the name of the person or service that stopped the server, and the reason.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ...base.language import gettext as _
 from ...site import Site
 from ...site.memory_and_time import human_time
 from ..servers.idle_limits import CULLER
-from .cards import Card
+from .failed_start_cards import Card
 
 
 def card_of_stop(site: Site, stopper: Any, owner: str, choice: dict[str, Any]) -> Card | None:

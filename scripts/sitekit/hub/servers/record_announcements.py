@@ -37,7 +37,8 @@ class OperatorInLedger:
         raise NotImplementedError
 
     def announce(self, one: Announcement, sender: str) -> int:
-        """Record an announcement, and return its number. Raises BadInput if there are too many."""
+        """Record an announcement, and return its number. Raises BadInput if there are too many
+        announcements."""
         now = time.time()
         most = MOST_OF_USER if one.user else MOST
         ends = one.ends or (one.begins + MESSAGE_LASTS if one.user else None)
@@ -72,7 +73,8 @@ class OperatorInLedger:
         return number
 
     def announcements(self, now: float | None = None) -> list[dict[str, Any]]:
-        """Return the announcements that have not ended, also those that have not begun."""
+        """Return the announcements that have not ended, also announcements that have not yet
+        begun."""
         now = time.time() if now is None else now
         found = self._db.execute(
             f"SELECT * FROM announcements WHERE {ACTIVE} ORDER BY id",  # noqa: S608
@@ -88,7 +90,8 @@ class OperatorInLedger:
         return [one for one in found if page in one["pages"]]
 
     def end_announcement(self, number: int, sender: str) -> bool:
-        """End an announcement now. Returns False if there is none of this number that is open."""
+        """End an announcement now. Returns False if there is no open announcement with this
+        number."""
         now = time.time()
         with self._transaction():
             changed = self._db.execute(
@@ -100,7 +103,8 @@ class OperatorInLedger:
         return changed.rowcount == 1
 
     def unlogged_actions(self) -> list[dict[str, Any]]:
-        """Return the actions of operators that the hub has not logged yet, and mark them."""
+        """Return the actions of operators that the hub has not logged yet, and mark these actions
+        as logged."""
         found = self._db.execute("SELECT * FROM actions WHERE logged IS NULL ORDER BY id LIMIT 100")
         rows = [{**dict(record), "what": json.loads(record["what"])} for record in found]
         if rows:
@@ -139,7 +143,7 @@ class _Transaction:
 
 
 def _announcement(record: sqlite3.Row) -> dict[str, Any]:
-    """Return an announcement as JSON types."""
+    """Convert a row of the ledger's table of announcements to JSON types."""
     columns = dict(record)
     columns["pages"] = json.loads(columns["pages"])
     columns["dismissible"] = bool(columns["dismissible"])

@@ -1,4 +1,5 @@
-"""Read the versions of a release that a hub and its users' servers must have in common.
+"""Read the versions of JupyterHub and sitekit in a release, and compare a hub's versions with its
+servers' versions.
 
 `make install_all` writes release.json. A hub outside the cluster has another release than the
 servers. On the login node, the gate reads the servers' release.json.

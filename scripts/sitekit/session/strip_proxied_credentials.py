@@ -1,6 +1,7 @@
-"""Remove the hub's tokens and cookies from requests to a program behind jupyter-server-proxy.
+"""Remove the hub's tokens and cookies from requests that jupyter-server-proxy sends to a program.
 
-In the program's answer, remove headers that would affect the hub's other pages.
+This module also removes headers from the program's response that would affect the hub's other
+pages.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def clean_answer(headers: Any, context: str) -> None:
 
 
 def for_path(cookie: str, context: str) -> str | None:
-    """Return a Set-Cookie header restricted to the path `context`; None if it is refused."""
+    """Return a Set-Cookie header that is restricted to the path `context`; None if the header is
+    refused."""
     first, *attributes = cookie.split(";")
     name = first.partition("=")[0].strip() if "=" in first else ""
     # a browser may read a cookie without a name as one with another name

@@ -19,7 +19,8 @@ EVERY = 5.0  # seconds
 
 
 async def run(hub_state: HubState) -> None:
-    """Look into the ledger every few seconds. If it cannot be read, the next round tries again."""
+    """Observe the starts and ends in the ledger every few seconds. If the ledger cannot be read,
+    the next round tries again."""
     since = time.time()
     while True:
         await asyncio.sleep(EVERY)
@@ -32,11 +33,13 @@ async def run(hub_state: HubState) -> None:
 
 
 def look(hub_state: HubState, since: float, until: float = math.inf) -> None:
-    """Record which jobs have begun, and observe the starts and ends after `since`, up to `until`.
+    """Record which jobs have begun, and update the metrics with the starts and ends after `since`,
+    up to `until`.
 
-    First, the time at which each job has begun is recorded, because a fast start is ready by the
-    same look. Then all rows are read before the first is observed, so that none is counted twice if
-    the ledger cannot be read. A row that cannot be observed is logged, and left out.
+    First, the time at which each job has begun is recorded, because a fast start can already be
+    complete. Then all rows of the ledger are read before the first row is counted. Therefore no row
+    is counted twice if the ledger cannot be read. A row that causes an error is logged, and left
+    out.
     """
     ledger = hub_state.ledger
     waiting = [one for one in ledger.measured() if one[1].began is None]
@@ -48,7 +51,8 @@ def look(hub_state: HubState, since: float, until: float = math.inf) -> None:
 
 
 def _each(starts: Iterable[Start], observe: Callable[[Start], None]) -> None:
-    """Observe each start. One that cannot be observed does not keep out the others."""
+    """Call `observe` for each start. If `observe` fails for a start, the other starts are observed
+    nevertheless."""
     for start in starts:
         try:
             observe(start)

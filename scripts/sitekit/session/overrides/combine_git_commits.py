@@ -1,10 +1,9 @@
 """Combine a participant's commit and a commit of the course's repository into one commit, file by
 file. `git merge` would merge the two versions of a file line by line, and overwrite the
-participant's file. combined_commit.py never writes a file that the participant has changed. The
-combined commit is created in the git repository only, and git then writes only those files of the
+participant's file. This module never changes a file that the participant has changed. The combined
+commit is created in the git repository only, and git then writes only those files of the
 participant's folder that differ from this commit. If the job ends at any moment, no file of the
-participant is lost.
-"""
+participant is lost."""
 
 from __future__ import annotations
 

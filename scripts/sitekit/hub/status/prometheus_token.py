@@ -1,7 +1,7 @@
 """Give Prometheus a token of JupyterHub that can read the metrics, and nothing else.
 
-`make apply` makes the token, and `make rotate_secrets` replaces it. Prometheus reads its copy of
-the token; the hub's copy is readable for the hub alone.
+`make apply` makes the token, and `make rotate_secrets` replaces it. The token is in two files: one
+file for Prometheus, and one file that only the hub can read.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ def validate(model: type[Model], document: Document) -> Model:
 
 
 def _causes(model: type[BaseModel], faults: list[tuple[Key, Any]]) -> Iterator[tuple[Key, Any]]:
-    """Yield the errors that pydantic reports, without errors that are only a consequence of another
-    error."""
+    """Yield the errors that pydantic reports. An error that only follows from another error is left
+    out."""
     inner = {key[:depth] for key, _ in faults for depth in range(len(key))}
     meant = {
         (*key[:-1], _nearest(model, key))
@@ -106,8 +106,8 @@ def _meant(model: type[BaseModel], key: Key) -> str:
 
 
 def _nearest(model: type[BaseModel], key: Sequence[str | int]) -> str | None:
-    """Return the existing key that was probably meant by an unknown key: a similar key, or a key
-    with a word in common."""
+    """Return the existing key that the author of the file probably meant: a key that is similar to
+    the unknown key, or that has a word in common with the unknown key."""
     name, known = str(key[-1]), names_at(model, key[:-1])
     pieces = [word for word in known if len(name) > 2 and (name in word or word in name)]
     return next(iter([*difflib.get_close_matches(name, known, 1, 0.6), *pieces]), None)

@@ -1,4 +1,4 @@
-"""Keep a figure that takes long to read, so that many pages cause only one reading."""
+"""Cache a figure that takes long to read, so that the figure is read only once for many pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ WAIT = 1.0  # seconds that a page waits for a figure that is being read
 
 
 class Kept:
-    """Keep a figure for `seconds`, and read it again in a thread, one thread at a time."""
+    """Cache a figure for `seconds`. Then read the figure again in a thread, with one thread at a
+    time."""
 
     def __init__(self, read: Callable[[], Any], seconds: float) -> None:
         self._read, self._seconds = read, seconds
@@ -20,7 +21,7 @@ class Kept:
         self._reading: asyncio.Task[None] | None = None
 
     async def value(self) -> Any:
-        """Return the figure; None before it was read for the first time."""
+        """Return the figure; None before the figure was read for the first time."""
         if self._reading is None and time.monotonic() - self._at > self._seconds:
             self._reading = asyncio.create_task(self._again())
         if self._reading:

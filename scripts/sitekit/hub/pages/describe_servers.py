@@ -12,10 +12,10 @@ from ..servers.hub_state import HubState
 
 
 def template_variables(hub_state: HubState) -> dict[str, Callable[[Any], Any]]:
-    """Return the variables for c.JupyterHub.template_vars. JupyterHub calls each of them with the
-    user of the page.
+    """Return the variables for c.JupyterHub.template_vars. Each variable is a function, which
+    JupyterHub calls with the user of the page.
 
-    A page about a server of somebody else shows nothing from the owner's cards and requests.
+    On a page about another user's server, the variables contain nothing about the owner's servers.
     """
 
     def one_of(user: Any) -> Callable[[Any, str], ServerModel | None]:

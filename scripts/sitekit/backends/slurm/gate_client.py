@@ -1,8 +1,9 @@
 """Send requests to the gate, the only program that acts as a cluster user.
 
 The gate runs as the user on whose behalf the hub sends the request. Other programs of the user on
-this host can stop the gate, end it or change its answers (ptrace(2)). The hub therefore does not
-trust an answer, but checks its form, and uses it only for jobs of that user.
+this host can stop the gate, end the gate or change its answers (ptrace(2)). The hub therefore does
+not trust an answer. The hub checks the form of each answer, and uses the answer only for jobs of
+that user.
 """
 
 from __future__ import annotations
@@ -158,7 +159,8 @@ def request_of(
 
 
 def user_of(work: Work) -> dict[str, str]:
-    """Return the key of a request that names the hub's user, if the account has another name."""
+    """Return the key `user` for a request, with the hub's user. Returns {} if the account has the
+    user's name."""
     return {} if work.user == work.account else {"user": work.user}
 
 
@@ -186,8 +188,8 @@ async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
 
     This method can also end a job of a user who may no longer start servers. A job of an account
     that no longer exists can be ended if the hub's account is an Operator of Slurm. Returns False
-    if there is no such job; the gate queries Slurm as the job's owner, from whom Slurm hides no
-    job. Raises Refused, NoAnswer.
+    if Slurm has no such job. The gate queries Slurm as the job's owner, from whom Slurm hides no
+    jobs of this owner. Raises Refused, NoAnswer.
     """
     request = {"verb": "cancel", "job": int(job), "graceful": graceful, **user_of(work)}
     try:

@@ -1,4 +1,4 @@
-"""Store the modules that the user has loaded in the Software Modules tab, in a file.
+"""Store in a file which modules the user has loaded in JupyterLab's Software Modules tab.
 
 New terminals start with the stored modules, and so do the kernels "with the modules you loaded"
 (kernels/launch.py reads the file). The modules do not affect other kernels and the server's own
@@ -20,8 +20,7 @@ def _file() -> Path:
 
 
 def read() -> Changes:
-    """Read from the file the changes of environment variables by the modules that are loaded
-    now."""
+    """Read from the file how the modules that are loaded now change the environment variables."""
     try:
         return json.loads(_file().read_text())
     except FileNotFoundError:

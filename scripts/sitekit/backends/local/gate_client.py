@@ -58,10 +58,9 @@ async def cancel(site: Site, engine: str, job: str, *, graceful: bool) -> bool:
 
 
 async def servers(site: Site, engine: str, job: str = "") -> list[dict[str, Any]]:
-    """Return the servers of the site that run or have ended lately; with `job`, only this server.
-    Raises NoAnswer, also if the local gate refuses the request: the hub must not treat a refusal as
-    an empty list.
-    """
+    """Return the servers of the site that run or have ended lately. If `job` is given, return only
+    this server. Raises NoAnswer, also if the local gate refuses the request, because the hub must
+    not treat a refusal as an empty list."""
     try:
         reply = await ask(site, engine, "query", **({"job": job} if job else {}))
         return list(reply["jobs"])

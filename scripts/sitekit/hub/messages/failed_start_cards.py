@@ -24,8 +24,9 @@ from .log_lines import lines_that_matter
 class Card:
     """A failure card: the message for a user about why a server failed.
 
-    `figures` maps labels, such as "Memory", to values. `kind` is one word, which metrics and tests
-    compare. `larger` is the key of the tier that would have been large enough, if there is one.
+    `figures` maps labels, such as "Memory", to values. `kind` is a short name for the reason, for
+    metrics and tests. `larger` is the key of a tier that would have been large enough; "" if no
+    tier would.
     """
 
     kind: str

@@ -109,9 +109,9 @@ def serve(work: Callable[[Event], Any]) -> NoReturn:
 
     The child process calls this function.
 
-    Linux kills this process when its parent process ends, because the lock of the prefix is free
-    then. The process exits with os._exit, because rattler's threads crash with SIGSEGV in Python's
-    normal exit, once in about 30 runs.
+    Linux kills this process when its parent process ends, because the end of the parent process
+    releases the lock of the prefix. The process exits with os._exit, because rattler's threads
+    crash with SIGSEGV in Python's normal exit, once in about 30 runs.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
