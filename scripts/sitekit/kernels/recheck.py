@@ -1,7 +1,8 @@
-"""Start every published kernel again (`make kernels_check`), and hide or flag those that fail.
+"""Start every published kernel again (`make kernels_check`), and hide or flag the kernels that
+fail.
 
-A hidden kernel that works again is shown again. With `publish_new` in site.yml, new
-versions of modules become kernels before the check begins.
+If a hidden kernel works again, it is shown again. With `publish_new` in site.yml, new versions of
+modules become kernels before the check begins.
 """
 
 from __future__ import annotations

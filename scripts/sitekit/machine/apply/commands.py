@@ -44,7 +44,7 @@ More = Callable[[], list[Finding]]
 
 
 def none() -> list[Finding]:
-    """Return no further findings."""
+    """Return an empty list. This function is used if the caller has no checks of its own."""
     return []
 
 
@@ -101,7 +101,8 @@ def apply(site: Site, *, root: Path = MACHINE, more: More = none) -> int:
 
 
 def _check_release(plan: ApplyPlan, site: Site, platform: Platform) -> None:
-    """Raise Problem if the plan restarts services but no release is installed."""
+    """Raise Problem if the plan restarts services, but no release (the hub's software) is
+    installed."""
     own = {service.name for service in site_services(site, platform)}
     if own & {change.name for change in plan.services} and not (site.current / "bin").is_dir():
         what = f"there is no release in {site.paths.prefix}, and services would restart"
@@ -131,8 +132,8 @@ def plan_apply(
 ) -> ApplyPlan:
     """Read the state of the machine, and return the plan of the changes for `make apply`.
 
-    If `generated_files` (keys, certificates) is given, these files are used instead of the
-    generated files on the machine.
+    If `generated_files` (keys and certificates) is given, the plan uses these files instead of the
+    keys and certificates on the machine.
     """
     # the course files are read only once, so that exactly the checked texts are written and go to
     # the gate

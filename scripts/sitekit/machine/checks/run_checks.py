@@ -55,7 +55,8 @@ is named here."""
 
 
 def questions(asked: SiteChange) -> dict[str, Callable[[], Iterable[Finding]]]:
-    """Return the checks that the site needs, by the id of the same check of `make doctor`."""
+    """Return the checks that the site needs: id -> check. `make doctor` runs each check under the
+    same id."""
     site = asked.site
     found: dict[str, Callable[[], Iterable[Finding]]] = {
         "release.current": lambda: _release(site),
@@ -74,7 +75,7 @@ def questions(asked: SiteChange) -> dict[str, Callable[[], Iterable[Finding]]]:
 
 
 def refusals(found: list[Finding]) -> list[BadInput]:
-    """Return the findings that stop `make apply` before it changes anything, as errors."""
+    """Return, as errors, the findings that must stop `make apply` before it changes anything."""
     return [BadInput(one.what, one.where, one.remedy) for one in found if one.refuses]
 
 

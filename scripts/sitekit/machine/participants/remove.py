@@ -58,8 +58,8 @@ def _users(known: Record) -> list[str]:
 
 
 def _refuse_mounts(known: Record) -> None:
-    """Raise BadInput if a filesystem is mounted in a home, because its files may belong to somebody
-    else."""
+    """Raise BadInput if a filesystem is mounted in a home. Its files may belong to somebody else,
+    and must not be removed."""
     homes = [person.home for person in known.participants if person.state != "planned"]
     if found := [str(point) for home in homes for point in mounts_in(home)]:
         what = f"filesystems are mounted in the homes: {', '.join(found[:10])}"
@@ -67,10 +67,10 @@ def _refuse_mounts(known: Record) -> None:
 
 
 def _end(site: Site, known: Record, end_processes: bool) -> None:
-    """End the servers and the processes of the accounts. If `end_processes` is false and some of
-    them run, raise BadInput.
+    """End the servers and the processes of the accounts. If `end_processes` is false and a server
+    or process runs, raise BadInput.
 
-    The users are also deleted from the hub, which stops their servers on this and other machines.
+    The users are also deleted from the hub. The hub then stops their servers on all machines.
     """
     users = _users(known)
     if (servers := hub_users.with_servers(site, users)) and not end_processes:
@@ -94,7 +94,8 @@ def _end(site: Site, known: Record, end_processes: bool) -> None:
 
 def _compare(known: Record, as_left: bool) -> Iterator[str]:
     """Yield lines that say whether the account files, such as /etc/passwd, have the same content as
-    before the accounts were created."""
+    before the accounts were created. `as_left` is true if nobody else has changed these files
+    since."""
     if not (known.before and as_left):
         yield "    the files of accounts had other changes meanwhile; only these accounts were removed"
         return
