@@ -93,7 +93,8 @@ def demo_stop(*words: str) -> int:
 
 
 def demo_reset(*words: str) -> int:
-    """Remove everything that the demo made, with the home directories, and print what is left."""
+    """Remove everything that the demo made, including the users' home directories; print what could
+    not be removed."""
     site = _site("demo_reset", words)
     with alone():
         if not layout.MADE.exists():
@@ -123,8 +124,8 @@ def _site(command: str, words: tuple[str, ...]) -> Site:
 
 
 def _claim(site: Site, made: Made) -> None:
-    """Record the demo's users and directories in the demo's record before other parts of sitekit
-    create them.
+    """Record the demo's users and directories in the demo's record. This happens before other parts
+    of sitekit create them.
 
     With this record, `make demo_reset` can remove these users and directories even after an
     interrupted run.
@@ -138,7 +139,7 @@ def _claim(site: Site, made: Made) -> None:
 def _stop(site: Site) -> None:
     """Stop the hub, then cancel the jobs, then stop the cluster.
 
-    The hub stops first so that no user can start a server while jobs are being cancelled.
+    The hub stops first. Therefore no user can start a server while the jobs are cancelled.
     """
     steps.stop(site)
     cancel_jobs(site)
@@ -158,7 +159,7 @@ def _wait_for_login(site: Site) -> None:
 
 
 def login_answers(site: Site) -> bool:
-    """Return whether the login page can be fetched through the web server, the proxy and the hub.
+    """Return whether the login page can be fetched through web server, proxy and hub.
 
     The web server's self-signed certificate is not verified.
     """

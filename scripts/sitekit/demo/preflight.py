@@ -1,6 +1,5 @@
-"""Check whether the demo can be installed on this machine, without changing the machine. All
-obstacles are reported together.
-"""
+"""Check whether the demo can be installed on this machine. All obstacles are reported together, and
+the machine is not changed."""
 
 from __future__ import annotations
 
@@ -46,7 +45,7 @@ def preflight(site: Site) -> Distribution:
 def need_root(command: str = "demo", uid: int | None = None) -> None:
     """Raise BadInput unless this process runs as root.
 
-    `uid` is the user ID to check instead of the effective one.
+    If `uid` is given, it is checked instead of the process's effective user id.
     """
     if (os.geteuid() if uid is None else uid) != 0:
         raise BadInput(
@@ -112,7 +111,7 @@ def foreign_accounts(site: Site, made: Made) -> Iterator[BadInput]:
 def foreign_directories(site: Site, made: Made) -> Iterator[BadInput]:
     """Yield an error for each existing directory that the demo needs but did not make.
 
-    The prefix may exist, because `make setup_conda` makes it.
+    The prefix may already exist, because `make setup_conda` also creates it.
     """
     for path in layout.directories(site):
         if path.exists() and ("directories", path) not in made:

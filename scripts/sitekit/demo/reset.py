@@ -24,10 +24,10 @@ REMOVED = (errno.ENOENT, errno.ENODEV)
 
 
 def reset(site: Site, made: Made, removed: list[str]) -> list[str]:
-    """Remove everything that the demo made; return a list of what was removed and what is left.
+    """Remove everything that the demo made; return lines about what was removed and what is left.
 
-    The demo must be stopped first. `removed` is the list of the things that the caller has already
-    removed. Only root can call this function.
+    The demo must be stopped first. `removed` has lines about what the caller has already removed.
+    Only root can call this function.
     """
     stays = list(_packages(made))
     all_removed = [*removed, *_units(site), *remove_people(made)]
@@ -54,7 +54,8 @@ def _units(site: Site) -> Iterator[str]:
 
 
 def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
-    """Remove the cgroups that slurmd left; yield those that cannot be removed, with the reason.
+    """Remove the cgroups that slurmd left. Yield each cgroup that cannot be removed, with the
+    reason.
 
     A cgroup cannot be removed while a process is in it. The deepest cgroups are removed first. With
     cgroup v1, slurmd leaves a cgroup in each hierarchy. With cgroup v2, slurmd leaves one cgroup
@@ -74,9 +75,9 @@ def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
 
 
 def remove_directories(made: Made, places: Sequence[Path]) -> list[str]:
-    """Remove those directories of `places` that the demo made; return their paths.
+    """Remove those directories in `places` that the demo made; return their paths.
 
-    A directory is removed only if it is both in `places` and in the record.
+    A directory is removed only if it is both in `places` and in the demo's record.
     """
     removed = []
     with step("Removing files"):

@@ -34,10 +34,10 @@ def daemons(site: Site) -> list[Service]:
 
 
 def start_cluster(site: Site, made: Made) -> Host:
-    """Start the cluster's daemons; return the host that Slurm is configured for.
+    """Start the cluster's daemons; return the host (memory, cgroups) for which Slurm is configured.
 
     Only root can call this function. The packages must be installed, and the hub's account must
-    exist. Raises Problem with the name of the daemon that did not start and the end of its log.
+    exist. If a daemon does not start, raises Problem with the daemon's name and the end of its log.
     """
     host = this_host()
     if _NO_CGROUP.exists():
@@ -106,7 +106,7 @@ def cluster_status(site: Site) -> dict[str, control.State]:
 def cancel_jobs(site: Site) -> int:
     """Cancel every job of the demo cluster; return the number of jobs.
 
-    Wait up to 20 seconds until the jobs have ended.
+    The function waits up to 20 seconds until the jobs have ended.
     """
     if not (jobs := _jobs(site)):
         return 0
@@ -130,7 +130,7 @@ def _jobs(site: Site) -> list[str]:
 def stop_cluster(site: Site) -> None:
     """Stop the demo cluster's daemons, and no other processes.
 
-    The files of the cluster are kept. Raises Problem for a daemon that does not end.
+    The files of the cluster are kept. If a daemon does not end, raises Problem.
     """
     control.stop(daemons(site), services.supervisor(site))
     end_placeholders()

@@ -16,7 +16,8 @@ from .record import Made
 
 
 def ensure_people(made: Made) -> dict[str, str]:
-    """Create missing users, groups and passwords; return the passwords by name.
+    """Create the demo's users, groups and passwords, if they are missing; return the passwords:
+    user name -> password.
 
     Raises CommandFailed.
     """
@@ -49,8 +50,8 @@ def ensure_people(made: Made) -> dict[str, str]:
 
 
 def ensure_passwords(path: Path) -> dict[str, str]:
-    """Return the demo users' passwords from a file that only root can read. The first call
-    generates the passwords."""
+    """Return the demo users' passwords (user name -> password) from the file `path`, which only
+    root can read. If the file does not exist, generate the passwords and write the file."""
     if not path.exists():
         words = {user: new_password() for user in layout.USERS}
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -68,7 +69,8 @@ def _exists(lookup: Callable[[str], object], name: str) -> bool:
 
 
 def remove_people(made: Made) -> list[str]:
-    """Remove the demo's users with their homes, and the demo's groups; return what was removed."""
+    """Remove the demo's users with their homes, and the demo's groups. Return the names of
+    everything that was removed."""
     removed = []
     for user in made.names("users"):
         if _exists(pwd.getpwnam, user):

@@ -22,7 +22,8 @@ from .slurm_conf import PROGRAMS, render
 
 
 def prepare(site: Site, host: Host, made: Made) -> bool:
-    """Create missing directories, key and database, and write the configuration for `host`.
+    """Create missing directories, key and database, and write Slurm's configuration for the machine
+    `host`.
 
     Return True if the configuration changed. Only root can call this function.
     """
@@ -73,7 +74,8 @@ def _munge_key() -> None:
 def _database() -> None:
     """Create the database, whose only administrator is the Unix account slurm.
 
-    MariaDB identifies the account slurm through the Unix socket, so the database needs no password.
+    MariaDB identifies the account slurm through the Unix socket. Therefore the database needs no
+    password.
     """
     if layout.DATABASE.exists():
         return
@@ -93,7 +95,8 @@ def _database() -> None:
 
 
 def write_configuration(site: Site, host: Host) -> bool:
-    """Write each configuration file whose content differs. Return True if any was written."""
+    """Write each of Slurm's configuration files whose content has changed. Return True if a file
+    was written."""
     slurm = pwd.getpwnam("slurm")
     changed = False
     for path, content in render(site, host).items():

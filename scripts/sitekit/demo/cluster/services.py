@@ -34,8 +34,8 @@ def scheduling(site: Site) -> list[Service]:
 def supervisor(site: Site) -> Supervisor:
     """Return the supervisor of the cluster's services.
 
-    The supervisor is systemd, or else a supervisord process that is separate from the site's
-    supervisord.
+    The supervisor is systemd. Without systemd, it is a supervisord process that is separate from
+    the site's supervisord.
     """
     if site.supervisor == "systemd":
         return SystemdSupervisor()
@@ -129,9 +129,9 @@ def _slurmd(site: Site, node: str) -> Service:
 
 
 def node_state(site: Site, node: str) -> str:
-    """Return the state of a node as sinfo prints it, such as `idle`, or "" if sinfo prints nothing.
+    """Return the state of a node as sinfo prints it, such as `idle`; "" if sinfo prints nothing.
 
-    The state is `idle*` if slurmd does not answer.
+    sinfo adds `*` (as in `idle*`) if slurmd does not answer.
     """
     try:
         return run(

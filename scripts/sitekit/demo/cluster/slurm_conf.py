@@ -1,6 +1,6 @@
 """Render the demo cluster's slurm.conf, cgroup.conf and slurmdbd.conf.
 
-The functions read only the site and the host, so the same input gives the same files.
+The functions use only the site and the host. Therefore the same input always gives the same files.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ PARTITIONS = {
 
 
 def render(site: Site, host: Host) -> dict[Path, str]:
-    """Return the content of every configuration file by path.
+    """Return the content of every configuration file: path -> text.
 
-    slurmdbd.conf must belong to the user slurm and have mode 0600. Every user can read the other
-    files. The files named in `PROGRAMS` are executable.
+    slurmdbd.conf must belong to the user slurm, with mode 0600. Every user can read the other
+    files. The files in the constant `PROGRAMS` are executable.
     """
     folder = layout.slurm_conf(site).parent
     return {
@@ -106,7 +106,7 @@ def cgroup_conf(host: Host) -> str:
 def slurmdbd_conf(host: Host) -> str:
     """Return slurmdbd.conf, which contains no password.
 
-    MariaDB identifies the Unix account slurm through its socket.
+    MariaDB identifies the Unix account slurm through the Unix socket.
     """
     # slurmdbd.conf(5) does not list this parameter, but slurmdbd opens its port with the same code
     # as the other daemons, and this code reads the parameter.

@@ -19,8 +19,8 @@ def look(course: Course, ask: Callable[..., str | None]) -> Iterator[Finding]:
     """Yield a finding that names all participants without an association, if Slurm requires
     associations.
 
-    `ask` runs a program of Slurm and returns its output. With an account of the course's tier, only
-    associations with this account count. Raises CommandFailed.
+    `ask` runs a program of Slurm and returns its output. If the course's tier has a Slurm account,
+    only associations with this account count. Raises CommandFailed.
     """
     config = read_config(ask("scontrol", "show", "config") or "")
     enforced = config.get("AccountingStorageEnforce", "none").lower().split(",")

@@ -171,7 +171,8 @@ def protocol(here: Context) -> Iterator[Finding]:
 
 
 def _ask(here: Context, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """Send a request to the web server; return status, headers and the first bytes of the body."""
+    """Send a request to the web server; return the HTTP status, the headers and the first bytes of
+    the body."""
     site = here.applied
     with spoken("127.0.0.1", site.front.port, _SECONDS, site.front.host) as tls:
         caller = http.client.HTTPConnection(site.front.host, site.front.port)
@@ -276,5 +277,5 @@ def same_certificate(here: Context) -> Iterator[Finding]:
 
 
 def _print(path: Path) -> str:
-    """Return the fingerprint of a certificate."""
+    """Return the SHA-256 fingerprint of a certificate."""
     return run(["openssl", "x509", "-in", path, "-noout", "-fingerprint", "-sha256"]).stdout

@@ -40,9 +40,11 @@ PROXY = "sitekit.hub.overrides.proxy.SilentProxy"
 
 
 def _is_proven(here: Context) -> bool:
-    """Return whether the running hub has loaded this configuration, and uses sitekit's classes.
-    Loading the hub's configuration takes seconds. If the running hub has loaded this configuration,
-    the check does not load it again.
+    """Return whether the running hub has loaded the present JupyterHub configuration, with
+    sitekit's classes.
+
+    Loading the configuration takes seconds. If the running hub has already loaded it, the check
+    does not load it again.
     """
     etc, state = here.applied.etc, here.states.get("hub")
     if state is None or state.pid is None:
@@ -56,14 +58,14 @@ def _is_proven(here: Context) -> bool:
 
 
 def _told(here: Context) -> dict[str, Any]:
-    """Return the settings in the hub's JupyterHub configuration. Raises Unanswered, and
+    """Return the settings in the hub's JupyterHub configuration. Raises Unanswered and
     CommandFailed."""
     return here.once("the hub's configuration", lambda: _load(here))
 
 
 def _load(here: Context) -> dict[str, Any]:
-    """Load the hub's configuration in a separate process, unless the running hub has already loaded
-    it."""
+    """Load the hub's configuration in a separate process. If the running hub has already loaded it,
+    return {}."""
     site = here.applied
     hub = next(
         service

@@ -51,7 +51,7 @@ def ports(here: Context) -> Iterator[Finding]:
 
 
 def _of_stopped(here: Context) -> Iterator[Finding]:
-    """Yield the ports of stopped services on which another program listens."""
+    """Yield a finding for each port of a stopped service on which another program listens."""
     parts: dict[tuple[str, ...], str] = {("hub", "port"): "hub", ("front", "url"): "front"}
     stopped = {
         port: key

@@ -1,5 +1,5 @@
-"""Check in a user's job on a node of each partition that hub, release, kernels and home can be used
-(NODES=1)."""
+"""Check, in a user's job on a node of each partition, that the hub, the release, the kernels and
+the home can be used (NODES=1)."""
 
 from __future__ import annotations
 

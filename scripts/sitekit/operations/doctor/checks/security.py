@@ -189,8 +189,11 @@ def _members(group: str) -> set[str]:
 
 
 def _vulnerable(document: Any, known: dict[tuple[str, str], list[Package]]) -> Iterator[Finding]:
-    """Yield a warning for each installed package to which an advisory applies. A document that is
-    not in OSV's format is left out; `make advisories` counts these documents."""
+    """Yield a warning for each installed package to which an advisory applies.
+
+    If a document is not in OSV's format, it is ignored here; `make advisories` prints the number of
+    these documents.
+    """
     try:
         found = list(hits(document, known))
     except (ValueError, TypeError, KeyError, AttributeError):
@@ -202,7 +205,7 @@ def _vulnerable(document: Any, known: dict[tuple[str, str], list[Package]]) -> I
 
 
 def _installed(site: Site) -> dict[tuple[str, str], list[Package]]:
-    """Return the packages of the release by ecosystem and name."""
+    """Return the packages of the release: (ecosystem, name) -> packages."""
     known = defaultdict(list)
     release = site.current.resolve()
     for package in installed(release, f"release {release.name}"):

@@ -1,4 +1,4 @@
-"""Compare the starts in the ledger with the jobs of the backends."""
+"""Compare the servers in the ledger (the hub's record of starts) with the jobs of the backends."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def rows(here: Context) -> Iterator[Finding]:
 
 
 def _live(backend: Backend) -> set[str]:
-    """Return the numbers of the jobs that the backend lists."""
+    """Return the ids of the jobs that the backend lists."""
     return {str(job.id) for job in asyncio.run(backend.list_jobs())}
 
 
@@ -76,8 +76,10 @@ def strays(here: Context) -> Iterator[Finding]:
 
 
 def _jobs(backend: Backend) -> list[tuple[str, str, str]]:
-    """Return the running jobs with a server's tag in their comment, as (number, user, tag). Any
-    user can submit a job with such a tag, so that a job without a ledger row is only a note.
+    """Return the running jobs whose comment has a server's tag, as (job id, user, tag).
+
+    Any user can submit a job with such a comment. Therefore a job without a row in the ledger is
+    only a note.
     """
     jobs = asyncio.run(backend.list_jobs())
     return [(str(job.id), job.user, job.tag) for job in jobs if job.tag and job.running]

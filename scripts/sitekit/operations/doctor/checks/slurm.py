@@ -61,8 +61,10 @@ def may_run(here: Context) -> Iterator[Finding]:
 
 
 def _auth_info(here: Context) -> dict[str, str]:
-    """Return AuthType and munge's socket from slurm.conf. slurm.conf is read directly, because
-    slurmctld may not answer."""
+    """Return two settings in slurm.conf: AuthType, and the path of munge's socket.
+
+    The function reads slurm.conf itself, because slurmctld may not answer.
+    """
     places = [
         here.site.slurm.conf,
         Path("/etc/slurm/slurm.conf"),
@@ -138,7 +140,7 @@ def controller(here: Context) -> Iterator[Finding]:
 
 
 def _silent(here: Context, program: str, *words: str) -> Iterator[Finding]:
-    """Yield an error if a program of Slurm does not answer."""
+    """Run a program of Slurm, and yield an error if it does not answer."""
     try:
         here.slurm(program, *words)
     except Unanswered as silence:
