@@ -20,8 +20,7 @@ WHERE = (
 
 
 def refuse_source(source: str) -> None:
-    """Raise BadInput for a file that does not exist, or for a URL that does not begin with
-    https."""
+    """Raise BadInput for a file that does not exist, or for a URL without TLS (such as http)."""
     if "://" not in source:
         if not Path(source).exists():
             raise BadInput("there is no such file", source, WHERE)

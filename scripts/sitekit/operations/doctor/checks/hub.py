@@ -64,8 +64,8 @@ def _told(here: Context) -> dict[str, Any]:
 
 
 def _load(here: Context) -> dict[str, Any]:
-    """Load the hub's configuration in a separate process. If the running hub has already loaded it,
-    return {}."""
+    """Load the hub's configuration in a separate process. Return the settings that the checks need,
+    or {"fault": message} if the configuration cannot be loaded."""
     site = here.applied
     hub = next(
         service
