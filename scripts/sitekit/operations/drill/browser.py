@@ -43,8 +43,8 @@ class Answer:
 def tls_of(site: Site) -> ssl.SSLContext:
     """Return the TLS settings for connections to the site's web server.
 
-    If this process runs as root, the site's own certificate is trusted too, because no authority
-    signs a self-signed certificate.
+    If the site has a self-signed certificate, this certificate is trusted too, because no authority
+    signs it.
     """
     context = ssl.create_default_context()
     if site.front.certificate == "self-signed":
