@@ -192,7 +192,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         ),
         "certificate_check": Command(
             "check how long the certificates of web server and proxy are valid",
-            "sitekit.machine.web.expiry:certificate_check",
+            "sitekit.machine.web.certificate_expiry:certificate_check",
             details="Exits with 1 if a certificate expires within three weeks.",
         ),
         "maintenance_on": Command(

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..base.command import run
 from ..base.progress import step
 from ..site import Site
-from .cluster import layout, services
+from .cluster import paths_and_ports, services
 from .cluster.bring_up import daemons
 from .cluster.demo_users import remove_people
 from .cluster.record import Made
@@ -32,11 +32,11 @@ def reset(site: Site, made: Made, removed: list[str]) -> list[str]:
     stays = list(_packages(made))
     all_removed = [*removed, *_units(site), *remove_people(made)]
     stays += [f"The cgroup {group} stays: {why}" for group, why in remove_cgroups()]
-    known = (*layout.directories(site), site.paths.prefix)
+    known = (*paths_and_ports.directories(site), site.paths.prefix)
     # STATE is removed last because it contains the record of what the demo made. After an
     # interruption the next run can still read that record.
     all_removed += remove_directories(
-        made, (*(path for path in known if path != layout.STATE), layout.STATE)
+        made, (*(path for path in known if path != paths_and_ports.STATE), paths_and_ports.STATE)
     )
     for parent in sorted({path.parent for path in known}, reverse=True):
         if parent.is_dir() and parent.name in ("sitekit", "demo") and not any(parent.iterdir()):
@@ -62,7 +62,9 @@ def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
     below systemd's slice.
     """
     names = [
-        name for node in layout.NODES for name in (f"slurm_{node}", f"{node}_slurmstepd.scope")
+        name
+        for node in paths_and_ports.NODES
+        for name in (f"slurm_{node}", f"{node}_slurmstepd.scope")
     ]
     for top in [top for name in names for top in tree.glob(f"*/{name}")]:
         # os.walk leaves out a folder that cannot be read, because it has just been removed

@@ -26,7 +26,6 @@ from .kit_wheel import install_kit, kit
 from .release.bytecode import compile_all
 from .release.configure import configure
 from .release.install import install
-from .release.node_copy import is_packed, pack, pack_whole, write_start_script
 from .release.prefix_lock import open_prefix, set_modes
 from .release.releases import (
     Release,
@@ -40,9 +39,10 @@ from .release.releases import (
     same,
     set_aside,
 )
-from .release.required_packages import wanted
+from .release.required_package_contents import wanted
 from .release.server_modules import write_server_modules
 from .release.verify import verify
+from .release.write_single_file import is_packed, pack, pack_whole, write_start_script
 from .wheels.environment_yml import Packages
 from .wheels.lock import matching
 

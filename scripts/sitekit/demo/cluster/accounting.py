@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...base.command import run
 from ...site import Site
-from . import layout
+from . import paths_and_ports
 
 
 def environment(site: Site) -> dict[str, str]:
@@ -15,7 +15,7 @@ def environment(site: Site) -> dict[str, str]:
     return {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",
-        "SLURM_CONF": str(layout.slurm_conf(site)),
+        "SLURM_CONF": str(paths_and_ports.slurm_conf(site)),
     }
 
 
@@ -41,7 +41,7 @@ def wanted(site: Site) -> list[tuple[str, ...]]:
         ("qos", "interactive", "Priority=100", "Description=notebooks"),
         ("account", "services", "Description=daemons", "Organization=demo"),
     ]
-    for account, members in layout.ACCOUNTS.items():
+    for account, members in paths_and_ports.ACCOUNTS.items():
         associations.append(
             (
                 "account",

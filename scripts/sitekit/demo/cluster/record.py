@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...base.errors import Problem
 from ...base.files import write_atomic
-from .layout import MADE
+from .paths_and_ports import MADE
 
 KINDS = ("packages", "users", "groups", "directories")
 _lock = threading.Lock()

@@ -15,7 +15,7 @@ from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...base.progress import say, step
 from ...site import Site
-from ..cluster import layout
+from ..cluster import paths_and_ports
 from ..cluster.record import Made
 from .modulefiles import BROKEN, modulefiles
 from .platform import Distribution, table
@@ -27,7 +27,7 @@ def ensure_modules(site: Site, linux: Distribution, made: Made) -> None:
 
     Software that is already complete is not built again. Only root can call this function.
     """
-    tree, software = layout.modules(site), layout.software(site)
+    tree, software = paths_and_ports.modules(site), paths_and_ports.software(site)
     made.claim("directories", tree, software)
     _folders(software, tree)
     version, r = system_version(), r_version()

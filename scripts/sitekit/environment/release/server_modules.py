@@ -17,7 +17,7 @@ from ...session.release_modules import FILE
 from ...site import Site
 from .configure import plain_environment
 from .releases import Release
-from .required_packages import Piece
+from .required_package_contents import Piece
 from .trial_run import started_server
 
 IMPORTED = re.compile(r"^import time: +\d+ \| +\d+ \| *(\S+)$", re.MULTILINE)

@@ -17,7 +17,7 @@ from ..channel import ENGINE
 from . import file_hashes, trial_run
 from .configure import GUARDED, plain_environment
 from .releases import Release
-from .required_packages import Piece
+from .required_package_contents import Piece
 from .user_commands import folder
 
 

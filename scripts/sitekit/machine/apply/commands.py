@@ -21,10 +21,10 @@ from ..host.file_to_write import File
 from ..host.lock import alone
 from ..host.platform import Platform, this_platform
 from ..host.site_on_machine import Target
-from ..installed.applied import applied
+from ..installed.applied_site import applied
 from ..installed.entries import MACHINE, NOTHING
 from ..installed.manifest import load_manifest
-from ..installed.shared import share
+from ..installed.shared_between_sites import share
 from ..render.machine_secrets import generated_files_of, generated_paths
 from ..render.rendered_files import render
 from ..render.services import running_supervisor, site_services

@@ -13,10 +13,10 @@ from pathlib import Path
 from ...site import Site
 from ..host.platform import Platform
 from ..installed import unix_accounts
-from ..installed.applied import applied
+from ..installed.applied_site import applied
 from ..installed.entries import MACHINE, Entry, look
 from ..installed.manifest import Manifest
-from ..installed.shared import shared
+from ..installed.shared_between_sites import shared
 from ..render.accounts import accounts, memberships
 from ..render.rendered_files import folders
 from ..render.services import site_services, site_supervisor

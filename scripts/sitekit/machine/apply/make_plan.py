@@ -14,7 +14,7 @@ from ...site import Site
 from ..host.file_to_write import File, Folder
 from ..host.platform import Platform
 from ..installed.manifest import Manifest, manifest_path
-from ..installed.shared import used
+from ..installed.shared_between_sites import used
 from ..render.accounts import accounts, memberships
 from ..render.machine_secrets import generated_paths
 from ..render.rendered_files import folders

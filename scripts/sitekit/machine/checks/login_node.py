@@ -18,8 +18,8 @@ from ...backends.slurm.transport import ask_slurm
 from ...contracts.gate_config import servers_prefix
 from ...contracts.tunnel import host
 from ...site import Site
-from .cluster import NODES, fits, read
 from .finding import Finding, unknown
+from .tiers_fit_cluster import NODES, fits, read
 
 
 def look(site: Site) -> Iterator[Finding]:

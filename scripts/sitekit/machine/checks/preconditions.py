@@ -12,7 +12,7 @@ from ...site import Site
 from ..host.platform import this_platform
 from ..host.site_on_machine import Target
 from ..installed import unix_accounts
-from ..installed.applied import applied, check_follows, others
+from ..installed.applied_site import applied, check_follows, others
 from ..installed.entries import on_disk
 from ..system_sshd.config import PROGRAM as SSHD
 from ..system_sshd.config import check_included
@@ -20,7 +20,7 @@ from ..web.apache_links import check_installed
 from ..web.check_provided import check_brought
 from .login_accounts import check_accounts
 from .passwords import check_module
-from .secrecy import check_secrecy
+from .secret_file_modes import check_secrecy
 from .ssh_lockout import check_nobody_locked_out
 
 LOGO_SUFFIXES = (".svg", ".png", ".jpg", ".jpeg")

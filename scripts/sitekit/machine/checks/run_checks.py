@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from ...base.errors import BadInput, Problem, as_problem
 from ...site import Site
 from ..host.platform import Platform
-from . import cluster, live_servers, local_backends, login_node, network, sudo
+from . import (
+    local_backends,
+    login_node,
+    network,
+    servers_on_removed_backends,
+    sudo,
+    tiers_fit_cluster,
+)
 from .finding import Finding, unknown
 
 
@@ -60,7 +67,7 @@ def questions(asked: SiteChange) -> dict[str, Callable[[], Iterable[Finding]]]:
     site = asked.site
     found: dict[str, Callable[[], Iterable[Finding]]] = {
         "release.current": lambda: _release(site),
-        "servers.without-tier": lambda: live_servers.look(site),
+        "servers.without-tier": lambda: servers_on_removed_backends.look(site),
         "network.ports": lambda: network.look(site, asked.applied, asked.states, asked.platform),
     }
     if site.slurm.ssh:
@@ -68,7 +75,7 @@ def questions(asked: SiteChange) -> dict[str, Callable[[], Iterable[Finding]]]:
     else:
         found["sudo.installed"] = lambda: sudo.look(site, asked.platform)
     if "slurm" in site.backends and not site.slurm.ssh:
-        found["tiers.fits-nodes"] = lambda: cluster.look(site)
+        found["tiers.fits-nodes"] = lambda: tiers_fit_cluster.look(site)
     if site.local_backends:
         found["engines.sizes"] = lambda: local_backends.look(site)
     return found

@@ -13,7 +13,7 @@ from ...base.uninterrupted import uninterrupted
 from ...site import Site
 from ..installed import unix_accounts
 from ..installed.entries import MACHINE
-from . import account_files, hub_users, one_account, record
+from . import account_files, create_and_remove_account, hub_users, record
 from .arguments import Wanted
 from .passwords import new_password
 from .processes import processes_of
@@ -82,7 +82,7 @@ def _create_all(site: Site, wanted: Wanted, known: Record, planned: list[Partici
             person.state = "begun"
             record.save(site, wanted.prefix, known)
             with uninterrupted():
-                one_account.create(person, wanted.group)
+                create_and_remove_account.create(person, wanted.group)
                 person.state, known.after = "made", account_files.hashes()
                 record.save(site, wanted.prefix, known)
             shown.advance()
@@ -116,10 +116,10 @@ def _in_the_way(missing: list[str], begun: dict[str, Participant]) -> Iterator[B
     base = account_files.home_base()
     for name in missing:
         # sitekit may change an account that its own interrupted run began to create
-        if name in begun and one_account.is_ours(begun[name]):
+        if name in begun and create_and_remove_account.is_ours(begun[name]):
             continue
         stranger = Participant(name=name, uid=0, home=base / name, password="")
-        for what in one_account.obstacles(stranger):
+        for what in create_and_remove_account.obstacles(stranger):
             yield BadInput(
                 what, name, "use another PREFIX or FIRST; sitekit changes nothing that exists"
             )
@@ -137,11 +137,11 @@ def _users_of_the_hub(site: Site, missing: list[str]) -> Iterator[BadInput]:
 
 def _undo(person: Participant) -> None:
     """Remove an account that an interrupted run has created only in part."""
-    uids = [person.uid] if one_account.has_uid(person) else []
+    uids = [person.uid] if create_and_remove_account.has_uid(person) else []
     if running := processes_of(uids):
         what = f"the account {person.name} is incomplete, and {len(running)} processes of it run"
         raise BadInput(what, person.name, "end these processes first")
-    for line in one_account.remove(person, keep_data=False):
+    for line in create_and_remove_account.remove(person, keep_data=False):
         raise BadInput(line, person.name, "remove it by hand, then run this again")
 
 

@@ -9,7 +9,7 @@ from ...base.errors import BadInput, BadInputs
 from ...base.progress import say, step
 from ...site import Site
 from ..host.mounts import mounts_in
-from . import account_files, hub_users, one_account, processes, record
+from . import account_files, create_and_remove_account, hub_users, processes, record
 from .record import Record
 
 
@@ -37,7 +37,7 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
         for person in list(known.participants):
             shown.note(person.name)
             if person.state != "planned":
-                left += one_account.remove(person, keep_data)
+                left += create_and_remove_account.remove(person, keep_data)
             known.participants.remove(person)
             known.after = account_files.hashes() if as_left else {}
             record.save(site, prefix, known)
@@ -54,7 +54,7 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
 def _users(known: Record) -> list[str]:
     """Return the recorded account names, without names that another account now has."""
     begun = [person for person in known.participants if person.state != "planned"]
-    return [person.name for person in begun if one_account.is_ours(person)]
+    return [person.name for person in begun if create_and_remove_account.is_ours(person)]
 
 
 def _refuse_mounts(known: Record) -> None:
@@ -78,7 +78,7 @@ def _end(site: Site, known: Record, end_processes: bool) -> None:
         remedy = "stop them on the hub's admin page; or END=1 stops them"
         raise BadInput(what, "END", remedy)
     begun = [person for person in known.participants if person.state != "planned"]
-    uids = [person.uid for person in begun if one_account.has_uid(person)]
+    uids = [person.uid for person in begun if create_and_remove_account.has_uid(person)]
     running = processes.processes_of(uids)
     if running and not end_processes:
         listed = [processes.describe(process) for process in running]

@@ -26,18 +26,18 @@ from ..apply.service_changes import web_servers_reading
 from ..host.lock import alone
 from ..host.platform import this_platform
 from ..installed import unix_accounts
-from ..installed.applied import applied, applied_path
+from ..installed.applied_site import applied, applied_path
 from ..installed.entries import MACHINE, NOTHING, look, on_disk
 from ..installed.manifest import Manifest, load_manifest, manifest_path
 from ..installed.ownership import hand_over, set_folder
-from ..installed.shared import share, shared
+from ..installed.shared_between_sites import share, shared
 from ..participants import record as participants
 from ..render.services import site_services, site_supervisor
 from ..supervisors import control
 from ..system_sshd import control as system_sshd
 from ..system_sshd.config import denied_path
 from ..web.config import front_path
-from .web_server import without_site
+from .reload_web_server import without_site
 
 Thing = TypeVar("Thing")
 Fact = TypeVar("Fact")

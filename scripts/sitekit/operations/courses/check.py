@@ -16,7 +16,7 @@ from ...base.command import CommandFailed, run
 from ...base.errors import BadInput, Problem, as_problem
 from ...base.progress import say, step
 from ...contracts.kernel_state import read_kernel_state
-from ...machine.checks import cluster
+from ...machine.checks import tiers_fit_cluster
 from ...machine.checks.finding import Finding, unknown
 from ...site import Site
 from ...site.course_files import Course, courses_folder, offered_courses, read_course
@@ -123,7 +123,7 @@ def kernel(site: Site, course: Course) -> Iterator[Finding]:
 def size(site: Site, course: Course) -> Iterator[Finding]:
     """Yield findings about the size of the course's servers. The checks are those that `make diff`
     runs for a tier."""
-    for one in cluster.look(site.model_copy(update={"tiers": (course.tier,)})):
+    for one in tiers_fit_cluster.look(site.model_copy(update={"tiers": (course.tier,)})):
         where = (one.where or "").replace("tiers[0]", "tier")
         yield Finding(one.what, where or None, one.remedy, one.refuses)
 

@@ -14,10 +14,10 @@ from ...backends.job import NoAnswer
 from ...backends.slurm.transport import ask_slurm
 from ...base.errors import Problem, as_problem
 from ...contracts.gate_config import MIN_UID
-from ...machine.checks.cluster import read_config
+from ...machine.checks.tiers_fit_cluster import read_config
 from ...machine.host.platform import Platform
 from ...machine.installed import unix_accounts
-from ...machine.installed.applied import applied
+from ...machine.installed.applied_site import applied
 from ...machine.installed.entries import MACHINE
 from ...machine.installed.manifest import Manifest, load_manifest
 from ...machine.render.services import site_services, site_supervisor

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from ...backends.slurm.pending_reasons import NO_ROOM
 from ...base.catalogue import translations
 from ...site.pages import Pages
-from .cpu import Use
 from .figures import Fault, Percentiles
+from .measure_cpu_time import Use
 
 BUSY = 0.85
 """The share of the CPU above which it is the bottleneck."""

@@ -18,9 +18,9 @@ from ...site.tier import Tier
 from . import accounts
 from .bottleneck import Bottleneck, first_bottleneck, with_english_reason
 from .browser import Browser, tls_of
-from .cpu import Meter, Use
 from .figures import Fault, Percentiles, by_phase, faults, reasons
 from .hub_client import HubClient
+from .measure_cpu_time import Meter, Use
 from .run import Drill, Story
 from .tokens import STOPPING, SUBMITTING, tokens
 from .users import KnownUser, NewUser, User

@@ -28,7 +28,7 @@ from ...hub.status.servers import ServerState, describe_server
 from ...hub.status.watch_prefix import read_prefix
 from ...machine.host import sqlite
 from ...machine.run.overview import overview
-from ...machine.web.expiry import days_left
+from ...machine.web.certificate_expiry import days_left
 from ...site import Site
 from ..doctor.context import choose_user
 from ..upgrade.releases_in_use import users

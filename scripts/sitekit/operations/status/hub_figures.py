@@ -7,7 +7,7 @@ import re
 
 from ...base.errors import Problem
 from ...contracts.metrics_token import prometheus_token, read_token
-from ...machine.supervisors.ready import get, listens_as
+from ...machine.supervisors.check_services_answer import get, listens_as
 from ...site import Site
 
 _SAMPLE = re.compile(r'^(sitekit_[a-z_]+)(?:\{backend="([a-z]+)"\})? ([-+.e\d]+)$', re.MULTILINE)

@@ -15,13 +15,13 @@ from ....base.errors import Problem
 from ....machine.host.site_on_machine import Target
 from ....machine.host.tls_client import spoken
 from ....machine.installed.entries import MACHINE
-from ....machine.supervisors.ready import front_answers
+from ....machine.supervisors.check_services_answer import front_answers
 from ....machine.web import system_server
 from ....machine.web.apache_links import check_installed
 from ....machine.web.certificate import is_for, key_belongs_to, lasts, names
+from ....machine.web.certificate_expiry import internal_certificate, public_certificate, shown
 from ....machine.web.check_provided import check_brought
 from ....machine.web.config import certificate, front_path, server
-from ....machine.web.expiry import internal_certificate, public_certificate, shown
 from ..check import Finding, Subject, warning
 from ..context import Context, Unanswered
 from .site_file import problems

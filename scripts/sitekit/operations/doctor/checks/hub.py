@@ -14,7 +14,7 @@ from ....base.command import CommandFailed, run
 from ....contracts.gate_config import gate_config
 from ....contracts.internal_tls import hub_url
 from ....machine.render.services import site_services
-from ....machine.supervisors.ready import get, proxy_token
+from ....machine.supervisors.check_services_answer import get, proxy_token
 from ..check import Finding, Subject, warning
 from ..context import Context, Unanswered
 from .slurm import on_slurm

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ....machine.checks.cluster import NODES, Partition, caps, fits, read, test_job
+from ....machine.checks.tiers_fit_cluster import NODES, Partition, caps, fits, read, test_job
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
 from ....site.memory_and_time import format_time

@@ -12,7 +12,7 @@ from typing import Any
 
 from ....base.errors import Problem
 from ....contracts.internal_tls import authority_key, folder
-from ....machine.checks.secrecy import check_secrecy
+from ....machine.checks.secret_file_modes import check_secrecy
 from ....machine.host.site_on_machine import Target
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE

@@ -9,7 +9,7 @@ from functools import partial
 
 from ....backends.interface import Backend
 from ....backends.load_backends import backends_of
-from ....machine.checks import live_servers
+from ....machine.checks import servers_on_removed_backends
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
 from ....site.backend_names import BACKENDS
@@ -94,4 +94,4 @@ def _jobs(backend: Backend) -> list[tuple[str, str, str]]:
     root=True,
 )
 def without_tier(here: Context) -> Iterator[Finding]:
-    yield from map(adopted, live_servers.look(here.site))
+    yield from map(adopted, servers_on_removed_backends.look(here.site))

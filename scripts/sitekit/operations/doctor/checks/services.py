@@ -8,9 +8,9 @@ from ....base.command import run
 from ....machine.render.services import site_services
 from ....machine.render.timers import timers
 from ....machine.run.page_isolation import kept_apart
+from ....machine.supervisors.check_services_answer import hub_answers, listens_as, proxy_answers
 from ....machine.supervisors.control import which_supervisor
 from ....machine.supervisors.interface import State
-from ....machine.supervisors.ready import hub_answers, listens_as, proxy_answers
 from ....machine.supervisors.systemd import UNITS
 from ....machine.web import system_server
 from ....machine.web.config import server

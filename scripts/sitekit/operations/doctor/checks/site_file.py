@@ -8,7 +8,7 @@ from typing import Any
 from ....base.errors import BadInputs, Problem
 from ....machine.checks.login_accounts import check_accounts
 from ....machine.checks.preconditions import check_files_of_pages, check_places
-from ....machine.installed.applied import applied_path, check_follows
+from ....machine.installed.applied_site import applied_path, check_follows
 from ....machine.installed.entries import MACHINE
 from ....site import load_site
 from ..check import Finding, Subject, warning

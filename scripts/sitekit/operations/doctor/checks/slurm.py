@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ....backends.slurm.run_local_program import slurm_environment
 from ....base.command import Argv, CommandFailed, run
-from ....machine.checks.cluster import PROGRAMS, programs
+from ....machine.checks.tiers_fit_cluster import PROGRAMS, programs
 from ....site import Site
 from ..check import Finding, Subject, adopted, note, warning
 from ..context import Context, Unanswered

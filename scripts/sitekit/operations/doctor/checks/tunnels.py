@@ -13,7 +13,7 @@ from ....contracts.tunnel import host_key
 from ....machine.checks.login_node import look
 from ....machine.checks.preconditions import check_sshd
 from ....machine.installed.entries import MACHINE
-from ....machine.supervisors.ready import tunnel_answers
+from ....machine.supervisors.check_services_answer import tunnel_answers
 from ....site import Site
 from ..check import Finding, Subject, adopted, unseen
 from ..context import Context, Unanswered

@@ -18,7 +18,7 @@ from ..site import Site
 from . import result_table
 from .generations import generation
 from .generations.generation_record import Record, read_record, write_record
-from .pipeline import make_kernels
+from .make_and_publish import make_kernels
 from .result_table import Row
 from .trials.try_kernels import Trial, account, prove
 

@@ -29,7 +29,7 @@ from .permissions import refuse_writable
 from .personal import site_info
 from .plan import Plan, code_of, rows_of
 from .result_table import Row
-from .trials.kernels_with_loaded_modules import inheriting
+from .trials.make_kernels_with_loaded_modules import inheriting
 from .trials.probe import Failure, key_of, probe_all
 from .trials.try_kernels import Trial, account, prove
 

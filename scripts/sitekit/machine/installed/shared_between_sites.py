@@ -18,7 +18,7 @@ from ..render.accounts import accounts, memberships
 from ..render.rendered_files import folders
 from ..web.apache_links import links
 from . import unix_accounts
-from .applied import others
+from .applied_site import others
 from .entries import on_disk
 from .manifest import Manifest, load_manifest, manifest_path
 

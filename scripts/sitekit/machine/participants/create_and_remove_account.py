@@ -19,7 +19,7 @@ from ..host.mounts import mounts_in
 from ..installed import unix_accounts
 from ..installed.entries import MACHINE
 from ..installed.ownership import hand_over
-from . import spools
+from . import remove_spool_files
 from .record import Participant
 
 SHELL = Path("/bin/bash")
@@ -81,7 +81,7 @@ def remove(person: Participant, keep_data: bool) -> Iterator[str]:
         return
     with uninterrupted():
         if account:
-            spools.remove(person.name, person.uid)
+            remove_spool_files.remove(person.name, person.uid)
             unix_accounts.remove_account(MACHINE, person.name)
             # userdel may have removed the group (login.defs(5), USERGROUPS_ENAB)
             group = _group(person.name)
