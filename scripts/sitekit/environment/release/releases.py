@@ -78,8 +78,7 @@ class Release:
 
     @property
     def solution(self) -> Solution:
-        """Return the packages of the release as a Solution. Another release can be built from
-        it."""
+        """Return the packages of the release, from which another release can be built."""
         source, facts = self.facts["source"], self.facts
         return Solution(
             source["kind"],
@@ -208,8 +207,7 @@ def begin(site: Site, solution: Solution, kit: dict[str, str], inputs: str, aske
 def taken(path: Path) -> bool:
     """Return whether `path` is in use, by a release or by another file or folder.
 
-    A directory without a state file is not in use, because only a crash leaves an incomplete
-    directory.
+    A directory without a state file is not in use: it was left by a crash.
     """
     if path.is_symlink() or not path.is_dir():
         return path.is_symlink() or path.exists()
@@ -243,8 +241,7 @@ def set_aside(release: Release, why: str) -> Path:
 
 
 def note(release: Release, **facts: object) -> Release:
-    """Add `facts` (keys and values) to the state file of the release; return the changed
-    release."""
+    """Add `facts` to the state file of the release; return the changed release."""
     state, name = {**release.facts, **facts}, WHOLE if release.whole else BUILDING
     for draft in release.path.glob(f".{name}.*"):  # a run that was killed left this file
         draft.unlink()

@@ -88,8 +88,8 @@ def _backend(name: str, told: dict[str, Any], hub: dict[str, float]) -> str:
 
 
 def _cards(cards: dict[str, Any]) -> Iterator[str]:
-    """Yield the number of servers that ended on the last day with each card (message to the user),
-    and the last of these servers."""
+    """Yield the numbers of servers that ended on the last day with a card (a message to the user):
+    the number for each kind of card. Then yield the last of these servers."""
     kinds = ", ".join(f"{count} {kind}" for kind, count in cards["kinds"].items())
     yield f"Ended in the last day with a message to the user: {kinds or 'none'}"
     for one in cards["last"][:5]:

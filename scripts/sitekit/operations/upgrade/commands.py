@@ -69,9 +69,8 @@ def releases(site: Site, *words: str) -> int:
 def upgrade(site: Site, *words: str) -> int:
     """Build a release with the newest packages, make it current, and restart the hub. Returns 0.
 
-    The changes are printed. environment.lock is written, so that setup_conda can build the same
-    release later. The current release stays in use until the new release is verified. Raises
-    Problem.
+    The command prints the changes, and writes environment.lock for setup_conda. The current release
+    stays in use until the new release is verified. Raises Problem.
     """
     _words("upgrade", words, 0)
     packages = read_packages()
@@ -114,8 +113,7 @@ def rollback(site: Site, *words: str) -> int:
 
 
 def prune_releases(site: Site, *words: str) -> int:
-    """Remove old releases; return 0. If sitekit cannot find out which servers use which release,
-    raises Problem.
+    """Remove old releases; return 0. Raises Problem if it is not known which releases are in use.
 
     The newest `KEEP` releases, the current release, and releases in use are kept. Failed and
     unfinished releases are removed first.
@@ -144,9 +142,8 @@ def prune_releases(site: Site, *words: str) -> int:
 def uninstall_environment(site: Site, *words: str) -> int:
     """Remove all releases, the link `current` and the cache. Returns 0.
 
-    Other files in the prefix are kept, and their paths are printed. If a release is in use, raises
-    Problem. With the argument `uninstalled`, the administrator confirms that no host runs the site
-    any more.
+    Other files in the prefix are kept, and their paths are printed. Raises Problem if a release is
+    in use. The argument `uninstalled` confirms that no host runs the site.
     """
     _words("uninstall_environment", words, 1)
     if words and words[0] != "uninstalled":
@@ -246,8 +243,7 @@ def _before(site: Site) -> Release:
 
 
 def _all_seen(uses: Uses) -> Uses:
-    """Return `uses`. Raise Problem if users() could not find out which programs use which
-    release."""
+    """Return `uses`. Raise Problem if the use of some releases is not known."""
     if uses.unseen:
         raise Problem(
             f"not removing anything: {'; '.join(uses.unseen)}",
@@ -257,8 +253,7 @@ def _all_seen(uses: Uses) -> Uses:
 
 
 def _few(who: list[str], most: int = 4) -> str:
-    """Return a text with the first `most` names of the list `who`, and the number of the other
-    names."""
+    """Return a text with the first `most` names, and the number of the other names."""
     return ", ".join(who[:most]) + (f" and {len(who) - most} more" if len(who) > most else "")
 
 
