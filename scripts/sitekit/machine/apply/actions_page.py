@@ -101,7 +101,8 @@ checkout (`config/`, `kernels/kernels.yml`) are missing, `restore` writes them. 
 
 `rotate_secrets` replaces `{token}`, `{state}/cookie_secret`, the token for metrics and the certificates of internal
 TLS, and restarts proxy and hub.
-With `login.method: front`, `rotate_secrets` also replaces the secret that web server and hub share, and reloads the web server.
+With `login.method: front`, `rotate_secrets` also replaces the secret that web server and hub share, and reloads the web
+server.
 
 ## sudo make accounts, accounts_slips, accounts_remove
 

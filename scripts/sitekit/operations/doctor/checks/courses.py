@@ -65,7 +65,7 @@ def files(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "roster",
-    "the people of each course among the accounts of this machine",
+    "whether each person in a course's roster has an account on this machine",
     "a person without an account, or in no allowed group, cannot log in",
     "correct the roster, or create the accounts",
     needs=("site.applied",),

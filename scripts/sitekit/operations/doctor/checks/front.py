@@ -46,7 +46,7 @@ def installed(here: Context) -> Iterator[Finding]:
 @subject.check(
     "brought",
     "the certificate, key and client secrets that site.yml names",
-    "browsers refuse a wrong certificate, and the provider of logins a wrong secret",
+    "browsers refuse a wrong certificate, and the identity provider refuses a wrong secret",
     "put the right file there, or correct its path in site.yml",
     root=True,
 )
@@ -57,7 +57,7 @@ def brought(here: Context) -> Iterator[Finding]:
 @subject.check(
     "config",
     "the web server's whole configuration (apachectl configtest, nginx -t)",
-    "the web server does not start, or ignores a reload, with a broken configuration",
+    "with a broken configuration, the web server does not start, or ignores a reload",
     "correct the line that the message names",
     needs=("site.applied",),
     follows=("files.missing", "files.edited", "front.certificate-files", "state.logs"),

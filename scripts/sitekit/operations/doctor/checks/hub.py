@@ -152,7 +152,7 @@ def own_database(here: Context) -> Iterator[Finding]:
 @subject.check(
     "logins-open",
     "the class of the login in the hub's configuration",
-    "a dummy or a null login lets everybody in, or nobody",
+    "with JupyterHub's dummy login everybody can log in, with its null login nobody can",
     "remove authenticator_class from config/local.d, and sudo make apply",
     needs=("hub.configuration",),
     root=True,

@@ -108,7 +108,7 @@ def token(here: Context) -> Iterator[Finding]:
 @subject.check(
     "internal-tls",
     "the certificates of hub, proxy and front for internal TLS",
-    "with an old certificate these services refuse each other",
+    "if one of these certificates has expired, the services refuse each other's connections",
     "sudo make apply",
     needs=("site.applied",),
     follows=("files.missing",),

@@ -81,7 +81,7 @@ def _auth_info(here: Context) -> dict[str, str]:
 @subject.check(
     "munge",
     "whether munge makes and checks a credential on this host",
-    "with munge, each message of Slurm carries a credential; without it Slurm refuses all",
+    "each message of Slurm has a credential from munge; Slurm refuses messages without it",
     "systemctl start munge; the key must be the same on all hosts",
     needs=("slurm.programs",),
     applies=local,
