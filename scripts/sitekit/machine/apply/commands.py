@@ -76,8 +76,8 @@ def apply(site: Site, *, root: Path = MACHINE, more: More = none) -> int:
     `root` is the folder that contains the machine's file tree. If the machine already matches the
     site file, nothing changes.
 
-    Returns 1 if a sudo rule, a PAM service or the gate was changed by hand, or if new content was
-    written beside a file that was changed by hand; else returns 0. Raises Problem.
+    Returns 1 if a sudo rule, a PAM service or the gate was changed by hand. Returns 1 also if new
+    content was written beside a file that was changed by hand. Else returns 0. Raises Problem.
     """
     need_root("apply")
     platform = this_platform(root)

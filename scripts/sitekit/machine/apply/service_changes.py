@@ -61,8 +61,8 @@ def list_service_changes(
     """Return the changes of services, in the order in which the services start.
 
     `changed` maps each changed path to the file or link that existed there before. A stopped
-    service is not started. A service that is new, or that moves to another supervisor, is started
-    only if a service with the same name runs, or if the proxy runs.
+    service is not started. A new service is started only if a service with the same name runs, or
+    if the proxy runs. The same is true for a service that moves to another supervisor.
     """
     restart, reload = _readers(site, platform, changed)
     conf = site.etc / "supervisord.conf"

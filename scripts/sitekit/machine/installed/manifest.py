@@ -25,7 +25,7 @@ class _Record(BaseModel):
 
 
 class FileRecord(_Record):
-    """Record one file that sitekit wrote, or beside which it wrote a `.new` file.
+    """Record one file: sitekit wrote the file itself, or a `.new` file beside it.
 
     - `hashes`: the file is sitekit's if its hash is in this list. While the file is being replaced,
       the list has two hashes.

@@ -46,10 +46,10 @@ class Participant(_Record):
 class Record(_Record):
     """Store the accounts whose names begin with the same prefix.
 
-    `before` has the hashes of the account files (such as /etc/passwd) before the first account was
-    created, and `after` has their hashes after the last account was created. `before` is empty if
-    somebody changed these files between two runs. `one_password` is the password of all accounts
-    that were created with PASSWORD=same.
+    `before` has the hashes of the account files (such as /etc/passwd) at the time before the first
+    account was created. `after` has their hashes after the last account was created. `before` is
+    empty if somebody changed these files between two runs. `one_password` is the password of all
+    accounts that were created with PASSWORD=same.
     """
 
     version: int = 1

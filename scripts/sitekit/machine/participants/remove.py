@@ -18,8 +18,8 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
     kept on request.
 
     After an interruption, the function can be called again. Raises BadInput, before any change, if
-    there are no such accounts, if a filesystem is mounted in a home, or if processes or servers of
-    the accounts run and `end_processes` is false.
+    there are no accounts with this prefix, or if a filesystem is mounted in a home. If processes or
+    servers of the accounts run, raises BadInput too, unless `end_processes` is true.
     """
     known = record.load(site, prefix)
     if known is None:

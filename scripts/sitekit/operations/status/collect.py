@@ -142,8 +142,8 @@ def _describe(
 
 
 def _servers_of_jobs(backends: dict[str, Backend], jobs: dict[str, list[Job]]) -> list[ServerState]:
-    """Return the status data of servers, from the jobs that have the name or tag of a server.
-    Anybody can submit such a job.
+    """Return the status data of servers, from the jobs that have the name or tag of a server. Any
+    user can submit a job with this name or tag.
 
     The tier and the memory are missing, because only the ledger has them.
     """

@@ -63,10 +63,10 @@ def report(site: Site, *words: str) -> int:
 
 
 def _check_writable(folder: Path) -> None:
-    """Raise BadInput if no file can be written in the folder. For example, root may not be able to
-    write to NFS.
+    """Raise BadInput if no file can be written in the folder. For example, root may have no right
+    to write to NFS.
 
-    This check runs first, because it can take minutes to read Slurm's accounting.
+    This check runs first, because reading Slurm's accounting can take minutes.
     """
     try:
         tempfile.TemporaryFile(dir=folder).close()

@@ -136,8 +136,8 @@ def _span(use: JobUse, start: Usage, now: float) -> Span:
 
 
 def _own(start: Usage, now: float) -> tuple[Span, ...]:
-    """Return the time span of a start that has no record in the accounting: from the time when the
-    server had its port to its end, as the ledger has them."""
+    """Return the time span of a start that has no record in the accounting. According to the
+    ledger, the span begins when the server has its port, and ends when the server ends."""
     if start.listening is None:
         return ()
     end = max(start.listening, start.ended or now)

@@ -124,8 +124,8 @@ def maintenance(here: Context) -> Iterator[Finding]:
 def _blocked(here: Context, tier: Tier, row: Row, left: float) -> bool:
     """Return whether servers of the tier cannot start because of the reservation in `row`.
 
-    This is so if the reservation contains all nodes of the tier's partitions, and begins before a
-    server would end. `left` is the number of seconds until the reservation begins.
+    The result is True if the reservation contains all nodes of the tier's partitions, and begins
+    before a server would end. `left` is the number of seconds until the reservation begins.
     """
     if tier.time <= left:
         return False
