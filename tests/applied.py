@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.demo.cluster.layout import demo_site
+from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.machine.apply.commands import apply
 from sitekit.machine.supervisors.control import which_supervisor
 from sitekit.operations.courses import check

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from sitekit.demo.cluster import layout
+from sitekit.demo.cluster import paths_and_ports
 from sitekit.machine.installed.manifest import load_manifest
 from sitekit.site import Site
 
@@ -106,10 +106,14 @@ def installed(site: Site, place: Place) -> list[Path]:
     Of the prefix, which `make install_all` fills, only the folders above the releases are returned.
     """
     manifest = load_manifest(site, place.root)
-    made = {*map(Path, manifest.files), *map(Path, manifest.folders), *layout.directories(site)}
+    made = {
+        *map(Path, manifest.files),
+        *map(Path, manifest.folders),
+        *paths_and_ports.directories(site),
+    }
     tops = {path for path in made if not path.is_relative_to(site.paths.prefix)}
     assert {site.etc, site.run, site.log, site.backups, site.libexec, site.paths.state} <= tops
-    tops |= {Path(pwd.getpwnam(name).pw_dir) / ".jupyterhub" for name in layout.USERS}
+    tops |= {Path(pwd.getpwnam(name).pw_dir) / ".jupyterhub" for name in paths_and_ports.USERS}
     above = {parent for top in [*tops, site.releases] for parent in top.parents}
     return [*above, *below(place, tops, "!", "-type", "l")]
 
@@ -166,7 +170,7 @@ def secrets_of(site: Site, place: Place) -> dict[str, bytes]:
 
 def first_of(site: Site, place: Place) -> float:
     """Return when the first secret was created, minus one minute, in seconds since the epoch."""
-    made = (site.etc / "proxy.env", site.etc / "tls/key.pem", layout.PASSWORDS)
+    made = (site.etc / "proxy.env", site.etc / "tls/key.pem", paths_and_ports.PASSWORDS)
     return min((place.root / path.relative_to("/")).stat().st_ctime for path in made) - 60
 
 

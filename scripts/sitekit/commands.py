@@ -78,7 +78,7 @@ GROUPS: dict[str, dict[str, Command]] = {
             variables={"RELEASE": "the name of another release, as `make releases` lists it"},
         ),
         "prune_releases": Command(
-            "remove old releases, except those in use",
+            "remove old releases, except releases in use",
             "sitekit.operations.upgrade.commands:prune_releases",
             variables={"KEEP": "how many of the newest releases to keep; default: 2"},
         ),
@@ -95,14 +95,14 @@ GROUPS: dict[str, dict[str, Command]] = {
     },
     "The kernels (as the owner of the prefix)": {
         "kernels": Command(
-            "make Jupyter kernels of the cluster's modules, test them, and publish those that work",
+            "make Jupyter kernels of the cluster's modules, test the kernels, and publish the kernels that work",
             "sitekit.kernels.commands:kernels",
         ),
         "kernels_diff": Command(
             "show what `make kernels` would change", "sitekit.kernels.commands:kernels_diff"
         ),
         "kernels_check": Command(
-            "start every published kernel again; hide or flag those that fail, show those that pass",
+            "start every published kernel again; hide or flag kernels that fail, show kernels that pass",
             "sitekit.kernels.commands:kernels_check",
         ),
         "kernels_import": Command(
@@ -112,16 +112,16 @@ GROUPS: dict[str, dict[str, Command]] = {
             variables={"MAKEFILE": "the path of the Makefile"},
         ),
         "images_check": Command(
-            "test the container images from which users choose; users can start those that work",
+            "test the container images from which users choose; users can start the images that work",
             "sitekit.kernels.commands:images_check",
             variables={"IMAGE": "the key of one image; default: all"},
             details="Run the command on a machine with the container engine, and again after each change of an image.",
         ),
         "applications_check": Command(
-            "test the applications beside JupyterLab; servers offer those that answer",
+            "test the applications beside JupyterLab; servers offer the applications that answer",
             "sitekit.kernels.commands:applications_check",
             variables={"APPLICATION": "the key of one application; default: all"},
-            details="Run it on a machine that has the modules, and again after each change of one.",
+            details="Run the command on a machine that has the modules, and again after each change of an application.",
         ),
     },
     "The machine": {
@@ -192,7 +192,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         ),
         "certificate_check": Command(
             "check how long the certificates of web server and proxy are valid",
-            "sitekit.machine.web.expiry:certificate_check",
+            "sitekit.machine.web.certificate_expiry:certificate_check",
             details="Exits with 1 if a certificate expires within three weeks.",
         ),
         "maintenance_on": Command(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.demo.cluster import layout
+from sitekit.demo.cluster import paths_and_ports
 from sitekit.machine.backup.backup import backup
 from sitekit.site import Site
 
@@ -41,8 +41,8 @@ ITS_OWN = {
     "jupyterhub-proxy": {"token of the proxy"},
 }
 FOR_EVERYBODY = {
-    layout.MUNGE_SOCKET: "munge vouches for whoever comes, and says who that was",
-    layout.DATABASE_SOCKET: "MariaDB asks the kernel who comes: see below",
+    paths_and_ports.MUNGE_SOCKET: "munge vouches for whoever comes, and says who that was",
+    paths_and_ports.DATABASE_SOCKET: "MariaDB asks the kernel who comes: see below",
 }
 
 
@@ -56,7 +56,9 @@ def secrets(demo: Demo, server: Server, tokens: dict[str, str | None]) -> dict[s
         f"password of {name}": password.encode() for name, password in demo.passwords.items()
     }
     values["token of alice's server"] = server.token.encode()
-    values["munge's key"] = max(re.split(rb"[\0\n]", layout.MUNGE_KEY.read_bytes()), key=len)
+    values["munge's key"] = max(
+        re.split(rb"[\0\n]", paths_and_ports.MUNGE_KEY.read_bytes()), key=len
+    )
     return secrets_of(demo.site, HERE) | values
 
 
@@ -97,9 +99,9 @@ def test_the_walk_knows_secrets_when_it_sees_them(
         "cookie secret",
         "cookie of alice",
     }
-    assert held[layout.PASSWORDS] == {f"password of {name}" for name in demo.passwords}
+    assert held[paths_and_ports.PASSWORDS] == {f"password of {name}" for name in demo.passwords}
     assert (
-        held[layout.MUNGE_KEY] == {"munge's key"}
+        held[paths_and_ports.MUNGE_KEY] == {"munge's key"}
         and "password hash of bob" in held[Path("/etc/shadow")]
     )
 
@@ -126,7 +128,7 @@ def test_neither_logs_nor_the_shared_filesystem_hold_any(
     """Whoever may read them: logs are sent on, and the prefix is another machine's too."""
     site = demo.site
     assert hub_log(site).stat().st_size and site.current.exists()
-    places = (site.log, layout.LOG, site.paths.prefix, site.kernels_current)
+    places = (site.log, paths_and_ports.LOG, site.paths.prefix, site.kernels_current)
     found = {path: names for path, names in held.items() if any(map(path.is_relative_to, places))}
     if hub_log(site) in found:  # an older hub may have written there; what this one does is below
         found[hub_log(site)] = {
@@ -176,12 +178,12 @@ def test_no_account_can_write_to_any_of_it(
     the pause before its own next start."""
     assert len(paths) > 10_000
     # slurmstepd's sockets; it asks munge who comes
-    steps = layout.STATE.glob(f"slurmd/*/demo?_{server.job}.*")
+    steps = paths_and_ports.STATE.glob(f"slurmd/*/demo?_{server.job}.*")
     its_own = [Path(pwd.getpwnam(user).pw_dir)]
     if user == demo.site.proxy.user:
         its_own.append(demo.site.run / "pauses/proxy")
     if user == "alice":
-        its_own += layout.STATE.glob(f"slurmd/*/job{int(server.job):05}")
+        its_own += paths_and_ports.STATE.glob(f"slurmd/*/job{int(server.job):05}")
     found = may(HERE, user, "W_OK", paths) - FOR_EVERYBODY.keys() - {*steps}
     assert [path for path in found if not any(map(path.is_relative_to, its_own))] == []
 
@@ -193,7 +195,7 @@ def test_the_clusters_database_lets_nobody_in() -> None:
             "mariadb",
             "--no-defaults",
             f"--user={name}",
-            f"--socket={layout.DATABASE_SOCKET}",
+            f"--socket={paths_and_ports.DATABASE_SOCKET}",
             "-e",
             "select 1",
         ]

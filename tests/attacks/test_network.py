@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from sitekit.contracts.internal_tls import calling, hub_url
-from sitekit.demo.cluster import layout
+from sitekit.demo.cluster import paths_and_ports
 from sitekit.demo.cluster.host import this_host
 
 from ..chain.test_chain import python_of
@@ -47,7 +47,7 @@ def test_the_demo_listens_on_this_machine_only(demo: Demo) -> None:
     """All of it but the users' servers. Slurm binds to the address of the machine's own name, or
     else to all."""
     found = listeners()
-    for port, what in layout.ports(demo.site).items():
+    for port, what in paths_and_ports.ports(demo.site).items():
         addresses = {address for address, number, _ in found if number == port}
         assert addresses, f"{what} does not listen"
         if this_host().loopback_only or not what.startswith("slurm"):
@@ -60,7 +60,7 @@ def test_its_accounts_listen_on_nothing_else(demo: Demo) -> None:
     own = {
         site.hub.user: {site.hub.port},
         site.proxy.user: {site.proxy.port, site.proxy.api_port},
-        "slurm": {layout.SLURMCTLD_PORT, layout.SLURMDBD_PORT},
+        "slurm": {paths_and_ports.SLURMCTLD_PORT, paths_and_ports.SLURMDBD_PORT},
         "munge": set(),
     }
     for account, ports in own.items():

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sitekit.environment.release.releases import read
-from sitekit.environment.release.required_packages import wanted
+from sitekit.environment.release.required_package_contents import wanted
 from sitekit.environment.release.verify import verify
 from sitekit.environment.wheels.environment_yml import read_packages
 from sitekit.environment.wheels.lock import entries, matching

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from sitekit.base.command import run
-from sitekit.environment.release.node_copy import pack, write_start_script
 from sitekit.environment.release.releases import Release
+from sitekit.environment.release.write_single_file import pack, write_start_script
 
 from ..packages import install
 from .common import Bench, ended, keep, table

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sitekit.demo.cluster.layout import PASSWORDS, demo_site
+from sitekit.demo.cluster.paths_and_ports import PASSWORDS, demo_site
 from sitekit.machine.apply.commands import apply
 from sitekit.machine.supervisors.control import which_supervisor
 from sitekit.site import Site

@@ -14,7 +14,7 @@ import pytest
 
 from sitekit.base.command import CommandFailed
 from sitekit.base.errors import Problem
-from sitekit.demo.cluster.layout import demo_site
+from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.machine.apply.commands import apply, diff
 from sitekit.machine.apply.rotate_secrets import rotate_secrets
 from sitekit.machine.backup.backup import backup

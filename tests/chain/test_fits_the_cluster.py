@@ -14,7 +14,7 @@ import pytest
 
 from sitekit.base.errors import Problem
 from sitekit.machine.apply.machine_state import service_states
-from sitekit.machine.checks import cluster, network, sudo
+from sitekit.machine.checks import network, sudo, tiers_fit_cluster
 from sitekit.machine.checks.finding import Finding
 from sitekit.machine.checks.run_checks import SiteChange, collect_findings
 from sitekit.machine.host.platform import this_platform
@@ -87,17 +87,17 @@ TIERS = {
 def test_a_tier_that_the_cluster_cannot_give_is_refused(said: str, demo: Demo) -> None:
     if "memory_cap" in TIERS[said] and not capped(demo.site):
         pytest.skip("this machine lets nobody write its cgroups, so that no cap can be enforced")
-    told = refused(list(cluster.look(changed(demo.site, TIERS[said]))))
+    told = refused(list(tiers_fit_cluster.look(changed(demo.site, TIERS[said]))))
     assert told and told[0].startswith(said), told
 
 
 def test_where_slurm_is_not_it_is_refused_and_where_it_is_silent_that_is_told(
     demo: Demo, tmp_path: Path
 ) -> None:
-    [told] = refused(list(cluster.look(changed(demo.site, slurm={"bin": str(tmp_path)}))))
+    [told] = refused(list(tiers_fit_cluster.look(changed(demo.site, slurm={"bin": str(tmp_path)}))))
     assert told.startswith(f"slurm.bin: {tmp_path} has no sbatch, squeue")
     conf = tmp_path / "slurm.conf"
-    [told] = refused(list(cluster.look(changed(demo.site, slurm={"conf": str(conf)}))))
+    [told] = refused(list(tiers_fit_cluster.look(changed(demo.site, slurm={"conf": str(conf)}))))
     assert told == f"slurm.conf: {conf} is not there"
     conf.write_text("")
     platform = this_platform()

@@ -16,7 +16,7 @@ import pytest
 
 from sitekit.contracts.front_login import HEADERS, PAGE, web_server_file
 from sitekit.contracts.internal_tls import calling, hub_url, pair
-from sitekit.demo.cluster.layout import demo_site
+from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.machine.supervisors.control import which_supervisor
 from sitekit.site import Site
 

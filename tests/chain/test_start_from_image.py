@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sitekit.environment.release import releases
-from sitekit.environment.release.node_copy import IMAGE_SUM, pack_whole
+from sitekit.environment.release.write_single_file import IMAGE_SUM, pack_whole
 from sitekit.machine.apply.commands import apply
 from sitekit.site import Site
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sitekit.demo.cluster.layout import NODES
+from sitekit.demo.cluster.paths_and_ports import NODES
 from sitekit.site import Site
 
 from ..faults.machine import Machine

@@ -16,7 +16,7 @@ import httpx
 
 from sitekit.contracts.internal_tls import calling, hub_url
 from sitekit.demo.cluster import services as cluster
-from sitekit.demo.cluster.layout import demo_site
+from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.machine.host.platform import this_platform
 from sitekit.machine.render.services import site_services, site_supervisor
 from sitekit.machine.supervisors import control

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sitekit.demo.cluster.layout import SLURMCTLD_PORT
+from sitekit.demo.cluster.paths_and_ports import SLURMCTLD_PORT
 
 from ..chain.test_chain import python_of
 from ..person import Kernel, Person

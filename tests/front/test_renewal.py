@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from sitekit.base.errors import Problem
-from sitekit.machine.web import expiry
+from sitekit.machine.web import certificate_expiry
 from sitekit.machine.web.certificate import self_signed
-from sitekit.machine.web.renewal import renewal
+from sitekit.machine.web.reload_after_renewal import renewal
 from sitekit.site import Site
 
 from ..slurm import until
@@ -42,26 +42,26 @@ def test_it_is_taken_if_it_fits_its_key_and_the_daily_look_notices_if_not(
     put(paths, first)
     (tmp_path / "machine").mkdir()
     with backend(site), running(site, tmp_path / "machine"):
-        assert expiry.certificate_check(site) == 0
+        assert certificate_expiry.certificate_check(site) == 0
         put(paths, (second[0], first[1]))  # the certificate is there before its key
         refused = reload(site, tmp_path / "machine")
         assert refused.returncode == 1 and "is not the key of" in refused.stderr
         assert shown(site) == der(first[0])
         with pytest.raises(Problem, match="shows another certificate than"):
-            expiry.certificate_check(site)
+            certificate_expiry.certificate_check(site)
         put(paths, second)
         assert reload(site, tmp_path / "machine").returncode == 0
         until(lambda: shown(site) == der(second[0]), 20, 0.1)
-        assert expiry.certificate_check(site) == 0
+        assert certificate_expiry.certificate_check(site) == 0
         other = site.model_copy(
             update={"front": site.front.model_copy(update={"subdomains": True})}
         )
         with pytest.raises(Problem, match=r"not for \*\.localhost"):
-            expiry.certificate_check(other)
+            certificate_expiry.certificate_check(other)
 
 
 def shown(site: Site) -> bytes:
-    return der(expiry.shown(site.front.port, site.front.host))
+    return der(certificate_expiry.shown(site.front.port, site.front.host))
 
 
 def der(pem: str) -> bytes:

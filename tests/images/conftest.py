@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.demo.cluster.layout import demo_site
+from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.kernels.images.check import check_images
 from sitekit.machine.apply.commands import apply
 from sitekit.machine.supervisors.control import which_supervisor

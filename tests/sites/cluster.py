@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from sitekit.demo.cluster.layout import NODES
+from sitekit.demo.cluster.paths_and_ports import NODES
 from sitekit.site import Site
 
 from ..faults.machine import Machine, changed

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sitekit.contracts import tunnel
-from sitekit.demo.cluster.layout import demo_site
+from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.machine.apply.commands import apply
 from sitekit.machine.login_node.bundle import PAGE, gate_bundle
 from sitekit.machine.supervisors.control import which_supervisor

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.demo.cluster import layout
+from sitekit.demo.cluster import paths_and_ports
 
 from ..prowl import first_of, found_in, holders, installed, may, secrets_of
 from .booted import Booted
@@ -17,7 +17,7 @@ from .booted import Booted
 USERS = ("bob", "nobody", "www-data")
 PLACES = ("/dev/shm", "/etc", "/home", "/run", "/usr/local", "/var")
 UNIT = "sitekit-demo-*"
-SITE = layout.demo_site("systemd")
+SITE = paths_and_ports.demo_site("systemd")
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import websocket
 
-from sitekit.demo.cluster.layout import demo_site
+from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.site.show import dump
 
 from ..chain.test_chain import python_of

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sitekit.base.data_files import data
 from sitekit.kernels.generations import generation
-from sitekit.kernels.pipeline import make_kernels
+from sitekit.kernels.make_and_publish import make_kernels
 from sitekit.site import Site, load_site
 
 LMOD = Path("/usr/share/lmod/lmod")

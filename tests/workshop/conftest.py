@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from sitekit.contracts.local_gate_config import bridge
-from sitekit.demo.cluster.layout import demo_site
+from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.machine.apply.commands import apply
 from sitekit.machine.host.platform import this_platform
 from sitekit.machine.render.services import site_services, site_supervisor

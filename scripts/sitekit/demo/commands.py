@@ -12,8 +12,8 @@ from ..base.progress import say, step
 from ..machine.supervisors.control import which_supervisor
 from ..machine.uninstall.uninstall import memories
 from ..site import Site
-from . import steps
-from .cluster import layout
+from . import run_other_commands
+from .cluster import paths_and_ports
 from .cluster.bring_up import cancel_jobs, cluster_status, start_cluster, stop_cluster
 from .cluster.demo_users import ensure_passwords, ensure_people
 from .cluster.record import Made
@@ -51,24 +51,29 @@ def _bring_up(site: Site, linux: Distribution) -> None:
         install_packages()
         ensure_people(made)
 
-    together(lambda: steps.environment(site), [ground, lambda: ensure_modules(site, linux, made)])
+    together(
+        lambda: run_other_commands.environment(site),
+        [ground, lambda: ensure_modules(site, linux, made)],
+    )
     start_cluster(site, made)
-    steps.machine(site)
-    steps.kernels(site)
-    steps.start(site)
+    run_other_commands.machine(site)
+    run_other_commands.kernels(site)
+    run_other_commands.start(site)
     _wait_for_login(site)
 
 
 def demo_status(*words: str) -> int:
     """Print the state of every service of the demo; return 0 if all of them run, else 1."""
     site = _site("demo_status", words)
-    if not layout.MADE.exists():
+    if not paths_and_ports.MADE.exists():
         say("There is no demo on this machine. `sudo make demo` makes one.")
         return 1
     cluster = cluster_status(site)
     for name, state in cluster.items():
         say(f"{name:<32} {state.word:<9} {state.detail}")
-    well = steps.status(site) and all(state.word == "running" for state in cluster.values())
+    well = run_other_commands.status(site) and all(
+        state.word == "running" for state in cluster.values()
+    )
     say()
     if well:
         _welcome(site)
@@ -84,7 +89,7 @@ def demo_stop(*words: str) -> int:
     """
     site = _site("demo_stop", words)
     with alone():
-        if not layout.MADE.exists():
+        if not paths_and_ports.MADE.exists():
             say("There is no demo on this machine.")
             return 0
         _stop(site)
@@ -93,10 +98,11 @@ def demo_stop(*words: str) -> int:
 
 
 def demo_reset(*words: str) -> int:
-    """Remove everything that the demo made, with the home directories, and print what is left."""
+    """Remove everything that the demo made, including the users' home directories; print what could
+    not be removed."""
     site = _site("demo_reset", words)
     with alone():
-        if not layout.MADE.exists():
+        if not paths_and_ports.MADE.exists():
             say("There is no demo on this machine.")
             return 0
         _stop(site)
@@ -104,7 +110,7 @@ def demo_reset(*words: str) -> int:
         # Uninstalling a site keeps these directories for the next installation. The demo has no
         # next installation that could use them, so they are removed first.
         removed = remove_directories(made, memories(site))
-        steps.uninstall(site)
+        run_other_commands.uninstall(site)
         for line in reset(site, made, removed):
             say(line)
     return 0
@@ -119,18 +125,18 @@ def _site(command: str, words: tuple[str, ...]) -> Site:
     need_root(command)
     # Root's umask may be 077, but the demo's users must be able to read the files made here.
     os.umask(0o022)
-    return layout.demo_site(which_supervisor())
+    return paths_and_ports.demo_site(which_supervisor())
 
 
 def _claim(site: Site, made: Made) -> None:
-    """Record the demo's users and directories in the demo's record before other parts of sitekit
-    create them.
+    """Record the demo's users and directories in the demo's record. This happens before other parts
+    of sitekit create them.
 
     With this record, `make demo_reset` can remove these users and directories even after an
     interrupted run.
     """
     made.claim("users", site.hub.user, site.proxy.user)
-    made.claim("directories", *layout.directories(site))
+    made.claim("directories", *paths_and_ports.directories(site))
     if not site.paths.prefix.exists():
         made.claim("directories", site.paths.prefix)
 
@@ -138,9 +144,9 @@ def _claim(site: Site, made: Made) -> None:
 def _stop(site: Site) -> None:
     """Stop the hub, then cancel the jobs, then stop the cluster.
 
-    The hub stops first so that no user can start a server while jobs are being cancelled.
+    The hub stops first. Therefore no user can start a server while the jobs are cancelled.
     """
-    steps.stop(site)
+    run_other_commands.stop(site)
     cancel_jobs(site)
     stop_cluster(site)
 
@@ -158,7 +164,7 @@ def _wait_for_login(site: Site) -> None:
 
 
 def login_answers(site: Site) -> bool:
-    """Return whether the login page can be fetched through the web server, the proxy and the hub.
+    """Return whether the login page can be fetched through web server, proxy and hub.
 
     The web server's self-signed certificate is not verified.
     """
@@ -177,14 +183,14 @@ def login_answers(site: Site) -> bool:
 
 
 def _welcome(site: Site) -> None:
-    passwords = ensure_passwords(layout.PASSWORDS)
-    admins = layout.GROUPS[site.login.admin_groups[0]]
+    passwords = ensure_passwords(paths_and_ports.PASSWORDS)
+    admins = paths_and_ports.GROUPS[site.login.admin_groups[0]]
     say(f"    {site.front.url}    (its certificate is self-signed: the browser will warn)\n")
     for user, password in passwords.items():
         say(f"    {user:<8}{password}{'    administers the hub' if user in admins else ''}")
     say(
         "\n    Log in, choose a size, start a server, and open a notebook with one of the cluster's Pythons, or R."
         "\n    Then ask for more memory than your tier allows, and see that only the kernel dies."
-        f"\n    On the command line: export SLURM_CONF={layout.slurm_conf(site)}; squeue; sinfo"
+        f"\n    On the command line: export SLURM_CONF={paths_and_ports.slurm_conf(site)}; squeue; sinfo"
         "\n    make demo_status, make demo_stop, make demo_reset"
     )

@@ -16,8 +16,8 @@ Work = Callable[[], object]
 
 
 def together(here: Work, background: Sequence[Work]) -> None:
-    """Run `here` in this thread and `background` in another thread; return when both functions have
-    ended.
+    """Run the function `here` in this thread, and the functions `background` in another thread.
+    Return when all functions have ended.
 
     The functions in `background` run one after another. If `here` fails or Ctrl-C is pressed, the
     running background function is still completed, because apt must not be interrupted. After such

@@ -1,6 +1,5 @@
-"""Check whether the demo can be installed on this machine, without changing the machine. All
-obstacles are reported together.
-"""
+"""Check whether the demo can be installed on this machine. All obstacles are reported together, and
+the machine is not changed."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from pathlib import Path
 from ..base.errors import BadInput, BadInputs
 from ..machine.host.listeners import Process, listeners, processes
 from ..site import Site
-from .cluster import layout
+from .cluster import paths_and_ports
 from .cluster.record import Made
 from .software.platform import Distribution, distribution
 
@@ -46,7 +45,7 @@ def preflight(site: Site) -> Distribution:
 def need_root(command: str = "demo", uid: int | None = None) -> None:
     """Raise BadInput unless this process runs as root.
 
-    `uid` is the user ID to check instead of the effective one.
+    If `uid` is given, it is checked instead of the process's effective user id.
     """
     if (os.geteuid() if uid is None else uid) != 0:
         raise BadInput(
@@ -68,7 +67,7 @@ def foreign_slurm(
 
 def taken_ports(site: Site, ports: dict[int, str] | None = None) -> Iterator[BadInput]:
     """Yield an error for each of the demo's ports on which another program listens."""
-    wanted = layout.ports(site) if ports is None else ports
+    wanted = paths_and_ports.ports(site) if ports is None else ports
     for port, holder in sorted(listeners(set(wanted)).items()):
         if holder is None or not is_ours(site, holder):
             who = f"{holder} listens" if holder else "something listens"
@@ -83,7 +82,7 @@ def is_ours(site: Site, process: Process) -> bool:
 
     Each daemon of the demo has one of the demo's directories in its command line or environment.
     """
-    return process.mentions(site.etc, site.paths.prefix, site.run, layout.RUN)
+    return process.mentions(site.etc, site.paths.prefix, site.run, paths_and_ports.RUN)
 
 
 def foreign_accounts(site: Site, made: Made) -> Iterator[BadInput]:
@@ -91,18 +90,18 @@ def foreign_accounts(site: Site, made: Made) -> Iterator[BadInput]:
 
     Accounts and groups that the demo itself made are accepted.
     """
-    for user in (*layout.USERS, site.hub.user, site.proxy.user):
+    for user in (*paths_and_ports.USERS, site.hub.user, site.proxy.user):
         if ("users", user) in made:
             continue
         if user in (entry.pw_name for entry in pwd.getpwall()):
             yield BadInput(
                 f"the account '{user}' exists and is not the demo's", "/etc/passwd", NOT_OURS
             )
-        elif (home := Path("/home") / user).exists() and user in layout.USERS:
+        elif (home := Path("/home") / user).exists() and user in paths_and_ports.USERS:
             yield BadInput(
                 f"the home of a user '{user}' exists and is not the demo's", str(home), NOT_OURS
             )
-    for group in layout.GROUPS:
+    for group in paths_and_ports.GROUPS:
         if ("groups", group) not in made and group in (entry.gr_name for entry in grp.getgrall()):
             yield BadInput(
                 f"the group '{group}' exists and is not the demo's", "/etc/group", NOT_OURS
@@ -112,8 +111,8 @@ def foreign_accounts(site: Site, made: Made) -> Iterator[BadInput]:
 def foreign_directories(site: Site, made: Made) -> Iterator[BadInput]:
     """Yield an error for each existing directory that the demo needs but did not make.
 
-    The prefix may exist, because `make setup_conda` makes it.
+    The prefix may already exist, because `make setup_conda` also creates it.
     """
-    for path in layout.directories(site):
+    for path in paths_and_ports.directories(site):
         if path.exists() and ("directories", path) not in made:
             yield BadInput("this directory exists and is not the demo's", str(path), NOT_OURS)

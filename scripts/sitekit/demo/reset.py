@@ -12,7 +12,7 @@ from pathlib import Path
 from ..base.command import run
 from ..base.progress import step
 from ..site import Site
-from .cluster import layout, services
+from .cluster import paths_and_ports, services
 from .cluster.bring_up import daemons
 from .cluster.demo_users import remove_people
 from .cluster.record import Made
@@ -24,19 +24,19 @@ REMOVED = (errno.ENOENT, errno.ENODEV)
 
 
 def reset(site: Site, made: Made, removed: list[str]) -> list[str]:
-    """Remove everything that the demo made; return a list of what was removed and what is left.
+    """Remove everything that the demo made; return lines about what was removed and what is left.
 
-    The demo must be stopped first. `removed` is the list of the things that the caller has already
-    removed. Only root can call this function.
+    The demo must be stopped first. `removed` has lines about what the caller has already removed.
+    Only root can call this function.
     """
     stays = list(_packages(made))
     all_removed = [*removed, *_units(site), *remove_people(made)]
     stays += [f"The cgroup {group} stays: {why}" for group, why in remove_cgroups()]
-    known = (*layout.directories(site), site.paths.prefix)
+    known = (*paths_and_ports.directories(site), site.paths.prefix)
     # STATE is removed last because it contains the record of what the demo made. After an
     # interruption the next run can still read that record.
     all_removed += remove_directories(
-        made, (*(path for path in known if path != layout.STATE), layout.STATE)
+        made, (*(path for path in known if path != paths_and_ports.STATE), paths_and_ports.STATE)
     )
     for parent in sorted({path.parent for path in known}, reverse=True):
         if parent.is_dir() and parent.name in ("sitekit", "demo") and not any(parent.iterdir()):
@@ -54,14 +54,17 @@ def _units(site: Site) -> Iterator[str]:
 
 
 def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
-    """Remove the cgroups that slurmd left; yield those that cannot be removed, with the reason.
+    """Remove the cgroups that slurmd left. Yield each cgroup that cannot be removed, with the
+    reason.
 
     A cgroup cannot be removed while a process is in it. The deepest cgroups are removed first. With
     cgroup v1, slurmd leaves a cgroup in each hierarchy. With cgroup v2, slurmd leaves one cgroup
     below systemd's slice.
     """
     names = [
-        name for node in layout.NODES for name in (f"slurm_{node}", f"{node}_slurmstepd.scope")
+        name
+        for node in paths_and_ports.NODES
+        for name in (f"slurm_{node}", f"{node}_slurmstepd.scope")
     ]
     for top in [top for name in names for top in tree.glob(f"*/{name}")]:
         # os.walk leaves out a folder that cannot be read, because it has just been removed
@@ -74,9 +77,9 @@ def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
 
 
 def remove_directories(made: Made, places: Sequence[Path]) -> list[str]:
-    """Remove those directories of `places` that the demo made; return their paths.
+    """Remove those directories in `places` that the demo made; return their paths.
 
-    A directory is removed only if it is both in `places` and in the record.
+    A directory is removed only if it is both in `places` and in the demo's record.
     """
     removed = []
     with step("Removing files"):

@@ -1,2 +1,1 @@
-"""Build the hub's conda environment from environment.yml, and install the environment as a
-release."""
+"""Build the hub's conda environment from environment.yml, and install it as a release."""

@@ -1,7 +1,7 @@
 """Build a release (an installation of the hub's software): solve, install the packages, add
 sitekit, and verify.
 
-If a build was interrupted, the next build uses the parts that are already finished.
+If a build is interrupted, the next build uses the parts that are already finished.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from .kit_wheel import install_kit, kit
 from .release.bytecode import compile_all
 from .release.configure import configure
 from .release.install import install
-from .release.node_copy import is_packed, pack, pack_whole, write_start_script
 from .release.prefix_lock import open_prefix, set_modes
 from .release.releases import (
     Release,
@@ -40,9 +39,10 @@ from .release.releases import (
     same,
     set_aside,
 )
-from .release.required_packages import wanted
+from .release.required_package_contents import wanted
 from .release.server_modules import write_server_modules
 from .release.verify import verify
+from .release.write_single_file import is_packed, pack, pack_whole, write_start_script
 from .wheels.environment_yml import Packages
 from .wheels.lock import matching
 
@@ -50,9 +50,10 @@ LOCK = CHECKOUT / "environment.lock"
 
 
 def newest(site: Site, packages: Packages, cache: Path) -> Solution:
-    """Find the newest versions of all packages that environment.yml allows, and return them.
+    """Find the newest versions of all packages that environment.yml allows; return them as a
+    Solution.
 
-    Print the differences from the release in use. Raises Problem.
+    Also print the differences from the release in use. Raises Problem.
     """
     path = current(site)
     in_use = read(path) if path else None
@@ -92,7 +93,7 @@ def built(site: Site, packages: Packages, solution: Solution, cache: Path) -> Re
 
 @contextmanager
 def at_work(site: Site) -> Iterator[Path]:
-    """Lock the prefix while the `with` block runs; yield the cache directory.
+    """Lock the prefix while the `with` block runs; yield the path of the package cache.
 
     Downloads in the block use the HTTP proxy of site.yml.
     """
@@ -103,10 +104,10 @@ def at_work(site: Site) -> Iterator[Path]:
 def begun(
     site: Site, packages: Packages, lock: str | None, cache: Path, file: Path | None
 ) -> Release:
-    """Create the directory of a new release and write its list of packages, or return an existing
-    release with the same content.
+    """Create the directory of a new release and write its list of packages. If a release with the
+    same content exists, return this release.
 
-    If the bundle `file` is given, the packages come from this bundle.
+    If `file` is given, it is a bundle, and the packages come from this bundle.
     """
     input_hashes = inputs(site, packages, lock)
     if file:
@@ -144,7 +145,7 @@ def finished(site: Site, release: Release, packages: Packages, cache: Path) -> R
     """Complete a release: install sitekit, compile the Python files, verify, and mark the release
     as complete.
 
-    A release that fails verification is renamed to `<name>.failed`, and Problem is raised.
+    If the release fails verification, it is renamed to `<name>.failed`, and Problem is raised.
     """
     if release.whole:
         return release if is_packed(site, release) else pack_whole(site, release)
@@ -175,10 +176,10 @@ def finished(site: Site, release: Release, packages: Packages, cache: Path) -> R
 
 
 def inputs(site: Site, packages: Packages, lock: str | None) -> dict[str, str]:
-    """Return one hash for each kind of source: `channels` and `wheels`. The hash covers all inputs
-    that determine the packages.
+    """Return two hashes, for the two kinds of package sources: `channels` and `wheels`. Each hash
+    covers all inputs that determine the packages from this source.
 
-    If the hash has not changed since the last build, the packages do not have to be chosen again.
+    If the hash has not changed since the last build, the build does not choose the packages again.
     """
     environment = site.environment
     settings = [packages.digest, list(environment.channels), environment.fallback]

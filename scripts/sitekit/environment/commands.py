@@ -17,8 +17,8 @@ from .channel.choose_source import WHAT
 from .channel.solution import kept_lock
 from .kit_wheel import kit
 from .release.install import install
-from .release.node_copy import is_packed
 from .release.releases import current, made_from, read, switch
+from .release.write_single_file import is_packed
 from .wheels.environment_yml import read_packages
 
 

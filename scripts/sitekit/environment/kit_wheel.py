@@ -33,7 +33,7 @@ list."""
 
 
 def digest(checkout: Path = CHECKOUT) -> str:
-    """Return one SHA-256 of the names and contents of all files that go into the wheel.
+    """Return one SHA-256 over the names and contents of all files that go into the wheel.
 
     Raises Problem for a file that cannot be read.
     """
@@ -57,7 +57,7 @@ def _files(checkout: Path) -> list[Path]:
 
 
 def kit(checkout: Path = CHECKOUT) -> dict[str, str]:
-    """Return the version of sitekit and the hash of its files. A release records both values."""
+    """Return the version of sitekit and the hash of its files, as a release records them."""
     return {"version": __version__, "hash": digest(checkout)}
 
 

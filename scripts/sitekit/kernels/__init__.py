@@ -1,2 +1,1 @@
-"""Make Jupyter kernels from the cluster's modules, and test each kernel before users see the
-kernel."""
+"""Make Jupyter kernels from the cluster's modules. Test each kernel before users see it."""

@@ -10,17 +10,17 @@ from ..base.data_files import CHECKOUT, OWN_KERNELS, data
 from ..base.errors import BadInput
 from ..site import Site
 from .applications.check import check_applications
+from .check_published import check_kernels, publish_new
 from .discovery.import_makefile import imported
 from .images.check import check_images
-from .pipeline import make_kernels
-from .recheck import check_kernels, publish_new
+from .make_and_publish import make_kernels
 from .run_as_owner import another_owner, run_as
 
 
 def kernels(site: Site, *words: str) -> int:
     """Make kernels from the site's modules, test them, and publish them.
 
-    Returns 1 if a kernel failed that kernels.yml names or that users see now.
+    Returns 1 if a kernel failed and kernels.yml names this kernel, or users see this kernel now.
     """
     _no_words(words)
     if owner := another_owner(site):
@@ -40,7 +40,8 @@ def kernels_diff(site: Site, *words: str) -> int:
 
 
 def kernels_check(site: Site, *words: str) -> int:
-    """Start every published kernel again (`kernels.check` in site.yml). Returns 1 if one failed."""
+    """Start every published kernel again (`kernels.check` in site.yml). Returns 1 if a kernel
+    failed."""
     _no_words(words)
     if owner := another_owner(site):
         return run_as(owner, site, "kernels_check")
@@ -49,7 +50,7 @@ def kernels_check(site: Site, *words: str) -> int:
 
 
 def kernels_import(*words: str) -> int:
-    """Print the kernels.yml that equals envkernel's command lines in a Makefile.
+    """Convert envkernel's command lines in a Makefile to a kernels.yml, and print it.
 
     Raises BadInput.
     """
@@ -62,9 +63,10 @@ def kernels_import(*words: str) -> int:
 
 
 def images_check(site: Site, *words: str) -> int:
-    """Test the container images, or those with the given keys. Returns 1 if one failed.
+    """Test the container images with the given keys, or all images. Returns 1 if an image failed.
 
-    If root runs this and another account owns the prefix, root tests only the images of Docker.
+    If root runs this command and another account owns the prefix, root tests only the images of
+    Docker. The owner of the prefix tests all other images.
     """
     if not (owner := another_owner(site)):
         return check_images(site, words)
@@ -77,7 +79,8 @@ def images_check(site: Site, *words: str) -> int:
 
 
 def applications_check(site: Site, *words: str) -> int:
-    """Test the applications, or those with the given keys. Returns 1 if one failed."""
+    """Test the applications with the given keys, or all applications. Returns 1 if an application
+    failed."""
     if owner := another_owner(site):
         return run_as(owner, site, "applications_check", *words)
     return check_applications(site, words)

@@ -1,8 +1,8 @@
-"""Find published kernels whose module cannot be loaded any more, report them, and hide or flag
-them, as `make kernels_check` does.
+"""Find published kernels whose module cannot be loaded any more. Report these kernels, and hide or
+flag them as `make kernels_check` does.
 
-Without this check, a kernel whose module cannot be loaded would disappear from the launcher without
-a message.
+Without this check, such kernels would disappear from the launcher, and no message would report
+them.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def unlisted(
     """Return the published kernels whose modulefile exists but is not listed by Lmod: kernel id ->
     reason.
 
-    If Lmod cannot read the folder of a modulefile, or a parent module in a hierarchy, Lmod does not
-    list the modulefile. Only kernels from discovered modules are checked. Modules that kernels.yml
-    now excludes are not reported.
+    Lmod does not list a modulefile if Lmod cannot read its folder or its parent module in a
+    hierarchy. Only kernels from discovered modules are checked. Modules that kernels.yml now
+    excludes are not reported.
     """
     listed = {module.full for module in tree}
     path = ":".join(map(str, site.kernels.modulepath))

@@ -19,8 +19,8 @@ from .trials.probe import Failure
 class Plan:
     """The kernels that users see now, and the kernels that will be published if they start.
 
-    `wanted` maps ids to the kernels to publish. `lost` maps the ids of kernels that can no longer
-    be loaded to the reasons.
+    `wanted` has the kernels to publish: kernel id -> kernel. `lost` has the kernels that can no
+    longer be loaded: kernel id -> reason.
     """
 
     record: Record
@@ -48,8 +48,8 @@ class Plan:
     def working(self, kept: dict[str, Kernel], failed: dict[str, str]) -> dict[str, Kernel]:
         """Return the kernels that work, by id.
 
-        `kept` maps ids to the kernels that are published again in their last working version.
-        `failed` maps the id of each kernel that failed at its start to the reason.
+        `kept` has the kernels that are published again in their last working version. `failed` has
+        the kernels that could not be started: kernel id -> reason.
         """
         wanted = {name: kernel for name, kernel in self.wanted.items() if name not in failed}
         return wanted | kept
@@ -65,8 +65,8 @@ class Plan:
 
 
 def code_of(rows: list[Row]) -> int:
-    """Return the exit code of `make kernels`: 1 if a kernel failed that kernels.yml names or that
-    users see now."""
+    """Return the exit code of `make kernels`. It is 1 if a kernel failed and kernels.yml names this
+    kernel, or users see this kernel now."""
     failures = ("FAILED", "kept", "hidden", "flagged")
     return int(any(row.counts and row.status in failures for row in rows))
 

@@ -26,9 +26,8 @@ ORDER = (
 class Row:
     """One row of the table about kernels.
 
-    `status` is one of ORDER. `reason` may have several lines. If `counts` is true, a failure of
-    this kernel makes the whole command fail, because kernels.yml names the kernel or users see it
-    now.
+    `status` is one of ORDER. `reason` may have several lines. If `counts` is true and this kernel
+    fails, the whole command fails: kernels.yml names the kernel, or users see the kernel now.
     """
 
     status: str
@@ -42,7 +41,7 @@ class Row:
 def lines(rows: Iterable[Row]) -> list[str]:
     """Return the table as text, with columns as wide as needed.
 
-    Names and messages come from modules, and may contain anything.
+    Names and messages come from modules, and may contain any characters.
     """
     rows = sorted(map(_plain, rows), key=lambda row: (ORDER.index(row.status), row.id))
     widths = [

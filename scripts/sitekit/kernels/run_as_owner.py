@@ -1,8 +1,8 @@
 """Run `make kernels` and related commands as the account that owns the prefix, if root calls them.
 
-If root wrote files in the prefix, the owner's account could not replace them. On a network
-filesystem, root may have no rights. The command runs from a copy of sitekit, because the account
-may not be able to read the checkout, its `.kit` and its site file, for example below root's home.
+If root wrote files in the prefix, the owner of the prefix could not replace these files. Also, root
+may have no rights on a network filesystem. The command runs from a copy of sitekit. The reason is
+that the owner may not be able to read the checkout, for example if the checkout is in root's home.
 """
 
 from __future__ import annotations

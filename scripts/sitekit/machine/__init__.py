@@ -1,2 +1,2 @@
-"""Generate the configuration files of the hub's machine; show, check and write the changes; remove
-the files again."""
+"""Generate the configuration files of the hub's machine. Show, check and write the changes of the
+machine, and remove the files again."""

@@ -1,1 +1,1 @@
-"""Look after a running site: upgrades, rollbacks, security advisories."""
+"""Look after a running site: upgrades, rollbacks, checks, reports and drills."""

@@ -1,4 +1,5 @@
-"""Parse the variables of a make target, each as NAME=value."""
+"""Parse the variables of a make command, such as `COURSE=bio101`. Each variable has the form
+NAME=value."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from ..base.errors import BadInput, shown
 
 
 def parse_variables(command: str, words: Iterable[str], known: Collection[str]) -> dict[str, str]:
-    """Return the variables that have a value. Raises BadInput for an unknown one."""
+    """Return the variables that have a value. Raises BadInput for a variable that is not in
+    `known`."""
     given: dict[str, str] = {}
     for word in words:
         key, sign, value = word.partition("=")

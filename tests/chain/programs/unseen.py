@@ -6,7 +6,7 @@ import sys
 
 # the account may not read the checkout, so that this is loaded before
 import sitekit.backends.slurm.backend  # noqa: F401
-from sitekit.demo.cluster.layout import demo_site
+from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.operations.upgrade.releases_in_use import users
 
 site = demo_site("supervisord")

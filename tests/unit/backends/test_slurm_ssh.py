@@ -24,7 +24,7 @@ from sitekit.backends.slurm.free_nodes import FreeNodes
 from sitekit.backends.slurm.queue import Queue
 from sitekit.backends.slurm.transport import ask_slurm, transport
 from sitekit.contracts.gate_config import gate_config
-from sitekit.machine.checks.cluster import NODES
+from sitekit.machine.checks.tiers_fit_cluster import NODES
 from sitekit.site import Site
 
 GATE = gate_program()

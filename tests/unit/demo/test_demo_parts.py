@@ -18,14 +18,14 @@ from packaging.requirements import Requirement
 from sitekit.base.errors import Problem
 from sitekit.demo import reset
 from sitekit.demo.cluster import demo_users as users
-from sitekit.demo.cluster import layout, services
+from sitekit.demo.cluster import paths_and_ports, services
 from sitekit.demo.cluster.record import Made
 from sitekit.demo.parallel import together
 from sitekit.demo.software.apt_packages import missing_packages
 from sitekit.demo.software.pythons import PINS, pins_for
 from sitekit.machine.supervisors.service import supervisord_conf, systemd_unit
 
-SITE = layout.demo_site("supervisord")
+SITE = paths_and_ports.demo_site("supervisord")
 
 
 @pytest.mark.parametrize("version", ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13"])
@@ -56,7 +56,7 @@ def test_passwords_are_made_once_and_for_root_only(tmp_path: Path) -> None:
         os.umask(umask)
     assert users.ensure_passwords(path) == first == json.loads(path.read_text())
     assert path.stat().st_mode & 0o777 == 0o600
-    assert set(first) == set(layout.USERS) and len(set(first.values())) == 3
+    assert set(first) == set(paths_and_ports.USERS) and len(set(first.values())) == 3
     assert all(re.fullmatch(r"([a-z2-9]{4}-){2}[a-z2-9]{4}", word) for word in first.values())
 
 
@@ -197,7 +197,7 @@ def test_services_start_after_those_that_they_need_and_never_use_the_network() -
         "database": "slurm",
         "slurmdbd": "slurm",
         "slurmctld": "slurm",
-    } | {f"slurmd-{node}": "root" for node in layout.NODES}
+    } | {f"slurmd-{node}": "root" for node in paths_and_ports.NODES}
 
 
 def test_every_service_renders_for_both_supervisors(tmp_path: Path) -> None:

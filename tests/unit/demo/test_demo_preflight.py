@@ -15,12 +15,12 @@ import pytest
 
 from sitekit.base.errors import BadInput, Problem
 from sitekit.demo import preflight
-from sitekit.demo.cluster import layout
+from sitekit.demo.cluster import paths_and_ports
 from sitekit.demo.cluster.record import Made
 from sitekit.demo.software.platform import distribution, table
 from sitekit.machine.host.listeners import Process, listeners, process, processes
 
-SITE = layout.demo_site("supervisord")
+SITE = paths_and_ports.demo_site("supervisord")
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_our_own_daemons_are_known_by_their_paths() -> None:
         sys.executable,
         "-c",
         "import sys; sys.stdin.read()",
-        f"{layout.RUN}/munge/munge.socket",
+        f"{paths_and_ports.RUN}/munge/munge.socket",
     ]
     other = [*ours[:3], "/run/sitekit/demo-cluster2/munge.socket"]
     for argv, expected in ((ours, True), (other, False)):
@@ -124,8 +124,12 @@ def test_another_slurm_is_refused(tmp_path: Path) -> None:
     (found,) = preflight.foreign_slurm(SITE, conf, [])
     assert str(conf) in str(found)
     theirs = Process(7, "slurmctld", "/usr/sbin/slurmctld -D", "")
-    ours = Process(8, "slurmctld", f"/usr/sbin/slurmctld -D -f {layout.slurm_conf(SITE)}", "")
-    dbd = Process(9, "slurmdbd", "/usr/sbin/slurmdbd -D", f"SLURM_CONF={layout.slurm_conf(SITE)}")
+    ours = Process(
+        8, "slurmctld", f"/usr/sbin/slurmctld -D -f {paths_and_ports.slurm_conf(SITE)}", ""
+    )
+    dbd = Process(
+        9, "slurmdbd", "/usr/sbin/slurmdbd -D", f"SLURM_CONF={paths_and_ports.slurm_conf(SITE)}"
+    )
     (found,) = preflight.foreign_slurm(SITE, tmp_path / "none", [theirs, ours, dbd])
     assert "slurmctld (process 7) runs here" in str(found)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.demo.cluster import layout
+from sitekit.demo.cluster import paths_and_ports
 from sitekit.demo.cluster.accounting import wanted
 from sitekit.demo.cluster.host import Host, node_memory, writable_cgroup
 from sitekit.demo.cluster.slurm_conf import PARTITIONS, render, slurm_conf
@@ -16,7 +16,7 @@ from sitekit.demo.software.modulefiles import modulefiles
 from sitekit.site.memory_and_time import parse_time
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "demo"
-SITE = layout.demo_site("supervisord")
+SITE = paths_and_ports.demo_site("supervisord")
 HOST = Host("box", "127.0.1.1", loopback_only=True, node_memory=4096, cgroup="v1")
 CASES = {
     "v1": HOST,

@@ -19,7 +19,7 @@ from sitekit.base.data_files import CHECKOUT
 from sitekit.base.errors import Problem
 from sitekit.contracts.kernel_state import describe_kernel_state, read_kernel_state
 from sitekit.kernels import commands
-from sitekit.kernels.recheck import check_kernels
+from sitekit.kernels.check_published import check_kernels
 from sitekit.site import Site
 from sitekit.site.show import dump
 

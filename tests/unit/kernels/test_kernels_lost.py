@@ -12,8 +12,8 @@ import pytest
 from kernel_site import KernelSite
 
 from sitekit.contracts.kernel_state import read_kernel_state
+from sitekit.kernels.check_published import check_kernels
 from sitekit.kernels.generations.generation_record import read_record
-from sitekit.kernels.recheck import check_kernels
 
 BROKEN = 'depends_on("nothere/1.0")\n'
 

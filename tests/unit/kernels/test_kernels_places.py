@@ -16,9 +16,9 @@ from kernel_site import KernelSite
 from sitekit.base.data_files import data
 from sitekit.base.errors import Problem
 from sitekit.contracts.kernel_state import read_kernel_state
+from sitekit.kernels.check_published import check_kernels
 from sitekit.kernels.discovery.list_candidates import candidates
 from sitekit.kernels.discovery.rules import Rule, Rules
-from sitekit.kernels.recheck import check_kernels
 from sitekit.kernels.trials.container_commands import words
 from sitekit.kernels.trials.import_launcher import launcher
 

@@ -16,7 +16,7 @@ from sitekit.base.errors import BadInput, BadInputs
 from sitekit.machine.apply import commands as apply_module
 from sitekit.machine.apply.commands import apply, diff, plan_apply
 from sitekit.machine.host.file_to_write import digest
-from sitekit.machine.installed.applied import applied, check_follows, others
+from sitekit.machine.installed.applied_site import applied, check_follows, others
 from sitekit.machine.installed.manifest import load_manifest, manifest_path
 from sitekit.machine.installed.unix_accounts import listed, numbers
 from sitekit.machine.uninstall.uninstall import uninstall

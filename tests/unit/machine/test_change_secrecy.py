@@ -9,7 +9,7 @@ import pytest
 from machine_sites import bare_machine, demo
 
 from sitekit.base.errors import BadInput
-from sitekit.machine.checks.secrecy import check_secrecy
+from sitekit.machine.checks.secret_file_modes import check_secrecy
 from sitekit.machine.host.site_on_machine import Target
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to groups")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.machine.checks.cluster import read, slowed_down
+from sitekit.machine.checks.tiers_fit_cluster import read, slowed_down
 
 SAID = """\
 10.0.0.1|gpu|64|512000|5-00:00:00|gpu:a100:4(S:0-3),gpu:v100:2

@@ -13,7 +13,7 @@ from sitekit.backends.load_backends import backends_of
 from sitekit.base.errors import Problem
 from sitekit.hub.servers.hub_state import HubState
 from sitekit.hub.servers.ledger import Ledger
-from sitekit.machine.checks.live_servers import look
+from sitekit.machine.checks.servers_on_removed_backends import look
 from sitekit.site import Site
 from sitekit.site.backend_names import BACKENDS
 

@@ -18,7 +18,7 @@ from sitekit.base.errors import Problem
 from sitekit.contracts.internal_tls import authority, pair
 from sitekit.machine.host.site_on_machine import Target
 from sitekit.machine.render.certificate_authorities import internal_tls_files
-from sitekit.machine.web import expiry
+from sitekit.machine.web import certificate_expiry
 from sitekit.machine.web.certificate import VALID_DAYS, self_signed
 from sitekit.site import Site
 
@@ -57,19 +57,19 @@ def site(tmp_path: Path) -> Iterator[Site]:
 def test_three_weeks_before_the_end_it_fails(
     site: Site, monkeypatch: pytest.MonkeyPatch, left: int, said: str
 ) -> None:
-    day = time.time() + (VALID_DAYS - left) * expiry.DAY
-    monkeypatch.setattr(expiry, "time", SimpleNamespace(time=lambda: day))
+    day = time.time() + (VALID_DAYS - left) * certificate_expiry.DAY
+    monkeypatch.setattr(certificate_expiry, "time", SimpleNamespace(time=lambda: day))
     if said:
         with pytest.raises(Problem, match=said) as told:
-            expiry.certificate_check(site)
+            certificate_expiry.certificate_check(site)
         assert "sudo make apply" in str(told.value)
     else:
-        assert expiry.certificate_check(site) == 0
+        assert certificate_expiry.certificate_check(site) == 0
 
 
 def test_a_web_server_that_is_down_is_said_so() -> None:
     with pytest.raises(Problem, match="no certificate is shown"):
-        expiry.certificate_check(demo(front={"url": "https://localhost:1"}))
+        certificate_expiry.certificate_check(demo(front={"url": "https://localhost:1"}))
 
 
 def test_the_certificate_of_internal_tls_is_looked_at_as_well(
@@ -100,15 +100,15 @@ def test_the_certificate_of_internal_tls_is_looked_at_as_well(
             update={"internal_tls": True, "proxy": site.proxy.model_copy(update={"api_port": port})}
         )
         threading.Thread(target=serve, daemon=True).start()
-        assert expiry.certificate_check(both) == 0
+        assert certificate_expiry.certificate_check(both) == 0
         assert "the proxy (internal TLS) lasts 182" in capsys.readouterr().out
 
 
 def test_internal_tls_ends_with_a_problem(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxy's certificate is looked at on a later day than the web server's."""
-    monkeypatch.setattr(expiry, "shown", lambda port, name=None: self_signed(site)[0])
-    days = iter([time.time(), time.time() + (VALID_DAYS - 20) * expiry.DAY])
-    monkeypatch.setattr(expiry, "time", SimpleNamespace(time=lambda: next(days)))
+    monkeypatch.setattr(certificate_expiry, "shown", lambda port, name=None: self_signed(site)[0])
+    days = iter([time.time(), time.time() + (VALID_DAYS - 20) * certificate_expiry.DAY])
+    monkeypatch.setattr(certificate_expiry, "time", SimpleNamespace(time=lambda: next(days)))
     with pytest.raises(Problem, match=r"lasts 20\.0 more days") as told:
-        expiry.certificate_check(site.model_copy(update={"internal_tls": True}))
+        certificate_expiry.certificate_check(site.model_copy(update={"internal_tls": True}))
     assert "the proxy" in str(told.value) and "sudo make apply" in str(told.value)

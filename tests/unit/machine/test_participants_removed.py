@@ -14,10 +14,10 @@ from sitekit.machine.host import mounts
 from sitekit.machine.participants import (
     account_files,
     commands,
-    one_account,
+    create_and_remove_account,
     record,
     remove,
-    spools,
+    remove_spool_files,
 )
 from sitekit.machine.participants.record import Participant, Record
 from sitekit.site import Site
@@ -57,7 +57,7 @@ def test_no_file_of_a_mounted_filesystem_is_touched(
     person: Participant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: str, keep: bool
 ) -> None:
     mount(monkeypatch, tmp_path / "mountinfo", person.home / below)
-    [line] = one_account.remove(person, keep)
+    [line] = create_and_remove_account.remove(person, keep)
     assert f"mounted at {person.home / below}" in str(line)
     assert (person.home / "data" / "file").stat().st_uid == GONE == person.home.stat().st_uid
 
@@ -78,7 +78,7 @@ def test_a_neighbour_of_the_home_is_not_in_it(
     person: Participant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mount(monkeypatch, tmp_path / "mountinfo", tmp_path / "training011")
-    assert list(one_account.remove(person, keep_data=False)) == []
+    assert list(create_and_remove_account.remove(person, keep_data=False)) == []
     assert not person.home.exists()
 
 
@@ -87,14 +87,14 @@ def test_jobs_and_mail_of_the_account_alone_are_removed(
 ) -> None:
     at, mail, linger = (tmp_path / name for name in ("at", "mail", "linger"))
     for name, value in (("AT", (at,)), ("MAIL", (mail,)), ("LINGER", linger), ("CRONTABS", ())):
-        monkeypatch.setattr(spools, name, value)
+        monkeypatch.setattr(remove_spool_files, name, value)
     ours = [at / "a0001", mail / "training01", linger / "training01"]
     others = [at / "a0002", at / ".SEQ", mail / "training02", linger / "training02"]
     for path in (*ours, *others):
         path.parent.mkdir(exist_ok=True)
         path.touch()
         os.chown(path, GONE if path in ours else 0, -1)
-    spools.remove("training01", GONE)
+    remove_spool_files.remove("training01", GONE)
     assert not any(path.exists() for path in ours) and all(path.exists() for path in others)
 
 
@@ -116,13 +116,13 @@ def test_no_later_participant_gets_a_uid_again(
 def test_an_interrupted_gift_of_the_home_to_root_is_completed(person: Participant) -> None:
     """hand_over gives the folder itself first."""
     os.chown(person.home, 0, 0)
-    assert list(one_account.remove(person, keep_data=True)) == []
+    assert list(create_and_remove_account.remove(person, keep_data=True)) == []
     assert (person.home / "data" / "file").stat().st_uid == 0
 
 
 def test_a_folder_of_root_is_not_removed(person: Participant) -> None:
     os.chown(person.home, 0, 0)
-    [line] = one_account.remove(person, keep_data=False)
+    [line] = create_and_remove_account.remove(person, keep_data=False)
     assert f"left {person.home}" in line and (person.home / "data" / "file").exists()
 
 

@@ -12,7 +12,7 @@ from sitekit.base.ssh_keys import public_key
 from sitekit.contracts import tunnel
 from sitekit.machine.apply.commands import apply
 from sitekit.machine.installed import unix_accounts
-from sitekit.machine.installed.applied import applied
+from sitekit.machine.installed.applied_site import applied
 from sitekit.machine.render.tunnel import tunnel_files, tunnel_key_paths
 from sitekit.machine.uninstall.uninstall import uninstall
 

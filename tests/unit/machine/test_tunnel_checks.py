@@ -13,7 +13,7 @@ from machine_sites import bare_machine
 
 from sitekit.machine.checks.network import LOCAL_PORTS, _servers_ports
 from sitekit.machine.checks.preconditions import unmet_preconditions
-from sitekit.machine.supervisors.ready import tunnel_answers
+from sitekit.machine.supervisors.check_services_answer import tunnel_answers
 
 SITE, _ = site_of("demo-tunnel")
 

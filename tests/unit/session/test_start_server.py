@@ -12,7 +12,9 @@ import pytest
 
 from sitekit.base.errors import Problem
 from sitekit.environment.release import file_hashes
-from sitekit.environment.release.node_copy import (
+from sitekit.environment.release.releases import Release
+from sitekit.environment.release.remove import size
+from sitekit.environment.release.write_single_file import (
     ARCHIVE_SUM,
     IMAGE,
     SCRIPT,
@@ -20,8 +22,6 @@ from sitekit.environment.release.node_copy import (
     pack,
     pack_whole,
 )
-from sitekit.environment.release.releases import Release
-from sitekit.environment.release.remove import size
 from sitekit.site import Site, load_site
 
 DEMO = Path(__file__).parents[3] / "config/sites/demo.yml"

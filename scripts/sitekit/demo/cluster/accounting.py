@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from ...base.command import run
 from ...site import Site
-from . import layout
+from . import paths_and_ports
 
 
 def environment(site: Site) -> dict[str, str]:
     """Return the environment variables with which Slurm's commands use the demo cluster.
 
-    Without the demo's variables, a command could use another cluster that is configured on this
-    machine.
+    Without these variables, a command could use another cluster that is configured on this machine.
     """
     return {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",
-        "SLURM_CONF": str(layout.slurm_conf(site)),
+        "SLURM_CONF": str(paths_and_ports.slurm_conf(site)),
     }
 
 
@@ -33,16 +32,16 @@ def sacctmgr(site: Site, *words: str, check: bool = True) -> str:
 def wanted(site: Site) -> list[tuple[str, ...]]:
     """Return every association of the demo cluster as arguments of `sacctmgr add`.
 
-    The hub's account may submit no jobs of its own and is no Operator. If the hub's account were an
-    Operator on the demo cluster, the tests would not notice when sitekit needs a right that it does
-    not have on other clusters.
+    The hub's account may not submit jobs of its own, and is not an Operator. On other clusters, the
+    hub's account does not have the rights of an Operator. If it had them here, the tests would not
+    find code that needs these rights.
     """
     associations: list[tuple[str, ...]] = [
         ("cluster", "demo"),
         ("qos", "interactive", "Priority=100", "Description=notebooks"),
         ("account", "services", "Description=daemons", "Organization=demo"),
     ]
-    for account, members in layout.ACCOUNTS.items():
+    for account, members in paths_and_ports.ACCOUNTS.items():
         associations.append(
             (
                 "account",
@@ -62,7 +61,7 @@ def wanted(site: Site) -> list[tuple[str, ...]]:
 def ensure_accounts(site: Site) -> None:
     """Add the associations that are missing in slurmdbd. Raises CommandFailed.
 
-    slurmdbd must be running. If nothing is missing, only three queries are made.
+    slurmdbd must be running. If no association is missing, the function only sends three queries.
     """
     clusters = sacctmgr(site, "show", "cluster", "format=cluster").split()
     known = (

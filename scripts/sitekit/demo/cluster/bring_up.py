@@ -14,7 +14,7 @@ from ...base.progress import say, step
 from ...machine.supervisors import control
 from ...machine.supervisors.service import Service
 from ...site import Site
-from . import layout, services
+from . import paths_and_ports, services
 from .accounting import ensure_accounts, environment
 from .host import Host, this_host
 from .prepare import prepare
@@ -24,7 +24,7 @@ UNCAPPED = (
     "    The memory cap is not enforced here: no cgroup can be used. "
     "Slurm reserves memory, but stops no job that takes more."
 )
-_NO_CGROUP = layout.STATE / "no-cgroup"
+_NO_CGROUP = paths_and_ports.STATE / "no-cgroup"
 """This file exists if Slurm could not start with this machine's cgroups."""
 
 
@@ -34,10 +34,10 @@ def daemons(site: Site) -> list[Service]:
 
 
 def start_cluster(site: Site, made: Made) -> Host:
-    """Start the cluster's daemons; return the host that Slurm is configured for.
+    """Start the cluster's daemons; return the host (memory, cgroups) for which Slurm is configured.
 
     Only root can call this function. The packages must be installed, and the hub's account must
-    exist. Raises Problem with the name of the daemon that did not start and the end of its log.
+    exist. If a daemon does not start, raises Problem with the daemon's name and the end of its log.
     """
     host = this_host()
     if _NO_CGROUP.exists():
@@ -93,8 +93,8 @@ def _try_a_job(site: Site) -> None:
     except CommandFailed as failed:
         raise Problem(
             f"the nodes are up, but a job does not run: {failed.what}",
-            site.service(f"slurmd-{layout.NODES[-1]}"),
-            f"read {layout.LOG}",
+            site.service(f"slurmd-{paths_and_ports.NODES[-1]}"),
+            f"read {paths_and_ports.LOG}",
         ) from None
 
 
@@ -106,7 +106,7 @@ def cluster_status(site: Site) -> dict[str, control.State]:
 def cancel_jobs(site: Site) -> int:
     """Cancel every job of the demo cluster; return the number of jobs.
 
-    Wait up to 20 seconds until the jobs have ended.
+    The function waits up to 20 seconds until the jobs have ended.
     """
     if not (jobs := _jobs(site)):
         return 0
@@ -130,7 +130,7 @@ def _jobs(site: Site) -> list[str]:
 def stop_cluster(site: Site) -> None:
     """Stop the demo cluster's daemons, and no other processes.
 
-    The files of the cluster are kept. Raises Problem for a daemon that does not end.
+    The files of the cluster are kept. If a daemon does not end, raises Problem.
     """
     control.stop(daemons(site), services.supervisor(site))
     end_placeholders()
@@ -143,7 +143,7 @@ def end_placeholders(tree: Path = Path("/sys/fs/cgroup")) -> None:
     slurmd has ended. Writing to `cgroup.kill` ends every process in the cgroup: see cgroups(7).
     """
     for group in [
-        group for node in layout.NODES for group in tree.glob(f"*/{node}_slurmstepd.scope")
+        group for node in paths_and_ports.NODES for group in tree.glob(f"*/{node}_slurmstepd.scope")
     ]:
         # systemd may remove the cgroup of an empty scope at any moment
         with contextlib.suppress(FileNotFoundError):

@@ -11,17 +11,18 @@ from pathlib import Path
 from ...base.command import run
 from ...base.files import write_atomic
 from ...machine.participants.passwords import new_password
-from . import layout
+from . import paths_and_ports
 from .record import Made
 
 
 def ensure_people(made: Made) -> dict[str, str]:
-    """Create missing users, groups and passwords; return the passwords by name.
+    """Create the demo's users, groups and passwords, if they are missing; return the passwords:
+    user name -> password.
 
     Raises CommandFailed.
     """
-    passwords = ensure_passwords(layout.PASSWORDS)
-    for user in layout.USERS:
+    passwords = ensure_passwords(paths_and_ports.PASSWORDS)
+    for user in paths_and_ports.USERS:
         if not _exists(pwd.getpwnam, user):
             made.claim("users", user)
             # 0700: only the owner reads a home, whatever the umask and the distribution's default.
@@ -38,7 +39,7 @@ def ensure_people(made: Made) -> dict[str, str]:
                 ]
             )
             run(["chpasswd"], stdin=f"{user}:{passwords[user]}\n")
-    for group, members in layout.GROUPS.items():
+    for group, members in paths_and_ports.GROUPS.items():
         if not _exists(grp.getgrnam, group):
             made.claim("groups", group)
             run(["groupadd", group])
@@ -49,10 +50,10 @@ def ensure_people(made: Made) -> dict[str, str]:
 
 
 def ensure_passwords(path: Path) -> dict[str, str]:
-    """Return the demo users' passwords from a file that only root can read. The first call
-    generates the passwords."""
+    """Return the demo users' passwords (user name -> password) from the file `path`, which only
+    root can read. If the file does not exist, generate the passwords and write the file."""
     if not path.exists():
-        words = {user: new_password() for user in layout.USERS}
+        words = {user: new_password() for user in paths_and_ports.USERS}
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         write_atomic(path, json.dumps(words, indent=2) + "\n", mode=0o600)
     return json.loads(path.read_text())
@@ -68,7 +69,8 @@ def _exists(lookup: Callable[[str], object], name: str) -> bool:
 
 
 def remove_people(made: Made) -> list[str]:
-    """Remove the demo's users with their homes, and the demo's groups; return what was removed."""
+    """Remove the demo's users with their homes, and the demo's groups. Return the names of
+    everything that was removed."""
     removed = []
     for user in made.names("users"):
         if _exists(pwd.getpwnam, user):

@@ -17,10 +17,11 @@ Cgroup = Literal["v1", "v2"] | None
 class Host:
     """Describe this machine for Slurm's configuration.
 
-    `address` is the IP address on which Slurm's daemons listen. `loopback_only` is True if Slurm
-    can listen on the loopback interface alone. Slurm's daemons bind to the IP address to which the
-    host name resolves, and slurm.conf has no option for another one. `node_memory` is the memory of
-    each virtual node in MiB. If `cgroup` is None, no memory cap can be enforced.
+    `address` is the loopback address at which Slurm's programs connect to the daemons.
+    `loopback_only` is True if the daemons can listen on this address alone. This is possible only
+    if the host name resolves to a loopback address, because slurm.conf has no option for the
+    address on which daemons listen. `node_memory` is the memory of each virtual node in MiB. If
+    `cgroup` is None, Slurm cannot enforce memory caps on this machine.
     """
 
     name: str
@@ -33,7 +34,8 @@ class Host:
 def this_host() -> Host:
     """Return a description of this machine.
 
-    The only change is a test directory in the cgroup tree, which is removed immediately.
+    The function creates test directories in the cgroup tree, and removes them immediately. It
+    changes nothing else.
     """
     name = socket.gethostname().split(".")[0]
     try:
@@ -60,11 +62,11 @@ def node_memory(machine: int) -> int:
 
 
 def writable_cgroup(tree: Path = Path("/sys/fs/cgroup")) -> Cgroup:
-    """Return the cgroup version that Slurm can use on this machine, or None.
+    """Return the cgroup version that Slurm can use on this machine; None if it cannot use cgroups.
 
-    The function finds out the cgroup version by creating test cgroups. With version 1, Slurm needs
-    the controllers memory, freezer and cpuacct. With version 2, Slurm needs the memory controller
-    in a tree without version 1.
+    The function tests this by creating cgroups, which it removes again. With version 1, Slurm needs
+    the controllers memory, freezer and cpuacct. With version 2, Slurm needs the memory controller,
+    and the tree must not also contain version 1.
     """
     if (tree / "cgroup.controllers").exists():
         enough = "memory" in (tree / "cgroup.controllers").read_text().split()

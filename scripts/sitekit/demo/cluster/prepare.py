@@ -15,14 +15,15 @@ from ...base.command import run
 from ...base.files import write_atomic
 from ...base.progress import step
 from ...site import Site
-from . import layout
+from . import paths_and_ports
 from .host import Host
 from .record import Made
 from .slurm_conf import PROGRAMS, render
 
 
 def prepare(site: Site, host: Host, made: Made) -> bool:
-    """Create missing directories, key and database, and write the configuration for `host`.
+    """Create missing directories, key and database, and write Slurm's configuration for the machine
+    `host`.
 
     Return True if the configuration changed. Only root can call this function.
     """
@@ -37,14 +38,24 @@ def make_directories(site: Site, made: Made) -> None:
 
     The directories below /run have to be created again after every boot.
     """
-    mine = (layout.slurm_conf(site).parent, layout.ETC, layout.STATE, layout.RUN, layout.LOG)
+    mine = (
+        paths_and_ports.slurm_conf(site).parent,
+        paths_and_ports.ETC,
+        paths_and_ports.STATE,
+        paths_and_ports.RUN,
+        paths_and_ports.LOG,
+    )
     made.claim("directories", *mine)
     for path in mine:
         _directory(path)
-    _directory(layout.STATE / "slurmd")
-    for parent in (layout.STATE, layout.RUN, layout.LOG):
+    _directory(paths_and_ports.STATE / "slurmd")
+    for parent in (paths_and_ports.STATE, paths_and_ports.RUN, paths_and_ports.LOG):
         _directory(parent / "munge", "munge")
-    for path in (layout.STATE / "slurmctld", layout.RUN / "slurm", layout.LOG / "slurm"):
+    for path in (
+        paths_and_ports.STATE / "slurmctld",
+        paths_and_ports.RUN / "slurm",
+        paths_and_ports.LOG / "slurm",
+    ):
         _directory(path, "slurm")
 
 
@@ -60,10 +71,10 @@ def _directory(path: Path, owner: str = "root") -> None:
 
 
 def _munge_key() -> None:
-    if not layout.MUNGE_KEY.exists():
+    if not paths_and_ports.MUNGE_KEY.exists():
         account = pwd.getpwnam("munge")
         write_atomic(
-            layout.MUNGE_KEY,
+            paths_and_ports.MUNGE_KEY,
             secrets.token_bytes(1024),
             mode=0o400,
             owner=(account.pw_uid, account.pw_gid),
@@ -73,11 +84,12 @@ def _munge_key() -> None:
 def _database() -> None:
     """Create the database, whose only administrator is the Unix account slurm.
 
-    MariaDB identifies the account slurm through the Unix socket, so the database needs no password.
+    MariaDB identifies the account slurm through the Unix socket. Therefore the database needs no
+    password.
     """
-    if layout.DATABASE.exists():
+    if paths_and_ports.DATABASE.exists():
         return
-    fresh = layout.DATABASE.with_name("mariadb.new")
+    fresh = paths_and_ports.DATABASE.with_name("mariadb.new")
     shutil.rmtree(fresh, ignore_errors=True)
     _directory(fresh, "slurm")
     fresh.chmod(0o700)
@@ -89,11 +101,12 @@ def _database() -> None:
             ],
             timeout=180, user="slurm", cwd=Path("/"),
         )  # fmt: skip
-    fresh.rename(layout.DATABASE)
+    fresh.rename(paths_and_ports.DATABASE)
 
 
 def write_configuration(site: Site, host: Host) -> bool:
-    """Write each configuration file whose content differs. Return True if any was written."""
+    """Write each of Slurm's configuration files whose content has changed. Return True if a file
+    was written."""
     slurm = pwd.getpwnam("slurm")
     changed = False
     for path, content in render(site, host).items():

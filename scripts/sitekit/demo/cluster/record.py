@@ -1,4 +1,5 @@
-"""Record each thing that the demo makes on this machine, before the demo makes it.
+"""Record each package, account and directory that the demo makes on this machine, before the demo
+makes it.
 
 With this record, `make demo_reset` can also undo an interrupted run.
 """
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from ...base.errors import Problem
 from ...base.files import write_atomic
-from .layout import MADE
+from .paths_and_ports import MADE
 
 KINDS = ("packages", "users", "groups", "directories")
 _lock = threading.Lock()
@@ -20,7 +21,7 @@ _lock = threading.Lock()
 class Made:
     """The names of the packages, users, groups and directories that the demo made.
 
-    Nothing that existed before the demo is ever recorded.
+    A package, user, group or directory that existed before the demo is never recorded.
     """
 
     def __init__(self, path: Path = MADE) -> None:
@@ -41,11 +42,12 @@ class Made:
         return str(name) in self._things.get(kind, [])
 
     def names(self, kind: str) -> list[str]:
-        """Return the recorded names of one kind, in the order in which they were recorded."""
+        """Return the recorded names of one kind (such as "users"), in the order in which they were
+        recorded."""
         return list(self._things.get(kind, []))
 
     def claim(self, kind: str, *names: object) -> None:
-        """Record that the demo is about to make the things `names`.
+        """Record that the demo will now make the objects `names` of one kind, such as users.
 
         Several threads may call this method.
         """

@@ -11,7 +11,7 @@ from ...base.command import CommandFailed, run
 from ...machine.supervisors.control import Supervisor, SupervisordSupervisor, SystemdSupervisor
 from ...machine.supervisors.service import Service
 from ...site import Site
-from . import layout
+from . import paths_and_ports
 from .accounting import environment
 
 
@@ -28,21 +28,21 @@ def scheduling(site: Site) -> list[Service]:
 
     slurmctld and slurmd start only after the Slurm accounts have been made.
     """
-    return [_slurmctld(site), *(_slurmd(site, node) for node in layout.NODES)]
+    return [_slurmctld(site), *(_slurmd(site, node) for node in paths_and_ports.NODES)]
 
 
 def supervisor(site: Site) -> Supervisor:
     """Return the supervisor of the cluster's services.
 
-    The supervisor is systemd, or else a supervisord process that is separate from the site's
-    supervisord.
+    The supervisor is systemd. Without systemd, it is a supervisord process that is separate from
+    the site's supervisord.
     """
     if site.supervisor == "systemd":
         return SystemdSupervisor()
     return SupervisordSupervisor(
-        conf=layout.ETC / "supervisord.conf",
-        control=layout.RUN / "supervisor.sock",
-        log_folder=layout.LOG / "services",
+        conf=paths_and_ports.ETC / "supervisord.conf",
+        control=paths_and_ports.RUN / "supervisor.sock",
+        log_folder=paths_and_ports.LOG / "services",
         program=site.current / "bin" / "supervisord",
     )
 
@@ -52,13 +52,15 @@ def _munge(site: Site) -> Service:
         name=site.service("munge"),
         description="munge of the demo cluster, with a key and a socket of its own",
         command=(
-            "/usr/sbin/munged", "--foreground", f"--socket={layout.MUNGE_SOCKET}", f"--key-file={layout.MUNGE_KEY}",
-            f"--pid-file={layout.RUN}/munge/munged.pid", f"--log-file={layout.LOG}/munge/munged.log",
-            f"--seed-file={layout.STATE}/munge/seed",
+            "/usr/sbin/munged", "--foreground", f"--socket={paths_and_ports.MUNGE_SOCKET}",
+            f"--key-file={paths_and_ports.MUNGE_KEY}",
+            f"--pid-file={paths_and_ports.RUN}/munge/munged.pid",
+            f"--log-file={paths_and_ports.LOG}/munge/munged.log",
+            f"--seed-file={paths_and_ports.STATE}/munge/seed",
         ),
         user="munge",
-        runtime_directories=(layout.RUN / "munge",),
-        ready=partial(_listens, layout.MUNGE_SOCKET),
+        runtime_directories=(paths_and_ports.RUN / "munge",),
+        ready=partial(_listens, paths_and_ports.MUNGE_SOCKET),
     )  # fmt: skip
 
 
@@ -67,16 +69,16 @@ def _database(site: Site) -> Service:
         name=site.service("database"),
         description="MariaDB of the demo cluster's accounting; it has no network port",
         command=(
-            "/usr/sbin/mariadbd", "--no-defaults", f"--datadir={layout.DATABASE}",
-            f"--socket={layout.DATABASE_SOCKET}", "--skip-networking",
+            "/usr/sbin/mariadbd", "--no-defaults", f"--datadir={paths_and_ports.DATABASE}",
+            f"--socket={paths_and_ports.DATABASE_SOCKET}", "--skip-networking",
             # slurmdbd recommends the first two settings. With the third one MariaDB is faster, but
             # a power cut can lose the last second of accounting.
             "--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900", "--innodb-flush-log-at-trx-commit=0",
-            f"--pid-file={layout.RUN}/slurm/mariadbd.pid",
+            f"--pid-file={paths_and_ports.RUN}/slurm/mariadbd.pid",
         ),
         user="slurm",
-        runtime_directories=(layout.RUN / "slurm",),
-        ready=partial(_listens, layout.DATABASE_SOCKET),
+        runtime_directories=(paths_and_ports.RUN / "slurm",),
+        ready=partial(_listens, paths_and_ports.DATABASE_SOCKET),
     )  # fmt: skip
 
 
@@ -89,10 +91,10 @@ def _slurmdbd(site: Site) -> Service:
         # slurmdbd.conf has no option for the database's socket, so MariaDB's client library
         # reads it from this environment variable.
         environment={
-            "SLURM_CONF": str(layout.slurm_conf(site)),
-            "MYSQL_UNIX_PORT": str(layout.DATABASE_SOCKET),
+            "SLURM_CONF": str(paths_and_ports.slurm_conf(site)),
+            "MYSQL_UNIX_PORT": str(paths_and_ports.DATABASE_SOCKET),
         },
-        runtime_directories=(layout.RUN / "slurm",),
+        runtime_directories=(paths_and_ports.RUN / "slurm",),
         after=(site.service("munge"), site.service("database")),
         ready=_answers(site, "sacctmgr", "-n", "show", "cluster"),
     )
@@ -102,10 +104,10 @@ def _slurmctld(site: Site) -> Service:
     return Service(
         name=site.service("slurmctld"),
         description="slurmctld of the demo cluster",
-        command=("/usr/sbin/slurmctld", "-D", "-f", str(layout.slurm_conf(site))),
+        command=("/usr/sbin/slurmctld", "-D", "-f", str(paths_and_ports.slurm_conf(site))),
         user="slurm",
-        environment={"SLURM_CONF": str(layout.slurm_conf(site))},
-        runtime_directories=(layout.RUN / "slurm",),
+        environment={"SLURM_CONF": str(paths_and_ports.slurm_conf(site))},
+        runtime_directories=(paths_and_ports.RUN / "slurm",),
         after=(site.service("slurmdbd"),),
         ready=_answers(site, "scontrol", "ping"),
     )
@@ -115,12 +117,12 @@ def _slurmd(site: Site, node: str) -> Service:
     return Service(
         name=site.service(f"slurmd-{node}"),
         description=f"slurmd of the virtual node {node}",
-        command=("/usr/sbin/slurmd", "-D", "-N", node, "-f", str(layout.slurm_conf(site))),
+        command=("/usr/sbin/slurmd", "-D", "-N", node, "-f", str(paths_and_ports.slurm_conf(site))),
         environment={
-            "SLURM_CONF": str(layout.slurm_conf(site)),
+            "SLURM_CONF": str(paths_and_ports.slurm_conf(site)),
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         },
-        runtime_directories=(layout.RUN,),
+        runtime_directories=(paths_and_ports.RUN,),
         after=(site.service("slurmctld"),),
         kill_mode="process",  # running jobs continue when slurmd is restarted
         template="slurmd",
@@ -129,9 +131,9 @@ def _slurmd(site: Site, node: str) -> Service:
 
 
 def node_state(site: Site, node: str) -> str:
-    """Return the state of a node as sinfo prints it, such as `idle`, or "" if sinfo prints nothing.
+    """Return the state of a node as sinfo prints it, such as `idle`; "" if sinfo prints nothing.
 
-    The state is `idle*` if slurmd does not answer.
+    sinfo adds `*` (as in `idle*`) if slurmd does not answer.
     """
     try:
         return run(

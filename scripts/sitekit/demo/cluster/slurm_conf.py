@@ -1,6 +1,6 @@
 """Render the demo cluster's slurm.conf, cgroup.conf and slurmdbd.conf.
 
-The functions read only the site and the host, so the same input gives the same files.
+The functions use only the site and the host. Therefore the same input always gives the same files.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 from ...base.data_files import data
 from ...site import Site
 from ...site.memory_and_time import format_time
-from . import layout
+from . import paths_and_ports
 from .host import Host
 
 CAP_PERCENT = 500
@@ -38,14 +38,14 @@ PARTITIONS = {
 
 
 def render(site: Site, host: Host) -> dict[Path, str]:
-    """Return the content of every configuration file by path.
+    """Return the content of every configuration file: path -> text.
 
-    slurmdbd.conf must belong to the user slurm and have mode 0600. Every user can read the other
-    files. The files named in `PROGRAMS` are executable.
+    slurmdbd.conf must belong to the user slurm, with mode 0600. Every user can read the other
+    files. The files in the constant `PROGRAMS` are executable.
     """
-    folder = layout.slurm_conf(site).parent
+    folder = paths_and_ports.slurm_conf(site).parent
     return {
-        layout.slurm_conf(site): slurm_conf(site, host),
+        paths_and_ports.slurm_conf(site): slurm_conf(site, host),
         folder / "cgroup.conf": cgroup_conf(host),
         folder / "slurmdbd.conf": slurmdbd_conf(host),
         **({folder / LIFT: data(f"scripts/{LIFT}").read_text()} if host.cgroup == "v2" else {}),
@@ -59,15 +59,15 @@ def slurm_conf(site: Site, host: Host) -> str:
     """
     head = _HEAD.format(
         host=host,
-        layout=layout,
+        layout=paths_and_ports,
         bind="CommunicationParameters=NoInAddrAny,NoCtldInAddrAny\n" if host.loopback_only else "",
         tracking=_WITH_CGROUP if host.cgroup else _WITHOUT_CGROUP,
         health=_health(site) if host.cgroup == "v2" else "",
     )
     nodes = [
-        f"NodeName={name} NodeHostname={host.name} NodeAddr={host.address} Port={layout.SLURMD_PORT + number}"
+        f"NodeName={name} NodeHostname={host.name} NodeAddr={host.address} Port={paths_and_ports.SLURMD_PORT + number}"
         f" CPUs={CPUS} CoresPerSocket={CPUS} RealMemory={host.node_memory} State=UNKNOWN"
-        for number, name in enumerate(layout.NODES)
+        for number, name in enumerate(paths_and_ports.NODES)
     ]
     partitions = [
         f"PartitionName={name} Nodes={','.join(nodes)}"
@@ -78,7 +78,7 @@ def slurm_conf(site: Site, host: Host) -> str:
 
 
 def _health(site: Site) -> str:
-    program = layout.slurm_conf(site).parent / LIFT
+    program = paths_and_ports.slurm_conf(site).parent / LIFT
     why = "# With cgroup v2 memory above the request would be given but slowly."
     return f"{why}\nHealthCheckProgram={program}\nHealthCheckInterval=10\n\n"
 
@@ -106,21 +106,21 @@ def cgroup_conf(host: Host) -> str:
 def slurmdbd_conf(host: Host) -> str:
     """Return slurmdbd.conf, which contains no password.
 
-    MariaDB identifies the Unix account slurm through its socket.
+    MariaDB identifies the Unix account slurm through the Unix socket.
     """
     # slurmdbd.conf(5) does not list this parameter, but slurmdbd opens its port with the same code
     # as the other daemons, and this code reads the parameter.
     bind = "CommunicationParameters=NoInAddrAny\n" if host.loopback_only else ""
     return f"""\
 AuthType=auth/munge
-AuthInfo=socket={layout.MUNGE_SOCKET}
+AuthInfo=socket={paths_and_ports.MUNGE_SOCKET}
 DbdHost={host.name}
 DbdAddr={host.address}
-DbdPort={layout.SLURMDBD_PORT}
+DbdPort={paths_and_ports.SLURMDBD_PORT}
 {bind}SlurmUser=slurm
 DebugLevel=info
-LogFile={layout.LOG}/slurm/slurmdbd.log
-PidFile={layout.RUN}/slurm/slurmdbd.pid
+LogFile={paths_and_ports.LOG}/slurm/slurmdbd.log
+PidFile={paths_and_ports.RUN}/slurm/slurmdbd.pid
 StorageType=accounting_storage/mysql
 StorageHost=localhost
 StorageUser=slurm

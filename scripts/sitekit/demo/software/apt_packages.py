@@ -21,7 +21,8 @@ QUIET = {
 
 
 def missing_packages(wanted: Sequence[str | list[str]]) -> list[list[str]]:
-    """Return the packages that are not installed, each as the list of its alternative names."""
+    """Return the packages that are not installed, each as a list of names. Any one of the names in
+    a list is enough."""
     choices = [[name] if isinstance(name, str) else name for name in wanted]
     names = [name for choice in choices for name in choice]
     query = run(["dpkg-query", "-W", "-f", "${Package} ${Status}\\n", *names], check=False)
@@ -71,7 +72,7 @@ def _would_install(names: Sequence[str]) -> list[str]:
 
 
 def _install(names: Sequence[str], advance: Callable[[], object]) -> None:
-    """Run apt in a session of its own, so that Ctrl-C does not interrupt dpkg."""
+    """Run apt-get in its own session, so that Ctrl-C in the terminal does not interrupt dpkg."""
     run(["dpkg", "--configure", "-a"], env=QUIET, timeout=600)
     argv = [*APT, "install", "-y", "--no-install-recommends", *names]
     last: list[str] = []
@@ -98,8 +99,8 @@ def _install(names: Sequence[str], advance: Callable[[], object]) -> None:
 
 
 def _mask(units: list[str]) -> list[str]:
-    """Mask these services, so that systemd does not start them when their packages are
-    installed."""
+    """Mask these systemd units, and return them. systemd then does not start the units when their
+    packages are installed."""
     if not units or not os.path.exists("/usr/bin/systemctl"):
         return []
     run(["systemctl", "mask", *units], env=QUIET)
@@ -107,7 +108,7 @@ def _mask(units: list[str]) -> list[str]:
 
 
 def _unmask(units: list[str]) -> None:
-    """Unmask these services, and disable them, so that they do not start at boot."""
+    """Unmask these systemd units, and disable them, so that they do not start at boot."""
     if units:
         run(["systemctl", "unmask", *units], env=QUIET)
         run(["systemctl", "disable", *units], env=QUIET, check=False)

@@ -12,10 +12,11 @@ The demo has one because every cluster has such modules."""
 def modulefiles(
     tree: Path, software: Path, pythons: dict[str, Path | None], default: str, r: str
 ) -> dict[Path, str]:
-    """Return the content of every modulefile by path.
+    """Return every modulefile: path -> text.
 
-    `pythons` maps each version of Python to the directory of its own shared libraries, or to None.
-    `default` is the version of Python that the module `python` loads. `r` is the version of R.
+    `pythons` maps each version of Python to the directory of its shared libraries; None if this
+    Python has no shared libraries of its own. `default` is the version of Python that the module
+    `python` loads. `r` is the version of R.
     """
     files = {}
     for version, libraries in pythons.items():

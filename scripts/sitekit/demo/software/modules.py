@@ -15,7 +15,7 @@ from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...base.progress import say, step
 from ...site import Site
-from ..cluster import layout
+from ..cluster import paths_and_ports
 from ..cluster.record import Made
 from .modulefiles import BROKEN, modulefiles
 from .platform import Distribution, table
@@ -27,7 +27,7 @@ def ensure_modules(site: Site, linux: Distribution, made: Made) -> None:
 
     Software that is already complete is not built again. Only root can call this function.
     """
-    tree, software = layout.modules(site), layout.software(site)
+    tree, software = paths_and_ports.modules(site), paths_and_ports.software(site)
     made.claim("directories", tree, software)
     _folders(software, tree)
     version, r = system_version(), r_version()
@@ -51,7 +51,7 @@ def ensure_modules(site: Site, linux: Distribution, made: Made) -> None:
 def r_version() -> str:
     """Return the version of the distribution's R, such as `4.2`.
 
-    The version comes from dpkg, because starting R takes half a second.
+    The function asks dpkg for the version, because starting R takes half a second.
     """
     output = run(["dpkg-query", "-W", "-f", "${Version}", "r-base-core"]).stdout
     version = re.match(r"\d+\.\d+", output)
@@ -68,8 +68,8 @@ def _ensure_python(
     """Return a Python installation; build it with the function `make` if it is missing or
     incomplete.
 
-    The file `.complete` marks a complete Python. A Python without the file `.complete` was left by
-    an interrupted run, and is built again. A Python is built at its final path because a virtual
+    The file `.complete` marks a complete Python. If this file is missing, a run was interrupted,
+    and the Python is built again. A Python is built at its final path, because a virtual
     environment contains its own path and cannot be moved.
     """
     folder = software / "python" / version

@@ -1,7 +1,7 @@
-"""Build the two Pythons of the demo's modules, each with ipykernel.
+"""Build the two Python installations for the demo's modules, each with ipykernel.
 
-One of these Pythons is the distribution's Python. The other Python comes from the distribution's
-previous release.
+The first is the Python of this machine's distribution. The second is the Python of the
+distribution's previous release.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ PINS = Path(__file__).with_name("ipykernel.txt")
 class Python:
     """Describe a Python that is installed in its own directory.
 
-    `libraries` is the directory of its own shared libraries, or None if this Python has no such
-    libraries.
+    `libraries` is the directory of its own shared libraries; None if this Python has no shared
+    libraries of its own.
     """
 
     version: str
@@ -105,8 +105,8 @@ def mirror(codename: str) -> str:
 def _download(scratch: Path, release: str, packages: Sequence[str], site: str) -> list[Path]:
     """Download packages of another release of the distribution; return the paths of the files.
 
-    apt-get uses lists and a cache in `scratch` and does not read or change the machine's own lists
-    and cache.
+    apt-get uses package lists and a cache in the folder `scratch`. The machine's own lists and
+    cache are not used and not changed.
     """
     keyring = next(path for path in _KEYRINGS if path.exists())
     (scratch / "sources.list").write_text(f"deb [signed-by={keyring}] {site} {release} main\n")
@@ -137,8 +137,8 @@ def pins_for(text: str, version: str) -> str:
 
     `text` is the content of a requirements file.
 
-    The markers are removed because pip evaluates them for the Python that runs pip, and not for the
-    value of --python-version.
+    The function evaluates the markers itself, and removes them, because pip evaluates markers for
+    the Python that runs pip, and not for the value of --python-version.
     """
     machine = {
         "python_version": version,

@@ -67,7 +67,7 @@ def _places(site: Site, url: str) -> list[str]:
 def _request(site: Site, url: str) -> urllib.request.Request:
     """Return the HTTP request for a file, with the site's login for this host if site.yml has one.
 
-    The file with logins may have all forms that rattler allows in RATTLER_AUTH_FILE.
+    The file with logins may have each form that the installer rattler accepts in RATTLER_AUTH_FILE.
     """
     request = urllib.request.Request(url)  # noqa: S310
     if site.environment.credentials:

@@ -1,9 +1,9 @@
 """Write the release in use as one tar file (`make bundle`) for sites without a network.
 
-The directories of the tar file are `channel/` with the packages, `wheels/` with the packages that
-pip adds, `kit/` with this checkout, and `kit-wheels/` with the requirements of sitekit itself. The
-tar file also contains the lock (the list of packages), `sbom.cdx.json`, `bundle.json`, and
-SHA256SUMS with the hashes of all other files.
+The tar file has four directories: `channel/` contains the conda packages, `wheels/` the packages
+that pip adds, `kit/` a copy of this checkout, and `kit-wheels/` the Python packages that sitekit
+itself needs. The tar file also has four files: the lock (the list of packages), `sbom.cdx.json`,
+`bundle.json`, and SHA256SUMS with the hashes of all other files.
 """
 
 from __future__ import annotations
@@ -132,9 +132,9 @@ def _collect_kit(work: Path) -> None:
 
 
 def _checkouts_files() -> list[str]:
-    """Return the files of the checkout that git tracks or would add.
+    """Return the files of the checkout that git tracks, and new files that git does not ignore.
 
-    If git is not available, return all files except those that sitekit generates.
+    If git is not available, return all files except the files that sitekit generates.
     """
     listed = subprocess.CompletedProcess([], 1, "")
     if shutil.which("git"):
@@ -167,8 +167,8 @@ def _checkouts_files() -> list[str]:
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Remove owner and time from an entry of the tar file, so that two bundles of the same release
-    are equal."""
+    """Remove owner and time from an entry of the tar file. Without them, two bundles of the same
+    release are equal."""
     member.mtime, member.uid, member.gid, member.uname, member.gname = _EPOCH, 0, 0, "", ""
     member.mode = 0o755 if member.mode & 0o100 else 0o644
     return member

@@ -32,7 +32,7 @@ WHAT = {
 
 @dataclass(frozen=True)
 class Source:
-    """The source of the packages, and a sentence about this source."""
+    """The source from which packages are downloaded, and a sentence that describes this source."""
 
     kind: Literal["channels", "wheels"]
     told: str
@@ -81,11 +81,11 @@ def choose(site: Site) -> Source:
 
 
 def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
-    """Return the reason why no mirror of a channel can be used; None if at least one mirror can be
-    used.
+    """Return the reason why no URL in `places` (the mirrors of a channel) can be used; None if at
+    least one URL can be used.
 
-    If the site has credentials, a mirror that requires a login can be used, because the installer
-    rattler logs in there.
+    If `login` is true, the site has credentials. In this case, a mirror that requires a login can
+    be used, because the installer rattler logs in there.
     """
     faults = []
     for place in places:
@@ -123,7 +123,7 @@ def silence(url: str) -> str | None:
 
 
 def _plain(reason: object) -> str:
-    """Return a short message about a network error for an administrator."""
+    """Convert a network error to a short message for an administrator."""
     if isinstance(reason, socket.gaierror):
         return "name does not resolve"
     if isinstance(reason, TimeoutError):

@@ -31,8 +31,8 @@ _WHEELS_ONLY = ("--only-binary", ":all:")
 def pin(packages: Packages, found: Sequence[dict[str, str]], cache: Path) -> list[str]:
     """Return one requirement with its hash for each package that pip has to add.
 
-    `found` lists the conda packages of the release. Raises Problem with pip's output if a package
-    cannot be downloaded or does not fit the conda packages.
+    `found` lists the conda packages of the release. If a package cannot be downloaded, or if it
+    does not fit the conda packages, raises Problem with pip's output.
     """
     if not packages.pip:
         return []
@@ -58,7 +58,8 @@ def _resolved(
 ) -> list[str]:
     """Resolve the requirements with pip, for the release's version of Python.
 
-    A package that conda also installs must have conda's version, and is left out of the result.
+    If conda also installs a package, pip must choose conda's version, and the result does not
+    contain this package.
     """
     held: dict[str, str] = {
         canonicalize_name(PYPI_NAMES.get(package["name"], package["name"])): package["version"]
@@ -78,8 +79,7 @@ def _pip_report(
 ) -> dict[str, Any]:
     """Run `pip install --dry-run` and return pip's report. Raises Problem with pip's output.
 
-    `held` maps the conda packages, by their names in pip, to their versions. `version` is the
-    version of Python.
+    `held` has the conda packages: name in pip -> version. `version` is the version of Python.
     """
     constraints, report = cache / "constraints.txt", cache / "pip-report.json"
     constraints.write_text("".join(f"{name}=={at}\n" for name, at in held.items()))

@@ -84,7 +84,8 @@ def write_lock(package_records: list[RepoDataRecord], channels: list[str], path:
 
 
 def move(request: dict[str, Any]) -> None:
-    """Rewrite the file `lock` (a list of packages with URLs) so that all URLs are in `channel`."""
+    """Rewrite the file `lock` (a list of packages with URLs), so that each URL is in the channel
+    `channel`."""
     package_records = lock_records(request)
     for record in package_records:
         record.url = f"{request['channel']}/{record.subdir}/{record.url.rpartition('/')[2]}"
@@ -93,7 +94,7 @@ def move(request: dict[str, Any]) -> None:
 
 
 def told(record: RepoDataRecord) -> dict[str, str]:
-    """Return a package's name, version, build, URL and hash as a dictionary of texts."""
+    """Return a package's name, version, build, URL and hash as a dictionary of strings."""
     return {
         "name": record.name.normalized,
         "version": str(record.version),
@@ -104,7 +105,7 @@ def told(record: RepoDataRecord) -> dict[str, str]:
 
 
 def client(request: dict[str, Any]) -> Client:
-    """Return an HTTP client of rattler that uses the site's mirrors and credentials."""
+    """Return rattler's HTTP client, with the site's mirrors and credentials."""
     return Client.from_config(Config.from_toml(request["config"]))
 
 
@@ -135,10 +136,10 @@ def lock_records(request: dict[str, Any]) -> list[RepoDataRecord]:
 
 
 class Told:
-    """Send rattler's progress to the parent process: the number of packages that are installed so
-    far.
+    """Report rattler's progress to the parent process, as the number of packages that are installed
+    so far.
 
-    rattler calls the methods of this class, which has the interface of InstallerReporter.
+    rattler calls the methods of this class, which has the interface of rattler's InstallerReporter.
     """
 
     def on_transaction_start(self, total_operations: int) -> None:

@@ -1,5 +1,5 @@
-"""Choose the packages for environment.yml (solve it), or read them from a lock that was made from
-it."""
+"""Choose the packages for environment.yml (solve environment.yml), or read the packages from a lock
+file that an earlier solve has written."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ Package = dict[str, str]
 
 @dataclass(frozen=True)
 class Solution:
-    """The packages that were chosen for environment.yml: their URLs and hashes, and the lock.
+    """The packages that were chosen for environment.yml, with their URLs and hashes.
 
-    `lock` is the text of rattler's lock file.
+    `lock` is the text of rattler's lock file, which lists the same packages.
     """
 
     kind: str
@@ -53,16 +53,16 @@ class Solution:
 
     @property
     def at_hand(self) -> bool:
-        """Return whether all packages that are files on this machine still exist.
+        """Return whether the package files that are on this machine still exist.
 
-        Packages on servers are assumed to exist.
+        Package files on servers are not checked.
         """
         local = [package["url"] for package in self.packages if package["url"].startswith("file:")]
         return all(Path(_path_of(url)).exists() for url in local)
 
     def head(self, packages: Packages) -> dict[str, Any]:
-        """Return the header of environment.lock: the dependencies and the source from which the
-        packages were chosen."""
+        """Return the header of environment.lock: the dependencies in environment.yml, and the
+        source from which the packages were chosen."""
         fields = {key: getattr(self, key) for key in ("kind", "told", "channels", "specs", "pip")}
         return {**fields, "dependencies": packages.digest}
 
@@ -117,7 +117,8 @@ def configuration(site: Site) -> str:
 
 
 def kept(head: dict[str, Any], lock: str) -> str:
-    """Return the text of a lock file: the header, then rattler's list of all packages."""
+    """Return the text of environment.lock: the header `head`, then rattler's list of all
+    packages."""
     bare = re.sub(rf"^{_HEAD}.*\n|^# Written by .*\n", "", lock, flags=re.MULTILINE)
     return f"# Written by sitekit: exactly these builds.\n{_HEAD}{json.dumps(head)}\n{bare}"
 
@@ -181,8 +182,8 @@ def kept_lock(path: Path, packages: Packages) -> str | None:
 
 
 def _disagreement(head: dict[str, Any], packages: Packages) -> str:
-    """Return the dependencies that only the lock has, and those that only environment.yml has, one
-    in a line."""
+    """Return a text with the dependencies that only the lock has, and the dependencies that only
+    environment.yml has, one on each line."""
     locked, required = {*head["specs"]} - {"conda"}, {*packages.conda}
     if head["kind"] == "wheels":
         required |= {line.replace("==", " ==") for line in packages.pip}
@@ -195,7 +196,7 @@ def _disagreement(head: dict[str, Any], packages: Packages) -> str:
 def packages_hash(packages: Sequence[Package]) -> str:
     """Return the SHA-256 of the packages' names, versions, builds and hashes.
 
-    The hash is the same whichever channel or mirror the packages come from.
+    The hash does not depend on the channel or mirror from which the packages come.
     """
     lines = sorted(f"{p['name']} {p['version']} {p['build']} {p['sha256']}" for p in packages)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -28,9 +28,10 @@ def compile_all(release: Release, before: Release | None = None) -> int:
     server would compile all files again.
 
     The bytecode does not contain the times of the source files. Therefore the bytecode stays valid
-    in a copy of the release. A source file that is hard-linked to the same file in the release
-    `before` gets the bytecode of that release. Paths in the bytecode are relative. Python completes
-    these paths when it loads the bytecode (PEP 3147).
+    in a copy of the release. Some source files are hard links to the same files in the earlier
+    release `before`. For these files, the bytecode of the earlier release is hard-linked too. Paths
+    in the bytecode are relative. Python completes these paths when it loads the bytecode (PEP
+    3147).
     """
     sources = list(_sources(release))
     if before and _python(before) == _python(release):
@@ -98,6 +99,6 @@ def _shared(source: Path, release: Release, before: Release) -> bool:
 
 
 def _is_unchecked(compiled: Path) -> bool:
-    """Return whether Python uses this bytecode without a look at its source file (PEP 552)."""
+    """Return whether Python uses this bytecode without a check of its source file (PEP 552)."""
     with compiled.open("rb") as file:
         return file.read(8)[4:] == b"\1\0\0\0"

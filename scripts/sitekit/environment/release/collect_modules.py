@@ -1,7 +1,8 @@
-"""Write the bytecode of the modules that are named on stdin to one file. The release's own Python
-runs this program.
+"""Write the bytecode of Python modules to one file. The release's own Python runs this program, and
+the names of the modules come from stdin.
 
-session/release_modules.py describes the file's format. The program imports none of the modules.
+session/release_modules.py describes the format of the file. The program does not import the
+modules.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ UNCHECKED = MAGIC_NUMBER + b"\1\0\0\0"
 
 
 def find(name: str, folders: dict[str, list[str]]) -> ModuleSpec | None:
-    """Return the path of a module; None if the module is built into Python, or is not found."""
+    """Return Python's ModuleSpec of a module, which has the module's path. Return None if the
+    module is built into Python, or is not found."""
     if BuiltinImporter.find_spec(name) or FrozenImporter.find_spec(name):
         return None
     parent = name.rpartition(".")[0]
@@ -30,7 +32,8 @@ def find(name: str, folders: dict[str, list[str]]) -> ModuleSpec | None:
 
 
 def collect(names: list[str], prefix: str) -> bytes:
-    """Return the content of the file, with paths below `prefix`."""
+    """Return the content of the file with the bytecode of the modules `names`. The paths in the
+    file are relative to `prefix`."""
     modules: dict[str, tuple[str, bool]] = {}
     places: dict[str, tuple[int, int]] = {}
     folders: dict[str, list[str]] = {}
@@ -58,7 +61,8 @@ def collect(names: list[str], prefix: str) -> bytes:
 
 
 def entry_points(prefix: str) -> dict[str, str | None]:
-    """Return the entry points of each installed package, as in its file, by the package's folder."""
+    """Return the entry points of each installed package: folder of the package -> text of its file
+    entry_points.txt."""
     found = {}
     for package in distributions():
         folder = str(getattr(package, "_path", ""))

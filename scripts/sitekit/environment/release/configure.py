@@ -12,7 +12,7 @@ from ...base.command import run
 from ...base.files import write_atomic
 from . import container_files, user_commands
 from .releases import Release
-from .required_packages import Piece
+from .required_package_contents import Piece
 
 GUARDED = {
     "sitekit.session.overrides.lmod_guard": "jupyterlmod",

@@ -1,7 +1,7 @@
 """Write the folder PREFIX/share/sitekit/container, with the files of the release that a server in a
 container image needs.
 
-The container can read this folder, and no other files of the release (session/container.py).
+Of all files of the release, the container can read only this folder (session/container.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Compare every file of a release with the records of its packages.
 
-A file that is missing, changed or in no record is a fault.
+It is a fault if a file is missing, has changed, or is in no record.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ exist."""
 
 
 def faults(prefix: Path, own: Expected) -> list[str]:
-    """Return the faults in the files below `prefix`. `own` are the files that sitekit wrote."""
+    """Return the faults in the files below `prefix`. `own` has the files that sitekit itself wrote:
+    path -> SHA-256."""
     condas = _condas(prefix)
     expected = {**condas, **_pips(prefix, condas), **own}
     found = {os.path.relpath(path, prefix): path for path in _walk(prefix)}
@@ -100,7 +101,7 @@ def _walk(prefix: Path) -> Iterator[str]:
 
 def _known(path: str, found: dict[str, str]) -> bool:
     """Return whether a file may exist although no package lists it: a state file of the release, a
-    record of conda, or bytecode."""
+    record of conda, or bytecode. `found` has the files that packages list."""
     folder, name = os.path.split(path)
     if folder.endswith("__pycache__") and name.endswith(".pyc"):
         return (

@@ -41,7 +41,7 @@ def server_extensions(names: list[str]) -> Failures:
 
 
 def enabled() -> dict[str, bool]:
-    """Return for each server extension whether it is enabled."""
+    """Return all server extensions of the release: name -> whether it is enabled."""
     from jupyter_core.paths import jupyter_config_path
     from jupyter_server.extension.config import ExtensionConfigManager
 
@@ -49,8 +49,8 @@ def enabled() -> dict[str, bool]:
 
 
 def guarded(names: list[str]) -> Failures:
-    """Yield each server extension that is enabled although an extension of sitekit must replace
-    it."""
+    """Yield each server extension that is enabled, although an extension of sitekit must replace
+    this extension."""
     for name in names:
         if enabled().get(name):
             yield f"server extension {name}", "is enabled without its guard"
@@ -85,8 +85,8 @@ def kernels(names: list[str] | None) -> Failures:
 
 
 def guard(names: list[str]) -> Failures:
-    """Yield each of sitekit's extensions that wrongly accepts a module name with shell commands in
-    it."""
+    """Yield each of sitekit's extensions that accepts a module name with shell commands in the
+    name. These extensions must refuse the name."""
     for name in names:
         answer = asyncio.run(importlib.import_module(name).guarded("show", REFUSED))
         if "not the name of a module" not in (answer or ""):

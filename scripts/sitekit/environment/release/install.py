@@ -72,8 +72,8 @@ def _install_pip(release: Release, cache: Path) -> None:
 
 
 def _pip_wheels(release: Release, pinned: list[str], cache: Path) -> Path:
-    """Return a folder with the pinned wheels. The folder is in the cache already, comes from a
-    bundle, or is downloaded."""
+    """Return a folder with the pinned wheels. If the folder is not already in the cache, copy the
+    wheels from a bundle or download them."""
     folder = cache / wheels_name(pinned)
     if not folder.is_dir():
         work = cache / "wheels.partial"
@@ -106,7 +106,8 @@ def _pip_wheels(release: Release, pinned: list[str], cache: Path) -> Path:
 
 
 def wheels_name(pinned: list[str]) -> str:
-    """Return the name of the folder that contains these wheels, in the cache and in a bundle."""
+    """Return the name of the folder that contains the pinned wheels, both in the cache and in a
+    bundle."""
     return "wheels-" + hashlib.sha256("\n".join(pinned).encode()).hexdigest()[:16]
 
 

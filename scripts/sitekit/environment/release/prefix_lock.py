@@ -1,5 +1,5 @@
-"""Prepare the prefix (the shared folder of all releases) for writing: refuse unsafe parent folders,
-lock the prefix against other runs, and set the modes of files."""
+"""Prepare the prefix (the shared folder of all releases) for writing. Refuse unsafe parent folders,
+lock the prefix against other runs of sitekit, and set the modes of files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ length, which the installer replaces by the path."""
 def open_prefix(site: Site) -> Iterator[Path]:
     """Create and lock the prefix, and yield its cache, which only the owner can read.
 
-    The cache is in the prefix, so that files of releases can be hard links to files of the cache.
+    The cache is in the prefix. Therefore files of releases can be hard links to files of the cache.
     Users can never write to the files of the cache. Raises Problem if the prefix is unsafe, not
     writable, full, or locked by another sitekit.
     """
@@ -137,10 +137,11 @@ def set_modes(release: Path) -> int:
 
 
 def _hold(lock: int, site: Site) -> None:
-    """Lock the prefix; raise Problem with the host and process that holds the lock if the prefix is
-    locked.
+    """Lock the prefix. If the prefix is already locked, raise Problem with the host and the process
+    that hold the lock.
 
-    Linux releases the lock when the process ends, even if the process was killed.
+    `lock` is the file descriptor of the lock file. Linux releases the lock when the process ends,
+    even if the process was killed.
     """
     where = str(site.paths.prefix)
     try:

@@ -62,7 +62,7 @@ class Release:
     def installed(self) -> bool:
         """Return whether all packages of the release are installed.
 
-        A release with all packages installed may still have to be completed by `make install_all`.
+        After that, `make install_all` may still have to complete the release.
         """
         return self.whole or bool(self.facts.get("installed"))
 
@@ -72,13 +72,13 @@ class Release:
 
     @property
     def kit(self) -> str:
-        """Return the hash of sitekit's own files that are, or will be, installed in the release."""
+        """Return the hash of the version of sitekit that is installed, or will be installed, in the
+        release."""
         return str(self.facts.get("kit", {}).get("hash"))
 
     @property
     def solution(self) -> Solution:
-        """Return the packages of the release as a Solution, from which another release can be
-        built."""
+        """Return the packages of the release, from which another release can be built."""
         source, facts = self.facts["source"], self.facts
         return Solution(
             source["kind"],
@@ -140,8 +140,8 @@ def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Rel
     of sitekit.
 
     `inputs` maps the kind of source to a hash. `kit` is the hash of sitekit's own files; if `kit`
-    is None, the release may contain any version of sitekit. If the current release matches, it is
-    returned. Failed releases are ignored.
+    is None, the release may contain any version of sitekit. If the current release was built from
+    these inputs, the current release is returned. Failed releases are ignored.
     """
     in_use = current(site)
     fitting = [
@@ -156,8 +156,11 @@ def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Rel
 
 
 def same(site: Site, solution: Solution, kit: str) -> Release | None:
-    """Return a release with exactly these packages and this version of sitekit; None if there is
-    none. The release may have been built from another environment.yml with the same result."""
+    """Return a release with exactly these packages and this version of sitekit; None if there is no
+    such release.
+
+    The release may have been built from another environment.yml that led to the same packages.
+    """
     digest = packages_hash(solution.packages)
     for release in releases(site):
         made = (release.facts["hash"], release.facts.get("pip", []), release.kit)
@@ -202,9 +205,9 @@ def begin(site: Site, solution: Solution, kit: dict[str, str], inputs: str, aske
 
 
 def taken(path: Path) -> bool:
-    """Return whether `path` is in use, by a release or by anything else.
+    """Return whether `path` is in use, by a release or by another file or folder.
 
-    A directory without a state file is not in use, because only a crash leaves such a directory.
+    A directory without a state file is not in use: it was left by a crash.
     """
     if path.is_symlink() or not path.is_dir():
         return path.is_symlink() or path.exists()
@@ -238,7 +241,7 @@ def set_aside(release: Release, why: str) -> Path:
 
 
 def note(release: Release, **facts: object) -> Release:
-    """Add `facts` to the state file of the release."""
+    """Add `facts` to the state file of the release; return the changed release."""
     state, name = {**release.facts, **facts}, WHOLE if release.whole else BUILDING
     for draft in release.path.glob(f".{name}.*"):  # a run that was killed left this file
         draft.unlink()
@@ -256,9 +259,9 @@ def finish(release: Release, **facts: object) -> Release:
 def switch(site: Site, release: Release) -> None:
     """Point the symbolic link `current` to the release atomically, and record the time.
 
-    The link is relative, because nodes may mount the prefix at another path. The record of the
-    switch is written first, because releases_in_use.py needs a complete record to find the release
-    of a running server.
+    The link is relative, because nodes may mount the prefix at another path. The time is recorded
+    before the link changes. releases_in_use.py needs a complete record to find the release of a
+    running server.
     """
     with (site.releases / HISTORY).open("a") as history:
         history.write(json.dumps({"at": time.time(), "release": release.name}) + "\n")

@@ -1,4 +1,4 @@
-"""Remove releases, and remove packages from the cache that no release needs.
+"""Remove releases. Also remove packages from the cache if no release needs them.
 
 If a removal is interrupted, no directory that looks like a release is left.
 """
@@ -28,8 +28,8 @@ def remove(release: Release, cache: Path) -> None:
 
 
 def sweep(site: Site, cache: Path) -> None:
-    """Remove files from the cache that no release needs, and the rest of removals that were
-    interrupted."""
+    """Remove files from the cache that no release needs. Also complete removals of releases that
+    were interrupted."""
     needed = {"lock", "packages", "repodata"}
     packages = set()
     for release in releases(site):

@@ -1,6 +1,6 @@
 """Write the bytecode that a starting server imports to one file of the release.
 
-session/release_modules.py reads the file. To find the modules, a server is started for a test, and
+session/release_modules.py reads this file. To find the modules, a server is started as a test.
 Python lists the modules that the server imports (`-X importtime`).
 """
 
@@ -17,7 +17,7 @@ from ...session.release_modules import FILE
 from ...site import Site
 from .configure import plain_environment
 from .releases import Release
-from .required_packages import Piece
+from .required_package_contents import Piece
 from .trial_run import started_server
 
 IMPORTED = re.compile(r"^import time: +\d+ \| +\d+ \| *(\S+)$", re.MULTILINE)
@@ -26,8 +26,8 @@ IMPORTED = re.compile(r"^import time: +\d+ \| +\d+ \| *(\S+)$", re.MULTILINE)
 def write_server_modules(site: Site, release: Release, pieces: list[Piece]) -> dict[str, str]:
     """Write the file with the modules; return {path of the file: its SHA-256}.
 
-    Nothing is written for a release without a server, or if the server does not start, which
-    verify.py reports afterwards.
+    Nothing is written if the release has no server, or if the server does not start. verify.py
+    later reports that the server does not start.
     """
     file = release.path / FILE
     file.unlink(missing_ok=True)
@@ -44,8 +44,8 @@ def write_server_modules(site: Site, release: Release, pieces: list[Piece]) -> d
 
 
 def imported(site: Site, release: Release) -> list[str]:
-    """Return the modules that a server imports until the server listens, in the order of their
-    import."""
+    """Return the modules that a starting server imports before it listens on its port, in the order
+    of their import."""
     with tempfile.TemporaryDirectory(prefix="sitekit-") as scratch:
         folder = Path(scratch)
         environment = plain_environment(release.path, folder)

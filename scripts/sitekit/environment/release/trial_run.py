@@ -35,8 +35,8 @@ def hub_reads_the_site(
     """Load the hub's configuration, with the site's config/local.d and a temporary state folder;
     return the errors.
 
-    `text` is the content of a site file. If `text` is missing, the site file is written from
-    `site`, as `make apply` does.
+    `text` is the content of a site file. If `text` is empty, the content is made from `site`, as
+    `make apply` does.
     """
     state = folder / "state"
     state.mkdir()
@@ -60,8 +60,8 @@ def hub_reads_the_site(
 
 
 def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path) -> list[str]:
-    """Start the proxy on free ports, and send two requests: for the proxy's routes, and for a
-    user's server. Return the errors."""
+    """Start the proxy on free ports, and send two requests: a request for the proxy's routes, and a
+    request for a user's server. Return the errors."""
     port, api = _free_ports()
     token = secrets.token_hex(16)
     addresses = [
@@ -85,8 +85,8 @@ def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path)
 
 
 def _asks_whose_server_it_is(port: int, routes: urllib.request.Request) -> list[str]:
-    """Request a user's server from the proxy without a login; return an error unless the proxy
-    redirects to the hub."""
+    """Request a user's server from the proxy without a login. Return an error if the proxy does not
+    redirect this request to the hub."""
     told = json.dumps({"target": routes.full_url, "user": "u"}).encode()
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     url = f"{routes.full_url}/user/u"
@@ -105,8 +105,8 @@ def _asks_whose_server_it_is(port: int, routes: urllib.request.Request) -> list[
 def server_answers(
     site: Site, release: Release, environment: Mapping[str, str], folder: Path
 ) -> list[str]:
-    """Start a single-user server in the way that a job does, with a minimal hub; return the reasons
-    why the server does not answer."""
+    """Start a user's server with a minimal hub, as a job does. Return the reasons why the server
+    does not answer."""
     with started_server(site, release.python, environment, folder) as (_, faults):
         return faults
 
@@ -115,11 +115,11 @@ def server_answers(
 def started_server(
     site: Site, python: Path, environment: Mapping[str, str], folder: Path, *options: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]:
-    """Run a single-user server while the `with` block runs: in the way that a job does, with a
-    minimal hub.
+    """Run a user's server with a minimal hub while the `with` block runs. The server starts as it
+    does in a job.
 
-    `python` is that of a release; `options` are options of Python. Yields the server, and the
-    reasons why it does not answer.
+    `python` is the Python of a release, and `options` are command-line options of Python. Yields
+    the process of the server, and the reasons why the server does not answer.
     """
     home = folder / "home"
     home.mkdir()
@@ -143,7 +143,7 @@ def started_server(
 
 
 def _session(site: Site, hub: int, environment: Mapping[str, str], home: Path) -> dict[str, str]:
-    """Return the environment variables that a job gets from the gate and the hub."""
+    """Return the environment variables that a user's job gets from the gate and the hub."""
     settings = {**session_settings(site), "root": "~", "links": {}, "user_variables": []}
     # this folder is outside of the home, because JupyterHub's disable_user_config ignores files in
     # the home
@@ -210,8 +210,8 @@ def _free_ports() -> tuple[int, int]:
 
 
 def _last(text: str) -> str:
-    """Return the message in a program's output: the last line without indentation, and the lines
-    after it."""
+    """Return the message in a program's output: its last line without indentation, and the lines
+    after this line."""
     lines = [line for line in text.splitlines() if line.strip()]
     start = max((number for number, line in enumerate(lines) if not line[0].isspace()), default=0)
     return " ".join(line.strip() for line in lines[start:])[-300:]

@@ -1,8 +1,8 @@
 """Write small wrapper scripts for commands that users may run, to PREFIX/share/sitekit/bin.
 
-Each wrapper script, such as `sitekit-kernel` or `nbdiff`, starts a program of the release. The
-script removes variables such as LD_LIBRARY_PATH, so that the modules a user has loaded do not
-change the libraries of the release's Python.
+Each wrapper script, such as `sitekit-kernel` or `nbdiff`, starts a program of the release. Modules
+that a user has loaded may set variables such as LD_LIBRARY_PATH, with which the release's Python
+would load other libraries. The script removes these variables.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def folder(prefix: Path) -> Path:
 
 
 def write_programs(prefix: Path, pieces: set[str]) -> None:
-    """Write the wrapper scripts for the programs of these packages."""
+    """Write the wrapper scripts for the programs of the packages `pieces`."""
     shutil.rmtree(folder(prefix), ignore_errors=True)
     folder(prefix).mkdir(parents=True)
     modules = {

@@ -1,5 +1,5 @@
-"""Verify a release before it is used: its files, dependencies and programs, and the modules of each
-package."""
+"""Verify a release before it is used. The checks cover its files, dependencies and programs, and
+the Python modules of each package."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..channel import ENGINE
 from . import file_hashes, trial_run
 from .configure import GUARDED, plain_environment
 from .releases import Release
-from .required_packages import Piece
+from .required_package_contents import Piece
 from .user_commands import folder
 
 
@@ -56,15 +56,15 @@ def verify(site: Site, release: Release, pieces: list[Piece], own: dict[str, str
 
 
 def _records(release: Release) -> list[str]:
-    """Return an error for each package that should be in the release but that conda has not
-    recorded as installed."""
+    """Return an error for each package that the release must have, but that conda has not recorded
+    as installed."""
     found = set(ask(ENGINE, {"verb": "records", "prefix": str(release.path)}, timeout=120))
     missing = sorted({package["name"] for package in release.facts["packages"]} - found)
     return [f"conda has no record of {name} here" for name in missing]
 
 
 def _agreement(release: Release, environment: dict[str, str]) -> list[str]:
-    """Return the errors that `pip check` prints."""
+    """Run `pip check`, which finds packages whose requirements are not met; return its errors."""
     done = run(
         [release.python, "-I", "-m", "pip", "check"], env=environment, check=False, timeout=120
     )
@@ -103,7 +103,8 @@ def _pieces(release: Release, pieces: list[Piece], environment: dict[str, str]) 
 
 
 def _kernels(names: set[str]) -> list[str] | None:
-    """Return the kernels that the release must have; None if the release has no Jupyter."""
+    """Return the names of the kernels that the release must have; None if the release has no
+    Jupyter."""
     return (["bash"] if "bash_kernel" in names else []) if "ipykernel" in names else None
 
 

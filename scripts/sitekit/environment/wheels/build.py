@@ -1,4 +1,5 @@
-"""Build a conda channel from PyPI wheels, the npm proxy and the distribution's Python.
+"""Build a conda channel from PyPI wheels, from the npm package of the proxy, and from the
+distribution's Python.
 
 The channel stays in the cache, for later releases.
 """
@@ -38,8 +39,8 @@ def build_channel(packages: Packages, cache: Path) -> Path:
     """Return a conda channel that contains all of `packages`; build the channel if `cache` does not
     contain it.
 
-    Raises Problem if a download fails. An interrupted build leaves no directory that could be
-    mistaken for a complete channel.
+    Raises Problem if a download fails. If the build is interrupted, no directory is left that looks
+    like a complete channel.
     """
     version = python_node_proxy.python_version(packages)
     channel = cache / f"channel-{_key(packages, version)}"
@@ -63,8 +64,8 @@ def build_channel(packages: Packages, cache: Path) -> Path:
 def _key(packages: Packages, version: str) -> str:
     """Return one hash of everything from which the channel (a directory of conda packages) is made.
 
-    If environment.wheels.lock does not match, the newest wheels of PyPI are used, so the hash
-    includes the date.
+    If environment.wheels.lock does not match environment.yml, the newest wheels of PyPI are used.
+    In this case, the hash includes the date.
     """
     lock = matching(packages) or time.strftime("%Y-%m-%d")
     return hashlib.sha256(
@@ -78,7 +79,8 @@ def _fetch_all(
     """Download wheels, Python, Node.js and the proxy in parallel; return the wheels, and the
     folders of the other three.
 
-    npm installs the proxy, so the download of the proxy starts when Node.js is complete.
+    The npm of Node.js installs the proxy. Therefore the download of the proxy starts when Node.js
+    is complete.
     """
     arrived = threading.Event()
     staged: dict[str, Path] = {}

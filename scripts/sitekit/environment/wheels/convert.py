@@ -17,7 +17,8 @@ def convert(request: dict[str, Any]) -> list[Any]:
     """Convert the wheels in the list `mine`; return the entries of the new packages for the
     channel's index.
 
-    `wheels` lists all wheels of the channel, because the extras of one wheel may need another.
+    `wheels` lists all wheels of the channel, because an extra of one wheel may require another
+    wheel.
     """
     house = {wheel.name: wheel for wheel in map(Wheel, map(Path, request["wheels"]))}
     mine = set(request["mine"])

@@ -21,14 +21,15 @@ _SPEC = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(.*)")
 
 @dataclass(frozen=True)
 class Packages:
-    """The dependencies of environment.yml: conda's as MatchSpecs, pip's as requirements."""
+    """The dependencies in environment.yml: the conda dependencies as MatchSpecs, and the pip
+    dependencies as requirements."""
 
     conda: tuple[str, ...]
     pip: tuple[str, ...]
 
     @property
     def digest(self) -> str:
-        """Return a hash of all dependencies, which does not depend on comments in
+        """Return a hash of all dependencies. The hash does not depend on comments in
         environment.yml."""
         return hashlib.sha256(
             json.dumps([sorted(self.conda), sorted(self.pip)]).encode()
@@ -36,13 +37,13 @@ class Packages:
 
     @property
     def names(self) -> set[str]:
-        """Return the names of all packages in conda's spelling."""
+        """Return the names of all packages, as conda spells them."""
         return {_split(spec)[0] for spec in (*self.conda, *self.pip)}
 
     def constraint(self, name: str) -> str:
         """Return the required version of `name` in pip's syntax, such as `>=3.11,<3.14`.
 
-        If environment.yml allows any version, the result is an empty text.
+        If environment.yml allows any version, the result is "".
         """
         return next((_as_pip(rest) for found, rest in map(_split, self.conda) if found == name), "")
 
@@ -57,9 +58,9 @@ class Packages:
 
 
 def read_packages() -> Packages:
-    """Return the packages of environment.yml and of the site's config/environment.yml.
+    """Return the packages of sitekit's environment.yml and of the site's config/environment.yml.
 
-    Raises BadInput as read() does.
+    Raises the same BadInput as read().
     """
     kits, own = read(data("environment.yml")), CHECKOUT / OWN_PACKAGES
     return joined(kits, read(own)) if own.exists() else kits

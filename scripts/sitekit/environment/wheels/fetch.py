@@ -26,8 +26,8 @@ _AT_ONCE = 3
 def fetch(packages: Packages, version: str, folder: Path, got: Callable[[str], None]) -> list[Path]:
     """Download the wheels for CPython `version` into `folder`; return their paths.
 
-    `got(name)` is called from several threads when a wheel is complete. Raises Problem with pip's
-    output if a wheel cannot be downloaded or does not have the hash in the lock.
+    `got(name)` is called from several threads when a wheel is complete. If a wheel cannot be
+    downloaded, or if its hash is not the hash in the lock, raises Problem with pip's output.
     """
     folder.mkdir(exist_ok=True)
     lock = matching(packages)

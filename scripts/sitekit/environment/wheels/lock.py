@@ -1,7 +1,8 @@
-"""Read environment.wheels.lock, and write the hash of the dependencies into this file.
+"""Read environment.wheels.lock, and write the hash of environment.yml's dependencies into this
+file.
 
-environment.wheels.lock lists version and hash of each wheel for environment.yml. scripts/lock makes
-the file.
+environment.wheels.lock lists the version and the hash of each wheel for environment.yml. The
+program scripts/lock creates the file.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def matching(packages: Packages, path: Path | None = None) -> str | None:
 
 
 def entries(lock: str, target: dict[str, str]) -> dict[str, str]:
-    """Return the entries of the lock for the platform `target`: package name -> lines.
+    """Return the entries of the lock for the platform `target`: package name -> lines of the lock.
 
     `target` has the values of the environment markers of Python packaging (PEP 508).
     """
@@ -44,8 +45,8 @@ def entries(lock: str, target: dict[str, str]) -> dict[str, str]:
 
 
 def main(words: list[str]) -> int:
-    """Run this module as a program for scripts/lock. With `--wanted`, print the requirements for
-    which versions have to be chosen.
+    """Run this module as a program for scripts/lock. With `--wanted`, print the requirements of
+    environment.yml; for these, scripts/lock chooses versions.
 
     With `--stamp`, write a line into environment.wheels.lock: the hash of the dependencies from
     which the file was made.

@@ -63,8 +63,8 @@ class Package:
         self._members: list[tuple[str, bytes, int, str | None]] = []
 
     def add(self, path: str, content: bytes, mode: int = 0o644) -> None:
-        """Add a file to the package. If the file contains PLACEHOLDER, the installer replaces it by
-        the prefix."""
+        """Add a file to the package. If the file contains the text PLACEHOLDER, the installer
+        replaces this text by the path of the prefix."""
         entry: dict[str, object] = {
             "_path": path,
             "path_type": "hardlink",
@@ -82,7 +82,8 @@ class Package:
         self._members.append((path, b"", 0o777, target))
 
     def add_tree(self, root: Path) -> None:
-        """Add all files below `root` to the package. `root` has the layout of a conda prefix."""
+        """Add all files below `root` to the package. The folders of `root` are those of a conda
+        prefix: bin, lib, share."""
         for file in sorted(root.rglob("*")):
             path = file.relative_to(root).as_posix()
             if file.is_symlink():
@@ -131,8 +132,8 @@ class Package:
 
 
 def write_repodata(channel: Path, entries: list[tuple[str, str, Entry]]) -> None:
-    """Write the index files (repodata.json) of `channel`, for this machine's architecture and for
-    `noarch`."""
+    """Write the index files (repodata.json) of the directory `channel`: one for this machine's
+    architecture, and one for `noarch`."""
     for where in ("noarch", subdir()):
         packages = {file: entry for folder, file, entry in entries if folder == where}
         index = {

@@ -1,6 +1,6 @@
 """Make conda packages of Python, Node.js and configurable-http-proxy.
 
-Python, Node.js and the proxy are not on PyPI, or not as wheels that can be converted.
+These three programs are not on PyPI, or PyPI has no wheels of them that sitekit can convert.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ def fetch_python(version: str, work: Path) -> Path:
 def python_package(channel: Path, usr: Path, version: str) -> tuple[str, str, Entry]:
     """Write the unpacked Python as the conda package `python`.
 
-    Debian's site module looks for packages in dist-packages. The package therefore declares this
-    directory as `python_site_packages_path` (CEP 17), so that conda and the release's own pip
-    install into the same directory.
+    Debian's Python looks for packages in the directory dist-packages. Therefore the conda package
+    declares this directory as `python_site_packages_path` (CEP 17). With this declaration, conda
+    and the release's own pip install into the same directory.
     """
     short = ".".join(version.split(".")[:2])
     where = f"local/lib/python{short}/dist-packages"
@@ -109,10 +109,11 @@ def python_package(channel: Path, usr: Path, version: str) -> tuple[str, str, En
 
 
 def _own_prefix(path: Path, content: bytes) -> bytes:
-    """Remove the directory `local` from the paths in the module sysconfig of Debian's Python.
+    """Remove the directory `local` from the installation paths in Debian's Python module sysconfig;
+    return the new content.
 
-    Debian's pip installs programs and data below `local`, to separate them from the files of dpkg.
-    A release contains no files of dpkg. Therefore a release does not need this change.
+    Debian has added `local`, so that pip installs programs and data in another directory than dpkg.
+    A release contains no files of dpkg. Therefore a release does not need `local`.
     """
     if path.parts[2:] in (("sysconfig.py",), ("sysconfig", "__init__.py")):
         for name in (b"scripts", b"data"):

@@ -49,8 +49,8 @@ class Wheel:
         )
 
     def requires(self, target: Mapping[str, str], extra: str = "") -> Iterator[Requirement]:
-        """Yield the requirements of this wheel; with `extra`, only the requirements that this extra
-        adds.
+        """Yield the requirements of this wheel. If `extra` is given, yield only the requirements
+        that this extra adds.
 
         `target` has the values of the environment markers of Python packaging (PEP 508).
         """
@@ -59,10 +59,11 @@ class Wheel:
                 yield requirement
 
     def depends(self, target: Mapping[str, str], house: Mapping[str, Wheel]) -> list[str]:
-        """Return this wheel's requirements in conda's syntax.
+        """Return this wheel's requirements in conda's syntax. `house` has all wheels of the
+        channel: name -> wheel.
 
-        conda has no extras. If this wheel requires an extra of another package, the requirements of
-        that extra are added to the requirements of this wheel.
+        conda has no extras. If this wheel requires an extra of another package, this function adds
+        the requirements of the extra to the requirements of this wheel.
         """
         wanted: dict[str, set[str]] = {}
         seen: set[tuple[str, str]] = set()
@@ -103,8 +104,8 @@ class Wheel:
     ) -> tuple[str, str, Entry]:
         """Write this wheel as a conda package into the directory `channel`.
 
-        The package of a compiled wheel also has the noarch layout, but requires the Python version
-        of `target`.
+        The package always has the noarch layout. If the wheel contains compiled files, the package
+        requires the Python version of `target`.
         """
         version = target["python_version"]
         package = Package(
@@ -137,7 +138,8 @@ class Wheel:
         return f"python >={version},<{major}.{int(minor) + 1}.0a0"
 
     def _place(self, entry: zipfile.ZipInfo, version: str) -> tuple[str, bytes, int]:
-        """Return the path, content and mode that a file of the wheel has in the package.
+        """Return the path, content and mode of a file in the conda package. `entry` is the file in
+        the wheel.
 
         The rules for `.data` directories are in the specification "Binary distribution format" (PEP
         427).

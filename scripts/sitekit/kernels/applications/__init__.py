@@ -1,1 +1,2 @@
-"""Test the site's applications (`make applications_check`), and record which ones servers offer."""
+"""Test the site's applications (`make applications_check`), and record which applications users'
+servers may offer."""

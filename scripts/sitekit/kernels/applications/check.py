@@ -1,5 +1,5 @@
-"""Implement `make applications_check`: start each application as a server does, and request its
-page by its Unix socket. Record those that answer."""
+"""Implement `make applications_check`: start each application as a user's server does, and request
+its page through its Unix socket. Record the applications that answer."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ LINES = 12  # of an application's output, shown if it fails
 
 
 def check_applications(site: Site, keys: tuple[str, ...]) -> int:
-    """Test the applications with these keys, all of them if none is given. Returns 1 if one failed.
+    """Test the applications with the keys `keys`, or all applications if there are no keys. Returns
+    1 if an application failed.
 
-    Servers no longer offer an application that failed. Raises BadInput for an unknown key.
+    Users' servers no longer offer an application that failed. Raises BadInput for an unknown key.
     """
     settings = application_settings(site, site.paths.prefix).get("applications", [])
     known = [one["key"] for one in settings]
@@ -60,7 +61,9 @@ def check_applications(site: Site, keys: tuple[str, ...]) -> int:
 
 
 def _record(site: Site, settings: list[dict[str, Any]], tested: set[str], passed: set[str]) -> None:
-    """Write the digests of the applications that passed, now or in an earlier test."""
+    """Write a digest for each application that works. `passed` has the keys of the applications
+    that passed this test. Applications that are not in `tested` keep the digest of their earlier
+    test."""
     path = record_path(site.paths.prefix)
     before = read_tested(str(path))
     kept = {key: value for key, value in before.items() if key not in tested}
@@ -83,7 +86,8 @@ def _row(site: Site, one: dict[str, Any], python: str) -> Row:
 
 
 def started(site: Site, one: dict[str, Any], python: str) -> int:
-    """Return the status of the application's first answer. Raises Problem with its output."""
+    """Start the application; return the HTTP status of its first answer. If it does not answer,
+    raise Problem with its output."""
     account = ACCOUNT if os.geteuid() == 0 else None
     with private_folder(account) as folder, tempfile.TemporaryFile() as output:
         address = str(folder / "a-0")
@@ -111,7 +115,8 @@ def started(site: Site, one: dict[str, Any], python: str) -> int:
 
 @contextmanager
 def private_folder(account: str | None) -> Iterator[Path]:
-    """Create a folder of mode 0700, which is the account's home in the test."""
+    """Create a folder with mode 0700, yield it, and remove it. In the test, the folder is the home
+    of the account."""
     with tempfile.TemporaryDirectory(prefix="sitekit-app-") as name:
         if account:
             entry = pwd.getpwnam(account)
@@ -133,7 +138,8 @@ def _environment(site: Site, home: Path) -> dict[str, str]:
 
 
 def _answer(process: subprocess.Popen[bytes], address: str, path: str, timeout: int) -> int:
-    """Wait until the application answers a request with less than 500. Raises Problem."""
+    """Send requests until the application answers with an HTTP status below 500; return the status.
+    Raises Problem."""
     end, last = time.monotonic() + timeout, "does not listen on its socket"
     while time.monotonic() < end:
         if (code := process.poll()) is not None:
@@ -148,7 +154,8 @@ def _answer(process: subprocess.Popen[bytes], address: str, path: str, timeout: 
 
 
 def requested(address: str, path: str) -> int:
-    """Return the status of a GET request by a Unix socket. Raises OSError or HTTPException."""
+    """Send a GET request through a Unix socket; return the HTTP status. Raises OSError or
+    HTTPException."""
     connection = http.client.HTTPConnection("localhost", timeout=10)
     connection.sock = socket.socket(socket.AF_UNIX)
     try:

@@ -38,8 +38,8 @@ class Conversion:
 def convert(makefile: Path, content: str) -> Conversion:
     """Return a kernels.yml that makes the same kernels as a Makefile with this content.
 
-    Comments in the text give the Makefile's line of each entry, and the lines that could not be
-    converted. envkernel itself parses the command lines.
+    Comments in the kernels.yml have the Makefile's line for each entry, and the lines that could
+    not be converted. envkernel itself parses the command lines.
     """
     lines = command_lines(makefile, content)
     words = json.dumps([line.words for line in lines if line.words])
@@ -65,7 +65,8 @@ def convert(makefile: Path, content: str) -> Conversion:
 
 
 def _plain(text: str) -> str:
-    """Return a text that can be part of a comment: other line ends and controls are escaped."""
+    """Return a text that can be part of a comment in YAML: line ends and control characters are
+    escaped."""
     return text if text.isprintable() else ascii(text)[1:-1]
 
 

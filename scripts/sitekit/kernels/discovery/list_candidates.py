@@ -56,7 +56,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Note:
-    """One row of the table of `make kernels`, about a module that does not become a kernel.
+    """One row in the table of `make kernels`, about a module that does not become a kernel.
 
     `status` is `FAILED` or `skipped`.
     """
@@ -72,10 +72,10 @@ def candidates(
 ) -> tuple[list[Candidate], list[Note]]:
     """Return the candidates, and rows for the table.
 
-    Candidates from entries of kernels.yml come first, in the order of the entries. A module that an
-    entry names is not also discovered. `offered` has the languages of the kernels that were
-    discovered in earlier runs. The module of such a kernel stays a candidate even if its
-    interpreter no longer exists.
+    Candidates from entries of kernels.yml come first, in the order of the entries. If an entry
+    names a module, the module is not also discovered. `offered` maps the modules of kernels that
+    were discovered in earlier runs to their languages. These modules stay candidates even if their
+    interpreters no longer exist.
     """
     found: list[Candidate] = []
     notes: list[Note] = []
@@ -250,8 +250,8 @@ def _brought(module: Module, language: str, offered: Mapping[str, str]) -> bool:
 
 
 def _chains(module: Module, which: str) -> list[Chain]:
-    """Return the lists of parent modules that must be loaded before the module: all lists, or only
-    the newest one."""
+    """Return the lists of parent modules that must be loaded before the module: all of these lists,
+    or only the newest list."""
     chains = sorted(module.parents, key=lambda chain: natural(" ".join(chain))) or [()]
     return chains if which == "all" else chains[-1:]
 
@@ -271,15 +271,15 @@ def _distinct(found: list[Candidate], notes: list[Note]) -> list[Candidate]:
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    """Return the hint `did you mean NAME?` for the name of a module that does not exist; an empty
-    hint if no name is similar."""
+    """Return the hint `did you mean NAME?` for a module name that does not exist. If no module has
+    a similar name, return ""."""
     close = difflib.get_close_matches(name, list(known), 1, 0.6)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def slug(*names: str) -> str:
-    """Convert a module's name to the name of a kernel's folder, which notebooks store: python/3.11
-    -> `python-3.11`."""
+    """Convert a module's name to the id of a kernel: python/3.11 -> `python-3.11`. The kernel's
+    folder has this name, and notebooks store it."""
     plain = re.sub(r"[^a-z0-9._]+", "-", "-".join(names).lower()).strip("-._") or "kernel"
     if len(plain) <= LONGEST:
         return plain

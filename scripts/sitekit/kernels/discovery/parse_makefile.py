@@ -29,8 +29,8 @@ _BASH = "the bash kernel is part of the hub's environment while environment.yml 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the Makefile: the words after `envkernel`, or the reason why the parser
-    cannot read the line."""
+    """A line of the Makefile that is about a kernel. It has the words after `envkernel`, or the
+    reason why the parser cannot read the line."""
 
     number: int
     text: str
@@ -48,9 +48,10 @@ def read_makefile(path: Path) -> str:
 
 
 def command_lines(path: Path, text: str) -> list[Line]:
-    """Return the lines about kernels of the Makefile `path`, which has the content `text`.
+    """Return the lines of the Makefile `path` that are about kernels. `text` is the content of the
+    Makefile.
 
-    Raises BadInput if its variables make the lines very long.
+    Raises BadInput if variables of the Makefile make the lines very long.
     """
     recipes: list[tuple[int, str]] = []
     variables: dict[str, str] = {}

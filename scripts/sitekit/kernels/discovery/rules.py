@@ -67,8 +67,10 @@ def _command(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _newest(value: object) -> object:
-    """Refuse a value of `newest` (how many versions of a module become kernels) that is neither a
-    number nor `all`. Raises Unfit."""
+    """Refuse a value of `newest` that is neither a number nor `all`. Raises Unfit.
+
+    `newest` is the number of versions of a module that become kernels.
+    """
     if value != "all" and (
         isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000
     ):
@@ -129,8 +131,8 @@ Variables = dict[Variable, str]
 
 
 class Part(BaseModel):
-    """The base class of the mappings in kernels.yml. Unknown keys are refused, and values cannot
-    change."""
+    """The base class of the mappings in kernels.yml. Unknown keys are refused, and objects of the
+    class cannot change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -233,7 +235,8 @@ class Rule(Part):
 
     @property
     def marks(self) -> list[Path]:
-        """Return the files whose change shows that the environment or the image has changed."""
+        """Return the files that change when the environment or the image changes. If one of these
+        files changes, the kernel is tested again."""
         if self.image:
             return [Path(self.image)] if self.image.startswith("/") else []
         if self.conda:

@@ -1,7 +1,7 @@
 """Run Lmod's spider over the module path.
 
-If the spider fails, sitekit finds by bisection which folders of the module path cause the failure,
-and reads all other folders.
+If the spider fails, sitekit searches by bisection for the folders of the module path that cause the
+failure. It then reads all other folders.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ class Spider:
         return tree, broken
 
     def _some(self, entries: list[Path]) -> Tree:
-        """Run the spider on some entries of the module path, and return the modules in them. The
-        spider gets temporary folders with links to the entries."""
+        """Run the spider on some entries of the module path; return the modules in these entries.
+        The spider gets temporary folders with links to the entries."""
         with tempfile.TemporaryDirectory(prefix="sitekit-spider-") as top:
             os.chmod(top, 0o755)  # noqa: S103
             folders: dict[Path, Path] = {}
@@ -112,12 +112,12 @@ class Spider:
 
 
 def tree_of(output: str, words: Argv) -> Tree:
-    """Return the module tree from the spider's output. Text that modulefiles printed before the
-    tree is ignored.
+    """Return the module tree in the spider's output. Modulefiles may print text before the tree;
+    this text is ignored.
 
     The output has the format of Lmod's `spider -o spider-json`. The tree also contains broken
-    modulefiles. Such a modulefile fails only when it is loaded. Raises CommandFailed if the output
-    contains no tree.
+    modulefiles, which fail only when they are loaded. Raises CommandFailed if the output contains
+    no tree.
     """
     decoder = json.JSONDecoder(strict=False)  # Lmod writes control characters as they are
     for begin in re.finditer(r"[{\[]", output):

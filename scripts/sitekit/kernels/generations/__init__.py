@@ -1,2 +1,2 @@
-"""Write the kernels of each run of `make kernels` into a new folder (a generation). A symbolic link
-points to the generation that users see."""
+"""Write the kernels of each run of `make kernels` into a new folder, which is called a generation.
+A symbolic link points to the generation that users see."""

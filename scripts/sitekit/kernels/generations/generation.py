@@ -128,8 +128,8 @@ def _fresh(site: Site) -> Path:
 
 @contextmanager
 def under_way(site: Site, new: Path) -> Iterator[None]:
-    """At the end of the `with` block, remove old generations, and the new generation if it was not
-    published."""
+    """Run the `with` block, in which the new generation is made. After the block, remove old
+    generations. If the new generation was not published, remove it too."""
     try:
         yield
     finally:
@@ -144,8 +144,8 @@ def write_specs(
     """Write the specs of `kernels` into the generation, with envkernel.
 
     The release's Python runs envkernel, because envkernel is installed in the release. If `named`
-    is set, the launcher gets `named` in place of a kernel's id. Returns the specs that could not be
-    written: kernel id -> reason.
+    is set, the launcher gets the name `named` in place of each kernel's id. If the specs of some
+    kernels cannot be written, these kernels are returned: kernel id -> reason.
     """
     if not kernels:
         return {}
@@ -192,7 +192,7 @@ def drop(generation: Path, names: Iterable[str]) -> None:
 
 
 def showing(generation: Path, name: str) -> Showing:
-    """Return whether JupyterLab's launcher shows the kernel, hides it, or shows a warning."""
+    """Return how JupyterLab's launcher shows the kernel: normally, hidden, or with a warning."""
     spec = spec_file(generation, name)
     if spec.name == HIDDEN:
         return "hide"
@@ -200,7 +200,7 @@ def showing(generation: Path, name: str) -> Showing:
 
 
 def show(generation: Path, kernel: Kernel, how: Showing) -> None:
-    """Set whether JupyterLab's launcher shows the kernel, hides it, or shows a warning."""
+    """Set how JupyterLab's launcher shows the kernel: normally, hidden, or with a warning."""
     now = spec_file(generation, kernel.id)
     then = now.with_name(HIDDEN if how == "hide" else SPEC)
     spec = json.loads(now.read_text())
@@ -230,8 +230,8 @@ def fix_modes(generation: Path) -> None:
 def publish(site: Site, generation: Path) -> None:
     """Publish this generation: point the symbolic link that users' servers read to the generation.
 
-    The link changes in one step, so a program that reads the kernels gets either all old or all new
-    kernels.
+    The link changes in one step. Therefore a program that reads the kernels gets either all old
+    kernels or all new kernels.
     """
     switch_link(site.kernels_current, f"generations/{generation.name}")
     launch = root(site) / "launch"

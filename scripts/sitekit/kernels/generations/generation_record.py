@@ -20,10 +20,10 @@ _MAKER = "sitekit make kernels"
 class Record:
     """The contents of generation.json.
 
-    `kernels` maps ids to the kernels that passed the test. `failing` maps the ids of kernels that
-    failed in a later check to the reasons. `quiet` lists modules that were tested and contain no
-    kernel, so that they are not tested again. `test_as` is the account that ran the kernels in the
-    test. `start_timeout` is the time limit of the test in seconds.
+    `kernels` maps kernel ids to the kernels that passed the test. `failing` has the kernels that
+    failed in a later check: kernel id -> reason. `quiet` lists modules that were tested and contain
+    no kernel, so that they are not tested again. `test_as` is the account that ran the kernels in
+    the test. `start_timeout` is the time limit of the test in seconds.
     """
 
     kernels: Mapping[str, Kernel] = field(default_factory=dict)

@@ -22,8 +22,8 @@ class Kernel:
     instructions for kernels/launch.py, which starts the kernel. `spec` has additional keys of
     kernel.json. `expect` has the values that the kernel must report when it is started. `found` is
     true if kernels.yml does not name the kernel. `key` is a digest of the rules by which the kernel
-    was made. `watch` maps the files from which the kernel was made to their stamps at the time of
-    the probe.
+    was made. `watch` has the files from which the kernel was made: path -> change time and size at
+    the time of the probe.
     """
 
     id: str
@@ -66,19 +66,20 @@ def stamp(path: str) -> Stamp:
 
 
 def stamps(paths: Iterable[str]) -> dict[str, Stamp]:
-    """Return the change time and size of each file, as stamp() returns them: path -> stamp."""
+    """Return the change time (in ns) and size of each file: path -> (time, size), or None for a
+    file that does not exist."""
     return {path: stamp(path) for path in sorted(set(paths)) if path}
 
 
 def is_unchanged(watch: Mapping[str, Stamp]) -> bool:
-    """Return whether no file has changed since `watch` was recorded. `watch` maps paths to
-    stamps."""
+    """Return whether none of the files has changed since their stamps were stored in `watch`: path
+    -> stamp (change time and size)."""
     return all(stamp(path) == seen for path, seen in watch.items())
 
 
 def with_distinct_titles(kernels: Iterable[Kernel]) -> list[Kernel]:
-    """Return the kernels; if two kernels have the same title, the module's name is added to their
-    titles."""
+    """Return the kernels, so that no two kernels show the same title. If two kernels have the same
+    title, the module's name is added to both titles."""
     kernels = list(kernels)
     count = Counter(kernel.title for kernel in kernels)
     return [k.titled(k.title if count[k.title] == 1 else f"{k.title} ({k.label})") for k in kernels]

@@ -1,1 +1,2 @@
-"""Test container images (`make images_check`), and record which images users may start."""
+"""Test container images (`make images_check`), and record which images users may use for their
+servers."""

@@ -61,8 +61,8 @@ def check_images(site: Site, keys: tuple[str, ...]) -> int:
 
 
 def _named(site: Site, keys: tuple[str, ...]) -> list[Image | DockerImage]:
-    """Return the images with these keys, also images of Docker; without keys, return all images.
-    Raises BadInput."""
+    """Return the site's images (of all engines) with the keys `keys`, or all images if there are no
+    keys. Raises BadInput for an unknown key."""
     images: list[Image | DockerImage] = [*site.server.images, *site.docker.images]
     known = [image.key for image in images]
     if not images:
@@ -76,7 +76,8 @@ def _named(site: Site, keys: tuple[str, ...]) -> list[Image | DockerImage]:
 
 
 def _prepare(site: Site, images: list[Image | DockerImage]) -> str:
-    """Return the version of JupyterHub in the release. Raises Problem."""
+    """Check that this machine can test the images; return the version of JupyterHub in the release.
+    Raises Problem."""
     engine = site.server.containers
     of_docker = [image for image in images if isinstance(image, DockerImage)]
     if of_docker:
@@ -99,8 +100,8 @@ def _prepare(site: Site, images: list[Image | DockerImage]) -> str:
 
 
 def _checked(site: Site, image: Image, hub_version: str) -> Row:
-    """Test one image; write its record, or remove the record if the test fails. Return the image's
-    row of the table."""
+    """Test one image. Write its record if the test succeeds, or remove its record if the test
+    fails. Return the image's row of the table."""
     file = record_path(site.paths.prefix, image.key)
     file.parent.mkdir(mode=0o755, exist_ok=True)
     began = time.monotonic()
@@ -114,7 +115,8 @@ def _checked(site: Site, image: Image, hub_version: str) -> Row:
 
 
 def _proven_row(image: Image | DockerImage, has: dict[str, Any], began: float) -> Row:
-    """Return the row of an image that works; `began` is when its test began."""
+    """Return the table row of an image that works. `has` is the record of the test, and `began` is
+    the time when the test began."""
     versions, kernels = has["versions"], ", ".join(sorted(has["kernels"]))
     what = f"JupyterHub {versions['jupyterhub']}, JupyterLab {versions['jupyterlab']}, kernels: "
     took = f" ({time.monotonic() - began:.1f} s)"
@@ -141,7 +143,8 @@ def _checked_in_docker(site: Site, image: DockerImage, hub_version: str) -> Row:
 
 
 def _plain(site: Site) -> dict[str, Any]:
-    """Return the settings of a session without the folders of users."""
+    """Return the settings of a user's server for the test, without the settings about users'
+    folders."""
     plain = {**session_settings(site), "root": "~", "links": {}, "user_variables": []}
     plain.pop("repository", None)
     return plain
@@ -177,8 +180,8 @@ def _proven(site: Site, image: Image, hub_version: str) -> dict[str, Any]:
 
 
 def _check_versions(has: dict[str, str], hub_version: str) -> None:
-    """Refuse an image without JupyterHub or JupyterLab, or with a version of JupyterHub that does
-    not fit the version of the hub. Raises Unproven."""
+    """Raise Unproven if the image has no JupyterHub or no JupyterLab, or if its version of
+    JupyterHub does not fit the hub's version."""
     missing = [name for name in ("jupyterhub", "jupyterlab", "ipykernel") if not has[name]]
     if missing:
         raise Unproven(f"it has no {', '.join(missing)}; install them in the image")
@@ -190,8 +193,8 @@ def _check_versions(has: dict[str, str], hub_version: str) -> None:
 
 
 def _check_programs(site: Site, has: dict[str, Any]) -> None:
-    """Refuse an image without the programs that the site's servers need, such as ssh or git. Raises
-    Unproven."""
+    """Raise Unproven if the image does not have the programs that the site's servers need, such as
+    ssh or git."""
     if site.tunnel and not has["ssh"]:
         raise Unproven("it has no ssh, which servers need for the tunnel; install openssh in it")
     if site.server.repository and not (has["git"] and has["versions"]["nbgitpuller"]):
@@ -205,8 +208,8 @@ def _scratch(place: Path) -> Iterator[tuple[Path, str | None]]:
     """Create a folder with a home directory for the test. Yield the folder, and the account that
     runs the image (None: the account of this process).
 
-    The folder is below the prefix, because an engine may hide other folders, such as /tmp, in the
-    container.
+    The folder is below the prefix, because a container engine may hide other folders of this host,
+    such as /tmp, from the container.
     """
     with tempfile.TemporaryDirectory(prefix=".trial-", dir=place) as name:
         scratch, user = Path(name), ACCOUNT if os.geteuid() == 0 else None

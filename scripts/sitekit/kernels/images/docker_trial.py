@@ -23,8 +23,8 @@ from .trial import PATH, RUN_TIMEOUT, Trial
 
 
 def find_image(site: Site, image: DockerImage) -> str:
-    """Return the Id of the image that has the name. Raises Unproven if this Id is not the Id in
-    `digest`."""
+    """Return the Id of the image that has this name in Docker. Raises Unproven if the site's
+    `digest` is another Id."""
     try:
         words = ["image", "inspect", "--format", "{{.Id}}", image.name]
         number = run([*site.docker.command, *words], timeout=RUN_TIMEOUT).stdout.strip()
@@ -43,14 +43,16 @@ def find_image(site: Site, image: DockerImage) -> str:
 class DockerTrial(Trial):
     """The data for the test of a Docker image. `image` has the image's Id as `name`.
 
-    `words` are the words of a command before the image's name, without the container's name.
+    `words` is the command line of the docker program up to the image's name, without the
+    container's name.
     """
 
     words: tuple[str, ...] = ()
 
     @contextmanager
     def within(self, site: Site) -> Iterator[DockerTrial]:
-        """Yield the trial with the engine's words; afterwards no container of it is left."""
+        """Yield the trial, with the docker command line added. After the `with` block, remove all
+        containers of the trial."""
         label = f"sitekit.trial={secrets.token_hex(8)}"
         home, account = self.scratch / "home", pwd.getpwnam(self.name)
         known = self.scratch / "passwd"
@@ -87,13 +89,18 @@ class DockerTrial(Trial):
             raise Unproven(f"its Python {self.image['python']} does not run: {said}") from None
 
     def server(self, hub: int) -> tuple[list[str], dict[str, str], str | None]:
-        """Return the command of a server, which is in this host's network as the trial's hub is."""
+        """Return the command line of a server, its environment, and None for the account. `hub` is
+        the port of the trial's hub.
+
+        The container uses the network of this host, because the trial's hub listens there.
+        """
         job = trial_environment(hub, str(self.scratch / "home"), self.settings, self.name)
         name = self.image["name"]
         return [*self.words, "--network=host", name, "-I", "-B", START], _sent(job), None
 
 
 def _sent(job: dict[str, str]) -> dict[str, str]:
-    """Return the variables of the docker program, one of which has the server's variables."""
+    """Return the environment variables of the docker program. One of these variables contains the
+    variables of the server."""
     sent = base64.b64encode(json.dumps({**job, "LANG": "C.UTF-8"}).encode()).decode()
     return {SENT: sent, "PATH": PATH, "HOME": os.environ.get("HOME", "/root")}

@@ -1,5 +1,5 @@
-"""Check the files of an image: which accounts can write them, their digest, and whether they
-changed after the test."""
+"""Check the files of an image: which accounts can write the files, whether the digest is right, and
+whether the files have changed since the test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ again."""
 
 
 class Unproven(Exception):
-    """Report why users may not start an image, and what to do."""
+    """Report why users may not start an image, and what the administrator can do."""
 
 
 def check_files(image: Image, owner: int) -> None:
@@ -82,10 +82,10 @@ def _check_digest(image: Image) -> None:
 
 
 def stamps(image: Image, folders: list[str]) -> dict[str, list[int] | None]:
-    """Return values of an image's file or folders, such as size and change time, that differ after
-    a change of the image.
+    """Return values, such as size and change time, that differ after a change of the image. The
+    result maps paths to these values.
 
-    For an unpacked image, the result has the image's directory, the folders of its programs, its
+    For an unpacked image, the paths are the image's directory, the folders of its programs, its
     Python and the `folders` of Python's packages. A server's job compares these values at each
     start.
     """

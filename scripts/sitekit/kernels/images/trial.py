@@ -34,9 +34,9 @@ class Trial:
 
     `image` has the settings of the image, as a server's job gets them. `scratch` is a folder that
     contains the folder `home`, which belongs to `user`. `python` is the path of the release's
-    Python. `shown` is the folder of the release that containers can read. `settings` has the
-    settings for users' servers. `user` is the account that runs the image, or None for the account
-    of this process.
+    Python. `shown` is the only folder of the release that the container can read. `settings` has
+    the settings for users' servers. `user` is the account that runs the image, or None for the
+    account of this process.
     """
 
     image: dict[str, Any]
@@ -149,8 +149,8 @@ def start_server(trial: Trial) -> None:
 
 
 def _answers(port: int, log: Path) -> None:
-    """Request the version of the server at this port by HTTP. Raises Unproven if the server does
-    not answer."""
+    """Send an HTTP request for the server's version to this port. Raises Unproven if the server
+    does not answer."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(f"http://127.0.0.1:{port}/user/u/api", timeout=30) as answer:
@@ -172,6 +172,6 @@ def _end(server: subprocess.Popen[bytes]) -> None:
 
 
 def _last(log: Path) -> str:
-    """Return the last lines of a log on one line."""
+    """Return the last lines of a log file, joined to one line."""
     lines = log.read_text(errors="replace").strip().splitlines()[-4:]
     return " | ".join(line.strip() for line in lines) or "it prints nothing"

@@ -33,9 +33,11 @@ def write(generation: Path, site: Site, rules: Rules) -> None:
 
 
 def read(prefix: Path) -> tuple[Site, Rules]:
-    """Return a Site and the Rules of kernels.yml, with only the fields that sitekit-kernel needs.
+    """Return a Site and the Rules of kernels.yml. Both objects have only the fields that
+    sitekit-kernel needs.
 
-    Access to any other field of them is an error. Raises Problem if no kernels are published.
+    If a program reads another field, an error is raised. Raises Problem if no kernels are
+    published.
     """
     file = prefix / "kernels" / "current" / FILE
     try:

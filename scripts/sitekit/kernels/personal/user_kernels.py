@@ -115,7 +115,8 @@ def add(site: Site, rules: Rules, home: Path, wanted: Candidate, words: list[str
 
 
 def _put(made: Path, folder: Path) -> None:
-    """Copy the kernel to the user's kernel folder, completely or not at all. Raises Problem."""
+    """Copy the kernel to the user's kernel folder. If the copy fails, no part of the kernel stays
+    there. Raises Problem."""
     there = folder.parent.exists()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -169,7 +170,7 @@ def _refuse_taken(site: Site, home: Path, title: str, name: str) -> None:
 
 
 def _cure(reason: str, wanted: Candidate) -> str:
-    """Return the remedy for the user if the first test of a kernel failed."""
+    """Return advice for the user if the first test of a kernel failed because of `reason`."""
     if "IRkernel" in reason:
         return "install it with that R: install.packages('IRkernel')"
     if "ipykernel" in reason:
@@ -183,7 +184,8 @@ def _cure(reason: str, wanted: Candidate) -> str:
 
 @contextmanager
 def _scratch(site: Site) -> Iterator[Path]:
-    """Create a temporary generation with the site's launcher, for the test."""
+    """Create a temporary generation (a folder for kernels) with the site's launcher, for the
+    test."""
     with tempfile.TemporaryDirectory(prefix="sitekit-kernel-") as name:
         place = Path(name)
         (place / "kernels").mkdir()

@@ -18,8 +18,9 @@ def build_kernel(
 ) -> Kernel:  # fmt: skip
     """Return the data of the kernel that is made from a candidate.
 
-    `launch_data` has the launcher's instructions that are known before the probe. `env` has the
-    environment variables after the modules were loaded. `seen` is the interpreter's report.
+    `launch_data` has the instructions for the launcher that are known before the probe. `env` has
+    the environment variables after the modules were loaded. `seen` is the report that the
+    interpreter printed in the probe.
     """
     library, language = seen.get("library", ""), interpreter.language
     expect = {"modules": env.get("LOADEDMODULES", "")}

@@ -19,10 +19,11 @@ _SHOWN = (
 
 
 def words(rule: Rule, kernel: bool = True) -> tuple[str, ...]:
-    """Return the command line that starts a program in an image, without the program: engine,
-    options, the site's options, and image.
+    """Return the beginning of the command line that starts a program in an image: engine, options,
+    the site's options, and image.
 
-    `kernel` is false if the command only inspects the image.
+    The command line of the program follows. `kernel` is false if the command only inspects the
+    image.
     """
     always: tuple[str, ...]
     served: tuple[str, ...]

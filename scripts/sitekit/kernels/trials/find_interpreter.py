@@ -54,10 +54,10 @@ class Interpreter:
 def find(
     candidate: Candidate, instructions: Mapping[str, Any], env: Mapping[str, str]
 ) -> Interpreter | None:
-    """Find the candidate's interpreter in PATH or in its image; None if there is none. `env` has
-    the environment variables after the modules were loaded.
+    """Find the candidate's interpreter in PATH or in its image; None if there is none.
 
-    `instructions` are those for the launcher.
+    `instructions` are the instructions for the launcher. `env` has the environment variables after
+    the modules were loaded.
     """
     rule = candidate.rule
     if rule.image:
@@ -93,7 +93,8 @@ def _in_image(candidate: Candidate, path: str) -> Interpreter | None:
 
 
 def missing(candidate: Candidate) -> str:
-    """Return the reason why the function find() found no interpreter."""
+    """Return the reason why find() found no interpreter for the candidate, for the table of
+    kernels."""
     rule = candidate.rule
     if rule.image:
         return f"this host has no {rule.engine}"
@@ -107,10 +108,11 @@ def missing(candidate: Candidate) -> str:
 def ask(
     interpreter: Interpreter, env: Mapping[str, str], user: str | None, timeout: float
 ) -> dict[str, Any]:
-    """Run the interpreter with a program of sitekit, and return the program's report or an `error`.
+    """Run a program of sitekit with the interpreter; return the program's report, or {"error":
+    reason}.
 
-    The report contains version, path, library, kernel, spec, and the paths whose change means that
-    the kernel has changed. Raises CommandFailed if the interpreter does not run, and ValueError if
+    The report contains version, path, library, kernel, spec, and the paths of files that change
+    when the kernel changes. Raises CommandFailed if the interpreter does not run, and ValueError if
     it prints no report.
     """
     if not interpreter.look:

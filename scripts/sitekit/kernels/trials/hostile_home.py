@@ -1,4 +1,5 @@
-"""Create a home whose dotfiles and Python modules break kernels that read them.
+"""Create a home directory whose dotfiles and Python modules can break kernels that read these
+files.
 
 `make kernels` also starts each kernel with this home, and the kernel must work.
 """
@@ -16,7 +17,8 @@ BROKEN = "raise ImportError('this file was put here to break kernels')\n"
 def files(kernels: list[Kernel]) -> dict[str, str]:
     """Return the files of the hostile home as path -> content.
 
-    The home has modules with the names of real ones, broken packages, and start files that quit.
+    The home has Python modules with the names of other Python modules, broken packages, and startup
+    files that end the process.
     """
     names = sorted(
         {name for kernel in kernels for name in kernel.expect["modules"].split(":") if name}
@@ -49,8 +51,8 @@ def files(kernels: list[Kernel]) -> dict[str, str]:
 
 
 def environment() -> dict[str, str]:
-    """Return a server's environment variables for the hostile home. `{home}` in a value is later
-    replaced by the path of the home."""
+    """Return environment variables that can break a kernel, for a start with the hostile home.
+    `{home}` in a value is later replaced by the path of the home."""
     return {
         "MODULEPATH": "{home}/hostile/modules",
         "LOADEDMODULES": "hostile/1.0",

@@ -37,8 +37,8 @@ PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 class Failure:
     """The reason why a candidate does not become a kernel.
 
-    `broken` is True if the module cannot be loaded or its interpreter fails, and False if the
-    module only contains no kernel.
+    `broken` is True if the module cannot be loaded, or if its interpreter fails. `broken` is False
+    if the module works but contains no kernel.
     """
 
     candidate: Candidate
@@ -73,7 +73,7 @@ def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, An
 def key_of(site: Site, rules: Rules, candidate: Candidate) -> str:
     """Return a digest of all rules and settings that determine the kernel.
 
-    The digest does not include the software of the kernel, whose files are listed in Kernel.watch.
+    The digest does not include the files of the kernel's software, which are in Kernel.watch.
     """
     rule = candidate.rule
     asked = [rule.name, rule.command, rule.check, rule.language, candidate.language]
@@ -157,7 +157,8 @@ def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> K
 
 @contextmanager
 def person(user: str | None) -> Iterator[dict[str, str]]:
-    """Yield the environment variables for loading modules: the account's name and an empty home."""
+    """Yield the environment variables for loading modules, with the account's name and the path of
+    an empty home."""
     entry = pwd.getpwnam(user) if user else None
     name = entry.pw_name if entry else own_name()
     with tempfile.TemporaryDirectory(prefix="sitekit-probe-") as home:
@@ -175,8 +176,8 @@ def own_name() -> str:
 
 
 def module_files(env: Mapping[str, str]) -> list[str]:
-    """Return the files of the loaded modules, and the files and folders that set which version of a
-    module Lmod loads.
+    """Return the files of the loaded modules, and the files and folders that determine which
+    version of a module Lmod loads.
 
     Lmod chooses the version of a module by the folder of its modulefiles, and by files such as
     `.modulerc` in this folder. The result contains the modulefiles, their folders, and files such
@@ -193,8 +194,8 @@ def module_files(env: Mapping[str, str]) -> list[str]:
 
 
 def _as_loaded(candidate: Candidate, modules: list[str]) -> Candidate:
-    """If the candidate names a module without a version, return the candidate with the version that
-    Lmod has chosen."""
+    """If the candidate names a module without a version, return a candidate that names the version
+    that Lmod has loaded. Otherwise, return the candidate unchanged."""
     if not modules or modules[-1] == candidate.modules[-1] or candidate.rule.place:
         return candidate
     return replace(

@@ -1,6 +1,6 @@
 """Detect modules that run shell commands when a shell loads them.
 
-A kernel is started without a shell, so that such commands would not run.
+The launcher starts a kernel without a shell. Therefore these commands would not run.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def needed(
     after: Mapping[str, str],
     run: Callable[..., Any],
 ) -> str | None:
-    """Return the reason why the kernel's modules need a shell; None if they need no shell.
+    """Return the reason why the kernel's modules must be loaded in a shell; None if a shell is not
+    needed.
 
     `before` and `after` are the environment variables before and after the modules were loaded
     without a shell. For comparison, the modules are loaded again in bash. Raises CannotStart.
@@ -60,8 +61,8 @@ def _counted(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _difference(shell: dict[str, str], without: dict[str, str]) -> str | None:
-    """Return a text with the environment variables that bash sets to other values than a load
-    without a shell; None if there are none."""
+    """Compare the variables after a load in bash (`shell`) and after a load without a shell. Return
+    a text with the differences; None if there are none."""
     if command := shell.pop(_FAILED, None):
         what = f"there, `{command}` fails"
     elif names := sorted(

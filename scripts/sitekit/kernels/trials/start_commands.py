@@ -1,4 +1,5 @@
-"""Define commands for an interpreter whose path is known only on the node where it starts."""
+"""Define the commands that start an interpreter whose path is known only on the node where the
+kernel starts."""
 
 from __future__ import annotations
 
@@ -27,8 +28,8 @@ WAYS = {
 
 
 def another_build(language: str, version: str) -> dict[str, Any]:
-    """Return the commands with which the launcher tests and starts another build of the
-    interpreter.
+    """Return the commands with which the launcher tests and starts another build of the interpreter
+    than in the probe.
 
     A module may choose the build of its interpreter by the CPU type of the node. The two builds
     must have the same major and minor version, such as 3.11 or 4.2.

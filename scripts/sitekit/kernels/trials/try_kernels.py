@@ -1,4 +1,5 @@
-"""Start kernels in a clean and in a hostile environment, and compare each with its probe."""
+"""Start kernels in a clean and in a hostile environment, and compare each kernel with the result of
+its probe (the first test)."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from ...base.errors import Problem
 from ...site import Site
 from ..generations.generation import root, spec_file
 from ..generations.kernel_record import Kernel
-from . import hostile_home, kernels_with_loaded_modules
+from . import hostile_home, make_kernels_with_loaded_modules
 
 KINDS = ("clean", "hostile")
 SMOKE = Path(__file__).parent / "inside" / "smoke.py"
@@ -46,8 +47,8 @@ class Trial:
 
 
 def account(site: Site, name: str) -> str | None:
-    """Return the account that runs modules and kernels in a test: `name` if this process runs as
-    root, else None.
+    """Return the account that runs modules and kernels in a test. It is `name` if this process runs
+    as root; else it is None, which means the account of this process.
 
     Raises Problem if the account does not exist, or if no release is installed.
     """
@@ -68,8 +69,8 @@ def account(site: Site, name: str) -> str | None:
 
 
 def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> dict[str, str]:
-    """Start the kernels, two per core at a time. Returns the kernels that failed: kernel id ->
-    reason.
+    """Start the kernels: on each core, two at the same time. Returns the kernels that failed:
+    kernel id -> reason.
 
     Progress is shown. Raises Problem if the program that starts the kernels fails.
     """
@@ -104,10 +105,11 @@ def _starts(
     trial: Trial,
     failed: dict[str, str],
 ) -> list[dict[str, Any]]:
-    """Return the requests for the program that starts kernels; copy this program to `scratch`.
+    """Copy the program that starts kernels (smoke.py) to `scratch`. Return one request to this
+    program for each start.
 
-    A kernel whose files cannot be written, for example because its module's name is too long, is
-    added to `failed`.
+    If the files of a kernel cannot be written (for example, because its module's name is too long),
+    the kernel is added to `failed`.
     """
     starts = []
     for kernel in kernels:
@@ -131,12 +133,12 @@ def _starts(
 def _start(
     site: Site, generation: Path, kernel: Kernel, kind: str, home: Path, trial: Trial
 ) -> dict[str, Any]:
-    """Prepare the home directory for one start, and return the request for the program that starts
-    kernels."""
+    """Prepare the home directory for one start of a kernel; return the request to the program that
+    starts kernels (smoke.py)."""
     home.mkdir(parents=True)
     if kind == "hostile":
         hostile_home.write(home, [kernel])
-    kernels_with_loaded_modules.write(home, [kernel])
+    make_kernels_with_loaded_modules.write(home, [kernel])
     spec = spec_file(generation, kernel.id)
     argv = [
         word.replace("{resource_dir}", str(spec.parent))
@@ -151,7 +153,7 @@ def _start(
     env = {"PATH": path, "LANG": "C.UTF-8", "JUPYTER_PATH": str(site.kernels_current)}
     if kind == "hostile":
         env |= hostile_home.environment()
-    env |= kernels_with_loaded_modules.environment(kernel)
+    env |= make_kernels_with_loaded_modules.environment(kernel)
     code = [ASK[kernel.language]] if kernel.language in ASK else []
     return {
         "id": kernel.id,
@@ -169,7 +171,7 @@ def _start(
 def _results(
     site: Site, scratch: Path, starts: list[dict[str, Any]], trial: Trial
 ) -> Iterator[dict[str, Any]]:
-    """Run the program that starts kernels, and yield its results."""
+    """Run the program that starts kernels (smoke.py); yield its results, one for each start."""
     argv = [*trial.srun, str(site.current / "bin" / "python"), "-I", str(scratch / SMOKE.name)]
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(scratch)}
     env |= {"SLURM_CONF": str(site.slurm.conf)} if site.slurm.conf else {}

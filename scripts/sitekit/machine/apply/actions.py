@@ -66,7 +66,7 @@ class NewFolder:
 class ChangedFolder:
     """Set the owner and mode of a directory of the site.
 
-    If `changes_hands` is true, everything in the directory also gets the new owner.
+    If `changes_hands` is true, the owner also changes for everything in the directory.
     """
 
     path: Path
@@ -155,11 +155,11 @@ class RemoveMember:
 
 @dataclass(frozen=True)
 class Stop:
-    """Stop and disable a service that the new site does not have, or that another supervisor will
-    run.
+    """Stop and disable a service. The new site does not have the service, or another supervisor
+    will run it.
 
-    `applied` is the site of the last apply. After all files have been restored, all services are
-    started together. Therefore the undo of this change does not start the service.
+    `applied` is the site of the last apply. The undo of this change does not start the service,
+    because sitekit starts all services together after it has restored all files.
     """
 
     applied: Site
@@ -241,7 +241,7 @@ class Record:
     """Write the manifest, which lists everything that sitekit has put on the machine. The manifest
     is written before the first change and again after the last change.
 
-    The manifest that is written before the first change also lists everything that may exist if the
+    The first of these two manifests also lists everything that may exist on the machine if the
     apply is interrupted.
     """
 
@@ -258,7 +258,8 @@ class Record:
 
 
 def _untouched(root: Path, path: Path, before: Entry) -> None:
-    """Raise Problem if the file has changed since the plan was made."""
+    """Raise Problem if the file at `path` has changed since the plan was made. `before` is the file
+    at the time of the plan."""
     if look(root, path) != before:
         raise Problem(
             "the file was changed while this command ran", str(path), "run the command again"

@@ -26,55 +26,57 @@ HEAD = """\
 # What sitekit does to a machine
 
 This page lists everything that `sudo make apply` and the other commands change on a machine, for a site named
-`{name}` with systemd on Debian. The code that plans the changes generates this page. `make diff` prints the same for
-your own site and machine, with the contents of the files, before anything is changed.
+`{name}` with systemd on Debian. The code that plans the changes generates this page. For your own site and machine,
+`make diff` prints the same list, with the contents of the files, before anything is changed.
 
 ## sudo make apply
 
-First it reads the state of the machine, makes a plan, and tests every file that would change with the program that
-reads it: `visudo`, the web server, `systemd-analyze verify`, libpam, `logrotate --debug`, Python, and the release's
-JupyterHub.
-Then it makes the changes below, in this order. If a step fails, or if a service that ran before does not answer
-afterwards, all changes are undone, byte for byte.
+`make apply` first reads the state of the machine and makes a plan. It tests every file that would change with the
+program that reads this file: `visudo`, the web server, `systemd-analyze verify`, libpam, `logrotate --debug`, Python,
+or the release's JupyterHub.
+Then `make apply` makes the changes below, in this order. If a step fails, or if a service that ran before does not
+answer afterwards, all changes are undone, byte for byte.
 
-Folders, accounts, groups, memberships and links that exist already are kept and not recorded. A file that exists, or
-that was changed by hand, is kept too: the new content is written beside it as `.new` (for logrotate as `.dpkg-new`,
-which logrotate ignores). Only folders of the site itself get a new owner and mode, the hub's folder with everything
-in it. `make uninstall` restores them.
+If a folder, account, group, membership or link exists already, `make apply` keeps it and does not record it. If a file
+exists already, or was changed by hand, `make apply` keeps it too, and writes the new content beside it as `.new` (for
+logrotate as `.dpkg-new`, which logrotate ignores). Only folders of the site itself get a new owner and mode. In the
+hub's folder, all files also get the new owner. `make uninstall` restores owners and modes.
 """
 
 TAIL = """\
 Folders of the distribution are created if they are missing: {shared}.
 
-It also keeps its own records:
+`make apply` also keeps its own records:
 
 | what | why |
 |---|---|
-| `{manifest}` | the manifest: all of the above with hashes, for the next apply and for uninstall |
+| `{manifest}` | the manifest: a list of everything above, with hashes, for the next apply and for uninstall |
 | `{before}/` | files that the last {kept} applies replaced or removed, except secrets; only root can read them |
 
 Before the link to the virtual host, links in `{enabled}/` enable the modules {names}, and the modules that these
 depend on (`# Depends:` in their `.load` files). Modules that were enabled before are not changed.
 
-The lock `/run/sitekit.lock` prevents a second sitekit from running. Only root can open it. It stays until the next
-boot.
+The lock file `/run/sitekit.lock` prevents two commands of sitekit from running at the same time. Only root can open
+this file. It stays until the next boot.
 
-Running services that read a changed file are updated: Apache is reloaded, hub and proxy are restarted. Stopped
-services stay stopped. What the site no longer needs is removed: files, links, memberships, secrets. Services that it
-no longer has are stopped, and disabled under systemd. New services are started, and enabled under systemd, if a
-service of that name or the proxy ran before.
+If a running service reads a changed file, Apache is reloaded, and hub and proxy are restarted. Stopped services stay
+stopped. Files, links, memberships and secrets that the site no longer needs are removed. Services that the site no
+longer has are stopped, and disabled under systemd. New services are started, and enabled under systemd, if a service
+with the same name ran before, or if the proxy ran before.
 
-The machine's own web server first tests its whole configuration with the changes (`{test}`). Then it is reloaded, or
-restarted for modules that a reload cannot load. Afterwards the site's address must lead to the site.
+If the site uses the machine's own web server, its whole configuration is first tested with the changes (`{test}`).
+Then this web server is reloaded, or restarted if a reload cannot load a module. Afterwards, requests for the site's URL
+must reach the site.
 
-Users' servers are Slurm jobs and are not touched. After a change below `/etc/systemd`, `systemctl daemon-reload` is
-run. The account tools keep copies such as `/etc/passwd-`. sitekit restores these copies, because they hold what the
-last administrator's change replaced. The lock that these tools leave, `/etc/.pwd.lock`, stays.
+Users' servers are Slurm jobs, and `make apply` does not change them. After a change below `/etc/systemd`, `make apply`
+runs `systemctl daemon-reload`. Tools such as `useradd` keep copies of the account files, such as `/etc/passwd-`.
+sitekit restores these copies, because they contain the state before the administrator's last change. The lock file of
+these tools, `/etc/.pwd.lock`, stays.
 
 ## sudo make start, sudo make stop
 
-`start` creates `{run}/`, and enables and starts these units. `stop` stops and disables them. Under
-supervisord there are no units and no timers: one supervisord runs as root, with its socket in `{run}/`.
+`start` creates `{run}/`, and enables and starts these units. `stop` stops and disables these units. Under
+supervisord, there are no units and no timers. Instead, one supervisord runs as root, with its socket in `{run}/`.
 
 | unit | runs as | what |
 |---|---|---|
@@ -93,17 +95,18 @@ The services write these files while they run, besides the journal:
 
 `backup` writes one file to `{backups}/`, and removes all but the newest {keep} backups.
 
-`restore` creates and fills the folders of state and secrets, and records them in the manifest. Files of the checkout
-(`config/`, `kernels/kernels.yml`) are written if they are missing. If another version exists, they are written beside
-it as `.new`.
+`restore` creates and fills the folders of state and secrets, and records them in the manifest. If files of the
+checkout (`config/`, `kernels/kernels.yml`) are missing, `restore` writes them. If another version of a file exists,
+`restore` writes the restored file beside it as `.new`.
 
 `rotate_secrets` replaces `{token}`, `{state}/cookie_secret`, the token for metrics and the certificates of internal
 TLS, and restarts proxy and hub.
-With `login.method: front`, it also replaces the secret that web server and hub share, and reloads the web server.
+With `login.method: front`, `rotate_secrets` also replaces the secret that web server and hub share, and reloads the web
+server.
 
 ## sudo make accounts, accounts_slips, accounts_remove
 
-`accounts` creates accounts, each with a group of its own and a home, and adds each account to a group of
+`accounts` creates accounts, each with its own group and home, and adds each account to a group of
 `login.allowed_groups`. The record `/var/lib/sitekit-accounts/{name}/PREFIX.json` lists the accounts with their
 passwords. `accounts_slips` writes `PREFIX.html` or `PREFIX.pdf` beside the record. Only root can read these files.
 
@@ -113,16 +116,20 @@ Otherwise the homes stay, and belong to root. `/var/lib/sitekit-accounts/highest
 
 ## sudo make uninstall
 
-`uninstall` stops the services of the site as it was last applied, and removes everything that the manifest lists, and
-`{run}/`. The manifest and the applied site are removed last, so that a second run can do what a first one could not.
-The machine's own web server is reloaded without the site.
+`uninstall` stops the services of the applied site. Then it removes everything that the manifest lists, and `{run}/`.
+The manifest and the applied site are removed last. Therefore, if one run fails, a second run can do the remaining
+steps. The machine's own web server is reloaded without the site.
 
-These stay, and `uninstall` prints each: files and links that were changed by hand, files that existed before sitekit,
-links to modules that another site of the web server needs by now, accounts that another site uses too, and state,
-logs and backups. Only root can read these three afterwards; `PURGE=1` removes their content, if sitekit created the
-folder.
+`uninstall` keeps the following files and accounts, and prints each:
 
-Homes, accounts of participants, running jobs, packages, and the prefix with releases and kernels are not touched.
+- files and links that were changed by hand, and files that existed before sitekit
+- links to modules that another site of the web server now needs
+- accounts that another site uses too
+- state, logs and backups. Afterwards, only root can read them. `PURGE=1` removes their content, if sitekit created the
+  folder.
+
+`uninstall` does not change homes, accounts of participants, running jobs, packages, and the prefix with releases and
+kernels.
 """
 
 

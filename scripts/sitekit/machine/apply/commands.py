@@ -21,10 +21,10 @@ from ..host.file_to_write import File
 from ..host.lock import alone
 from ..host.platform import Platform, this_platform
 from ..host.site_on_machine import Target
-from ..installed.applied import applied
+from ..installed.applied_site import applied
 from ..installed.entries import MACHINE, NOTHING
 from ..installed.manifest import load_manifest
-from ..installed.shared import share
+from ..installed.shared_between_sites import share
 from ..render.machine_secrets import generated_files_of, generated_paths
 from ..render.rendered_files import render
 from ..render.services import running_supervisor, site_services
@@ -44,7 +44,7 @@ More = Callable[[], list[Finding]]
 
 
 def none() -> list[Finding]:
-    """Return no further findings."""
+    """Return an empty list. This function is used if the caller has no checks of its own."""
     return []
 
 
@@ -76,8 +76,8 @@ def apply(site: Site, *, root: Path = MACHINE, more: More = none) -> int:
     `root` is the folder that contains the machine's file tree. If the machine already matches the
     site file, nothing changes.
 
-    Returns 1 if a sudo rule, a PAM service or the gate was changed by hand, or if new content was
-    written beside a file that was changed by hand; else returns 0. Raises Problem.
+    Returns 1 if a sudo rule, a PAM service or the gate was changed by hand. Returns 1 also if new
+    content was written beside a file that was changed by hand. Else returns 0. Raises Problem.
     """
     need_root("apply")
     platform = this_platform(root)
@@ -101,7 +101,8 @@ def apply(site: Site, *, root: Path = MACHINE, more: More = none) -> int:
 
 
 def _check_release(plan: ApplyPlan, site: Site, platform: Platform) -> None:
-    """Raise Problem if the plan restarts services but no release is installed."""
+    """Raise Problem if the plan restarts services, but no release (the hub's software) is
+    installed."""
     own = {service.name for service in site_services(site, platform)}
     if own & {change.name for change in plan.services} and not (site.current / "bin").is_dir():
         what = f"there is no release in {site.paths.prefix}, and services would restart"
@@ -131,8 +132,8 @@ def plan_apply(
 ) -> ApplyPlan:
     """Read the state of the machine, and return the plan of the changes for `make apply`.
 
-    If `generated_files` (keys, certificates) is given, these files are used instead of the
-    generated files on the machine.
+    If `generated_files` (keys and certificates) is given, the plan uses these files instead of the
+    keys and certificates on the machine.
     """
     # the course files are read only once, so that exactly the checked texts are written and go to
     # the gate

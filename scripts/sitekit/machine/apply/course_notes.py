@@ -1,5 +1,5 @@
-"""Print a note after a change of course files if the gate is on a login node, because the gate
-there needs the new course files too."""
+"""After a change of course files, print a note if the gate is on a login node, because this gate
+also needs the new course files."""
 
 from __future__ import annotations
 

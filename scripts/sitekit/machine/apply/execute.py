@@ -32,9 +32,9 @@ def execute(
 ) -> None:
     """Make every change of the plan, then call `services` to restart the services.
 
-    The function `services` waits until the services answer. If a change or a service fails, all
-    changes are undone, and the failure is raised. If services were already stopped or restarted
-    before the failure, `services(None)` restarts them with the restored files.
+    The function `services` also waits until the services answer. If a change or a service fails,
+    all changes are undone, and the error is raised. If the failed apply has already stopped or
+    restarted services, `services(None)` restarts these services with the restored files.
     """
     begun = any(isinstance(action, Stop) for action in plan.actions)
 
@@ -58,7 +58,7 @@ def execute(
 
 @contextmanager
 def _or_nothing() -> Iterator[ExitStack]:
-    """Yield a stack of undo functions. If the `with` block fails, these functions are called.
+    """Yield a stack of undo functions. If the `with` block fails, call these functions.
 
     Ctrl-C, SIGTERM and SIGHUP count as failures of the block. While the undo functions run, these
     signals are ignored.
@@ -87,8 +87,7 @@ def _or_nothing() -> Iterator[ExitStack]:
 
 
 def _unwind(undo: ExitStack) -> None:
-    """Call all undo functions, also after one of them has failed; raise the last failure as a
-    Problem."""
+    """Call all undo functions, even if some of them fail. Raise the last error as a Problem."""
     try:
         undo.close()
     except (OSError, Problem) as failure:

@@ -13,10 +13,10 @@ from pathlib import Path
 from ...site import Site
 from ..host.platform import Platform
 from ..installed import unix_accounts
-from ..installed.applied import applied
+from ..installed.applied_site import applied
 from ..installed.entries import MACHINE, Entry, look
 from ..installed.manifest import Manifest
-from ..installed.shared import shared
+from ..installed.shared_between_sites import shared
 from ..render.accounts import accounts, memberships
 from ..render.rendered_files import folders
 from ..render.services import site_services, site_supervisor
@@ -34,10 +34,11 @@ class MachineState:
     - `members`: the memberships that exist, as (user, group).
     - `own_group`: the primary group of each account of the site.
     - `services`: the state of each service of the applied site, and of the machine's own web
-      servers. A service that runs but does not answer has the state `starting`. If the current user
+      servers. If a service runs but does not answer, its state is `starting`. If the current user
       may not read the state, the value is `unknown`.
     - `applied`: the site of the last apply.
-    - `shared`: the entries that are also in the manifests of other sites of this machine.
+    - `shared`: the accounts, groups, folders and links that are also in the manifests of other
+      sites of this machine.
     """
 
     entries: Mapping[Path, Entry]
@@ -51,11 +52,11 @@ class MachineState:
 
 
 def beside(path: Path) -> Path:
-    """Return the path for new content that must not replace the file `path`: such as `path.new`, in
+    """Return the path for new content that must not replace the file `path`, such as `path.new` in
     the same folder.
 
-    The name of the new file is chosen so that the program that reads `path` ignores the new file.
-    logrotate ignores only names of package managers (logrotate(8), tabooext).
+    The program that reads `path` must ignore the new file. The name of the new file is chosen for
+    this. For example, logrotate ignores only certain suffixes of names (logrotate(8), tabooext).
     """
     return path.with_name(
         path.name + (".dpkg-new" if path.parent == Path("/etc/logrotate.d") else ".new")

@@ -14,7 +14,7 @@ from ...site import Site
 from ..host.file_to_write import File, Folder
 from ..host.platform import Platform
 from ..installed.manifest import Manifest, manifest_path
-from ..installed.shared import used
+from ..installed.shared_between_sites import used
 from ..render.accounts import accounts, memberships
 from ..render.machine_secrets import generated_paths
 from ..render.rendered_files import folders
@@ -87,7 +87,7 @@ def _in_order(site: Site, wanted: Folders) -> tuple[Folders, Folders, Folders]:
 
     The folders of the manifest come first, because the manifest is written before any other change.
     Other folders that root owns come second. Folders that service accounts own come last, because
-    the accounts must be created before.
+    `make apply` creates the accounts first.
     """
     for_manifest: Folders = {}
     of_root: Folders = {}
@@ -103,8 +103,8 @@ def _in_order(site: Site, wanted: Folders) -> tuple[Folders, Folders, Folders]:
 
 
 def _stops(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState) -> None:
-    """Plan to stop and disable the services that the new site does not have, in the reverse order
-    of their start.
+    """Plan to stop and disable the services that the new site does not have. The service that
+    started last is stopped first.
 
     A service that is enabled but does not run is also disabled.
     """
@@ -171,8 +171,8 @@ def _share(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState
     """Add to this site's manifest the accounts and files that another site of the machine made and
     that this site also uses.
 
-    The manifests of both sites list the shared accounts, groups, folders and links. The last site
-    that is uninstalled removes it.
+    The manifests of both sites list the shared accounts, groups, folders and links. They are
+    removed when the last of these sites is uninstalled.
     """
     result.manifest = result.manifest.joined(
         used(seen.shared, site, platform, _pairs(site, platform, seen))
@@ -180,6 +180,7 @@ def _share(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState
 
 
 def _record(known: list[Thing], thing: Thing) -> None:
-    """Add an entry to a list of the manifest, unless the list already contains it."""
+    """Add the entry `thing`, such as a path, to a list of the manifest, unless the list already
+    contains it."""
     if thing not in known:
         known.append(thing)

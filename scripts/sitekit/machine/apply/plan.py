@@ -34,7 +34,7 @@ class ApplyPlan:
     - `offers`: the files that are kept, with the new content written beside them as `.new`.
     - `edited`: the files that were changed by hand, and whose content from the site is the same as
       at the last apply.
-    - `unread`: the files that the current user may not read.
+    - `unread`: the files whose content is not known, because the current user may not read them.
     - `manifest`: the manifest after the apply.
     """
 
@@ -50,8 +50,8 @@ class ApplyPlan:
 
     @property
     def changes(self) -> list[tuple[str, str]]:
-        """Return every change as (kind, changed object); an empty list if the machine matches the
-        site file."""
+        """Return every change as (kind of change, changed object). The list is empty if the machine
+        matches the site file."""
         done = [action.what for action in self.actions if not isinstance(action, Record)]
         return [*done, *(service.what for service in self.services)]
 
@@ -69,8 +69,8 @@ class ApplyPlan:
 
     @property
     def changed(self) -> dict[Path, Entry]:
-        """Return the paths of the files and links that change: path -> the file or link that exists
-        there now."""
+        """Return the files and links that change, as a mapping: path -> the file or link that
+        exists at the path now."""
         there = {
             action.path: action.before
             for action in self.actions

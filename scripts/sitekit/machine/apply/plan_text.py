@@ -114,12 +114,13 @@ def _lines(action: Write | Remove) -> Iterator[str]:
 
 
 def _diff(before: str, after: str, old: str, new: str) -> Iterator[str]:
-    """Yield a unified diff of two texts."""
+    """Yield the lines of a unified diff of the texts `before` and `after`. `old` and `new` are the
+    file names in its head."""
     return difflib.unified_diff(before.splitlines(), after.splitlines(), old, new, lineterm="")
 
 
 def _more(action: Action) -> str:
-    """Return a text with owner, mode and purpose of the file or folder that an action changes."""
+    """Return the owner, mode and purpose of the file or folder that an action changes, as text."""
     if isinstance(action, Write):
         group = f":{action.file.group_of}" if action.file.group_of else ""
         why = "" if is_beside(action.path) else f": {purpose(action.path)}"

@@ -25,10 +25,10 @@ def restart_services(
 ) -> None:
     """Restart or reload the services that read a changed file, and wait until they answer.
 
-    A service that did not answer before the apply does not have to answer afterwards. `undo` is a
-    stack of undo functions, which gets a function that stops newly started services. If `undo` is
-    None, the apply has failed and its files were restored; then the services of the earlier site
-    are restarted. Raises Problem.
+    If a service did not answer before the apply, it does not have to answer afterwards. The
+    function adds to the stack `undo` a function that stops newly started services. If `undo` is
+    None, the apply has failed, and its files were restored. In this case, the services of the
+    earlier site are restarted. Raises Problem.
     """
     if root != MACHINE:
         return
@@ -82,7 +82,7 @@ def _own_services(
 ) -> None:
     """Start the new services of the site, and restart or reload the services that already existed.
 
-    A service that did not answer before the apply does not have to answer afterwards.
+    If a service did not answer before the apply, it does not have to answer afterwards.
     """
     verbs = {change.name: change.verb for change in changes}
     mine = [service for service in site_services(site, platform) if service.name in verbs]

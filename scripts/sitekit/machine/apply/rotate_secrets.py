@@ -27,11 +27,11 @@ from .restart_services import restart_services
 
 
 def rotate_secrets(site: Site, *, root: Path = MACHINE) -> int:
-    """Replace the proxy's token, the hub's cookie secret, the certificates of internal TLS and the
-    secret of `login.method: front`, and restart the services that read them.
+    """Replace the secrets of the site, and restart the services that read these secrets.
 
-    Users have to log in again. After the command, only older backups contain the old secrets.
-    Raises Problem.
+    The secrets are the proxy's token, the hub's cookie secret, the certificates of internal TLS,
+    and the secret of `login.method: front`. Users have to log in again. After the command, only
+    older backups contain the old secrets. Raises Problem.
     """
     need_root("rotate_secrets")
     platform = this_platform(root)

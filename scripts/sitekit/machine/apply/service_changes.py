@@ -34,7 +34,7 @@ Verb = Literal["restart", "reload", "start"]
 
 @dataclass(frozen=True)
 class ServiceChange:
-    """Describe the change of one service, which is started, restarted or reloaded.
+    """Describe the change of one service: a start, a restart or a reload.
 
     `state` is the state of the service before the change. If `enabled` is true, systemd starts the
     service at each boot.
@@ -60,9 +60,9 @@ def list_service_changes(
 ) -> list[ServiceChange]:
     """Return the changes of services, in the order in which the services start.
 
-    `changed` maps each changed path to the file or link that existed there before. A service that
-    was stopped stays stopped. A service that is new, or that moves to another supervisor, is
-    started if a service of that name or the proxy runs.
+    `changed` maps each changed path to the file or link that existed there before. A stopped
+    service is not started. A new service is started only if a service with the same name runs, or
+    if the proxy runs. The same is true for a service that moves to another supervisor.
     """
     restart, reload = _readers(site, platform, changed)
     conf = site.etc / "supervisord.conf"
@@ -120,8 +120,8 @@ def runs(states: Mapping[str, str], web: WebServer) -> bool:
 def _readers(
     site: Site, platform: Platform, changed: Mapping[Path, Entry]
 ) -> tuple[set[str], set[str]]:
-    """Return the names of the services that must restart to use the changed files, and of those for
-    which a reload is enough."""
+    """Return two sets with the names of services. The services in the first set must restart to use
+    the changed files. For the services in the second set, a reload is enough."""
     hub = {
         site.etc / name
         for name in ("site.yml", "jupyterhub_config.py", "culler_config.py", "proxy.env", "hub.env")
@@ -147,9 +147,10 @@ def _readers(
 
 
 def _sections_changed(before: Entry, after: File) -> set[str]:
-    """Return the programs whose sections differ between two versions of supervisord.conf.
+    """Return the names of the programs whose sections in supervisord.conf differ between `before`
+    and `after`.
 
-    If the file `before` did not exist, all programs of `after` are returned.
+    If the file `before` did not exist, the names of all programs in `after` are returned.
     """
     old, new = (_sections(text) for text in ((before.content or b"").decode(), after.content))
     return {name for name, section in new.items() if section != old.get(name)}

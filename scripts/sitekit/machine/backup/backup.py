@@ -102,7 +102,7 @@ def _archive(site: Site, root: Path, folder: Path) -> list[Path]:
 def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path, Owner]]:
     """Yield each file of the backup as (name in the archive, path, account that reads the file).
 
-    Folders that cannot be read are added to `left`.
+    If a folder cannot be read, its path is added to `left`.
     """
     hub = look(root, site.paths.state).owner
     for path in _kept(on_disk(root, site.paths.state), hub, left):
@@ -122,10 +122,11 @@ def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path
 
 
 def _kept(state: Path, hub: Owner, left: list[Path]) -> list[Path]:
-    """Return the files of the state folder that the hub's account can read."""
+    """Return the files of the state folder that the hub's account can read. The paths of all others
+    are added to `left`."""
 
     def skip(trouble: OSError) -> None:
-        """Record that a folder cannot be read."""
+        """Add a folder that cannot be read to `left`."""
         # if the state folder is a separate filesystem, it contains lost+found
         if Path(trouble.filename).name != "lost+found":
             left.append(Path(trouble.filename))
@@ -158,7 +159,7 @@ def _courses(site: Site, root: Path, left: list[Path]) -> list[Path]:
 
     Instructors may be able to write in the folder of the courses. Therefore the backup leaves out
     symbolic links in this folder. Files that are too long for a course file are added to `left`. A
-    folder that is missing, such as on a disk that is not mounted, is also added to `left`.
+    missing folder (for example, because its disk is not mounted) is also added to `left`.
     """
     folder = courses_folder(site)
     if site.paths.courses:
@@ -207,7 +208,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Set root as the owner, and a fixed mode, for an entry of the archive."""
+    """Set owner (root) and mode of an archive entry to fixed values."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"
     entry.mode = 0o600

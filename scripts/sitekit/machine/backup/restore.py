@@ -1,9 +1,10 @@
 """Implement `sudo make restore FROM=file`: restore a backup on the same machine or on another
 machine.
 
-State and secrets are written to the site's paths, and root owns them. After the restore, `make
-apply` creates the accounts and makes them the owners of the files. A manifest lists the accounts
-that were created on one machine. Therefore the manifest in the backup is not restored.
+The restore writes state and secrets to the site's paths, with the owner root. After the restore,
+`make apply` creates the service accounts and makes these accounts the owners of the files. The
+manifest in the backup is not restored, because it lists accounts that were created on the old
+machine.
 """
 
 from __future__ import annotations
@@ -73,8 +74,8 @@ class Fill:
 
 
 def restore(*words: str, root: Path = MACHINE, checkout: Path = CHECKOUT) -> int:
-    """Restore a backup. Raises BadInput, with nothing changed, if the backup cannot be used; raises
-    Problem if the restore fails."""
+    """Restore a backup. If the backup cannot be used, raise BadInput, with nothing changed. If the
+    restore fails, raise Problem."""
     need_root("restore FROM=file")
     if len(words) != 1:
         raise BadInput(
@@ -187,8 +188,8 @@ def _nothing_in_the_way(site: Site, root: Path, platform: Platform) -> None:
 
 
 def _sorted(site: Site, files: Mapping[str, Path]) -> tuple[dict[str, Path], dict[Path, Path]]:
-    """Divide the files of the backup into files of the state folder (by relative name) and secrets
-    (by path); return both.
+    """Divide the files of the backup: return the files of the state folder (by relative name) and
+    the secrets (by path).
 
     Raises BadInput if the backup contains other files.
     """

@@ -20,8 +20,9 @@ class Finding:
 
 
 def unknown(what: str, remedy: str | None = None) -> Finding:
-    """Return a finding about something that could not be checked.
+    """Return a finding about something that could not be checked. `what` says what could not be
+    checked, and why.
 
-    A finding about a check that could not run does not stop `make apply`.
+    This finding does not stop `make apply`.
     """
     return Finding(what, None, remedy, refuses=False)

@@ -15,8 +15,8 @@ from ..installed import unix_accounts
 
 
 def check_accounts(site: Site, root: Path) -> None:
-    """Refuse a gateway account under which servers must not run, and a file or program of accounts
-    that other accounts can change.
+    """Refuse a gateway account under which servers must not run. Also refuse a file or program that
+    maps users to accounts, if accounts other than root can change this file or program.
 
     Raises BadInput.
     """
@@ -34,8 +34,8 @@ def check_accounts(site: Site, root: Path) -> None:
 
 
 def _check_gateway(site: Site, name: str, root: Path) -> None:
-    """Refuse a gateway account (one account for all users) for which the gate would refuse to
-    submit jobs."""
+    """Refuse a gateway account (one account for the servers of all users) if the gate would refuse
+    to submit jobs for this account."""
     where, remedy = "login.accounts.gateway", f"useradd --create-home {name}"
     if name in site.service_accounts:
         raise BadInput(
@@ -51,8 +51,8 @@ def _check_gateway(site: Site, name: str, root: Path) -> None:
 
 
 def _check_root_owned(where: str, path: Path, root: Path) -> None:
-    """Refuse a file that an account other than root can change, and a program that the hub cannot
-    run."""
+    """Refuse a file that an account other than root can change. Refuse a program that the hub
+    cannot run."""
     steps = way(path, root)
     if not steps[-1].last or not stat.S_ISREG(steps[-1].status.st_mode):
         raise BadInput(f"{path} is not there", where, "put it there, or correct the path")

@@ -18,15 +18,15 @@ from ...backends.slurm.transport import ask_slurm
 from ...contracts.gate_config import servers_prefix
 from ...contracts.tunnel import host
 from ...site import Site
-from .cluster import NODES, fits, read
 from .finding import Finding, unknown
+from .tiers_fit_cluster import NODES, fits, read
 
 
 def look(site: Site) -> Iterator[Finding]:
     """Yield a finding for everything that a tier needs and that the cluster does not have.
 
-    Before the first apply, the login node does not have the hub's SSH key, so that Slurm cannot be
-    queried.
+    Before the first apply, the login node does not have the hub's SSH key. Therefore Slurm cannot
+    be queried.
     """
     if not ssh.key(site).exists():
         yield unknown(
@@ -58,8 +58,8 @@ def look(site: Site) -> Iterator[Finding]:
 
 
 def _release(site: Site) -> Iterator[Finding]:
-    """Yield a finding if the release on the cluster, which runs users' servers, does not fit the
-    release of the hub."""
+    """Yield a finding if the release on the cluster, which runs users' servers, is not compatible
+    with the hub's release."""
     prefix = servers_prefix(site)
     where, build = "slurm.ssh.prefix", f"build it in {prefix}, on the cluster (docs/ssh.md)"
     try:

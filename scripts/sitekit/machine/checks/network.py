@@ -28,8 +28,8 @@ def look(
 ) -> Iterator[Finding]:
     """Yield findings about the hub's IP address and the site's ports.
 
-    `states` has the states of the services of the last applied site. A port that one of these
-    services uses counts as free.
+    `states` has the states of the services of the last applied site. If one of these services uses
+    a port, the port counts as free.
     """
     # with Docker, the hub's address is that of a network bridge, which a service of the site
     # creates
@@ -95,7 +95,8 @@ def _ports(
 
 
 def _bind(address: str, port: int) -> str | None:
-    """Return the reason why a program cannot listen on this address and port; None if it can."""
+    """Return the reason why a program cannot listen on this address and port; None if a program can
+    listen there."""
     try:
         family, kind, _, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
@@ -107,10 +108,9 @@ def _bind(address: str, port: int) -> str | None:
 
 
 def reached(site: Site, nodes: set[str]) -> Iterator[Finding]:
-    """Yield a finding if the compute nodes `nodes` cannot reach the hub, as far as this host can
-    determine.
+    """Yield a finding if this host can see that the compute nodes `nodes` cannot reach the hub.
 
-    A firewall between the nodes and the hub cannot be detected on this host.
+    This host cannot see a firewall between the nodes and the hub.
     """
     here = {socket.gethostname(), socket.gethostname().split(".")[0], socket.getfqdn(), "localhost"}
     elsewhere = sorted(node for node in nodes if node and node not in here and not _is_here(node))

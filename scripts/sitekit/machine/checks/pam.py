@@ -1,7 +1,7 @@
 """Test a PAM service before it is written to /etc/pam.d.
 
-The test parses each line of the PAM service. After that, the test lets libpam authenticate a user
-who does not exist.
+The test first parses each line of the PAM service. Then libpam authenticates a user who does not
+exist, with this PAM service.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def check_pam(path: Path, content: str) -> None:
     """Test the content of a PAM service that is to be written to `path`. Raises Problem, which
     quotes the wrong line.
 
-    libpam ignores unknown words without an error. Therefore this function also parses each line.
+    If a line has unknown words, libpam ignores these words without an error. Therefore this
+    function also parses each line.
     """
     with tempfile.TemporaryDirectory(prefix="sitekit-pam-") as folder:
         shutil.copytree(FOLDER, folder, dirs_exist_ok=True)

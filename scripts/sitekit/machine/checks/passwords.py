@@ -23,7 +23,7 @@ SSSD_TIMEOUT = 5.0  # seconds
 
 
 def check_module(site: Site, platform: Platform, root: Path) -> None:
-    """Refuse `passwords: sssd` if the PAM module of sssd is not installed."""
+    """Refuse `login.passwords: sssd` if the PAM module of sssd is not installed."""
     module = MODULES["sssd"]
     if site.login.method != "pam":
         return
@@ -67,7 +67,7 @@ def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
 
 
 def _administrators(site: Site, root: Path) -> Iterator[str]:
-    """Yield messages about members of login.admin_groups who may not log in.
+    """Yield messages about members of login.admin_groups who are not allowed to log in.
 
     An administrator of the hub must also be a member of a group in `login.allowed_groups`.
     """

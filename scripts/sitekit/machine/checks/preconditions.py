@@ -12,7 +12,7 @@ from ...site import Site
 from ..host.platform import this_platform
 from ..host.site_on_machine import Target
 from ..installed import unix_accounts
-from ..installed.applied import applied, check_follows, others
+from ..installed.applied_site import applied, check_follows, others
 from ..installed.entries import on_disk
 from ..system_sshd.config import PROGRAM as SSHD
 from ..system_sshd.config import check_included
@@ -20,7 +20,7 @@ from ..web.apache_links import check_installed
 from ..web.check_provided import check_brought
 from .login_accounts import check_accounts
 from .passwords import check_module
-from .secrecy import check_secrecy
+from .secret_file_modes import check_secrecy
 from .ssh_lockout import check_nobody_locked_out
 
 LOGO_SUFFIXES = (".svg", ".png", ".jpg", ".jpeg")
@@ -33,7 +33,8 @@ def require_preconditions(site: Site, root: Path) -> None:
 
 
 def preconditions(site: Site, root: Path) -> dict[str, Callable[[], None]]:
-    """Return the checks by the id under which `make doctor` runs the same check."""
+    """Return the checks of the preconditions: id -> check. `make doctor` runs each check under the
+    same id."""
     platform, target = this_platform(root), Target(site, root)
     return {
         "accounts.groups": lambda: check_groups(site, root),
@@ -75,10 +76,10 @@ def unmet_preconditions(site: Site, root: Path) -> list[BadInput]:
 def check_groups(site: Site, root: Path) -> None:
     """Refuse the site if a group of its section `login` does not exist.
 
-    With a missing admin group, JupyterHub answers every login with an error
-    (PAMAuthenticator.is_admin, 6.1). sshd would accept a misspelt name of a group without an error.
-    If users log in at a provider, and Slurm is behind a login node, only the login node needs the
-    groups of users.
+    If an admin group is missing, JupyterHub answers every login with an error
+    (PAMAuthenticator.is_admin, 6.1). sshd does not report a misspelt group name. If users log in at
+    an identity provider, and Slurm is behind a login node, only the login node needs the users'
+    groups.
     """
     local = (("deny_ssh", site.login.deny_ssh),)
     of_users = (
@@ -109,7 +110,8 @@ def check_sshd(site: Site, root: Path) -> None:
 
 
 def check_prometheus(site: Site, root: Path) -> None:
-    """Refuse an account of Prometheus that does not exist, or whose group has ordinary users.
+    """Refuse an account of Prometheus that does not exist, or whose group has ordinary users as
+    members.
 
     Raises BadInput.
     """
@@ -146,10 +148,11 @@ def check_places(site: Site, root: Path) -> None:
 
 
 def check_files_of_pages(site: Site, root: Path) -> None:
-    """Refuse a logo, or a catalogue of translations, that the hub cannot read, or that other
-    accounts than root can replace. Raises BadInputs.
+    """Refuse a logo or a translation file that the hub cannot read, or that accounts other than
+    root can replace. Raises BadInputs.
 
-    An SVG file and a translation may contain scripts, which a browser runs as scripts of the hub.
+    An SVG file and a translation may contain scripts. A browser runs these scripts with the rights
+    of the hub's pages.
     """
     files = (
         ("pages.logo", site.pages.logo, LOGO_SUFFIXES, "an image"),
@@ -196,7 +199,7 @@ def _steps(path: Path, root: Path) -> list[Step]:
     """Return the folders and symbolic links of a path; an empty list if this account may not read
     one of the folders.
 
-    `sudo make apply` runs as root, so that it checks all folders.
+    `sudo make apply` runs as root, and can therefore check all folders.
     """
     try:
         return way(path, root)
@@ -207,8 +210,8 @@ def _steps(path: Path, root: Path) -> list[Step]:
 def check_proxys_group(site: Site, root: Path) -> None:
     """Refuse the site if an account other than the proxy's is a member of the proxy's own group.
 
-    A member of this group can read the secret in proxy.env, and with this secret redirect every
-    user's browser.
+    A member of this group can read the secret in proxy.env. With this secret, the member could
+    redirect every user's browser.
     """
     if not unix_accounts.has_account(root, site.proxy.user):
         return
@@ -228,7 +231,7 @@ def check_state_owner(site: Site, root: Path) -> None:
     """Refuse a state folder that contains files of another account.
 
     A state folder with the owner root and mode 0700 is accepted, because `make uninstall` and `make
-    restore` leave such a folder.
+    restore` leave the folder with this owner and mode.
     """
     real = root / site.paths.state.relative_to("/")
     if not real.is_dir():

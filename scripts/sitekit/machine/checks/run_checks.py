@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from ...base.errors import BadInput, Problem, as_problem
 from ...site import Site
 from ..host.platform import Platform
-from . import cluster, live_servers, local_backends, login_node, network, sudo
+from . import (
+    local_backends,
+    login_node,
+    network,
+    servers_on_removed_backends,
+    sudo,
+    tiers_fit_cluster,
+)
 from .finding import Finding, unknown
 
 
@@ -55,11 +62,12 @@ is named here."""
 
 
 def questions(asked: SiteChange) -> dict[str, Callable[[], Iterable[Finding]]]:
-    """Return the checks that the site needs, by the id of the same check of `make doctor`."""
+    """Return the checks that the site needs: id -> check. `make doctor` runs each check under the
+    same id."""
     site = asked.site
     found: dict[str, Callable[[], Iterable[Finding]]] = {
         "release.current": lambda: _release(site),
-        "servers.without-tier": lambda: live_servers.look(site),
+        "servers.without-tier": lambda: servers_on_removed_backends.look(site),
         "network.ports": lambda: network.look(site, asked.applied, asked.states, asked.platform),
     }
     if site.slurm.ssh:
@@ -67,14 +75,14 @@ def questions(asked: SiteChange) -> dict[str, Callable[[], Iterable[Finding]]]:
     else:
         found["sudo.installed"] = lambda: sudo.look(site, asked.platform)
     if "slurm" in site.backends and not site.slurm.ssh:
-        found["tiers.fits-nodes"] = lambda: cluster.look(site)
+        found["tiers.fits-nodes"] = lambda: tiers_fit_cluster.look(site)
     if site.local_backends:
         found["engines.sizes"] = lambda: local_backends.look(site)
     return found
 
 
 def refusals(found: list[Finding]) -> list[BadInput]:
-    """Return the findings that stop `make apply` before it changes anything, as errors."""
+    """Return, as errors, the findings that must stop `make apply` before it changes anything."""
     return [BadInput(one.what, one.where, one.remedy) for one in found if one.refuses]
 
 

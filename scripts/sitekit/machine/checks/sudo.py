@@ -23,7 +23,7 @@ _INCLUDE = re.compile(r'^\s*[@#](include|includedir)\s+"?([^"\n]+?)"?\s*$', re.M
 def look(site: Site, platform: Platform, root: Path = MACHINE) -> Iterator[Finding]:
     """Yield a finding if sudo is missing or does not read the folder of the site's rule.
 
-    Raises OSError if the file sudoers cannot be read.
+    Raises OSError if /etc/sudoers cannot be read.
     """
     if not on_disk(root, SUDOERS).exists():
         yield Finding(
@@ -60,7 +60,7 @@ def _folders(root: Path, file: Path, depth: int) -> Iterator[Path]:
 def check_rule(site: Site) -> None:
     """Test with sudo whether the hub may start the gate as a user. Raises Problem if not.
 
-    A rule that sudo reads later overrides the site's rule. Therefore this test is needed.
+    The test is needed because a rule that sudo reads later overrides the site's rule.
     """
     people = sorted(
         name

@@ -52,7 +52,8 @@ def process(pid: int) -> Process | None:
 def _shown(told: dict[str, Any]) -> Process:
     """Convert psutil's data about a process to a Process.
 
-    psutil returns None for values that may not be read, and surrogates for bytes that are not text.
+    psutil returns None for values that this user may not read, and surrogate characters for bytes
+    that are not valid UTF-8.
     """
     texts = [told["name"] or ""], told["cmdline"] or [], (told["environ"] or {}).values()
     shown = (" ".join(text).encode(errors="replace").decode() for text in texts)
@@ -63,7 +64,7 @@ def listeners(ports: set[int]) -> dict[int, Process | None]:
     """Return the ports among `ports` on which a program listens: port -> process.
 
     The process is None if this user may not see it. If several processes share a socket, the oldest
-    process is returned, because later processes, such as nginx's workers, have other command lines.
+    process is returned. Later processes, such as nginx's workers, have other command lines.
     """
     sockets = {inode: port for inode, port in _sockets() if port in ports}
     found: dict[int, Process | None] = dict.fromkeys(sockets.values())

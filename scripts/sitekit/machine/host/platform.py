@@ -14,7 +14,7 @@ from ...site.yaml_file import read_yaml
 
 
 class _Row(BaseModel):
-    """Define a mapping in platforms.yml. Unknown keys are refused."""
+    """The base class of the mappings in platforms.yml. Unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -80,7 +80,8 @@ class Apache(WebServer):
 
 
 class Platform(_Row):
-    """Define an entry of platforms.yml. The comments in platforms.yml explain the keys."""
+    """Define one family of distributions, which is an entry of platforms.yml. The comments in
+    platforms.yml explain the keys."""
 
     ids: tuple[str, ...]
     install: str

@@ -12,10 +12,9 @@ from contextlib import contextmanager
 def spoken(
     address: str, port: int, patience: float, name: str | None = None
 ) -> Iterator[ssl.SSLSocket]:
-    """Open a TLS connection to the web server, yield the connection, and close it. The requested
-    host name is `name`. Raises OSError.
+    """Open a TLS connection to the web server, yield the connection, and close it. Raises OSError.
 
-    `patience` is the time limit in seconds.
+    `name` is the host name that the client sends (SNI). `patience` is the time limit in seconds.
     """
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

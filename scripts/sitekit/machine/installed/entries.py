@@ -21,9 +21,9 @@ MACHINE = Path("/")
 class Entry:
     """Describe the file, folder or link at a path, or that nothing exists there.
 
-    - `hidden`: the current user may not see whether anything exists there.
-    - `content`: the content of a file; None if it may not be read.
-    - `target`: where a link points to.
+    - `hidden`: the current user may not see whether anything exists at the path.
+    - `content`: the content of a file; None if the current user may not read it.
+    - `target`: the path to which a link points.
     """
 
     kind: Literal["nothing", "file", "folder", "link", "other", "hidden"]
@@ -34,8 +34,8 @@ class Entry:
 
     @property
     def sha256(self) -> str | None:
-        """Return the SHA-256 of the file's content; None if the entry is not a file, or may not be
-        read."""
+        """Return the SHA-256 of the file's content; None if the path has no file, or if the current
+        user may not read the file."""
         return None if self.content is None else digest(self.content)
 
     @property
@@ -72,7 +72,7 @@ def look(root: Path, path: Path) -> Entry:
 
 
 def _content(real: Path) -> bytes | None:
-    """Return the content of a file; None if it may not be read."""
+    """Return the content of a file; None if the current user may not read it."""
     try:
         with open_file(real) as file:
             return file.read()

@@ -19,13 +19,13 @@ Thing = TypeVar("Thing")
 
 
 class _Record(BaseModel):
-    """The base class of the records in the manifest. Unknown keys are errors."""
+    """The base class of the objects in the manifest file. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class FileRecord(_Record):
-    """Record one file that sitekit wrote, or beside which it wrote a `.new` file.
+    """Record one file: sitekit wrote the file itself, or a `.new` file beside it.
 
     - `hashes`: the file is sitekit's if its hash is in this list. While the file is being replaced,
       the list has two hashes.
@@ -53,8 +53,8 @@ class Manifest(_Record):
     Folders, links, accounts, groups and memberships are listed only if they did not exist before.
     `links` has the target of each link.
 
-    `found` has the mode, user and group of folders that existed before and became the site's. `make
-    uninstall` restores these modes and owners.
+    `found` has the mode, user and group of folders that existed before, and whose owner or mode
+    sitekit has changed. `make uninstall` restores these modes and owners.
     """
 
     version: int = 1
@@ -113,7 +113,7 @@ class Manifest(_Record):
         )
 
     def note_found(self, path: Path, entry: Entry) -> None:
-        """Record the mode and owner of a folder before it becomes the site's."""
+        """Record the mode and owner of a folder before sitekit changes them."""
         if str(path) not in self.folders:
             self.found.setdefault(str(path), (entry.mode, *entry.owner))
 
@@ -147,8 +147,11 @@ def load_manifest(site: Site, root: Path) -> Manifest:
 
 
 def _taken(manifest: Manifest, site: Site, root: Path) -> None:
-    """Add the hashes of renewed certificates to the manifest. certbot renews certificates, and the
-    program `take_certificate` copies them, without `make apply`."""
+    """Add the hashes of renewed certificates to the manifest.
+
+    certbot renews certificates without `make apply`, and the program `take_certificate` copies the
+    new files.
+    """
     if (site.front.server, site.front.certificate) == ("nginx", "acme"):
         for path in certificate(site):
             record, there = manifest.files.get(str(path)), look(root, path)

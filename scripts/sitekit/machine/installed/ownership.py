@@ -28,7 +28,8 @@ def set_folder(real: Path, owner: Owner, mode: int) -> None:
 def hand_over(
     real: Path, owner: Owner, mode: int = 0o700, but: Mapping[str, Owner] | None = None
 ) -> None:
-    """Change the owner of a folder and of everything in it to `owner`, and the mode of the folder.
+    """Change the owner of a folder and of everything in it to `owner`. Also set the mode of the
+    folder.
 
     `but` maps paths below the folder to other owners. Raises OSError if the path is a symbolic
     link.
@@ -64,8 +65,8 @@ def _opened(real: Path) -> Iterator[int]:
 
 
 def _below(folder: int) -> Iterator[tuple[str, os.stat_result, int]]:
-    """Yield each path below a folder, with its status (stat(2)) and the file descriptor of its
-    parent folder."""
+    """Yield each path below a folder, with the path's status (stat(2)) and the file descriptor of
+    its parent folder."""
     for place, folders, files, parent in os.fwalk(".", dir_fd=folder):
         for name in (*folders, *files):
             with suppress(FileNotFoundError):

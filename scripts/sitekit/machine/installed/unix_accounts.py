@@ -1,8 +1,8 @@
 """Read and change the accounts and groups of the machine whose file tree is `root`.
 
-Before a change, useradd and similar tools copy each file to `<file>-`, such as /etc/passwd-.
-sitekit restores the earlier copies, because they contain the state before the administrator's last
-change. To undo its own changes, sitekit uses the manifest.
+Before a change, useradd and similar tools copy each file to `<file>-`, such as /etc/passwd-. The
+earlier copy contains the state before the administrator's last change. Therefore sitekit restores
+the earlier copy after each change. To undo its own changes, sitekit uses the manifest.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def group_name(root: Path, user: str) -> str:
 
 
 def group_of_number(root: Path, gid: int) -> str | None:
-    """Return the name of the group with this gid; None if there is none."""
+    """Return the name of the group with this gid; None if no group has this gid."""
     if root == MACHINE:
         try:
             return grp.getgrgid(gid).gr_name
@@ -103,7 +103,8 @@ def group_of_number(root: Path, gid: int) -> str | None:
 
 
 def is_member(root: Path, user: str, group: str) -> bool:
-    """Return whether the account is a member of the group; False if either does not exist."""
+    """Return whether the account is a member of the group; False if the account or the group does
+    not exist."""
     account, gid = _user(root, user), _group(root, group)
     if account is None or gid is None:
         return False
@@ -121,7 +122,7 @@ def members(root: Path, group: str) -> set[str]:
     """Return all members of a group, including the accounts that have the group as their primary
     group.
 
-    If the members are in a directory service such as LDAP, some members may be missing.
+    Members that only a directory service such as LDAP knows may be missing.
     """
     if root == MACHINE:
         entry = grp.getgrnam(group)
@@ -161,33 +162,35 @@ def remove_group(root: Path, name: str) -> None:
 
 
 def remove_member(root: Path, user: str, group: str) -> None:
-    """Remove an account from a group. Raises CommandFailed."""
+    """Remove an account from a group; the account itself is kept. Raises CommandFailed."""
     _gpasswd(root, "--delete", user, group)
 
 
 def put_members(root: Path, group: str, members: list[str]) -> None:
-    """Set the members of a group, in this order. Raises CommandFailed."""
+    """Replace the list of the members of a group; the order is kept. Raises CommandFailed."""
     _gpasswd(root, "--members", ",".join(members), group)
 
 
 def _gpasswd(root: Path, *words: Arg) -> None:
-    """Run gpasswd for the file tree `root`."""
+    """Run gpasswd with the arguments `words`, for the file tree `root`."""
     with _tools_backups(root):
         run(["gpasswd", *([] if root == MACHINE else ["--root", str(root)]), *words])
 
 
 def _change(root: Path, tool: str, *words: Arg, stdin: str = "") -> None:
-    """Run a tool that changes accounts, such as useradd, for the file tree `root`."""
+    """Run a tool that changes accounts, such as useradd, with the arguments `words`, for the file
+    tree `root`."""
     with _tools_backups(root):
         run([tool, *([] if root == MACHINE else ["--prefix", str(root)]), *words], stdin=stdin)
 
 
 @contextmanager
 def _tools_backups(root: Path) -> Iterator[None]:
-    """Restore the copies (such as /etc/passwd-) that the account tools overwrite.
+    """Keep the copies (such as /etc/passwd-) that the account tools overwrite: restore them after
+    the `with` block.
 
-    The copies are written in place, because a new file instead of `shadow-` would lose the SELinux
-    label.
+    The copies are overwritten in place, because a new file instead of `shadow-` would lose the
+    SELinux label.
     """
     backups = [
         root / "etc" / f"{name}-"
@@ -211,8 +214,8 @@ def _tools_backups(root: Path) -> Iterator[None]:
 def _user(root: Path, name: str) -> tuple[int, int] | None:
     """Return the uid and gid of an account; None if the account does not exist.
 
-    On the running machine, the name service (nsswitch.conf(5)) is used, which also has accounts of
-    LDAP. In another file tree, /etc/passwd is read.
+    On the running machine, this function asks the name service (nsswitch.conf(5)), which also knows
+    accounts of LDAP. In another file tree, the function reads /etc/passwd.
     """
     if root == MACHINE:
         try:

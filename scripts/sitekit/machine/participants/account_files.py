@@ -1,5 +1,5 @@
-"""Read /etc/passwd and the other files of the machine's accounts: hashes of the files, free uids,
-and the folder for homes."""
+"""Read the files of the machine's accounts, such as /etc/passwd: compute their hashes, and find
+free uids and the folder for homes."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def hashes() -> dict[str, str]:
 def free_uids() -> Iterator[int]:
     """Yield free uids, which are above the uids of all accounts of /etc/passwd. Raises Problem.
 
-    A free uid is also not the gid of a group, and was never the uid of an earlier participant. The
-    limits UID_MIN and UID_MAX are in login.defs(5).
+    A uid is not used if a group has the same number as its gid, or if an earlier participant had
+    this uid. The limits UID_MIN and UID_MAX are in login.defs(5).
     """
     low, high = _limit("UID_MIN", 1000), _limit("UID_MAX", 60000)
     taken = {entry.pw_uid for entry in pwd.getpwall()} | {entry.gr_gid for entry in grp.getgrall()}
@@ -52,7 +52,8 @@ def home_base() -> Path:
 
 
 def _limit(key: str, default: int) -> int:
-    """Return the value of a key of /etc/login.defs, or `default`."""
+    """Return the number that is set for a key of /etc/login.defs, such as UID_MIN; `default` if the
+    key is not set."""
     try:
         lines = Path("/etc/login.defs").read_text().splitlines()
     except FileNotFoundError:
@@ -65,8 +66,8 @@ def _in_directory(number: int) -> bool:
     """Return whether the name service has an account or a group with this number, for example in
     LDAP.
 
-    Each number has to be looked up, because a directory service such as LDAP may not list all its
-    accounts.
+    The name service is asked for each number, because a directory service such as LDAP may not list
+    all its accounts.
     """
     for known in (pwd.getpwuid, grp.getgrgid):
         try:

@@ -93,8 +93,8 @@ def prefix(given: dict[str, str]) -> str:
 
 
 def choice(given: dict[str, str], name: str, values: tuple[str, ...]) -> str:
-    """Return the value of an argument with fixed choices; the first of `values` is the default.
-    Raises BadInput."""
+    """Return the value of an argument that allows only the values `values`. The first of these
+    values is the default. Raises BadInput."""
     if (value := given.get(name, values[0])) not in values:
         raise BadInput(
             f"{shown(value)} is not one of {', '.join(values)}", name, f"write {name}={values[0]}"
@@ -103,7 +103,7 @@ def choice(given: dict[str, str], name: str, values: tuple[str, ...]) -> str:
 
 
 def _number(name: str, text: str, most: int) -> int:
-    """Convert an argument to a number from 1 to `most`. Raises BadInput."""
+    """Convert the text of the argument `name` to a number from 1 to `most`. Raises BadInput."""
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= most:
         what = (
             f"{shown(text)} is not a number from 1 to {most}"
@@ -115,8 +115,8 @@ def _number(name: str, text: str, most: int) -> int:
 
 
 def _group(site: Site, group: str) -> str:
-    """Return the group of the participants. Raises BadInput if members of the group may not log in,
-    or are administrators."""
+    """Return the name of the participants' group. Raises BadInput if members of the group may not
+    log in, or if they are administrators."""
     if group not in site.login.allowed_groups:
         known = ", ".join(site.login.allowed_groups)
         raise BadInput(

@@ -1,5 +1,5 @@
-"""Create accounts for participants (`make accounts`), and complete accounts that an interrupted run
-began to create."""
+"""Create accounts for participants (`make accounts`). Also complete accounts that an interrupted
+run began to create."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...base.uninterrupted import uninterrupted
 from ...site import Site
 from ..installed import unix_accounts
 from ..installed.entries import MACHINE
-from . import account_files, hub_users, one_account, record
+from . import account_files, create_and_remove_account, hub_users, record
 from .arguments import Wanted
 from .passwords import new_password
 from .processes import processes_of
@@ -21,8 +21,8 @@ from .record import Participant, Record
 
 
 def named_as_before(site: Site, wanted: Wanted) -> Wanted:
-    """Return the arguments with the number of digits that existing accounts have: if `training01`
-    exists, number 2 becomes `training02`."""
+    """Return the arguments, with the number of digits in names changed to the number in existing
+    accounts: if `training01` exists, the second account is `training02`."""
     known = record.load(site, wanted.prefix)
     if known is None or not known.participants:
         return wanted
@@ -31,8 +31,8 @@ def named_as_before(site: Site, wanted: Wanted) -> Wanted:
 
 
 def create(site: Site, wanted: Wanted) -> tuple[Record, int]:
-    """Create the accounts that do not exist yet; return the record of accounts, and the number of
-    new accounts.
+    """Create the accounts that do not exist yet. Return the record of all accounts with this
+    prefix, and the number of new accounts.
 
     Raises BadInput, before any change, if for example a file exists at the path of a home.
     """
@@ -68,7 +68,7 @@ def create(site: Site, wanted: Wanted) -> tuple[Record, int]:
 
 
 def _number(person: Participant) -> tuple[int, str]:
-    """Return the sort key of an account, with which `training100` comes after `training99`."""
+    """Return the sort key of an account, so that `training100` comes after `training99`."""
     return len(person.name), person.name
 
 
@@ -82,7 +82,7 @@ def _create_all(site: Site, wanted: Wanted, known: Record, planned: list[Partici
             person.state = "begun"
             record.save(site, wanted.prefix, known)
             with uninterrupted():
-                one_account.create(person, wanted.group)
+                create_and_remove_account.create(person, wanted.group)
                 person.state, known.after = "made", account_files.hashes()
                 record.save(site, wanted.prefix, known)
             shown.advance()
@@ -116,18 +116,18 @@ def _in_the_way(missing: list[str], begun: dict[str, Participant]) -> Iterator[B
     base = account_files.home_base()
     for name in missing:
         # sitekit may change an account that its own interrupted run began to create
-        if name in begun and one_account.is_ours(begun[name]):
+        if name in begun and create_and_remove_account.is_ours(begun[name]):
             continue
         stranger = Participant(name=name, uid=0, home=base / name, password="")
-        for what in one_account.obstacles(stranger):
+        for what in create_and_remove_account.obstacles(stranger):
             yield BadInput(
                 what, name, "use another PREFIX or FIRST; sitekit changes nothing that exists"
             )
 
 
 def _users_of_the_hub(site: Site, missing: list[str]) -> Iterator[BadInput]:
-    """Yield an error for each name that is already a user of the hub, because somebody may have
-    valid cookies or tokens of this user."""
+    """Yield an error for each name that is already a user of the hub. Somebody may still have valid
+    cookies or tokens of this user."""
     for name in hub_users.known(site, missing):
         what = f"the hub already has a user {name}, whose cookies and tokens may still be valid"
         yield BadInput(
@@ -136,20 +136,20 @@ def _users_of_the_hub(site: Site, missing: list[str]) -> Iterator[BadInput]:
 
 
 def _undo(person: Participant) -> None:
-    """Remove an account that an interrupted run has created incompletely."""
-    uids = [person.uid] if one_account.has_uid(person) else []
+    """Remove an account that an interrupted run has created only in part."""
+    uids = [person.uid] if create_and_remove_account.has_uid(person) else []
     if running := processes_of(uids):
         what = f"the account {person.name} is incomplete, and {len(running)} processes of it run"
         raise BadInput(what, person.name, "end these processes first")
-    for line in one_account.remove(person, keep_data=False):
+    for line in create_and_remove_account.remove(person, keep_data=False):
         raise BadInput(line, person.name, "remove it by hand, then run this again")
 
 
 def _planned(wanted: Wanted, names: list[str], known: Record) -> list[Participant]:
     """Return the accounts to create, with free uids and new passwords.
 
-    If an interrupted run has planned an account, its password is used again, because the password
-    may already be on a printed slip.
+    If an interrupted run has already planned an account, the account keeps its password, because
+    the password may be on a printed slip.
     """
     base, uids = account_files.home_base(), account_files.free_uids()
     passwords = {person.name: person.password for person in known.participants}

@@ -34,21 +34,20 @@ _PATIENCE = 120
 
 
 def known(site: Site, names: Collection[str]) -> list[str]:
-    """Return the names among `names` that are users in the hub's database. Raises Problem."""
+    """Return those of the names `names` that are users in the hub's database. Raises Problem."""
     return _found(site, _ALL, names)
 
 
 def with_servers(site: Site, names: Collection[str]) -> list[str]:
-    """Return the names among `names` of users whose server runs, starts or stops. Raises
-    Problem."""
+    """Return those of the users `names` whose server runs, starts or stops. Raises Problem."""
     return _found(site, _WITH_SERVERS, names)
 
 
 def delete(site: Site, names: Collection[str]) -> None:
-    """Delete the users `names` from the hub, with their cookies, tokens and servers. Names that are
-    not users of the hub are ignored.
+    """Delete the users `names` from the hub, with their cookies, tokens and servers. If a name is
+    not a user of the hub, it is ignored.
 
-    If the hub runs, its API is used. If the hub does not run, the users are deleted in the hub's
+    If the hub runs, this function uses the hub's API. If not, it deletes the users in the hub's
     database. Raises Problem.
     """
     if not (there := known(site, names)):
@@ -69,7 +68,8 @@ def delete(site: Site, names: Collection[str]) -> None:
 
 
 def _found(site: Site, query: str, names: Collection[str]) -> list[str]:
-    """Return the names among `names` that an SQL query of the hub's database returns."""
+    """Run an SQL query on the hub's database for the names `names`; return the names that the query
+    finds."""
     try:
         hub = pwd.getpwnam(site.hub.user)
     except (
@@ -123,7 +123,8 @@ def _token(site: Site, names: list[str]) -> Iterator[str]:
 
 
 def _program(site: Site, action: str, names: list[str]) -> Any:
-    """Run an action of the program inside/delete_hub_users.py."""
+    """Run the program inside/delete_hub_users.py with one of its actions, such as `delete`; return
+    the JSON value that it prints."""
     asked = {"action": action, "names": names}
     return run_hub_program(site, ["-c", _PROGRAM.read_text()], asked)
 

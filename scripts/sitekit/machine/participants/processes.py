@@ -52,6 +52,7 @@ def end(uids: Collection[int]) -> int:
 
 
 def _signal(process: psutil.Process, send: Callable[[psutil.Process], None]) -> None:
-    """Send a signal to a process, which may have ended."""
+    """Send a signal to a process with the function `send`. If the process has already ended, do
+    nothing."""
     with suppress(psutil.NoSuchProcess):
         send(process)

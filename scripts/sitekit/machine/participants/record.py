@@ -23,7 +23,7 @@ accounts are removed, so that no later participant gets a uid that may still own
 
 
 class _Record(BaseModel):
-    """The base class of the records. Unknown keys are errors."""
+    """The base class of the objects in the record file. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -44,12 +44,12 @@ class Participant(_Record):
 
 
 class Record(_Record):
-    """Store all accounts whose names have the same prefix.
+    """Store the accounts whose names begin with the same prefix.
 
-    `before` and `after` have the hashes of the account files (/etc/passwd and others) before the
-    first and after the last account was created. `before` is empty if somebody changed these files
-    between two runs. `one_password` is the password of all accounts that were created with
-    PASSWORD=same.
+    `before` has the hashes of the account files (such as /etc/passwd) at the time before the first
+    account was created. `after` has their hashes after the last account was created. `before` is
+    empty if somebody changed these files between two runs. `one_password` is the password of all
+    accounts that were created with PASSWORD=same.
     """
 
     version: int = 1
@@ -71,7 +71,8 @@ def path_of(site: Site, prefix: str) -> Path:
 
 
 def prefixes(site: Site) -> list[str]:
-    """Return the prefixes for which this site has participants' accounts."""
+    """Return the prefixes of all accounts that this site has created for participants, such as
+    `training`."""
     return sorted(path.stem for path in folder(site).glob("*.json"))
 
 

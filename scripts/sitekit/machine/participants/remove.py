@@ -9,7 +9,7 @@ from ...base.errors import BadInput, BadInputs
 from ...base.progress import say, step
 from ...site import Site
 from ..host.mounts import mounts_in
-from . import account_files, hub_users, one_account, processes, record
+from . import account_files, create_and_remove_account, hub_users, processes, record
 from .record import Record
 
 
@@ -18,8 +18,8 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
     kept on request.
 
     After an interruption, the function can be called again. Raises BadInput, before any change, if
-    there are no such accounts, if a filesystem is mounted in a home, or if processes or servers of
-    the accounts run and `end_processes` is false.
+    there are no accounts with this prefix, or if a filesystem is mounted in a home. If processes or
+    servers of the accounts run, raises BadInput too, unless `end_processes` is true.
     """
     known = record.load(site, prefix)
     if known is None:
@@ -37,7 +37,7 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
         for person in list(known.participants):
             shown.note(person.name)
             if person.state != "planned":
-                left += one_account.remove(person, keep_data)
+                left += create_and_remove_account.remove(person, keep_data)
             known.participants.remove(person)
             known.after = account_files.hashes() if as_left else {}
             record.save(site, prefix, known)
@@ -54,12 +54,12 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
 def _users(known: Record) -> list[str]:
     """Return the recorded account names, without names that another account now has."""
     begun = [person for person in known.participants if person.state != "planned"]
-    return [person.name for person in begun if one_account.is_ours(person)]
+    return [person.name for person in begun if create_and_remove_account.is_ours(person)]
 
 
 def _refuse_mounts(known: Record) -> None:
-    """Raise BadInput if a filesystem is mounted in a home, because its files may belong to somebody
-    else."""
+    """Raise BadInput if a filesystem is mounted in a home. Its files may belong to somebody else,
+    and must not be removed."""
     homes = [person.home for person in known.participants if person.state != "planned"]
     if found := [str(point) for home in homes for point in mounts_in(home)]:
         what = f"filesystems are mounted in the homes: {', '.join(found[:10])}"
@@ -67,10 +67,10 @@ def _refuse_mounts(known: Record) -> None:
 
 
 def _end(site: Site, known: Record, end_processes: bool) -> None:
-    """End the servers and the processes of the accounts. If `end_processes` is false and some of
-    them run, raise BadInput.
+    """End the servers and the processes of the accounts. If `end_processes` is false and a server
+    or process runs, raise BadInput.
 
-    The users are also deleted from the hub, which stops their servers on this and other machines.
+    The users are also deleted from the hub. The hub then stops their servers on all machines.
     """
     users = _users(known)
     if (servers := hub_users.with_servers(site, users)) and not end_processes:
@@ -78,7 +78,7 @@ def _end(site: Site, known: Record, end_processes: bool) -> None:
         remedy = "stop them on the hub's admin page; or END=1 stops them"
         raise BadInput(what, "END", remedy)
     begun = [person for person in known.participants if person.state != "planned"]
-    uids = [person.uid for person in begun if one_account.has_uid(person)]
+    uids = [person.uid for person in begun if create_and_remove_account.has_uid(person)]
     running = processes.processes_of(uids)
     if running and not end_processes:
         listed = [processes.describe(process) for process in running]
@@ -94,7 +94,8 @@ def _end(site: Site, known: Record, end_processes: bool) -> None:
 
 def _compare(known: Record, as_left: bool) -> Iterator[str]:
     """Yield lines that say whether the account files, such as /etc/passwd, have the same content as
-    before the accounts were created."""
+    before the accounts were created. `as_left` is true if nobody else has changed these files
+    since."""
     if not (known.before and as_left):
         yield "    the files of accounts had other changes meanwhile; only these accounts were removed"
         return

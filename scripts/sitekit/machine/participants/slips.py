@@ -22,7 +22,8 @@ class Slip:
 
 
 def qr_code(url: str) -> segno.QRCode:
-    """Return the QR code of a URL. The code can still be read if a quarter of it is damaged."""
+    """Return the QR code of a URL. A phone can read the code even if a quarter of its area is
+    damaged."""
     return segno.make_qr(url, error="q", boost_error=False)
 
 

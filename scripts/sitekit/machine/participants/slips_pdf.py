@@ -100,7 +100,8 @@ def _text(
 
 
 def _encoded(text: str) -> bytes:
-    """Convert a text to the encoding of the standard fonts. Raises BadInput."""
+    """Convert a text to the character encoding of the PDF standard fonts. Raises BadInput for a
+    character that the fonts do not have."""
     try:
         return text.encode("cp1252")
     except UnicodeEncodeError as fault:

@@ -24,8 +24,8 @@ class Account:
 
 @dataclass(frozen=True)
 class Membership:
-    """Describe that the account `user` must be a member of `group`, or of the primary group of
-    `group_of`."""
+    """Describe that the account `user` must be a member of a group: of the group `group`, or of the
+    primary group of the account `group_of`."""
 
     user: str
     why: str

@@ -2,9 +2,9 @@
 
 The authorities sign certificates for hub, proxy, web server and idle-culler.
 
-An existing certificate is kept if the certificate is still valid, if it contains the hub's current
-host name or IP address, and if the authority has not changed. `make apply` renews a certificate
-when less than a fifth of its lifetime is left, which is during its last year.
+An existing certificate is kept if three conditions are true: it is still valid, it contains the
+hub's current host name or IP address, and its authority has not changed. `make apply` renews a
+certificate when less than a fifth of its lifetime (one year) is left.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ class _OpenSSL:
         (folder / "config").write_text(config)
 
     def authority(self, name: Authority) -> dict[Path, File]:
-        """Return the certificate and key of an authority, existing or new. Copies stay in the
-        temporary folder for pairs()."""
+        """Return the certificate and key of an authority. If they do not exist yet, create them.
+        Copies stay in the temporary folder, where pairs() uses them."""
         places = [authority(self.site, name), authority_key(self.site, name)]
         cert, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         for place, mine in zip(places, (cert, key), strict=True):
@@ -151,9 +151,9 @@ class _OpenSSL:
 
     def pairs(self, afresh: bool) -> dict[Path, File]:
         """Return the certificates of the services with their keys. If one certificate must be
-        renewed, all are renewed.
+        renewed, all of them are renewed.
 
-        All certificates therefore expire on the same day, and `make certificate_check` examines
+        Therefore all certificates expire on the same day, and `make certificate_check` examines
         only the proxy's certificate.
         """
         accounts: dict[Owner, str] = {
@@ -182,9 +182,11 @@ class _OpenSSL:
         return mine.read_text() if self._is_valid(mine, mine, signer, PAIR_DAYS, name) else ""
 
     def _is_valid(self, cert: Path, key: Path, signer: Path, days: int, name: str = "") -> bool:
-        """Return whether key and certificate match, and whether the authority signed them.
+        """Return whether the key belongs to the certificate, and whether `signer` (an authority)
+        has signed the certificate.
 
-        The certificate must also contain `name`, and must be valid for at least `days` days more.
+        The certificate must also contain the host name `name`, and must be valid for at least
+        `days` days more.
         """
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
@@ -232,7 +234,7 @@ class _OpenSSL:
         return cert.read_text() + key.read_text()
 
     def _config(self) -> Argv:
-        """Return the openssl option that names the configuration."""
+        """Return the command-line option that names openssl's configuration file."""
         return ["-config", self.folder / "config"]
 
     def _text(self, path: Path) -> str:

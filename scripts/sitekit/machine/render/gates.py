@@ -32,8 +32,8 @@ def gates(site: Site, courses: Sequence[Course]) -> dict[Path, File]:
 
 
 def _local_gate(site: Site, courses: Sequence[Course]) -> dict[Path, File]:
-    """Return the files of the local gate if tiers run on this host. The local gate imports the file
-    `gate`, too."""
+    """Return the files of the local gate, if tiers run on this host. The local gate imports the
+    program `gate`. Therefore the file `gate` is returned too."""
     if not site.local_backends:
         return {}
     programs = ["local_gate", *(["container_service"] if "docker" in site.backends else [])]

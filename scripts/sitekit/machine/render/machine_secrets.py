@@ -1,9 +1,9 @@
 """Generate the files that contain secrets of this machine. Existing files are kept while they are
 valid.
 
-The secrets are the proxy's token, the token for metrics, the certificates of internal TLS, a
-self-signed certificate, the secrets of web server and hub for their providers, and the keys for the
-login node. The secrets cannot be computed from the site file.
+The secrets are: the proxy's token, the token for metrics, the certificates of internal TLS, a
+self-signed certificate, the client secrets for identity providers, and the SSH keys for the login
+node. The secrets cannot be computed from the site file.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ def _openid(site: Site) -> Path:
 def _token(target: Target) -> dict[Path, File]:
     """Return the file with the token that the hub sends to the proxy's API.
 
-    The proxy's account owns the file. The hub's account reads it as a member of the proxy's group.
+    The proxy's account owns the file. The hub's account can read the file, because it is a member
+    of the proxy's group.
     """
     made = _new_token(target.site)
     for path in made:
@@ -97,8 +98,8 @@ def _new_token(site: Site) -> dict[Path, File]:
 
 
 def openid(target: Target) -> dict[Path, File]:
-    """Return the file with the secrets of mod_auth_openidc: the client secret, and the key that
-    encrypts cookies."""
+    """Return the file with the secrets of mod_auth_openidc. The secrets are the client secret, and
+    the key with which cookies are encrypted."""
     outside = target.site.front.outside
     if outside is None or outside.openid is None:
         return {}
@@ -112,7 +113,8 @@ def openid(target: Target) -> dict[Path, File]:
 def hub_secret(target: Target) -> dict[Path, File]:
     """Return the file with the client secret with which the hub logs in at the identity provider.
 
-    systemd reads the file as root. Under supervisord, a shell with the hub's account reads it.
+    Under systemd, root reads the file. Under supervisord, a shell of the hub's account reads the
+    file.
     """
     site = target.site
     if site.login.provider is None:
@@ -139,7 +141,8 @@ def _front_files(site: Site, secret: str) -> dict[Path, File]:
 
 
 def _hub_env(site: Site, text: str) -> dict[Path, File]:
-    """Return the file with a secret environment variable of the hub."""
+    """Return the file with a secret environment variable of the hub. `text` is the content of the
+    file."""
     path = site.etc / "hub.env"
     if site.supervisor == "systemd":
         return {path: File(text, 0o600)}
@@ -147,8 +150,8 @@ def _hub_env(site: Site, text: str) -> dict[Path, File]:
 
 
 def _certificate(target: Target) -> dict[Path, File]:
-    """Return a self-signed certificate, which the web server uses always, or until certbot has got
-    a certificate."""
+    """Return a self-signed certificate. The web server uses this certificate always, or only until
+    certbot has received a certificate."""
     if isinstance(target.site.front.certificate, Certificate):
         return {}
     cert, key = certificate(target.site)

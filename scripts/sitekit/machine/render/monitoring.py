@@ -19,7 +19,7 @@ _TOKEN = re.compile(r"[0-9a-f]{64}\n")
 
 
 def monitoring_files(site: Site) -> dict[Path, File]:
-    """Return the scrape configuration, which names the token's file and has no secret."""
+    """Return the scrape configuration. It contains the path of the token's file, and no secret."""
     trusted = certificate(site)[0] if site.front.certificate == "self-signed" else ""
     text = (
         templates("config/templates")
@@ -30,13 +30,14 @@ def monitoring_files(site: Site) -> dict[Path, File]:
 
 
 def monitoring_paths(site: Site) -> set[Path]:
-    """Return the paths of both copies of the token."""
+    """Return the paths of the two files that contain the token: one for the hub, one for
+    Prometheus."""
     return {prometheus_token(site), hub_token(site)}
 
 
 def monitoring_token(target: Target, *, afresh: bool = False) -> dict[Path, File]:
-    """Return both copies of the token file: with the existing token if both copies contain the same
-    token, else with a new token."""
+    """Return both files that contain the token. If both files already contain the same token, this
+    token is kept; if not, a new token is created."""
     site = target.site
     made = f"{secrets.token_hex(32)}\n"
     files = {

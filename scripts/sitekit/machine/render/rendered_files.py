@@ -19,7 +19,7 @@ from ..host.platform import Platform
 from ..system_sshd.config import denied
 from ..web.config import front
 from ..web.logrotate import log_rotation
-from ..web.renewal import renewal
+from ..web.reload_after_renewal import renewal
 from .gates import copy, gates
 from .monitoring import monitoring_files
 from .proxy_preloads import preloaded

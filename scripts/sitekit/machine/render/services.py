@@ -11,18 +11,18 @@ from ...contracts import tunnel
 from ...contracts.internal_tls import authority, hub_url, pair
 from ...site import Site
 from ..host.platform import Platform
-from ..supervisors.control import (
-    Supervisor,
-    SupervisordSupervisor,
-    SystemdSupervisor,
-    which_supervisor,
-)
-from ..supervisors.ready import (
+from ..supervisors.check_services_answer import (
     front_answers,
     has_address,
     hub_answers,
     proxy_answers,
     tunnel_answers,
+)
+from ..supervisors.control import (
+    Supervisor,
+    SupervisordSupervisor,
+    SystemdSupervisor,
+    which_supervisor,
 )
 from ..supervisors.service import Service
 from ..web.config import RELOAD, front_path, server

@@ -15,7 +15,7 @@ from ..host.site_on_machine import Target
 
 
 def ssh_files(site: Site) -> dict[Path, File]:
-    """Return ssh_config and known_hosts; {} for a site without a login node."""
+    """Return the files ssh_config and known_hosts. Return {} for a site without a login node."""
     if site.slurm.ssh is None:
         return {}
     template = templates("config/templates").get_template("ssh_config.j2")
@@ -76,7 +76,8 @@ def _kept(target: Target, private: Path) -> tuple[str, str] | None:
 
 
 def _new_key(comment: str) -> tuple[str, str]:
-    """Create a key pair with ssh-keygen(1); return the texts of both files."""
+    """Create a key pair with ssh-keygen(1); return the texts of the private key and of the public
+    key."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "key"
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path])

@@ -1,8 +1,8 @@
 """Generate the systemd timers and the path unit of a site, with the services that these units
 start.
 
-The timers run `make kernels_check`, `backup` and `certificate_check` each day. The path unit starts
-the program that makes the web server load a renewed certificate.
+The timers run `make kernels_check`, `backup` and `certificate_check` each day. When the certificate
+changes, the path unit starts a program that reloads the web server.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from ...base.templates import templates
 from ...site import Site
 from ..supervisors.systemd import UNITS
-from ..web.renewal import is_brought
+from ..web.reload_after_renewal import is_brought
 
 _TITLES = {
     "kernels": "Daily test of the kernels",

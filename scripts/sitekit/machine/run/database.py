@@ -52,8 +52,8 @@ def match_release(site: Site) -> None:
     Problem.
 
     The hub must be stopped. If the current release is newer than the database, the database is
-    upgraded, as by `jupyterhub upgrade-db`. If the current release is older, the newest backup that
-    this release can read replaces the database.
+    upgraded, as by `jupyterhub upgrade-db`. If the current release is older, the database is
+    replaced by its newest backup that this release can read.
     """
     if not site.database.exists():
         return
@@ -96,8 +96,8 @@ def known_revisions(site: Site, release: Path) -> list[str]:
 
 
 def _as_the_hub(site: Site) -> AbstractContextManager[None]:
-    """Run the `with` block with the rights of the hub's account, so that root writes no files in
-    the folder of the hub."""
+    """Run the `with` block with the rights of the hub's account, so that no file in the hub's
+    folder gets the owner root."""
     hub = pwd.getpwnam(site.hub.user)
     return acting_as(hub.pw_uid, hub.pw_gid)
 

@@ -17,7 +17,7 @@ _KNOWN = "from sitekit.hub.servers.ledger_schema import VERSION; print(VERSION)"
 def refuse_newer_ledger(site: Site, release: Path) -> None:
     """Raise Problem if a release cannot read the present version of the ledger.
 
-    The hub of a release that cannot read the ledger could not manage the running servers.
+    A hub that cannot read the ledger cannot manage the running servers.
     """
     have, known = ledger_version(site), _version_that_is_known(site, release)
     if have > known:
@@ -39,7 +39,7 @@ def ledger_version(site: Site) -> int:
 
 
 def _version_that_is_known(site: Site, release: Path) -> int:
-    """Return the newest schema version of the ledger that a release can read."""
+    """Return the highest schema version of the ledger that a release can read."""
     argv: Argv = [release / "bin/python", "-I", "-c", _KNOWN]
     done = run(argv, user=site.hub.user, cwd=Path("/"), check=False)
     return int(done.stdout) if done.returncode == 0 else 0

@@ -31,9 +31,9 @@ class Line(NamedTuple):
 
 
 def overview(site: Site) -> Iterator[Line]:
-    """Yield the lines of the overview. Raises Problem if the site's supervisor cannot be asked.
+    """Yield the lines of the overview. Raises Problem if the site's supervisor does not answer.
 
-    Without root, the lines are left out that only root can find out.
+    Without root, lines that need root's rights are left out.
     """
     states = service_states(site)
     for name, state in states.items():
@@ -52,7 +52,7 @@ def overview(site: Site) -> Iterator[Line]:
 
 
 def print_overview(site: Site) -> bool:
-    """Print the overview, and return whether nothing has to be done. Raises Problem."""
+    """Print the overview; return True if no line describes a problem. Raises Problem."""
     lines = list(overview(site))
     for line in lines:
         say(f"{line.subject:<32} {line.text}")
@@ -62,8 +62,8 @@ def print_overview(site: Site) -> bool:
 def service_states(site: Site) -> dict[str, State]:
     """Return the states of the services, and of the machine's web server if the site uses it.
 
-    Only root can find out whether a service answers: without root, the supervisor's word counts.
-    Raises Problem.
+    Only root can find out whether a service answers. Without root, the result has the state that
+    the supervisor reports. Raises Problem.
     """
     services, supervisor = site_services(site, this_platform()), running_supervisor(site)
     if os.geteuid() == 0:
@@ -80,7 +80,7 @@ def machines_own(site: Site) -> dict[str, State]:
 
 
 def _internal_tls(site: Site) -> str:
-    """Return the line about internal TLS."""
+    """Return the line of the overview about internal TLS."""
     try:
         return certificate_authorities.describe_internal_tls(site)
     except CommandFailed:

@@ -1,7 +1,7 @@
-"""Report, for `make status`, how the site prevents web pages of one user's server from using
-another user's login.
+"""Report, for `make status`, how the site prevents that web pages of one user's server use another
+user's login.
 
-The result depends on the running processes, not only on the site file.
+The result depends on the running processes, and not only on the site file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..supervisors.interface import State
 
 def kept_apart(site: Site, proxy: State) -> tuple[bool, str]:
     """Return whether the pages of users' servers are isolated from each other, and a line for `make
-    status` with the mechanism."""
+    status` that describes how."""
     if proxy.pid is None:
         return False, "unknown: the proxy does not run"
     if not _as_asked(site, proxy.pid):

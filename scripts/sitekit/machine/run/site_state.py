@@ -14,7 +14,7 @@ warning."""
 
 
 def site_state(site: Site) -> Iterator[tuple[str, str, bool]]:
-    """Yield lines of `make status` about maintenance, the database and the disk, as (subject, text,
+    """Yield lines of `make status` about maintenance, the database and the disk, as (title, text,
     True if there is no problem)."""
     if site.maintenance.exists():
         yield (

@@ -55,10 +55,10 @@ def start(
 ) -> None:
     """Start services in this order. Each service is started when the previous service answers.
 
-    Running services are not changed, except services in `afresh`, which are restarted, and services
-    in `again`, which are reloaded. The function does not wait until services in `unasked` answer.
-    `within` is the time limit for each service, in seconds. Raises Problem with the last lines of
-    the log of a service that is not ready in time.
+    Running services in `afresh` are restarted, and running services in `again` are reloaded. All
+    other running services are not changed. For services in `unasked`, the function does not wait
+    until they answer. `within` is the time limit for each service, in seconds. Raises Problem with
+    the last lines of the log of a service that is not ready in time.
     """
     with progress.step("Starting services", total=len(services)) as step:
         supervisor.load(services)

@@ -30,12 +30,12 @@ class State:
 
 
 class Supervisor(Protocol):
-    """The interface with which the site's services are started and stopped, by their names. No
-    other service is changed."""
+    """The interface to the supervisor that starts and stops the site's services. Only the given
+    services are changed."""
 
     def files(self, services: Sequence[Service]) -> dict[Path, str]:
-        """Return the configuration files that must exist before `load` is called. Nothing is
-        written."""
+        """Return the configuration files that must exist before `load` is called: path -> text.
+        This method writes no files."""
 
     def load(self, services: Sequence[Service]) -> None:
         """Make the supervisor read its configuration files; if the supervisor does not run, start
@@ -46,8 +46,8 @@ class Supervisor(Protocol):
         restarted."""
 
     def reload(self, service: Service) -> None:
-        """Send its `reload_signal` to a running service, which then reads its configuration again
-        without an interruption."""
+        """Send a service's `reload_signal` to the running service. The service then reads its
+        configuration again, and continues to run."""
 
     def stop(self, service: Service) -> None:
         """Stop a service, and wait until the service has ended.
@@ -60,8 +60,8 @@ class Supervisor(Protocol):
         example at a boot."""
 
     def state(self, service: Service) -> State:
-        """Return the state of a service; `stopped` if the supervisor does not run or does not have
-        the service."""
+        """Return the state of a service. The state is `stopped` if the supervisor does not run or
+        does not know the service."""
 
     def log(self, service: Service, lines: int = 12) -> str:
         """Return the last lines of the service's log."""

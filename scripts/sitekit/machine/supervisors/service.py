@@ -23,7 +23,8 @@ be slow."""
 class Service:
     """Describe a long-running program, as a systemd unit or a section of supervisord.conf.
 
-    - `environment_files`: files of KEY=value lines that must not appear in the process list.
+    - `environment_files`: files with lines KEY=value. They set environment variables, such as
+      secrets, that must not appear in the process list.
     - `mounts`: folders whose filesystems are mounted before the start, if possible.
     - `after`: services that systemd starts before this service.
     - `wants`: other systemd units that start together with this service.
@@ -34,8 +35,8 @@ class Service:
     - `reload_signal`: the signal that makes the program read its configuration again.
     - `ready`: a function that returns whether the service answers; None if it is enough that the
       service runs.
-    - `heartbeat_seconds`: the program notifies systemd when it is ready, and then at least once
-      in this number of seconds. supervisord ignores this setting.
+    - `heartbeat_seconds`: the program notifies systemd when it is ready, and then at least once in
+      this number of seconds. supervisord ignores this setting.
     """
 
     name: str
@@ -108,7 +109,7 @@ def _systemd_words(words: Sequence[object]) -> str:
 
 
 def _systemd_word(word: object) -> str:
-    """Quote a word for systemd."""
+    """Quote one word of a command line for systemd."""
     text = str(word).replace("%", "%%")
     if text and not set(text) & set(" \t\n\"'\\;"):
         return text
@@ -122,7 +123,7 @@ def _systemd_line(value: object) -> str:
 
 
 def _below_run(paths: Sequence[Path]) -> str:
-    """Convert folders below /run to the relative names that RuntimeDirectory= needs.
+    """Return the names of folders relative to /run, which RuntimeDirectory= needs.
 
     Raises ValueError for a folder that is not below /run.
     """

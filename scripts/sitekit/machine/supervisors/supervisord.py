@@ -98,10 +98,10 @@ class SupervisordSupervisor:
         self._await_end(service)
 
     def _await_end(self, service: Service) -> None:
-        """Wait until a service has ended that supervisord is already stopping.
+        """Wait until a service has ended, if supervisord is already stopping the service.
 
         An interrupted command may have left the service in this state. Until the service has ended,
-        supervisord neither starts it nor accepts another stop.
+        supervisord does not start the service and does not accept another stop.
         """
         if not _within(
             service.stop_seconds + 10, lambda: not self.state(service).detail.startswith("STOPPING")
@@ -161,7 +161,7 @@ class SupervisordSupervisor:
         ).supervisor
 
     def _up(self) -> bool:
-        """Return whether supervisord answers. Raises PermissionError without root."""
+        """Return whether supervisord answers. Raises PermissionError for users other than root."""
         try:
             return self._rpc.getState()["statename"] in ("RUNNING", "RESTARTING")
         except PermissionError:

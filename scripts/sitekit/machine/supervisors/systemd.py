@@ -91,7 +91,8 @@ def read_units() -> None:
 
 
 def forget_failed(pattern: str) -> None:
-    """Remove failed units with such a name from systemd's memory (`systemctl reset-failed`)."""
+    """Remove failed units whose names match `pattern` from systemd's memory (`systemctl
+    reset-failed`)."""
     run(["systemctl", "reset-failed", pattern], check=False)
 
 

@@ -100,8 +100,8 @@ def _written() -> int:
 
 @contextmanager
 def _folder_of_sshd() -> Iterator[None]:
-    """Create the folder that sshd needs for a test while the `with` block runs, if sshd itself does
-    not run."""
+    """Create the folder that sshd needs for a test, if sshd itself does not run. Remove the folder
+    after the `with` block."""
     made = not EMPTY.exists()
     if made:
         EMPTY.mkdir(0o755)

@@ -2,8 +2,8 @@
 administrators have changed.
 
 Paths are removed in the order of their depth, the deepest path first. The hub's data is kept,
-except with `sudo make uninstall PURGE=1`. As soon as something is removed, its entry in the
-manifest is deleted. After a failure, a second run can therefore continue.
+except with `sudo make uninstall PURGE=1`. When a file or another object is removed, its entry in
+the manifest is deleted at once. Therefore, after a failure, a second run can continue.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from ..apply.service_changes import web_servers_reading
 from ..host.lock import alone
 from ..host.platform import this_platform
 from ..installed import unix_accounts
-from ..installed.applied import applied, applied_path
+from ..installed.applied_site import applied, applied_path
 from ..installed.entries import MACHINE, NOTHING, look, on_disk
 from ..installed.manifest import Manifest, load_manifest, manifest_path
 from ..installed.ownership import hand_over, set_folder
-from ..installed.shared import share, shared
+from ..installed.shared_between_sites import share, shared
 from ..participants import record as participants
 from ..render.services import site_services, site_supervisor
 from ..supervisors import control
 from ..system_sshd import control as system_sshd
 from ..system_sshd.config import denied_path
 from ..web.config import front_path
-from .web_server import without_site
+from .reload_web_server import without_site
 
 Thing = TypeVar("Thing")
 Fact = TypeVar("Fact")
@@ -45,8 +45,8 @@ Fact = TypeVar("Fact")
 
 @dataclass(frozen=True)
 class _Installed:
-    """The applied site and its manifest. `shared` lists the entries that other sites of the
-    machine also use."""
+    """The applied site and its manifest. `shared` lists the accounts, groups, folders and links
+    that other sites of the machine also use."""
 
     site: Site
     root: Path
@@ -60,7 +60,8 @@ class _Installed:
     def each(
         self, known: list[Thing] | dict[Thing, Fact], but: Iterable[Path] = ()
     ) -> Iterator[Thing]:
-        """Yield the entries of a list in the manifest, the deepest path first.
+        """Yield the entries of one list of the manifest, without the entries in `but`. The deepest
+        path comes first.
 
         When the caller takes the next entry, the previous entry is deleted from the manifest.
         """
@@ -84,7 +85,7 @@ def uninstall(site: Site, *words: str, root: Path = MACHINE) -> int:
     Problem.
 
     After a failure, the command can be run again. The hub's database, logs and backups are kept,
-    and only root can read them; with the argument `purge` they are removed. Homes, running jobs,
+    and only root can read them. With the argument `purge`, they are removed. Homes, running jobs,
     kernels and releases are not changed.
     """
     need_root("uninstall")
@@ -183,9 +184,9 @@ def _file(here: _Installed, name: str) -> Iterator[str]:
 def _memories(here: _Installed) -> Iterator[str]:
     """Keep the hub's database, the logs and the backups, or remove them with PURGE=1.
 
-    PURGE=1 removes only the contents of these folders, and only if sitekit made the folders. For
-    folders that are kept, root becomes the only account that can read them, so that a later account
-    with the same uid cannot.
+    PURGE=1 removes only the contents of these folders, and only if sitekit made the folders. After
+    an uninstall, only root can read the folders that are kept. Otherwise, a later account with the
+    uid of the removed account could read them.
     """
     for path in memories(here.site):
         real = here.on_disk(path)
@@ -206,8 +207,8 @@ def _memories(here: _Installed) -> Iterator[str]:
 def _accounts(here: _Installed) -> Iterator[str]:
     """Remove group memberships, accounts and groups of the site.
 
-    Accounts are removed before folders, because an account cannot be removed while one of its
-    processes runs; in this case the folders must still exist.
+    Accounts are removed before folders. An account cannot be removed while one of its processes
+    runs, and then the folders of the account must still exist.
     """
     root, others = here.root, here.shared
     go = {*here.manifest.accounts} - {
@@ -233,7 +234,8 @@ def _accounts(here: _Installed) -> Iterator[str]:
 
 
 def _folders(here: _Installed) -> Iterator[str]:
-    """Remove empty folders, files in /run, open tunnels, and certificates from ACME."""
+    """Remove the site's folders: first remove files in /run, open tunnels and certificates from
+    ACME, then remove the folders that are empty."""
     for path in (before_path(here.site), here.site.run, here.site.front_state, entries(here.site)):
         shutil.rmtree(here.on_disk(path), ignore_errors=True)
     for name in here.each(here.manifest.folders, but=manifest_path(here.site).parents):
@@ -255,8 +257,7 @@ def _folders(here: _Installed) -> Iterator[str]:
 
 
 def _holds_another(real: Path) -> bool:
-    """Return whether the only reason to keep a folder is that the folder contains other folders
-    that are kept."""
+    """Return whether a folder contains only other folders that are also kept."""
     return any(other.is_dir() for other in real.iterdir())
 
 

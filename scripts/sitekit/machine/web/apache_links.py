@@ -1,9 +1,9 @@
 """Enable the site's virtual host and its modules in the machine's own Apache, with symbolic links.
 
-sitekit makes the same links as a2ensite and a2enmod, but makes them itself, so that `make diff`
-shows each link, the manifest lists it, and an uninstall can remove it. The distribution's packages
-use the records of a2ensite and a2enmod below /var/lib/apache2 to find the links that they may
-remove. Therefore these records are not changed.
+sitekit makes the same links as a2ensite and a2enmod, but does not run these programs. Therefore
+`make diff` can show each link, the manifest lists each link, and an uninstall can remove each link.
+a2ensite and a2enmod record their links below /var/lib/apache2. The distribution's packages may
+remove links that are recorded there. Therefore sitekit does not change these records.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ def check_installed(target: Target, platform: Platform) -> None:
 
 
 def _missing(platform: Platform, what: str, package: str) -> BadInput:
-    """Return the error for a package of the distribution that is not installed."""
+    """Return the error that something of the web server (`what`) needs a package of the
+    distribution that is not installed."""
     return BadInput(
         f"{what} is not installed on this machine", "front", f"{platform.install} {package}"
     )

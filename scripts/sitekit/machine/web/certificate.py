@@ -30,7 +30,7 @@ def is_for(certificate: Path, name: str) -> bool:
 
 
 def lasts(certificate: Path, seconds: int) -> bool:
-    """Return whether a certificate is still valid `seconds` from now."""
+    """Return whether a certificate will still be valid in `seconds` seconds."""
     done = run(
         ["openssl", "x509", "-in", certificate, "-noout", "-checkend", str(seconds)], check=False
     )
@@ -40,8 +40,8 @@ def lasts(certificate: Path, seconds: int) -> bool:
 def key_belongs_to(certificate: Path, key: Path) -> bool:
     """Return whether the private key belongs to the certificate.
 
-    If openssl cannot compare key and certificate (for example, a key with a passphrase), the result
-    is True.
+    If openssl cannot compare key and certificate (for example, because the key has a passphrase),
+    the result is True.
     """
     of_certificate = run(["openssl", "x509", "-in", certificate, "-noout", "-pubkey"], check=False)
     of_key = run(["openssl", "pkey", "-in", key, "-passin", "pass:", "-pubout"], check=False)
@@ -56,8 +56,8 @@ def has_passphrase(key: Path) -> bool:
 
 
 def serves(certificate: Path, site: Site, seconds: int) -> bool:
-    """Return whether a certificate contains all host names of the site and is still valid `seconds`
-    from now."""
+    """Return whether a certificate contains all host names of the site, and will still be valid in
+    `seconds` seconds."""
     return all(is_for(certificate, name) for name in names(site)) and lasts(certificate, seconds)
 
 

@@ -100,7 +100,7 @@ def server(site: Site, platform: Platform) -> WebServer:
 
 
 def modules(site: Site) -> list[str]:
-    """Return the Apache modules that the site needs, without modules that are always loaded."""
+    """Return the Apache modules that the site needs, except the modules that are always loaded."""
     wanted = ["alias", "headers", "proxy", "proxy_http", "reqtimeout", "setenvif", "ssl"]
     wanted += ["md"] if site.front.certificate == "acme" else []
     if site.front.outside:
@@ -173,16 +173,17 @@ def _host_names(site: Site) -> str:
 
 
 def _is_local(site: Site) -> bool:
-    """Return whether the site's host name is a loopback name, such as localhost, so that only this
-    machine can use the site."""
+    """Return whether the site's host name is a loopback name, such as localhost. In this case, only
+    this machine can use the site."""
     return site.front.host in ("localhost", "127.0.0.1")
 
 
 def _listening(site: Site) -> dict[str, Any]:
     """Return the IP address at which the web server listens, and whether only clients on this
-    machine are allowed. In the machine's own nginx, a socket for 127.0.0.1 would replace other
-    websites at this IP address. Therefore the machine's own nginx checks the client's IP address
-    instead.
+    machine are allowed.
+
+    In the machine's own nginx, a socket for 127.0.0.1 would take over requests to other websites at
+    this IP address. Therefore the machine's own nginx checks the client's IP address instead.
     """
     by_client = (site.front.instance, site.front.server) == ("system", "nginx")
     return {
@@ -195,9 +196,10 @@ def _staples(site: Site) -> bool:
     """Return whether the web server sends OCSP responses together with its certificate (OCSP
     stapling).
 
-    OCSP answers are sent only for a certificate that the site provides itself, because Let's
-    Encrypt stopped OCSP in 2025. Apache has one cache of OCSP answers for all its websites, so
-    sitekit does not enable OCSP answers in the machine's own Apache. nginx needs no such cache.
+    OCSP responses are sent only for a certificate that the site provides itself, because Let's
+    Encrypt stopped OCSP in 2025. Apache has one cache of OCSP responses for all its websites.
+    Therefore sitekit does not enable OCSP stapling in the machine's own Apache. nginx needs no such
+    cache.
     """
     own = isinstance(site.front.certificate, Certificate)
     return own and (site.front.instance, site.front.server) != ("system", "apache")
@@ -225,8 +227,8 @@ def _content_policy(site: Site) -> str:
 
 
 def _page(site: Site, text: str) -> str:
-    """Return an error page as HTML on one line, which the configuration contains in double
-    quotes."""
+    """Return an error page as HTML on one line, because the web server's configuration contains the
+    page in double quotes."""
     return (
         templates("apache")
         .get_template("page.html.j2")

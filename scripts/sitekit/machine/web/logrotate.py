@@ -18,9 +18,8 @@ from .config import RELOAD, server
 def log_rotation(site: Site, platform: Platform) -> dict[Path, File]:
     """Return the configuration file of logrotate, with which logs are kept for eight weeks.
 
-    After a rotation, the web server is reloaded gracefully. At the signal USR1, nginx's worker
-    processes would have to open the new logs, which only root may open. Therefore USR1 cannot be
-    used.
+    After a rotation, the web server is reloaded gracefully. The signal USR1 cannot be used: nginx's
+    worker processes would then have to open the new logs, which only root may open.
     """
     kind = site.front.server
     pid = (

@@ -70,15 +70,15 @@ def hosts(web: WebServer, but: Path) -> list[Host]:
 
 
 def answers(asked: list[Host]) -> dict[Host, str]:
-    """Send a request to each host; return the answer of each host (protocol, status and redirect),
-    or "" if a host does not answer."""
+    """Send a request to each host; return the answers: host -> protocol, status and redirect. The
+    answer is "" if a host does not answer."""
     with ThreadPoolExecutor(8) as pool:
         return dict(zip(asked, pool.map(_answer, asked), strict=True))
 
 
 def check_same(web: WebServer, before: dict[Host, str]) -> None:
-    """Raise Problem if a virtual host no longer answers, or if its answer differs from its answer
-    in `before`."""
+    """Raise Problem if a virtual host no longer answers, or if its answer now is not the answer in
+    `before`."""
     end = time.monotonic() + AGREE_SECONDS
     asked = [host for host, said in before.items() if said]
     while differ := {host: said for host, said in answers(asked).items() if said != before[host]}:
@@ -125,8 +125,8 @@ def _nginx(said: str) -> Iterator[tuple[Host, Path]]:
 
 
 def _servers(text: str) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield the IP addresses and ports, and the names without wildcards, of each `server` in a
-    configuration of nginx."""
+    """For each `server` block in an nginx configuration, yield two lists: its IP addresses and
+    ports, and its names without wildcards."""
     depth, inside = 0, 0
     words: list[str] = []
     listens: list[str] = []
@@ -167,7 +167,8 @@ def _reached(address: str) -> str:
 
 
 def _answer(host: Host) -> str:
-    """Send a request to a virtual host, first with TLS and then without; return the answer."""
+    """Send a request to a virtual host with TLS, and if this fails, without TLS; return the answer
+    as text."""
     request = f"HEAD / HTTP/1.1\r\nHost: {host.name}\r\nUser-Agent: sitekit\r\nConnection: close\r\n\r\n".encode()
     try:
         with spoken(host.address, host.port, ANSWER_TIMEOUT, host.name) as tls:
@@ -190,8 +191,8 @@ def _answer(host: Host) -> str:
 
 
 def _said(scheme: str, connection: socket.socket, request: bytes) -> str:
-    """Return protocol, status and redirect of an HTTP response. Parts that differ in each answer,
-    such as a nonce, are removed."""
+    """Return protocol, status and redirect of an HTTP response as text. Values that change with
+    each request, such as a nonce, are removed."""
     connection.settimeout(ANSWER_TIMEOUT)
     connection.sendall(request)
     head = b""
@@ -214,11 +215,10 @@ def shown(before: dict[Host, str]) -> str:
 
 
 def quiet(web: WebServer, but: Path) -> dict[Host, str]:
-    """Return the present answers of the web server's other virtual hosts; {} if the hosts cannot be
-    determined.
+    """Return the present answers of the web server's other virtual hosts. Return {}, and no error,
+    if the hosts cannot be determined.
 
-    If the hosts cannot be determined, the later test of the web server's configuration reports the
-    reason.
+    In this case, the later test of the web server's configuration reports the reason.
     """
     try:
         return answers(hosts(web, but))

@@ -64,10 +64,11 @@ def test(web: WebServer) -> None:
 
 
 def cannot_reload(modules: Iterable[Path], before: bytes) -> bool:
-    """Return whether Apache must be restarted, because a reload cannot apply the change of these
-    links to modules, or of the site's file.
+    """Return whether Apache must be restarted, because a reload cannot apply the changes. `modules`
+    are the changed links to modules, and `before` is the old content of the site's configuration
+    file.
 
-    One such change is the removal of Apache's stapling cache: Apache ends at such a reload.
+    For example, Apache ends at a reload that removes its cache for OCSP stapling.
     """
     return any(path.stem in RESTART_MODULES for path in modules) or b"SSLStaplingCache" in before
 
@@ -160,12 +161,11 @@ def wait(web: WebServer, site: Site) -> None:
 
 
 def answers(site: Site) -> bool:
-    """Return whether requests for the site's URL reach the site's virtual host, which the log of
-    this virtual host shows.
+    """Return whether requests for the site's URL reach the site's virtual host.
 
-    The function sends a request to the web server, and looks for this request in the site's log.
-    Certificate and hub are not checked here. The web server may listen only on the address of the
-    site's host name, so this address is tried too.
+    The function sends a request to the web server, and looks for this request in the log of the
+    virtual host. The function does not check the certificate or the hub. The web server may listen
+    only at the IP address of the site's host name. Therefore this IP address is tried too.
     """
     mark = f"/sitekit-{secrets.token_hex(8)}"
     return any(_handed_on(site, address, mark) for address in ("127.0.0.1", site.front.host))
@@ -189,7 +189,7 @@ def _handed_on(site: Site, address: str, mark: str) -> bool:
 
 def told(web: WebServer, site: Site) -> State:
     """Return the state of the site in the machine's own web server, for `make status`. Only root
-    can get the state of the site in this web server."""
+    can use this function."""
     found = state(web)
     if found.word == "running" and not answers(site):
         return State(

@@ -1,9 +1,9 @@
-"""Find faults in Apache's configuration that `apachectl configtest` does not report, but with which
-Apache ends at a reload.
+"""Find faults in Apache's configuration with which Apache ends at a reload, although `apachectl
+configtest` does not report them.
 
 If Apache ends, all its websites are down. Therefore sitekit reads the whole configuration, as
-mod_info prints it, and looks for keys that do not belong to their certificates, and for ports that
-other programs use.
+mod_info prints it. sitekit looks for private keys that do not belong to their certificates, and for
+ports that other programs use.
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ def _ports(web: WebServer, lines: list[tuple[str, list[str]]]) -> None:
 
 
 def _free(listen: str) -> bool:
-    """Return whether no program listens on this IP address and port, so that the web server can
-    listen there."""
+    """Return whether the web server can listen on this IP address and port, because no other
+    program listens there."""
     address, _, port = listen.rpartition(":")
     address = address.strip("[]")
     family = socket.AF_INET if "." in address else socket.AF_INET6

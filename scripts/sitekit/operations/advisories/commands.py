@@ -23,8 +23,8 @@ from .read_osv_files import ECOSYSTEMS, Hit, hits, is_advisory, read
 
 @dataclass
 class _Read:
-    """What was read from the sources of advisories: the hits, the ids of all advisories, and
-    the time of the newest change."""
+    """The data from the sources of advisories: the hits (advisories that apply to a package), the
+    ids of all advisories, and the time of the newest change."""
 
     found: set[Hit] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
@@ -61,8 +61,8 @@ def advisories(site: Site, *sources: str) -> int:
 
 
 def _compare(document: Any, known: dict[tuple[str, str], list[Package]], result: _Read) -> None:
-    """Compare one advisory with the installed packages, and add the packages to which it applies to
-    `held`."""
+    """Compare one advisory (`document`) with the installed packages. If the advisory applies to a
+    package, add a hit to `result`."""
     try:
         if not is_advisory(document):
             raise ValueError
@@ -119,5 +119,5 @@ def _print_result(packages: list[Package], result: _Read) -> int:
 
 
 def _plain(text: str) -> str:
-    """Replace control characters in a text from a source, and shorten the text to one line."""
+    """Convert a text from a source of advisories to one short line without control characters."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:400]

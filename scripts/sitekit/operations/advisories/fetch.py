@@ -1,4 +1,5 @@
-"""Read a source of advisories: a file or a folder, or an address, which is downloaded first."""
+"""Read a source of advisories. A source is a file, a folder, or a URL; a URL is downloaded
+first."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ WHERE = (
 
 
 def refuse_source(source: str) -> None:
-    """Raise BadInput for a file that does not exist, and for an address without TLS."""
+    """Raise BadInput for a file that does not exist, or for a URL without TLS (such as http)."""
     if "://" not in source:
         if not Path(source).exists():
             raise BadInput("there is no such file", source, WHERE)

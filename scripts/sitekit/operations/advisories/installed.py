@@ -53,7 +53,8 @@ def _python(metadata: Path, place: str) -> Package | None:
 
 
 def _is_package(path: Path) -> bool:
-    """Return whether a folder is directly in node_modules, or in a scope's folder there."""
+    """Return whether the folder contains an npm package: whether it is directly in a folder
+    node_modules, or in a scope's folder (`@NAME`) in node_modules."""
     above = path.parent
     return above.name == "node_modules" or (
         above.name.startswith("@") and above.parent.name == "node_modules"

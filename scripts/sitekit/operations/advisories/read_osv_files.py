@@ -34,7 +34,8 @@ class Hit:
 
 
 def read(path: Path) -> Iterator[Any]:
-    """Yield every document of a JSON file, a zip archive or a folder; None for invalid JSON."""
+    """Yield every JSON document in a JSON file, a zip archive or a folder. Yield None for invalid
+    JSON."""
     if path.is_dir():
         for inner in sorted(path.rglob("*")):
             if inner.suffix in (".json", ".zip") and inner.is_file():
@@ -66,8 +67,8 @@ def is_advisory(document: Any) -> bool:
 
 
 def hits(document: dict[str, Any], packages: dict[tuple[str, str], list[Package]]) -> Iterator[Hit]:
-    """Yield the packages to which an advisory applies. `packages` maps ecosystem and name to
-    installed packages.
+    """Yield a hit for each installed package to which an advisory applies. `packages` has the
+    installed packages: (ecosystem, name) -> packages.
 
     Raises ValueError, TypeError, KeyError or AttributeError for a document that is not in OSV's
     format.
@@ -90,16 +91,17 @@ def hits(document: dict[str, Any], packages: dict[tuple[str, str], list[Package]
 
 
 def _is_affected(affected: dict[str, Any], package: Package) -> bool:
-    """Return whether an advisory applies to this version of the package."""
+    """Return whether an advisory applies to the installed version of the package. `affected` is a
+    part of the advisory."""
     if package.version in (affected.get("versions") or ()):
         return True
     return any(_in_range(events, package) for events in _ranges(affected))
 
 
 def _ranges(affected: dict[str, Any]) -> Iterator[list[tuple[str, str]]]:
-    """Yield the events of each range of versions, as (event, version).
+    """Yield each range of versions in a part of an advisory, as a list of events: (event, version).
 
-    Ranges of commits are ignored, because a release of a package cannot be compared with them.
+    Ranges of git commits are ignored, because a package's version cannot be compared with commits.
     """
     for one in affected.get("ranges") or ():
         if one["type"] in ("ECOSYSTEM", "SEMVER"):
@@ -109,7 +111,8 @@ def _ranges(affected: dict[str, Any]) -> Iterator[list[tuple[str, str]]]:
 def _in_range(events: list[tuple[str, str]], package: Package) -> bool:
     """Return whether a version is in a range, by the rule in OSV's schema (Evaluation).
 
-    A version that is not in the format of its ecosystem, such as a site's own, is in no range.
+    If a version does not have the format of its ecosystem, such as a version that a site made
+    itself, the result is False.
     """
     try:
         here = key(package.ecosystem, package.version)
@@ -129,7 +132,8 @@ def _in_range(events: list[tuple[str, str]], package: Package) -> bool:
 
 
 def _place(ecosystem: str, event: tuple[str, str]) -> tuple[Any, ...]:
-    """Return the sort key of an event (a version in which a fault begins or ends)."""
+    """Return the sort key of an event, which is (event, version). An event says that a fault begins
+    or ends in this version."""
     what, version = event
     if version in ("0", "*"):
         return (0,)
@@ -137,7 +141,8 @@ def _place(ecosystem: str, event: tuple[str, str]) -> tuple[Any, ...]:
 
 
 def _fixed(affected: dict[str, Any], package: Package) -> str | None:
-    """Return the first version with a fix after the installed version."""
+    """Return the first version after the installed version that does not have the fault; None if no
+    such version is known."""
     try:
         here = key(package.ecosystem, package.version)
         fixes = [

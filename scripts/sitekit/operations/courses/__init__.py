@@ -1,1 +1,2 @@
-"""Write a course file, check that a course can take place, and start its class as a trial."""
+"""Write a course file, check that a course can take place, and start the servers of a course as a
+test."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ...machine.checks.cluster import read_config
 from ...machine.checks.finding import Finding
+from ...machine.checks.tiers_fit_cluster import read_config
 from ...site.course_files import Course
 from . import people
 
@@ -19,8 +19,8 @@ def look(course: Course, ask: Callable[..., str | None]) -> Iterator[Finding]:
     """Yield a finding that names all participants without an association, if Slurm requires
     associations.
 
-    `ask` runs a program of Slurm and returns its output. With an account of the course's tier, only
-    associations with this account count. Raises CommandFailed.
+    `ask` runs a program of Slurm and returns its output. If the course's tier has a Slurm account,
+    only associations with this account count. Raises CommandFailed.
     """
     config = read_config(ask("scontrol", "show", "config") or "")
     enforced = config.get("AccountingStorageEnforce", "none").lower().split(",")

@@ -16,7 +16,7 @@ _AWAY = re.compile(r"down|drain|fail|maint|unk|no_respond|power", re.I)
 
 @dataclass(frozen=True)
 class Node:
-    """A node's name, CPUs, and memory in MiB."""
+    """A compute node: its name, its number of CPUs, and its memory in MiB."""
 
     name: str
     cpus: int
@@ -24,7 +24,8 @@ class Node:
 
 
 def read_nodes(said: str, partitions: Collection[str]) -> dict[str, Node]:
-    """Parse the output of sinfo; return the nodes that can start jobs."""
+    """Parse the output of sinfo; return the nodes of the partitions that can start jobs: node name
+    -> Node."""
     nodes = {}
     for line in said.splitlines():
         fields = line.strip().split("|")

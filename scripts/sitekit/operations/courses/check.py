@@ -1,5 +1,6 @@
-"""Check before a course begins that its servers can start (`make course_check`): dates,
-participants, reservation, size, kernel, material, homes, and enough nodes for all servers."""
+"""Check before a course begins that its servers can start (`make course_check`). The checks examine
+the dates, participants, reservation, size, kernel, material and homes, and whether the nodes are
+enough for all servers."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from ...base.command import CommandFailed, run
 from ...base.errors import BadInput, Problem, as_problem
 from ...base.progress import say, step
 from ...contracts.kernel_state import read_kernel_state
-from ...machine.checks import cluster
+from ...machine.checks import tiers_fit_cluster
 from ...machine.checks.finding import Finding, unknown
 from ...site import Site
 from ...site.course_files import Course, courses_folder, offered_courses, read_course
@@ -24,8 +25,9 @@ from .material import material
 
 
 def course_check(site: Site, *words: str) -> int:
-    """Run all checks of a course and print their findings; return 1 if there is a finding, else 0.
-    Checks that could not run are printed too, but do not count as findings.
+    """Run all checks of a course, and print their findings. Return 1 if there is a finding, else 0.
+
+    If a check could not run, this is printed too, but it does not count as a finding.
     """
     course = course_of(site, "course_check", words)
     checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
@@ -79,7 +81,7 @@ def course_of(site: Site, command: str, words: tuple[str, ...]) -> Course:
 
 
 def dates(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield a finding if the course is over, or if the hub does not have the current version of the
+    """Yield a finding if the course is over, or if the hub does not use the current version of the
     course file."""
     end = course.file.period()[1]
     if end <= datetime.now(timezone.utc):
@@ -119,9 +121,9 @@ def kernel(site: Site, course: Course) -> Iterator[Finding]:
 
 
 def size(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield the findings of the checks that `make diff` runs for tiers, for a tier of the course's
-    size."""
-    for one in cluster.look(site.model_copy(update={"tiers": (course.tier,)})):
+    """Yield findings about the size of the course's servers. The checks are those that `make diff`
+    runs for a tier."""
+    for one in tiers_fit_cluster.look(site.model_copy(update={"tiers": (course.tier,)})):
         where = (one.where or "").replace("tiers[0]", "tier")
         yield Finding(one.what, where or None, one.remedy, one.refuses)
 
@@ -144,8 +146,8 @@ def booked(site: Site, course: Course) -> Iterator[Finding]:
 
 
 def enough(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield a finding if the servers of all participants do not fit on the nodes at the same
-    time."""
+    """Yield a finding if the nodes are too few or too small for the servers of all participants at
+    the same time."""
     words = ["--all", "--Node", "--noheader", f"--format={capacity.FORMAT}"]
     partitions = course.tier.partitions
     nodes = capacity.read_nodes(_slurm(site, "sinfo", *words) or "", partitions)

@@ -15,7 +15,7 @@ from ...site.course_files import Course
 class Reservation:
     """One reservation, as `scontrol show reservation` describes it.
 
-    An empty set of users, accounts or groups means that the reservation does not name any.
+    If a set of users, accounts or groups is empty, the reservation has no list of them.
     """
 
     begin: datetime
@@ -28,14 +28,15 @@ class Reservation:
 
 
 def parse(line: str) -> Reservation:
-    """Parse the line of `scontrol --oneliner show reservation`, with times as %s.
+    """Parse one line of `scontrol --oneliner show reservation`. Times must be in seconds since the
+    epoch (SLURM_TIME_FORMAT=%s).
 
-    Raises ValueError if the line has another form.
+    Raises ValueError for a line in another format.
     """
     fields = dict(re.findall(r"(\w+)=(\S*)", line))
 
     def names(key: str) -> frozenset[str]:
-        """Return the names in a field of scontrol's output; no names for `(null)`."""
+        """Return the names in the field `key` of scontrol's output; an empty set for `(null)`."""
         value = fields.get(key, "(null)")
         return frozenset() if value in ("(null)", "") else frozenset(value.split(","))
 
@@ -64,9 +65,9 @@ def fits(
     groups: Mapping[str, frozenset[str]],
     now: datetime,
 ) -> Iterator[Finding]:
-    """Yield a finding for each way in which the reservation does not fit the course.
+    """Yield a finding for each reason why the reservation does not fit the course.
 
-    `accounts` and `groups` are the Slurm accounts and Unix groups of each user of the roster.
+    `accounts` and `groups` have the Slurm accounts and Unix groups of each user in the roster.
     """
     name, (begin, end) = course.tier.reservation, course.file.period()
     if one.end <= now:
@@ -97,8 +98,8 @@ def admits(
 ) -> bool:
     """Return whether the user may use the reservation.
 
-    A name that begins with - is excluded (scontrol(1), users and accounts). If the reservation
-    names both users and Slurm accounts, a job must match a user and an account.
+    In a reservation, the sign - before a name excludes this user or account (scontrol(1), users and
+    accounts). If the reservation names both users and Slurm accounts, a job must match both lists.
     """
     if one.groups and not one.groups & groups.get(user, frozenset()):
         return False
@@ -106,7 +107,8 @@ def admits(
 
 
 def _in(own: Iterable[str], named: frozenset[str]) -> bool:
-    """Return whether the list of names in a reservation allows one of the names in `own`."""
+    """Return whether the list `named` in a reservation allows one of the names in `own`, which are
+    a user's name, groups or accounts."""
     excluded = {name[1:] for name in named if name.startswith("-")}
     if excluded:
         return not excluded & set(own)

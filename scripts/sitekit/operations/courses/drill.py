@@ -37,8 +37,8 @@ NOTE = "sitekit course drill"
 
 @dataclass(frozen=True)
 class Start:
-    """The result of one participant's start. `seconds` is the time until the server was ready;
-    None if it did not become ready."""
+    """The result of starting one participant's server. `seconds` is the time until the server was
+    ready; None if it did not become ready."""
 
     user: str
     seconds: float | None
@@ -46,9 +46,11 @@ class Start:
 
 
 def course_drill(site: Site, *words: str) -> int:
-    """Start the servers, print the times and the failures, and stop the servers; return 1 if a
-    start failed. The second argument is the number of participants; without it, the servers of all
-    participants are started.
+    """Start the servers, print the times and the failures, and stop the servers. Return 1 if a
+    start failed, else 0.
+
+    The second argument is the number of participants. Without it, the servers of all participants
+    are started.
     """
     need_root("course_drill")
     course = course_of(site, "course_drill", words[:1])
@@ -62,8 +64,10 @@ def course_drill(site: Site, *words: str) -> int:
 
 
 def started_and_stopped(client: HubClient, users: list[str]) -> tuple[list[Start], list[str]]:
-    """Start the servers of all users and stop them; return the results, and the servers that still
-    run. If the administrator presses Ctrl-C, the servers are stopped too. A thread that waits for a
+    """Start the servers of all users, and stop them. Return the results, and the users whose
+    servers still run.
+
+    If the administrator presses Ctrl-C, the servers are stopped too. A thread that waits for a
     server ends when the server is stopped.
     """
     pool = ThreadPoolExecutor(min(len(users), MOST_AT_ONCE))
@@ -77,12 +81,13 @@ def started_and_stopped(client: HubClient, users: list[str]) -> tuple[list[Start
 
 
 def started(client: HubClient, pool: ThreadPoolExecutor, users: list[str]) -> list[Start]:
-    """Start the servers of all users at once, and wait until each is ready or has failed."""
+    """Start the servers of all users at once. Wait until each server is ready or has failed."""
     with step(f"Starting {len(users)} servers", total=len(users)) as at_work:
         began = time.monotonic()
 
         def start(user: str) -> Start:
-            """Start the server of one participant, and wait for it."""
+            """Start the server of one participant, and wait until the server is ready or has
+            failed."""
             try:
                 why = client.start(user)
             except Exception as error:  # of this participant: the others go on
@@ -94,7 +99,8 @@ def started(client: HubClient, pool: ThreadPoolExecutor, users: list[str]) -> li
 
 
 def stopped(client: HubClient, users: list[str]) -> list[str]:
-    """Stop the servers that the drill has started; print and return the servers that still run."""
+    """Stop the servers that the drill has started. Print and return the users whose servers still
+    run."""
     with step("Stopping them"), ThreadPoolExecutor(min(len(users), 20)) as pool:
         answers = list(pool.map(client.stop, users))
     left = [f"{user}: {why}" for user, why in zip(users, answers, strict=True) if why]
@@ -106,14 +112,14 @@ def stopped(client: HubClient, users: list[str]) -> list[str]:
 
 
 def lasts(course: Course, users: list[str]) -> int:
-    """Return the lifetime of the tokens in seconds, which is long enough to stop the last
+    """Return the lifetime of the API tokens in seconds. It is long enough to stop the last
     server."""
     rounds = -(-len(users) // MOST_AT_ONCE)
     return rounds * (course.tier.start_timeout + SUBMITTING) + STOPPING + len(users)
 
 
 def chosen(course: Course, words: tuple[str, ...]) -> list[str]:
-    """Return the participants to start. Raises BadInput."""
+    """Return the participants whose servers the drill starts. Raises BadInput."""
     users = people.roster(course)
     if words and not (words[0].isdigit() and int(words[0]) > 0):
         raise BadInput(f"{words[0]} is not a number", "course_drill", "write it like COUNT=10")
@@ -126,9 +132,11 @@ def chosen(course: Course, words: tuple[str, ...]) -> list[str]:
 @contextmanager
 def admitted(site: Site, course: Course, users: list[str]) -> Iterator[None]:
     """Allow these users to start the course's servers before the course begins, while the `with`
-    block runs. The users are written to a list, which the hub ignores after half an hour
-    (hub/servers/offered_courses.py). Raises Problem if another drill of this course runs, whose
-    list would be overwritten.
+    block runs.
+
+    The function writes the users to a list, which the hub ignores after half an hour
+    (hub/servers/offered_courses.py). Raises Problem if another drill of this course runs, because
+    its list would be overwritten.
     """
     folder = offered_courses(site)
     path = folder / f"{course.key}.drill"
@@ -147,7 +155,7 @@ def admitted(site: Site, course: Course, users: list[str]) -> Iterator[None]:
 
 
 def told(starts: list[Start]) -> int:
-    """Print the times and the failures; return 1 if a start has failed, else 0."""
+    """Print the times and the failures of the starts. Return 1 if a start has failed, else 0."""
     ready = sorted(one.seconds for one in starts if one.seconds is not None)
     say(f"\n{len(ready)} of {len(starts)} servers were ready.")
     if ready:

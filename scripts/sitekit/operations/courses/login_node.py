@@ -1,4 +1,5 @@
-"""Check, for a hub outside the cluster, that the gate on the login node starts a course's servers."""
+"""For a hub outside the cluster: check that the gate on the login node starts the servers of a
+course."""
 
 from __future__ import annotations
 
@@ -23,9 +24,10 @@ INSTALL = "sudo make gate_bundle, and install the file on the login node"
 
 
 def look(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield a finding if the gate refuses the servers of the course. The gate runs `sbatch
-    --test-only`, which submits no job. The course's reservation is left out of this test, because
-    the reservation may begin later.
+    """Yield a finding if the gate refuses the servers of the course.
+
+    The gate runs `sbatch --test-only`, which submits no job. This test does not use the course's
+    reservation, because the reservation may begin later.
     """
     if not os.access(ssh.key(site), os.R_OK):
         yield unknown(

@@ -1,7 +1,6 @@
 """Check that a compute node can reach the repository of a course's material, or that participants
-can read its folder. The checks run with a participant's rights and environment, as the course's
-servers do.
-"""
+can read the folder of the material. The checks run with a participant's rights and environment, as
+the course's servers do."""
 
 from __future__ import annotations
 
@@ -47,7 +46,7 @@ def material(site: Site, course: Course) -> Iterator[Finding]:
 
 
 def _accounts(site: Site, course: Course) -> list[str]:
-    """Return the participants with an account of the same name on this machine."""
+    """Return the participants whose names are also Unix accounts on this machine."""
     if site.login.accounts != "same":
         return []
     return [user for user in people.roster(course) if people.groups_of(user)]
@@ -58,9 +57,10 @@ def _is_there(folder: Path, page: str) -> bool:
 
 
 def _folder(folder: Path, page: str, users: list[str]) -> Iterator[Finding]:
-    """Yield a finding for each folder or file of the material that participants cannot read. The
-    test lists the whole folder tree as the first participant, but for other participants tests only
-    the folder and the course's page.
+    """Yield a finding for each folder or file of the material that participants cannot read.
+
+    The test lists the whole folder tree as the first participant. For all other participants, it
+    tests only the folder and the course's start page.
     """
     closed = ["(", "!", "-readable", "-o", "-type", "d", "!", "-executable", ")"]
     whole: Argv = ["find", folder, "!", "-type", "l", *closed, "-print", "-quit"]
@@ -76,8 +76,8 @@ def _folder(folder: Path, page: str, users: list[str]) -> Iterator[Finding]:
 
 
 def _repository(site: Site, course: Course, source: CourseMaterial, user: str) -> Iterator[Finding]:
-    """List the repository's branches and tags with git, in a short Slurm job if the course's
-    servers are Slurm jobs."""
+    """Yield a finding if git cannot list the branches and tags of the repository. If the course's
+    servers are Slurm jobs, git runs in a short Slurm job."""
     path = f"{site.current}/bin:/usr/local/bin:/usr/bin:/bin"
     environment = {**slurm_environment(site), "PATH": path, "GIT_TERMINAL_PROMPT": "0"}
     environment |= {"GIT_ALLOW_PROTOCOL": "https", "GIT_ASKPASS": "/bin/true"}
@@ -100,10 +100,11 @@ def _repository(site: Site, course: Course, source: CourseMaterial, user: str) -
 
 
 def _srun(site: Site, course: Course) -> list[str]:
-    """Return the srun command that runs a program in a short job on a node. The job uses the Slurm
-    account, QOS and constraint of the course's servers. No job can start in a reservation before
-    the reservation begins. Therefore the job uses the reservation only while the reservation is
-    active.
+    """Return the srun command that runs a program in a short job on a node.
+
+    The job uses the Slurm account, QOS and constraint of the course's servers. A job cannot start
+    in a reservation that has not begun. Therefore the job uses the reservation only if it is active
+    now.
     """
     tier = course.tier
     words = [f"--partition={','.join(tier.partitions)}", "--nodes=1", "--ntasks=1"]
@@ -126,8 +127,8 @@ def _lasts(site: Site, name: str) -> bool:
 
 
 def _job_script(script: Path) -> list[str]:
-    """Return a shell command that runs the lines which the site has added to the job script, and
-    then a program.
+    """Return a shell command. It first runs the lines that the site has added to the job script,
+    and then a program.
 
     The last two lines of the job script start the server (config/templates/job.sh).
     """

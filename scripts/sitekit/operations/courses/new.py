@@ -77,7 +77,8 @@ def _write(site: Site, path: Path, given: dict[str, str]) -> None:
 
 
 def _names(roster: Path, given: dict[str, str]) -> str:
-    """Return the text of the existing roster file, or of a new roster file."""
+    """Return the text of the roster file. If the file does not exist yet, its text is made from the
+    arguments."""
     if roster.is_file():
         return roster.read_text(encoding="utf-8-sig")
     return f"# {given['TITLE']}: one user name a line\n"
@@ -126,7 +127,7 @@ def _pair(word: str) -> tuple[str, str]:
 
 def _ask(site: Site, name: str, question: str) -> str:
     """Print a question and read the answer from the terminal. Raises BadInput if there is no
-    terminal, or no answer."""
+    terminal or no answer."""
     if not sys.stdin.isatty():
         raise BadInput(f"{name} is missing", "course_new", f"add {name}=value: {question}")
     tiers = f" ({', '.join(tier.key for tier in site.tiers)})" if name == "TIER" else ""

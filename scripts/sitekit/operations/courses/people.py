@@ -1,4 +1,4 @@
-"""Look up the people of a course's roster among the accounts of this machine."""
+"""Look up the users in a course's roster in the account database of this machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEAST_HOME = 200
 
 
 def roster(course: Course) -> list[str]:
-    """Return the users of the roster file and of the roster's group, without the instructors."""
+    """Return the users in the roster file and in the roster's group, without the instructors."""
     named = {user for user, role in course.users.items() if role == "participant"}
     if course.file.roster.group:
         named |= set(members_of(course.file.roster.group) or ())
@@ -27,8 +27,8 @@ def roster(course: Course) -> list[str]:
 
 
 def members_of(group: str) -> list[str] | None:
-    """Return the members of a Unix group, including users whose primary group it is; None if the
-    group does not exist."""
+    """Return the members of a Unix group, including users who have it as their primary group; None
+    if the group does not exist."""
     try:
         entry = grp.getgrnam(group)
     except KeyError:
@@ -38,7 +38,7 @@ def members_of(group: str) -> list[str] | None:
 
 
 def groups_of(user: str) -> frozenset[str]:
-    """Return the names of a user's Unix groups; none for an unknown user."""
+    """Return the names of a user's Unix groups; an empty set for an unknown user."""
     try:
         numbers = os.getgrouplist(user, pwd.getpwnam(user).pw_gid)
     except KeyError:

@@ -1,8 +1,8 @@
-"""Run the commands `make diff`, `sudo make apply` and `sudo make start`, after the checks of `make
-doctor` that concern what they change or start.
+"""Run `make diff`, `sudo make apply` and `sudo make start`. Before that, run the checks of `make
+doctor` about the files and services that these commands change or start.
 
-The checks of the house machine (machine/checks) are part of each apply. This file adds the checks
-that also need other houses.
+The checks in machine/checks are part of each apply. This file adds checks that also import other
+folders of sitekit.
 """
 
 from __future__ import annotations
@@ -39,9 +39,10 @@ def apply(site: Site) -> int:
 
 
 def start(site: Site) -> int:
-    """Start the site's services, unless a check finds an error because of which they would not run.
+    """Start the site's services, unless a check finds an error with which they cannot run.
 
-    Raises BadInputs, with all reasons, before anything is started; Problem.
+    Raises BadInputs, with all reasons, before anything is started. Raises Problem if a service does
+    not start.
     """
     need_root("start")
     with step("Checking what the services need"):
@@ -77,7 +78,8 @@ def with_needs(checks: Sequence[Check], wanted: Collection[str]) -> list[Check]:
 
 
 def _converted(result: Result) -> Iterator[before_apply.Finding]:
-    """Yield the errors and warnings of a check, in the form of the checks before an apply."""
+    """Yield the errors and warnings of a check of `make doctor`, converted to the Finding class of
+    machine/checks."""
     for one in result.found:
         if one.severity >= Severity.WARNING:
             yield before_apply.Finding(

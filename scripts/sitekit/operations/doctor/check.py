@@ -32,8 +32,8 @@ SECONDS = 12.0
 
 
 class Severity(enum.IntEnum):
-    """Define the severity of findings. UNSEEN marks no fault, but something that the check could
-    not examine."""
+    """Define the severity of findings. UNSEEN is not a fault: the check could not examine
+    something."""
 
     UNSEEN = 0
     NOTE = 1
@@ -43,8 +43,10 @@ class Severity(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault that a check found. `where` is a key of site.yml, a file or a service. If `remedy`
-    or `why` is set, this text replaces the more general text of the check.
+    """One fault that a check found.
+
+    `where` is a key of site.yml, a file or a service. If `remedy` or `why` is set, it replaces the
+    more general text of the check.
     """
 
     what: str
@@ -92,19 +94,20 @@ def _both(first: Callable[[Site], bool], second: Callable[[Site], bool], site: S
 class Check:
     """Describe one check.
 
-    - `id`: the subject and a name, such as `slurm.partition-exists`.
+    - `id`: the subject of the check and a name, such as `slurm.partition-exists`.
     - `looks_at`, `why`, `remedy`: what the check examines, why this matters, and what repairs most
       faults.
-    - `look`: yields the findings.
-    - `needs`: other checks that must pass before this check. After an error of one of them, this
+    - `look`: the function that runs the check and yields the findings.
+    - `needs`: the ids of checks that must pass first. If one of these checks finds an error, this
       check does not run.
-    - `follows`: checks whose errors can cause the findings of this check.
+    - `follows`: the ids of checks whose errors can cause the findings of this check.
     - `root`: whether the check needs root.
-    - `nodes`: whether the check needs the job on the nodes.
+    - `nodes`: whether the check needs the test job on the nodes (NODES=1).
     - `seconds`: the time limit, after which the check counts as failed.
     - `applies`: a function that returns whether the site has the part that the check examines.
-    - `before`: the commands (`apply`, `start`) that run this check before they change anything. An
-      error then refuses the command, so that the command must not be what repairs the error.
+    - `before`: the commands (`apply`, `start`) that run this check before they change anything. If
+      the check finds an error, the command is refused. Therefore the command must not be the remedy
+      for this error.
     """
 
     id: str
@@ -124,7 +127,7 @@ class Check:
 class Subject:
     """Collect the checks of one subject, such as `slurm`, in the order in which they run.
 
-    `applies` returns whether the subject exists at the site.
+    `applies` is a function that returns whether the site has this subject.
     """
 
     def __init__(self, name: str, title: str, applies: Callable[[Site], bool] = _always) -> None:
@@ -134,7 +137,7 @@ class Subject:
     def check(
         self, name: str, looks_at: str, why: str, remedy: str, **options: Unpack[Options]
     ) -> Callable[[Callable[[Context], Iterable[Finding]]], Callable[[Context], Iterable[Finding]]]:
-        """Return a decorator that makes a function a check of this subject."""
+        """Return a decorator that adds a function as a check of this subject."""
 
         def add(
             look: Callable[[Context], Iterable[Finding]],

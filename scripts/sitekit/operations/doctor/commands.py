@@ -43,7 +43,8 @@ class Wishes:
 def doctor(site: Site, *words: str) -> int:
     """Run all checks of the site, and print each fault, why it matters, and how to repair it.
 
-    Returns 0 if nothing needs attention, 1 for an error, 3 for warnings only. Raises BadInput.
+    Returns 0 if no check finds an error or a warning, 1 if a check finds an error, and 3 if checks
+    find only warnings. Raises BadInput.
     """
     wishes = parse(words)
     checks = selected(CHECKS, wishes.checks)
@@ -68,7 +69,7 @@ def doctor(site: Site, *words: str) -> int:
 
 
 def parse(words: Iterable[str]) -> Wishes:
-    """Parse the variables, each as KEY=value. Raises BadInput."""
+    """Parse the arguments of `make doctor`, each in the form NAME=value. Raises BadInput."""
     given: dict[str, str] = {}
     for word in words:
         key, sign, value = word.partition("=")
@@ -110,7 +111,8 @@ def _listed() -> str:
 
 
 def selected(checks: list[Check], names: tuple[str, ...]) -> list[Check]:
-    """Return the checks with these ids or subjects, in order; all for no name. Raises BadInput."""
+    """Return the checks with these ids or subjects, in their order. Return all checks if `names` is
+    empty. Raises BadInput."""
     known = {name for check in checks for name in (check.id, check.id.partition(".")[0])}
     if unknown := [name for name in names if name not in known]:
         raise BadInput(

@@ -14,10 +14,10 @@ from ...backends.job import NoAnswer
 from ...backends.slurm.transport import ask_slurm
 from ...base.errors import Problem, as_problem
 from ...contracts.gate_config import MIN_UID
-from ...machine.checks.cluster import read_config
+from ...machine.checks.tiers_fit_cluster import read_config
 from ...machine.host.platform import Platform
 from ...machine.installed import unix_accounts
-from ...machine.installed.applied import applied
+from ...machine.installed.applied_site import applied
 from ...machine.installed.entries import MACHINE
 from ...machine.installed.manifest import Manifest, load_manifest
 from ...machine.render.services import site_services, site_supervisor
@@ -36,9 +36,11 @@ class Unanswered(Exception):
 
 @dataclass
 class Context:
-    """The site, the platform and the options of the command. `user` is the account under which
-    users' checks run; None if no group of the site has a member. `advisories` are files in OSV's
-    format. `patience` is a factor for all time limits.
+    """The site, the platform and the options of the command.
+
+    `user` is the account under which users' checks run; None if no group of the site has a member.
+    `advisories` has the paths of files in OSV's format. All time limits are multiplied by
+    `patience`.
     """
 
     site: Site
@@ -51,8 +53,10 @@ class Context:
     _kept: dict[str, Any] = field(default_factory=dict)
 
     def once(self, key: str, ask: Callable[[], Value]) -> Value:
-        """Return the result of a slow query, which runs only once. Raises Unanswered. If a check
-        hangs in a query until its time limit, other checks do not wait for this query.
+        """Return the result of a slow query. The query runs only once, and later calls with the
+        same `key` return the same result. Raises Unanswered.
+
+        If a query has reached the time limit of one check, other checks do not wait for this query.
         """
         if key not in self._kept:
             self._kept[key] = Unanswered(f"{key}: no answer in time")
@@ -100,8 +104,8 @@ class Context:
         }
 
     def look_as(self, who: str | None, **request: Any) -> dict[str, Any]:
-        """Run a test of the machine as an account (eyes.look_as), and return the result. Raises
-        Unanswered."""
+        """Run a test of files and databases under the account `who` (look_as() in
+        run_as_account.py); return its result. Raises Unanswered."""
         if who and not self.root:
             raise Unanswered(f"only root can look as {who}")
         if who and not unix_accounts.has_account(MACHINE, who):
@@ -139,7 +143,7 @@ class Context:
 
     @property
     def partitions(self) -> dict[str, Row]:
-        """Return the partitions, with their settings by slurm.conf's names."""
+        """Return the partitions of the cluster: name -> settings, with the keys of slurm.conf."""
         rows = fields(self.slurm("scontrol", "--all", "--oneliner", "show", "partition"))
         return {row["PartitionName"]: row for row in rows if "PartitionName" in row}
 
@@ -151,15 +155,16 @@ class Context:
 
     @property
     def wanted(self) -> list[str]:
-        """Return the names of the partitions in all tiers, without duplicates."""
+        """Return the names of all partitions that the tiers use, each name once."""
         return list(dict.fromkeys(name for tier in self.site.tiers for name in tier.partitions))
 
 
 def fields(text: str) -> list[Row]:
-    """Parse the output of `scontrol --oneliner show`: one record in each line.
+    """Parse the output of `scontrol --oneliner show`. Return one mapping (key -> value) for each
+    line.
 
-    If a key occurs twice, the first value is used, because a user's comment comes last and may
-    contain any key.
+    If a key occurs twice in a line, the first value is used. The user's comment comes last in the
+    line, and may contain any key.
     """
     return [dict(reversed(re.findall(r"([\w/:]+)=(\S*)", line))) for line in text.splitlines()]
 

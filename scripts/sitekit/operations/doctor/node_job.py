@@ -1,4 +1,5 @@
-"""Run a short test job on a node of each partition of the tiers, and parse its result."""
+"""Run a short test job on one node of each partition that the tiers use, and parse the job's
+result."""
 
 from __future__ import annotations
 
@@ -22,10 +23,12 @@ _PROGRAM = Path(__file__).parent / "inside" / "look_from_node.py"
 
 @dataclass(frozen=True)
 class Seen:
-    """The result of one test job. `fault` is the reason why the job has no result. Each other text
-    field is a fault that the job found, or "" without a fault. `clock` is the difference of the
-    node's clock from this host's clock in seconds; 0 if the difference could be caused by the
-    duration of the job. `memory` is the cgroup's memory limit in bytes.
+    """The result of one test job.
+
+    `fault` is the reason why the job has no result. Each other string describes a fault that the
+    job found; it is "" if there is no fault. `clock` is the difference between the node's clock and
+    this host's clock in seconds; it is 0 if the job's duration alone can explain the difference.
+    `memory` is the memory limit of the job's cgroup in bytes.
     """
 
     partition: str
@@ -42,8 +45,8 @@ class Seen:
 
 
 def seen_from_nodes(here: Context) -> list[Seen]:
-    """Run a test job in each partition, and return the results. The test jobs of all partitions run
-    at the same time. Raises Unanswered."""
+    """Run a test job in each partition, all of them at the same time; return the results. Raises
+    Unanswered."""
     return here.once("the jobs on the nodes", lambda: _all(here))
 
 
@@ -99,9 +102,10 @@ def _command(site: Site, partition: str, tier: Tier) -> Argv:
 
 
 def parse(partition: str, tier: Tier, text: str, during: tuple[float, float]) -> Seen:
-    """Parse the output of a test job. The job runs under a user's account, and this user could
-    change the output. Therefore each value is checked. `during` contains this host's times before
-    and after the job.
+    """Parse the output of a test job.
+
+    The job runs under a user's account, and this user could change the output. Therefore each value
+    is checked. `during` has the times on this host before and after the job.
     """
     try:
         answer = json.loads(text.strip().splitlines()[-1])

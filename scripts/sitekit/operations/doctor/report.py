@@ -23,8 +23,8 @@ def plain(text: str) -> str:
 
 
 def as_text(results: Sequence[Result]) -> Iterator[str]:
-    """Yield the lines of the report: each cause with its consequences, then what could not be
-    examined, then a summary."""
+    """Yield the lines of the report. It lists each cause with its consequences, then everything
+    that could not be examined, and then a summary."""
     causes = ranked(results)
     for number, cause in enumerate(causes):
         if number:
@@ -39,7 +39,8 @@ def as_text(results: Sequence[Result]) -> Iterator[str]:
 
 
 def _cause(result: Result) -> Iterator[str]:
-    """Yield the lines of one cause, and below them its consequences."""
+    """Yield the lines about one result that is a cause, and below them the lines about its
+    consequences."""
     for one in result.found:
         yield f"{_MARKS[one.severity]} {plain(_sentence(one))}   [{result.check.id}]"
         yield f"   why: {plain(one.why or result.check.why)}"
@@ -60,8 +61,8 @@ def _sentence(one: Finding) -> str:
 
 
 def _unseen(results: Sequence[Result]) -> Iterator[str]:
-    """Yield the subjects that could not be examined, with the reasons. If several checks have the
-    same reason, the reason is printed only once."""
+    """Yield the lines about everything that could not be examined, with the reasons. If several
+    checks have the same reason, it is printed only once."""
     reasons: dict[str, list[str]] = {}
     for result in results:
         if result.skipped == "root":
@@ -94,7 +95,7 @@ def summary(results: Sequence[Result]) -> str:
 
 
 def as_json(results: Sequence[Result]) -> str:
-    """Return the causes in their order, and the result of each check, as JSON."""
+    """Return a JSON text with the causes in their order, and with the result of each check."""
     document = {
         "version": 1,
         "severity": worst(results).name.lower(),
@@ -105,7 +106,8 @@ def as_json(results: Sequence[Result]) -> str:
 
 
 def _as_dict(result: Result, deep: bool = True) -> dict[str, Any]:
-    """Convert the result of one check to JSON types."""
+    """Convert the result of one check to JSON types. If `deep` is true, include its
+    consequences."""
     told: dict[str, Any] = {
         "id": result.check.id,
         "severity": result.severity.name.lower(),
@@ -130,7 +132,8 @@ def _as_dict(result: Result, deep: bool = True) -> dict[str, Any]:
 
 
 def as_junit(results: Sequence[Result]) -> str:
-    """Return the results in JUnit's format: a check with an error or a warning is a failure."""
+    """Return the results in JUnit's XML format. If a check has an error or a warning, it counts as
+    a failure."""
     cases = "".join(map(_case, results))
     failures = sum(result.severity >= Severity.WARNING for result in results)
     skipped = sum(bool(result.skipped) for result in results)

@@ -19,9 +19,11 @@ ALL_SECONDS = 30.0
 
 @dataclass
 class Result:
-    """A check with its findings. `skipped` is the reason why the check did not run. `cause` is
-    the check whose errors explain these findings. `consequences` are the results of other checks
-    that these findings explain.
+    """A check with its findings.
+
+    `skipped` is the reason why the check did not run. `cause` is the id of the check whose errors
+    explain these findings. `consequences` are the results of other checks that these findings
+    explain.
     """
 
     check: Check
@@ -33,7 +35,7 @@ class Result:
 
     @property
     def severity(self) -> Severity:
-        """Return the worst severity; UNSEEN if nothing was found."""
+        """Return the worst severity of the findings; UNSEEN if there are no findings."""
         return max((one.severity for one in self.findings), default=Severity.UNSEEN)
 
     @property
@@ -46,9 +48,10 @@ class Result:
 def run_checks(
     checks: Sequence[Check], here: Context, seconds: float = ALL_SECONDS
 ) -> list[Result]:
-    """Run the checks in order, and return the result of each check. If a check itself fails, the
-    other checks still run. After `seconds`, no further check is started. The time limit of each
-    check is proportional to `seconds`.
+    """Run the checks in order, and return the result of each check.
+
+    If the code of a check fails, the other checks still run. After `seconds`, no further check is
+    started. The time limit of each check is proportional to `seconds`.
     """
     results: dict[str, Result] = {}
     end = time.monotonic() + seconds
@@ -74,8 +77,8 @@ def run_checks(
 
 
 def _cause(ids: Iterable[str], results: dict[str, Result]) -> str:
-    """Return the first of these checks that has an error, or that did not run because of an
-    error."""
+    """Return the id of the first check in `ids` that has an error, or that did not run because of
+    another check's error."""
     for name in ids:
         known = results.get(name)
         if known and known.severity is Severity.ERROR:
@@ -86,8 +89,11 @@ def _cause(ids: Iterable[str], results: dict[str, Result]) -> str:
 
 
 def _run(check: Check, here: Context, result: Result, seconds: float) -> None:
-    """Run one check in a thread. If the thread does not end in time, the thread continues in the
-    background, and only the findings that it has already made are kept."""
+    """Run one check in a thread.
+
+    If the thread does not end in time, it continues in the background. In this case, only the
+    findings that it has already made are kept.
+    """
     found: list[Finding] = []
     thread = threading.Thread(target=_collect, args=(check, here, found), daemon=True)
     begin = time.monotonic()
@@ -121,9 +127,11 @@ def _collect(check: Check, here: Context, found: list[Finding]) -> None:
 
 
 def ranked(results: Sequence[Result]) -> list[Result]:
-    """Return the causes, each with its consequences, in the order in which to repair them. Errors
-    come first. Among errors, an error that explains other findings comes before other errors. After
-    that, errors are in the order in which their checks run.
+    """Return the causes, each with its consequences, in the order in which the administrator should
+    repair them.
+
+    Errors come first, and among them those that explain other findings. Otherwise, the order is the
+    order in which the checks run.
     """
     by_id = {result.check.id: result for result in results}
     tops = []
@@ -139,8 +147,8 @@ def ranked(results: Sequence[Result]) -> list[Result]:
 
 
 def _root(name: str, by_id: dict[str, Result]) -> str:
-    """Follow a result's cause, the cause of this cause, and so on; return the last check of this
-    chain."""
+    """Follow the chain of causes from the result of the check `name`; return the id of the last
+    check in this chain."""
     seen = {name}
     while (up := by_id[name].cause) and up not in seen:
         seen.add(up)

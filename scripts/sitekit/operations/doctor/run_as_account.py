@@ -16,9 +16,11 @@ _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
 def look_as(account: str | None, request: dict[str, Any], seconds: float = 8) -> dict[str, Any]:
-    """Run look_as_account.py as `account`, and return its answer. If `account` is None, the program
-    runs under the current account. The program is passed as text, because the account may not be
-    able to read the checkout. Raises Problem if look_as_account.py prints no answer.
+    """Run look_as_account.py as `account`, and return the answer of this program.
+
+    If `account` is None, the program runs under the current account. The program is passed to
+    Python as text, because the account may not be able to read the checkout. Raises Problem if the
+    program prints no answer.
     """
     argv: Argv = [PYTHON, "-I", "-c", _PROGRAM.read_text()]
     try:

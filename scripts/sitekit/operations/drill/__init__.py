@@ -1,1 +1,2 @@
-"""Start many servers at once as a test, and report times, errors and the first bottleneck."""
+"""Start many servers at once as a test, and report the times, the errors and the first bottleneck
+(`make drill`)."""

@@ -1,4 +1,5 @@
-"""Create accounts for the time of a drill, with an association in Slurm, and remove all of them."""
+"""Create Unix accounts for the time of a drill, with associations in Slurm. Remove all of them
+after the drill."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ LOCK = Path("/run/sitekit-drill.lock")
 
 @contextmanager
 def one_drill() -> Iterator[None]:
-    """Let one drill run at a time on this machine. Raises Problem if another one runs."""
+    """Hold a lock while the `with` block runs, so that only one drill runs at a time on this
+    machine. Raises Problem if another drill runs."""
     handle = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -43,9 +45,10 @@ def one_drill() -> Iterator[None]:
 
 @contextmanager
 def created(site: Site, tier: Tier, count: int) -> Iterator[dict[str, str]]:
-    """Yield the passwords of new users by name. Afterwards, also after Ctrl-C, none of them is left.
+    """Create new users for the drill, and yield their passwords: user name -> password. After the
+    `with` block, also after Ctrl-C, remove all of them.
 
-    What a killed drill has left is removed first.
+    If an earlier drill was killed, its users are removed first.
     """
     if not hub_users.hub_runs(site):
         raise Problem("the hub does not run", site.service("hub"), "sudo make start")
@@ -68,7 +71,8 @@ def created(site: Site, tier: Tier, count: int) -> Iterator[dict[str, str]]:
 
 
 def _group(site: Site) -> str:
-    """Return a group whose members may log in and do not administer the hub. Raises BadInput."""
+    """Return a group whose members may log in, but are not administrators of the hub. Raises
+    BadInput."""
     for group in site.login.allowed_groups:
         if group not in site.login.admin_groups:
             return group
@@ -77,10 +81,12 @@ def _group(site: Site) -> str:
 
 
 def _remove(site: Site) -> None:
-    """Remove the accounts with their servers, associations and homes, and the hub's users.
+    """Remove the drill's accounts with their servers, associations and homes. Also delete the users
+    from the hub.
 
-    The accounts have passwords. Therefore they are also removed if Slurm does not answer, or does
-    not end their jobs. Raises Problem with the associations and jobs that Slurm still has.
+    The accounts have passwords. Therefore they are removed even if Slurm does not answer, or does
+    not end their jobs. In this case, raises Problem with the associations and jobs that Slurm still
+    has.
     """
     known = record.load(site, PREFIX)
     users = [person.name for person in known.participants] if known else []
@@ -93,10 +99,11 @@ def _remove(site: Site) -> None:
 
 
 def _read_groups_again(site: Site, partition: str) -> None:
-    """Let slurmctld read the members of the partition's AllowGroups now, by setting the same groups.
+    """Make slurmctld read the members of the partition's AllowGroups now, by setting the same
+    groups again.
 
-    By itself it reads them every ten minutes (GroupUpdateTime in slurm.conf(5)), and refuses new
-    members before. Raises CommandFailed.
+    Otherwise, slurmctld reads the members only every ten minutes (GroupUpdateTime in
+    slurm.conf(5)). Until then, it refuses jobs of new members. Raises CommandFailed.
     """
     said = _slurm(site, "scontrol", "--oneliner", "show", "partition", partition)
     found = re.search(r"\bAllowGroups=(\S+)", said)
@@ -106,7 +113,8 @@ def _read_groups_again(site: Site, partition: str) -> None:
 
 
 def _associate(site: Site, users: list[str], account: str) -> None:
-    """Add associations, and wait until slurmctld lists the last association. Raises Problem."""
+    """Add an association in Slurm for each user. Wait until slurmctld lists the last of these
+    associations. Raises Problem."""
     words = ("add", "user", ",".join(users), f"account={account}")
     _slurm(site, "sacctmgr", "--immediate", *words)
     end = time.monotonic() + KNOWN_TO_SLURM
@@ -118,10 +126,10 @@ def _associate(site: Site, users: list[str], account: str) -> None:
 
 
 def _disassociate(site: Site, users: list[str]) -> None:
-    """Cancel the users' jobs, and delete their associations once the jobs have ended.
+    """Cancel the users' jobs. When the jobs have ended, delete the users' associations.
 
-    The hub's servers are such jobs: these users have no others. Raises Problem with the names of
-    the associations that are left.
+    The users of a drill have no other jobs than their servers. If associations are left, raises
+    Problem with their names.
     """
     if not users:  # an empty list would name the jobs and associations of all users
         return
@@ -142,7 +150,8 @@ def _disassociate(site: Site, users: list[str]) -> None:
 
 
 def _jobs(site: Site, users: list[str]) -> list[str]:
-    """Return the users' jobs that wait or run. A job that Slurm is completing needs no scancel.
+    """Return the ids of the users' jobs that wait or run. Jobs in the state COMPLETING are left
+    out, because they do not need scancel.
 
     Raises CommandFailed.
     """
@@ -159,7 +168,8 @@ def _delete_associations(site: Site, users: list[str]) -> None:
 
 
 def _left(site: Site, users: list[str], jobs: list[str]) -> str:
-    """Return a text about the jobs and associations that Slurm may still have of these users."""
+    """Return a text about the jobs and associations of these users that may still exist in
+    Slurm."""
     left = [f"the jobs {', '.join(jobs)}"] if jobs else []
     if site.drill.slurm_account:
         left.append(f"associations of {users[0]} to {users[-1]}")
@@ -167,7 +177,8 @@ def _left(site: Site, users: list[str], jobs: list[str]) -> str:
 
 
 def _commands(site: Site, users: list[str], jobs: list[str]) -> list[str]:
-    """Return the commands that remove these users' remaining jobs and associations from Slurm."""
+    """Return the commands with which the administrator can remove these users' remaining jobs and
+    associations from Slurm."""
     commands = [f"scancel {' '.join(jobs)}"] if jobs else []
     if site.drill.slurm_account:
         commands.append(f"sacctmgr delete user names={','.join(users)}")
@@ -181,7 +192,8 @@ def _slurm(site: Site, program: str, *words: str, check: bool = True) -> str:
 
 
 def listed(path: Path) -> list[str]:
-    """Return the user names in the file. Raises BadInput if others than root can change it."""
+    """Return the user names in the file. Raises BadInput if an account other than root can change
+    the file."""
     try:
         steps = way(path)
         lines = path.read_text(encoding="utf-8-sig").splitlines()

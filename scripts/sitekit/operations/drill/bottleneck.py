@@ -1,4 +1,5 @@
-"""Name the first bottleneck of a drill: the part that the slowest step waited for, and a remedy."""
+"""Find the first bottleneck of a drill: the part of the site (such as the hub or Slurm) for which
+the slowest step waited. Also name a remedy."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ from dataclasses import dataclass
 from ...backends.slurm.pending_reasons import NO_ROOM
 from ...base.catalogue import translations
 from ...site.pages import Pages
-from .cpu import Use
 from .figures import Fault, Percentiles
+from .measure_cpu_time import Use
 
 BUSY = 0.85
 """The share of the CPU above which it is the bottleneck."""
@@ -23,7 +24,7 @@ _ONE_CPU = (
 
 @dataclass(frozen=True)
 class Bottleneck:
-    """The bottleneck, the figures that show it, and what to change."""
+    """The bottleneck of a drill, the figures that show it, and advice about what to change."""
 
     what: str
     seen: str
@@ -31,9 +32,10 @@ class Bottleneck:
 
 
 def with_english_reason(waits: Sequence[str], pages: Pages) -> list[str]:
-    """Return the reasons for which jobs waited, with NO_ROOM in place of its translation.
+    """Return the reasons for which jobs waited. If a reason is the translation of NO_ROOM, it is
+    replaced by NO_ROOM.
 
-    The hub tells the reasons in the language of its pages.
+    The hub translates the reasons to the language of its pages.
     """
     told = translations(pages.language, pages.catalogue).gettext(NO_ROOM)
     return [reason.replace(told, NO_ROOM) for reason in waits]
@@ -46,10 +48,10 @@ def first_bottleneck(
     faults: Sequence[Fault],
     here: bool,
 ) -> Bottleneck | None:
-    """Return the first bottleneck; None if each step took no time worth a change.
+    """Return the first bottleneck. Return None if no step took so long that a change is worth it.
 
-    `waits` are the reasons for which jobs waited. `here` is true if the servers run on this
-    machine.
+    `waits` are the reasons for which jobs waited in the queue. `here` is true if the servers run on
+    this machine.
     """
     if any("Too many users" in fault.message for fault in faults):
         seen = "the hub refused starts: too many at once"
@@ -64,7 +66,8 @@ def first_bottleneck(
 
 
 def _of_phase(phase: str, seen: str, use: Use, waits: Sequence[str], here: bool) -> Bottleneck:
-    """Return the bottleneck, given the step that took longest."""
+    """Return the bottleneck for the step `phase`, which took longest. `seen` is a text with the
+    figures of this step."""
     if phase == "running" and any(NO_ROOM in reason for reason in waits):
         remedy = "more nodes in the tier's partitions, a reservation, or a smaller tier"
         return Bottleneck("Slurm's queue: no free nodes", f"{seen}; jobs waited for room", remedy)

@@ -1,4 +1,5 @@
-"""Send requests as one user, through the site's web server: with a browser's cookies, or a token."""
+"""Send the requests of one user through the site's web server. The user is identified by a
+browser's cookies or by an API token."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ CODE, PRINTS = "print(6 * 7)", "42"
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP response of the site: its status, the path after all redirects, and its text."""
+    """An HTTP response of the site: its status, its path after all redirects, and its text."""
 
     status: int
     path: str
@@ -40,9 +41,10 @@ class Answer:
 
 
 def tls_of(site: Site) -> ssl.SSLContext:
-    """Return the settings for connections to the site's web server.
+    """Return the TLS settings for connections to the site's web server.
 
-    Root trusts the site's own certificate in addition, because no authority signs a self-signed one.
+    If the site has a self-signed certificate, this certificate is trusted too, because no authority
+    signs it.
     """
     context = ssl.create_default_context()
     if site.front.certificate == "self-signed":
@@ -51,7 +53,8 @@ def tls_of(site: Site) -> ssl.SSLContext:
 
 
 class _OneSite(urllib.request.HTTPRedirectHandler):
-    """Follow no redirect to another site: a user's server could send one, and this runs as root."""
+    """Follow redirects only within the site. A user's server could redirect to another site, and
+    the drill runs as root."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -65,7 +68,8 @@ class _OneSite(urllib.request.HTTPRedirectHandler):
 
 
 class Browser:
-    """Send the requests of one user. A browser without a token keeps cookies."""
+    """Send the requests of one user. With a token, each request has the token; without a token,
+    cookies are kept as in a browser."""
 
     def __init__(self, site: Site, user: str, tls: ssl.SSLContext, token: str = "") -> None:
         self.user, self.server = user, f"/user/{quote(user, safe='')}/"
@@ -81,7 +85,8 @@ class Browser:
     def send(
         self, method: str, path: str, form: Mapping[str, str] | None = None, body: Any = None
     ) -> Answer:
-        """Send a request, follow redirects, and return the answer. Raises Problem without one."""
+        """Send a request, follow redirects, and return the response. Raises Problem if there is no
+        response."""
         with self.opened(method, path, form, body) as answer:
             text = answer.read(LONGEST).decode("utf-8", "replace")
             return Answer(answer.status, urlsplit(answer.url).path, text)
@@ -90,7 +95,8 @@ class Browser:
     def opened(
         self, method: str, path: str, form: Mapping[str, str] | None = None, body: Any = None
     ) -> Iterator[Any]:
-        """Send a request and yield the open answer. Raises Problem without one."""
+        """Send a request, and yield the open response, which the caller reads. Raises Problem if
+        there is no response."""
         data = urlencode(form).encode() if form is not None else None
         headers = self._headers(path)
         if body is not None:
@@ -107,7 +113,8 @@ class Browser:
             yield answer
 
     def xsrf(self, path: str) -> str:
-        """Return the value against forged requests that the page at `path` has set."""
+        """Return the value of the XSRF cookie (against forged requests) that the page at `path` has
+        set."""
         found = [
             (len(cookie.path), cookie.value or "")
             for cookie in self.cookies
@@ -158,9 +165,10 @@ class Browser:
 
 
 def python_of(specs: Mapping[str, Any]) -> str:
-    """Return the name of the server's default kernel if it is one of Python, else of the first.
+    """Return the name of the server's default kernel if it is a Python kernel; else the name of the
+    first Python kernel.
 
-    Raises Problem.
+    `specs` is the server's list of kernels. Raises Problem if there is no Python kernel.
     """
     found = specs["kernelspecs"]
     pythons = [
@@ -173,7 +181,7 @@ def python_of(specs: Mapping[str, Any]) -> str:
 
 
 def _run(channel: websocket.WebSocket) -> str:
-    """Run the cell in a kernel; return what it printed, or the error."""
+    """Run the cell in a kernel. Return the text that the cell printed, or the error."""
     number = uuid.uuid4().hex
     header = {"msg_id": number, "msg_type": "execute_request", "version": "5.3"}
     header |= {"username": "", "session": uuid.uuid4().hex, "date": ""}
@@ -198,14 +206,14 @@ def _run(channel: websocket.WebSocket) -> str:
 
 
 def _expect(answer: Answer, status: int, what: str) -> Any:
-    """Return the parsed JSON of the response; None if the response is an HTML page. Raises
-    Problem."""
+    """Raise Problem if the response does not have the HTTP status `status`. Return the JSON value
+    in the response; None for an HTML page."""
     if answer.status != status:
         raise Problem(f"{what}: the answer was {answer.status}: {words_of(answer.text)[:200]}")
     return json.loads(answer.text) if answer.text.startswith(("{", "[")) else None
 
 
 def words_of(page: str) -> str:
-    """Return the text of an HTML page, or of JSON, in one line."""
+    """Return the text of an HTML page, or of a JSON answer, on one line."""
     body = re.sub(r"(?s)<(script|style|head)\b.*?</\1>", " ", page)
     return " ".join(re.sub(r"<[^>]+>", " ", body).split())

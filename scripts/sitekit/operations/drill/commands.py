@@ -1,4 +1,5 @@
-"""Run the command `make drill`: many users start servers at once, run a cell, and stop them."""
+"""Run the command `make drill`: many users start servers at the same time, run a cell, and stop
+their servers."""
 
 from __future__ import annotations
 
@@ -17,9 +18,9 @@ from ...site.tier import Tier
 from . import accounts
 from .bottleneck import Bottleneck, first_bottleneck, with_english_reason
 from .browser import Browser, tls_of
-from .cpu import Meter, Use
 from .figures import Fault, Percentiles, by_phase, faults, reasons
 from .hub_client import HubClient
+from .measure_cpu_time import Meter, Use
 from .run import Drill, Story
 from .tokens import STOPPING, SUBMITTING, tokens
 from .users import KnownUser, NewUser, User
@@ -43,7 +44,8 @@ class Result:
 
 
 def drill(site: Site, *words: str) -> int:
-    """Run a drill, and print times, errors and the first bottleneck; return 1 with errors, else 0.
+    """Run a drill, and print the times, the errors and the first bottleneck. Return 1 if there were
+    errors, else 0.
 
     Raises BadInput, before any change, if the site does not allow drills.
     """
@@ -77,14 +79,14 @@ def _arguments(words: tuple[str, ...]) -> dict[str, str]:
 
 
 def _count(text: str) -> int:
-    """Return the number of users. Raises BadInput."""
+    """Return the number of users from the text of the argument. Raises BadInput."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST):
         raise BadInput(f"this is not a number from 1 to {MOST}", "USERS", "make drill USERS=10")
     return int(text)
 
 
 def _tier(site: Site, key: str | None) -> Tier:
-    """Return the tier of this key, or the first tier. Raises BadInput."""
+    """Return the tier with this key; the site's first tier if `key` is None. Raises BadInput."""
     for tier in site.tiers:
         if key in (None, tier.key):
             return tier
@@ -93,7 +95,7 @@ def _tier(site: Site, key: str | None) -> Tier:
 
 
 def _check_allowed(site: Site, tier: Tier) -> None:
-    """Refuse a drill that the site file does not allow, or that cannot work. Raises BadInput."""
+    """Raise BadInput if the site file does not allow this drill, or if the drill cannot work."""
     if site.drill.users is None:
         what = "this site does not allow drills: they start servers as users, and use the cluster"
         remedy = "name a file with users who have agreed, or write `create`; see docs/drill.md"
@@ -111,7 +113,8 @@ def _check_allowed(site: Site, tier: Tier) -> None:
 
 @contextmanager
 def _users(site: Site, tier: Tier, count: int) -> Iterator[list[User]]:
-    """Yield the users, ready to begin. Afterwards no account and no token is left. Raises BadInput."""
+    """Yield the users of the drill. After the `with` block, remove the drill's accounts and tokens.
+    Raises BadInput."""
     tls = tls_of(site)
     if site.drill.users == "create":
         with accounts.created(site, tier, count) as passwords:
@@ -131,7 +134,7 @@ def _users(site: Site, tier: Tier, count: int) -> Iterator[list[User]]:
 
 
 def _result(site: Site, tier: Tier, stories: list[Story], use: Use) -> Result:
-    """Compute the figures."""
+    """Compute the figures of the drill from the stories (the results of each user)."""
     phases, wrong = by_phase(stories), faults(stories)
     waits = with_english_reason(reasons(stories), site.pages)
     here = tier.runs_on != "slurm" or site.hub.address.startswith("127.")
@@ -141,7 +144,7 @@ def _result(site: Site, tier: Tier, stories: list[Story], use: Use) -> Result:
 
 
 def _print(result: Result) -> None:
-    """Print the figures for a person."""
+    """Print the figures of the drill as text."""
     say(f"\n{result.ready} of {result.users} servers of the tier {result.tier} were ready.\n")
     say(f"{'seconds':<12}{'p50':>8}{'p95':>8}{'max':>8}")
     for phase, one in result.phases.items():

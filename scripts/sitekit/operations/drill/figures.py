@@ -13,7 +13,7 @@ from .run import PHASES, Story
 
 @dataclass(frozen=True)
 class Percentiles:
-    """The seconds within which 50 %, 95 % and 100 % of the users finished a step."""
+    """The times in seconds within which 50 %, 95 % and 100 % of the users finished a step."""
 
     p50: float
     p95: float
@@ -22,7 +22,8 @@ class Percentiles:
 
 @dataclass(frozen=True)
 class Fault:
-    """An error of several users: the step that failed, the message, and the users."""
+    """An error that one or more users had: the step that failed, the message, and the names of the
+    users."""
 
     phase: str
     message: str
@@ -30,7 +31,8 @@ class Fault:
 
 
 def percentiles(seconds: Iterable[float]) -> Percentiles | None:
-    """Return the percentiles (nearest rank) of at least one time, else None."""
+    """Return the percentiles (by nearest rank) of these times in seconds; None if there are no
+    times."""
     ranked = sorted(seconds)
     if not ranked:
         return None
@@ -42,7 +44,8 @@ def percentiles(seconds: Iterable[float]) -> Percentiles | None:
 
 
 def by_phase(stories: Iterable[Story]) -> dict[str, Percentiles]:
-    """Return the percentiles of each step that a user has finished, in the order of the steps."""
+    """Return the percentiles of each step that at least one user has finished: step -> percentiles.
+    The steps are in their order."""
     times: defaultdict[str, list[float]] = defaultdict(list)
     for story in stories:
         for phase, seconds in story.seconds.items():
@@ -52,7 +55,8 @@ def by_phase(stories: Iterable[Story]) -> dict[str, Percentiles]:
 
 
 def faults(stories: Iterable[Story]) -> list[Fault]:
-    """Return the errors, the most frequent first. Names of users and numbers do not matter."""
+    """Return the errors of all users, the most frequent error first. Messages that differ only in
+    user names and numbers count as the same error."""
     groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for story in stories:
         if story.failed:
@@ -62,7 +66,7 @@ def faults(stories: Iterable[Story]) -> list[Fault]:
 
 
 def reasons(stories: Iterable[Story]) -> list[str]:
-    """Return why jobs waited in the queue, the most frequent first."""
+    """Return the reasons for which jobs waited in the queue, the most frequent reason first."""
     total: Counter[str] = Counter()
     for story in stories:
         total.update({_general(reason, story.user) for reason in story.reasons})

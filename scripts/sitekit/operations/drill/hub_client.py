@@ -1,7 +1,7 @@
-"""Start and stop servers by the hub's REST API, at the hub's own port.
+"""Start and stop servers with the hub's REST API, at the hub's own port.
 
-A server that a participant has started, before or during the drill (`make course_drill`), is
-neither used nor stopped.
+If a participant has started a server before or during the drill (`make course_drill`), this server
+is neither used nor stopped.
 """
 
 from __future__ import annotations
@@ -33,14 +33,15 @@ Watch = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """Ignore an event of a start."""
+    """Do nothing with a progress event of a start. This is the default for the argument `watch`."""
 
 
 @dataclass
 class _Sent:
-    """A request to start a server: its time, and the value `started` of the server in the hub's
-    API. `answered` is set as soon as the hub has answered the request. `started` is "" until the
-    start is complete.
+    """A request to start a server.
+
+    It stores the time of the request, and the value `started` that the server has in the hub's API;
+    this is "" until the start is complete. `answered` is set when the hub has answered the request.
     """
 
     at: datetime
@@ -60,8 +61,10 @@ class HubClient:
         self._lock = threading.Lock()
 
     def start(self, user: str, watch: Watch = ignore) -> str:
-        """Start the user's server, and wait until it is ready; return "", or the reason why the
-        start failed. `watch` gets each progress event. Raises Problem if the hub does not answer.
+        """Start the user's server, and wait until the server is ready. Return "", or the reason why
+        the start failed.
+
+        `watch` is called with each progress event. Raises Problem if the hub does not answer.
         """
         if self.server(user):
             return HAD_ONE
@@ -109,12 +112,14 @@ class HubClient:
         return ""
 
     def _forget(self, user: str) -> None:
-        """Forget the start: a later server of this user is not stopped."""
+        """Forget that start() has started a server of this user. stop() then does not stop a later
+        server of this user."""
         with self._lock:
             self._sent.pop(user, None)
 
     def server(self, user: str) -> dict[str, Any] | None:
-        """Return the user's default server if it runs, starts or stops. Raises Problem."""
+        """Return the hub's data about the user's default server, if the server runs, starts or
+        stops; else None. Raises Problem."""
         status, said = self._ask("GET", _path(user), user)
         if status != 200:
             raise Problem(_message(said) or f"the hub answered {status}")
@@ -125,7 +130,7 @@ class HubClient:
         return server
 
     def _is_own(self, sent: _Sent, server: Mapping[str, Any]) -> bool:
-        """Return whether start() has started this server."""
+        """Return whether start() has started this server, and not the user."""
         started = server.get("started")
         if (server.get("user_options") or {}).get("profile") != self._tier or not started:
             return False
@@ -154,8 +159,8 @@ class HubClient:
         return http.client.HTTPConnection(host, port, timeout=WAIT)
 
     def _ask(self, method: str, path: str, user: str, body: str | None = None) -> tuple[int, str]:
-        """Send a request to the hub; return status and text of the answer. Raises Problem if the
-        hub does not answer."""
+        """Send a request to the hub. Return the HTTP status and the text of the response. Raises
+        Problem if the hub does not answer."""
         try:
             with closing(self._connection()) as hub:
                 answer = self._send(hub, method, path, user, body)
@@ -178,12 +183,14 @@ class HubClient:
 
 
 def lines_of(answer: Any) -> Iterator[bytes]:
-    """Yield the lines of an open answer. A line that is too long is yielded in several parts."""
+    """Yield the lines of an open HTTP response. If a line is too long, it is yielded in several
+    parts."""
     return iter(lambda: answer.readline(LONGEST), b"")
 
 
 def outcome(lines: Iterable[bytes], watch: Watch) -> str:
-    """Read the events of a start until its end; return why it failed, or ""."""
+    """Read the progress events of a start until the last event. Return the reason why the start
+    failed, or ""."""
     for line in lines:
         if line.startswith(b"data:"):
             event = json.loads(line[5:])
@@ -200,7 +207,7 @@ def _path(user: str) -> str:
 
 
 def _message(said: str) -> str:
-    """Return the error message in the JSON answer of the hub."""
+    """Return the error message in a JSON response of the hub."""
     try:
         return str(json.loads(said).get("message", ""))
     except (ValueError, AttributeError):

@@ -26,7 +26,8 @@ WAITS = 25
 
 @dataclass
 class Story:
-    """The results of one user: how long each step took, and the reason if a step failed."""
+    """The results of one user: the duration of each step in seconds, and the reason if a step
+    failed."""
 
     user: str
     seconds: dict[str, float] = field(default_factory=dict)
@@ -36,7 +37,8 @@ class Story:
 
 
 class Drill:
-    """Run a drill of these users. After Ctrl-C, no user begins another step but the last one."""
+    """Run a drill with these users. After Ctrl-C, each user skips all steps except the last step,
+    which stops the server."""
 
     def __init__(self, users: Sequence[User], clock: Callable[[], float] = time.monotonic) -> None:
         self._users, self._clock = users, clock
@@ -47,7 +49,8 @@ class Drill:
     def run(self) -> list[Story]:
         """Let all users start a server at once, run a cell, and stop the server.
 
-        A user does not wait for the others, so that a drill can have more users than places.
+        The users do not wait for each other. Therefore a drill can have more users than servers fit
+        on the cluster.
         """
         pool = ThreadPoolExecutor(len(self._users))
         try:
@@ -67,7 +70,8 @@ class Drill:
         return list(self.stories.values())
 
     def _act(self, user: User) -> None:
-        """Let one user do all steps, as long as none fails. A server that was started is stopped."""
+        """Do all steps of one user, until a step fails. If the user's server was started, it is
+        stopped in each case."""
         story = self.stories[user.name]
         steps = {**user.first_steps(), "ready": self._server(user), "first cell": user.run_cell}
         for phase, work in steps.items():
@@ -83,10 +87,10 @@ class Drill:
             story.seconds.pop("stopped", None)
 
     def _timed(self, story: Story, phase: str, work: Callable[[], object]) -> None:
-        """Do one step, and note its time, or why it failed.
+        """Do one step of a user. Record its duration in seconds, or the reason if the step fails.
 
         Some responses come from users' servers, which can send anything. Therefore every exception
-        in a step is recorded as a fault of this user, and the steps of the other users continue.
+        in a step is recorded as an error of this user, and the other users continue.
         """
         began = self._clock()
         try:
@@ -114,7 +118,8 @@ class Drill:
 
 
 class _Watcher:
-    """Note when a start has reached each of its steps, from the events of its progress page."""
+    """Record the times at which a start reaches its steps. The times come from the progress events
+    of the start."""
 
     def __init__(self, story: Story, clock: Callable[[], float]) -> None:
         self._story, self._clock = story, clock
@@ -133,7 +138,8 @@ class _Watcher:
             self.reach("running")
 
     def reach(self, *phases: str) -> None:
-        """Note that the start has reached these steps, unless it had reached them before."""
+        """Record that the start has now reached these steps. If a step was reached before, its time
+        is not changed."""
         for phase in phases:
             if phase not in self._story.seconds:
                 now = self._clock()

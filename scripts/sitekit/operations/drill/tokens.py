@@ -1,4 +1,5 @@
-"""Create tokens of the hub with which a drill starts servers of users, and end their validity."""
+"""Create API tokens of the hub, with which a drill starts users' servers. Revoke the tokens after
+the drill."""
 
 from __future__ import annotations
 
@@ -20,9 +21,11 @@ SUBMITTING = 90
 def tokens(
     site: Site, title: str, users: list[str], seconds: int, access: bool = False
 ) -> Iterator[dict[str, str]]:
-    """Yield a token for each user, valid for so many seconds, which is no longer valid afterwards.
+    """Yield an API token for each user: user name -> token. Each token is valid for `seconds`
+    seconds, and is revoked after the `with` block.
 
-    Users see `title` on their page of tokens. With `access`, a token also opens the user's server.
+    Users see `title` on their page of tokens. If `access` is true, the token also gives access to
+    the user's server.
     """
     note = f"{title} {secrets.token_hex(8)}"
     try:
@@ -33,7 +36,8 @@ def tokens(
 
 
 def _tokens(site: Site, asked: dict[str, Any]) -> dict[str, str]:
-    """Run the program that creates tokens and ends their validity."""
+    """Run the program that creates or revokes the tokens, with the input `asked`; return the
+    tokens."""
     words = ["-m", "sitekit.hub.login.drill_tokens"]
     made: dict[str, str] = run_hub_program(site, words, asked, timeout=120)
     return made

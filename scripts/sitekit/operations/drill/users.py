@@ -25,10 +25,14 @@ class User(Protocol):
     name: str
 
     def first_steps(self) -> Mapping[str, Callable[[], None]]:
-        """Return the steps before the start of a server, by their names."""
+        """Return the user's steps before the start of a server: name of the step -> function."""
 
     def start(self, watch: Watch) -> str:
-        """Start a server and wait for it; return why it is not ready, or ""."""
+        """Start a server, and wait until it is ready. Return "", or the reason why the server is
+        not ready.
+
+        `watch` is called with each progress event.
+        """
 
     def run_cell(self) -> None:
         """Run a cell in a kernel of the server."""
@@ -103,15 +107,16 @@ class NewUser:
 
 
 class KnownUser:
-    """Act as a user of the site, with a token of the hub, and without the user's password."""
+    """Act as an existing user of the site, with an API token of the hub, because the user's
+    password is not known."""
 
     def __init__(self, browser: Browser, client: HubClient) -> None:
         self.name, self._browser, self._client = browser.user, browser, client
         self._started = False
 
     def first_steps(self) -> Mapping[str, Callable[[], None]]:
-        """Return no steps: a user with a token needs no login, and the request for the server
-        contains the tier."""
+        """Return no steps. A user with a token does not have to log in, and the request for the
+        server contains the tier."""
         return {}
 
     def start(self, watch: Watch) -> str:
@@ -135,6 +140,7 @@ class KnownUser:
 
 
 def _refusal(page: str) -> str:
-    """Return the reason for a refusal from a page of the hub, in one line."""
+    """Return the reason for which the hub refused a request, from the hub's HTML page, on one
+    line."""
     found = _REFUSAL.search(page)
     return words_of(html.unescape(found[1] if found else page))[:200]

@@ -1,2 +1,2 @@
-"""Convert an older JupyterHub configuration (ProfilesSpawner, batchspawner, envkernel) to sitekit's
-files, without running it."""
+"""Convert an older JupyterHub configuration (with ProfilesSpawner, batchspawner and envkernel) to
+sitekit's files. The older configuration is not run."""

@@ -1,4 +1,5 @@
-"""Convert the options of batchspawner (`req_memory`, `req_runtime`, ...) to the keys of a tier."""
+"""Convert the options of batchspawner (`req_memory`, `req_runtime`, ...) to keys of a tier in
+site.yml."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ Keys = dict[str, Any]
 
 
 def _memory(value: Any) -> Keys:
-    """Convert memory. In Slurm, a number without a unit means megabytes."""
+    """Convert an amount of memory. In Slurm, a number without a unit is in megabytes."""
     match = re.fullmatch(r"(\d{1,9})\s*([KMGT]?)B?", str(value).strip(), re.IGNORECASE | re.ASCII)
     if not match:
         raise NotCarried("this is not an amount of memory")
@@ -21,16 +22,17 @@ def _memory(value: Any) -> Keys:
 
 
 def _time(value: Any) -> Keys:
-    """Convert a time limit. In Slurm, a number without a unit means minutes."""
+    """Convert a time limit. In Slurm, a number without a unit is in minutes."""
     text = str(value).strip()
     return {"time": f"{text}m" if re.fullmatch(r"\d{1,7}", text, re.ASCII) else text}
 
 
 def _number(key: str) -> Callable[[Any], Keys]:
-    """Return a function that converts a number, which batchspawner often has as text."""
+    """Return a function that converts a number for the key `key`. In batchspawner's configuration,
+    a number is often a string."""
 
     def convert(value: Any) -> Keys:
-        """Convert a number."""
+        """Convert a number or a string with a number."""
         if not re.fullmatch(r"\d{1,6}", str(value).strip(), re.ASCII):
             raise NotCarried("this is not a number")
         return {key: int(value)}
@@ -39,17 +41,17 @@ def _number(key: str) -> Callable[[Any], Keys]:
 
 
 def _words(key: str) -> Callable[[Any], Keys]:
-    """Return a function that converts names with commas between them to a list."""
+    """Return a function that converts names, separated by commas, to a list for the key `key`."""
     return lambda value: {key: [word for word in re.split(r"[,\s]+", str(value)) if word]}
 
 
 def _text(key: str) -> Callable[[Any], Keys]:
-    """Return a function that copies a text to a key of the tier."""
+    """Return a function that copies a string unchanged to the key `key` of the tier."""
     return lambda value: {key: str(value)}
 
 
 def _gres(value: Any) -> Keys:
-    """Convert Slurm's generic resources: gpu, gpu:2 or gpu:a100:2."""
+    """Convert generic resources of Slurm, such as gpu, gpu:2 or gpu:a100:2."""
     match = re.fullmatch(r"(?:gres/)?gpu(?::([A-Za-z][\w.-]*))?(?::(\d{1,3}))?", str(value))
     if not match:
         raise NotCarried("a tier has no generic resources but GPUs")
@@ -58,14 +60,15 @@ def _gres(value: Any) -> Keys:
 
 
 def _idle(value: Any) -> Keys:
-    """Convert the seconds without activity after which a server ends."""
+    """Convert an idle limit: the number of seconds without activity after which a server is
+    ended."""
     if type(value) not in (int, float) or value <= 0:
         raise NotCarried("this is not a number of seconds")
     return {"idle": f"{round(value / 60)}m" if value % 60 == 0 else f"{int(value)}s"}
 
 
 def _seconds(value: Any) -> Keys:
-    """Convert the time limit for the queue and the start."""
+    """Convert the time limit in seconds for the wait in the queue and for the start."""
     if type(value) not in (int, float) or value <= 0:
         raise NotCarried("this is not a number of seconds")
     return {"start_timeout": f"{int(value)}s"}
@@ -124,7 +127,8 @@ _FLAGS: dict[str, Callable[[Any], Keys]] = {
 
 
 def sbatch_options(text: str) -> Iterator[tuple[str, Keys | None]]:
-    """Yield each option of sbatch with its keys of a tier; None for an option without a key."""
+    """Yield each option of sbatch in `text`, with the keys that it sets in a tier; None if no key
+    corresponds to the option."""
     try:
         words = shlex.split(text)
     except ValueError:

@@ -36,7 +36,7 @@ _MANY = 100
 def import_aalto(*words: str) -> int:
     """Write site.yml and kernels.yml into a new folder. Returns 0. Raises BadInput.
 
-    Nothing of the older configuration is run. If a file cannot be read, nothing is written.
+    No part of the older configuration is run. If a file cannot be read, nothing is written.
     """
     given = dict(_pair(word) for word in words)
     if "FROM" not in given:
@@ -70,7 +70,8 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _kernels(source: Path) -> tuple[str, list[Left]]:
-    """Return the text of a kernels.yml, and the lines of the Makefile that are not carried over."""
+    """Return the text of a kernels.yml made from the Makefile, and the lines of the Makefile that
+    are not converted."""
     makefile = source / MAKEFILE
     if not makefile.exists() and not makefile.is_symlink():
         return _NO_KERNELS, []
@@ -81,7 +82,7 @@ def _kernels(source: Path) -> tuple[str, list[Left]]:
 
 
 def _packages(text: str) -> Iterator[Left]:
-    """Yield the lines of a Makefile that install packages."""
+    """Yield the lines of a Makefile that install packages. These lines are not converted."""
     why = "see environment.yml; if a package is missing there, add it to config/environment.yml"
     for number, line in enumerate(text.split("\n"), 1):
         if match := _PACKAGES.match(line):
@@ -118,7 +119,7 @@ def _report(target: Path, new: NewSite, left: list[Left]) -> None:
 
 
 def _report_others(source: Path) -> None:
-    """Print the names of the folder's other files, which were not read."""
+    """Print the names of all other files in the folder. The import has not read these files."""
     others = sorted(path.name for path in source.iterdir() if path.name not in (CONFIG, MAKEFILE))
     names = [_one_line(name) for name in others if not name.startswith(".")]
     if names:

@@ -1,7 +1,9 @@
-"""Compute the values of expressions in a Python file from its syntax tree, without running it.
+"""Compute the values of expressions in a Python file from its syntax tree, without running the
+file.
 
-Known are literals, names with known values, arithmetic, joined text, `dict(...)`, `set(...)` and
-`"...".format(name=...)`. Every other expression is Unknown. No result is longer than LONGEST.
+The functions of this file can compute literals, variables with known values, arithmetic, joined
+strings, `dict(...)`, `set(...)` and `"...".format(name=...)`. Every other expression is Unknown. No
+result is longer than LONGEST.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 
 @dataclass(frozen=True)
 class Unknown:
-    """A value that only a run of the file could give. `text` is its expression."""
+    """A value that is not known without running the file. `text` is the source text of its
+    expression."""
 
     text: str
 
@@ -54,7 +57,7 @@ def evaluate(node: ast.expr, names: dict[str, Any]) -> Any:
 
 
 def _text(node: ast.expr) -> str:
-    """Return an expression as one short line of source text."""
+    """Return the source text of an expression as one short line."""
     try:
         text = ast.unparse(node)
     except RecursionError:
@@ -68,7 +71,7 @@ def _is_none(node: ast.expr) -> bool:
 
 
 def _constant(node: ast.Constant, _: dict[str, Any]) -> Any:
-    """Return a literal: text, a number, True, False or None."""
+    """Return the value of a literal: a string, a number, True, False or None."""
     if isinstance(node.value, (str, bool, float)):
         return node.value if len(str(node.value)) <= LONGEST else None
     return node.value if isinstance(node.value, int) and abs(node.value) <= _LARGEST else None
@@ -88,8 +91,8 @@ def _sequence(node: ast.List | ast.Tuple | ast.Set, names: dict[str, Any]) -> li
 
 
 def _dictionary(node: ast.Dict, names: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a dictionary whose keys are text. `**` adds the entries of a dictionary whose value is
-    known."""
+    """Return a dictionary whose keys are strings. `**` adds the items of another dictionary if its
+    value is known."""
     entries: dict[str, Any] = {}
     for key, inner in zip(node.keys, node.values, strict=True):
         value = evaluate(inner, names)
@@ -104,7 +107,7 @@ def _dictionary(node: ast.Dict, names: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _operation(node: ast.BinOp, names: dict[str, Any]) -> Any:
-    """Return the result of + - * / // for numbers, and of + for texts and lists."""
+    """Return the result of + - * / // for numbers, or of + for strings and lists."""
     left, right = evaluate(node.left, names), evaluate(node.right, names)
     work = _OPERATORS.get(type(node.op))
     if work and all(type(side) in (int, float) for side in (left, right)):
@@ -119,13 +122,14 @@ def _operation(node: ast.BinOp, names: dict[str, Any]) -> Any:
 
 
 def _negative(node: ast.UnaryOp, names: dict[str, Any]) -> Any:
-    """Return a number with a minus sign."""
+    """Return the value of a number with a minus sign."""
     value = evaluate(node.operand, names)
     return -value if isinstance(node.op, ast.USub) and type(value) in (int, float) else None
 
 
 def _joined(node: ast.JoinedStr, names: dict[str, Any]) -> str | None:
-    """Return an f-string whose parts are known and have no format."""
+    """Return the value of an f-string. Its parts must have known values, and no format after a
+    colon."""
     text = ""
     for part in node.values:
         if isinstance(part, ast.FormattedValue):
@@ -157,7 +161,8 @@ def _call(node: ast.Call, names: dict[str, Any]) -> Any:
 
 
 def _formatted(text: Any, node: ast.Call, names: dict[str, Any]) -> str | None:
-    """Return a text with its `{name}` replaced. Other forms in braces are not computed."""
+    """Return a string in which each `{name}` is replaced by its value. Other forms in braces, such
+    as `{0}`, are not computed."""
     values = {word.arg: evaluate(word.value, names) for word in node.keywords}
     if not isinstance(text, str) or node.args or None in values:
         return None

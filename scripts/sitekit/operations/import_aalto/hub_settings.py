@@ -1,4 +1,4 @@
-"""Map the settings of JupyterHub, authenticators and spawners to the keys of site.yml."""
+"""Convert the settings of JupyterHub, authenticators and spawners to keys of site.yml."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ Key = tuple[str, ...]
 
 
 class NotCarried(ValueError):
-    """Report why a setting has no counterpart in site.yml. The text is for the administrator."""
+    """Report why a setting cannot be converted to a key of site.yml. The administrator reads this
+    text."""
 
 
 def _address(value: Any) -> str:
-    """Return a host name or IP address that compute nodes can connect to."""
+    """Return the host name or IP address in `value`, if compute nodes can connect to it."""
     if value in ("", "0.0.0.0", "*"):  # noqa: S104 - compared, not bound
         raise NotCarried("every address of the host; hub.address names the one for compute nodes")
     return str(value)
 
 
 def _days(value: Any) -> str:
-    """Return a number of days as a time of site.yml."""
+    """Convert a number of days to a duration as site.yml writes it."""
     if type(value) not in (int, float):
         raise NotCarried("this is not a number of days")
     return f"{round(value * 24)}h" if value % 1 else f"{int(value)}d"
@@ -43,7 +44,7 @@ def _port_of(value: Any) -> int:
 
 
 def _groups(value: Any) -> list[str]:
-    """Return the names of Unix groups, sorted."""
+    """Return a sorted list of names of Unix groups."""
     words = value if isinstance(value, list) else [value]
     if not words or not all(isinstance(word, str) for word in words):
         raise NotCarried("this is not a list of groups")
@@ -51,19 +52,19 @@ def _groups(value: Any) -> list[str]:
 
 
 def _folder(value: Any) -> str:
-    """Return the folder that the file browser shows, in the spelling of site.yml."""
+    """Return the folder that the file browser shows first, as site.yml writes it."""
     folder = str(value).replace("{username}", "{user}").rstrip("/") or "/"
     return re.sub(r"^(/home/\{user\}|\{homedir\})", "~", folder)
 
 
 def _interface(value: Any) -> dict[str, str]:
-    """Return the page that a server opens, with a name for the form."""
+    """Return the page that a server opens (such as /lab) with its title in the form."""
     names = {"/lab": "JupyterLab", "/tree": "Classic notebook"}
     return {names.get(str(value), "Start page"): str(value)}
 
 
 def _named(value: Any) -> int:
-    """Return how many named servers a user may have."""
+    """Return the number of named servers that a user may have."""
     if value is True:
         return 5  # JupyterHub has no limit by default, and site.yml has one
     if isinstance(value, int):
@@ -72,7 +73,7 @@ def _named(value: Any) -> int:
 
 
 def _truth(value: Any) -> bool:
-    """Return True or False."""
+    """Return the value if it is True or False."""
     if not isinstance(value, bool):
         raise NotCarried("this is neither True nor False")
     return value
@@ -142,16 +143,18 @@ _SPAWNERS = ("WrapSpawner", "ProfilesSpawner", "SlurmSpawner", "BatchSpawner", "
 
 
 def plain_name(name: str) -> str:
-    """Return the name of a setting with the class of all logins, or of all spawners."""
+    """Return the name of a setting, with the name of its class replaced by the general class, such
+    as Authenticator or Spawner."""
     owner, _, trait = name.partition(".")
     owner = "Authenticator" if owner in _LOGINS else "Spawner" if owner in _SPAWNERS else owner
     return f"{owner}.{trait}"
 
 
 def site_keys(config: Config, taken: set[str]) -> Iterator[tuple[Key, Any, Setting]]:
-    """Yield the keys of site.yml that follow from the settings, each with its value.
+    """Yield each key of site.yml that follows from a setting, as (key, value, setting).
 
-    `taken` are the settings that the tiers have used. Reports all others.
+    `taken` has the names of the settings that were already converted for the tiers. Settings that
+    cannot be converted are reported.
     """
     for setting in config.settings.values():
         name = plain_name(setting.name)
@@ -169,7 +172,7 @@ def site_keys(config: Config, taken: set[str]) -> Iterator[tuple[Key, Any, Setti
 
 
 def _is_same(name: str, value: Any) -> bool:
-    """Return whether sitekit always has the value of a setting."""
+    """Return whether sitekit always uses this value for the setting, so that no key is needed."""
     word = str(getattr(value, "text", value)).lower()
     if name == "JupyterHub.spawner_class":
         word = word.rpartition(".")[2]

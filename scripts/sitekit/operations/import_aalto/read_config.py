@@ -1,4 +1,4 @@
-"""Read the settings of a jupyterhub_config.py from its syntax tree, without running it."""
+"""Read the settings in a jupyterhub_config.py from its syntax tree, without running the file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NAMES = {
 class Setting:
     """One line `c.CLASS.TRAIT = value`. `name` is `CLASS.TRAIT`.
 
-    `lines` are the lines of the items, if the value is written as a list.
+    If the value is a list, `lines` has the line numbers of its items.
     """
 
     name: str
@@ -43,8 +43,8 @@ class Setting:
 
 @dataclass(frozen=True)
 class Left:
-    """A part of the old configuration that is not converted: its file and line, a description, and
-    the reason."""
+    """A part of the old configuration that is not converted: its file and line number, a
+    description, and the reason."""
 
     file: str
     line: int
@@ -54,7 +54,7 @@ class Left:
 
 @dataclass
 class Config:
-    """The settings of a jupyterhub_config.py, and the lines that were not understood."""
+    """The settings in a jupyterhub_config.py, and the lines that could not be converted."""
 
     path: Path
     settings: dict[str, Setting] = field(default_factory=dict)
@@ -62,7 +62,8 @@ class Config:
     names: dict[str, Any] = field(default_factory=dict)
 
     def leave(self, line: int, what: str, why: str) -> None:
-        """Record something that is not carried over."""
+        """Record that a part of the configuration is not converted: its line number, what it is,
+        and the reason."""
         self.left.append(Left(self.path.name, line, what, why))
 
 
@@ -88,7 +89,7 @@ def read_config(path: Path) -> Config:
 
 
 def _take(config: Config, statement: ast.stmt) -> None:
-    """Read one statement of the file."""
+    """Read one statement of the file, and add its settings to `config`."""
     if isinstance(statement, ast.Assign):
         for target in statement.targets:
             _assign(config, target, statement.value)
@@ -103,7 +104,7 @@ def _take(config: Config, statement: ast.stmt) -> None:
 
 
 def _assign(config: Config, target: ast.expr, value: ast.expr) -> None:
-    """Record the value of a variable, or of a setting `c.CLASS.TRAIT`."""
+    """Record the value of an assignment: to a variable, or to a setting `c.CLASS.TRAIT`."""
     if isinstance(target, ast.Name):
         config.names[target.id] = evaluate(value, config.names)
     elif name := _setting(target):
@@ -117,7 +118,8 @@ def _assign(config: Config, target: ast.expr, value: ast.expr) -> None:
 
 
 def _compound(config: Config, statement: ast.stmt) -> None:
-    """Report each setting inside of a compound statement, and forget the variables it sets."""
+    """Report each setting inside of a compound statement, such as `if`. The values of variables
+    that the statement sets are no longer known."""
     word = _NAMES.get(type(statement), type(statement).__name__.lower())
     _forget_names(config, statement)
     settings = list(_settings_in(statement))
@@ -130,7 +132,8 @@ def _compound(config: Config, statement: ast.stmt) -> None:
 
 
 def _settings_in(statement: ast.stmt) -> Iterator[tuple[Any, str]]:
-    """Yield the places in a compound statement that set `c.CLASS.TRAIT`."""
+    """Yield each place in a compound statement that sets `c.CLASS.TRAIT`, as (syntax node,
+    CLASS.TRAIT)."""
     for node in ast.walk(statement):
         stored = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
         if stored and (name := _setting(node)):
@@ -138,7 +141,7 @@ def _settings_in(statement: ast.stmt) -> Iterator[tuple[Any, str]]:
 
 
 def _forget_names(config: Config, node: ast.AST) -> None:
-    """Make the variables unknown that a statement sets, or could change."""
+    """Remove the known values of all variables that a statement sets or may change."""
     for part in ast.walk(node):
         if isinstance(part, ast.Name) and part.id in config.names:
             stored = isinstance(part.ctx, (ast.Store, ast.Del))
@@ -147,7 +150,7 @@ def _forget_names(config: Config, node: ast.AST) -> None:
 
 
 def _setting(target: ast.AST) -> str:
-    """Return `CLASS.TRAIT` for the target `c.CLASS.TRAIT`, else an empty text."""
+    """Return `CLASS.TRAIT` if the target of an assignment is `c.CLASS.TRAIT`; else ""."""
     if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Attribute):
         base = target.value.value
         if isinstance(base, ast.Name) and base.id == "c":
@@ -156,6 +159,6 @@ def _setting(target: ast.AST) -> str:
 
 
 def _first_line(node: ast.AST) -> str:
-    """Return the beginning of a statement as one short line."""
+    """Return the beginning of a statement's source text as one short line."""
     text = ast.unparse(node).splitlines()[0]
     return text if len(text) <= 60 else text[:57] + "..."

@@ -1,4 +1,5 @@
-"""Read a text file of a foreign configuration: a regular file of moderate size, in UTF-8."""
+"""Read a text file of the older configuration. It must be a regular file in UTF-8, and not too
+large."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ LARGEST = 256 * 1024
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file. Raises BadInput for a link, a device, or a large or binary file."""
+    """Return the text of a file. Raises BadInput for a symbolic link, a device, a large file or a
+    binary file."""
     try:
         with open_file(path) as file:
             content = file.read(LARGEST + 1)

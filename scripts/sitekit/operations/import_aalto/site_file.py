@@ -1,4 +1,5 @@
-"""Combine the values of an older configuration to a site.yml that `make check_site` accepts."""
+"""Make a site.yml from the converted values of an older configuration. `make check_site` must
+accept this site.yml."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ _MARK = "SET THIS: not in the old configuration"
 
 @dataclass
 class NewSite:
-    """The values of a site.yml, the origin of each, and the keys with example values."""
+    """The values of a site.yml, the setting from which each value comes, and the keys that have
+    only example values."""
 
     values: dict[str, Any]
     origins: dict[tuple[str | int, ...], str] = field(default_factory=dict)
@@ -43,8 +45,8 @@ class NewSite:
 
 
 def new_site_of(config: Config) -> NewSite:
-    """Return the site that follows from a jupyterhub_config.py. Also reports the settings that are
-    not converted."""
+    """Return the new site that follows from a jupyterhub_config.py. Settings that cannot be
+    converted are reported in `config`."""
     new = NewSite({})
     for key, value in EXAMPLES.items():
         _put(new.values, key, value)
@@ -67,7 +69,8 @@ def new_site_of(config: Config) -> NewSite:
 
 
 def _merged(config: Config, taken: set[str]) -> Iterator[tuple[Key, Any, list[Setting]]]:
-    """Yield each key once. Parts of one mapping are put together; else the last value counts."""
+    """Yield each key of site.yml once, with its value and its settings. If several settings give
+    parts of one mapping, the parts are joined; otherwise the last value is used."""
     values: dict[Key, Any] = {}
     settings: dict[Key, list[Setting]] = {}
     for key, value, setting in site_keys(config, taken):
@@ -79,7 +82,8 @@ def _merged(config: Config, taken: set[str]) -> Iterator[tuple[Key, Any, list[Se
 
 
 def _add_tiers(config: Config, new: NewSite, tiers: list[OldTier]) -> None:
-    """Add the tiers, each with the keys that site.yml accepts."""
+    """Add the tiers to the new site. Keys that site.yml does not accept are left out and
+    reported."""
     new.values["tiers"] = []
     for number, old in enumerate(tiers):
         tier = {"key": old.key, "title": old.title, **_TIER}
@@ -102,7 +106,7 @@ def _add_tiers(config: Config, new: NewSite, tiers: list[OldTier]) -> None:
 
 
 def _fault(values: dict[str, Any], key: Key, value: Any) -> str:
-    """Return the reason why a site cannot have this value; an empty text if the value is valid."""
+    """Return the reason why site.yml cannot have this value; "" if the value is valid."""
     trial = copy.deepcopy(values)
     _put(trial, key, value)
     if not trial["tiers"]:
@@ -115,7 +119,7 @@ def _fault(values: dict[str, Any], key: Key, value: Any) -> str:
 
 
 def _put(values: dict[str, Any], key: Key, value: Any) -> None:
-    """Set the value of a key in nested mappings."""
+    """Set the value of a key with several parts, such as hub.address, in nested dictionaries."""
     *above, last = key
     for part in above:
         values = values.setdefault(part, {})
@@ -123,14 +127,16 @@ def _put(values: dict[str, Any], key: Key, value: Any) -> None:
 
 
 def text_of(new: NewSite, head: str) -> str:
-    """Return the site as YAML, with the origin of each value as a comment."""
+    """Return the site as YAML, with the origin of each value in a comment. `head` is the comment at
+    the top."""
     return head + "\n".join(_lines(new.values, new.origins, (), "")) + "\n"
 
 
 def _lines(
     values: dict[str, Any], origins: dict[tuple[str | int, ...], str], above: Any, indent: str
 ) -> Iterator[str]:
-    """Yield the lines of a mapping."""
+    """Yield the lines of a mapping as YAML. `above` is the path of the key that contains the
+    mapping."""
     for name, value in values.items():
         key = (*above, name)
         if name == "tiers":

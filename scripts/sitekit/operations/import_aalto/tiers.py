@@ -1,4 +1,5 @@
-"""Convert the profiles of ProfilesSpawner, or the settings of batchspawner, to tiers."""
+"""Convert the profiles of ProfilesSpawner, or the settings of batchspawner, to tiers of
+site.yml."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ _PROFILES = "ProfilesSpawner.profiles"
 
 @dataclass(frozen=True)
 class Option:
-    """One option of batchspawner, with the line of the configuration that sets it."""
+    """One option of batchspawner: its name, its value, and the line of the configuration that sets
+    it."""
 
     name: str
     value: Any
@@ -28,7 +30,8 @@ class Option:
 
 @dataclass
 class OldTier:
-    """One profile: its key, its title, its line, and the keys of the tier with their lines."""
+    """One profile: its key, its title, its line number, and the tier's keys with the line numbers
+    from which they come."""
 
     key: str
     title: str
@@ -37,7 +40,8 @@ class OldTier:
 
 
 def old_tiers(config: Config) -> tuple[list[OldTier], set[str]]:
-    """Return the tiers of a configuration, and the names of the settings that they have used."""
+    """Return the tiers that follow from a configuration, and the names of the settings that were
+    converted for them."""
     common = {option.name: option for option in _common(config)}
     taken = {name for name in config.settings if _option_of(name)}
     profiles = config.settings.get(_PROFILES)
@@ -63,15 +67,16 @@ def old_tiers(config: Config) -> tuple[list[OldTier], set[str]]:
 
 
 def _option_of(name: str) -> str:
-    """Return the option of batchspawner that a setting sets for all profiles, or an empty text."""
+    """Return the name of the batchspawner option that a setting sets for all profiles; "" for other
+    settings."""
     owner, _, option = name.partition(".")
     known = option in OPTIONS or option.startswith("req_")
     return option if owner in _CLASSES and known else ""
 
 
 def _common(config: Config) -> Iterator[Option]:
-    """Yield the options that are set for all profiles; options of the most specific class come
-    last."""
+    """Yield the options that the configuration sets for all profiles. The options of the most
+    specific class come last."""
     for owner in _CLASSES:
         for setting in config.settings.values():
             if setting.name.startswith(f"{owner}.") and (option := _option_of(setting.name)):
@@ -79,7 +84,8 @@ def _common(config: Config) -> Iterator[Option]:
 
 
 def _tier(config: Config, profile: Any, line: int, common: dict[str, Option]) -> OldTier | None:
-    """Return the tier of a profile; None, with a report, if the profile is no job of Slurm."""
+    """Return the tier for a profile. If the profile is not a Slurm job, report this and return
+    None."""
     parts = profile if isinstance(profile, list) else []
     if len(parts) != 4 or not all(isinstance(part, str) for part in parts[:2]):
         config.leave(line, "a profile", "it has not the form (title, key, class, options)")
@@ -100,7 +106,7 @@ def _tier(config: Config, profile: Any, line: int, common: dict[str, Option]) ->
 
 
 def _take(config: Config, tier: OldTier, options: Any) -> None:
-    """Convert the options of a tier, and report options that have no key in site.yml."""
+    """Convert the options of a tier. Report the options for which site.yml has no key."""
     for option in options:
         what = f"{option.name} of the tier {tier.key}"
         if option.value in ("", None, []):
@@ -122,7 +128,7 @@ def _take(config: Config, tier: OldTier, options: Any) -> None:
 
 
 def _take_words(config: Config, tier: OldTier, option: Option) -> None:
-    """Convert the options of sbatch in `req_options`."""
+    """Convert the options of sbatch in the batchspawner option `req_options`."""
     for word, found in sbatch_options(str(option.value)):
         if found is None:
             why = "a tier has no key for this option of sbatch"
@@ -146,7 +152,7 @@ def _add_idle(config: Config, tiers: list[OldTier]) -> None:
 
 
 def _strings(setting: Setting) -> Iterator[str]:
-    """Yield the words of the commands of the hub's services."""
+    """Yield the words in the command lines of the hub's services."""
     services = setting.value if isinstance(setting.value, list) else []
     for service in services:
         command = service.get("command", []) if isinstance(service, dict) else []
@@ -154,7 +160,7 @@ def _strings(setting: Setting) -> Iterator[str]:
 
 
 def _apart(key: str, others: set[str]) -> str:
-    """Return a tier's key that no other tier has."""
+    """Return a key for a tier that differs from the keys `others` of the other tiers."""
     found, number = key, 2
     while found in others:
         found, number = f"{key[:27]}-{number}", number + 1

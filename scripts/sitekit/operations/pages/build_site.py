@@ -41,7 +41,8 @@ _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 def docs(site: Site, *words: str) -> int:
-    """Build the site into PREFIX/docs, or into the folder TO. Returns 0. Raises BadInput, Problem."""
+    """Build the documentation into PREFIX/docs, or into the folder that the argument TO names.
+    Returns 0. Raises BadInput or Problem."""
     given = dict(word.partition("=")[::2] for word in words)
     if given.keys() - {"TO"} or "" in given.values():
         raise BadInput(f"{shown(words[0])} is not TO=folder", "docs", "make docs TO=folder")
@@ -58,9 +59,9 @@ def docs(site: Site, *words: str) -> int:
 
 
 def build_into(site: Site, target: Path) -> None:
-    """Build the site, and put it in place of the folder `target`.
+    """Build the documentation, and replace the folder `target` with it.
 
-    Raises BadInput if the folder has other content, and Problem if a page has an error.
+    If the folder has other content, raises BadInput. If a page has an error, raises Problem.
     """
     if target.is_symlink() or (target.exists() and not (target / DOCS_MARK).is_file()):
         raise BadInput("this is no documentation of sitekit's", str(target), "name another folder")
@@ -79,8 +80,8 @@ def build_into(site: Site, target: Path) -> None:
 
 
 def _copy_pages(site: Site, pages: Path) -> None:
-    """Copy the pages and the files to which the pages link, and add the table of contents and the
-    page about the site."""
+    """Copy the pages of docs/ and the files to which they link. Add the table of contents and the
+    page about this site."""
     for pattern in _COPIED:
         for source in CHECKOUT.glob(pattern):
             copy = pages / source.relative_to(CHECKOUT)
@@ -108,7 +109,8 @@ def run_sphinx(folder: Path) -> None:
 
 
 def _finish(fresh: Path) -> None:
-    """Move scripts inside of pages to files, which the hub's policy requires, and set the modes."""
+    """Move scripts in the HTML pages to files, because the hub's Content-Security-Policy allows
+    scripts only in files. Then set the file modes."""
     for page in fresh.rglob("*.html"):
         up = "../" * (len(page.relative_to(fresh).parts) - 1)
         page.write_text(_INLINE.sub(partial(_as_file, fresh, up), page.read_text()))
@@ -121,7 +123,8 @@ def _finish(fresh: Path) -> None:
 
 
 def _as_file(fresh: Path, up: str, found: re.Match[str]) -> str:
-    """Write a script to a file, and return the element of HTML that loads the file."""
+    """Write the script in the match `found` to a file; return the HTML element that loads this
+    file. `up` is the relative path to the top folder."""
     script = found[1]
     name = f"inline-{hashlib.sha256(script.encode()).hexdigest()[:12]}.js"
     (fresh / "_static" / name).write_text(script)

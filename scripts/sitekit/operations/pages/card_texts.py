@@ -1,4 +1,5 @@
-"""Collect the sentences of all cards from the source code, for the page about troubleshooting."""
+"""Collect the sentences of all cards (the messages to users about failed starts) from the source
+code, for docs/troubleshooting.md."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ UNKNOWN = "..."
 
 @dataclass(frozen=True, order=True)
 class CardText:
-    """The sentences of one card. `...` stands for values such as a node's name."""
+    """The sentences of one card. `...` in a sentence replaces a value such as a node's name."""
 
     kind: str
     what: str
@@ -42,26 +43,28 @@ def card_texts() -> list[CardText]:
 
 
 def _python_files(room: str) -> list[Path]:
-    """Return the Python files of a house."""
+    """Return the Python files in a folder of the package sitekit, such as `hub`."""
     return sorted((_PACKAGE / room).rglob("*.py"))
 
 
 def _assignments(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
-    """Yield the names that statements set, with their expressions."""
+    """Yield each variable that the statements set, with the expression of its value: (name,
+    expression)."""
     for statement in body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             yield statement.targets[0].id, statement.value
 
 
 def _before(function: ast.AST, line: int) -> dict[str, ast.expr]:
-    """Return the names that a function has set above a line, each with its last expression."""
+    """Return the variables that a function has set above the line number `line`: name -> last
+    expression."""
     above = [part for part in ast.walk(function) if isinstance(part, ast.Assign)]
     above.sort(key=lambda part: part.lineno)
     return dict(_assignments([part for part in above if part.lineno < line]))
 
 
 def _tables(tree: ast.Module, names: dict[str, ast.expr]) -> Iterator[CardText]:
-    """Yield the rows of the tables of cards."""
+    """Yield the cards in the tables of cards, which are constants of a module."""
     for name, value in _assignments(tree.body):
         if name in _TABLES:
             rows = value.values if isinstance(value, ast.Dict) else getattr(value, "elts", [])
@@ -72,8 +75,8 @@ def _tables(tree: ast.Module, names: dict[str, ast.expr]) -> Iterator[CardText]:
 def _calls(
     function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Module, names: dict[str, ast.expr]
 ) -> Iterator[CardText]:
-    """Yield the calls that create cards in a function; for a module, the calls outside of its
-    functions."""
+    """Yield the cards that a function creates by calls. For a module, yield the cards that calls
+    outside of its functions create."""
     outer = isinstance(function, ast.Module)
     for part in (
         [value for _, value in _assignments(function.body)] if outer else ast.walk(function)
@@ -84,7 +87,8 @@ def _calls(
 
 
 def _flat(parts: Iterable[ast.expr], names: dict[str, ast.expr]) -> list[ast.expr]:
-    """Replace `*NAME` by the items of this tuple."""
+    """Return the expressions; if one of them is `*NAME`, it is replaced by the items of this
+    tuple."""
     flat: list[ast.expr] = []
     for part in parts:
         if isinstance(part, ast.Starred) and isinstance(part.value, ast.Name):
@@ -95,7 +99,8 @@ def _flat(parts: Iterable[ast.expr], names: dict[str, ast.expr]) -> list[ast.exp
 
 
 def _text(parts: list[ast.expr], names: dict[str, ast.expr]) -> Iterator[CardText]:
-    """Yield the card with these three expressions, if its kind is written in the code."""
+    """Yield the card that consists of these three expressions, if the first expression (the card's
+    kind) is a literal."""
     if len(parts) == 3 and isinstance(parts[0], ast.Constant) and isinstance(parts[0].value, str):
         what, remedy = (
             re.sub(r"\{\w+\}|\.{3,}", UNKNOWN, _sentence(part, names)) for part in parts[1:]
@@ -104,7 +109,7 @@ def _text(parts: list[ast.expr], names: dict[str, ast.expr]) -> Iterator[CardTex
 
 
 def _sentence(node: ast.expr, names: dict[str, ast.expr]) -> str:
-    """Return a sentence of the code, with `...` for its values."""
+    """Return the sentence that an expression gives, with `...` in place of values."""
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.JoinedStr):

@@ -28,7 +28,7 @@ def page() -> str:
 
 
 def _places(document: Document) -> dict[tuple[str, ...], int]:
-    """Return the first line of each key, without the positions in lists."""
+    """Return the line number at which each key first occurs. Keys in lists have no index."""
     places: dict[tuple[str, ...], int] = {}
     for key, line in document.lines.items():
         path = tuple(part for part in key if isinstance(part, str))
@@ -51,7 +51,8 @@ def _rows(lines: list[str], places: dict[tuple[str, ...], int]) -> Iterator[str]
 
 
 def _comment(lines: list[str], line: int) -> tuple[str, str]:
-    """Return the comment above a line: the description, and the default of the key."""
+    """Return the comment above a line, in two parts: the description of the key, and its
+    default."""
     begin = line - 1
     while begin and re.match(r" *# ", lines[begin - 1]):
         begin -= 1
@@ -64,7 +65,8 @@ def _comment(lines: list[str], line: int) -> tuple[str, str]:
 
 
 def _escaped(text: str) -> str:
-    """Return a text in which Markdown reads no HTML, and no emphasis outside of code."""
+    """Escape a text, so that Markdown finds no HTML and no emphasis in it. Code in backticks is not
+    changed."""
     parts = re.split(r"(`[^`]*`)", text)
     parts[::2] = [re.sub(r"([*_<\[\]{}])", r"\\\1", part) for part in parts[::2]]
     return "".join(parts)

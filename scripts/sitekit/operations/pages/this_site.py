@@ -15,7 +15,8 @@ from ...site.tier import Requires, Tier
 
 
 def page(site: Site) -> str:
-    """Return the page in Markdown. All texts of the site are escaped."""
+    """Return the page about this site in Markdown. Text that comes from the site file is
+    escaped."""
     return "\n".join(_lines(site)) + "\n"
 
 
@@ -37,7 +38,8 @@ def _lines(site: Site) -> Iterator[str]:
 
 
 def kernels(generation: Path) -> list[dict[str, Any]]:
-    """Return the kernel specs of a generation, sorted by title. Unreadable ones are left out."""
+    """Return the kernel specs in a generation (the folder of published kernels), sorted by title.
+    Specs that cannot be read are left out."""
     found = []
     for path in sorted((generation / "kernels").glob("*/kernel.json")):
         try:
@@ -49,12 +51,12 @@ def kernels(generation: Path) -> list[dict[str, Any]]:
 
 
 def _places(tier: Tier) -> str:
-    """Return where the servers of a tier run."""
+    """Return a text that says where the servers of a tier run."""
     return ", ".join(tier.partitions) or "the hub's host"
 
 
 def _who(tier: Tier) -> str:
-    """Return a text about which users may use a tier."""
+    """Return a text that says which users may use a tier."""
     if tier.requires == Requires():
         return "everybody"
     words = (("group", tier.requires.group), ("account", tier.requires.account))
@@ -62,5 +64,5 @@ def _who(tier: Tier) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a text in which Markdown and HTML read no markup."""
+    """Escape a text, so that it has no markup of Markdown or HTML."""
     return re.sub(r"[^\w ]", lambda sign: f"&#{ord(sign[0])};", text)

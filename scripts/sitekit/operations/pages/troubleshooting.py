@@ -1,5 +1,5 @@
-"""Generate docs/troubleshooting.md: what each card means, and which faults each check of `make
-doctor` finds."""
+"""Generate docs/troubleshooting.md. This page explains each card (a message to users), and lists
+the faults that each check of `make doctor` finds."""
 
 from __future__ import annotations
 
@@ -37,12 +37,13 @@ checks](doctor.md#the-checks) contains what the check looks at, why this matters
 
 
 def card_notes() -> dict[str, Any]:
-    """Return the notes of each kind of card: why, administrator, checks."""
+    """Return the notes about each kind of card: kind -> notes with the keys why, administrator and
+    checks."""
     return read_yaml(_NOTES).values
 
 
 def page() -> str:
-    """Return the page. Raises KeyError for a card without notes."""
+    """Return the text of docs/troubleshooting.md. Raises KeyError for a card without notes."""
     kinds: dict[str, list[CardText]] = {}
     for text in card_texts():
         kinds.setdefault(text.kind, []).append(text)
@@ -64,7 +65,8 @@ def _card(kind: str, texts: list[CardText], note: dict[str, Any]) -> Iterator[st
 
 
 def _subjects() -> Iterator[str]:
-    """Yield a row for each subject of the doctor, with a link to its table."""
+    """Yield a table row for each subject of `make doctor`, with a link to the subject's table of
+    checks."""
     for subject in SUBJECTS:
         heads = sorted({check.id.partition(".")[0] for check in subject.checks})
         anchor = re.sub(r"[^\w\- ]", "", subject.title.lower()).replace(" ", "-")

@@ -1,2 +1,2 @@
-"""Commands that change a running hub by writing records into its ledger: announcements, drains,
-stops of servers."""
+"""Commands that write to the ledger (the hub's own database) to change a running hub:
+announcements, drains of nodes, and stops of servers."""

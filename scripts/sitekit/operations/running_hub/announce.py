@@ -16,7 +16,8 @@ ANNOUNCE = ("TEXT", "FROM", "UNTIL", "PAGES", "LEVEL", "DISMISS")
 
 
 def announce(site: Site, *words: str) -> int:
-    """Show a text on the hub's pages and in the lab. Raises BadInput, Problem."""
+    """Show an announcement on the hub's pages and in users' JupyterLab. Raises BadInput or
+    Problem."""
     given = parse_variables("announce", words, ANNOUNCE)
     required("announce", given, "TEXT", "'The cluster is down on Monday.'")
     one = read_announcement({key.lower(): value for key, value in given.items()})
@@ -29,7 +30,7 @@ def announce(site: Site, *words: str) -> int:
 
 
 def message(site: Site, *words: str) -> int:
-    """Show a text to one user, or to all users with ALL=1. Raises BadInput, Problem."""
+    """Show a message to one user, or with ALL=1 to all users. Raises BadInput or Problem."""
     given = parse_variables("message", words, ("USER", "ALL", "TEXT"))
     text = required("message", given, "TEXT", "'Your job fills the disk /scratch.'")
     if ("USER" in given) == (given.get("ALL") == "1"):
@@ -47,7 +48,7 @@ def message(site: Site, *words: str) -> int:
 
 
 def announcements(site: Site, *words: str) -> int:
-    """Print the announcements that have not ended."""
+    """Print the announcements whose time has not ended."""
     parse_variables("announcements", words, ())
     need_root("announcements")
     with hubs_ledger(site, writes=False) as ledger:
@@ -64,7 +65,7 @@ def announcements(site: Site, *words: str) -> int:
 
 
 def announce_end(site: Site, *words: str) -> int:
-    """End one announcement now. Raises BadInput, Problem."""
+    """End one announcement now. Raises BadInput or Problem."""
     given = parse_variables("announce_end", words, ("ID",))
     number = required("announce_end", given, "ID", "3")
     if not (number.isascii() and number.isdigit() and len(number) < 13):
@@ -80,6 +81,6 @@ def announce_end(site: Site, *words: str) -> int:
 
 
 def _when(begins: float, ends: float | None) -> str:
-    """Return from when to when an announcement is shown, in local time."""
+    """Return a text with the times between which an announcement is shown, in local time."""
     until = f"until {datetime.fromtimestamp(ends):%Y-%m-%d %H:%M}" if ends else "until you end it"
     return f"from {datetime.fromtimestamp(begins):%Y-%m-%d %H:%M} {until}"

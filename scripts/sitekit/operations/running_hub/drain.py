@@ -21,7 +21,8 @@ STOPPING = 90.0  # seconds in which the hub carries out an order to stop servers
 
 
 def drain(site: Site, *words: str) -> int:
-    """Let the hub start no new servers on a node or in a partition. Raises BadInput, Problem."""
+    """Tell the hub to start no new servers on a node or in a partition. Raises BadInput or
+    Problem."""
     given = parse_variables("drain", words, ("NODE", "PARTITION", "TEXT"))
     text = read_text(required("drain", given, "TEXT", "'It is rebooted on Monday at 9.'"))
     need_root("drain")
@@ -38,7 +39,8 @@ def drain(site: Site, *words: str) -> int:
 
 
 def undrain(site: Site, *words: str) -> int:
-    """Let the hub start servers there again. Raises BadInput, Problem."""
+    """Tell the hub to start servers again on a node or in a partition that was drained. Raises
+    BadInput or Problem."""
     given = parse_variables("undrain", words, ("NODE", "PARTITION"))
     need_root("undrain")
     kind, name = _place("undrain", given)
@@ -53,7 +55,7 @@ def undrain(site: Site, *words: str) -> int:
 
 
 def stop_servers(site: Site, *words: str) -> int:
-    """Stop the servers that one user has now. Raises BadInput, Problem."""
+    """Stop all servers of one user that exist now. Raises BadInput or Problem."""
     given = parse_variables("stop_servers", words, ("USER", "TEXT"))
     user = required("stop_servers", given, "USER", "alice")
     text = read_text(given["TEXT"]) if "TEXT" in given else ""
@@ -73,7 +75,8 @@ def stop_servers(site: Site, *words: str) -> int:
 
 
 def _carried_out(ledger: Ledger, number: int, user: str) -> int:
-    """Wait until the hub has carried out an order, and return how many servers it has stopped.
+    """Wait until the hub has carried out order `number`; return the number of servers that it has
+    stopped.
 
     Raises Problem.
     """
@@ -87,13 +90,15 @@ def _carried_out(ledger: Ledger, number: int, user: str) -> int:
 
 
 def _place(command: str, given: dict[str, str]) -> tuple[str, str]:
-    """Return what is drained: a node or a partition, and its name. Raises BadInput."""
+    """Return the place that the arguments name, as (`node` or `partition`, its name). Raises
+    BadInput."""
     named = {key.lower(): value for key, value in given.items() if key != "TEXT"}
     return read_place(named, f"make {command}")
 
 
 def _refuse_unknown_place(site: Site, kind: str, name: str) -> None:
-    """Raise BadInput for a place that servers do not use; Problem if Slurm does not answer."""
+    """Raise BadInput if no server can run on the node or in the partition. Raises Problem if Slurm
+    does not answer."""
     backends = backends_of(site, lambda _: ()).values()
     try:
         asyncio.run(refuse_unknown_place(site, backends, kind, name, "make drain"))

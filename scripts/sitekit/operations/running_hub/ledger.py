@@ -21,9 +21,9 @@ from ...site import Site
 def hubs_ledger(site: Site, *, writes: bool = True) -> Iterator[Ledger]:
     """Yield the ledger, which the hub's account reads and writes. Raises Problem.
 
-    Only root and the hub's account may do this. The hub reads these changes when it next reads the
-    ledger. The ledger of an older sitekit is refused, because its hub may run, and cannot use a
-    converted one.
+    Only root and the hub's account can use this function. The hub sees a change when it next reads
+    the ledger. A ledger in the format of an older sitekit is refused. The hub of the older sitekit
+    may still run, and it could not use a converted ledger.
     """
     try:
         hub = pwd.getpwnam(site.hub.user)
@@ -45,17 +45,18 @@ def hubs_ledger(site: Site, *, writes: bool = True) -> Iterator[Ledger]:
 
 
 def refuse_unknown(site: Site, user: str) -> None:
-    """Raise BadInput if the hub has no user of this name. Call it outside of hubs_ledger()."""
+    """Raise BadInput if the hub has no user of this name. Do not call this function in a `with
+    hubs_ledger()` block."""
     if not hub_users.known(site, [user]):
         remedy = "write the name as /hub/admin lists it"
         raise BadInput(f"the hub has no user {shown(user)}", "USER", remedy)
 
 
 def operator() -> str:
-    """Return the name under which an action is recorded: the user who called sudo, followed by
-    `(make)`.
+    """Return the name under which an action is recorded: the user who called sudo, and `(make)`.
 
-    Call it outside of hubs_ledger(), which acts as the hub's account.
+    Do not call this function in a `with hubs_ledger()` block, where this process has the uid of the
+    hub's account.
     """
     caller = os.environ.get("SUDO_USER", "") if os.geteuid() == 0 else ""
     try:

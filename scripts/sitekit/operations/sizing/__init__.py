@@ -1,1 +1,1 @@
-"""Estimate how many participants fit this machine."""
+"""Estimate how many participants of a course can work on this machine at the same time."""

@@ -12,14 +12,15 @@ from ...kernels.run_as_owner import another_owner, run_as
 from ...site import Site
 from ...site.memory_and_time import human_memory, parse_memory
 from .estimate import Machine, Measured, estimate
-from .measure import MIB, kernel_memory, server_memory
+from .measure_memory import MIB, kernel_memory, server_memory
 
 
 def sizing(site: Site, *words: str) -> int:
-    """Print how many participants fit this machine. Returns 0. Raises BadInput.
+    """Print how many participants can work on this machine at the same time. Returns 0. Raises
+    BadInput.
 
-    For the measurement, a server and a kernel of the current release run for some seconds, as the
-    owner of the prefix.
+    To measure the memory, the command runs a server and a kernel of the current release for some
+    seconds, as the owner of the prefix.
     """
     data = _data(words)
     if owner := another_owner(site):
@@ -40,7 +41,8 @@ def sizing(site: Site, *words: str) -> int:
 
 
 def _data(words: tuple[str, ...]) -> int:
-    """Return the argument DATA in MiB. Raises BadInput."""
+    """Return the value of the argument DATA (memory for one participant's data) in MiB. Raises
+    BadInput."""
     if not words:
         return 0
     name, _, value = words[0].partition("=")

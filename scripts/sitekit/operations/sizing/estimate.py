@@ -1,4 +1,4 @@
-"""Calculate how many participants fit a machine, from its memory and cores and from the site's
+"""Calculate how many participants can work on a machine, from its memory, its cores, and the site's
 tiers."""
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Measured:
 
 
 def estimate(site: Site, machine: Machine, measured: Measured, data: int) -> Iterator[str]:
-    """Yield the lines that `make sizing` prints. `data` is the data of one participant in MiB."""
+    """Yield the lines that `make sizing` prints. `data` is the memory in MiB for the data of one
+    participant."""
     free = machine.free
     yield f"This machine: {human_memory(machine.total)} of memory, {machine.cores} cores"
     yield f"    {human_memory(free)} of the memory are free now, for servers"
@@ -70,7 +71,7 @@ def estimate(site: Site, machine: Machine, measured: Measured, data: int) -> Ite
 
 
 def _tier(tier: Tier, machine: Machine) -> Iterator[str]:
-    """Yield the lines about how many servers of a tier fit the machine."""
+    """Yield the lines that say how many servers of a tier fit on the machine."""
     yield f"    {tier.key}"
     yield f"        by memory ({human_memory(tier.memory)})".ljust(40) + _count(
         machine.free, tier.memory
@@ -82,18 +83,19 @@ def _tier(tier: Tier, machine: Machine) -> Iterator[str]:
 
 
 def _line(name: str, free: int, most: int, least: int) -> str:
-    """Return a line with the number of participants if each needs from `least` to `most` MiB."""
+    """Return a line that says how many participants fit into `free` MiB, if each participant needs
+    from `least` to `most` MiB."""
     few, many = free // max(most, 1), free // max(least, 1)
     return f"    {name:<22} {few}" + (f" to {many}" if many != few else "")
 
 
 def _count(there: int, each: int) -> str:
-    """Return how often the amount `each` fits into the available amount."""
+    """Return, as text, how often the amount `each` fits into the available amount `there`."""
     return str(there // max(each, 1))
 
 
 def _more(site: Site) -> Iterator[str]:
-    """Yield the lines of advice for more participants than fit the machine."""
+    """Yield advice for a course with more participants than fit on the machine."""
     if any(tier.runs_on == "slurm" for tier in site.tiers):
         yield "Servers of tiers with `runs_on: slurm` run on the nodes of Slurm. For them, the figures are"
         yield "those of one node like this machine."

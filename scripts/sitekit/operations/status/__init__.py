@@ -1,1 +1,2 @@
-"""Show the state of a site at a glance: `make status` and `make top`."""
+"""Show the state of a site: `make status` prints everything once, and `make top` shows the servers
+again and again."""

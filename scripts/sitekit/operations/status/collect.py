@@ -1,7 +1,8 @@
 """Collect the state of a site for `make status` and `make top`, also while the hub is stopped.
 
-The record of servers has the same form as in the hub's status page (hub/status/collect_state.py).
-Here it is made from the ledger and from one query of each backend, and not from the running hub.
+The data about servers has the same form as on the hub's status page (hub/status/collect_state.py).
+The functions of this file do not ask the running hub. They read the ledger (the hub's record of
+starts), and query each backend once.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from ...hub.status.servers import ServerState, describe_server
 from ...hub.status.watch_prefix import read_prefix
 from ...machine.host import sqlite
 from ...machine.run.overview import overview
-from ...machine.web.expiry import days_left
+from ...machine.web.certificate_expiry import days_left
 from ...site import Site
 from ..doctor.context import choose_user
 from ..upgrade.releases_in_use import users
@@ -46,12 +47,13 @@ STATES = {
 
 @dataclass
 class Sight:
-    """The subjects that could not be examined, each with the reason."""
+    """The parts of the status that could not be read: name of the part -> reason."""
 
     unseen: dict[str, str] = field(default_factory=dict)
 
     def look(self, subject: str, ask: Callable[[], Value]) -> Value | None:
-        """Return the result of `ask`. If it fails, note the reason and return None."""
+        """Return the result of the function `ask`. If `ask` fails, record the reason under
+        `subject` (a part of the status), and return None."""
         try:
             return ask()
         except PermissionError:
@@ -64,7 +66,7 @@ class Sight:
 
 
 def collect(site: Site) -> dict[str, Any]:
-    """Return the whole state of the site, as JSON types. Nothing is changed."""
+    """Return the whole state of the site, as JSON types. The function only reads."""
     sight = Sight()
     record = {
         "overview": sight.look("services", lambda: [one._asdict() for one in overview(site)]) or [],
@@ -85,7 +87,7 @@ def collect(site: Site) -> dict[str, Any]:
 
 
 def collect_servers(site: Site, sight: Sight) -> dict[str, Any]:
-    """Return the part of the record that `make top` shows: one query of each backend."""
+    """Return the part of the state that `make top` shows. Each backend is queried once."""
     backends = sight.look("backends", lambda: backends_of(site, lambda _: ())) or {}
     asked = {name: _ask(backend, name, sight) for name, backend in backends.items()}
     jobs = {name: found for name, (found, _) in asked.items()}
@@ -103,7 +105,8 @@ def collect_servers(site: Site, sight: Sight) -> dict[str, Any]:
 
 
 def _ask(backend: Backend, name: str, sight: Sight) -> tuple[list[Job], dict[str, Any]]:
-    """Return a backend's jobs, and whether and how fast it has answered."""
+    """Return a backend's jobs, and a dictionary that says whether the backend has answered, and in
+    how many seconds."""
     begun = time.monotonic()
     jobs = sight.look(name, lambda: list(asyncio.run(backend.list_jobs())))
     seconds = round(time.monotonic() - begun, 3)
@@ -114,10 +117,11 @@ def _ask(backend: Backend, name: str, sight: Sight) -> tuple[list[Job], dict[str
 
 
 def _starts(site: Site) -> tuple[list[Start], list[Start]]:
-    """Return from the ledger the open starts, and the starts that ended within the last day.
+    """Read the ledger. Return the starts that have not ended, and the starts that ended within the
+    last day.
 
-    The ledger is opened with the hub's rights: root would leave files that the hub cannot write.
-    Raises Problem, OSError, KeyError.
+    The ledger is opened with the rights of the hub's account, because root would leave files that
+    the hub cannot write. Raises Problem, OSError or KeyError.
     """
     hub = pwd.getpwnam(site.hub.user)
     if not site.ledger.exists():
@@ -129,7 +133,7 @@ def _starts(site: Site) -> tuple[list[Start], list[Start]]:
 def _describe(
     start: Start, backends: dict[str, Backend], jobs: dict[str, list[Job]]
 ) -> ServerState:
-    """Describe a server of the ledger."""
+    """Return the status data of one server, from its start in the ledger and its job."""
     row = start[0]
     snapshot = Snapshot({job.id: job for job in jobs.get(row.backend, ())}, 0.0)
     backend = backends.get(row.backend)
@@ -138,9 +142,10 @@ def _describe(
 
 
 def _servers_of_jobs(backends: dict[str, Backend], jobs: dict[str, list[Job]]) -> list[ServerState]:
-    """Describe the jobs that look like servers. Anybody can submit such a job.
+    """Return the status data of servers, from the jobs that have the name or tag of a server. Any
+    user can submit a job with this name or tag.
 
-    Tier and memory are in the ledger alone.
+    The tier and the memory are missing, because only the ledger has them.
     """
     return [
         ServerState(
@@ -162,7 +167,8 @@ def _servers_of_jobs(backends: dict[str, Backend], jobs: dict[str, list[Job]]) -
 
 
 def _drains(site: Site, sight: Sight) -> dict[str, Any]:
-    """Return what is drained, and the drained nodes that the cluster no longer has."""
+    """Return the drained nodes and partitions, and the drained nodes that the cluster no longer
+    has."""
     found = sight.look("drains", lambda: read_drains(site)) or []
     backends = sight.look("backends", lambda: backends_of(site, lambda _: ())) or {}
     missing = sight.look("drained nodes", lambda: missing_nodes(found, backends.values())) or []
@@ -170,7 +176,8 @@ def _drains(site: Site, sight: Sight) -> dict[str, Any]:
 
 
 def _certificates(site: Site, sight: Sight) -> dict[str, float]:
-    """Return for how many days the certificates that are presented now are still valid."""
+    """Return for how many days each certificate is still valid, as the site's servers present it:
+    name -> days."""
     ports: dict[str, tuple[int, str | None]] = {"front": (site.front.port, site.front.host)}
     if site.internal_tls:
         ports["internal"] = (site.proxy.api_port, None)
@@ -182,7 +189,8 @@ def _certificates(site: Site, sight: Sight) -> dict[str, float]:
 
 
 def _disks(site: Site, sight: Sight) -> dict[str, dict[str, Any]]:
-    """Return path, size and free space of the disks with prefix, state and homes, in bytes."""
+    """Return path, size and free space in bytes of the filesystems that contain the prefix, the
+    state folder and the homes."""
     places = {"prefix": site.paths.prefix, "state": site.paths.state}
     if user := choose_user(site):
         places["homes"] = Path(pwd.getpwnam(user).pw_dir)

@@ -19,9 +19,9 @@ EVERY = 2.0  # seconds between two views of `make top`
 
 
 def status(site: Site, *words: str) -> int:
-    """Print the state of the site; with JSON=1 as JSON.
+    """Print the state of the site as text, or with JSON=1 as JSON.
 
-    Returns 0 if all is well, else 1. Raises BadInput.
+    Returns 0 if no part of the state needs attention, else 1. Raises BadInput.
     """
     if any(word not in ("JSON=0", "JSON=1") for word in words):
         raise BadInput(f"{words[0]!r} is no variable of make status", remedy="JSON=1, or nothing")
@@ -35,9 +35,11 @@ def status(site: Site, *words: str) -> int:
 
 
 def is_well(record: dict[str, Any]) -> bool:
-    """Return whether services, isolation, state, backends, certificates and disks need no attention.
+    """Return whether no part of the state needs attention: services, isolation of pages, state
+    folder, backends, certificates and disks.
 
-    A certificate or a disk that could not be looked at counts as well: without root, some cannot.
+    Without root, some certificates and disks cannot be examined. They count as if they needed no
+    attention.
     """
     parts = [bool(record["overview"]), bool(record["backends"])]
     parts += [one["well"] for one in record["overview"]]
@@ -49,10 +51,10 @@ def is_well(record: dict[str, Any]) -> bool:
 
 
 def top(site: Site) -> int:
-    """Show the servers again every two seconds, until `q` or Ctrl-C.
+    """Show the servers, and update them every two seconds, until `q` or Ctrl-C.
 
-    Each view is one query of each backend. A slow backend is queried less often. Without a
-    terminal, plain text is printed until the reader ends.
+    For each update, each backend is queried once. A slow backend is queried less often. If the
+    output is not a terminal, plain text is printed until the program that reads the output ends.
     """
 
     def view() -> tuple[list[str], float]:

@@ -1,4 +1,5 @@
-"""Collect what is drained, and find drained nodes that the cluster no longer has."""
+"""Read which nodes and partitions are drained, and find drained nodes that the cluster no longer
+has."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ from ...site import Site
 
 
 def read_drains(site: Site) -> list[dict[str, Any]]:
-    """Return what is drained, from the ledger, which is opened with the hub's rights. Raises
-    Problem, OSError, KeyError."""
+    """Return the drained nodes and partitions from the ledger, which is opened with the rights of
+    the hub's account. Raises Problem, OSError or KeyError."""
     hub = pwd.getpwnam(site.hub.user)
     if not site.ledger.exists():
         raise Problem("there is no ledger: the hub's first start makes it", str(site.ledger))
@@ -26,8 +27,8 @@ def read_drains(site: Site) -> list[dict[str, Any]]:
 
 
 def missing_nodes(drains: Iterable[dict[str, Any]], backends: Iterable[Backend]) -> list[str]:
-    """Return the drained nodes that no backend has. The backends are queried only if a node is
-    drained. Raises NoAnswer."""
+    """Return the drained nodes that no backend has. If no node is drained, the backends are not
+    queried. Raises NoAnswer."""
     nodes = {one["name"] for one in drains if one["kind"] == "node"}
     if not nodes:
         return []

@@ -1,4 +1,5 @@
-"""Read the age of the hub's list of jobs from the metrics of the running hub."""
+"""Read figures about the hub's list of jobs, such as the age of the list, from the metrics of the
+running hub."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import re
 
 from ...base.errors import Problem
 from ...contracts.metrics_token import prometheus_token, read_token
-from ...machine.supervisors.ready import get, listens_as
+from ...machine.supervisors.check_services_answer import get, listens_as
 from ...site import Site
 
 _SAMPLE = re.compile(r'^(sitekit_[a-z_]+)(?:\{backend="([a-z]+)"\})? ([-+.e\d]+)$', re.MULTILINE)
@@ -19,10 +20,11 @@ _NAMES = {
 
 
 def hub_figures(site: Site) -> dict[str, dict[str, float]]:
-    """Return by backend: age of the hub's list of jobs and Slurm's answer time in seconds, orphans
-    and stray jobs.
+    """Return figures for each backend: backend -> name -> value. The figures are the age of the
+    hub's list of jobs in seconds, Slurm's answer time in seconds, and the numbers of orphans and
+    stray jobs.
 
-    Raises Problem if the hub does not answer, and OSError if the token may not be read.
+    Raises Problem if the hub does not answer, and OSError if this user may not read the token.
     """
     token = read_token(prometheus_token(site))
     if not token:

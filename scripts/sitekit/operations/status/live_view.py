@@ -17,7 +17,8 @@ View = Callable[[], tuple[list[str], float]]
 
 
 def show_live(view: View, *, terminal: bool) -> int:
-    """Show the view until `q` or Ctrl-C, or until nobody reads the output any more."""
+    """Show the view until `q` or Ctrl-C. If the output is not a terminal, show it until the program
+    that reads the output ends."""
     with contextlib.suppress(KeyboardInterrupt):
         if terminal:
             _show_in_terminal(view)
@@ -38,8 +39,8 @@ def _print(view: View) -> None:
 
 
 def _show_in_terminal(view: View) -> None:
-    """Show the view on the terminal's alternate screen, so that the text on the main screen
-    stays."""
+    """Show the view on the terminal's alternate screen. Afterwards, the terminal shows the earlier
+    text again."""
     from rich.live import Live
     from rich.text import Text
 
@@ -66,6 +67,7 @@ def _single_keys() -> Iterator[None]:
 
 
 def _key_within(seconds: float) -> bytes | None:
-    """Return the key that is pressed in this time; None without one, b"" at the input's end."""
+    """Return the key that is pressed within this number of seconds. Return None if no key is
+    pressed, and b"" at the end of the input."""
     ready, _, _ = select.select([sys.stdin], [], [], seconds)
     return os.read(sys.stdin.fileno(), 1) if ready else None

@@ -1,4 +1,4 @@
-"""Write the state of a site as lines of text."""
+"""Convert the state of a site to lines of text, for `make status` and `make top`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ LONGEST = 300  # characters of a line
 
 
 def one_line(text: str) -> str:
-    """Return the text cut, and without control characters, because others may have written it."""
+    """Return a text from users as one short line without control characters."""
     return "".join(letter if letter.isprintable() else "?" for letter in text[:LONGEST])
 
 
 def as_text(record: dict[str, Any]) -> Iterator[str]:
-    """Yield the whole state, for `make status`."""
+    """Yield the lines of `make status` about the whole state. `record` is the result of
+    collect()."""
     for line in record["overview"]:
         yield f"{line['subject']:<32} {one_line(line['text'])}"
     yield ""
@@ -29,7 +30,8 @@ def as_text(record: dict[str, Any]) -> Iterator[str]:
 
 
 def servers_as_text(record: dict[str, Any]) -> Iterator[str]:
-    """Yield the servers, the backends and the last errors, for `make top` too."""
+    """Yield the lines about the servers, the backends and the last errors, for `make status` and
+    `make top`."""
     servers = record["servers"]
     counts = {state: sum(one["state"] == state for one in servers) for state in STATES}
     some = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
@@ -50,7 +52,7 @@ def servers_as_text(record: dict[str, Any]) -> Iterator[str]:
 
 
 def _table(title: str, rows: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the sums of tiers, partitions or nodes."""
+    """Yield the lines of a table with sums for tiers, partitions or nodes."""
     if not rows:
         return
     head = " ".join(f"{state:>9}" for state in STATES)
@@ -72,7 +74,8 @@ def _memory(row: dict[str, Any]) -> str:
 
 
 def _backend(name: str, told: dict[str, Any], hub: dict[str, float]) -> str:
-    """Return the line about a backend."""
+    """Return the line about a backend. `told` has the backend's answer, and `hub` has the hub's
+    figures about this backend."""
     if not told["answers"]:
         return f"{name} does not answer: {told['trouble']}"
     text = f"{name} answered in {told['answer_seconds']:.2f} s"
@@ -85,7 +88,8 @@ def _backend(name: str, told: dict[str, Any], hub: dict[str, float]) -> str:
 
 
 def _cards(cards: dict[str, Any]) -> Iterator[str]:
-    """Yield how many servers of the last day ended with which card, and the last of them."""
+    """Yield the numbers of servers that ended on the last day with a card (a message to the user):
+    the number for each kind of card. Then yield the last of these servers."""
     kinds = ", ".join(f"{count} {kind}" for kind, count in cards["kinds"].items())
     yield f"Ended in the last day with a message to the user: {kinds or 'none'}"
     for one in cards["last"][:5]:
@@ -94,7 +98,8 @@ def _cards(cards: dict[str, Any]) -> Iterator[str]:
 
 
 def _rest(record: dict[str, Any]) -> Iterator[str]:
-    """Yield drains, releases, certificates, disks, and what could not be seen."""
+    """Yield the lines about drains, releases, certificates and disks, and about the parts that
+    could not be read."""
     for one in record.get("drains", ()):
         yield from _drain(one)
     yield f"{'current release':<32} {record['release'] or 'none'}"
@@ -109,7 +114,8 @@ def _rest(record: dict[str, Any]) -> Iterator[str]:
 
 
 def _drain(one: dict[str, Any]) -> Iterator[str]:
-    """Yield what is drained, and what to do if it is a node that the cluster no longer has."""
+    """Yield the lines about one drained node or partition. If the cluster no longer has the node,
+    add the command that removes the drain."""
     since = time.strftime("%Y-%m-%d %H:%M", time.localtime(one["at"]))
     yield one_line(f"{'drained ' + one['kind']:<32} {one['name']} since {since}: {one['text']}")
     if one["gone"]:
@@ -118,7 +124,7 @@ def _drain(one: dict[str, Any]) -> Iterator[str]:
 
 
 def unseen_as_text(record: dict[str, Any]) -> Iterator[str]:
-    """Yield the subjects that could not be examined, with the reasons."""
+    """Yield one line for each part of the status that could not be read, with the reason."""
     for subject, why in record["unseen"].items():
         yield one_line(f"not seen: {subject}: {why}")
 

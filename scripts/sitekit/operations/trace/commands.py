@@ -1,4 +1,5 @@
-"""Run `make trace USER=name [SERVER=name]`: the story of the user's last start, in order."""
+"""Run `make trace USER=name [SERVER=name]`: print the steps of the user's last start of a server,
+in order."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ from .step import NotReadable, Step, plain
 def trace(site: Site, *words: str) -> int:
     """Print the steps of the last start, the time between them, and the step that failed.
 
-    Returns 1 if the start has failed, else 0. Raises BadInput, Problem.
+    Returns 1 if the start has failed, else 0. Raises BadInput or Problem.
     """
     given = parse_variables("trace", words, ("USER", "SERVER", "JSON"))
     user = required("trace", given, "USER", "alice")
@@ -48,9 +49,11 @@ def trace(site: Site, *words: str) -> int:
 
 
 def last_start(site: Site, user: str, name: str) -> tuple[Row | None, float | None, dict[str, str]]:
-    """Return the user's last start, the time when its server was opened, and the reason if the
-    ledger could not be read. Without the ledger, the last start is the newest job that Slurm still
-    lists for the account with this name. Raises BadInput, Problem.
+    """Return three values: the user's last start, the time when its server was opened, and the
+    reason if the ledger could not be read.
+
+    If the ledger cannot be read, the last start is made from the newest job that Slurm still lists
+    for the account with this name. Raises BadInput or Problem.
     """
     try:
         with hubs_ledger(site, writes=False) as ledger:
@@ -86,7 +89,8 @@ def last_start(site: Site, user: str, name: str) -> tuple[Row | None, float | No
 
 
 def _submitted(site: Site, job: str) -> float:
-    """Return when a job was submitted, in seconds since the epoch; now if that is not known."""
+    """Return the time when a job was submitted, in seconds since the epoch; the present time if it
+    is not known."""
     try:
         return min((use.submit for use in asyncio.run(job_use(site, job))), default=time.time())
     except NoAnswer:
@@ -96,7 +100,8 @@ def _submitted(site: Site, job: str) -> float:
 def collect(
     site: Site, row: Row, unread: Mapping[str, str], ready: float | None = None
 ) -> tuple[list[Step], dict[str, str]]:
-    """Return the steps of all sources but `unread`, and why a source could not be read."""
+    """Return the steps from all sources (logs, ledger, Slurm) except those in `unread`, and the
+    sources that could not be read: source -> reason."""
     sources: dict[str, Callable[[], list[Step]]] = {
         "ledger": lambda: ledger_steps(row, ready),
         "front": lambda: front_steps(site, row, ends_of(row)),
@@ -139,7 +144,7 @@ def ledger_steps(row: Row, ready: float | None = None) -> list[Step]:
 
 
 def slurm_steps(site: Site, row: Row) -> list[Step]:
-    """Return the steps of the job from Slurm's accounting, which has times in whole seconds. Raises
+    """Return the steps of the job from Slurm's accounting. Its times are whole seconds. Raises
     NotReadable."""
     if row.backend != "slurm" or not row.job:
         return []
@@ -180,7 +185,7 @@ def as_text(row: Row, story: Story, unread: dict[str, str]) -> list[str]:
 
 
 def _verdict(row: Row, story: Story) -> list[str]:
-    """Return the lines about the result of the start."""
+    """Return the lines that say whether the start succeeded, and which step failed."""
     stages = stages_of(row.backend)
     lines = [f"Not known: whether {stages[stage][1]}." for stage in story.unsure]
     if story.failed:
@@ -199,7 +204,7 @@ def _verdict(row: Row, story: Story) -> list[str]:
 
 
 def as_json(row: Row, story: Story, unread: dict[str, str]) -> dict[str, object]:
-    """Return the story as JSON types. Times are seconds since the epoch."""
+    """Return the steps of the start as JSON types. Times are in seconds since the epoch."""
     steps = [{**asdict(step), "gap": 0.0} for step in story.steps]
     for earlier, later in itertools.pairwise(steps):
         later["gap"] = round(later["at"] - earlier["at"], 3)

@@ -1,8 +1,9 @@
-"""Find the lines about one start in the logs of web server, hub, gate and node.
+"""Find the lines about one start of a server, in the logs of the web server, the hub, the gate and
+the node.
 
-A line is used only if it contains the start's id, or the URL path of the user's own server. The
-user can write anything into the job's log. Therefore lines of this log are marked as text of the
-job.
+A line is used only if it contains the start's id, or the URL path of the user's server. The user
+can write anything to the log of the job. Therefore lines of this log are marked: their text comes
+from the job.
 """
 
 from __future__ import annotations
@@ -38,14 +39,16 @@ NODE_STAGES = {"job": "node", "the": "network", "listening": "bound", "reported"
 
 
 def ends_of(row: Row) -> float:
-    """Return until when lines about a start are looked for, in seconds since the epoch."""
+    """Return the time up to which the logs are searched for lines about a start, in seconds since
+    the epoch."""
     return (row.listening or row.ended or time.time()) + AFTER
 
 
 def front_steps(site: Site, row: Row, ends: float) -> list[Step]:
     """Return the requests for the user's start page and server. Raises NotReadable.
 
-    The log has whole seconds. Requests before the last one that began this start are left out.
+    The times in this log are whole seconds. Requests before the request that began this start are
+    left out.
     """
     name = "nginx" if site.front.server == "nginx" else "apache"
     path = site.log / f"{name}-access.log"
@@ -74,9 +77,9 @@ def front_steps(site: Site, row: Row, ends: float) -> list[Step]:
 
 
 def hub_steps(site: Site, row: Row) -> list[Step]:
-    """Return the lines of the hub that have the start's id. Raises NotReadable.
+    """Return the lines in the hub's log that have the start's id. Raises NotReadable.
 
-    The hub logs each start. If the log contains no line of the start, the log of that time was
+    The hub logs each start. Therefore, if no line has the start's id, the log of that time was
     deleted.
     """
     unit, file = site.service("hub"), site.log / f"{site.service('hub')}.log"
@@ -120,7 +123,7 @@ def _of_text(line: str) -> tuple[float, str] | None:
 
 
 def gate_steps(site: Site, row: Row) -> list[Step]:
-    """Return the gate's lines in the journal about this start. Raises NotReadable."""
+    """Return the lines of the gate about this start, from systemd's journal. Raises NotReadable."""
     if site.slurm.ssh and row.backend == "slurm":
         raise NotReadable("the gate logs on the login node: journalctl --identifier sitekit-gate")
     words = ("--identifier", "sitekit-gate", "--identifier", "sitekit-local-gate", "--output=json")
@@ -131,7 +134,8 @@ def gate_steps(site: Site, row: Row) -> list[Step]:
 
 
 def read_gate_lines(lines: Iterable[str], row: Row) -> Iterator[Step]:
-    """Yield the submission of this start, and refusals for its account at that time."""
+    """Yield two kinds of lines of the gate: the submission of this start, and refusals for the
+    start's account at that time."""
     for line in lines:
         try:
             told = json.loads(line)
@@ -168,7 +172,8 @@ def node_steps(site: Site, row: Row) -> list[Step]:
 
 
 def read_node_lines(lines: Iterable[str], tag: str) -> Iterator[Step]:
-    """Yield the steps that session/log_start.py has printed. The user can have written any line."""
+    """Yield the steps that session/log_start.py has printed in the job. The user could have written
+    the same lines, so that they are not proof."""
     form = re.compile(rf"sitekit: (\S+) start {tag}: (\S+)(.*)")
     for line in lines:
         if match := form.fullmatch(line):
@@ -180,7 +185,8 @@ def read_node_lines(lines: Iterable[str], tag: str) -> Iterator[Step]:
 
 
 def _journal(row: Row, *words: str) -> list[str]:
-    """Return lines of the journal around a start. Raises NotReadable."""
+    """Return the lines of systemd's journal around the time of a start. `words` are more arguments
+    of journalctl. Raises NotReadable."""
     span = [f"--since=@{int(row.intended - BEFORE)}", f"--until=@{int(ends_of(row))}"]
     short = [] if "--output=json" in words else ["--output=cat"]
     try:

@@ -1,4 +1,4 @@
-"""Put the steps of a start in order, and name the first step that is missing."""
+"""Sort the steps of a start by their order, and find the first stage that was not reached."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ OTHERS_NEXT: Mapping[str, str] = {
 
 
 def stages_of(backend: str) -> Mapping[str, tuple[str, str, str]]:
-    """Return the stages of a start. Without Slurm, there are no log lines of Slurm and of the
-    node."""
+    """Return the stages of a start on this backend, in order. Without Slurm, the stages of Slurm
+    and of the node's log are left out."""
     if backend == "slurm":
         return STAGES
     return {
@@ -59,7 +59,8 @@ class Story:
     """The steps of a start in order.
 
     `failed` is the first stage that was not reached; "" if the server was opened, or if the start
-    is not finished. `unsure` are stages before it that an unreadable source would show.
+    is not finished. `unsure` are earlier stages that may have been reached, because the source that
+    shows them could not be read.
     """
 
     steps: tuple[Step, ...]
@@ -71,10 +72,10 @@ class Story:
 def tell(
     steps: Collection[Step], unread: Collection[str], *, over: bool, backend: str = "slurm"
 ) -> Story:
-    """Return the story. `unread` are sources that could not be read.
+    """Sort the steps, and return them as a Story. `unread` are the sources that could not be read.
 
-    If `over` is true, the start has ended before the server was opened, so that a missing stage has
-    failed.
+    If `over` is true, the start ended before the server was opened. In this case, the first missing
+    stage has failed.
     """
     stages = stages_of(backend)
     order = list(stages)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 
 class NotReadable(Exception):
-    """A source exists or may exist, and the caller cannot read it. The text is the reason."""
+    """Report that a source of steps, such as a log, cannot be read. The exception's text is the
+    reason."""
 
 
 @dataclass(frozen=True, order=True)
@@ -25,5 +26,6 @@ class Step:
 
 
 def plain(text: str, most: int = 300) -> str:
-    """Return text of a log in one line, without characters that control a terminal."""
+    """Return a text from a log on one line, at most `most` characters long, and without characters
+    that control a terminal."""
     return "".join(sign if sign.isprintable() else "?" for sign in text)[:most]

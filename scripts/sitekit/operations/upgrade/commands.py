@@ -69,8 +69,8 @@ def releases(site: Site, *words: str) -> int:
 def upgrade(site: Site, *words: str) -> int:
     """Build a release with the newest packages, make it current, and restart the hub. Returns 0.
 
-    The changes are printed, and environment.lock is written, so that setup_conda can build the same
-    release. Raises Problem. The current release stays in use until the new release is verified.
+    The command prints the changes, and writes environment.lock for setup_conda. The current release
+    stays in use until the new release is verified. Raises Problem.
     """
     _words("upgrade", words, 0)
     packages = read_packages()
@@ -113,7 +113,7 @@ def rollback(site: Site, *words: str) -> int:
 
 
 def prune_releases(site: Site, *words: str) -> int:
-    """Remove old releases; return 0. Raises Problem if users of releases are not known.
+    """Remove old releases; return 0. Raises Problem if it is not known which releases are in use.
 
     The newest `KEEP` releases, the current release, and releases in use are kept. Failed and
     unfinished releases are removed first.
@@ -140,10 +140,10 @@ def prune_releases(site: Site, *words: str) -> int:
 
 
 def uninstall_environment(site: Site, *words: str) -> int:
-    """Remove all releases, the link and the cache. Returns 0.
+    """Remove all releases, the link `current` and the cache. Returns 0.
 
-    Other files in the prefix are kept, and their paths are printed. Raises Problem while a release
-    is in use. The argument `uninstalled` means that no host runs the site any more.
+    Other files in the prefix are kept, and their paths are printed. Raises Problem if a release is
+    in use. The argument `uninstalled` confirms that no host runs the site.
     """
     _words("uninstall_environment", words, 1)
     if words and words[0] != "uninstalled":
@@ -180,9 +180,9 @@ def uninstall_environment(site: Site, *words: str) -> int:
 
 
 def _refuse_unstartable(site: Site, release: Release) -> None:
-    """Refuse a release whose hub cannot read the applied site file or the database.
+    """Raise Problem if the hub of this release cannot read the applied site file or the database.
 
-    An old release may not support new formats. The database is checked only as root. Raises Problem.
+    An old release may not support new formats. Only root can check the database.
     """
     written = site.etc / "site.yml"
     if not written.exists():
@@ -230,7 +230,7 @@ def _named(site: Site, name: str) -> Release:
 def _before(site: Site) -> Release:
     """Return the complete release that was in use before the current one.
 
-    If the earlier release was not recorded, return the newest other release.
+    If no earlier release was recorded, return the newest of the other releases.
     """
     in_use = known.current(site)
     others = {
@@ -243,7 +243,7 @@ def _before(site: Site) -> Release:
 
 
 def _all_seen(uses: Uses) -> Uses:
-    """Raise Problem if users() could not find out which programs use which release."""
+    """Return `uses`. Raise Problem if the use of some releases is not known."""
     if uses.unseen:
         raise Problem(
             f"not removing anything: {'; '.join(uses.unseen)}",
@@ -253,7 +253,7 @@ def _all_seen(uses: Uses) -> Uses:
 
 
 def _few(who: list[str], most: int = 4) -> str:
-    """Return a text with the first names of a list, and the number of the other names."""
+    """Return a text with the first `most` names, and the number of the other names."""
     return ", ".join(who[:most]) + (f" and {len(who) - most} more" if len(who) > most else "")
 
 
@@ -282,7 +282,7 @@ def _size(release: Release) -> str:
 
 
 def _count(word: str) -> int:
-    """Parse the number of releases to keep."""
+    """Return the number of releases to keep, from the text of the argument KEEP."""
     if not word.isascii() or not word.isdigit() or int(word) < 1:
         raise BadInput(
             f"KEEP={word} is not a number of releases",
@@ -292,7 +292,7 @@ def _count(word: str) -> int:
 
 
 def _words(command: str, words: tuple[str, ...], most: int) -> None:
-    """Raise BadInput if the command line contains arguments that the command does not have."""
+    """Raise BadInput if a command got more than `most` arguments."""
     if len(words) > most:
         raise BadInput(
             f"{command} does not know the argument '{words[most]}'",

@@ -31,8 +31,10 @@ NOT_HERE = "the site is not installed on this machine, and only the hub's host s
 
 @dataclass(frozen=True)
 class Uses:
-    """The servers and programs that certainly or possibly use each release. `unseen` lists the
-    checks that were not possible, each with a remedy.
+    """The servers and programs that use each release. Some of them use a release certainly, and
+    some only possibly.
+
+    `unseen` lists the checks that were not possible, each with a remedy.
     """
 
     certain: dict[str, list[str]] = field(default_factory=dict)
@@ -82,7 +84,7 @@ def around(past: list[tuple[float, str]], start: float) -> tuple[str | None, set
     """Return the release to which the link `current` pointed at the time `start`, and all releases
     to which it pointed some minutes before and after.
 
-    The results are None if no change of the link `current` was recorded before that time.
+    Both results are None if no change of the link `current` was recorded before `start`.
     """
     before = [name for at, name in past if at <= start]
     early = [name for at, name in past if at <= start - EARLY]
@@ -93,7 +95,7 @@ def around(past: list[tuple[float, str]], start: float) -> tuple[str | None, set
 def _note(
     uses: Uses, who: str, start: float | None, past: list[tuple[float, str]], everything: set[str]
 ) -> None:
-    """Record a server or program as a certain or possible user of releases."""
+    """Record the server or program `who` as a certain or possible user of releases."""
     certain, possible = around(past, start) if start is not None else (None, None)
     if certain:
         uses.certain.setdefault(certain, []).append(who)
@@ -104,8 +106,8 @@ def _note(
 def _servers(backend: Backend) -> Iterator[tuple[str, int | None]]:
     """Yield each running server with the start time of its job.
 
-    A waiting job will use the release that is current when it starts. A job without a server's tag
-    is ignored, because anybody can submit a job that looks like a server's.
+    Waiting jobs are left out: they will use the release that is current when they start. Jobs
+    without a server's tag are ignored, because anybody can submit a job that looks like a server.
     """
     for job in asyncio.run(backend.list_jobs()):
         if job.tag and not job.pending and not job.ended:
@@ -115,7 +117,8 @@ def _servers(backend: Backend) -> Iterator[tuple[str, int | None]]:
 def _programs(site: Site) -> Iterator[tuple[str, str | None, float]]:
     """Yield the programs of this machine that run from the prefix.
 
-    Each program is a tuple (name, release if the command line names it, time of its start).
+    Each program is a tuple: its name, its release (None if the command line does not contain it),
+    and the time of its start.
     """
     for process in psutil.process_iter():
         try:
@@ -139,6 +142,7 @@ def _sees_others() -> bool:
 
 
 def _release_in(site: Site, word: str) -> str | None:
-    """Return the release whose path is in an argument of a command line."""
+    """Return the release whose path is contained in `word`, an argument of a command line; None if
+    there is none."""
     path = Path(word)
     return path.relative_to(site.releases).parts[0] if site.releases in path.parents else None

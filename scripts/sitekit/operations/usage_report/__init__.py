@@ -1,1 +1,2 @@
-"""Report how much users have used each tier, from the accounting and the ledger (`make report`)."""
+"""Report how much users have used each tier (`make report`). The data comes from Slurm's accounting
+and from the ledger (the hub's record of starts)."""

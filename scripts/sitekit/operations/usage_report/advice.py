@@ -19,7 +19,8 @@ STEP = 256  # MiB to which a proposal is rounded
 
 @dataclass(frozen=True)
 class Advice:
-    """A sentence about one tier. `verdict` is one word for tables and tests."""
+    """A sentence of advice about one tier. `verdict` is the same advice as one word, for tables and
+    tests."""
 
     tier: str
     verdict: str
@@ -27,8 +28,8 @@ class Advice:
 
 
 def advise(tiers: Sequence[str], figures: Mapping[str, Figures]) -> list[Advice]:
-    """Return the advice about the site's tiers, and about former tiers that have servers in the
-    figures."""
+    """Return the advice about the site's tiers, and about tiers that no longer exist but have
+    servers in the figures."""
     others = sorted(set(figures) - set(tiers))
     return [one for tier in (*tiers, *others) for one in _advise(tier, figures.get(tier))]
 
@@ -45,7 +46,8 @@ def _advise(tier: str, own: Figures | None) -> Iterator[Advice]:
 
 
 def _memory(tier: str, own: Figures) -> Iterator[Advice]:
-    """Yield advice about memory. Figures of fewer than FEWEST servers prove nothing but failures."""
+    """Yield advice about the memory of a tier. With fewer than FEWEST servers, only failures count;
+    other figures prove nothing."""
     high, lost = percentile(own.peaks, 0.95), own.ends["memory"]
     if lost > 1 and lost > FAILING * own.starts:
         yield Advice(tier, "small", f"{lost} of {own.starts} servers ended for lack of memory")

@@ -34,7 +34,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Chart:
-    """One drawing. `key` maps the names in its legend to colors."""
+    """The shapes of one chart. `key` has the legend: name -> color."""
 
     title: str
     height: float
@@ -51,7 +51,8 @@ def color_of(number: int) -> str:
 def stacked(
     title: str, unit: str, columns: Sequence[str], series: Mapping[str, Sequence[float]]
 ) -> Chart:
-    """Return bars for the columns, each a stack of the series."""
+    """Return a chart with one vertical bar for each of the columns. Each bar is a stack of the
+    values of the series."""
     top = _nice(max((sum(values) for values in zip(*series.values(), strict=True)), default=0))
     step = (WIDTH - LEFT) / max(1, len(columns))
     bars, heights = [], [0.0] * len(columns)
@@ -83,7 +84,8 @@ def stacked(
 def rows(
     title: str, unit: str, names: Sequence[str], series: Mapping[str, Sequence[float | None]]
 ) -> Chart:
-    """Return a row for each name, with a horizontal bar for each series of values."""
+    """Return a chart with one row for each name. Each row has a horizontal bar for each of the
+    series."""
     top = _nice(max((value or 0 for values in series.values() for value in values), default=0))
     thick = (ROW - 8) / max(1, len(series))
     bars, labels = [], []

@@ -38,7 +38,7 @@ NOTES = (
 
 
 def report(site: Site, *words: str) -> int:
-    """Write the report of some months as HTML and CSV. Raises BadInput, Problem."""
+    """Write the report about some months as HTML and CSV files. Raises BadInput or Problem."""
     given = parse_variables("report", words, ("FROM", "UNTIL", "FOLDER"))
     now = datetime.now()
     months = read_months(given.get("FROM"), given.get("UNTIL"), now)
@@ -63,9 +63,10 @@ def report(site: Site, *words: str) -> int:
 
 
 def _check_writable(folder: Path) -> None:
-    """Raise BadInput if no file can be written in the folder: root may not write to NFS, for example.
+    """Raise BadInput if no file can be written in the folder. For example, root may have no right
+    to write to NFS.
 
-    Reading Slurm's accounting can take minutes. Therefore this check runs before.
+    This check runs first, because reading Slurm's accounting can take minutes.
     """
     try:
         tempfile.TemporaryFile(dir=folder).close()
@@ -76,9 +77,11 @@ def _check_writable(folder: Path) -> None:
 
 
 async def _uses(site: Site, months: Sequence[Month], starts: Sequence[Usage]) -> list[JobUse]:
-    """Return the records of the accounting, asked for month by month. Raises Problem.
+    """Return the jobs of the starts from Slurm's accounting, which is queried month by month.
+    Raises Problem.
 
-    Users can rename their jobs. So those that are not found by the name are asked for by number.
+    The jobs are searched by their name. Users can rename their jobs. Therefore jobs that are not
+    found by name are searched by their id.
     """
     found: list[JobUse] = []
     numbers = [start.job for start in starts if start.backend == "slurm" and start.job]
@@ -108,7 +111,8 @@ def make_report(
     months: Sequence[Month],
     now: float,
 ) -> Report:
-    """Return the report of these starts and records."""
+    """Return the report about these starts (from the ledger) and `uses` (the jobs in the
+    accounting)."""
     jobs = Jobs.of(uses)
     runs = [run_of(start, jobs, now) for start in starts]
     total = in_all(runs, months)

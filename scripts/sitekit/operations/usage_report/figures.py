@@ -17,9 +17,10 @@ HOUR = 3600.0
 class Figures:
     """The figures of one tier in one period. Memory is in MiB, waiting times are in seconds.
 
-    `starts` are the servers that got their resources, and `not_started` those that did not.
-    `memory` and `cap` are the values of the tier's most recent server. `ends` counts the kinds with
-    which servers ended, and `failures` those against the user's wish.
+    `starts` is the number of servers that got their resources, and `not_started` is the number of
+    servers that did not get them. `memory` and `cap` are the memory and the memory cap of the
+    tier's most recent server. `ends` has the number of servers for each kind of end. `failures` has
+    only the kinds that the user did not want.
     """
 
     users: set[str] = field(default_factory=set)
@@ -49,14 +50,16 @@ class Figures:
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """Return the smallest value that at least this share of the values does not exceed."""
+    """Return the smallest of the values such that at least the share `share` (0 to 1) of all values
+    is not larger."""
     if not values:
         return None
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def by_month(runs: Iterable[Run], months: Sequence[Month]) -> dict[tuple[str, Month], Figures]:
-    """Return the figures by tier and month. What lies in other months is left out."""
+    """Return the figures of each tier in each of the months: (tier, month) -> Figures. Times
+    outside of these months do not count."""
     found: dict[tuple[str, Month], Figures] = {}
     for run in runs:
         for month in _months_of(run):
@@ -66,7 +69,7 @@ def by_month(runs: Iterable[Run], months: Sequence[Month]) -> dict[tuple[str, Mo
 
 
 def in_all(runs: Iterable[Run], months: Sequence[Month]) -> dict[str, Figures]:
-    """Return the figures by tier in the whole period."""
+    """Return the figures of each tier in the whole period: tier -> Figures."""
     found: dict[str, Figures] = {}
     period = set(months)
     for run in runs:
@@ -87,9 +90,9 @@ def _months_of(run: Run) -> set[Month]:
 
 
 def _add(figures: Figures, run: Run, period: set[Month]) -> None:
-    """Add the part of a run that lies in these months.
+    """Add to the figures the part of a server's run that lies in these months.
 
-    A start, its waiting time and its use of memory count in the month in which it started.
+    The start, the waiting time and the used memory count in the month in which the server started.
     """
     figures.users.add(run.user)
     elapsed = run.elapsed
@@ -109,7 +112,7 @@ def _add(figures: Figures, run: Run, period: set[Month]) -> None:
 
 
 def _add_start(figures: Figures, run: Run) -> None:
-    """Add the figures that count once for each start."""
+    """Add the figures that count only once for each server, such as its waiting time."""
     figures.starts += bool(run.spans)
     figures.not_started += not run.spans
     figures.not_accounted += bool(run.spans) and not run.accounted
@@ -129,5 +132,6 @@ def _add_start(figures: Figures, run: Run) -> None:
 
 
 def period_of(months: Sequence[Month]) -> tuple[float, float]:
-    """Return begin and end of the months in seconds since the epoch."""
+    """Return the begin of the first month and the end of the last month, in seconds since the
+    epoch."""
     return begin_of(months[0]), end_of(months[-1])

@@ -1,8 +1,8 @@
-"""Match the starts in the ledger with the jobs in the accounting.
+"""Match the starts in the ledger (the hub's record of starts) with the jobs in Slurm's accounting.
 
-The ledger decides which job is a server: a job counts only if the ledger contains the job's number
-and owner, and if the job was submitted between the begin and the end of this start. Slurm uses job
-numbers again, and every user can give a job the name and the comment of a server.
+A job counts as a server only if the ledger has a start with the job's id and owner, and if the job
+was submitted between the begin and the end of this start. Slurm uses job ids again, and every user
+can give a job the name and the comment of a server.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ STATES = {
 
 @dataclass(frozen=True)
 class Span:
-    """One time in which a server had its resources. `elapsed` leaves out suspended time."""
+    """A time span in which a server had its resources. `elapsed` is its length in seconds, without
+    the time in which the job was suspended."""
 
     begin: float
     end: float
@@ -61,7 +62,8 @@ class Run:
 
     @property
     def failed(self) -> bool:
-        """Return whether the server ended, or did not start, against the user's wish."""
+        """Return whether the server did not start, or ended, although the user did not want
+        this."""
         return self.kind not in USERS_WISH
 
     @property
@@ -71,13 +73,14 @@ class Run:
 
 @dataclass(frozen=True)
 class Jobs:
-    """The records of the accounting by the job's number."""
+    """The jobs in Slurm's accounting: job id -> records of the job."""
 
     by_number: Mapping[str, list[JobUse]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, uses: Iterable[JobUse]) -> Jobs:
-        """Sort the records. If a job is in two months, its record may appear twice."""
+        """Sort the records by job id. If a job runs in two months, its record may appear twice in
+        `uses`."""
         last = {(use.job, use.submit): use for use in uses}
         found: dict[str, list[JobUse]] = {}
         for use in sorted(last.values(), key=lambda one: one.submit):
@@ -85,7 +88,8 @@ class Jobs:
         return cls(found)
 
     def of_start(self, start: Usage, now: float) -> list[JobUse]:
-        """Return the records of one start, more than one if its job was requeued."""
+        """Return the accounting records of one start. If its job was requeued, there are several
+        records."""
         if start.backend != "slurm" or not start.job:
             return []
         last = (start.ended or now) + SLACK
@@ -123,7 +127,7 @@ def run_of(start: Usage, jobs: Jobs, now: float) -> Run:
 
 
 def _span(use: JobUse, start: Usage, now: float) -> Span:
-    """Return the time of one record; until now if its job runs."""
+    """Return the time span of one record. If the job still runs, the span ends now."""
     begin = float(use.start or 0)
     # a job that Slurm lost has no end: the ledger's is used
     end = max(begin, float(use.end or start.ended or now))
@@ -132,7 +136,8 @@ def _span(use: JobUse, start: Usage, now: float) -> Span:
 
 
 def _own(start: Usage, now: float) -> tuple[Span, ...]:
-    """Return the time of a start without a record: from its port to its end, as the hub has it."""
+    """Return the time span of a start that has no record in the accounting. According to the
+    ledger, the span begins when the server has its port, and ends when the server ends."""
     if start.listening is None:
         return ()
     end = max(start.listening, start.ended or now)

@@ -13,9 +13,9 @@ Month = tuple[int, int]
 
 
 def read_months(begin: str | None, until: str | None, now: datetime) -> list[Month]:
-    """Return the months from `begin` to `until`, which is included. Raises BadInput.
+    """Return the months from `begin` to `until`, including `until`. Raises BadInput.
 
-    The default is the last twelve months.
+    Without arguments, these are the last twelve months.
     """
     last = _read("UNTIL", until) if until else (now.year, now.month)
     first = _read("FROM", begin) if begin else _add(last, -11)
@@ -53,13 +53,14 @@ def end_of(month: Month) -> float:
 
 
 def month_of(at: float) -> Month:
-    """Return the month of a time in seconds since the epoch."""
+    """Return the month that contains a time, which is in seconds since the epoch."""
     local = datetime.fromtimestamp(at)
     return local.year, local.month
 
 
 def shares(begin: float, end: float) -> Iterator[tuple[Month, float]]:
-    """Yield each month of a time span with its share of the span; the shares add up to 1."""
+    """Yield each month of a time span, with the share of the span that lies in this month. All
+    shares together are 1."""
     month, whole = month_of(begin), end - begin
     if whole <= 0:
         yield month, 1.0

@@ -1,4 +1,4 @@
-"""Write the report as an HTML page, which loads nothing from elsewhere, and as CSV."""
+"""Write the usage report as an HTML page and as CSV. The page loads no other files."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Report:
-    """The contents of the report. `tiers` are first the site's tiers in the order of site.yml, then
-    former tiers."""
+    """The contents of the report. `tiers` has the site's tiers in the order of site.yml, and after
+    them the tiers that no longer exist."""
 
     months: Sequence[Month]
     tiers: Sequence[str]
@@ -40,7 +40,8 @@ class Report:
 
 
 def as_csv(report: Report) -> str:
-    """Return the figures by tier and month as CSV; the month of the whole period is `all`."""
+    """Return the figures of each tier in each month as CSV. Rows about the whole period have the
+    month `all`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -75,7 +76,7 @@ def _rounded(value: float | None) -> str:
 
 
 def as_html(site: Site, report: Report, now: datetime) -> str:
-    """Return the page. Every text is escaped by the template."""
+    """Return the HTML page. The template escapes every text."""
     environment = Environment(
         loader=FileSystemLoader(data("config/templates")),
         autoescape=True,
@@ -99,7 +100,7 @@ def as_html(site: Site, report: Report, now: datetime) -> str:
 
 
 def _row(tier: str, titles: Mapping[str, str], report: Report) -> dict[str, Any]:
-    """Return the row of a tier in the table of the whole period."""
+    """Return the row of a tier, for the table about the whole period."""
     own = report.total.get(tier, Figures())
     return {
         "tier": tier,
@@ -113,14 +114,14 @@ def _row(tier: str, titles: Mapping[str, str], report: Report) -> dict[str, Any]
 
 
 def charts(report: Report, used: Sequence[str]) -> list[Chart]:
-    """Return the charts of the page, without charts that would be empty."""
+    """Return the charts of the page. A chart without values is left out."""
     if not used:
         return []
     total = [report.total[tier] for tier in used]
     columns = [name(month) for month in report.months]
 
     def monthly(what: str) -> dict[str, list[float]]:
-        """Return a figure of each tier by month."""
+        """Return the figure `what` for each tier: tier -> one value for each month."""
         none = Figures()
         return {
             tier: [

@@ -1,10 +1,10 @@
-"""Start kernels as a server would, run code in each, and report the results.
+"""Start kernels as a user's server does, run code in each kernel, and report the results.
 
 The release's Python runs this program. The program reads `{"starts": [{"id", "environment", "argv",
-"env", "home", "code": [...], "timeout"}], "parallel": N}` on stdin. Without N, two kernels per core
-start at the same time. The program prints one line of JSON for each start: `{"id", "environment",
-"seconds"}`, with `"reason"` if the start failed, else with `"printed"`, `"modules"` (LOADEDMODULES
-of the process) and `"implementation"`.
+"env", "home", "code": [...], "timeout"}], "parallel": N}` on stdin. N is the number of kernels that
+start at the same time; without N, two per core. The program prints one line of JSON for each start:
+`{"id", "environment", "seconds"}`, with `"reason"` if the start failed, else with `"printed"`,
+`"modules"` (LOADEDMODULES of the process) and `"implementation"`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Failed(Exception):
 def connection(place: str) -> dict[str, Any]:
     """Return the content of a new Jupyter connection file.
 
-    The connection uses Unix sockets in the folder `place`, as in users' servers
+    The connection uses Unix sockets in the folder `place`, as users' servers do
     (session/kernel_sockets.py).
     """
     numbered = {name: number for number, name in enumerate(PORTS, 1)}
@@ -179,7 +179,7 @@ async def reply(get: Any, process: subprocess.Popen[bytes]) -> dict[str, Any]:
 
 
 def said(log: Any) -> str:
-    """Return the last lines that the kernel has written to its log."""
+    """Return the last lines of the kernel's log."""
     log.seek(0)
     lines = log.read().decode("utf-8", "replace").strip().splitlines()[-6:]
     return "".join("\n" + line for line in lines)

@@ -1,10 +1,11 @@
-"""Delete users from the hub's database while the hub is stopped, or make a token that may do so.
+"""Delete users from the hub's database while the hub is stopped, or make an API token that may only
+delete these users.
 
 `make accounts_remove` runs this program as the hub's account, in the release's Python. The program
-reads JSON from standard input (`database`, `action`, `names`), and prints JSON. A running hub has
-its users in memory, so that this program must not delete them from the database. Instead, `make
-accounts_remove` deletes users by the API of the running hub, with a token from this program. The
-token is valid for ten minutes, and only to delete these users.
+reads JSON from standard input (`database`, `action`, `names`), and prints JSON. A running hub keeps
+its users in memory. Therefore this program must not delete users from the database of a running
+hub. Instead, `make accounts_remove` deletes users with the API of the running hub, and uses a token
+from this program. The token is valid for ten minutes.
 """
 
 from __future__ import annotations
@@ -49,9 +50,10 @@ def token(db: Any, names: list[str]) -> str:
 
 
 def revoke(db: Any, names: list[str]) -> None:
-    """Set the expiry time of the tokens into the past, so that the hub refuses and deletes them.
+    """Set the expiry time of the tokens to a time in the past. The hub then refuses the tokens, and
+    deletes them itself.
 
-    This program must not delete them, for the reason that drill_tokens.py gives.
+    This program must not delete the tokens itself; drill_tokens.py gives the reason.
     """
     past = orm.utcnow(with_tz=False).replace(year=2000)
     for one in db.query(orm.APIToken).filter_by(note=NAME):

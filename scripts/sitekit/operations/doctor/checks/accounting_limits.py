@@ -14,7 +14,8 @@ _ENFORCED = {"associations", "limits", "qos", "all", "safe"}
 
 
 def table(text: str, columns: tuple[str, ...]) -> list[Row]:
-    """Parse the output of sacctmgr with --noheader and --parsable2."""
+    """Parse the output of sacctmgr with --noheader and --parsable2; return the rows as mappings:
+    column -> value."""
     rows = (line.split("|") for line in text.splitlines())
     return [dict(zip(columns, row, strict=True)) for row in rows if len(row) == len(columns)]
 

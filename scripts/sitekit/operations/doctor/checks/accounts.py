@@ -55,7 +55,7 @@ def not_root(here: Context) -> Iterator[Finding]:
 @subject.check(
     "no-more-rights",
     "the groups of the services' accounts",
-    "a service with rights of root's groups gives them to whoever breaks into the service",
+    "an attacker who takes over the service gets the rights of these groups",
     "gpasswd --delete ACCOUNT GROUP",
 )
 def no_more_rights(here: Context) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Check the nodes of the partitions, reservations, and the site's jobs in the queue."""
+"""Check the cluster's nodes and reservations, and the site's jobs in the queue."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ HELD = ("PartitionDown", "PartitionInactive", "JobHeldAdmin", "JobHeldUser", "Ba
 
 
 def _nodes(here: Context) -> dict[str, dict[str, tuple[str, str]]]:
-    """Return for each partition its nodes, each with the node's state and Slurm's reason for this
-    state."""
+    """Return the nodes of each partition: partition -> node -> (the node's state, Slurm's reason
+    for this state)."""
     found: dict[str, dict[str, tuple[str, str]]] = {}
     for line in here.slurm("sinfo", *_COLUMNS).splitlines():
         parts = line.split("|", 3)
@@ -122,9 +122,11 @@ def maintenance(here: Context) -> Iterator[Finding]:
 
 
 def _blocked(here: Context, tier: Tier, row: Row, left: float) -> bool:
-    """Return whether the tier's servers cannot start because of the reservation in `row`: the
-    reservation contains all nodes of the tier's partitions, and begins in `left` seconds, before a
-    server would end."""
+    """Return whether servers of the tier cannot start because of the reservation in `row`.
+
+    The result is True if the reservation contains all nodes of the tier's partitions, and begins
+    before a server would end. `left` is the number of seconds until the reservation begins.
+    """
     if tier.time <= left:
         return False
     held = set(expand(row.get("Nodes", "")))
@@ -133,7 +135,7 @@ def _blocked(here: Context, tier: Tier, row: Row, left: float) -> bool:
 
 
 def expand(text: str) -> Iterator[str]:
-    """Yield the names in Slurm's short form of a list of nodes, such as `a[1-3,5],b`."""
+    """Yield the node names in a list of nodes in Slurm's short form, such as `a[1-3,5],b`."""
     depth, item = 0, ""
     for letter in f"{text},":
         if letter == "," and not depth:

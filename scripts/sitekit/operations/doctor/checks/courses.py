@@ -40,8 +40,8 @@ def _read(here: Context) -> tuple[list[Course], list[BadInput]]:
 
 
 def _each(here: Context, look: Callable[[Course], Iterable[BeforeApply]]) -> Iterator[Finding]:
-    """Yield the findings of each course: errors if the course is offered now, and warnings if the
-    course begins later."""
+    """Yield the findings of the check `look` for each course. If the course is offered now, the
+    findings are errors; if the course begins later, they are warnings."""
     now = datetime.now(timezone.utc)
     for course in here.once("the courses", lambda: _read(here))[0]:
         for found in map(adopted, look(course)):
@@ -65,7 +65,7 @@ def files(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "roster",
-    "the people of each course among the accounts of this machine",
+    "whether each person in a course's roster has an account on this machine",
     "a person without an account, or in no allowed group, cannot log in",
     "correct the roster, or create the accounts",
     needs=("site.applied",),

@@ -1,4 +1,5 @@
-"""Check each file that `make apply` wrote against the manifest, and the folders of the site."""
+"""Compare each file that `make apply` wrote with its hash in the manifest, and check the folders of
+the site."""
 
 from __future__ import annotations
 

@@ -15,13 +15,13 @@ from ....base.errors import Problem
 from ....machine.host.site_on_machine import Target
 from ....machine.host.tls_client import spoken
 from ....machine.installed.entries import MACHINE
-from ....machine.supervisors.ready import front_answers
+from ....machine.supervisors.check_services_answer import front_answers
 from ....machine.web import system_server
 from ....machine.web.apache_links import check_installed
 from ....machine.web.certificate import is_for, key_belongs_to, lasts, names
+from ....machine.web.certificate_expiry import internal_certificate, public_certificate, shown
 from ....machine.web.check_provided import check_brought
 from ....machine.web.config import certificate, front_path, server
-from ....machine.web.expiry import internal_certificate, public_certificate, shown
 from ..check import Finding, Subject, warning
 from ..context import Context, Unanswered
 from .site_file import problems
@@ -46,7 +46,7 @@ def installed(here: Context) -> Iterator[Finding]:
 @subject.check(
     "brought",
     "the certificate, key and client secrets that site.yml names",
-    "browsers refuse a wrong certificate, and the provider of logins a wrong secret",
+    "browsers refuse a wrong certificate, and the identity provider refuses a wrong secret",
     "put the right file there, or correct its path in site.yml",
     root=True,
 )
@@ -57,7 +57,7 @@ def brought(here: Context) -> Iterator[Finding]:
 @subject.check(
     "config",
     "the web server's whole configuration (apachectl configtest, nginx -t)",
-    "the web server does not start, or ignores a reload, with a broken configuration",
+    "with a broken configuration, the web server does not start, or ignores a reload",
     "correct the line that the message names",
     needs=("site.applied",),
     follows=("files.missing", "files.edited", "front.certificate-files", "state.logs"),
@@ -169,7 +169,8 @@ def protocol(here: Context) -> Iterator[Finding]:
 
 
 def _ask(here: Context, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """Send a request to the web server; return status, headers and the first bytes of the body."""
+    """Send a request to the web server; return the HTTP status, the headers and the first bytes of
+    the body."""
     site = here.applied
     with spoken("127.0.0.1", site.front.port, _SECONDS, site.front.host) as tls:
         caller = http.client.HTTPConnection(site.front.host, site.front.port)
@@ -274,5 +275,5 @@ def same_certificate(here: Context) -> Iterator[Finding]:
 
 
 def _print(path: Path) -> str:
-    """Return the fingerprint of a certificate."""
+    """Return the SHA-256 fingerprint of a certificate."""
     return run(["openssl", "x509", "-in", path, "-noout", "-fingerprint", "-sha256"]).stdout

@@ -14,7 +14,7 @@ from ....base.command import CommandFailed, run
 from ....contracts.gate_config import gate_config
 from ....contracts.internal_tls import hub_url
 from ....machine.render.services import site_services
-from ....machine.supervisors.ready import get, proxy_token
+from ....machine.supervisors.check_services_answer import get, proxy_token
 from ..check import Finding, Subject, warning
 from ..context import Context, Unanswered
 from .slurm import on_slurm
@@ -40,9 +40,11 @@ PROXY = "sitekit.hub.overrides.proxy.SilentProxy"
 
 
 def _is_proven(here: Context) -> bool:
-    """Return whether the running hub has loaded this configuration, and uses sitekit's classes.
-    Loading the hub's configuration takes seconds. If the running hub has loaded this configuration,
-    the check does not load it again.
+    """Return whether the running hub has loaded the present JupyterHub configuration, with
+    sitekit's classes.
+
+    Loading the configuration takes seconds. If the running hub has already loaded it, the check
+    does not load it again.
     """
     etc, state = here.applied.etc, here.states.get("hub")
     if state is None or state.pid is None:
@@ -56,14 +58,14 @@ def _is_proven(here: Context) -> bool:
 
 
 def _told(here: Context) -> dict[str, Any]:
-    """Return the settings in the hub's JupyterHub configuration. Raises Unanswered, and
+    """Return the settings in the hub's JupyterHub configuration. Raises Unanswered and
     CommandFailed."""
     return here.once("the hub's configuration", lambda: _load(here))
 
 
 def _load(here: Context) -> dict[str, Any]:
-    """Load the hub's configuration in a separate process, unless the running hub has already loaded
-    it."""
+    """Load the hub's configuration in a separate process. Return the settings that the checks need,
+    or {"fault": message} if the configuration cannot be loaded."""
     site = here.applied
     hub = next(
         service
@@ -150,7 +152,7 @@ def own_database(here: Context) -> Iterator[Finding]:
 @subject.check(
     "logins-open",
     "the class of the login in the hub's configuration",
-    "a dummy or a null login lets everybody in, or nobody",
+    "with JupyterHub's dummy login everybody can log in, with its null login nobody can",
     "remove authenticator_class from config/local.d, and sudo make apply",
     needs=("hub.configuration",),
     root=True,

@@ -47,7 +47,7 @@ def modules(here: Context) -> Iterator[Finding]:
     "lmod-runs",
     "whether Lmod answers a user",
     "each kernel loads its module with Lmod",
-    "run it by hand, and read the message",
+    "run the command of Lmod by hand, and read the message",
     needs=("kernels.modules",),
     applies=_here,
 )

@@ -168,7 +168,7 @@ def gate(here: Context) -> Iterator[Finding]:
     "sizes",
     "memory and CPUs of each tier, and of this host",
     "a server that is larger than the host does not get what the form promises",
-    "ask for less, or use a larger machine",
+    "make the tier smaller, or use a larger machine",
 )
 def sizes(here: Context) -> Iterator[Finding]:
     yield from map(adopted, local_backends.sizes(here.site))

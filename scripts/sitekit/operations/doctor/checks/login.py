@@ -67,7 +67,7 @@ def passwords(here: Context) -> Iterator[Finding]:
 @subject.check(
     "sssd",
     "whether sssd answers",
-    "the hub's PAM module asks sssd for each password",
+    "the hub's PAM module sends each password to sssd",
     "systemctl status sssd",
     needs=("accounts.groups",),
     applies=lambda site: _pam(site) and site.login.passwords == "sssd",
@@ -213,7 +213,7 @@ def home_private(here: Context) -> Iterator[Finding]:
 @subject.check(
     "shell",
     "the shell of a user",
-    "an account with a shell that refuses logins is closed for terminals, too",
+    "if the shell refuses logins, the user's terminals end at once",
     "chsh --shell /bin/bash USER",
     needs=("login.directory",),
     root=True,
@@ -275,7 +275,7 @@ def sshd_reads(here: Context) -> Iterator[Finding]:
     "ssh-lockout",
     "administrators among the members of the groups in login.deny_ssh",
     "they can no longer log in to this machine by SSH",
-    "name a group in login.deny_ssh that only participants are members of",
+    "in login.deny_ssh, name a group that has only participants as members",
     applies=lambda site: bool(site.login.deny_ssh),
 )
 def ssh_lockout(here: Context) -> Iterator[Finding]:

@@ -51,7 +51,7 @@ def ports(here: Context) -> Iterator[Finding]:
 
 
 def _of_stopped(here: Context) -> Iterator[Finding]:
-    """Yield the ports of stopped services on which another program listens."""
+    """Yield a finding for each port of a stopped service on which another program listens."""
     parts: dict[tuple[str, ...], str] = {("hub", "port"): "hub", ("front", "url"): "front"}
     stopped = {
         port: key
@@ -65,7 +65,7 @@ def _of_stopped(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "local-ports",
-    "whether this host gives ports of the site to connections of its own programs",
+    "whether Linux may use ports of the site for outgoing connections of other programs",
     "a service whose port is in use by chance does not start after a boot",
     "sysctl net.ipv4.ip_local_reserved_ports=PORT, or another port",
     before=("apply",),

@@ -1,5 +1,5 @@
-"""Check in a user's job on a node of each partition that hub, release, kernels and home can be used
-(NODES=1)."""
+"""Check, in a user's job on a node of each partition, that the hub, the release, the kernels and
+the home can be used (NODES=1)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _place(seen: Seen) -> str:
 @subject.check(
     "job-runs",
     "a short job of a user in each partition",
-    "a server is a job like this one",
+    "servers are jobs like this test job",
     "srun --partition=NAME hostname, as the user",
     needs=("slurm.controller",),
     follows=("tiers.partition-exists", "tiers.partition-up", "nodes.some-up", "tiers.accepted",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ....machine.checks.cluster import NODES, Partition, caps, fits, read, test_job
+from ....machine.checks.tiers_fit_cluster import NODES, Partition, caps, fits, read, test_job
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
 from ....site.memory_and_time import format_time
@@ -187,8 +187,8 @@ def _tier(row: dict[str, str]) -> int:
 
 
 def _nodes(row: dict[str, str]) -> list[str]:
-    """Return the node names in `a[1-3],b` without their numbers, which is enough to find
-    overlaps."""
+    """Return the names in a list of nodes such as `a[1-3],b`, without their numbers. This is enough
+    to find partitions that share nodes."""
     return re.findall(r"[A-Za-z][\w.-]*", re.sub(r"\[[^]]*\]", "", row.get("Nodes", "")))
 
 

@@ -1,4 +1,5 @@
-"""Check the release in use: its link, who can read it, and whether its programs run."""
+"""Check the release in use: the link `current`, which accounts can read the release, and whether
+its programs run."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ....base.errors import Problem
 from ....contracts.internal_tls import authority_key, folder
-from ....machine.checks.secrecy import check_secrecy
+from ....machine.checks.secret_file_modes import check_secrecy
 from ....machine.host.site_on_machine import Target
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
@@ -108,7 +108,7 @@ def token(here: Context) -> Iterator[Finding]:
 @subject.check(
     "internal-tls",
     "the certificates of hub, proxy and front for internal TLS",
-    "with an old certificate these services refuse each other",
+    "if one of these certificates has expired, the services refuse each other's connections",
     "sudo make apply",
     needs=("site.applied",),
     follows=("files.missing",),
@@ -189,8 +189,11 @@ def _members(group: str) -> set[str]:
 
 
 def _vulnerable(document: Any, known: dict[tuple[str, str], list[Package]]) -> Iterator[Finding]:
-    """Yield a warning for each installed package to which an advisory applies. A document that is
-    not in OSV's format is left out; `make advisories` counts these documents."""
+    """Yield a warning for each installed package to which an advisory applies.
+
+    If a document is not in OSV's format, it is ignored here; `make advisories` prints the number of
+    these documents.
+    """
     try:
         found = list(hits(document, known))
     except (ValueError, TypeError, KeyError, AttributeError):
@@ -202,7 +205,7 @@ def _vulnerable(document: Any, known: dict[tuple[str, str], list[Package]]) -> I
 
 
 def _installed(site: Site) -> dict[tuple[str, str], list[Package]]:
-    """Return the packages of the release by ecosystem and name."""
+    """Return the packages of the release: (ecosystem, name) -> packages."""
     known = defaultdict(list)
     release = site.current.resolve()
     for package in installed(release, f"release {release.name}"):

@@ -1,4 +1,4 @@
-"""Compare the starts in the ledger with the jobs of the backends."""
+"""Compare the servers in the ledger (the hub's record of starts) with the jobs of the backends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 
 from ....backends.interface import Backend
 from ....backends.load_backends import backends_of
-from ....machine.checks import live_servers
+from ....machine.checks import servers_on_removed_backends
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
 from ....site.backend_names import BACKENDS
@@ -53,7 +53,7 @@ def rows(here: Context) -> Iterator[Finding]:
 
 
 def _live(backend: Backend) -> set[str]:
-    """Return the numbers of the jobs that the backend lists."""
+    """Return the ids of the jobs that the backend lists."""
     return {str(job.id) for job in asyncio.run(backend.list_jobs())}
 
 
@@ -76,8 +76,10 @@ def strays(here: Context) -> Iterator[Finding]:
 
 
 def _jobs(backend: Backend) -> list[tuple[str, str, str]]:
-    """Return the running jobs with a server's tag in their comment, as (number, user, tag). Any
-    user can submit a job with such a tag, so that a job without a ledger row is only a note.
+    """Return the running jobs whose comment has a server's tag, as (job id, user, tag).
+
+    Any user can submit a job with such a comment. Therefore a job without a row in the ledger is
+    only a note.
     """
     jobs = asyncio.run(backend.list_jobs())
     return [(str(job.id), job.user, job.tag) for job in jobs if job.tag and job.running]
@@ -92,4 +94,4 @@ def _jobs(backend: Backend) -> list[tuple[str, str, str]]:
     root=True,
 )
 def without_tier(here: Context) -> Iterator[Finding]:
-    yield from map(adopted, live_servers.look(here.site))
+    yield from map(adopted, servers_on_removed_backends.look(here.site))

@@ -1,4 +1,4 @@
-"""Check that the supervisor runs the site's services, and that each of them answers."""
+"""Check that the supervisor runs each of the site's services, and that each service answers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ....base.command import run
 from ....machine.render.services import site_services
 from ....machine.render.timers import timers
 from ....machine.run.page_isolation import kept_apart
+from ....machine.supervisors.check_services_answer import hub_answers, listens_as, proxy_answers
 from ....machine.supervisors.control import which_supervisor
 from ....machine.supervisors.interface import State
-from ....machine.supervisors.ready import hub_answers, listens_as, proxy_answers
 from ....machine.supervisors.systemd import UNITS
 from ....machine.web import system_server
 from ....machine.web.config import server
@@ -140,7 +140,8 @@ def tunnel(here: Context) -> Iterator[Finding]:
 
 
 def _answers(here: Context, part: str, answers: Callable[[Site], bool]) -> Iterator[Finding]:
-    """Yield an error if a service runs but does not answer requests."""
+    """Yield an error if a service runs but does not answer requests. `answers` is the function that
+    sends a request."""
     state = here.states.get(part)
     if state is None or state.pid is None:
         raise Unanswered(f"the {part} does not run")

@@ -8,7 +8,7 @@ from typing import Any
 from ....base.errors import BadInputs, Problem
 from ....machine.checks.login_accounts import check_accounts
 from ....machine.checks.preconditions import check_files_of_pages, check_places
-from ....machine.installed.applied import applied_path, check_follows
+from ....machine.installed.applied_site import applied_path, check_follows
 from ....machine.installed.entries import MACHINE
 from ....site import load_site
 from ..check import Finding, Subject, warning
@@ -65,7 +65,8 @@ def same_as_applied(here: Context) -> Iterator[Finding]:
 
 
 def _differences(mine: Any, theirs: Any, key: str = "") -> Iterator[str]:
-    """Yield the keys of site.yml whose values differ from the installed site."""
+    """Yield the keys of site.yml whose values differ between the site file (`mine`) and the
+    installed site (`theirs`)."""
     if isinstance(mine, dict) and isinstance(theirs, dict):
         for name in mine.keys() | theirs.keys():
             yield from _differences(
@@ -118,8 +119,8 @@ def logo(here: Context) -> Iterator[Finding]:
 
 
 def problems(check: Any) -> Iterator[Finding]:
-    """Run a check that `make apply` also runs (machine/checks), and yield the errors that this
-    check raises."""
+    """Run `check`, a check that `make apply` also runs (machine/checks). Yield a finding for each
+    error that the check raises."""
     try:
         check()
     except BadInputs as several:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ....backends.slurm.run_local_program import slurm_environment
 from ....base.command import Argv, CommandFailed, run
-from ....machine.checks.cluster import PROGRAMS, programs
+from ....machine.checks.tiers_fit_cluster import PROGRAMS, programs
 from ....site import Site
 from ..check import Finding, Subject, adopted, note, warning
 from ..context import Context, Unanswered
@@ -61,8 +61,10 @@ def may_run(here: Context) -> Iterator[Finding]:
 
 
 def _auth_info(here: Context) -> dict[str, str]:
-    """Return AuthType and munge's socket from slurm.conf. slurm.conf is read directly, because
-    slurmctld may not answer."""
+    """Return two settings in slurm.conf: AuthType, and the path of munge's socket.
+
+    The function reads slurm.conf itself, because slurmctld may not answer.
+    """
     places = [
         here.site.slurm.conf,
         Path("/etc/slurm/slurm.conf"),
@@ -79,7 +81,7 @@ def _auth_info(here: Context) -> dict[str, str]:
 @subject.check(
     "munge",
     "whether munge makes and checks a credential on this host",
-    "with munge, each message of Slurm carries a credential; without it Slurm refuses all",
+    "each message of Slurm has a credential from munge; Slurm refuses messages without it",
     "systemctl start munge; the key must be the same on all hosts",
     needs=("slurm.programs",),
     applies=local,
@@ -138,7 +140,7 @@ def controller(here: Context) -> Iterator[Finding]:
 
 
 def _silent(here: Context, program: str, *words: str) -> Iterator[Finding]:
-    """Yield an error if a program of Slurm does not answer."""
+    """Run a program of Slurm, and yield an error if it does not answer."""
     try:
         here.slurm(program, *words)
     except Unanswered as silence:

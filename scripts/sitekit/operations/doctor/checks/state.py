@@ -77,7 +77,8 @@ def local(here: Context) -> Iterator[Finding]:
 
 
 def mount_of(path: Path) -> tuple[str, list[str]]:
-    """Return the kind and the options of the file system of a path: proc(5), mountinfo."""
+    """Return the type and the mount options of the filesystem that contains a path (proc(5),
+    mountinfo)."""
     best: tuple[int, str, list[str]] = (-1, "", [])
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         head, _, tail = line.partition(" - ")

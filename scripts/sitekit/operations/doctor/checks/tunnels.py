@@ -13,7 +13,7 @@ from ....contracts.tunnel import host_key
 from ....machine.checks.login_node import look
 from ....machine.checks.preconditions import check_sshd
 from ....machine.installed.entries import MACHINE
-from ....machine.supervisors.ready import tunnel_answers
+from ....machine.supervisors.check_services_answer import tunnel_answers
 from ....site import Site
 from ..check import Finding, Subject, adopted, unseen
 from ..context import Context, Unanswered
@@ -146,7 +146,7 @@ def tunnel_is_there(here: Context) -> Iterator[Finding]:
 @subject.check(
     "tiers",
     "the partitions and sizes of the tiers, and the release, on the cluster behind the login node",
-    "no server of a tier starts without its partition, and none with a release that does not fit",
+    "a server does not start if its partition is missing, or if the release does not fit",
     "correct the tier; or build the same release in slurm.ssh.prefix, on the cluster",
     needs=("ssh.gate",),
     follows=("ssh.login-node", "ssh.key", "tiers.partition-exists", "tiers.fits-nodes"),

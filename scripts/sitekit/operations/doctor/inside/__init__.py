@@ -1,1 +1,2 @@
-"""Programs of `make doctor` that run as another account or on a compute node, as plain text."""
+"""The programs of `make doctor` that run as another account or on a compute node. Each program is
+passed to Python as text."""

@@ -1,8 +1,8 @@
 """Run the account stage of a PAM service for one user, as the account that runs this program.
 
-The arguments are the names of the service and of the user. The program prints one JSON line with
-PAM's return code and the text of this code. The program does not check a password, and does not
-open a session.
+The two arguments are the name of the PAM service and the name of the user. The program prints one
+line of JSON with PAM's return code and its error text. The program does not check a password, and
+does not open a session.
 """
 
 import ctypes

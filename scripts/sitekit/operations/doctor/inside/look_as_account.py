@@ -29,7 +29,8 @@ MOST = 10000
 
 
 def fault_of(path: str, letters: str) -> str:
-    """Return the reason why this account cannot use the path; "" if the account can use it."""
+    """Return the reason why this account cannot use the path in the ways `letters` (r, w, x); "" if
+    the account can use it."""
     parts = path.strip("/").split("/")
     for count in range(len(parts)):
         folder = "/" + "/".join(parts[:count])
@@ -51,13 +52,13 @@ def fault_of(path: str, letters: str) -> str:
 
 
 def connect(path: str) -> sqlite3.Connection:
-    """Open a SQLite database as the hub does, but do not create a missing file."""
+    """Open a SQLite database as the hub does. If the file is missing, do not create it."""
     return sqlite3.connect(f"{pathlib.Path(path).as_uri()}?mode=rw", uri=True, timeout=3)
 
 
 def fault_of_database(path: str) -> str:
-    """Return the fault of a database: damaged, locked for too long, or not writable; "" without a
-    fault."""
+    """Return the fault of a database (damaged, not writable, or locked for too long); "" if there
+    is no fault."""
     try:
         connection = connect(path)
         try:
@@ -104,7 +105,8 @@ def account(name: str) -> Dict[str, Any]:
 
 
 def space(path: str) -> List[int]:
-    """Return the free bytes, all bytes, the free inodes and all inodes of a filesystem."""
+    """Return four numbers for the filesystem of a path: its free bytes, all bytes, free inodes and
+    all inodes."""
     found = os.statvfs(path)
     return [
         found.f_bavail * found.f_frsize,

@@ -1,10 +1,10 @@
-"""Test on a compute node, in a short job of a user, whether hub, release, kernels and home can be
-used.
+"""Test, in a short job of a user on a compute node, whether the hub, the release, the kernels and
+the home can be used.
 
-The argument is one JSON request: `hub` (address and port), `release` (the folder of `current`),
+The argument is one JSON object: `hub` (address and port), `release` (the folder of `current`),
 `kernels` (the folder of the published kernels) and `names` (host names). The program prints one
-line with a JSON answer, in which each text is a fault, or "" without a fault. The program needs the
-node's Python 3.6 or later.
+line with a JSON object. Each string in this object describes a fault; it is "" if there is no
+fault. The program needs Python 3.6 or later on the node.
 """
 
 import json
@@ -21,7 +21,7 @@ HUGE = 2**60
 
 
 def hub(address: str, port: int) -> str:
-    """Connect to the hub's port; return the reason if this fails, else ""."""
+    """Connect to the hub's port. Return the reason if this fails; "" if it works."""
     try:
         socket.create_connection((address, port), 5).close()
     except OSError as error:
@@ -30,7 +30,7 @@ def hub(address: str, port: int) -> str:
 
 
 def release(folder: str) -> str:
-    """Start the release's Python; return the reason if this fails, else ""."""
+    """Run the release's Python. Return the reason if this fails; "" if it works."""
     python = os.path.join(folder, "bin", "python")
     try:
         done = subprocess.run(
@@ -49,7 +49,7 @@ def release(folder: str) -> str:
 
 
 def listed(folder: str) -> str:
-    """List a folder; return the reason if this fails, else ""."""
+    """List the files in a folder. Return the reason if this fails; "" if it works."""
     try:
         os.listdir(folder)
     except OSError as error:
@@ -58,8 +58,8 @@ def listed(folder: str) -> str:
 
 
 def home() -> str:
-    """Write to a temporary file without a name in the home; return the reason if this fails, else
-    ""."""
+    """Write to a temporary file without a name in the home. Return the reason if this fails; "" if
+    it works."""
     place = pwd.getpwuid(os.getuid()).pw_dir
     try:
         with tempfile.TemporaryFile(dir=place) as file:
@@ -82,7 +82,8 @@ def unknown(names: List[str]) -> List[str]:
 
 
 def memory() -> Optional[int]:
-    """Return the memory limit of this job's cgroup in bytes (cgroups(7)); None without a limit."""
+    """Return the memory limit of this job's cgroup in bytes (cgroups(7)); None if there is no
+    limit."""
     limits = []  # type: List[int]
     with open("/proc/self/cgroup") as rows:
         for row in rows:
@@ -96,7 +97,7 @@ def memory() -> Optional[int]:
 
 
 def upwards(top: str, path: str, names: Sequence[str]) -> Iterator[int]:
-    """Yield the limits of a cgroup and of all cgroups above it."""
+    """Yield the memory limits of the cgroup `path` and of all cgroups above it, up to `top`."""
     parts = [part for part in path.split("/") if part]
     for count in range(len(parts), -1, -1):
         for name in names:

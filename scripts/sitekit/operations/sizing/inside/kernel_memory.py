@@ -1,7 +1,7 @@
-"""Start a kernel, run one cell in it, and print the memory of its processes in bytes.
+"""Start a kernel, run one cell in the kernel, and print the memory of its processes in bytes.
 
-The release's Python runs this program. The only argument of this program is the kernel's name.
-JUPYTER_PATH names the folder with the published kernels.
+The release's Python runs this program. The only argument of this program is the kernel's name. The
+variable JUPYTER_PATH has the path of the folder with the published kernels.
 """
 
 from __future__ import annotations

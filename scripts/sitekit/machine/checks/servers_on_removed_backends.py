@@ -1,7 +1,7 @@
-"""Find users' servers that still run on a backend (such as docker) that no tier of the site file
-uses any more.
+"""Find backends (such as docker) on which users' servers still run, but which no tier of the site
+file uses any more.
 
-If the backend is no longer configured, the hub can neither monitor nor end its servers.
+If such a backend is no longer configured, the hub can neither monitor nor end its servers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Start every published kernel again (`make kernels_check`), and hide or flag those that fail.
+"""Start every published kernel again (`make kernels_check`), and hide or flag the kernels that
+fail.
 
-A hidden kernel that works again is shown again. With `publish_new` in site.yml, new
-versions of modules become kernels before the check begins.
+If a hidden kernel works again, it is shown again. With `publish_new` in site.yml, new versions of
+modules become kernels before the check begins.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ..site import Site
 from . import result_table
 from .generations import generation
 from .generations.generation_record import Record, read_record, write_record
-from .pipeline import make_kernels
+from .make_and_publish import make_kernels
 from .result_table import Row
 from .trials.try_kernels import Trial, account, prove
 

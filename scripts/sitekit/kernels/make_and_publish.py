@@ -29,7 +29,7 @@ from .permissions import refuse_writable
 from .personal import site_info
 from .plan import Plan, code_of, rows_of
 from .result_table import Row
-from .trials.kernels_with_loaded_modules import inheriting
+from .trials.make_kernels_with_loaded_modules import inheriting
 from .trials.probe import Failure, key_of, probe_all
 from .trials.try_kernels import Trial, account, prove
 
@@ -38,9 +38,9 @@ def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
     """Run all steps of `make kernels`. If `switch` is false, stop after the table is printed, and
     publish nothing.
 
-    Returns 1 if a kernel failed that kernels.yml names or that users see now. The published
-    generation contains a copy of kernels.yml. Raises Problem if no kernel works, or BadInput for a
-    fault in kernels.yml.
+    Returns 1 if a kernel failed and kernels.yml names this kernel, or users see this kernel now.
+    The published generation contains a copy of kernels.yml. Raises Problem if no kernel works, or
+    BadInput for a fault in kernels.yml.
     """
     rules = load_rules(rules_file)
     text = rules_file.read_text(encoding="utf-8")
@@ -135,8 +135,7 @@ def _record(
 ) -> Record:
     """Return the record of the kernels that users see.
 
-    A kernel that failed in an earlier check is still recorded as failing if the kernel is
-    unchanged.
+    If a kernel failed in an earlier check and is unchanged, it is still recorded as failing.
     """
     failing = {
         name: why
@@ -213,8 +212,8 @@ def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path 
 def _known(
     site: Site, rules: Rules, candidate: Candidate, record: Record, now: Path | None
 ) -> Kernel | Failure | None:
-    """Return the result that an earlier run has recorded for the candidate; None if the candidate
-    must be probed again.
+    """Return the result that an earlier run has recorded for the candidate. Return None if the
+    candidate must be probed again.
 
     If the rules and the files of the candidate have not changed since the last test, the result of
     the last test is used. `now` is the published generation, and `record` is the record of this

@@ -20,8 +20,8 @@ from .start_commands import WAYS
 
 
 def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kernel]:
-    """Return one kernel that runs with the user's modules for each language of `kernels`. Kernels
-    from environments or images are ignored."""
+    """Return, for each of the languages, one kernel that runs with the user's modules. `kernels`
+    are the site's kernels. Kernels from environments or images are ignored."""
     made = []
     for language in languages:
         models = [
@@ -35,8 +35,9 @@ def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kern
 
 
 def _like(models: list[Kernel]) -> Kernel:
-    """Return the kernel for one language. `models` are the site's kernels of this language. The new
-    kernel is tested with the modules of the newest kernel in `models`."""
+    """Return the kernel that runs with the user's modules, for one language. `models` are the
+    site's kernels of this language. The test of the new kernel loads the modules of the newest
+    kernel in `models`."""
     model = models[-1]
     language = model.language
     way = WAYS[language]
@@ -84,8 +85,8 @@ def environment(kernel: Kernel) -> dict[str, str]:
 
 
 def write(home: Path, kernels: Iterable[Kernel]) -> None:
-    """Write files to `home` which record that the modules of each kernel are loaded, as the
-    Software Modules tab does.
+    """Write files to `home`, one for each kernel. Each file records that the modules of this kernel
+    are loaded, as the Software Modules tab does.
 
     The files have the format of session/store_loaded_modules.py.
     """

@@ -106,8 +106,8 @@ def read(said: str) -> dict[str, Partition]:
 
 
 def fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Iterator[Finding]:
-    """Yield a finding for each resource (memory, CPUs, time, GPUs) if the tier needs more than the
-    partition has."""
+    """Yield a finding for each resource (memory, CPUs, time, GPUs) of which the tier needs more
+    than the partition has. `there` maps partition names to partitions."""
     if name not in there:
         yield _no_partition(name, f"{key}.partitions", there)
         return
@@ -142,10 +142,11 @@ def fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Iterat
 
 
 def _bounds(tier: Tier, one: Partition, name: str, key: str) -> Iterator[Finding]:
-    """Yield a finding for each resource if the tier lets users choose more than the partition has.
+    """Yield a finding for each resource of which the tier's form lets users choose more than the
+    partition has.
 
-    Another partition of the tier may be large enough. Therefore findings about choices do not stop
-    `make apply`.
+    Another partition of the tier may be large enough. Therefore these findings do not stop `make
+    apply`.
     """
     choose = tier.choose
     most: dict[str, tuple[tuple[int, int] | None, int | None, Callable[[int], str]]] = {
@@ -212,7 +213,7 @@ def _job_options(tier: Tier, partition: str) -> list[str]:
 
 
 def _reasons(errors: str) -> str:
-    """Return the error messages of sbatch on one line, each message once."""
+    """Return the different error messages of sbatch on one line."""
     lines = [
         line.split("error: ")[-1].removeprefix("allocation failure: ").strip()
         for line in errors.splitlines()
@@ -227,10 +228,10 @@ def read_config(said: str) -> dict[str, str]:
 
 
 def caps(site: Site, config: dict[str, str]) -> Iterator[Finding]:
-    """Yield a finding for each tier whose memory cap is not possible with Slurm's cgroup.conf.
+    """Yield a finding for each tier whose memory cap cannot work with Slurm's cgroup.conf.
 
-    AllowedRAMSpace in cgroup.conf(5) is the percentage of its reserved memory that a job may use.
-    `config` has the parsed output of `scontrol show config`.
+    AllowedRAMSpace in cgroup.conf(5) limits the memory of a job, in percent of the job's reserved
+    memory. `config` has the parsed output of `scontrol show config`.
     """
     allowed = re.fullmatch(r"(\d+(?:\.\d+)?)%", config.get("AllowedRAMSpace", ""))
     above = [(place, tier) for place, tier in enumerate(site.tiers) if tier.cap > tier.memory]
@@ -261,7 +262,8 @@ def caps(site: Site, config: dict[str, str]) -> Iterator[Finding]:
 
 
 def slowed_down(config: dict[str, str], tree: Path = Path("/sys/fs/cgroup")) -> bool:
-    """Return whether a job that exceeds its reserved memory is throttled (memory.high).
+    """Return whether the kernel throttles a job that uses more than its reserved memory
+    (memory.high).
 
     If CgroupPlugin is `autodetect`, the nodes are assumed to have the same cgroup version as this
     host.
@@ -274,7 +276,7 @@ def slowed_down(config: dict[str, str], tree: Path = Path("/sys/fs/cgroup")) -> 
 
 
 def _ask(site: Site, program: str, *words: str) -> str:
-    """Run a program of Slurm, such as sinfo, and return the output."""
+    """Run a program of Slurm, such as sinfo, with the arguments `words`, and return its output."""
     argv: Argv = [site.slurm.bin / program, *words]
     done = run(argv, env=slurm_environment(site), timeout=SLURM_TIMEOUT, cwd=Path("/"), check=False)
     if done.returncode:

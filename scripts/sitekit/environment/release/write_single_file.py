@@ -1,7 +1,8 @@
-"""Write the whole release as one file, from which the nodes start servers.
+"""Write the whole release as one file, from which compute nodes start servers.
 
-`server.start: image` needs a SquashFS image, and `cache` an archive. Both are files of the release,
-so that they are removed, rolled back and verified with it. session/start_server.sh uses them.
+`server.start: image` needs a SquashFS image, and `server.start: cache` needs an archive. Both are
+files in the release. Therefore they are removed, rolled back and verified together with the
+release. session/start_server.sh uses these files.
 """
 
 from __future__ import annotations
@@ -33,13 +34,14 @@ LEFT_OUT = {str(path) for kind in FILES.values() for path in kind} | STATE
 
 
 def write_start_script(prefix: Path) -> dict[str, str]:
-    """Copy the script that the job script runs into the release; return it as {path: SHA-256}."""
+    """Copy the script that the job script runs (session/start_server.sh) into the release; return
+    {path: SHA-256}."""
     write_atomic(prefix / START, SCRIPT.read_bytes())
     return {str(START): _digest(prefix / START)}
 
 
 def is_packed(site: Site, release: Release) -> bool:
-    """Return whether the release has the files that `server.start` needs."""
+    """Return whether the release has the image or the archive that `server.start` needs."""
     own = release.facts.get("own", {})
     return all(str(path) in own for path in FILES[site.server.start])
 
@@ -72,8 +74,11 @@ def pack_whole(site: Site, release: Release) -> Release:
 
 
 def _write_image(prefix: Path, draft: Path) -> None:
-    """Write the SquashFS image, first as the file `draft`. Kernels since 4.14 and squashfuse read
-    zstd, which is small and fast."""
+    """Write the SquashFS image of the release. Until the image is complete, it is the file `draft`.
+
+    The image is compressed with zstd, which is small and fast. Linux since 4.14 and squashfuse can
+    read zstd.
+    """
     mksquashfs = shutil.which("mksquashfs", path=f"{os.defpath}:/usr/sbin:/sbin")
     if mksquashfs is None:
         raise Problem(
@@ -95,8 +100,8 @@ def _write_image(prefix: Path, draft: Path) -> None:
 
 
 def _read_first(prefix: Path) -> list[str]:
-    """Return the files that each start reads. In the image they are side by side, so that Linux
-    reads several of them at once."""
+    """Return the files that each start of a server reads. In the image, these files are side by
+    side, so that Linux can read several of them at once."""
     patterns = ("bin/python3*", "lib/*.so*", "etc/jupyter/**/*.json", "share/jupyter/**/*.json")
     found = [path for pattern in patterns for path in sorted(prefix.glob(pattern))]
     paths = [str(path.relative_to(prefix)) for path in found if path.is_file()]
@@ -109,8 +114,8 @@ def _read_first(prefix: Path) -> list[str]:
 
 
 def _write_archive(prefix: Path, draft: Path) -> None:
-    """Write the archive, and a line with its SHA-256, the size of its content in kB and the number
-    of its files."""
+    """Write the archive of the release, and a file with one line: its SHA-256, the size of its
+    content in kB, and the number of its files."""
     left_out = [f"--exclude=./{path}" for path in sorted(LEFT_OUT)]
     argv: Argv = ["tar", "--create", "--file", draft, "--use-compress-program=gzip -3"]
     owner: Argv = ["--owner=0", "--group=0", "--numeric-owner", "--anchored", *left_out]

@@ -15,10 +15,10 @@ from ...site import Site
 class Use:
     """The CPU time that was used during a drill, from its first login to the last stop of a server.
 
-    `wall` is in seconds. `floor` is the time in seconds that all used CPU time would take if all
-    CPUs worked all the time. `hub` is the share of one CPU that the hub used, and `machine` the
-    share of all CPUs that everything on this machine used, from 0 to 1. `load_before` is the load
-    average before the drill.
+    `wall` is the drill's duration in seconds. `floor` is the duration in seconds that the drill
+    would have with the same CPU time, if all CPUs worked all the time. `hub` is the share of one
+    CPU that the hub used. `machine` is the share of all CPUs that all processes of this machine
+    used, from 0 to 1. `load_before` is the load average before the drill.
     """
 
     wall: float
@@ -30,7 +30,8 @@ class Use:
 
 
 class Meter:
-    """Note the CPU times now; later, return how much was used since then."""
+    """Record the present CPU times when the object is created. Later, return the CPU time that was
+    used since then."""
 
     def __init__(self, site: Site) -> None:
         self._account = site.hub.user
@@ -50,8 +51,8 @@ class Meter:
         )  # fmt: skip
 
     def _of_hub(self) -> float:
-        """Return the CPU seconds of the hub's process, which is the process of the hub's account
-        that has used most CPU time."""
+        """Return the CPU time of the hub's process in seconds. Of the processes of the hub's
+        account, this is the process with the most CPU time."""
         seconds = 0.0
         for process in psutil.process_iter(["username", "cpu_times"]):
             times = process.info["cpu_times"]
@@ -61,6 +62,7 @@ class Meter:
 
 
 def _busy() -> float:
-    """Return the seconds that all CPUs of this machine have been busy since boot."""
+    """Return the time in seconds that the CPUs of this machine have been busy since boot. The times
+    of all CPUs are added."""
     times = psutil.cpu_times()
     return float(sum(times[:3])) + getattr(times, "irq", 0.0) + getattr(times, "softirq", 0.0)

@@ -62,7 +62,7 @@ def slurm_conf(site: Site) -> Path:
 
 
 def ports(site: Site) -> dict[int, str]:
-    """Return every port on which the demo listens, with the name of its program."""
+    """Return every port on which the demo listens: port -> name of the program."""
     return {
         site.front.port: "the web server",
         site.proxy.port: "the proxy",
@@ -77,7 +77,7 @@ def ports(site: Site) -> dict[int, str]:
 def directories(site: Site) -> tuple[Path, ...]:
     """Return every directory that the demo makes and `make demo_reset` removes.
 
-    If one directory is inside another, the inner one comes first in the list.
+    If a directory is inside another directory of the list, the inner directory comes first.
     """
     return (
         modules(site),

@@ -103,5 +103,5 @@ PIECES = (
 
 
 def wanted(packages: Packages) -> list[Piece]:
-    """Return the packages of the table above that environment.yml names."""
+    """Return those packages of the table in this file that environment.yml names."""
     return [piece for piece in PIECES if piece.name in packages.names]

@@ -1,7 +1,7 @@
-"""Record accounts, groups, folders and links that several sites of a machine share.
+"""Record the accounts, groups, folders and links that several sites of a machine share.
 
-The manifest of each site lists the accounts, groups, folders and links that the site shares. The
-last site that is uninstalled removes the shared accounts, groups, folders and links.
+The manifest of each of these sites lists the shared objects. They are removed when the last of
+these sites is uninstalled.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..render.accounts import accounts, memberships
 from ..render.rendered_files import folders
 from ..web.apache_links import links
 from . import unix_accounts
-from .applied import others
+from .applied_site import others
 from .entries import on_disk
 from .manifest import Manifest, load_manifest, manifest_path
 
@@ -62,11 +62,11 @@ def share(site: Site, root: Path) -> None:
 
 
 def _others(site: Site, root: Path) -> Iterator[tuple[Site, Manifest, Manifest]]:
-    """Yield each other site of the machine, with its manifest on the disk, and with its completed
-    manifest.
+    """Yield each other site of the machine, with two manifests: the manifest on the disk, and the
+    completed manifest.
 
     Manifests of older versions of sitekit do not list the accounts and files that existed before
-    the first apply of the site. The completed manifest lists it.
+    the first apply of the site. The completed manifest lists them.
     """
     mine, platform = load_manifest(site, root), this_platform(root)
     for other in others(site, root):

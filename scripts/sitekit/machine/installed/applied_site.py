@@ -75,8 +75,8 @@ def _read(path: Path, site: Site) -> Site:
 
 
 def _known(value: Any, path: tuple[str, ...]) -> Any:
-    """Return a value of the applied site without the keys that this version of sitekit does not
-    have."""
+    """Return a value of the applied site, without the keys that this version of sitekit does not
+    know."""
     names = names_at(Site, path)
     if not names or not isinstance(value, dict):
         return value
@@ -84,8 +84,8 @@ def _known(value: Any, path: tuple[str, ...]) -> Any:
 
 
 def check_follows(site: Site, root: Path) -> None:
-    """Refuse a changed site file with which the hub would lose its database, or which conflicts
-    with another site.
+    """Refuse a changed site file if the hub would lose its database, or if the site conflicts with
+    another site.
 
     Two sites conflict if they share a port or a state folder. Raises BadInputs.
     """
@@ -97,7 +97,7 @@ def check_follows(site: Site, root: Path) -> None:
 def _left_behind(site: Site, before: Site, root: Path) -> Iterator[BadInput]:
     """Yield an error if the hub's state folder or account changes while the old folder has files.
 
-    A hub with an empty state folder would have no record of the running servers.
+    If the hub started with an empty state folder, it would have no record of the running servers.
     """
     old, new = before.paths.state, site.paths.state
     if old != new and _holds_something(on_disk(root, old)):
@@ -144,7 +144,8 @@ def _clashes(site: Site, other: Site) -> Iterator[BadInput]:
 
 
 def _tunnel_clashes(site: Site, other: Site) -> Iterator[BadInput]:
-    """Yield an error if tunnels of one site could get a port of the other site."""
+    """Yield an error if both sites have tunnels and a tunnel of one site could use a port of the
+    other site."""
     key, remedy = "slurm.ssh.tunnel.ports", "write a range without these ports"
     mine, theirs = site.tunnel and site.tunnel.ports, other.tunnel and other.tunnel.ports
     if mine and theirs and mine[0] <= theirs[1] and theirs[0] <= mine[1]:

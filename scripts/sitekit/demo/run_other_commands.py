@@ -1,7 +1,7 @@
 """Call the other parts of sitekit that the demo needs.
 
-Each function imports other modules only when the function is called, because these modules need
-many libraries.
+Each function imports the other modules only when it is called, because these modules need many
+libraries.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def start(site: Site) -> None:
 def status(site: Site) -> bool:
     """Print the state of the proxy, the hub and the web server.
 
-    Return True if all three services run and answer.
+    Return True if all three run and answer.
     """
     from ..machine.run.overview import print_overview
 

@@ -1,6 +1,6 @@
 """Create or remove one participant's account, with group, home, crontab and mail.
 
-An interrupted function of this file can be called again.
+If a function of this file is interrupted, it can be called again.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from ..host.mounts import mounts_in
 from ..installed import unix_accounts
 from ..installed.entries import MACHINE
 from ..installed.ownership import hand_over
-from . import spools
+from . import remove_spool_files
 from .record import Participant
 
 SHELL = Path("/bin/bash")
 
 
 def obstacles(person: Participant) -> Iterator[str]:
-    """Yield a message for each account, group, home or uid on this machine that a new account would
-    need."""
+    """Yield a message for each account, group, home or uid that the new account needs, but that
+    already exists on this machine."""
     if _account(person.name):
         yield f"an account {person.name} exists"
     elif _group(person.name):
@@ -67,12 +67,12 @@ def create(person: Participant, group: str) -> None:
 
 
 def remove(person: Participant, keep_data: bool) -> Iterator[str]:
-    """Remove the account with its group and home; yield a line about everything that could not be
+    """Remove the account with its group and home. Yield a line for each object that could not be
     removed.
 
-    With `keep_data`, the home is kept, and root becomes its owner, so that a later account with the
-    same uid cannot read it. An account or group with the recorded name but another uid or gid is
-    not removed. Raises CommandFailed if a process of the account runs.
+    With `keep_data`, the home is kept. Its owner becomes root, so that a later account with the
+    same uid cannot read the home. An account or group with the recorded name but another uid or gid
+    is not removed. Raises CommandFailed if a process of the account runs.
     """
     account, group = _account(person.name), _group(person.name)
     gone = account is None
@@ -81,7 +81,7 @@ def remove(person: Participant, keep_data: bool) -> Iterator[str]:
         return
     with uninterrupted():
         if account:
-            spools.remove(person.name, person.uid)
+            remove_spool_files.remove(person.name, person.uid)
             unix_accounts.remove_account(MACHINE, person.name)
             # userdel may have removed the group (login.defs(5), USERGROUPS_ENAB)
             group = _group(person.name)
@@ -96,8 +96,8 @@ def _home(person: Participant, keep_data: bool, gone: bool) -> Iterator[str]:
     """Remove the home or, with `keep_data`, make root its owner. `gone` is true if the account does
     not exist any more.
 
-    An interrupted run may have removed the account, and made root the owner of the home, but not of
-    all files in it.
+    An interrupted run may have removed the account, and made root the owner of the home, but not
+    yet of all files in the home.
     """
     try:
         status = person.home.lstat()

@@ -40,8 +40,8 @@ def certificate_check(site: Site) -> int:
     """Print for how many days the certificates of web server and proxy are still valid. Raises
     Problem.
 
-    Raises the Problem of public_certificate() or internal_certificate() for a certificate that
-    expires soon.
+    If a certificate expires soon, raises the Problem of public_certificate() or
+    internal_certificate().
     """
     left = public_certificate(site)
     say(f" ok the certificate of {site.front.url} lasts {left / DAY:.0f} more days")
@@ -133,8 +133,8 @@ def shown(port: int, name: str | None = None) -> str:
     """Connect to a port of this machine; return the certificate that the server presents, in PEM.
     Raises Problem.
 
-    The certificate file may contain a newer certificate, if the server was not reloaded after the
-    renewal.
+    If the server was not reloaded after a renewal, the certificate file contains a newer
+    certificate than the server presents.
     """
     try:
         with spoken("127.0.0.1", port, 10, name) as tls:
@@ -153,7 +153,8 @@ def _validity(certificate: Path) -> tuple[float, float]:
 
 
 def _differs(file: Path, seen: str) -> bool:
-    """Return whether the first certificate in the file differs from the presented certificate.
+    """Return whether the first certificate in the file differs from the certificate `seen`, which
+    the server presents.
 
     If the file cannot be read, the result is False.
     """

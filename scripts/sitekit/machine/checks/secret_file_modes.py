@@ -52,8 +52,8 @@ def check_secrecy(target: Target) -> None:
 
 
 def _readers(path: Path, root: Path) -> Iterator[tuple[str, str]]:
-    """Yield who can read the file, besides its owner: `everybody` or a group, each with the letter
-    of chmod(1) that removes this right.
+    """Yield `everybody`, or the name of a group, if they can read the file. Each comes with the
+    letter (`o` or `g`) that chmod(1) needs to remove this right.
 
     For a file that does not exist, nothing is yielded.
     """
@@ -79,13 +79,14 @@ def _readers(path: Path, root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _lets(step: Step, gid: int) -> bool:
-    """Return whether a member of the group may enter the folder or read the file."""
+    """Return whether a member of the group may enter the folder or read the file `step`."""
     bit = stat.S_IROTH if step.last else stat.S_IXOTH
     return bool(step.status.st_mode & (bit << 3 if step.status.st_gid == gid else bit))
 
 
 def _has_people(gid: int, root: Path) -> bool:
-    """Return whether the group has ordinary accounts as members, as far as this host lists them."""
+    """Return whether ordinary accounts are members of the group. Members that this host does not
+    list are not found."""
     name = unix_accounts.group_of_number(root, gid)
     if gid == 0 or name == FOR_KEYS:
         return False

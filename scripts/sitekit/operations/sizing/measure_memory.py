@@ -1,7 +1,7 @@
 """Start a user's server and a kernel as a test, and measure the memory of each.
 
-Each further server needs the memory that its processes do not share with other processes. Therefore
-only this memory is counted (USS in psutil's documentation).
+Several servers share some of their memory. Each further server needs only the memory that its
+processes do not share. Therefore only this memory is counted (USS in psutil's documentation).
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def _python(site: Site) -> Path:
 
 
 def _kernels(site: Site) -> list[tuple[str, str]]:
-    """Return title and name of each published Python kernel, sorted by name, so that the newest
-    version is mostly last."""
+    """Return each published Python kernel as (title, name). The list is sorted by name, so that the
+    newest version is usually the last."""
     found = []
     for file in sorted(site.kernels_current.glob("kernels/*/kernel.json")):
         spec = json.loads(file.read_text())
