@@ -55,7 +55,9 @@ def nothing_left(kit: Kit) -> Iterator[None]:
     with closing(sqlite3.connect(f"file:{kit.site.database}?mode=ro", uri=True)) as database:
         names = {name for (name,) in database.execute("SELECT name FROM users")}
         # the hub deletes tokens that are no longer valid within an hour
-        query = "SELECT note FROM api_tokens WHERE expires_at IS NULL OR expires_at > datetime('now')"
+        query = (
+            "SELECT note FROM api_tokens WHERE expires_at IS NULL OR expires_at > datetime('now')"
+        )
         notes = {note or "" for (note,) in database.execute(query)}
     assert not [name for name in names if name.startswith(PREFIX)]
     assert not [note for note in notes if "drill" in note]
