@@ -103,7 +103,7 @@ def test_prometheus_reads_the_hub_and_evaluates_every_rule(
         until(lambda count=count: results(api, count))
     assert results(api, 'sitekit_queue_wait_seconds_count{tier="small"} >= 1')
     text = alice.http.get("/hub/metrics").text
-    assert "sitekit" not in text, "a user cannot read the metrics"
+    assert "sitekit_servers" not in text, "a user cannot read the metrics"
 
     def rules() -> list[dict[str, object]]:
         [group] = api.get("/rules").json()["data"]["groups"]

@@ -34,7 +34,7 @@ def of_the_demo(folder: Path, demo: Demo) -> Checkout:
         (CHECKOUT / "config/sites/demo.yml").read_text().replace("[conda-forge]", f"[{channels}]")
     )
     site = site.replace("supervisor: supervisord ", f"supervisor: {which_supervisor()} ")
-    wanted = (CHECKOUT / "environment.yml").read_text().replace("  - ipywidgets\n", "")
+    wanted = (CHECKOUT / "environment.yml").read_text().replace("  - ipympl\n", "")
     return Checkout(folder, site, re.sub(r"  - pip:\n +- (\S+) ==(\S+)", r"  - \1 \2", wanted))
 
 
@@ -91,9 +91,9 @@ def test_an_upgrade_and_the_way_back_are_not_noticed(
     told = checkout.make("upgrade")
     new = releases.current(site)
     assert new != old and f"In use now: {new.name}" in told
-    assert re.search(r"^    - ipywidgets 8", told, re.MULTILINE), told
+    assert re.search(r"^    - ipympl 0", told, re.MULTILINE), told
     assert releases.read(new).whole
-    assert not (new / "local/lib").exists() or not list((new / "local/lib").rglob("ipywidgets"))
+    assert not (new / "local/lib").exists() or not list((new / "local/lib").rglob("ipympl"))
     assert hub(site) != first_hub and proxy(site) == first_proxy
 
     assert kernel.run("print(x + 1)") == "42"  # the same socket, the same kernel
