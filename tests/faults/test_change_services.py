@@ -114,6 +114,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             )
         for name in ("supervisord", "supervisorctl"):
             place.run("ln", "-s", Path(sys.executable).with_name(name), f"{bin_}/{name}")
+        place.run("ln", "-s", "/usr/bin/python3", f"{bin_}/python")
         found = Machine(place, folder / "site.yml")
         before = found.etc
         try:

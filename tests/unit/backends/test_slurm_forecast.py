@@ -64,7 +64,7 @@ def test_an_answer_that_does_not_come_is_not_replaced_by_an_old_one(
     async def silent(*_: object) -> int:
         raise NoAnswer("nobody is there")
 
-    monkeypatch.setattr(module.gate, "start_of", silent)
+    monkeypatch.setattr(module.gate_client, "start_of", silent)
     monkeypatch.setattr(module, "waiting_jobs", silent)
     made = forecast(large=SOON)
     asyncio.run(made.ask(of("alice")))
@@ -89,7 +89,7 @@ def test_what_many_read_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None
         return SOON
 
     monkeypatch.setattr(module, "waiting_jobs", waiting)
-    monkeypatch.setattr(module.gate, "start_of", start)
+    monkeypatch.setattr(module.gate_client, "start_of", start)
     made = forecast()
     asyncio.run(made.ask(of("alice")))
     assert {made.ahead(replace(JOB, id="200")) for _ in range(50)} == {100}
