@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from sitekit.backends.slurm.compare_releases import KEPT
+from sitekit.backends.slurm.compare_hub_and_server_release import KEPT
 from sitekit.machine.checks import login_node as login_node_checks
 
 from ..chain.test_chain import python_of

@@ -22,7 +22,7 @@ from .parallel import together
 from .preflight import need_root, preflight
 from .reset import remove_directories, reset
 from .software.apt_packages import install_packages
-from .software.modules import ensure_modules
+from .software.build_modules import ensure_modules
 from .software.platform import Distribution
 
 LOGIN_SECONDS = 60

@@ -63,7 +63,7 @@ from .pages.server_log import LOG, ServerLogHandler
 from .pages.status import STATUS_PAGE, STATUS_STATE, StatusPageHandler, StatusStateHandler
 from .pages.unreachable import NoAnswerHandler, ServerPageHandler
 from .servers.hub_state import HubState
-from .servers.log_actions import log_for_ever
+from .servers.log_operator_actions import log_for_ever
 from .spawner import reconcile, stop_ordered, watch_endings
 from .spawner.server import Server
 from .spawner.tier_spawner import TierSpawner, last_progress_event

@@ -11,7 +11,7 @@ WAIT = 1.0  # seconds that a page waits for a figure that is being read
 
 
 class Kept:
-    """Cache a figure for `seconds`. Then read the figure again in a thread, with one thread at a
+    """Cache a measured value for `seconds` seconds. Then read the figure again in a thread, with one thread at a
     time."""
 
     def __init__(self, read: Callable[[], Any], seconds: float) -> None:

@@ -83,7 +83,8 @@ class Loader(SourceFileLoader):
         self._modules = modules
 
     def path_stats(self, path: str) -> dict[str, Any]:
-        """Return no time and size: the release's bytecode is valid without comparing them."""
+        """Return 0 as the time and size of the source file, which Python does not compare with the
+        release's bytecode."""
         return {"mtime": 0, "size": 0}
 
     def get_data(self, path: str) -> bytes:

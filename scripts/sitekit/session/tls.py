@@ -62,7 +62,7 @@ class Identity:
 
 
 def take_identity() -> Identity | None:
-    """Remove the certificate that the hub sent from the environment, and return it as Identity.
+    """Remove from the environment the certificate that the hub put there; return it as Identity.
 
     Returns None if the hub has no internal TLS.
     """

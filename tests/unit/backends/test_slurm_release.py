@@ -15,7 +15,7 @@ from gate_program import gate_program
 
 from sitekit.backends.job import Refused
 from sitekit.backends.slurm import ssh_files as ssh
-from sitekit.backends.slurm.compare_releases import ServersRelease
+from sitekit.backends.slurm.compare_hub_and_server_release import ServersRelease
 from sitekit.backends.slurm.hub_and_server_versions import (
     Versions,
     misfit,

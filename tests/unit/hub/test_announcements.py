@@ -19,7 +19,7 @@ from sitekit.hub.pages.announcements import shown_on, text_of
 from sitekit.hub.servers import record_announcements
 from sitekit.hub.servers.announcement import PAGES, body_of, in_lab, read_announcement
 from sitekit.hub.servers.ledger import Ledger
-from sitekit.hub.servers.log_actions import log_actions
+from sitekit.hub.servers.log_operator_actions import log_actions
 from sitekit.session.messages import LIMIT, read_messages, read_pages
 
 

@@ -12,7 +12,7 @@ import pytest
 from sitekit.backends.slurm import ssh as over_ssh
 from sitekit.backends.slurm import ssh_files
 from sitekit.base.data_files import data
-from sitekit.machine.apply.course_notes import for_the_gate
+from sitekit.machine.apply.remind_to_update_gate import for_the_gate
 from sitekit.operations.courses import login_node
 from sitekit.site import Site, load_site
 from sitekit.site.course_files import Course, offered_courses, read_course

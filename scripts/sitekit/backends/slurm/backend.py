@@ -14,7 +14,7 @@ from ..job import Ending, Explanation, Job, Maintenance, NoAnswer, Offers, Refus
 from ..resource_choice import Choice
 from . import gate_client
 from .accounts_and_reservations import Names
-from .compare_releases import ServersRelease
+from .compare_hub_and_server_release import ServersRelease
 from .find_jobs import OpenWork, ServerJobs
 from .forecast import Forecast
 from .free_nodes import FreeNodes
@@ -37,7 +37,7 @@ ADDRESS_KEPT = 600.0  # seconds that a node's address is cached
 class SlurmBackend:
     """Run servers of a site as Slurm jobs.
 
-    `open_work` returns the servers whose jobs may exist.
+    `open_work` returns the servers that possibly still have a job in Slurm.
     """
 
     title = "Slurm"

@@ -55,7 +55,7 @@ def read_bundle(file: Path, packages: Packages, cache: Path) -> Solution:
 
 
 def _unpack(file: Path, work: Path) -> str:
-    """Unpack the files of the bundle that an installation needs into the directory `work`.
+    """Unpack into the directory `work` those files of the bundle that an installation needs.
 
     Return the SHA-256 of the bundle's list of checksums.
     """

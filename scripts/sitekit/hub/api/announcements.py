@@ -11,7 +11,7 @@ from tornado import web
 from ...base.errors import BadInput, shown
 from ..servers.announcement import SENDERS, body_of, in_lab, read_announcement
 from ..servers.hub_state import HubState
-from ..servers.log_actions import log_actions
+from ..servers.log_operator_actions import log_actions
 from .server_callbacks import ServersOwnHandler
 from .server_end import end_key, pages_of
 

@@ -1,7 +1,8 @@
 """Find out who connects to the hub's port: the proxy, which forwards pages, or a server.
 
-JupyterHub has one port for both proxy and servers. By JupyterHub's documentation, this port "should
-never be accessed directly" (app.py, hub_port), but JupyterHub does not prevent direct access.
+JupyterHub listens on one port, to which both the proxy and the users' servers connect. By
+JupyterHub's documentation, this port "should never be accessed directly" (app.py, hub_port), but
+JupyterHub does not prevent direct access.
 Users' servers on compute nodes need only the REST API on this port. With internal TLS the
 certificate identifies the caller. Without internal TLS, only the caller's IP address is known.
 """

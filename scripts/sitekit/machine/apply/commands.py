@@ -30,12 +30,12 @@ from ..render.rendered_files import render
 from ..render.services import running_supervisor, site_services
 from ..web.apache_links import links
 from ..web.config import front_path, server
-from .course_notes import for_the_gate
 from .execute import execute
 from .machine_state import MachineState, read_machine_state, service_states
 from .make_plan import make_plan
 from .plan import ApplyPlan
 from .plan_text import describe_plan, describe_result
+from .remind_to_update_gate import for_the_gate
 from .restart_services import restart_services
 from .service_changes import runs
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from ...backends.job import NoAnswer, Refused
 from ...backends.slurm import ssh_files as ssh
-from ...backends.slurm.compare_releases import ask_release
+from ...backends.slurm.compare_hub_and_server_release import ask_release
 from ...backends.slurm.hub_and_server_versions import misfit, versions_of
 from ...backends.slurm.transport import ask_slurm
 from ...contracts.gate_config import servers_prefix

@@ -55,7 +55,7 @@ def undrain(site: Site, *words: str) -> int:
 
 
 def stop_servers(site: Site, *words: str) -> int:
-    """Stop all servers of one user that exist now. Raises BadInput or Problem."""
+    """Stop all servers that one user has now. Raises BadInput or Problem."""
     given = parse_variables("stop_servers", words, ("USER", "TEXT"))
     user = required("stop_servers", given, "USER", "alice")
     text = read_text(given["TEXT"]) if "TEXT" in given else ""
