@@ -131,6 +131,7 @@ def test_python_and_templates_use_the_same_catalogue(french) -> None:
         ('msgid "The {node} failed."\nmsgstr "{node} {nod}"\n', "has {nod}, which its text"),
         ('msgid "The {node} failed."\nmsgstr "{node} }"\n', "cannot be used: Single '}'"),
         ('msgid "The {node} failed."\nmsgstr "{node.__class__}"\n', "has lost {node}"),
+        ('msgid "The {node} failed."\nmsgstr "{node} 100 %"\n', "has %, which its text"),
         ('msgid "Homme"\nmsgstr "Homme"\n', "sitekit has no text 'Homme'"),
         ("Home = Accueil\n", "not a gettext catalogue"),
         ('"Language: de\\n"\n', "its header `Language` is de, and pages.language is fr"),

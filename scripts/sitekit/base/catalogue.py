@@ -18,7 +18,8 @@ from .data_files import data
 from .errors import BadInput
 from .language import ENGLISH, FOLDER, shipped
 
-_OF_JINJA = re.compile(r"%\((\w+)\)s|%[^%(]")
+_OF_JINJA = re.compile(r"%%|%\((\w+)\)s|%")
+_TAG = re.compile(r"</?\w+>")
 
 
 def read(path: Path) -> Catalog:
@@ -64,7 +65,10 @@ def _compiled(catalogue: Catalog) -> NullTranslations:
     file = BytesIO()
     write_mo(file, catalogue)
     file.seek(0)
-    return GNUTranslations(file)
+    try:
+        return GNUTranslations(file)
+    except ValueError as error:  # of the header Plural-Forms
+        raise BadInput(f"the header of the catalogue cannot be used: {error}") from None
 
 
 def faults(catalogue: Catalog, wanted: Catalog) -> list[str]:
@@ -113,6 +117,9 @@ def wrong_placeholders(message: Message) -> Iterator[str]:
             yield f"{string!r} has lost {name}"
         for name in sorted(given - known):
             yield f"{string!r} has {name}, which its text does not have"
+        tags = [sorted(_TAG.findall(text)) for text in _parts(message.id)]
+        if any(tags) and sorted(_TAG.findall(string)) not in tags:
+            yield f"{string!r} has other tags than its text"
 
 
 def placeholders(text: str) -> set[str]:
@@ -126,7 +133,8 @@ def placeholders(text: str) -> set[str]:
         if name is not None
     }
     names = {"count" if name == "{count}" else name for name in of_python}
-    return names | {"num" if match[1] == "num" else match[0] for match in _OF_JINJA.finditer(text)}
+    of_jinja = [match for match in _OF_JINJA.finditer(text) if match[0] != "%%"]
+    return names | {"num" if match[1] == "num" else match[0] for match in of_jinja}
 
 
 def _parts(text: object) -> tuple[str, ...]:

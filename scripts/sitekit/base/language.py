@@ -59,8 +59,8 @@ def date_text(moment: datetime, pattern: str) -> str:
 
     try:
         return format_datetime(moment, gettext(pattern), locale=_language)
-    except UnknownLocaleError:
-        return format_datetime(moment, gettext(pattern), locale=ENGLISH)
+    except (UnknownLocaleError, ValueError, KeyError):  # or a translated pattern that is wrong
+        return format_datetime(moment, pattern, locale=ENGLISH)
 
 
 def later(message: str) -> str:

@@ -32,7 +32,6 @@ def main(words: list[str]) -> None:
         os.unlink(socket)
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write(END_FIRST)
-    os.umask(0o077)  # for the socket
     try:
         os.execvpe(command[0], command, environment)  # noqa: S606
     except OSError as error:
@@ -54,7 +53,10 @@ def with_modules(modules: list[str], environment: dict[str, str]) -> dict[str, s
     if not modules:
         return environment
     argv = [environment["LMOD_CMD"], "python", "--ignore_cache", "load", *modules]
-    done = subprocess.run(argv, env=environment, capture_output=True, timeout=LOAD_TIMEOUT)
+    try:
+        done = subprocess.run(argv, env=environment, capture_output=True, timeout=LOAD_TIMEOUT)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        sys.exit(f"sitekit: module load did not end: {error}")
     after = lmod_output.applied(lmod_output.changes(done.stdout), environment)
     loaded = lmod_output.loaded(after)
     for name in modules:

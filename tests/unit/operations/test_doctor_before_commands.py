@@ -88,6 +88,14 @@ def test_a_check_does_not_run_before_the_command_makes_what_it_needs(
     assert before_commands.findings_before("apply", SITE) == []
 
 
+def test_a_check_that_does_not_end_refuses_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a name server that does not answer."""
+    silent = a_check("network.name", Finding("it did not end", examined=False), before=("apply",))
+    monkeypatch.setattr(before_commands, "CHECKS", [silent])
+    [found] = before_commands.findings_before("apply", SITE)
+    assert found.what == "it did not end" and refusals([found]) == []
+
+
 def test_an_apply_gets_its_findings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(before_commands, "CHECKS", CHECKS_HERE)
     found = before_commands.findings_before("apply", SITE)

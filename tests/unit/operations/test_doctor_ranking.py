@@ -62,7 +62,7 @@ def test_a_check_that_fails_is_a_finding_and_hides_no_other(here: Context) -> No
     assert silent.found == []
     assert silent.findings == [unseen("nobody answers")]
     assert closed.findings == [unseen("/root/x may not be read by this account")]
-    assert problem.found == [Finding("no", "there", "do this")]
+    assert problem.found == [Finding("no", "there", "do this", examined=False)]
     assert last.found == [Finding("wrong")]
 
 

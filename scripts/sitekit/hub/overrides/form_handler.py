@@ -61,8 +61,13 @@ class FormHandler(SpawnHandler):
                 await self._show_refusal(user, refused)
                 return
             server_name = display_name = typed
-        with only_if_started(self, user_name, server_name):
-            await super()._post(user_name, server_name, display_name)
+        try:
+            with only_if_started(self, user_name, server_name):
+                await super()._post(user_name, server_name, display_name)
+        finally:
+            # otherwise the next form would be that of this request
+            if user is not None and user.spawner.form_handler is self:
+                user.spawner.form_handler = None
 
     async def _show_refusal(self, user: User, refused: web.HTTPError) -> None:
         """Show the form again, with the values that the user typed and the error at its field."""

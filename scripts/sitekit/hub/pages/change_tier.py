@@ -35,7 +35,7 @@ class ChangeTierHandler(BaseHandler):
         html = await self.render_template(
             "change_tier.html",
             server_title=self._name(),
-            tier=self.hub_state.tier(choice.tier).title if choice else "",
+            tier=choice.title if choice else "",  # the site may no longer have this tier
             back=spawner.server.base_url if spawner.server else self.hub.base_url,
             xsrf=self.xsrf_token.decode("ascii"),
         )

@@ -33,7 +33,7 @@ def look(
     """
     # with Docker, the hub's address is that of a network bridge, which a service of the site
     # creates
-    fault = None if "docker" in site.backends else _bind(site.hub_listens_at, 0)
+    fault = None if "docker" in site.backends else listen_error(site.hub_listens_at, 0)
     if fault is not None:
         what = f"this host has no address {site.hub_listens_at} ({fault})"
         yield Finding(
@@ -84,7 +84,7 @@ def _ports(
         elif holder is not None and holder.mentions(site.etc, site.run):
             continue
         address = site.hub_listens_at if key == ("hub", "port") else ""
-        if address and _bind(address, port) is None:
+        if address and listen_error(address, port) is None:
             continue
         who = str(holder) if holder else "another program"
         yield Finding(
@@ -94,7 +94,7 @@ def _ports(
         )
 
 
-def _bind(address: str, port: int) -> str | None:
+def listen_error(address: str, port: int) -> str | None:
     """Return the reason why a program cannot listen on this address and port; None if a program can
     listen there."""
     try:
@@ -132,7 +132,9 @@ def reached(site: Site, nodes: set[str]) -> Iterator[Finding]:
 def _is_here(name: str) -> bool:
     """Return whether the address of a node is an address of this host."""
     try:
-        return all(_bind(str(place[4][0]), 0) is None for place in socket.getaddrinfo(name, None))
+        return all(
+            listen_error(str(place[4][0]), 0) is None for place in socket.getaddrinfo(name, None)
+        )
     except OSError:
         return False
 

@@ -86,5 +86,5 @@ def _converted(result: Result) -> Iterator[before_apply.Finding]:
                 one.what,
                 one.where or result.check.id,
                 one.remedy or result.check.remedy,
-                refuses=one.severity is Severity.ERROR,
+                refuses=one.severity is Severity.ERROR and one.examined,
             )

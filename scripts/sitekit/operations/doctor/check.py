@@ -46,7 +46,8 @@ class Finding:
     """One fault that a check found.
 
     `where` is a key of site.yml, a file or a service. If `remedy` or `why` is set, it replaces the
-    more general text of the check.
+    more general text of the check. `examined` is false if the check did not end, or failed itself;
+    then no command is refused because of this finding.
     """
 
     what: str
@@ -54,6 +55,7 @@ class Finding:
     remedy: str = ""
     severity: Severity = Severity.ERROR
     why: str = ""
+    examined: bool = True
 
 
 def unseen(what: str, remedy: str = "") -> Finding:

@@ -13,6 +13,8 @@ from ...base.errors import Problem, as_problem
 from .check import Check, Finding, Severity, unseen
 from .context import Context, Unanswered
 
+HANGS = "look for programs in state D: ps axl"
+OUR_FAULT = "this is a fault in sitekit; please report it"
 ALL_SECONDS = 30.0
 """The time limit of all checks without the job on the nodes. A check that has begun may end."""
 
@@ -103,7 +105,7 @@ def _run(check: Check, here: Context, result: Result, seconds: float) -> None:
     result.findings = list(found)
     if thread.is_alive():
         what = f"the check did not end within {seconds:g} s: a file system or a service hangs"
-        result.findings.append(Finding(what, remedy="look for programs in state D: ps axl"))
+        result.findings.append(Finding(what, remedy=HANGS, examined=False))
 
 
 def _collect(check: Check, here: Context, found: list[Finding]) -> None:
@@ -120,10 +122,12 @@ def _collect(check: Check, here: Context, found: list[Finding]) -> None:
         found.append(unseen(what, "" if here.root else "sudo make doctor"))
     except (Problem, OSError) as trouble:
         problem = as_problem(trouble)
-        found.append(Finding(problem.what, problem.where or "", problem.remedy or ""))
+        found.append(
+            Finding(problem.what, problem.where or "", problem.remedy or "", examined=False)
+        )
     except Exception as fault:
         what = f"the check itself failed: {type(fault).__name__}: {fault}"
-        found.append(Finding(what, remedy="this is a fault in sitekit; please report it"))
+        found.append(Finding(what, remedy=OUR_FAULT, examined=False))
 
 
 def ranked(results: Sequence[Result]) -> list[Result]:

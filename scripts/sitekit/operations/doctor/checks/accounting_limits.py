@@ -160,11 +160,14 @@ def named(here: Context) -> Iterator[Finding]:
         }
         if not wanted:
             continue
-        known = set(here.slurm("sacctmgr", *ask, key, f"format={what}").split())
+        # Slurm compares these names without case
+        known = {
+            name.casefold() for name in here.slurm("sacctmgr", *ask, key, f"format={what}").split()
+        }
         for place, tier in enumerate(here.site.tiers):
             asked = [getattr(tier, key), *(tier.choose.qos if key == "qos" else ())]
             for name in asked:
-                if name and name not in known:
+                if name and name.casefold() not in known:
                     yield Finding(f"Slurm has no {key} {name}", f"tiers[{place}].{key}")
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ....machine.checks.network import look
+from ....machine.checks.network import listen_error, look
 from ....machine.host.listeners import listeners
 from ....site.address_types import is_ip
 from ..check import Finding, Subject, adopted, warning
@@ -52,13 +52,22 @@ def ports(here: Context) -> Iterator[Finding]:
 
 def _of_stopped(here: Context) -> Iterator[Finding]:
     """Yield a finding for each port of a stopped service on which another program listens."""
-    parts: dict[tuple[str, ...], str] = {("hub", "port"): "hub", ("front", "url"): "front"}
+    parts: dict[tuple[str, ...], str] = {
+        ("hub", "port"): "hub",
+        ("front", "url"): "front",
+        ("slurm", "ssh", "tunnel", "port"): "tunnel",
+    }
     stopped = {
         port: key
         for key, port in here.applied.ports.items()
         if (state := here.states.get(parts.get(key, "proxy"))) and state.word == "stopped"
     }
     for port, holder in listeners(set(stopped)).items():
+        if (
+            stopped[port] == ("hub", "port")
+            and listen_error(here.applied.hub_listens_at, port) is None
+        ):
+            continue  # the other program listens at another address of this host
         who = str(holder) if holder else "another program"
         yield Finding(f"{who} listens on port {port}", ".".join(stopped[port]))
 
