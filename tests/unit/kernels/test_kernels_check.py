@@ -191,7 +191,7 @@ def hidden_kit(site: KernelSite, tmp_path: Path) -> Path:
     left_out = shutil.ignore_patterns("__pycache__")
     shutil.copytree(CHECKOUT / "scripts", hidden / "scripts", ignore=left_out)
     shutil.copytree(CHECKOUT / "kernels", hidden / "kernels", ignore=left_out)
-    (hidden / "config").mkdir()
+    shutil.copytree(CHECKOUT / "config/languages", hidden / "config/languages")
     shutil.copy(site.rules.with_suffix(".used.yml"), hidden / "config/kernels.yml")
     (hidden / "site.yml").write_text(dump(site.site))
     hidden.chmod(0o700)
