@@ -160,7 +160,10 @@ def test_each_submit_and_cancel_is_a_line_in_syslog(
     submitted, cancelled = (line for line in syslog() if f" job={number}" in line)
     uid = pwd.getpwnam("alice").pw_uid
     assert submitted.startswith("<86>"), "authpriv.info"
-    assert f"submit site=demo uid={uid} cpus=1 home_full=false job={number} memory=200 minutes=10" in submitted
+    assert (
+        f"submit site=demo uid={uid} cpus=1 home_full=false job={number} memory=200 minutes=10"
+        in submitted
+    )
     assert 'partition="jupyter-short" tag="a77ac4a77ac4a77a"' in submitted
     assert f"cancel site=demo uid={uid} graceful=false job={number}" in cancelled
     assert token not in submitted + cancelled
