@@ -19,8 +19,14 @@ _SERVICES = {
     ("hub", "port"): "hub",
     ("front", "url"): "front",
     ("slurm", "ssh", "tunnel", "port"): "tunnel",
-}  # the others are the proxy's
+}
 LOCAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+def service_of(key: tuple[str, ...]) -> str:
+    """Return which service listens at the port with this key in site.yml. All ports that are not
+    in the table belong to the proxy."""
+    return _SERVICES.get(key, "proxy")
 
 
 def look(
@@ -72,7 +78,7 @@ def _ports(
         wanted["front", "url"] = site.front.port
     holders = listeners(set(wanted.values()))
     for key, port in wanted.items():
-        running = states.get(applied.service(_SERVICES.get(key, "proxy")), "stopped") != "stopped"
+        running = states.get(applied.service(service_of(key)), "stopped") != "stopped"
         if port not in holders or (running and applied.ports.get(key) == port):
             continue
         holder = holders[port]

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ....machine.checks.network import listen_error, look
+from ....machine.checks.network import listen_error, look, service_of
 from ....machine.host.listeners import listeners
 from ....site.address_types import is_ip
 from ..check import Finding, Subject, adopted, warning
@@ -52,15 +52,10 @@ def ports(here: Context) -> Iterator[Finding]:
 
 def _of_stopped(here: Context) -> Iterator[Finding]:
     """Yield a finding for each port of a stopped service on which another program listens."""
-    parts: dict[tuple[str, ...], str] = {
-        ("hub", "port"): "hub",
-        ("front", "url"): "front",
-        ("slurm", "ssh", "tunnel", "port"): "tunnel",
-    }
     stopped = {
         port: key
         for key, port in here.applied.ports.items()
-        if (state := here.states.get(parts.get(key, "proxy"))) and state.word == "stopped"
+        if (state := here.states.get(service_of(key))) and state.word == "stopped"
     }
     for port, holder in listeners(set(stopped)).items():
         if (
