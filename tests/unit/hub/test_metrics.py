@@ -20,7 +20,7 @@ from types import SimpleNamespace
 from prometheus_client import REGISTRY
 from sitekit.backends.slurm.parse_jobs import SlurmJob, phase_of
 from sitekit.hub.servers.ledger import Ledger
-from sitekit.hub.status import observe
+from sitekit.hub.status import observe_starts_and_ends
 from sitekit.hub.status.collector import Collector
 
 ledger = Ledger({ledger!r})
@@ -47,7 +47,7 @@ ready = start("alice", "1")
 running(ready, "1")
 ledger.record_port(ready, 20001)
 ledger.record_memory(ready, 50)
-observe.look(hub_state, since)      # the job has begun, and the server is not ready yet
+observe_starts_and_ends.look(hub_state, since)      # the job has begun, and the server is not ready yet
 ledger.record_ready(ready)
 for kind, listens in (("memory", True), ("idle", True), ("stopped", True), ("time", True),
                       ("time", False), ("patience", False)):
@@ -59,8 +59,8 @@ broken = start("carol", "3")  # a row that cannot be observed keeps out no other
 ledger._db.execute("UPDATE measures SET submitted = 'x' WHERE tag = ?", (broken,))
 ledger.record_port(broken, 20003)
 ledger.record_ready(broken)
-observe.look(hub_state, since)
-observe.look(hub_state, time.time(), time.time())
+observe_starts_and_ends.look(hub_state, since)
+observe_starts_and_ends.look(hub_state, time.time(), time.time())
 ledger.end(broken)
 REGISTRY.register(Collector(hub_state))
 names = ("sitekit_start_phase_seconds_count", "sitekit_queue_wait_seconds_count",
