@@ -23,7 +23,7 @@ NEVER = (b"appears to have stopped", b"belongs to no server", b"Traceback")
 @pytest.mark.parametrize(
     ("known", "absent", "restarts"),
     [
-        (1_500, 40, 4),
+        (1_500, 40, 2),
         pytest.param(1_500, 40, 15, marks=pytest.mark.soak),
         pytest.param(100, 9_900, 5, marks=pytest.mark.soak),
     ],

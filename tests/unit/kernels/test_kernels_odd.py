@@ -57,8 +57,8 @@ def published(site: KernelSite, capsys: pytest.CaptureFixture[str]) -> list[str]
 def test_odd_names_and_what_modules_do_never_end_the_command(
     site: KernelSite, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_spider, "WHOLE", 10)
-    monkeypatch.setattr(run_spider, "PART", 10)
+    monkeypatch.setattr(run_spider, "WHOLE", 6)
+    monkeypatch.setattr(run_spider, "PART", 6)
     text = (site.modules / "python" / "3.99.lua").read_text()
     for name in ODD:
         site.module(f"{name}/1", text)

@@ -37,8 +37,22 @@ class Crash(Exception):
     """What no part of apply expects."""
 
 
+ALL_STEPS = pytest.mark.parametrize(
+    "all_steps", [False, pytest.param(True, marks=pytest.mark.soak)], ids=["some", "all"]
+)
+
+
 def steps(site, machine: Path) -> int:
     return len(plan_apply(site, family(), machine).actions)
+
+
+def steps_to_break(site, machine: Path, all_steps: bool) -> list[int]:
+    """Return the numbers of all steps, or of the first and the last step of each kind of action."""
+    kinds = [type(action) for action in plan_apply(site, family(), machine).actions]
+    if all_steps:
+        return list(range(len(kinds)))
+    last = {kind: number for number, kind in enumerate(kinds)}
+    return sorted({*last.values(), *(kinds.index(kind) for kind in last)})
 
 
 def break_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
@@ -59,18 +73,24 @@ def break_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
             monkeypatch.setattr(kind, "do", break_it(kind.do))
 
 
-def test_the_first_apply_at_every_step(machine: Path, monkeypatch: pytest.MonkeyPatch):
+@ALL_STEPS
+def test_the_first_apply_fails_at_a_step(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, all_steps: bool
+):
     before = tree(machine)
     # it comes before the first step, and takes time
     monkeypatch.setattr(apply_module, "check", lambda *words: None)
-    for count in range(steps(SITE, machine)):
+    for count in steps_to_break(SITE, machine, all_steps):
         with monkeypatch.context() as broken, pytest.raises(Crash):
             break_after(broken, count)
             apply(SITE, root=machine)
         assert tree(machine) == before, f"after step {count}"
 
 
-def test_a_later_apply_at_every_step(machine: Path, monkeypatch: pytest.MonkeyPatch):
+@ALL_STEPS
+def test_a_later_apply_fails_at_a_step(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, all_steps: bool
+):
     """One that changes, adds, removes and offers files, and mends a folder's owner."""
     apply(SITE, root=machine)
     (machine / "etc/pam.d/sitekit-demo").write_text("mine\n")
@@ -79,10 +99,10 @@ def test_a_later_apply_at_every_step(machine: Path, monkeypatch: pytest.MonkeyPa
     os.chmod(machine / "var/lib/sitekit/demo/database", 0o640)
     monkeypatch.setattr(apply_module, "unmet_preconditions", lambda site, root: [])
     monkeypatch.setattr(apply_module, "check", lambda *words: None)
-    before, count = tree(machine), steps(OTHER, machine)
+    before = tree(machine)
     kinds = {kind for kind, _ in plan_apply(OTHER, family(), machine).changes}
     assert kinds >= {"new file", "changed file", "removed file", "owner and mode"}
-    for number in range(count):
+    for number in steps_to_break(OTHER, machine, all_steps):
         with monkeypatch.context() as broken, pytest.raises(Crash):
             break_after(broken, number)
             apply(OTHER, root=machine)
