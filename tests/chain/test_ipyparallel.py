@@ -20,18 +20,7 @@ from ..slurm import ask, jobs, until
 
 PINNED = Path(__file__).with_name("ipyparallel.txt")
 ENGINES = {"partition": "jupyter-short", "memory": "300M", "time": "0:10:00"}
-START = """
-import json, os, sys
-sys.path.append({packages!r})
-os.environ["PYTHONPATH"] = {packages!r}
-import ipyparallel
-cluster = ipyparallel.Cluster(profile="slurm", n=2)
-client = cluster.start_and_connect_sync(activate=False)
-def where(number):
-    import os, socket
-    return number ** 2, os.environ["SLURM_JOB_ID"], os.environ["SLURM_PROCID"], os.environ["SLURMD_NODENAME"]
-print(json.dumps(client[:].map_sync(where, range(4))))
-"""
+START = Path(__file__).parent / "programs" / "start_engines.py"
 STOP = "client.close(); cluster.stop_cluster_sync(); print('stopped')"
 
 
@@ -53,7 +42,9 @@ def test_a_map_over_two_engines_returns_from_the_nodes(demo: Demo, packages: Pat
             assert alice.start("small")[-1].get("ready")
             [server] = [line.split()[0] for line in jobs(site, "alice")]
             kernel = alice.kernel("python-3.11")  # ipyparallel 9 needs Python 3.10
-            printed = kernel.run(START.format(packages=str(packages)))
+            printed = kernel.run(
+                f"import sys; sys.argv[1:] = [{str(packages)!r}]\n{START.read_text()}"
+            )
             assert "[[" in printed, printed
             told = json.loads(printed.splitlines()[-1])  # after a bar of progress
             assert [square for square, *_ in told] == [0, 1, 4, 9]

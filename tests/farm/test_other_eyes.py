@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 import websocket
@@ -13,34 +14,14 @@ from sitekit.operations.doctor.table import CHECKS
 from ..conftest import Demo
 from .farm import CHECKOUT, KIT, described
 
-WITHOUT_ROOT = """
-import json, os, sys
-sys.path.insert(0, sys.argv[1])
-from pathlib import Path
-from sitekit.machine.host.platform import this_platform
-from sitekit.operations.doctor import table
-from sitekit.operations.doctor.context import Context
-from sitekit.operations.doctor.report import as_json
-from sitekit.operations.doctor.run import run_checks
-from sitekit.site import load_site
-site = load_site(Path(sys.argv[2]))
-platform = this_platform()
-number, group = map(int, sys.argv[3:5])
-import grp, encodings.idna
-os.setgroups([])
-os.setgid(group)
-os.setuid(number)
-print(as_json(run_checks(table.CHECKS, Context(site, platform, "alice"))))
-"""
-"""The rights of root are given up once the modules are loaded: an account may not be able to read
-this checkout."""
+WITHOUT_ROOT = Path(__file__).parent / "programs" / "doctor_without_root.py"
 
 
 def test_an_account_without_rights_finds_nothing_and_is_told_what_it_could_not_see(
     demo: Demo,
 ) -> None:
     words = [str(CHECKOUT / "scripts"), str(demo.site.etc / "site.yml"), "65534", "65534"]
-    argv = [KIT, "-B", "-c", WITHOUT_ROOT, *words]
+    argv = [KIT, "-B", WITHOUT_ROOT, *words]
     done = subprocess.run(argv, cwd="/", env={}, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)

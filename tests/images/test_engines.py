@@ -18,18 +18,7 @@ from ..slurm import ask, jobs, until
 from .conftest import Images
 
 pytestmark = pytest.mark.soak
-START = """
-import ipyparallel, json, os
-cluster = ipyparallel.Cluster(profile="slurm", n=2)
-client = cluster.start_and_connect_sync(activate=False)
-def where(number):
-    import os
-    return {"square": number ** 2, "job": os.environ["SLURM_JOB_ID"], "rank": os.environ["SLURM_PROCID"],
-        "node": os.environ["SLURMD_NODENAME"], "marker": open("/etc/marker").read().strip(),
-        "data": open("/mnt/data/file").read().strip(), "homes": os.listdir("/home"), "folder": os.getcwd(),
-        "ours": os.path.exists("/opt/sitekit-session/sitekit")}
-print(json.dumps(client[:].map_sync(where, range(4))))
-"""
+START = Path(__file__).parent / "programs" / "start_engines.py"
 STOP = "client.close(); cluster.stop_cluster_sync(); print('stopped')"
 
 
@@ -49,7 +38,7 @@ def alice(demo: Demo, images: Images) -> Iterator[Person]:
 def test_engines_run_in_the_image_of_the_server(images: Images, alice: Person) -> None:
     [server] = [line.split()[0] for line in jobs(images.site, "alice")]
     kernel = alice.kernel("python3")
-    printed = kernel.run(START)
+    printed = kernel.run(START.read_text())
     assert printed.splitlines()[-1].startswith("["), printed
     told = json.loads(printed.splitlines()[-1])  # after a bar of progress
     assert [one["square"] for one in told] == [0, 1, 4, 9]

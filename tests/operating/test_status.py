@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from ..conftest import CHECKOUT, Demo
@@ -34,23 +35,7 @@ def server_of(found: dict[str, Any], user: str) -> dict[str, Any]:
     return server
 
 
-WITHOUT_ROOT = """
-import os, sys
-sys.path.insert(0, sys.argv[1])
-from pathlib import Path
-from sitekit.operations.status import commands, text
-from sitekit.site import load_site
-import grp, encodings.idna, sitekit.backends.slurm.backend
-site = load_site(Path(sys.argv[2]))
-commands.status(site)
-os.setgroups([])
-os.setgid(65534)
-os.setuid(65534)
-print("---")
-sys.exit(commands.status(site, "JSON=1"))
-"""
-"""The rights of root are given up once the modules are loaded: an account may not be able to read
-this checkout."""
+WITHOUT_ROOT = Path(__file__).parent / "programs" / "status_without_root.py"
 
 
 def test_root_sees_all_and_others_what_they_may(demo: Demo, alice: Person) -> None:
@@ -71,7 +56,7 @@ def test_root_sees_all_and_others_what_they_may(demo: Demo, alice: Person) -> No
     assert "1 running" in top.stdout and not top.stderr
 
     words = [str(CHECKOUT / "scripts"), str(demo.site.etc / "site.yml")]
-    argv = [sys.executable, "-B", "-c", WITHOUT_ROOT, *words]
+    argv = [sys.executable, "-B", WITHOUT_ROOT, *words]
     done = subprocess.run(argv, cwd="/", env={}, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     seen = json.loads(done.stdout.split("---\n")[1])

@@ -16,6 +16,8 @@ TOP = Path(__file__).parents[2]
 CODE = sorted(
     path for folder in ("scripts/sitekit", "config") for path in (TOP / folder).rglob("*.py")
 )
+# A string in three quotes that is no docstring, or an import statement with its `\n` in a string.
+LONG_STRING = re.compile(r"""[=(,+] *f?("{3}|'{3})|(import|from) [^\n"']*\\n""")
 
 
 def tool(name: str, *words: str) -> None:
@@ -97,3 +99,34 @@ def test_each_command_that_is_named_exists() -> None:
             named = set(re.findall(r"`(?:sudo )?make ([a-z_]+)", path.read_text(errors="replace")))
             unknown |= {str(path): named - targets} if named - targets else {}
     assert unknown == {}
+
+
+def test_programs_are_files_and_no_strings() -> None:
+    """ruff does not read a Python program in a string literal, so that a renamed function is missed
+    there."""
+    places = [path for folder in ("scripts", "tests") for path in (TOP / folder).rglob("*.py")]
+    long = [path for path in places if LONG_STRING.search(path.read_text())]
+    found = [f"{path.relative_to(TOP)}:{line}" for path in long for line in _programs(path)]
+    assert found == [], "put the program into a file, in a folder `programs` or `inside` beside it"
+
+
+def _programs(path: Path) -> list[int]:
+    """Return the line numbers of string literals that are programs of eight lines or more."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    texts = [(n.value, n.lineno) for n in nodes if isinstance(n, ast.Constant)]
+    return [line for text, line in texts if isinstance(text, str) and _is_program(text)]
+
+
+def _is_program(text: str) -> bool:
+    """Return whether a text is a long Python program with an import, also as a text for `format`."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) < 8 or not any(re.match(r"(import|from) \w", line) for line in lines):
+        return False
+    unformatted = re.sub(r"\{\w+(!r)?\}", "0", text.replace("{{", "{").replace("}}", "}"))
+    for version in (text, unformatted):
+        try:
+            ast.parse(version)
+        except SyntaxError:
+            continue
+        return True
+    return False

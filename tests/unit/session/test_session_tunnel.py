@@ -115,18 +115,7 @@ def test_the_variables_name_the_local_port(taken: Tunnel, monkeypatch: pytest.Mo
 
 def test_ssh_ends_with_the_server_and_not_at_sigterm(tmp_path: Path) -> None:
     """As Slurm ends a job: SIGTERM to all processes; the server ends after its report to the hub."""
-    program = (
-        "import os, subprocess, sys, time\n"
-        "from sitekit.session.tunnel import RUN\n"
-        "words = [sys.executable, '-I', '-S', '-c', RUN, str(os.getpid())]\n"
-        "child = subprocess.Popen([*words, '/bin/sleep', '60'])\n"
-        "time.sleep(1)\n"
-        "child.terminate()\n"
-        "time.sleep(0.5)\n"
-        "print(child.pid, child.poll(), flush=True)\n"
-        "time.sleep(60)\n"
-    )
-    words = [os.sys.executable, "-c", program]
+    words = [os.sys.executable, Path(__file__).parent / "programs" / "start_ssh_child.py"]
     scripts = str(Path(tunnel.__file__).parents[2])
     with subprocess.Popen(
         words, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": scripts}

@@ -21,18 +21,7 @@ from .slurm import on_slurm
 
 subject = Subject("hub", "The hub")
 
-# This loads the configuration as JupyterHub does, without opening its database.
-_LOAD = """
-import json, sys
-from jupyterhub.app import JupyterHub
-from traitlets.config import PyFileConfigLoader
-app = JupyterHub(config=PyFileConfigLoader(sys.argv[1]).load_config())
-def names(kind): return [f"{one.__module__}.{one.__name__}" for one in kind.__mro__]
-told = {"spawner": names(app.spawner_class), "login": names(app.authenticator_class),
-        "proxy": names(app.proxy_class), "database": app.db_url, "services": len(app.services),
-        "templates": [str(path) for path in app.template_paths]}
-print("\\n" + json.dumps(told))
-"""
+_LOAD = Path(__file__).parents[1] / "inside" / "hub_settings.py"
 _SECONDS = 20
 _SETTINGS = re.compile(r"_class\b|db_url|load_subconfig")
 SPAWNER = "sitekit.hub.spawner.tier_spawner.TierSpawner"
@@ -75,7 +64,7 @@ def _load(here: Context) -> dict[str, Any]:
     python, conf = site.current / "bin/python", site.etc / "jupyterhub_config.py"
     try:
         done = run(
-            [python, "-I", "-c", _LOAD, conf],
+            [python, "-I", "-c", _LOAD.read_text(), conf],
             user=site.hub.user,
             env={**hub.environment, "CONFIGPROXY_AUTH_TOKEN": "none"},
             cwd=site.paths.state,

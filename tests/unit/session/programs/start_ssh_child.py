@@ -1,0 +1,16 @@
+"""Start a child as the tunnel starts ssh, and send SIGTERM to the child; print its PID and state."""
+
+import os
+import subprocess
+import sys
+import time
+
+from sitekit.session.tunnel import RUN
+
+words = [sys.executable, "-I", "-S", "-c", RUN, str(os.getpid())]
+child = subprocess.Popen([*words, "/bin/sleep", "60"])
+time.sleep(1)
+child.terminate()
+time.sleep(0.5)
+print(child.pid, child.poll(), flush=True)
+time.sleep(60)
