@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+ENGINE_TIMEOUT = 600
+"""How long ipyparallel waits for engines, in seconds; many queues are longer than its own 60."""
 MARK = (
     "# sitekit writes this file at each start of a server. Remove this line to keep your changes.\n"
 )
@@ -66,6 +68,7 @@ def cluster_config(
         MARK
         + "c = get_config()  # noqa: F821\n"
         + 'c.Cluster.engine_launcher_class = "slurm"\n'
+        + f"c.Cluster.engine_timeout = {ENGINE_TIMEOUT}\n"
         + "# engines on other nodes connect to the controller, which runs beside the kernel\n"
         + 'c.Cluster.controller_ip = "*"\n'
         + f"c.SlurmEngineSetLauncher.batch_template = {chr(10).join(script) + chr(10)!r}\n"

@@ -27,6 +27,7 @@ def script(text: str) -> str:
     made: Any = SimpleNamespace(Cluster=SimpleNamespace(), SlurmEngineSetLauncher=SimpleNamespace())
     exec(text, {"get_config": lambda: made})  # noqa: S102  (as IPython does)
     assert made.Cluster.engine_launcher_class == "slurm" and made.Cluster.controller_ip == "*"
+    assert made.Cluster.engine_timeout == 600
     filled = {
         "n": 4,
         "cluster_id": "one",
