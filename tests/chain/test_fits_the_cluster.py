@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from sitekit.base.errors import Problem
+from sitekit.base.finding import Finding
 from sitekit.machine.apply.machine_state import service_states
 from sitekit.machine.checks import network, sudo, tiers_fit_cluster
-from sitekit.machine.checks.finding import Finding
 from sitekit.machine.checks.run_checks import SiteChange, collect_findings
 from sitekit.machine.host.platform import this_platform
 from sitekit.site import Site

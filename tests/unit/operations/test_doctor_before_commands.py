@@ -11,10 +11,11 @@ import pytest
 
 from sitekit.base.data_files import data
 from sitekit.base.errors import BadInputs
+from sitekit.base.finding import Finding, Severity, note, unseen, warning
 from sitekit.machine.checks.preconditions import preconditions
 from sitekit.machine.checks.run_checks import SUBJECTS, refusals
 from sitekit.operations.doctor import before_commands
-from sitekit.operations.doctor.check import Check, Finding, Severity, note, unseen, warning
+from sitekit.operations.doctor.check import Check
 from sitekit.operations.doctor.table import CHECKS
 from sitekit.site import load_site
 

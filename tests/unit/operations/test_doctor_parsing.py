@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from sitekit.base.finding import Finding, Severity
 from sitekit.machine.host.platform import platforms
 from sitekit.operations.doctor import run_as_account
-from sitekit.operations.doctor.check import Finding, Severity
 from sitekit.operations.doctor.checks.accounting_limits import table
 from sitekit.operations.doctor.checks.cluster import expand
 from sitekit.operations.doctor.checks.state import mount_of

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from sitekit.base.errors import BadInput, Problem
+from sitekit.base.finding import Finding, Severity, note, unseen, warning
 from sitekit.machine.host.platform import platforms
-from sitekit.operations.doctor.check import Check, Finding, Severity, note, unseen, warning
+from sitekit.operations.doctor.check import Check
 from sitekit.operations.doctor.commands import EXIT, parse, selected
 from sitekit.operations.doctor.context import Context, Unanswered
 from sitekit.operations.doctor.report import as_json, as_junit, as_text, plain

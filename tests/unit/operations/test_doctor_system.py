@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from sitekit.base.data_files import data
+from sitekit.base.finding import Finding, Severity
 from sitekit.machine.host.platform import platforms
 from sitekit.operations.doctor import run_as_account
-from sitekit.operations.doctor.check import Finding, Severity
 from sitekit.operations.doctor.checks import sudo, system
 from sitekit.operations.doctor.context import Context
 from sitekit.site import load_site

@@ -21,7 +21,8 @@ from sitekit.backends.job import NoAnswer
 from sitekit.base.data_files import data
 from sitekit.base.errors import Problem
 from sitekit.hub.servers.ledger import Ledger
-from sitekit.hub.status.servers import add_up, describe_server, state_of
+from sitekit.hub.servers.server_states import state_of
+from sitekit.hub.status.servers import add_up, describe_server
 from sitekit.hub.status.watch_prefix import PrefixState, read_prefix
 from sitekit.operations.status import collect as module
 from sitekit.operations.status import hub_figures
@@ -102,7 +103,7 @@ def test_an_open_server_is_in_one_state(ledger: Ledger) -> None:
     assert state(job("7", state="RUNNING")) == state(None) == "running"
     assert state(job("7", state="SUSPENDED")) == "suspended"
     ledger.abandon(tag)
-    assert state(job("7", state="RUNNING")) == "ending"
+    assert state(job("7", state="RUNNING")) == "stopping"
 
 
 def test_sums_count_states_and_the_memory_of_running_servers(ledger: Ledger) -> None:

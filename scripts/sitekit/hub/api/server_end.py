@@ -81,7 +81,7 @@ class ServerEndHandler(APIHandler):
             row = self.hub_state.ledger.row(tag) or row
         self.write(
             {
-                "state": state_of(row),
+                "state": _answer(row),
                 "card": row.card,
                 "start": url_path_join(
                     self.hub_state.site.front.url,
@@ -100,7 +100,7 @@ class ServerEndHandler(APIHandler):
         return spawner if child is not None and child.tag == row.tag else None
 
 
-def state_of(row: Row) -> str:
+def _answer(row: Row) -> str:
     """Return the value of `state` for the response. A server that is being stopped counts as
     stopped."""
     if row.ended and row.card:

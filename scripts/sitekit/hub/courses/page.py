@@ -21,8 +21,9 @@ from ...site.course_files import Course
 from ..messages.failed_start_cards import Card
 from ..servers.hub_state import HubState
 from ..servers.ledger_courses import longest_text
+from ..servers.server_states import ServerState
 from .cache_course_state import CourseStates
-from .participants import participants
+from .participants import ABSENT, FAILED, participants
 
 PAGE = r"/courses/([a-z0-9][a-z0-9_-]{0,30})"
 STATE = f"{PAGE}/state"
@@ -109,15 +110,15 @@ class CoursePageHandler(CourseHandler):
         course.
         """
         found = {one.name: one for one in participants(self.hub_state, course)}
-        user = self.find_user(name) if name in found and found[name].state != "absent" else None
+        user = self.find_user(name) if name in found and found[name].state != ABSENT else None
         if user is None:
             raise web.HTTPError(404, "no participant of this name has started a server")
         one = found[name]
-        if one.state not in ("running", "ended", "failed"):
+        if one.state not in (ServerState.RUNNING, ServerState.ENDED, FAILED):
             raise web.HTTPError(409, f"the server of {name} is {one.state}; wait until it runs")
-        if action == "stop" and one.state != "running":
+        if action == "stop" and one.state != ServerState.RUNNING:
             raise web.HTTPError(409, f"the server of {name} has stopped already")
-        if one.state == "running":
+        if one.state == ServerState.RUNNING:
             await self.stop_server(course, user, one.server, restart=action == "restart")
         elif action == "restart" and user.spawners[one.server].active:
             raise web.HTTPError(409, f"{name} has another server now")

@@ -15,22 +15,29 @@ from ...site.course_files import Course
 from ..messages.waiting import describe_wait
 from ..servers.hub_state import HubState
 from ..servers.ledger import Row
-from ..status.servers import EXPECTED, state_of
+from ..servers.server_states import ServerState, state_of
+from ..status.servers import EXPECTED
 
 SINCE = 86400.0
 """Seconds for which an ended server is shown."""
+
+ABSENT = "absent"
+"""The state of a participant who has started no server of the course."""
+
+FAILED = "failed"
+"""The state of a server that ended with a failure."""
 
 
 @dataclass
 class Participant:
     """Describe one participant's server of the course. Times are seconds since the epoch.
 
-    `state` is one of: absent, waiting, starting, running, ending, ended, failed. `left` is in
-    seconds. `why` is the reason why the server waits or has failed.
+    `state` is ABSENT, FAILED, or one of ServerState. `left` is in seconds. `why` is the reason why
+    the server waits or has failed.
     """
 
     name: str
-    state: str = "absent"
+    state: str = ABSENT
     since: float | None = None
     node: str = ""
     left: float | None = None
@@ -59,17 +66,18 @@ def describe(hub_state: HubState, row: Row) -> Participant:
     job = None if row.ended else hub_state.job_of(row)
     one.node = job.host if job and job.host else ""
     if row.ended:
-        one.state, one.since = "ended", row.ended
+        one.state, one.since = ServerState.ENDED, row.ended
         if row.card:
-            one.state = "ended" if row.card.get("kind") in EXPECTED else "failed"
+            expected = row.card.get("kind") in EXPECTED
+            one.state = ServerState.ENDED if expected else FAILED
             one.why = f"{row.card.get('what', '')} {row.card.get('remedy', '')}"
         return one
     state, one.since = state_of(row, job)
-    one.state = "running" if state == "suspended" else state
-    if one.state == "running":
+    one.state = ServerState.RUNNING if state is ServerState.SUSPENDED else state
+    if one.state == ServerState.RUNNING:
         began = (job.start if job else None) or one.since
         one.left = max(0.0, began + row.choice["time"] - time.time())
-    elif job is not None and one.state == "waiting":
+    elif job is not None and one.state == ServerState.WAITING:
         one.why = describe_wait(hub_state, row, job).text
     return one
 

@@ -21,12 +21,10 @@ from ..servers.hub_state import HubState
 from ..servers.idle_limits import lag
 from ..servers.ledger import Row
 from ..servers.ledger_measures import Measures
-from ..status.servers import state_of
+from ..servers.server_states import RUNNING_STATES, ServerState, state_of
 from . import progress
 
-STATES = ("none", "waiting", "starting", "running", "suspended", "stopping", "ended")
-"""The states of a user's server. A server that was never started has the state `none`."""
-OPEN = {"running", "suspended"}
+UNFINISHED = (ServerState.WAITING, ServerState.STARTING)
 NEARLY_OVER = 0.25  # share of its time from which a page offers to start the next server
 
 
@@ -43,7 +41,7 @@ class ServerModel:
 
     name: str
     title: str
-    state: str
+    state: ServerState
     since: float | None = None
     tier: str = ""
     tier_title: str = ""
@@ -69,7 +67,7 @@ class ServerModel:
     @property
     def active(self) -> bool:
         """Return whether the server exists, or is being started or stopped."""
-        return self.state not in ("none", "ended")
+        return self.state not in (ServerState.NONE, ServerState.ENDED)
 
     @property
     def left(self) -> float | None:
@@ -125,7 +123,10 @@ def describe(hub_state: HubState, user: Any, name: str) -> ServerModel:
     job = hub_state.job_of(row) if not row.ended else None
     state, since = _state(row, job, pending)
     if over and not (spawner and spawner.active):
-        state, since = "ended", float(over)  # its job may exist still: the reconciler cancels it
+        state, since = (
+            ServerState.ENDED,
+            float(over),
+        )  # its job may exist still: the reconciler cancels it
     return ServerModel(
         **own,
         state=state,
@@ -133,9 +134,9 @@ def describe(hub_state: HubState, user: Any, name: str) -> ServerModel:
         job=row.job or "",
         node=job.host if job and job.running else "",
         **_of_choice(hub_state, row),
-        **(_of_open(hub_state, row, job, stored) if state in OPEN else {}),
-        **(_of_start(hub_state, row, spawner) if state in ("waiting", "starting") else {}),
-        card=hub_state.ledger.last_card(user.name, name) if state == "ended" else None,
+        **(_of_open(hub_state, row, job, stored) if state in RUNNING_STATES else {}),
+        **(_of_start(hub_state, row, spawner) if state in UNFINISHED else {}),
+        card=hub_state.ledger.last_card(user.name, name) if state is ServerState.ENDED else None,
     )
 
 
@@ -164,23 +165,26 @@ def form_values(options: Mapping[str, Any]) -> dict[str, str]:
 def _without_start(own: dict[str, Any], pending: str | None) -> ServerModel:
     """Describe a server whose start is not yet in the ledger, or that was never started."""
     if pending != "spawn":
-        return ServerModel(**own, state="none")
+        return ServerModel(**own, state=ServerState.NONE)
     first = progress.FIRST
     return ServerModel(
-        **own, state="waiting", phase=str(first["phase"]), message=_(str(first["message"]))
+        **own,
+        state=ServerState.WAITING,
+        phase=str(first["phase"]),
+        message=_(str(first["message"])),
     )
 
 
-def _state(row: Row, job: Job | None, pending: str | None) -> tuple[str, float]:
+def _state(row: Row, job: Job | None, pending: str | None) -> tuple[ServerState, float]:
     """Return the state of a server that is in the ledger, and the time since which the server has
     this state."""
     if row.ended:
-        return "ended", row.ended
+        return ServerState.ENDED, row.ended
     state, since = state_of(row, job)
-    if state == "ending" or pending == "stop":
-        return "stopping", since
-    if state == "running" and pending == "spawn":
-        return "starting", row.intended
+    if pending == "stop":
+        return ServerState.STOPPING, since
+    if state is ServerState.RUNNING and pending == "spawn":
+        return ServerState.STARTING, row.intended
     return state, since
 
 

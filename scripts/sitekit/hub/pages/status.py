@@ -16,6 +16,7 @@ from jupyterhub.scopes import Scope
 from tornado import web
 
 from ..servers.hub_state import HubState
+from ..servers.server_states import OPEN_STATES
 from ..status import certificates
 from ..status.collect_state import status_now
 
@@ -67,7 +68,10 @@ class StatusPageHandler(StatusBaseHandler):
     async def get(self) -> None:
         record = self.prepare_record()
         page = await self.render_template(
-            "status.html", record=record, xsrf=self.xsrf_token.decode("ascii")
+            "status.html",
+            record=record,
+            states=OPEN_STATES,
+            xsrf=self.xsrf_token.decode("ascii"),
         )
         self.finish(page)
 

@@ -10,7 +10,7 @@ from typing import Any
 from ...site import Site
 from ..servers.hub_state import HubState
 from ..servers.ledger_measures import Start
-from .servers import ServerState, describe_cards, describe_server, describe_sums
+from .servers import OpenServer, describe_cards, describe_server, describe_sums
 from .watch_prefix import PrefixState, last_prefix
 
 DAY = 86400.0
@@ -18,7 +18,7 @@ DAY = 86400.0
 
 def describe_site(
     site: Site,
-    servers: list[ServerState],
+    servers: list[OpenServer],
     ended: Iterable[Start] | None,
     backends: dict[str, Any],
     prefix: PrefixState,
@@ -40,7 +40,7 @@ def describe_site(
     }
 
 
-def servers_now(hub_state: HubState) -> list[ServerState]:
+def servers_now(hub_state: HubState) -> list[OpenServer]:
     """Return the open servers from the ledger and the last list of jobs."""
     return [
         describe_server(start, hub_state.job_of(start[0]), _explain(hub_state, start))

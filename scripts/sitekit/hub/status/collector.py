@@ -12,9 +12,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from ...contracts.kernel_state import KernelState
 from ..servers.hub_state import HubState
 from ..servers.ledger import LedgerTrouble
+from ..servers.server_states import OPEN_STATES
 from . import metrics
 from .collect_state import servers_now
-from .servers import STATES, add_up, empty_sum
+from .servers import add_up, empty_sum
 from .watch_prefix import last_prefix
 
 MIB = 1024**2
@@ -64,8 +65,8 @@ class Collector:
         cap = _gauge("sitekit_memory_cap_bytes", texts, "tier")
         used = _gauge("sitekit_memory_used_bytes", texts, "tier")
         for key, total in tiers.items():
-            for state in STATES:
-                count.add_metric([key, state], total[state])
+            for state in OPEN_STATES:
+                count.add_metric([key, state.value], total[state.value])
             asked.add_metric([key], total["memory"] * MIB)
             cap.add_metric([key], total["cap"] * MIB)
             used.add_metric([key], total["used"] * MIB)

@@ -13,16 +13,14 @@ from typing import Any
 from ...backends.job import Job
 from ..servers.ledger_measures import Start
 from ..servers.ledger_rows import Row
-
-STATES = ("waiting", "starting", "running", "suspended", "ending")
-"""The states of an open server. A server waits while its job is pending."""
+from ..servers.server_states import OPEN_STATES, RUNNING_STATES, ServerState, state_of
 
 EXPECTED = ("stopped", "idle", "time")
 """The kinds of cards for servers that ended without a failure."""
 
 
 @dataclass(frozen=True)
-class ServerState:
+class OpenServer:
     """Describe one open server. Memory is in MiB, `since` is in seconds since the epoch.
 
     `name` is "" for the user's own server, else the name of the named server. `why` is the reason
@@ -32,7 +30,7 @@ class ServerState:
     user: str
     name: str
     tier: str
-    state: str
+    state: ServerState
     since: float
     backend: str = ""
     job: str = ""
@@ -44,21 +42,11 @@ class ServerState:
     used: int | None = None
 
 
-def state_of(row: Row, job: Job | None) -> tuple[str, float]:
-    """Return the state of an open server (one of STATES), and the time since which the server has
-    this state."""
-    if row.abandoned:
-        return "ending", row.abandoned
-    if row.listening:
-        return ("suspended" if job and job.suspended else "running"), row.listening
-    return ("waiting" if job and job.pending else "starting"), row.intended
-
-
-def describe_server(start: Start, job: Job | None, explain: Callable[[Job], str]) -> ServerState:
+def describe_server(start: Start, job: Job | None, explain: Callable[[Job], str]) -> OpenServer:
     """Describe one open server; `explain` returns why a pending job waits."""
     row, measures = start
     state, since = state_of(row, job)
-    return ServerState(
+    return OpenServer(
         user=row.user,
         name=row.name,
         tier=str(row.choice.get("tier", "")),
@@ -68,10 +56,10 @@ def describe_server(start: Start, job: Job | None, explain: Callable[[Job], str]
         job=row.job or "",
         partition=_partition(row, job),
         node=job.host if job else "",
-        why=explain(job) if job and state == "waiting" else "",
+        why=explain(job) if job and state is ServerState.WAITING else "",
         memory=int(row.choice.get("memory", 0)),
         cap=int(row.choice.get("cap", 0)),
-        used=measures.memory if state in ("running", "suspended") else None,
+        used=measures.memory if state in RUNNING_STATES else None,
     )
 
 
@@ -81,9 +69,7 @@ def _partition(row: Row, job: Job | None) -> str:
     return found or ",".join(row.choice.get("partitions", ()))
 
 
-def add_up(
-    servers: Iterable[ServerState], key: Callable[[ServerState], str]
-) -> list[dict[str, Any]]:
+def add_up(servers: Iterable[OpenServer], key: Callable[[OpenServer], str]) -> list[dict[str, Any]]:
     """Return one sum for each value of `key`: how many servers are in each state, and the memory.
 
     `memory` and `cap` count running servers. `used` is the memory of the servers that have reported
@@ -95,8 +81,8 @@ def add_up(
         if not name:
             continue
         total = sums.setdefault(name, empty_sum(name))
-        total[one.state] += 1
-        if one.state in ("running", "suspended"):
+        total[one.state.value] += 1
+        if one.state in RUNNING_STATES:
             total["memory"] += one.memory
             total["cap"] += one.cap
             total["used"] += one.used or 0
@@ -106,11 +92,11 @@ def add_up(
 
 def empty_sum(name: str) -> dict[str, Any]:
     """Return a sum in which all numbers are 0, with the given name."""
-    counts = {state: 0 for state in STATES}
+    counts = {state.value: 0 for state in OPEN_STATES}
     return {"name": name, **counts, "memory": 0, "cap": 0, "used": 0, "reported": 0}
 
 
-def describe_sums(servers: list[ServerState]) -> dict[str, Any]:
+def describe_sums(servers: list[OpenServer]) -> dict[str, Any]:
     """Return the servers and their sums, as JSON types."""
     return {
         "servers": [asdict(one) for one in servers],

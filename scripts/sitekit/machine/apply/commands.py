@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ...base.command import need_root
 from ...base.errors import BadInput, BadInputs, Problem, as_problem
+from ...base.finding import Finding
 from ...base.progress import say, step
 from ...site import Site
 from ...site.course_files import site_courses
-from ..checks.finding import Finding
 from ..checks.passwords import who_stays_out
 from ..checks.preconditions import unmet_preconditions
 from ..checks.run_checks import SiteChange, collect_findings, describe_findings, refusals

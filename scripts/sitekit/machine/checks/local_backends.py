@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...base.command import CommandFailed, run
+from ...base.finding import Finding, unseen, warning
 from ...site import Site
 from ...site.memory_and_time import format_memory
-from .finding import Finding, unknown
 
 MEMORY = Path("/proc/meminfo")
 SYSTEMD = Path("/run/systemd/system")
@@ -67,21 +67,19 @@ def _docker(site: Site) -> Iterator[Finding]:
         names = run([*words, "version", "--format", COMPONENTS], timeout=20).stdout
     except CommandFailed as failed:
         what = f"Docker does not answer at {site.docker.socket}: {failed.output.strip()[-200:]}"
-        yield unknown(what, "systemctl start docker, or run this as root")
+        yield unseen(what, "systemctl start docker, or run this as root")
         return
     if PODMAN in names:
-        yield Finding(
+        yield warning(
             "this is Podman, which lets containers connect to each other",
             "docker.socket",
             "use the socket of Docker if users' programs must not reach each other's ports",
-            refuses=False,
         )
     elif kept.strip() == "false":
-        yield Finding(
+        yield warning(
             "a restart of Docker ends all servers",
             "docker",
             'write {"live-restore": true} to /etc/docker/daemon.json, and reload Docker',
-            refuses=False,
         )
     yield from images(site)
 
@@ -95,8 +93,8 @@ def images(site: Site) -> Iterator[Finding]:
             number = run([*argv, image.name], timeout=20).stdout.strip()
         except CommandFailed:
             what = f"Docker has no image {image.name}"
-            yield Finding(what, f"{where}.name", "build or load it", refuses=False)
+            yield warning(what, f"{where}.name", "build or load it")
             continue
         if image.digest and number != image.digest:
             what = f"the image {image.name} has the Id {number}, and not this one"
-            yield Finding(what, f"{where}.digest", "load the right image, or correct it", False)
+            yield warning(what, f"{where}.digest", "load the right image, or correct it")

@@ -15,10 +15,10 @@ from ...backends.slurm import ssh_files as ssh
 from ...backends.slurm.compare_hub_and_server_release import ask_release
 from ...backends.slurm.hub_and_server_versions import misfit, versions_of
 from ...backends.slurm.transport import ask_slurm
+from ...base.finding import Finding, unseen, warning
 from ...contracts.gate_config import servers_prefix
 from ...contracts.tunnel import host
 from ...site import Site
-from .finding import Finding, unknown
 from .tiers_fit_cluster import NODES, fits, read
 
 
@@ -29,24 +29,26 @@ def look(site: Site) -> Iterator[Finding]:
     be queried.
     """
     if not ssh.key(site).exists():
-        yield unknown(
+        yield unseen(
             "Slurm was not queried: the login node does not know this hub yet. After make apply, run "
             "make gate_bundle, install the file on the login node, and run make diff again"
         )
         return
     if not os.access(ssh.key(site), os.R_OK):
-        yield unknown("Slurm was not queried: only root can read the hub's key for the login node")
+        yield unseen("Slurm was not queried: only root can read the hub's key for the login node")
         return
     try:
         answer = asyncio.run(ask_slurm(site, "sinfo", *NODES))
     except NoAnswer as error:
-        yield Finding(
-            str(error), "slurm.ssh", "install the file of make gate_bundle there", refuses=False
+        yield warning(
+            str(error),
+            "slurm.ssh",
+            "install the file of make gate_bundle there",
         )
         return
     if site.tunnel:
         sshd = f"the sshd for tunnels at {host(site)}, port {site.tunnel.port}"
-        yield unknown(
+        yield unseen(
             f"this host cannot tell whether compute nodes reach {sshd}",
             f"when the services run, try on a compute node: nc -z {host(site)} {site.tunnel.port}",
         )
@@ -67,12 +69,12 @@ def _release(site: Site) -> Iterator[Finding]:
     except Refused as refusal:
         if "no verb" in str(refusal):
             what = "the gate on the login node is of an older sitekit, and cannot name the release"
-            yield unknown(what, "install a new file of make gate_bundle there")
+            yield unseen(what, "install a new file of make gate_bundle there")
         else:
-            yield Finding(f"on the cluster, {refusal}", where, build, refuses=False)
+            yield warning(f"on the cluster, {refusal}", where, build)
         return
     except NoAnswer as error:
-        yield unknown(str(error))
+        yield unseen(str(error))
         return
     try:
         ours = versions_of(site.current)
@@ -81,4 +83,4 @@ def _release(site: Site) -> Iterator[Finding]:
     if why := misfit(ours, theirs):
         what = f"no server can start: {why}"
         remedy = "build both from the same checkout, with environment.yml of the same versions"
-        yield Finding(what, where, remedy, refuses=False)
+        yield warning(what, where, remedy)

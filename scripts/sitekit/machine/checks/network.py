@@ -9,11 +9,11 @@ import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ...base.finding import Finding, unseen, warning
 from ...site import Site
 from ..host.listeners import listeners
 from ..host.platform import Platform
 from ..web.config import server
-from .finding import Finding, unknown
 
 _SERVICES = {
     ("hub", "port"): "hub",
@@ -61,11 +61,10 @@ def _servers_ports(ports: tuple[int, int], local: str) -> Iterator[Finding]:
     """
     low, high = (int(number) for number in local.split())
     if ports[0] <= high and low <= ports[1]:
-        yield Finding(
+        yield warning(
             f"this host uses the ports from {low} to {high} for connections of any program",
             "slurm.ssh.tunnel.ports",
             "name a range outside of them, or change net.ipv4.ip_local_port_range (ip(7))",
-            refuses=False,
         )
 
 
@@ -129,7 +128,7 @@ def reached(site: Site, nodes: set[str]) -> Iterator[Finding]:
         )
     else:
         what = f"this host cannot tell whether compute nodes reach the hub at {site.hub.address}, port {site.hub.port}"
-        yield unknown(
+        yield unseen(
             what,
             f"when the hub runs, try on {elsewhere[0]}: nc -z {site.hub.address} {site.hub.port}",
         )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ...base.errors import BadInput, Problem, as_problem
+from ...base.finding import Finding, unseen, warning
 from ...site import Site
 from ..host.platform import Platform
 from . import (
@@ -19,7 +20,6 @@ from . import (
     sudo,
     tiers_fit_cluster,
 )
-from .finding import Finding, unknown
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def collect_findings(asked: SiteChange) -> list[Finding]:
             found += ask()
         except (Problem, OSError) as trouble:
             what = f"{SUBJECTS[id]} could not be checked: {as_problem(trouble).what}"
-            found.append(unknown(what))
+            found.append(unseen(what))
     return found
 
 
@@ -99,4 +99,4 @@ def _release(site: Site) -> Iterator[Finding]:
     """Yield a finding if no release is installed."""
     if not (site.current / "bin/jupyterhub").exists():
         what = f"there is no release in {site.paths.prefix}, and no service can start"
-        yield Finding(what, "paths.prefix", "make setup_conda install_all", refuses=False)
+        yield warning(what, "paths.prefix", "make setup_conda install_all")

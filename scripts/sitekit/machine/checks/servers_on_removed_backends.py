@@ -10,9 +10,9 @@ import pwd
 from collections.abc import Iterator
 
 from ...base.command import acting_as
+from ...base.finding import Finding
 from ...site import Site
 from ..host import sqlite
-from .finding import Finding
 
 _OPEN = "SELECT backend, COUNT(*) FROM starts WHERE ended IS NULL GROUP BY backend ORDER BY backend"
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from ...base.command import CommandFailed, run
 from ...base.errors import Problem
+from ...base.finding import Finding, unseen
 from ...site import Site
 from ..host.platform import Platform
 from ..installed import unix_accounts
 from ..installed.entries import MACHINE, on_disk
-from .finding import Finding, unknown
 
 SUDOERS = Path("/etc/sudoers")
 # sudoers(5): `#includedir` is not a comment. Versions of sudo before 1.9.1 use this spelling.
@@ -33,7 +33,7 @@ def look(site: Site, platform: Platform, root: Path = MACHINE) -> Iterator[Findi
     try:
         folders = set(_folders(root, SUDOERS, 0))
     except PermissionError:
-        yield unknown(
+        yield unseen(
             f"only root can read {SUDOERS}: whether it includes {platform.sudoers} was not checked"
         )
         return

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from ...backends.slurm.run_local_program import slurm_environment
 from ...base.command import Argv, CommandFailed, run
+from ...base.finding import Finding, Severity, unseen, warning
 from ...site import Site
 from ...site.memory_and_time import format_memory, format_time
 from ...site.tier import Tier
-from .finding import Finding, unknown
 from .network import reached
 
 PROGRAMS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo", "sacct")
@@ -158,7 +158,7 @@ def _bounds(tier: Tier, one: Partition, name: str, key: str) -> Iterator[Finding
     for what, (bounds, limit, shown) in most.items():
         if bounds and limit is not None and bounds[1] > limit:
             text = f"users may choose {what} up to {shown(bounds[1])}, and {name} has at most {shown(limit)}"
-            yield Finding(text, f"{key}.choose.{what}", "lower the upper bound", refuses=False)
+            yield warning(text, f"{key}.choose.{what}", "lower the upper bound")
 
 
 def _no_partition(name: str, key: str, there: dict[str, Partition]) -> Finding:
@@ -191,10 +191,10 @@ def test_job(
     if user:
         yield Finding(f"{what} (asked as {user})", key, "see: sbatch --test-only")
     elif _OF_THE_ACCOUNT.search(said):
-        yield unknown(f"{what} (tested with another account than your users have)")
+        yield unseen(f"{what} (tested with another account than your users have)")
     else:
-        refuses = bool(_OF_THE_REQUEST.search(said))
-        yield Finding(what, key, "see: sbatch --test-only", refuses=refuses)
+        severity = Severity.ERROR if _OF_THE_REQUEST.search(said) else Severity.WARNING
+        yield Finding(what, key, "see: sbatch --test-only", severity)
 
 
 def _job_options(tier: Tier, partition: str) -> list[str]:
@@ -237,12 +237,12 @@ def caps(site: Site, config: dict[str, str]) -> Iterator[Finding]:
     above = [(place, tier) for place, tier in enumerate(site.tiers) if tier.cap > tier.memory]
     if "task/cgroup" not in config.get("TaskPlugin", "task/cgroup"):
         what = "TaskPlugin has no task/cgroup: Slurm does not enforce the memory of jobs, and memory_cap has no effect"
-        yield Finding(what, "slurm.conf", "TaskPlugin=task/cgroup,task/affinity", refuses=False)
+        yield warning(what, "slurm.conf", "TaskPlugin=task/cgroup,task/affinity")
     elif config.get("ConstrainRAMSpace", "").lower() == "no":
         what = "ConstrainRAMSpace is no: Slurm does not enforce the memory of jobs, and memory_cap has no effect"
-        yield Finding(what, "cgroup.conf", "ConstrainRAMSpace=yes", refuses=False)
+        yield warning(what, "cgroup.conf", "ConstrainRAMSpace=yes")
     elif allowed is None and above:
-        yield unknown(
+        yield unseen(
             "AllowedRAMSpace is not in the output of `scontrol show config`: the caps were not compared with it"
         )
     elif allowed:
@@ -258,7 +258,7 @@ def caps(site: Site, config: dict[str, str]) -> Iterator[Finding]:
             "is slowed down until it hangs (memory.high)"
         )
         remedy = "let the nodes lift the limit with scripts/lift-memory-high (docs/servers.md), or write memory_cap: 1x"
-        yield Finding(what, f"tiers[{above[0][0]}].memory_cap", remedy, refuses=False)
+        yield warning(what, f"tiers[{above[0][0]}].memory_cap", remedy)
 
 
 def slowed_down(config: dict[str, str], tree: Path = Path("/sys/fs/cgroup")) -> bool:

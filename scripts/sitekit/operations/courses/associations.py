@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ...machine.checks.finding import Finding
+from ...base.finding import Finding
 from ...machine.checks.tiers_fit_cluster import read_config
 from ...site.course_files import Course
 from . import people

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -14,10 +15,10 @@ from pathlib import Path
 from ...backends.slurm.run_local_program import slurm_environment
 from ...base.command import CommandFailed, run
 from ...base.errors import BadInput, Problem, as_problem
+from ...base.finding import Finding, unseen
 from ...base.progress import say, step
 from ...contracts.kernel_state import read_kernel_state
 from ...machine.checks import tiers_fit_cluster
-from ...machine.checks.finding import Finding, unknown
 from ...site import Site
 from ...site.course_files import Course, courses_folder, offered_courses, read_course
 from . import associations, capacity, check_reservation, login_node, people
@@ -95,7 +96,7 @@ def dates(site: Site, course: Course) -> Iterator[Finding]:
         except FileNotFoundError:
             same = False
         except PermissionError:
-            yield unknown("only root can compare the file with the hub's", "run it as root")
+            yield unseen("only root can compare the file with the hub's", "run it as root")
             return
         if not same:
             yield Finding(f"the hub does not have {name} as it is", name, "sudo make apply")
@@ -124,8 +125,7 @@ def size(site: Site, course: Course) -> Iterator[Finding]:
     """Yield findings about the size of the course's servers. The checks are those that `make diff`
     runs for a tier."""
     for one in tiers_fit_cluster.look(site.model_copy(update={"tiers": (course.tier,)})):
-        where = (one.where or "").replace("tiers[0]", "tier")
-        yield Finding(one.what, where or None, one.remedy, one.refuses)
+        yield replace(one, where=one.where.replace("tiers[0]", "tier"))
 
 
 def booked(site: Site, course: Course) -> Iterator[Finding]:

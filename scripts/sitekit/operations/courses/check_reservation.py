@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from ...machine.checks.finding import Finding
+from ...base.finding import Finding
 from ...site.course_files import Course
 
 

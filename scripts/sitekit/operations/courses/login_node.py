@@ -12,7 +12,7 @@ from ...backends.job import NoAnswer, Refused
 from ...backends.resource_choice import Choice
 from ...backends.slurm import gate_client
 from ...backends.slurm import ssh_files as ssh
-from ...machine.checks.finding import Finding, unknown
+from ...base.finding import Finding, unseen
 from ...site import Site
 from ...site.course_files import Course
 from . import people
@@ -30,14 +30,14 @@ def look(site: Site, course: Course) -> Iterator[Finding]:
     reservation, because the reservation may begin later.
     """
     if not os.access(ssh.key(site), os.R_OK):
-        yield unknown(
+        yield unseen(
             "the gate on the login node was not queried", "run it as root, after make apply"
         )
         return
     user = next(iter(people.roster(course)), None)
     account = user if site.login.accounts == "same" else site.login.gateway
     if user is None or account is None:
-        yield unknown("the gate was not queried: no participant has an account on this host")
+        yield unseen("the gate was not queried: no participant has an account on this host")
         return
     choice = replace(Choice.of(course.tier), course=course.key, reservation="")
     request = gate_client.request_of(choice, "0" * 16, {})
@@ -52,9 +52,9 @@ def look(site: Site, course: Course) -> Iterator[Finding]:
         else:
             yield Finding(f"for {account}, the gate on the login node says: {refusal}", "slurm.ssh")
     except NoAnswer as error:
-        yield unknown(str(error))
+        yield unseen(str(error))
     if course.file.material or course.file.page or course.file.kernel:
-        yield unknown(
+        yield unseen(
             "the gate does not report the material, page and kernel in its configuration of this course",
             f"after a change of one of them: {INSTALL}",
         )

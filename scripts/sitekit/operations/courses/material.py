@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...backends.slurm.run_local_program import slurm_environment
 from ...base.command import Argv, run
-from ...machine.checks.finding import Finding, unknown
+from ...base.finding import Finding, unseen
 from ...site import Site
 from ...site.course import CourseMaterial
 from ...site.course_files import Course
@@ -29,16 +29,16 @@ def material(site: Site, course: Course) -> Iterator[Finding]:
     if source is None:
         return
     if course.tier.runs_on == "slurm" and site.slurm.ssh:
-        yield unknown("this host cannot test whether the compute nodes reach the material")
+        yield unseen("this host cannot test whether the compute nodes reach the material")
         return
     users = _accounts(site, course)
     if source.folder and not _is_there(source.folder, course.file.page or ""):
         what = f"there is no {source.folder / (course.file.page or '')}"
         yield Finding(what, "material.folder", "name another folder")
     elif os.geteuid() != 0:
-        yield unknown("only root can test with the rights of a participant", "run it as root")
+        yield unseen("only root can test with the rights of a participant", "run it as root")
     elif not users:
-        yield unknown("no participant has an account here whose rights could be tested")
+        yield unseen("no participant has an account here whose rights could be tested")
     elif source.folder:
         yield from _folder(source.folder, course.file.page or "", users)
     else:

@@ -8,7 +8,7 @@ import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...machine.checks.finding import Finding
+from ...base.finding import Finding
 from ...site import Site
 from ...site.course_files import Course
 from ...site.memory_and_time import format_memory
@@ -70,7 +70,8 @@ def look(site: Site, course: Course) -> Iterator[Finding]:
     if site.login.method != "pam":
         for user in sorted({*everybody, *teachers}):
             if why := never_matches(site.login, user):
-                where = course.file.roster.file if user in course.users else "instructors"
+                file = course.file.roster.file or "roster"
+                where = file if user in course.users else "instructors"
                 yield Finding(f"nobody has the name {user} on the hub: {why}", where, "correct it")
         return
     allowed = set(site.login.allowed_groups)

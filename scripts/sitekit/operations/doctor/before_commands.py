@@ -8,18 +8,19 @@ folders of sitekit.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from ...base.command import need_root
 from ...base.errors import BadInputs
+from ...base.finding import Finding, Severity
 from ...base.progress import say, step
 from ...machine.apply import commands as applying
-from ...machine.checks import finding as before_apply
 from ...machine.checks.run_checks import describe_findings, refusals
 from ...machine.host.platform import this_platform
 from ...machine.run import commands as running
 from ...site import Site
-from .check import Check, Severity
+from .check import Check
 from .context import Context, choose_user
 from .run import Result, run_checks
 from .table import CHECKS
@@ -54,7 +55,7 @@ def start(site: Site) -> int:
     return running.start(site)
 
 
-def findings_before(command: str, site: Site) -> list[before_apply.Finding]:
+def findings_before(command: str, site: Site) -> list[Finding]:
     """Run the checks that belong to a command, and return their findings. An error does not hide
     other errors.
 
@@ -64,7 +65,7 @@ def findings_before(command: str, site: Site) -> list[before_apply.Finding]:
     wanted = {check.id for check in CHECKS if command in check.before}
     checks = with_needs(CHECKS, wanted)
     results = run_checks(checks, Context(site, this_platform(), choose_user(site)))
-    return [one for result in results if result.check.id in wanted for one in _converted(result)]
+    return [one for result in results if result.check.id in wanted for one in _complete(result)]
 
 
 def with_needs(checks: Sequence[Check], wanted: Collection[str]) -> list[Check]:
@@ -77,14 +78,10 @@ def with_needs(checks: Sequence[Check], wanted: Collection[str]) -> list[Check]:
     return [check for check in checks if check.id in found]
 
 
-def _converted(result: Result) -> Iterator[before_apply.Finding]:
-    """Yield the errors and warnings of a check of `make doctor`, converted to the Finding class of
-    machine/checks."""
+def _complete(result: Result) -> Iterator[Finding]:
+    """Yield the errors and warnings of a check, each with a place and a remedy. A finding without
+    them gets the id and the remedy of the check."""
     for one in result.found:
         if one.severity >= Severity.WARNING:
-            yield before_apply.Finding(
-                one.what,
-                one.where or result.check.id,
-                one.remedy or result.check.remedy,
-                refuses=one.severity is Severity.ERROR and one.examined,
-            )
+            where, remedy = one.where or result.check.id, one.remedy or result.check.remedy
+            yield replace(one, where=where, remedy=remedy)

@@ -1,14 +1,13 @@
-"""Define a check of `make doctor`, and a finding of a check."""
+"""Define a check of `make doctor`."""
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ...machine.checks import finding as before_apply
+from ...base.finding import Finding
 from ...site import Site
 
 if TYPE_CHECKING:
@@ -29,59 +28,6 @@ if TYPE_CHECKING:
 
 
 SECONDS = 12.0
-
-
-class Severity(enum.IntEnum):
-    """Define the severity of findings. UNSEEN is not a fault: the check could not examine
-    something."""
-
-    UNSEEN = 0
-    NOTE = 1
-    WARNING = 2
-    ERROR = 3
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One fault that a check found.
-
-    `where` is a key of site.yml, a file or a service. If `remedy` or `why` is set, it replaces the
-    more general text of the check. `examined` is false if the check did not end, or failed itself;
-    then no command is refused because of this finding.
-    """
-
-    what: str
-    where: str = ""
-    remedy: str = ""
-    severity: Severity = Severity.ERROR
-    why: str = ""
-    examined: bool = True
-
-
-def unseen(what: str, remedy: str = "") -> Finding:
-    """Return a finding with the severity UNSEEN, about something that the check could not
-    examine."""
-    return Finding(what, remedy=remedy, severity=Severity.UNSEEN)
-
-
-def warning(what: str, where: str = "", remedy: str = "", why: str = "") -> Finding:
-    """Return a finding with the severity WARNING, about a fault that causes problems later, or is
-    insecure."""
-    return Finding(what, where, remedy, Severity.WARNING, why)
-
-
-def note(what: str, where: str = "", remedy: str = "", why: str = "") -> Finding:
-    """Return a finding with the severity NOTE, which does not change the exit code."""
-    return Finding(what, where, remedy, Severity.NOTE, why)
-
-
-def adopted(found: before_apply.Finding) -> Finding:
-    """Convert a finding of the checks before `make apply` (machine/checks) to a finding of `make
-    doctor`."""
-    if not found.where and not found.refuses:
-        return unseen(found.what, found.remedy or "")
-    severity = Severity.ERROR if found.refuses else Severity.WARNING
-    return Finding(found.what, found.where or "", found.remedy or "", severity)
 
 
 def _always(_: Site) -> bool:

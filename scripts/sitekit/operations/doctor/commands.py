@@ -9,13 +9,14 @@ from pathlib import Path
 
 from ...base.errors import BadInput
 from ...base.files import write_atomic
+from ...base.finding import Severity
 from ...base.progress import say, step
 from ...machine.host.platform import this_platform
 from ...machine.installed import unix_accounts
 from ...machine.installed.entries import MACHINE
 from ...site import Site
 from ..advisories.fetch import refuse_source
-from .check import Check, Severity
+from .check import Check
 from .context import Context, choose_user
 from .report import as_json, as_junit, as_text
 from .run import ALL_SECONDS, run_checks, worst

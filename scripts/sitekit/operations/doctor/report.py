@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from .check import Finding, Severity
+from ...base.finding import Finding, Severity
 from .run import Result, ranked, worst
 
 LONGEST = 400

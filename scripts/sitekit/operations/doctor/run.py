@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from ...backends.job import NoAnswer
 from ...base.errors import Problem, as_problem
-from .check import Check, Finding, Severity, unseen
+from ...base.finding import Finding, Severity, unseen
+from .check import Check
 from .context import Context, Unanswered
 
 HANGS = "look for programs in state D: ps axl"

@@ -23,8 +23,9 @@ from ...backends.snapshot import Snapshot
 from ...base.command import acting_as
 from ...base.errors import Problem, as_problem
 from ...hub.servers.ledger_measures import Start, ended_starts, open_starts
+from ...hub.servers.server_states import ServerState
 from ...hub.status.collect_state import DAY, describe_site
-from ...hub.status.servers import ServerState, describe_server
+from ...hub.status.servers import OpenServer, describe_server
 from ...hub.status.watch_prefix import read_prefix
 from ...machine.host import sqlite
 from ...machine.run.overview import overview
@@ -36,11 +37,11 @@ from .drains import missing_nodes, read_drains
 from .hub_figures import hub_figures
 
 Value = TypeVar("Value")
-STATES = {
-    Phase.PENDING: "waiting",
-    Phase.RUNNING: "running",
-    Phase.SUSPENDED: "suspended",
-    Phase.UNKNOWN: "running",
+STATE_OF_PHASE = {
+    Phase.PENDING: ServerState.WAITING,
+    Phase.RUNNING: ServerState.RUNNING,
+    Phase.SUSPENDED: ServerState.SUSPENDED,
+    Phase.UNKNOWN: ServerState.RUNNING,
 }
 """The states of servers that are known from their jobs alone."""
 
@@ -130,9 +131,7 @@ def _starts(site: Site) -> tuple[list[Start], list[Start]]:
         return open_starts(ledger), ended_starts(ledger, time.time() - DAY)
 
 
-def _describe(
-    start: Start, backends: dict[str, Backend], jobs: dict[str, list[Job]]
-) -> ServerState:
+def _describe(start: Start, backends: dict[str, Backend], jobs: dict[str, list[Job]]) -> OpenServer:
     """Return the status data of one server, from its start in the ledger and its job."""
     row = start[0]
     snapshot = Snapshot({job.id: job for job in jobs.get(row.backend, ())}, 0.0)
@@ -141,18 +140,18 @@ def _describe(
     return describe_server(start, snapshot.job_of(row), explain)
 
 
-def _servers_of_jobs(backends: dict[str, Backend], jobs: dict[str, list[Job]]) -> list[ServerState]:
+def _servers_of_jobs(backends: dict[str, Backend], jobs: dict[str, list[Job]]) -> list[OpenServer]:
     """Return the status data of servers, from the jobs that have the name or tag of a server. Any
     user can submit a job with this name or tag.
 
     The tier and the memory are missing, because only the ledger has them.
     """
     return [
-        ServerState(
+        OpenServer(
             user=job.user,
             name="",
             tier="",
-            state=STATES[job.phase],
+            state=STATE_OF_PHASE[job.phase],
             since=float(job.start or 0),
             backend=name,
             job=job.id,
@@ -162,7 +161,7 @@ def _servers_of_jobs(backends: dict[str, Backend], jobs: dict[str, list[Job]]) -
         )
         for name, found in jobs.items()
         for job in found
-        if job.tag and job.phase in STATES
+        if job.tag and job.phase in STATE_OF_PHASE
     ]
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ...hub.status.servers import STATES
+from ...hub.servers.server_states import OPEN_STATES, RUNNING_STATES, ServerState
 from ...site.memory_and_time import human_memory, human_time
 
 MOST = 50  # lines of a list
@@ -33,13 +33,13 @@ def servers_as_text(record: dict[str, Any]) -> Iterator[str]:
     """Yield the lines about the servers, the backends and the last errors, for `make status` and
     `make top`."""
     servers = record["servers"]
-    counts = {state: sum(one["state"] == state for one in servers) for state in STATES}
+    counts = {state: sum(one["state"] == state for one in servers) for state in OPEN_STATES}
     some = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     at = time.strftime("%H:%M:%S", time.localtime(record["at"]))
     yield f"Servers of {record['site']} at {at}: {some or 'none'}"
     for title in ("tiers", "partitions", "nodes"):
         yield from _table(title, record[title])
-    waiting = [one for one in servers if one["state"] == "waiting"]
+    waiting = [one for one in servers if one["state"] == ServerState.WAITING]
     if waiting:
         yield "Waiting:"
     for one in waiting[:MOST]:
@@ -55,17 +55,17 @@ def _table(title: str, rows: list[dict[str, Any]]) -> Iterator[str]:
     """Yield the lines of a table with sums for tiers, partitions or nodes."""
     if not rows:
         return
-    head = " ".join(f"{state:>9}" for state in STATES)
+    head = " ".join(f"{state:>9}" for state in OPEN_STATES)
     yield f"  {title:<20} {head}   memory: used / requested / cap"
     for row in rows[:MOST]:
-        counts = " ".join(f"{row[state]:>9}" for state in STATES)
+        counts = " ".join(f"{row[state]:>9}" for state in OPEN_STATES)
         yield f"  {one_line(row['name']):<20} {counts}   {_memory(row)}"
     if len(rows) > MOST:
         yield f"  and {len(rows) - MOST} more"
 
 
 def _memory(row: dict[str, Any]) -> str:
-    running = row["running"] + row["suspended"]
+    running = sum(row[state] for state in RUNNING_STATES)
     if not row["memory"]:
         return ""
     used = human_memory(row["used"]) if row["reported"] else "?"

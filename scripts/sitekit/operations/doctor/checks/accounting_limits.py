@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..check import Finding, Severity, Subject, warning
+from ....base.finding import Finding, Severity, warning
+from ..check import Subject
 from ..context import Context, Row
 from .slurm import local, on_slurm
 

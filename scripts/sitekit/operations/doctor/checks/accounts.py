@@ -5,12 +5,13 @@ from __future__ import annotations
 import pwd
 from collections.abc import Iterator
 
+from ....base.finding import Finding, warning
 from ....contracts.gate_config import MIN_UID
 from ....machine.checks.preconditions import check_groups, check_prometheus, check_proxys_group
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
 from ....machine.render.accounts import memberships
-from ..check import Finding, Subject, warning
+from ..check import Subject
 from ..context import Context
 from .site_file import problems
 

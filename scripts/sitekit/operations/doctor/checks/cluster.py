@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from ....base.finding import Finding, Severity, note, warning
 from ....site.memory_and_time import format_time
 from ....site.tier import Tier
-from ..check import Finding, Severity, Subject, note, warning
+from ..check import Subject
 from ..context import Context, Row
 from .slurm import local, on_slurm
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from ....base.errors import BadInput, BadInputs
-from ....machine.checks.finding import Finding as BeforeApply
+from ....base.finding import Finding, Severity
 from ....site import Site
 from ....site.course_files import Course, course_paths, offered_courses, read_course
 from ...courses import check as course_check
 from ...courses import people
 from ...courses.material import material as look_at_material
-from ..check import Finding, Severity, Subject, adopted
+from ..check import Subject
 from ..context import Context
 from .slurm import local, on_slurm
 
@@ -39,12 +39,12 @@ def _read(here: Context) -> tuple[list[Course], list[BadInput]]:
     return [course for course in courses if course.file.period()[1] > now], errors
 
 
-def _each(here: Context, look: Callable[[Course], Iterable[BeforeApply]]) -> Iterator[Finding]:
+def _each(here: Context, look: Callable[[Course], Iterable[Finding]]) -> Iterator[Finding]:
     """Yield the findings of the check `look` for each course. If the course is offered now, the
     findings are errors; if the course begins later, they are warnings."""
     now = datetime.now(timezone.utc)
     for course in here.once("the courses", lambda: _read(here))[0]:
-        for found in map(adopted, look(course)):
+        for found in look(course):
             most = Severity.ERROR if course.is_open(now) else Severity.WARNING
             where = f"course {course.key}: {found.where}".rstrip(": ")
             yield replace(found, where=where, severity=min(found.severity, most))
@@ -85,7 +85,7 @@ def roster(here: Context) -> Iterator[Finding]:
     applies=on_slurm,
 )
 def kernel(here: Context) -> Iterator[Finding]:
-    def look(course: Course) -> Iterable[BeforeApply]:
+    def look(course: Course) -> Iterable[Finding]:
         on_cluster = course.tier.runs_on == "slurm" and not course.tier.images
         return course_check.kernel(here.applied, course) if on_cluster else ()
 
@@ -115,7 +115,7 @@ def reservation(here: Context) -> Iterator[Finding]:
     seconds=60,
 )
 def material(here: Context) -> Iterator[Finding]:
-    def look(course: Course) -> Iterable[BeforeApply]:
+    def look(course: Course) -> Iterable[Finding]:
         source = course.file.material
         in_job = source and source.repository and course.tier.runs_on == "slurm"
         return () if in_job else look_at_material(here.applied, course)

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ....base.errors import Problem
+from ....base.finding import Finding, Severity, warning
 from ....machine.apply.commands import plan_apply
 from ....machine.apply.machine_state import beside
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE, look
 from ....machine.installed.manifest import load_manifest, manifest_path
 from ....machine.render.rendered_files import folders, render
-from ..check import Finding, Severity, Subject, warning
+from ..check import Subject
 from ..context import Context
 
 subject = Subject("files", "Files of the site on this machine")

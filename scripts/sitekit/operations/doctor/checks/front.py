@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ....base.command import CommandFailed, run
 from ....base.errors import Problem
+from ....base.finding import Finding, warning
 from ....machine.host.site_on_machine import Target
 from ....machine.host.tls_client import spoken
 from ....machine.installed.entries import MACHINE
@@ -22,7 +23,7 @@ from ....machine.web.certificate import is_for, key_belongs_to, lasts, names
 from ....machine.web.certificate_expiry import internal_certificate, public_certificate, shown
 from ....machine.web.check_provided import check_brought
 from ....machine.web.config import certificate, front_path, server
-from ..check import Finding, Subject, warning
+from ..check import Subject
 from ..context import Context, Unanswered
 from .site_file import problems
 

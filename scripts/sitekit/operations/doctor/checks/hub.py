@@ -11,11 +11,12 @@ from typing import Any
 import psutil
 
 from ....base.command import CommandFailed, run
+from ....base.finding import Finding, warning
 from ....contracts.gate_config import gate_config
 from ....contracts.internal_tls import hub_url
 from ....machine.render.services import site_services
 from ....machine.supervisors.check_services_answer import get, proxy_token
-from ..check import Finding, Subject, warning
+from ..check import Subject
 from ..context import Context, Unanswered
 from .slurm import on_slurm
 

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ....base.command import CommandFailed, run
+from ....base.finding import Finding, warning
 from ....contracts.kernel_state import KernelState, read_kernel_state
 from ....kernels.generations import generation
 from ....kernels.generations.generation_record import Record, read_record
 from ....site import Site
-from ..check import Finding, Subject, warning
+from ..check import Subject
 from ..context import Context, Unanswered, first_missing
 
 subject = Subject("kernels", "Kernels")

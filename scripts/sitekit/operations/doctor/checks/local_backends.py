@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ....base.command import Argv, CommandFailed, run
+from ....base.finding import Finding
 from ....contracts.local_gate_config import bridge
 from ....machine.checks import local_backends
 from ....site import Site
-from ..check import Finding, Subject, adopted
+from ..check import Subject
 from ..context import Context
 
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
@@ -171,4 +172,4 @@ def gate(here: Context) -> Iterator[Finding]:
     "make the tier smaller, or use a larger machine",
 )
 def sizes(here: Context) -> Iterator[Finding]:
-    yield from map(adopted, local_backends.sizes(here.site))
+    yield from local_backends.sizes(here.site)

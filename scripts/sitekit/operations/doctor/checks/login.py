@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ....base.command import Argv, run
+from ....base.finding import Finding, warning
 from ....machine.checks.pam import check_pam
 from ....machine.checks.passwords import check_module, who_stays_out
 from ....machine.checks.ssh_lockout import check_nobody_locked_out
@@ -15,7 +16,7 @@ from ....machine.host.site_on_machine import Target
 from ....machine.installed.entries import MACHINE
 from ....machine.system_sshd.config import check_included
 from ....site import Site
-from ..check import Finding, Subject, warning
+from ..check import Subject
 from ..context import Context, Unanswered
 from ..run_as_account import PYTHON
 from .site_file import problems

@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ....base.finding import Finding, warning
 from ....machine.checks.network import listen_error, look, service_of
 from ....machine.host.listeners import listeners
 from ....site.address_types import is_ip
-from ..check import Finding, Subject, adopted, warning
+from ..check import Subject
 from ..context import Context
 
 subject = Subject("network", "Addresses and ports")
@@ -23,7 +24,7 @@ FEW = 1024  # files that a service may open; systemd allows more by default
 def _findings(here: Context) -> list[Finding]:
     states = {here.applied.service(part): state.word for part, state in here.states.items()}
     found = look(here.site, here.applied, states, here.platform)
-    return here.once("addresses and ports", lambda: [adopted(one) for one in found])
+    return here.once("addresses and ports", lambda: list(found))
 
 
 @subject.check(

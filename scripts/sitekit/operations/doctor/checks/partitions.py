@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
+from ....base.finding import Finding, Severity, warning
 from ....machine.checks.tiers_fit_cluster import NODES, Partition, caps, fits, read, test_job
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
 from ....site.memory_and_time import format_time
-from ..check import Finding, Severity, Subject, adopted, warning
+from ..check import Subject
 from ..context import Context
 from .slurm import local, on_slurm
 
@@ -54,7 +56,7 @@ def fits_nodes(here: Context) -> Iterator[Finding]:
     for place, tier in enumerate(here.site.tiers):
         for name in tier.partitions:
             if name in there:
-                yield from map(adopted, fits(there, tier, name, f"tiers[{place}]"))
+                yield from fits(there, tier, name, f"tiers[{place}]")
 
 
 @subject.check(
@@ -65,7 +67,7 @@ def fits_nodes(here: Context) -> Iterator[Finding]:
     needs=("slurm.controller",),
 )
 def memory_cap(here: Context) -> Iterator[Finding]:
-    yield from map(adopted, caps(here.site, here.config))
+    yield from caps(here.site, here.config)
 
 
 @subject.check(
@@ -222,15 +224,14 @@ def accepted(here: Context) -> Iterator[Finding]:
     for place, tier in enumerate(here.site.tiers):
         wanted = [name for name in tier.partitions if name in there]
         refused = [
-            adopted(one)
+            one
             for name in wanted
             for one in test_job(here.site, tier, name, f"tiers[{place}]", user)
         ]
         if refused:
-            one = refused[0]
             nowhere = len(refused) == len(wanted)
             severity = Severity.ERROR if nowhere else Severity.WARNING
-            yield Finding(one.what, one.where, one.remedy, severity)
+            yield replace(refused[0], severity=severity)
 
 
 @subject.check(

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ....base.command import CommandFailed, run
+from ....base.finding import Finding, warning
 from ....environment.release.releases import WHOLE, releases
 from ....machine.run.commands import hub_release
 from ....machine.run.site_state import LOW_SPACE
 from ....site import Site
-from ..check import Finding, Subject, warning
+from ..check import Subject
 from ..context import Context, first_missing
 
 subject = Subject("release", "The release")

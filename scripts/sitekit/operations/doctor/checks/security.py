@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ....base.errors import Problem
+from ....base.finding import Finding, unseen, warning
 from ....contracts.internal_tls import authority_key, folder
 from ....machine.checks.secret_file_modes import check_secrecy
 from ....machine.host.site_on_machine import Target
@@ -22,7 +23,7 @@ from ....site import Site
 from ...advisories.fetch import fetched
 from ...advisories.installed import Package, installed
 from ...advisories.read_osv_files import hits, is_advisory, read
-from ..check import Finding, Subject, unseen, warning
+from ..check import Subject
 from ..context import Context
 from .site_file import problems
 

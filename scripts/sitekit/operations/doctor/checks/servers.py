@@ -9,11 +9,12 @@ from functools import partial
 
 from ....backends.interface import Backend
 from ....backends.load_backends import backends_of
+from ....base.finding import Finding, note, warning
 from ....machine.checks import servers_on_removed_backends
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
 from ....site.backend_names import BACKENDS
-from ..check import Finding, Subject, adopted, note, warning
+from ..check import Subject
 from ..context import Context
 from .state import open_starts
 
@@ -94,4 +95,4 @@ def _jobs(backend: Backend) -> list[tuple[str, str, str]]:
     root=True,
 )
 def without_tier(here: Context) -> Iterator[Finding]:
-    yield from map(adopted, servers_on_removed_backends.look(here.site))
+    yield from servers_on_removed_backends.look(here.site)

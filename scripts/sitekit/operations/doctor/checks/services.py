@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ....base.command import run
+from ....base.finding import Finding, warning
 from ....machine.render.services import site_services
 from ....machine.render.timers import timers
 from ....machine.run.page_isolation import kept_apart
@@ -15,7 +16,7 @@ from ....machine.supervisors.systemd import UNITS
 from ....machine.web import system_server
 from ....machine.web.config import server
 from ....site import Site
-from ..check import Finding, Subject, warning
+from ..check import Subject
 from ..context import Context, Unanswered
 
 subject = Subject("services", "Services")

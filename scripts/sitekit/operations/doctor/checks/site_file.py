@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from ....base.errors import BadInputs, Problem
+from ....base.finding import Finding, warning
 from ....machine.checks.login_accounts import check_accounts
 from ....machine.checks.preconditions import check_files_of_pages, check_places
 from ....machine.installed.applied_site import applied_path, check_follows
 from ....machine.installed.entries import MACHINE
 from ....site import load_site
-from ..check import Finding, Subject, warning
+from ..check import Subject
 from ..context import Context
 
 subject = Subject("site", "The site file")

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from ....backends.slurm.run_local_program import slurm_environment
 from ....base.command import Argv, CommandFailed, run
+from ....base.finding import Finding, note, warning
 from ....machine.checks.tiers_fit_cluster import PROGRAMS, programs
 from ....site import Site
-from ..check import Finding, Subject, adopted, note, warning
+from ..check import Subject
 from ..context import Context, Unanswered
 
 MIN_JOB_AGE = 60
@@ -38,7 +39,7 @@ def local(site: Site) -> bool:
     applies=local,
 )
 def are_installed(here: Context) -> Iterator[Finding]:
-    yield from map(adopted, programs(here.site))
+    yield from programs(here.site)
 
 
 @subject.check(

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ....base.finding import Finding, warning
 from ....hub.servers.ledger_schema import VERSION
 from ....machine.checks.preconditions import check_state_owner
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
 from ....machine.installed.manifest import manifest_path
 from ....machine.run.site_state import LOW_SPACE
-from ..check import Finding, Subject, warning
+from ..check import Subject
 from ..context import Context, Unanswered, first_missing
 from .site_file import problems
 

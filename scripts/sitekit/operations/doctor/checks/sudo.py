@@ -11,11 +11,12 @@ from pathlib import Path
 
 from ....base.command import Argv, CommandFailed, run
 from ....base.errors import Problem
+from ....base.finding import Finding, warning
 from ....base.path_access import way
 from ....machine.checks.sudo import check_rule, look
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
-from ..check import Finding, Subject, adopted, warning
+from ..check import Subject
 from ..context import Context, Unanswered
 from .slurm import local, on_slurm
 
@@ -31,7 +32,7 @@ _NONE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
     applies=local,
 )
 def installed(here: Context) -> Iterator[Finding]:
-    yield from map(adopted, look(here.site, here.platform))
+    yield from look(here.site, here.platform)
 
 
 @subject.check(

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ....base.errors import Problem
-from ..check import Finding, Subject, warning
+from ....base.finding import Finding, warning
+from ..check import Subject
 from ..context import Context, Unanswered
 
 subject = Subject("system", "The operating system")

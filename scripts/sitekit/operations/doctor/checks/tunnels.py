@@ -9,13 +9,14 @@ import socket
 from collections.abc import Iterator
 
 from ....backends.slurm import ssh_files as ssh
+from ....base.finding import Finding, unseen
 from ....contracts.tunnel import host_key
 from ....machine.checks.login_node import look
 from ....machine.checks.preconditions import check_sshd
 from ....machine.installed.entries import MACHINE
 from ....machine.supervisors.check_services_answer import tunnel_answers
 from ....site import Site
-from ..check import Finding, Subject, adopted, unseen
+from ..check import Subject
 from ..context import Context, Unanswered
 from .site_file import problems
 
@@ -154,4 +155,4 @@ def tunnel_is_there(here: Context) -> Iterator[Finding]:
     applies=_outside,
 )
 def tiers(here: Context) -> Iterator[Finding]:
-    yield from map(adopted, look(here.site))
+    yield from look(here.site)
