@@ -4,6 +4,7 @@
 (() => {
   "use strict";
   const form = document.getElementById("spawn_form");
+  const _ = window.sitekitTranslate;
   const find = (id) => document.getElementById(id);
   const WORDS = [["minutes", "m"], ["minute", "m"], ["min", "m"], ["hours", "h"], ["hour", "h"], ["days", "d"], ["day", "d"]];
   const KIB = { K: 1, M: 1024, G: 1024 ** 2, T: 1024 ** 3 };
@@ -48,13 +49,13 @@
       for (const [word, unit] of WORDS) text = text.replace(new RegExp(`(\\d)${word}$`), `$1${unit}`);
       if (/^\d{1,9}(\.\d{1,3})?$/.test(text)) {
         const found = new Set(LABELS[kind].map((unit) => parse(text + unit)).filter(within));
-        if (found.size > 1) return { error: `Write the unit too: ${bounds}.` };
+        if (found.size > 1) return { error: _("Write the unit too: {bounds}.", { bounds }) };
         number = found.size ? [...found][0] : null;
       } else {
         number = parse(text);
       }
     }
-    return within(number) ? { number } : { error: `Write a value within ${bounds}.` };
+    return within(number) ? { number } : { error: _("Write a value within {bounds}.", { bounds }) };
   };
 
   // --- what it means -----------------------------------------------------------------------------
@@ -87,8 +88,10 @@
   };
 
   const EFFECTS = {
-    memory: (card, values) => `reserves ${size(values.memory)}, may use ${size(capOf(card, values.memory))}`,
-    time: (card, values) => `if it starts now, it ends on ${clock(values.time)}`,
+    memory: (card, values) => _("reserves {memory}, may use {cap}", {
+      memory: size(values.memory), cap: size(capOf(card, values.memory)),
+    }),
+    time: (card, values) => _("if it starts now, it ends on {time}", { time: clock(values.time) }),
   };
 
   /** Show the effect of what is typed into the fields of a card, and check it. */
@@ -103,17 +106,22 @@
       place(find(`${field.id}.effect`), effect && !error ? effect(card, values) : "");
     }
     const { cpus, tasks, nodes, gpus, memory, time } = values;
-    const all = nodes > 1 ? ` on ${nodes} nodes` : "";
-    const parts = [`${cpus * tasks * nodes} CPUs`, `${size(memory * nodes)} of memory`];
-    if (gpus) parts.push(`${gpus * nodes} GPUs`);
-    const several = nodes * tasks > 1 ? `Together: ${parts.join(", ")}${all}.` : "";
+    const parts = [
+      _("{count} CPUs", { count: cpus * tasks * nodes }), _("{memory} of memory", { memory: size(memory * nodes) }),
+    ];
+    if (gpus) parts.push(_("{count} GPUs", { count: gpus * nodes }));
+    const whole = { parts: parts.join(", "), nodes };
+    const together = nodes > 1 ? _("Together: {parts} on {nodes} nodes.", whole) : _("Together: {parts}.", whole);
+    const several = nodes * tasks > 1 ? together : "";
     const free = card.dataset.free ? JSON.parse(card.dataset.free) : null;
     const fits = free && free.some(([c, m, g]) => cpus * tasks <= c && memory <= m && gpus <= g);
     const room = !free || !typedFields(card).length ? ""
-      : fits ? "A node has this free now." : "No node has this free now, so it would wait.";
+      : fits ? _("A node has this free now.") : _("No node has this free now, so it would wait.");
     place(card.querySelector(".sitekit-whole"), [several, room].filter(Boolean).join(" "));
-    place(card.querySelector(".sitekit-end"), `It ends at the latest on ${clock(time + Number(card.dataset.wait))}${
-      Number(card.dataset.wait) ? "" : ", if it starts now"}.`);
+    const wait = Number(card.dataset.wait);
+    const end = { time: clock(time + wait) };
+    place(card.querySelector(".sitekit-end"), wait ? _("It ends at the latest on {time}.", end)
+      : _("It ends at the latest on {time}, if it starts now.", end));
   };
 
   /** Show at the field why its value is refused, or that it is not refused any more. */
@@ -159,7 +167,7 @@
       button.type = "button";
       button.className = "btn btn-outline-secondary sitekit-delete";
       button.dataset.name = name;
-      button.setAttribute("aria-label", `Delete the saved choice ${name}`);
+      button.setAttribute("aria-label", _("Delete the saved choice {name}", { name }));
       button.textContent = "\u00d7";
       item.append(link, button);
       return item;
@@ -176,10 +184,11 @@
       });
       const said = await answer.json();
       if (answer.ok) showSaved(said);
-      place(told, answer.ok ? (body ? `Saved as ${body.name}.` : "Deleted.") : `Not done: ${said.message}.`);
+      const done = body ? _("Saved as {name}.", body) : _("Deleted.");
+      place(told, answer.ok ? done : _("Not done: {reason}.", { reason: said.message }));
       return answer.ok;
     } catch (error) {
-      place(told, "The hub does not answer. Try again later.");
+      place(told, _("The hub does not answer. Try again later."));
       return false;
     }
   };
@@ -187,7 +196,7 @@
   const save = async () => {
     const name = find("sitekit-name");
     if (!name.value.trim()) {
-      place(find("sitekit-name.told"), "Write a name first.");
+      place(find("sitekit-name.told"), _("Write a name first."));
       name.focus();
     } else if (form.reportValidity() && (await change("POST", "", { name: name.value.trim(), options: chosenOptions() }))) {
       name.value = "";
@@ -209,7 +218,7 @@
     find("sitekit-link").select();
     try {
       await navigator.clipboard.writeText(find("sitekit-link").value);
-      target.textContent = "Copied";
+      target.textContent = _("Copied");
     } catch (error) { /* the link is selected, to be copied by hand */ }
   });
   find("sitekit-save")?.addEventListener("click", save);

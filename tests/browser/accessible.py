@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 from ruamel.yaml import YAML
 
 WIDTHS = (1280, 390, 320)
-ASKED = {("light", 1280), ("dark", 320)}
+ASKED = {("light", 1280), ("light", 390), ("dark", 320)}
 """Where axe-core looks at each page; the width of the page is measured everywhere."""
 # axe-core would load each style sheet again, and those that they import from a wrong address
 OPTIONS = {"resultTypes": ["violations"], "preload": False}

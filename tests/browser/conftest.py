@@ -85,14 +85,19 @@ def shoot(page: Page, name: str) -> Path:
 
 @pytest.fixture
 def picture(request: pytest.FixtureRequest) -> Picture:
-    """Return what writes a picture of a page for the documentation, with --update-pictures only."""
+    """Return what writes a picture of a page for the documentation, with --update-pictures only.
+
+    The picture shows the whole page. JupyterLab's page is as high as the window.
+    """
     folder = request.config.getoption("--update-pictures")
 
     def write(page: Page, name: str) -> None:
         if folder:
             size = page.viewport_size
-            page.set_viewport_size({"width": 1000, "height": 640})
-            page.screenshot(path=folder / f"{name}.png", animations="disabled")
+            in_lab = "/user/" in page.url and "/hub/" not in page.url
+            page.set_viewport_size({"width": 1000, "height": 560 if in_lab else 200})
+            path = folder / f"{name}.png"
+            page.screenshot(path=path, animations="disabled", full_page=not in_lab)
             page.set_viewport_size(size)
 
     return write

@@ -62,6 +62,20 @@ def tab_to(page: Page, selector: str) -> None:
     raise AssertionError(f"Tab does not reach {selector}")
 
 
+def keep_notifications(page: Page) -> list[str]:
+    """Allow the browser's notifications, and return the list to which each shown text is added."""
+    shown: list[str] = []
+    page.context.grant_permissions(["notifications"])
+    page.expose_function("keepNotification", shown.append)
+    page.add_init_script("""
+        const Real = window.Notification;
+        window.Notification = class extends Real {
+          constructor(title, options) { super(title, options); window.keepNotification(options.body); }
+        };
+    """)
+    return shown
+
+
 def log_in_by_keyboard(page: Page, demo: Demo, name: str) -> None:
     page.goto("/")
     tab_to(page, "#username_input")
@@ -85,13 +99,13 @@ def choose_by_keyboard(page: Page, demo: Demo, tier: str) -> None:
 def test_pages_without_a_server(watched: Page, demo: Demo, bob: Person, picture: Picture) -> None:
     page = watched
     page.goto("/")
-    picture(page, "login")
     require_accessible(page, "login")
     login(page, demo, "bob", "wrong")
     expect(page.locator(".login_error")).to_be_visible()
     require_accessible(page, "login failed")
     login(page, demo, "bob")
     page.wait_for_selector("input[name=tier]")
+    page.check("input[name=tier][value=own]")
     picture(page, "form")
     require_accessible(page, "form")
     first = page.locator("input[name=tier]").first
@@ -120,20 +134,23 @@ def test_with_the_keyboard_alone_to_a_server_and_its_pages(
     watched: Page, demo: Demo, bob: Person, picture: Picture
 ) -> None:
     page = watched
+    notified = keep_notifications(page)
     log_in_by_keyboard(page, demo, "bob")
     ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=down")
     try:
         choose_by_keyboard(page, demo, "long")
         page.wait_for_url("**/hub/spawn-pending/bob**")
         expect(page.get_by_text(re.compile("partition is stopped")).first).to_be_visible()
+        expect(page.locator("#sitekit-faster")).to_be_visible()
         picture(page, "waiting")
         require_accessible(page, "waiting")
+        tab_to(page, "#sitekit-notify")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="You will be notified")).to_be_visible()
     finally:
         ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=up")
     page.wait_for_url("**/user/bob/lab**")
-    page.wait_for_selector(".jp-LauncherCard, .jp-Notebook")
-    page.wait_for_load_state("networkidle")  # the launcher's icons, for the picture
-    picture(page, "lab")
+    assert notified == ["Your server is ready."]
     page.goto("/hub/home")
     expect(page.locator("#stop")).to_be_visible()
     picture(page, "home")
@@ -151,3 +168,5 @@ def test_with_the_keyboard_alone_to_a_server_and_its_pages(
         if name == "home with a card":
             picture(page, "card")
         require_accessible(page, name)
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.locator(".sitekit-card")).to_have_count(0)

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from ..conftest import Demo
 from ..person import Person
-from .conftest import shoot, stop_on_home_page
+from .conftest import Picture, shoot, stop_on_home_page
 
 
 def login(page: Page, demo: Demo, name: str, password: str | None = None) -> None:
@@ -26,7 +26,9 @@ def test_wrong_password_is_told_in_words(page: Page, demo: Demo) -> None:
     shoot(page, "wrong-password")
 
 
-def test_log_in_choose_start_and_run_a_cell(page: Page, demo: Demo, bob: Person) -> None:
+def test_log_in_choose_start_and_run_a_cell(
+    page: Page, demo: Demo, bob: Person, picture: Picture
+) -> None:
     said: list[str] = []
     page.on("pageerror", lambda error: said.append(str(error)))
     login(page, demo, "bob")
@@ -59,6 +61,7 @@ def test_log_in_choose_start_and_run_a_cell(page: Page, demo: Demo, bob: Person)
     expect(output.first).to_contain_text("python/")
     expect(output.last).to_contain_text("/opt/sitekit/demo/software/python/")
     shoot(page, "notebook")
+    picture(page, "notebook")
     for entry in bob.server_api("GET", "contents").json()["content"]:
         if entry["type"] == "notebook":
             bob.server_api("DELETE", f"contents/{entry['path']}")

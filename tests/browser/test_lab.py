@@ -7,7 +7,12 @@ import re
 import subprocess
 
 import httpx
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from sitekit.base.catalogue import translations
+from sitekit.base.language import use
+from sitekit.base.script_texts import script_translations
+from sitekit.hub.messages import lab_texts
 
 from ..conftest import Demo
 from ..person import Person
@@ -16,6 +21,8 @@ from .test_first_hour import login
 
 TOAST = ".Toastify__toast"
 GIB = 1024**3
+WARNING = {"time": 300, "time_warnings": [600], "idle": None, "idle_warning": 600, "killed": None}
+"""What a server tells of itself five minutes before the end of its time."""
 
 
 def test_a_lab_shows_its_figures_and_how_its_server_ended(
@@ -29,6 +36,7 @@ def test_a_lab_shows_its_figures_and_how_its_server_ended(
     check_status_bar(page)
     assert not [error for error in said if "restore()" not in error], "not of JupyterLab itself"
     check_full_home(page)
+    check_german(page)
     check_change(window, page, bob)
     assert bob.start("small")[-1].get("ready")
     page.goto("/user/bob/lab?reset")
@@ -63,11 +71,37 @@ def check_full_home(page: Page) -> None:
     page.unroute("**/sitekit/figures")
 
 
+def check_german(page: Page) -> None:
+    """As on a German site, where the server sends the address of the hub's translations."""
+    use(translations("de", None), "de")
+    texts = script_translations(*lab_texts.SCRIPTS.glob("*.js"))
+    use(translations("en", None), "en")
+    german = {"language": "de", "texts": texts}
+    page.route("**/sitekit/lab-texts?v=1", lambda route: route.fulfill(json=german))
+
+    def with_texts(route: Route) -> None:
+        told = route.fetch().json()
+        told["pages"]["texts"] = "/hub/sitekit/lab-texts?v=1"
+        route.fulfill(json=told)
+
+    page.route("**/sitekit/figures", with_texts)
+    page.route("**/sitekit/notice", lambda route: route.fulfill(json=WARNING))
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator(".sitekit-figures")).to_have_text(re.compile("^noch .* · Speicher .* von "))
+    expect(page.locator(".sitekit-change")).to_have_text("Größe ändern")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    text = "Die Zeit dieses Servers läuft in 5 Minuten ab, um "
+    expect(page.locator(TOAST, has_text=text)).to_have_count(1)
+    for answer in ("figures", "notice"):
+        page.unroute(f"**/sitekit/{answer}")
+
+
 def check_change(window: BrowserContext, page: Page, bob: Person) -> None:
-    """The menu leads to a page with a button, and without the page's own value nothing happens."""
+    """The menu, still German, leads to a page with a button, and without the page's own value
+    nothing happens."""
     page.get_by_role("menuitem", name="File", exact=True).click()
     with window.expect_page() as opened:
-        page.get_by_role("menuitem", name="Stop and Choose Another Tier").click()
+        page.get_by_role("menuitem", name="Stoppen und andere Größe wählen").click()
     change = opened.value
     expect(change.get_by_role("heading")).to_have_text("Stop this server and choose another tier?")
     shoot(change, "change-tier")
@@ -75,7 +109,7 @@ def check_change(window: BrowserContext, page: Page, bob: Person) -> None:
     assert bob.server() is not None
     change.click("#stop-and-choose")
     expect(change.locator("input[name=tier]").first).to_be_visible()
-    expect(page.locator(".jp-Dialog")).to_contain_text("This server was stopped.")
+    expect(page.locator(".jp-Dialog")).to_contain_text("Dieser Server wurde gestoppt.")
     change.close()
 
 

@@ -1,12 +1,16 @@
 """A server's whole life on the hub's own pages: the request that waits, the running server on the home
-page, its end with a card on each page, and the start of the same server again."""
+page, its end with a card on each page, and the start of a larger server."""
 
 from __future__ import annotations
 
+import pwd
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from subprocess import CalledProcessError
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from ..conftest import Demo
@@ -54,6 +58,11 @@ def test_a_request_that_waits_is_shown_and_changed(page: Page, demo: Demo, bob: 
         expect(page).to_have_title(re.compile("^Waiting: "))
         expect(page.locator("#sitekit-asked")).to_contain_text("Five days: 1.5 GB of memory")
         expect(page.get_by_text("the request ends by itself")).to_be_visible()
+        page.context.grant_permissions(["notifications"])
+        page.get_by_role("button", name="Notify me when it is ready").click()
+        expect(page.get_by_role("button", name="You will be notified")).to_be_disabled()
+        faster = page.locator("#sitekit-faster li", has_text="Small, for a first look")
+        expect(faster).to_contain_text(re.compile("expected at .*, but 4 hours instead of 5 days"))
         look_at(page, "waiting")
         page.goto("/hub/home")
         expect(page.locator(".sitekit-state")).to_have_text("waiting")
@@ -63,47 +72,95 @@ def test_a_request_that_waits_is_shown_and_changed(page: Page, demo: Demo, bob: 
         page.wait_for_url("**/hub/spawn/bob**")
         expect(page.locator("input[name=tier][value=long]")).to_be_checked()
         assert not jobs(demo.site, "bob")
+        page.click("#spawn_form [type=submit]")
+        faster.get_by_role("button", name="Cancel, and choose").click()
+        page.wait_for_url("**/hub/spawn/bob?tier=small")
+        expect(page.locator("input[name=tier][value=small]")).to_be_checked()
+        assert not jobs(demo.site, "bob")
 
 
-def test_a_server_on_the_home_page_its_card_on_each_page_and_the_same_again(
+def test_a_server_on_the_home_page_its_card_on_each_page_and_start_with_more(
     page: Page, demo: Demo, bob: Person
 ) -> None:
-    assert bob.start("small")[-1].get("ready")
+    job = _start_with_little_time(demo, bob)
     login(page, demo, "bob")
+    until(lambda: "Start the next one now" in bob.http.get("/hub/home").text)
     page.goto("/hub/home")
     server = page.locator(".sitekit-server").first
-    expect(server.locator(".sitekit-left")).to_contain_text("3 hours 5")
+    expect(server.locator(".sitekit-left")).to_contain_text("29 minutes")
     until(lambda: bob.api("GET", "/sitekit/server").json()["used"])
     page.reload(wait_until="networkidle")
     expect(server.locator(".sitekit-memory")).to_contain_text("MB of 1.5 GB")
     look_at(page, "home")
     _its_log_and_its_scope(page, bob)
+    _the_next_one(page, bob)
 
     page.goto("/hub/home", wait_until="networkidle")
-    [job] = jobs(demo.site, "bob")
-    ask(demo.site, "scancel", job.split()[0])
+    _end_for_memory(demo, job)
     until(lambda: bob.api("GET", "/sitekit/card").status_code == 200)
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    card = page.locator('.sitekit-card[data-kind="cancelled"]')
-    expect(card).to_contain_text(re.compile("was cancelled.*ended:", re.DOTALL))
+    card = page.locator('.sitekit-card[data-kind="memory"]')
+    expect(card).to_contain_text(re.compile("it may use 1.5 GB .*ended:", re.DOTALL))
     look_at(page, "card")
     copied = _copy(page, card)
-    assert f"job: {job.split()[0]}" in copied and "user bob" in copied
+    assert f"job: {job}" in copied and "user bob" in copied
     for address, name in (("/hub/spawn/bob", "card-form"), ("/user/bob/lab", "card-stopped")):
         page.goto(address)
-        expect(card).to_contain_text("was cancelled")
+        expect(card).to_contain_text("ran out of memory")
         look_at(page, name)
-    card.get_by_role("button", name="Dismiss").click()
-    expect(card).to_have_count(0)
+    _start_with_more_and_again(page, bob, card)
+
+
+def _start_with_little_time(demo: Demo, bob: Person) -> str:
+    """Start a server of bob's with a time limit of which most is over, and return its job."""
+    bob.choose("small")
+    [line] = until(lambda: jobs(demo.site, "bob"))
+    job = line.split()[0]
+    change = ("scontrol", "update", f"JobId={job}")
+    ask(demo.site, *change, "TimeLimit=30", user="bob")
+    with pytest.raises(CalledProcessError):  # a user cannot raise it again (docs/servers.md)
+        ask(demo.site, *change, "TimeLimit=60", user="bob")
+    assert list(bob.progress())[-1].get("ready")
+    return job
+
+
+def _the_next_one(page: Page, bob: Person) -> None:
+    """Start another server of the same size while the first one runs."""
     page.goto("/hub/home")
-    page.get_by_role("button", name="Start again").click()
+    page.get_by_role("button", name="Start the next one now").click()
+    page.wait_for_url(re.compile("/spawn-pending/bob/next|/user/bob/next/"))
+    page.goto("/hub/home")
+    second = page.locator('.sitekit-server[data-server-name="next"]')
+    expect(second).to_contain_text("Small, for a first look")
+    expect(page.locator(".sitekit-server").first).to_have_attribute("data-state", "running")
+    bob.stop_and_wait("next")
+    bob.api("DELETE", "/users/bob/servers/next", {"remove": True})
+
+
+def _end_for_memory(demo: Demo, job: str) -> None:
+    """End a job of bob's, after the line that Slurm writes if Linux kills a job's process for lack of
+    memory."""
+    [log] = Path(pwd.getpwnam("bob").pw_dir).glob(f".jupyterhub/**/job-{job}.log")
+    with log.open("a") as lines:
+        lines.write(f"slurmstepd: error: Detected 1 oom-kill event(s) in StepId={job}.batch.\n")
+    ask(demo.site, "scancel", job)
+
+
+def _start_with_more_and_again(page: Page, bob: Person, card: Locator) -> None:
+    """Start the larger server that the card offers, and after its end the same one again."""
+    page.goto("/hub/home")
+    card.get_by_role("button", name="Start with more").click()
     page.wait_for_url("**/user/bob/lab**")
     until(lambda: bob.api("GET", "/sitekit/server").json()["state"] == "running")
     page.goto("/hub/home", wait_until="networkidle")
-    expect(server).to_contain_text("Small, for a first look")
+    server = page.locator(".sitekit-server").first
+    expect(server).to_contain_text("Large")
     page.click("#stop")
     expect(server.locator(".sitekit-state")).to_have_text("not running")
     expect(card).to_have_count(0)
+    page.get_by_role("button", name="Start again").click()
+    page.wait_for_url(re.compile("/spawn-pending/bob|/user/bob/"))
+    assert bob.api("GET", "/sitekit/server").json()["tier"] == "large"
 
 
 def _copy(page: Page, card: Locator) -> str:

@@ -6,22 +6,24 @@ import io
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import extract_from_dir, extract_from_file
 from babel.messages.pofile import read_po, write_po
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER = CHECKOUT / "config/languages"
 TEMPLATES = CHECKOUT / "config/templates"
+SCRIPTS = (CHECKOUT / "config/static", CHECKOUT / "scripts/sitekit/session/labextension/static")
 KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
 HEAD = "# The texts that sitekit shows to users: copy this file to translate them."
 
 
 def extracted() -> Catalog:
-    """Return the texts of all modules and templates, without their places."""
+    """Return the texts of all modules, templates and scripts, without their places."""
     catalogue = Catalog(project="sitekit", charset="utf-8", header_comment=HEAD)
     sources = (
         (CHECKOUT / "scripts/sitekit", [("**.py", "python")], {}),
         (TEMPLATES, [("**.html", "jinja2")], {"**.html": {"trimmed": "true", "silent": "false"}}),
+        *((folder, [("**.js", "javascript")], {}) for folder in SCRIPTS),
     )
     for folder, methods, options in sources:
         for _, _, message, comments, context in extract_from_dir(
@@ -29,6 +31,11 @@ def extracted() -> Catalog:
         ):
             catalogue.add(message, None, auto_comments=comments, context=context)
     return catalogue
+
+
+def texts_of_script(path: Path) -> set[str]:
+    """Return the texts of a script, as Babel finds them."""
+    return {text for _, text, _, _ in extract_from_file("javascript", path, KEYWORDS)}
 
 
 def as_text(catalogue: Catalog) -> str:

@@ -48,6 +48,24 @@ def test_a_page_is_linked_from_another_one() -> None:
     assert [page for page in PAGES if page not in linked and page.name != "README.md"] == []
 
 
+PICTURE = re.compile(r"!\[[^\]]{10,}\]\(([^)\s]+)\)")
+WRITES = re.compile(r'\bpicture\(page, "([a-z_]+)"\)')
+
+
+def test_each_picture_is_shown_and_a_test_writes_it() -> None:
+    """test_a_page_says_something checks that the pictures that a page shows exist."""
+    folder = TOP / "docs/pictures"
+    shown = {
+        (page.parent / path).resolve()
+        for page in PAGES
+        for path in PICTURE.findall(page.read_text())
+    }
+    assert shown == set(folder.iterdir())
+    tests = "".join(path.read_text() for path in (TOP / "tests/browser").glob("test_*.py"))
+    assert {f"{name}.png" for name in WRITES.findall(tests)} == {path.name for path in shown}
+    assert [path.name for path in shown if path.stat().st_size > 200_000] == []
+
+
 SHELL = re.compile(
     r"(?:sudo |0 4 )?(?:make|git|srun|sitekit-kernel|module load|install -m|apt|echo|groupadd|useradd|"
     r"apptainer|scontrol|hostnamectl|docker|-u|\* \* \*|\S*scripts/kit|PREFIX/\S+)\s"

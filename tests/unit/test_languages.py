@@ -10,13 +10,14 @@ from pathlib import Path
 import jinja2
 import pytest
 from babel.messages.catalog import Catalog
-from languages import FOLDER, TEMPLATES, as_text, extracted, rewrite
+from languages import FOLDER, SCRIPTS, TEMPLATES, as_text, extracted, rewrite, texts_of_script
 from machine_sites import demo
 
 from sitekit.base import language
 from sitekit.base.catalogue import faults, messages, missing, read, translations
 from sitekit.base.errors import BadInput, BadInputs
 from sitekit.base.language import Translated, date_text, gettext, ngettext, shipped
+from sitekit.base.script_texts import script_texts, script_translations
 from sitekit.hub.overrides.upstream_words import translate
 from sitekit.site.show import check_site
 
@@ -68,11 +69,7 @@ class Words(HTMLParser):
             self.found.append(" ".join(text.split()))
 
 
-PATHS = sorted(
-    path
-    for path in TEMPLATES.glob("*.html")
-    if path.name != "status.html"  # administrators read it in English, as JupyterHub's own page
-)
+PATHS = sorted(TEMPLATES.glob("*.html"))
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
@@ -90,6 +87,31 @@ def test_a_template_has_no_text_outside_of_a_translation(path: Path) -> None:
     words = Words()
     words.feed(html)
     assert words.found == []
+
+
+SCRIPT_PATHS = sorted(path for folder in SCRIPTS for path in folder.glob("*.js"))
+STRING = re.compile(r'(?P<before>[\w.]*[(:=]?) ?(?P<text>"(?:[^"\\\n]|\\.)*"|`[^`]*`)')
+WORDS = re.compile(r"[A-Z][a-z]+|[a-z]{2,} [a-z]{2,}")
+NO_TEXTS = re.compile(r"use strict|X-XSRFToken|Content-Type|Enter|Hub|(?=.*-)[a-z -]+|jp-\w+-\w+")
+"""Strings that users do not read: of HTTP, keys and CSS classes; or the same in each language."""
+
+
+@pytest.mark.parametrize("path", SCRIPT_PATHS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_script_has_no_text_outside_of_a_translation(path: Path) -> None:
+    code = re.sub(r"^\s*(//|/\*\*).*|\s// .*", "", path.read_text(), flags=re.MULTILINE)
+    found = []
+    for match in STRING.finditer(code):
+        text = re.sub(r"\$\{[^}]*\}", "", match["text"][1:-1])
+        known = match["before"] in ("_(", "Error(", "description:") or NO_TEXTS.fullmatch(text)
+        if WORDS.search(text) and not known:
+            found.append(text)
+    assert found == []
+
+
+@pytest.mark.parametrize("path", SCRIPT_PATHS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_page_gets_each_text_of_its_script(path: Path) -> None:
+    """The hub finds the texts of a script as Babel finds them, which writes the catalogue."""
+    assert sorted(script_texts(path)) == sorted(texts_of_script(path))
 
 
 @pytest.fixture
@@ -144,6 +166,14 @@ def test_a_fault_in_the_sites_own_catalogue_is_named(tmp_path: Path, text: str, 
     with pytest.raises(BadInput, match=re.escape(fault)) as refused:
         check_site(site)
     assert str(path) in str(refused.value)
+
+
+def test_a_script_gets_the_translations_that_exist(french, tmp_path: Path) -> None:
+    french('msgid "Stay"\nmsgstr "Reste \\"ici\\""\n')
+    script = tmp_path / "x.js"
+    script.write_text('const x = [_("Stay"), _("Other \\"{name}\\"", { name }), get_("No")];')
+    assert script_texts(script) == ("Stay", 'Other "{name}"')
+    assert script_translations(script) == {"Stay": 'Reste "ici"'}
 
 
 def test_a_translation_without_its_placeholder_is_not_used(french) -> None:

@@ -31,6 +31,11 @@ def use(translations: NullTranslations, language: str) -> None:
     _translations, _language = translations, language
 
 
+def language_tag() -> str:
+    """Return the language of this process's texts as browsers write it, such as `de` or `pt-BR`."""
+    return _language.replace("_", "-")
+
+
 def gettext(message: str, **values: object) -> str:
     """Return the translation of `message`, in which each `{name}` is replaced by its value."""
     text = _translations.gettext(message)

@@ -51,10 +51,11 @@ def read_messages(body: bytes) -> list[dict[str, str]]:
 
 
 def read_pages(body: bytes) -> dict[str, str]:
-    """Return the addresses of the hub's pages about this server, and the tier with more memory.
+    """Return the addresses of the hub's pages about this server, a sentence about a tier with more
+    memory, and the address of the translations.
 
-    An older hub sends neither.
+    An older hub sends none of them, and the hub of an English site no translations.
     """
     told = json.loads(body[:LIMIT]).get("server")
-    keys = ("home", "change", "end", "larger")
+    keys = ("home", "change", "end", "larger", "texts")
     return {key: str(told[key]) for key in keys if key in told} if isinstance(told, dict) else {}

@@ -180,7 +180,7 @@ def test_the_longest_answer_fits_into_what_a_server_reads(ledger: Ledger) -> Non
         for _ in range(most):
             ledger.announce(read_announcement({"text": text, "user": user}), "root")
     shown = [in_lab(one) for one in ledger.announced("alice", "lab")]
-    pages = {key: "x" * 300 for key in ("home", "change", "end", "larger")}
+    pages = {key: "x" * 300 for key in ("home", "change", "end", "larger", "texts")}
     body = body_of(shown + shown[:20], pages)
     assert read_pages(body) == pages
     assert len(shown) == 70 and len(body) < LIMIT

@@ -20,6 +20,7 @@ from tornado import web
 
 from ...site import Site
 from ...site.memory_and_time import human_memory
+from ..messages import lab_texts
 from ..messages.larger_tier import larger_tier
 from ..pages.unreachable import notice_end
 from ..servers.hub_state import HubState
@@ -36,14 +37,15 @@ def end_key(handler: Any, tag: str) -> str:
 
 
 def pages_of(site: Site, row: Row, key: str) -> dict[str, str]:
-    """Return the URLs of the hub's pages about a server, and a sentence about a tier with more
-    memory."""
+    """Return the URLs of the hub's pages about a server and of the translations for JupyterLab, and
+    a sentence about a tier with more memory."""
     hub = f"{site.front.url}/hub"
     return {
         "home": f"{hub}/home",
         "change": f"{hub}/{CHANGE}?server={quote(row.name, safe='')}",
         "end": f"{hub}{END}?start={row.tag}&key={key}",
         "larger": larger_tier(site.tiers, "cap", row.choice, row.choice["cap"], human_memory)[0],
+        **lab_texts.address(hub),
     }
 
 

@@ -18,7 +18,7 @@ from ..servers.check_choice import Eligibility, allowed_tiers, tiers_for
 from ..servers.form_values import FormValues, as_query
 from ..servers.hub_state import HubState
 from .clock import clock
-from .page_files import page_file
+from .page_files import page_file, page_texts
 from .tier_cards import TierCard, card_of
 
 
@@ -28,7 +28,7 @@ def template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(data("config/templates")), autoescape=True, extensions=[Translated]
     )
-    environment.globals["page_file"] = page_file
+    environment.globals |= {"page_file": page_file, "page_texts": page_texts}
     return environment.get_template("tiers.html")
 
 

@@ -1,4 +1,4 @@
-"""Find the addresses of the scripts and styles of sitekit's own pages."""
+"""Find the addresses of the scripts and styles of sitekit's own pages, and the texts of the scripts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from functools import cache
 
 from ...base.data_files import data
+from ...base.script_texts import script_translations
 
 FOLDER = "config/static"
 """The folder of the files, in the checkout and in sitekit's own package."""
@@ -16,3 +17,8 @@ def page_file(name: str) -> str:
     """Return the address of a file below the hub's own address, with a part of the file's hash."""
     content = (data(FOLDER) / name).read_bytes()
     return f"sitekit/static/{name}?v={hashlib.sha256(content).hexdigest()[:16]}"
+
+
+def page_texts(name: str) -> dict[str, str]:
+    """Return the translations of the texts of a script. texts.js reads them in the page."""
+    return script_translations(data(FOLDER) / name)

@@ -1,4 +1,5 @@
-"""Serve the scripts and styles of sitekit's own pages, which are the same for every user."""
+"""Serve the scripts, styles and translations of sitekit's own pages, which are the same for every
+user."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import Any
 from tornado import web
 
 from ...base.data_files import data
+from ..messages import lab_texts
 from ..messages.page_files import FOLDER
 
 PATH = r"/sitekit/static/([a-z_]+\.(?:css|js))"
@@ -24,7 +26,24 @@ class PageFileHandler(web.StaticFileHandler):
         self.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 
 
+class LabTextsHandler(web.RequestHandler):
+    """Handle GET /hub/sitekit/lab-texts: return the translations of sitekit's texts in JupyterLab.
+
+    The texts are the same for all users, so no login is needed, and pages of all users' domains may
+    read them. Browsers may keep the response, because other translations have another address.
+    """
+
+    def get(self) -> None:
+        self.set_header("Content-Type", "application/json")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Access-Control-Allow-Origin", "*")
+        self.set_header("Cache-Control", "public, max-age=86400")
+        self.finish(lab_texts.content())
+
+
 def handlers() -> list[tuple[str, type, dict[str, Any]]]:
-    """Return the URL pattern and the handler of the files, for JupyterHub's option
-    extra_handlers."""
-    return [(PATH, PageFileHandler, {"path": str(data(FOLDER))})]
+    """Return the URL patterns and the handlers, for JupyterHub's option extra_handlers."""
+    return [
+        (PATH, PageFileHandler, {"path": str(data(FOLDER))}),
+        (lab_texts.PATH, LabTextsHandler, {}),
+    ]

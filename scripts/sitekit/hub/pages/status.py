@@ -15,8 +15,8 @@ from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.scopes import Scope
 from tornado import web
 
+from ..messages.page_files import page_file, page_texts
 from ..servers.hub_state import HubState
-from ..servers.server_states import OPEN_STATES
 from ..status import certificates
 from ..status.collect_state import status_now
 
@@ -68,10 +68,7 @@ class StatusPageHandler(StatusBaseHandler):
     async def get(self) -> None:
         record = self.prepare_record()
         page = await self.render_template(
-            "status.html",
-            record=record,
-            states=OPEN_STATES,
-            xsrf=self.xsrf_token.decode("ascii"),
+            "status.html", record=record, page_file=page_file, page_texts=page_texts
         )
         self.finish(page)
 

@@ -2,8 +2,7 @@
 // address that the server has given to this page (scripts/sitekit/hub/api/server_end.py).
 
 import { onAnswer, pages } from "./server.js";
-
-const AWAY = "JupyterHub and your server do not answer. Check your network. This page tries again by itself.";
+import { _ } from "./texts.js";
 
 async function askHub() {
   if (!pages.end) return { state: "unknown" };
@@ -35,17 +34,20 @@ export function describe({ state, card }) {
       const details = document.createElement("details");
       const summary = document.createElement("summary");
       const log = document.createElement("pre");
-      summary.textContent = "Last lines of the log";
+      summary.textContent = _("Last lines of the log");
       log.textContent = card.lines.join("\n");
       log.style.cssText = "max-height: 20em; overflow: auto";
       details.append(summary, log);
       body.append(details);
     }
   } else {
-    const what = { stopped: "This server was stopped.", away: AWAY };
-    paragraph(what[state] ?? "Your server does not answer. The hub's page shows its state.", body);
+    const what = {
+      stopped: _("This server was stopped."),
+      away: _("JupyterHub and your server do not answer. Check your network. This page tries again by itself."),
+    };
+    paragraph(what[state] ?? _("Your server does not answer. The hub's page shows its state."), body);
   }
-  paragraph("This page still shows what you have typed. Text that is not saved can be copied from it.", body);
+  paragraph(_("This page still shows what you have typed. Text that is not saved can be copied from it."), body);
   return body;
 }
 
@@ -67,9 +69,9 @@ export const endedPlugin = ({ application, apputils, widgets }) => ({
         return;
       }
       const start = told.start ?? pages.home;
-      const buttons = [apputils.Dialog.cancelButton({ label: "Close" })];
-      if (start) buttons.push(apputils.Dialog.okButton({ label: "Start again" }));
-      const title = told.state === "away" ? "No connection" : "Your server has ended";
+      const buttons = [apputils.Dialog.cancelButton({ label: _("Close") })];
+      if (start) buttons.push(apputils.Dialog.okButton({ label: _("Start again") }));
+      const title = told.state === "away" ? _("No connection") : _("Your server has ended");
       const body = new widgets.Widget({ node: describe(told) });
       const { button } = await apputils.showDialog({ title, body, buttons });
       if (button.accept) window.open(start, "_blank", "noopener");

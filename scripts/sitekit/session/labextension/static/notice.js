@@ -4,18 +4,17 @@
 // closed when their time is over.
 
 import { ask, dismiss, notify, pages, changeAction, gigabytes } from "./server.js";
+import { _, clock, withUnit } from "./texts.js";
 
 const EVERY = 15; // seconds
 const STAY = "sitekit:stay";
 const TOUCHES = ["keydown", "pointerdown", "wheel"];
 
-const minutes = (seconds) => {
-  const count = Math.max(1, Math.round(seconds / 60));
-  return count === 1 ? "1 minute" : `${count} minutes`;
-};
-
-const clock = (seconds) =>
-  new Date(Date.now() + seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+// The values that a text about a time in the future shows.
+const inFuture = (seconds) => ({
+  minutes: withUnit(Math.max(1, Math.round(seconds / 60)), "minute"),
+  time: clock(seconds),
+});
 
 // Which announcements this browser has shown in a lab, or closed on a page of the hub.
 const isClosed = (id) => {
@@ -40,11 +39,8 @@ function activate(app) {
   async function showIdle({ idle, idle_warning: warning }) {
     const due = idle !== null && idle <= warning;
     if (due && idleNotice === null) {
-      idleNotice = await notify(app, 
-        `Nobody seems to use this server: it is stopped in ${minutes(idle)}, at ${clock(idle)}. Files are kept; ` +
-          "what is only in a kernel's memory is lost.",
-        [{ label: "Stay", commandId: STAY, caption: "Keep this server" }],
-      );
+      const text = _("Nobody seems to use this server: it is stopped in {minutes}, at {time}. Files are kept; what is only in a kernel's memory is lost.", inFuture(idle));
+      idleNotice = await notify(app, text, [{ label: _("Stay"), commandId: STAY, caption: _("Keep this server") }]);
     } else if (!due && idleNotice !== null) {
       await dismiss(app, idleNotice);
       idleNotice = null;
@@ -56,7 +52,7 @@ function activate(app) {
     const passed = Math.min(...warnings.filter((limit) => time <= limit));
     if (passed < timeWarned) {
       timeWarned = passed;
-      await notify(app, `The time of this server is over in ${minutes(time)}, at ${clock(time)}. Save your work; you can start a new server afterwards.`, []);
+      await notify(app, _("The time of this server is over in {minutes}, at {time}. Save your work; you can start a new server afterwards.", inFuture(time)), []);
     }
   }
 
@@ -65,15 +61,19 @@ function activate(app) {
     const before = killedBefore;
     killedBefore = killed;
     if (before === null || killed <= before) return;
-    const size = memory ? `, ${gigabytes(memory)},` : "";
-    const what = ended.length > 0 ? `the kernel of ${ended.join(", ")}` : "a program of it: most likely the kernel that has just restarted";
-    await notify(app, `The memory of this server${size} was used up, and the node ended ${what}. Work on less data at a time, or shut down kernels that you do not need. ${pages.larger ?? ""}`.trim(), changeAction(app));
+    const used = memory ? _("The memory of this server, {size}, was used up.", { size: gigabytes(memory) })
+      : _("The memory of this server was used up.");
+    const what = ended.length > 0 ? _("The node ended the kernel of {notebooks}.", { notebooks: ended.join(", ") })
+      : _("The node ended a program of it: most likely the kernel that has just restarted.");
+    const advice = _("Work on less data at a time, or shut down kernels that you do not need.");
+    const text = [used, what, advice, pages.larger].filter(Boolean).join(" ");
+    await notify(app, text, changeAction(app));
   }
 
   async function showRescue({ rescue }) {
     if (!rescue || told.has("rescue")) return;
     told.add("rescue");
-    await notify(app, "Your home directory is full. This server keeps its settings in temporary space of the node, so that you can delete files. Notebooks cannot be saved before there is room again. Then stop this server and start it again.", []);
+    await notify(app, _("Your home directory is full. This server keeps its settings in temporary space of the node, so that you can delete files. Notebooks cannot be saved before there is room again. Then stop this server and start it again."), []);
   }
 
   async function showCourse({ notices = [] }) {
@@ -111,7 +111,7 @@ function activate(app) {
   }
 
   app.commands.addCommand(STAY, {
-    label: "Keep this server",
+    label: () => _("Keep this server"),
     execute: () => {
       touched = true;
       return look();

@@ -1,5 +1,7 @@
 // Requests to the user's server, and notifications in JupyterLab, for the other files of this folder.
 
+import { _, loadTexts } from "./texts.js";
+
 const SHOWN = 140; // characters of a notification; JupyterLab leaves out the others
 export const CHANGE = "sitekit:change-tier";
 
@@ -21,6 +23,7 @@ export async function ask(app, path, method = "GET") {
   if (!answer.ok) throw new Error(`sitekit: the server answered ${answer.status}`);
   const told = await answer.json();
   Object.assign(pages, told.pages);
+  await loadTexts(pages.texts);
   for (const call of noteAnswer) call();
   return told;
 }
@@ -56,5 +59,5 @@ export async function dismiss(app, numbers) {
 // A button that leads to the hub's page for another tier; none while its address is not known.
 export const changeAction = (app) =>
   pages.change && app.commands.hasCommand(CHANGE)
-    ? [{ label: "Choose another tier", commandId: CHANGE, caption: "Stop this server and choose another tier" }]
+    ? [{ label: _("Choose another tier"), commandId: CHANGE, caption: _("Stop this server and choose another tier") }]
     : [];

@@ -2,6 +2,7 @@
 // hub's home page. Warn before the home directory is full. Offer to stop the server and choose another tier.
 
 import { CHANGE, ask, gigabytes, notify, pages } from "./server.js";
+import { _ } from "./texts.js";
 
 const EVERY = 15; // seconds, while the page is visible
 
@@ -13,12 +14,14 @@ export function timeLeft(seconds) {
 }
 
 const ofLimit = ({ used, limit }) =>
-  limit ? `${(used / 1024 ** 3).toFixed(1)} of ${gigabytes(limit)}` : gigabytes(used);
+  limit ? _("{used} of {limit}", { used: (used / 1024 ** 3).toFixed(1), limit: gigabytes(limit) }) : gigabytes(used);
+
+const inGigabytes = ({ free, size }) => ({ free: gigabytes(free), size: gigabytes(size) });
 
 export function shortText({ time, memory, gpus }) {
   const found = [];
-  if (time !== null) found.push(`${timeLeft(time)} left`);
-  if (memory.used !== null) found.push(`Memory ${ofLimit(memory)}`);
+  if (time !== null) found.push(_("{time} left", { time: timeLeft(time) }));
+  if (memory.used !== null) found.push(_("Memory {memory}", { memory: ofLimit(memory) }));
   for (const { busy, used, memory: all } of gpus ?? []) {
     found.push(busy === null ? `GPU ${ofLimit({ used, limit: all })}` : `GPU ${busy} %`);
   }
@@ -27,16 +30,19 @@ export function shortText({ time, memory, gpus }) {
 
 export function longText({ memory, gpus, home }) {
   const found = [];
-  if (memory.peak !== null) found.push(`Most memory so far, with files that Linux keeps in memory: ${gigabytes(memory.peak)}`);
-  for (const { name, used, memory: all } of gpus ?? []) found.push(`${name}: ${ofLimit({ used, limit: all })} of its memory`);
-  if (home) found.push(`Home directory: ${gigabytes(home.free)} of ${gigabytes(home.size)} are free`);
-  return [...found, "Open the hub's home page"].join("\n");
+  if (memory.peak !== null) found.push(_("Most memory so far, with files that Linux keeps in memory: {size}", { size: gigabytes(memory.peak) }));
+  for (const { name, used, memory: all } of gpus ?? []) found.push(_("{name}: {memory} of its memory", { name, memory: ofLimit({ used, limit: all }) }));
+  if (home) found.push(_("Home directory: {free} of {size} are free", inGigabytes(home)));
+  return [...found, _("Open the hub's home page")].join("\n");
 }
 
-function homeWarning({ state, free, size, files }) {
-  const room = files !== null && files < 1000 ? `it can have ${files} more files` : `${gigabytes(free)} of ${gigabytes(size)} are free`;
-  const after = "Delete files that you do not need. In a full home directory, notebooks cannot be saved.";
-  return `Your home directory is ${state}: ${room}. ${after}`;
+function homeWarning(home) {
+  const full = home.state === "full";
+  const beginning = full ? _("Your home directory is full:") : _("Your home directory is nearly full:");
+  const room = home.files !== null && home.files < 1000 ? _("it can have {files} more files.", home)
+    : _("{free} of {size} are free.", inGigabytes(home));
+  const advice = _("Delete files that you do not need. In a full home directory, notebooks cannot be saved.");
+  return `${beginning} ${room} ${advice}`;
 }
 
 function makeItem(widgets) {
@@ -52,8 +58,6 @@ function makeItem(widgets) {
   }
   link.className = "sitekit-figures";
   change.className = "sitekit-change";
-  change.textContent = "Change tier";
-  change.title = "Stop this server and choose another tier";
   node.append(link, change);
   const item = new widgets.Widget({ node });
   item.addClass("jp-StatusBar-TextItem");
@@ -63,6 +67,8 @@ function makeItem(widgets) {
 function show({ link, change }, figures) {
   link.textContent = shortText(figures);
   link.title = longText(figures);
+  change.textContent = _("Change tier");
+  change.title = _("Stop this server and choose another tier");
   const { used, limit } = figures.memory;
   link.style.fontWeight = used !== null && limit && used > 0.9 * limit ? "bold" : "";
   for (const [one, address] of [[link, pages.home], [change, pages.change]]) {
@@ -96,8 +102,8 @@ export const statusPlugin = ({ widgets, statusbar, mainmenu, apputils }) => ({
     }
 
     app.commands.addCommand(CHANGE, {
-      label: "Stop and Choose Another Tier",
-      caption: "Open the hub's page that stops this server and shows the sizes again",
+      label: () => _("Stop and Choose Another Tier"),
+      caption: () => _("Open the hub's page that stops this server and shows the sizes again"),
       isVisible: () => Boolean(pages.change),
       execute: () => { window.open(pages.change, "_blank", "noopener"); },
     });

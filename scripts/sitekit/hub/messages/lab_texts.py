@@ -1,0 +1,30 @@
+"""Collect the translations of sitekit's texts in JupyterLab, which the hub sends to JupyterLab."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+
+from ...base import language, script_texts
+
+PATH = "/sitekit/lab-texts"
+SCRIPTS = Path(__file__).parents[2] / "session/labextension/static"
+
+
+@cache
+def content() -> bytes:
+    """Return the site's language and the translations, as JSON."""
+    texts = script_texts.script_translations(*sorted(SCRIPTS.glob("*.js")))
+    return json.dumps({"language": language.language_tag(), "texts": texts}).encode()
+
+
+def address(hub: str) -> dict[str, str]:
+    """Return the address of the translations, with a part of their hash; {} on an English site.
+
+    `hub` is the hub's own address.
+    """
+    if not json.loads(content())["texts"]:
+        return {}
+    return {"texts": f"{hub}{PATH}?v={hashlib.sha256(content()).hexdigest()[:16]}"}
