@@ -12,8 +12,11 @@ from test_form import form
 
 from sitekit.base import language
 from sitekit.base.catalogue import translations
+from sitekit.base.data_files import data
+from sitekit.base.script_texts import script_texts
 from sitekit.hub.messages import lab_texts
-from sitekit.hub.messages.page_files import page_texts
+from sitekit.hub.messages.page_files import FOLDER, page_texts
+from sitekit.hub.servers.server_states import OPEN_STATES
 
 
 @pytest.fixture(params=["en", "de"])
@@ -51,3 +54,8 @@ def test_jupyterlab_gets_an_address_only_if_there_is_something_to_translate(used
         assert re.fullmatch(
             r"https://hub\.example\.org/hub/sitekit/lab-texts\?v=[0-9a-f]{16}", address["texts"]
         )
+
+
+def test_the_administrators_page_has_a_word_for_each_state() -> None:
+    texts = script_texts(data(FOLDER) / "status.js")
+    assert {f"{{count}} {state}" for state in OPEN_STATES} <= set(texts)
