@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .container_start import SENT
+from .container_environment import SENT
 from .settings_in_container import INSIDE
 
 START = f"{INSIDE}/sitekit/session/container_start.py"

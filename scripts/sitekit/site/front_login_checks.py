@@ -4,17 +4,14 @@ unsafe."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ..base.errors import Unfit
-
-if TYPE_CHECKING:
-    from .model import Site
+from .settings import SiteSettings
 
 METHOD = "login", "method"
 
 
-def front_login_fits(site: Site) -> Iterator[Unfit]:
+def front_login_fits(site: SiteSettings) -> Iterator[Unfit]:
     """Yield an error for each setting with which a login at the web server is impossible or
     unsafe."""
     if site.login.method != "front":

@@ -6,16 +6,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from ..base.errors import Unfit, shown
-from .tier import Row, Tier
+from .tier import Row
 from .value_types import AbsolutePath, ImageKey, Title, spelled
-
-if TYPE_CHECKING:
-    from .model import Site
 
 PROGRAMS = {"apptainer": "apptainer", "singularity": "singularity", "charliecloud": "ch-run"}
 """Maps each container engine to the name of its program."""
@@ -118,28 +115,3 @@ def image_faults(containers: Containers | None, images: tuple[Image, ...]) -> It
                     "leave ':ro' out, or make the folder read-only on the nodes",
                     *("images", place, "binds", number),
                 )
-
-
-def images_of(site: Site, tier: Tier) -> dict[str, str]:
-    """Return the container images that a tier may offer, as a mapping from an image's key to its
-    title.
-
-    Tiers on Docker use the images of the section `docker`. Tiers on systemd use no images.
-    """
-    if tier.runs_on == "systemd":
-        return {}
-    images = site.docker.images if tier.runs_on == "docker" else site.server.images
-    return {image.key: image.title for image in images}
-
-
-def unknown_images(site: Site) -> Iterator[Unfit]:
-    """Yield an error for each image of a tier that the site does not have."""
-    for place, tier in enumerate(site.tiers):
-        known = images_of(site, tier)
-        section = "docker.images" if tier.runs_on == "docker" else "server.images"
-        for number, key in enumerate(tier.images):
-            if key not in known:
-                remedy = f"name one of: {', '.join(known)}" if known else f"add it to {section}"
-                if tier.runs_on == "systemd":
-                    remedy = "leave images out: servers on systemd run in no image"
-                yield Unfit(f"there is no image '{key}'", remedy, "tiers", place, "images", number)

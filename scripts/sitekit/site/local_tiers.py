@@ -4,19 +4,16 @@ sites in which such tiers would be unsafe."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ..base.errors import Unfit
+from .settings import SiteSettings
 from .tier import Choose, Tier
-
-if TYPE_CHECKING:
-    from .model import Site
 
 OF_SCHEDULERS = ("partitions", "gpus", "gpu_type", "nodes", "tasks", "exclusive", "account", "qos",
                  "reservation", "constraint")  # fmt: skip
 
 
-def local_tiers_fit(site: Site) -> Iterator[Unfit]:
+def local_tiers_fit(site: SiteSettings) -> Iterator[Unfit]:
     """Yield an error for each wrong setting of the tiers with `runs_on: docker` or `systemd`."""
     for place, tier in enumerate(site.tiers):
         if tier.runs_on in site.local_backends:
@@ -44,7 +41,7 @@ def _faults(tier: Tier) -> Iterator[tuple[str, ...]]:
         yield what, "add a key of docker.images, such as `images: [python-r]`", "images"
 
 
-def _site_fits(site: Site) -> Iterator[Unfit]:
+def _site_fits(site: SiteSettings) -> Iterator[Unfit]:
     """Yield an error for each site setting that does not work with servers on the hub's own
     host."""
     if site.slurm.ssh:
@@ -67,7 +64,7 @@ def _site_fits(site: Site) -> Iterator[Unfit]:
         )
 
 
-def _docker_fits(site: Site) -> Iterator[Unfit]:
+def _docker_fits(site: SiteSettings) -> Iterator[Unfit]:
     """Yield an error for each setting that does not work with the section `docker`."""
     if site.hub.address != site.docker.gateway:
         yield Unfit(

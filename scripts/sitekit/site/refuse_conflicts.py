@@ -1,18 +1,15 @@
-"""Refuse a site in which two tiers, two ports or two accounts are the same, or in which secrets
-would be in a folder that everybody may read."""
+"""Refuse a site in which two tiers, two ports or two accounts are the same, in which secrets would
+be in a folder that everybody may read, or in which users would share one copy of the release."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ..base.errors import Unfit
-
-if TYPE_CHECKING:
-    from .model import Site
+from .settings import SiteSettings
 
 
-def tiers_apart(site: Site) -> Iterator[Unfit]:
+def tiers_apart(site: SiteSettings) -> Iterator[Unfit]:
     """Yield an error if two tiers have the same key."""
     keys = [tier.key for tier in site.tiers]
     for place, key in enumerate(keys):
@@ -21,7 +18,7 @@ def tiers_apart(site: Site) -> Iterator[Unfit]:
             yield Unfit(what, "give each tier a key of its own", "tiers", place, "key")
 
 
-def ports_apart(site: Site) -> Iterator[Unfit]:
+def ports_apart(site: SiteSettings) -> Iterator[Unfit]:
     """Yield an error if two services have the same port."""
     owners: dict[int, tuple[str, ...]] = {}
     for key, port in site.ports.items():
@@ -30,7 +27,7 @@ def ports_apart(site: Site) -> Iterator[Unfit]:
             yield Unfit(what, "give each service a port of its own", *key)
 
 
-def accounts_apart(site: Site) -> Iterator[Unfit]:
+def accounts_apart(site: SiteSettings) -> Iterator[Unfit]:
     """Yield an error if hub and proxy have the same account."""
     if site.hub.user == site.proxy.user:
         what = (
@@ -41,7 +38,7 @@ def accounts_apart(site: Site) -> Iterator[Unfit]:
         )
 
 
-def paths_apart(site: Site) -> Iterator[Unfit]:
+def paths_apart(site: SiteSettings) -> Iterator[Unfit]:
     """Yield an error if the folder of the hub's state or of the backups is inside the prefix or
     contains the prefix."""
     prefix, state = site.paths.prefix, site.paths.state
@@ -57,3 +54,11 @@ def paths_apart(site: Site) -> Iterator[Unfit]:
             "put them on the hub's own disk, such as /var/backups/sitekit",
             *("backup", "folder"),
         )
+
+
+def start_fits(site: SiteSettings) -> Iterator[Unfit]:
+    """Yield an error if several users would share one copy of the release, which each of these
+    users could change."""
+    if site.server.start == "cache" and site.login.gateway:
+        what = f"all users share the account {site.login.gateway}, and could change the copy"
+        yield Unfit(what, "write image or direct", "server", "start")

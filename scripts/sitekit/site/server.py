@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -25,23 +24,6 @@ from .value_types import (
     UrlPath,
     UserVariable,
 )
-
-
-class Login(Protocol):
-    """List the keys of the section `login` that start_fits reads."""
-
-    @property
-    def gateway(self) -> str | None: ...
-
-
-class Sections(Protocol):
-    """List the attributes of a Site that start_fits reads. The class Site is in model.py, which
-    imports this file."""
-
-    @property
-    def login(self) -> Login: ...
-    @property
-    def server(self) -> Server: ...
 
 
 class RepositoryCopy(Row):
@@ -149,11 +131,3 @@ class Server(Row):
         separate folder in the home directory.
         """
         return self.root or ("~/.jupyterhub-tree" if self.links else "~")
-
-
-def start_fits(site: Sections) -> Iterator[Unfit]:
-    """Yield an error if several users would share one copy of the release, which each of these
-    users could change."""
-    if site.server.start == "cache" and site.login.gateway:
-        what = f"all users share the account {site.login.gateway}, and could change the copy"
-        yield Unfit(what, "write image or direct", "server", "start")

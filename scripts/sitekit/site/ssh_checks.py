@@ -5,54 +5,15 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from typing import Protocol
 
 from ..base.errors import Unfit
 from .address_types import is_ip
-from .login import Login
-from .slurm import Slurm, Tunnel
-from .tier import Tier
+from .settings import SiteSettings
 
 TUNNEL = ("slurm", "ssh", "tunnel")
 
 
-class Service(Protocol):
-    """List the keys of the sections `hub` and `proxy` that the checks of this file read."""
-
-    @property
-    def user(self) -> str: ...
-
-
-class Hub(Service, Protocol):
-    """List the keys of the section `hub` that the checks of this file read."""
-
-    @property
-    def address(self) -> str: ...
-
-
-class Sections(Protocol):
-    """List the attributes of a Site that the checks of this file read. The class Site is in
-    model.py, which imports this file."""
-
-    @property
-    def hub(self) -> Hub: ...
-    @property
-    def proxy(self) -> Service: ...
-    @property
-    def internal_tls(self) -> bool: ...
-    @property
-    def login(self) -> Login: ...
-    @property
-    def slurm(self) -> Slurm: ...
-    @property
-    def tiers(self) -> tuple[Tier, ...]: ...
-    @property
-    def tunnel(self) -> Tunnel | None: ...
-    @property
-    def ports(self) -> dict[tuple[str, ...], int]: ...
-
-
-def login_node_fits(site: Sections) -> Iterator[Unfit]:
+def login_node_fits(site: SiteSettings) -> Iterator[Unfit]:
     """Yield an error for each setting that does not work with a login node."""
     if (node := site.slurm.ssh) is None:
         return
@@ -77,7 +38,7 @@ def login_node_fits(site: Sections) -> Iterator[Unfit]:
             )
 
 
-def tunnel_fits(site: Sections) -> Iterator[Unfit]:
+def tunnel_fits(site: SiteSettings) -> Iterator[Unfit]:
     """Yield an error for each setting that does not work, or is not safe, with SSH tunnels."""
     if site.tunnel is None or site.slurm.ssh is None:
         return

@@ -26,7 +26,7 @@ from sitekit.environment.release import file_hashes, releases
 from sitekit.environment.release.bytecode import compile_all
 from sitekit.environment.release.prefix_lock import open_prefix
 from sitekit.environment.wheels.environment_yml import Packages
-from sitekit.site.model import Paths
+from sitekit.site.settings import Paths
 
 pytestmark = [pytest.mark.slow, parts.needs_system_python]
 BUILD = ("setup_conda", "install_all")

@@ -23,7 +23,7 @@ from sitekit.environment.channel.pip_pins import pin
 from sitekit.environment.release import releases
 from sitekit.environment.wheels.environment_yml import Packages
 from sitekit.site import Site
-from sitekit.site.model import Environment
+from sitekit.site.settings import Environment
 
 pytestmark = parts.needs_system_python
 LOGIN = {"BasicHTTP": {"username": "me", "password": "secret"}}

@@ -12,7 +12,7 @@ from sitekit.hub.settings_without_effect import (
     refuse_settings_without_effect,
     settings_without_effect,
 )
-from sitekit.site.model import Server
+from sitekit.site.settings import Server
 
 
 def test_each_is_named_with_what_to_do(tmp_path: Path) -> None:

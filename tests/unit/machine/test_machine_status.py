@@ -19,7 +19,7 @@ from sitekit.machine.run.site_state import site_state
 from sitekit.machine.supervisors.interface import State
 from sitekit.machine.web import system_server
 from sitekit.site import Site, load_site
-from sitekit.site.model import Paths
+from sitekit.site.settings import Paths
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from sitekit.operations.status.commands import is_well, status
 from sitekit.operations.status.drains import missing_nodes
 from sitekit.operations.status.text import as_text, one_line, servers_as_text
 from sitekit.site import Site, load_site
-from sitekit.site.model import Paths
+from sitekit.site.settings import Paths
 
 CHOICE = {"tier": "small", "memory": 1000, "cap": 2000, "partitions": ["batch"]}
 

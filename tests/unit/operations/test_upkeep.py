@@ -28,7 +28,7 @@ from sitekit.machine.run import database
 from sitekit.operations.upgrade import commands
 from sitekit.operations.upgrade.releases_in_use import EARLY, LATE, NOT_HERE, Uses, around, users
 from sitekit.site import Site
-from sitekit.site.model import Hub, Paths
+from sitekit.site.settings import Hub, Paths
 
 ADD_ALICE = Path(__file__).parent / "programs" / "add_alice.py"
 

@@ -126,7 +126,7 @@ def test_the_environment_is_one_variable_of_listed_ones(
 
 def test_the_start_in_the_image_takes_the_jobs_variables(tmp_path: Path) -> None:
     """And none of the image that decide what Jupyter runs; others of the image stay."""
-    file = Path(container.__file__).with_name("container_start.py")
+    file = Path(container.__file__).with_name("container_environment.py")
     sent = base64.b64encode(json.dumps({"HOME": str(tmp_path), "JUPYTERHUB_USER": "ann"}).encode())
     take = f"runpy.run_path({str(file)!r})['take_environment']()"
     ask = f"import json, os, runpy; {take}; print(json.dumps(dict(os.environ)))"

@@ -17,7 +17,7 @@ from tornado import web
 from tornado.httpclient import HTTPClientError
 
 from ...site import Site
-from .accounts import AccountMap, NoAccount, NotNow
+from ..servers.accounts import AccountMap, NoAccount, NotNow
 from .check_again import check_again
 from .claims import (
     Claims,

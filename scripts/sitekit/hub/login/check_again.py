@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ...site import Site
-from .accounts import AccountMap, NoAccount, NotNow
+from ..servers.accounts import AccountMap, NoAccount, NotNow
 from .claims import Claims, Refusal, are_meant
 from .remove_admin_rights import take_rights
 

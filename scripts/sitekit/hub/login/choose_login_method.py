@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...site import Site
+from ..servers.accounts import AccountMap
 from . import pam
-from .accounts import AccountMap
 from .at_front import update_front_login
 
 

@@ -17,7 +17,7 @@ from tornado.httpclient import HTTPClientError
 
 from ...base.errors import shown
 from ...site import Site
-from .accounts import AccountMap
+from ..servers.accounts import AccountMap
 from .at_provider import AtProvider
 from .claims import Claims, Refusal, name_and_domain, service_of, text_claim, texts
 from .last_login import LastLogins

@@ -13,7 +13,7 @@ from ...base.language import english
 from ...base.language import gettext as _
 from ...base.language import later as N_
 from ...site import Site
-from ...site.images import images_of
+from ...site.images_of_tiers import images_of
 from ...site.memory_and_time import (
     format_memory,
     format_time,

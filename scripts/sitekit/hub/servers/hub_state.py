@@ -15,7 +15,7 @@ from ...backends.load_backends import backends_of
 from ...contracts.internal_tls import name_of
 from ...site import Site
 from ...site.tier import Tier
-from ..login.accounts import AccountMap
+from .accounts import AccountMap
 from .allow_tunnels import HERE, Tunnels
 from .ledger import Ledger, Row
 from .log_start import log_start

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ...base.command import CommandFailed, run
 from ...contracts.trial_hub import trial_environment
 from ...session.container import START
-from ...session.container_start import SENT
+from ...session.container_environment import SENT
 from ...session.settings_in_container import INSIDE
 from ...site import Site
 from ...site.docker import DockerImage

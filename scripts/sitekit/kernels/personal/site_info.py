@@ -9,7 +9,7 @@ from pathlib import Path
 from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...site import Site
-from ...site.model import Kernels, Paths
+from ...site.settings import Kernels, Paths
 from ...site.slurm import Slurm
 from ..discovery.rules import Rules
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 WIDTH, LEFT, TOP, BOTTOM, PLOT = 720, 64, 12, 44, 220
 ROW = 36  # height of one row of a chart with horizontal bars
 NAMES = 150  # width of the names beside horizontal bars
+VALUE, UNIT = 70, 40  # width of a value behind a horizontal bar, and of its unit
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c00", "#555555")
 """Colors that colour-blind people can tell apart (Okabe and Ito)."""
 
@@ -85,23 +86,22 @@ def rows(
     title: str, unit: str, names: Sequence[str], series: Mapping[str, Sequence[float | None]]
 ) -> Chart:
     """Return a chart with one row for each name. Each row has a horizontal bar for each of the
-    series."""
+    series, and behind the longest bar the values of all bars."""
     top = _nice(max((value or 0 for values in series.values() for value in values), default=0))
     thick = (ROW - 8) / max(1, len(series))
+    longest = WIDTH - NAMES - VALUE * len(series) - UNIT
     bars, labels = [], []
     for at, name in enumerate(names):
         y = TOP + at * ROW
         labels.append(Label(NAMES - 8, y + ROW / 2, name, "end"))
-        for number, (what, values) in enumerate(series.items()):
-            value = values[at]
-            width = (value or 0) / top * (WIDTH - NAMES - 90)
-            shown = "not recorded" if value is None else f"{_short(value)} {unit}"
-            place = y + number * thick
-            bars.append(
-                Bar(NAMES, place, width, thick, color_of(number), f"{name}, {what}: {shown}")
-            )
-            if number == 0:
-                labels.append(Label(NAMES + width + 6, y + ROW / 2, shown, "start"))
+        own = [values[at] for values in series.values()]
+        widths = [(value or 0) / top * longest for value in own]
+        for number, (what, value) in enumerate(zip(series, own, strict=True)):
+            place, tip = y + number * thick, f"{name}, {what}: {_shown(value, unit)}"
+            bars.append(Bar(NAMES, place, widths[number], thick, color_of(number), tip))
+        figures = " / ".join("?" if value is None else _short(value) for value in own[:-1])
+        text = f"{figures} / {_shown(own[-1], unit)}" if figures else _shown(own[-1], unit)
+        labels.append(Label(NAMES + max(widths) + 6, y + ROW / 2, text, "start"))
     key = {what: color_of(number) for number, what in enumerate(series)}
     return Chart(
         f"{title} ({unit})", TOP + len(names) * ROW + 8, tuple(bars), tuple(labels), (), key
@@ -114,6 +114,10 @@ def _nice(value: float) -> float:
         return 1.0
     power: float = 10 ** math.floor(math.log10(value))
     return next(step * power for step in (1, 2, 4, 5, 8, 10) if step * power >= value * 0.999999)
+
+
+def _shown(value: float | None, unit: str) -> str:
+    return "not recorded" if value is None else f"{_short(value)} {unit}"
 
 
 def _short(value: float) -> str:

@@ -9,8 +9,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from ....base.command import CommandFailed, run
-from ....base.finding import Finding, warning
+from ....base.command import Argv, CommandFailed, run
+from ....base.finding import Finding, unseen, warning
 from ....environment.release.releases import WHOLE, releases
 from ....machine.run.commands import hub_release
 from ....machine.run.site_state import LOW_SPACE
@@ -23,9 +23,17 @@ PROGRAMS = ("python", "jupyterhub", "configurable-http-proxy")
 _IMPORTS = """
 import importlib.util, jupyterhub
 for name in ("tornado", "sqlalchemy", "batchspawner", "wrapspawner", "jupyterlab", "sitekit.hub"):
-    if importlib.util.find_spec(name) is None:
+    found = importlib.util.find_spec(name)
+    if found is None:
         raise ImportError(f"there is no {name}")
+    if found.origin is None:  # a folder whose __init__.py cannot be seen
+        raise ImportError(f"{name} cannot be read")
 """
+_UNREADABLE = {
+    "folders": "-type d ( ! -readable -o ! -executable )",
+    "files": "-type f ! -readable",
+}
+"""Expressions of find(1). The folders come first, because there are only a few thousand of them."""
 
 
 def _here(site: Site) -> bool:
@@ -120,12 +128,44 @@ def _seen(here: Context, account: str) -> Iterator[Finding]:
 
 
 @subject.check(
+    "readable",
+    "whether a user can read each folder and file of the release",
+    "a package that only its owner can read is missing in the servers of users",
+    "chmod -R a+rX FOLDER",
+    needs=("release.current",),
+    follows=("release.seen-by-hub", "release.seen-by-user"),
+    root=True,
+)
+def readable(here: Context) -> Iterator[Finding]:
+    account = here.somebody if _here(here.site) else here.site.hub.user
+    yield from unreadable(here.site.current.resolve(), account, 5 * here.patience)
+
+
+def unreadable(target: Path, account: str | None, seconds: float) -> Iterator[Finding]:
+    """Yield a finding with the first folder or file below `target` that an account cannot read.
+
+    Two programs search the release, each for at most `seconds`.
+    """
+    for kind, expression in _UNREADABLE.items():
+        argv: Argv = ["find", target, "-xdev", *expression.split(), "-print", "-quit"]
+        try:
+            done = run(argv, user=account, cwd=Path("/"), timeout=seconds, check=False)
+        except CommandFailed as failed:
+            yield unseen(f"the {kind} of the release: {failed.what}", "SECONDS=120")
+            continue
+        if first := done.stdout.strip().partition("\n")[0]:
+            remedy = f"chmod -R a+rX {first}"
+            yield Finding(f"{account} may not read it", first, remedy)
+            return
+
+
+@subject.check(
     "runs",
     "whether the release's Python imports JupyterHub, batchspawner and sitekit",
     "a release that cannot import them starts neither the hub nor a server",
     "make rollback; then make install_all",
     needs=("release.current",),
-    follows=("release.seen-by-hub",),
+    follows=("release.seen-by-hub", "release.readable"),
 )
 def runs(here: Context) -> Iterator[Finding]:
     account = here.site.hub.user if here.root else None

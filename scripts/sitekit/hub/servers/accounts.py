@@ -12,15 +12,12 @@ import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...base.errors import shown
 from ...contracts.gate_config import MIN_UID
 from ...site import Site
 from ...site.login_provider import Accounts
-
-if TYPE_CHECKING:
-    from ..servers.ledger import Ledger
+from .ledger import Ledger
 
 COMMAND_TIMEOUT = 10.0  # seconds
 END_TIMEOUT = 1.0  # seconds
