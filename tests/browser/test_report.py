@@ -58,5 +58,5 @@ def test_the_report_of_a_year(page: Page, picture: Picture) -> None:
     report = Report(months, tiers, by_month(runs, months), total, advise(tiers, total), NOTES)
     page.set_content(as_html(site, report, datetime(2026, 7, 1, 12)))
     expect(page.get_by_role("heading", name="Tiers in the whole period")).to_be_visible()
-    picture(page, "report")
+    picture(page, "report", 1180)
     require_accessible(page, "report")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 WIDTH, LEFT, TOP, BOTTOM, PLOT = 720, 64, 12, 44, 220
 ROW = 36  # height of one row of a chart with horizontal bars
+VALUE = 90  # the width of one value beside a bar
 NAMES = 150  # width of the names beside horizontal bars
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c00", "#555555")
 """Colors that colour-blind people can tell apart (Okabe and Ito)."""
@@ -85,23 +86,25 @@ def rows(
     title: str, unit: str, names: Sequence[str], series: Mapping[str, Sequence[float | None]]
 ) -> Chart:
     """Return a chart with one row for each name. Each row has a horizontal bar for each of the
-    series."""
+    series, and after the longest bar the values of all bars."""
     top = _nice(max((value or 0 for values in series.values() for value in values), default=0))
     thick = (ROW - 8) / max(1, len(series))
+    longest = WIDTH - NAMES - VALUE * len(series)
     bars, labels = [], []
     for at, name in enumerate(names):
         y = TOP + at * ROW
         labels.append(Label(NAMES - 8, y + ROW / 2, name, "end"))
-        for number, (what, values) in enumerate(series.items()):
-            value = values[at]
-            width = (value or 0) / top * (WIDTH - NAMES - 90)
+        own = [values[at] for values in series.values()]
+        for number, (what, value) in enumerate(zip(series, own, strict=True)):
             shown = "not recorded" if value is None else f"{_short(value)} {unit}"
+            width = (value or 0) / top * longest
             place = y + number * thick
             bars.append(
                 Bar(NAMES, place, width, thick, color_of(number), f"{name}, {what}: {shown}")
             )
-            if number == 0:
-                labels.append(Label(NAMES + width + 6, y + ROW / 2, shown, "start"))
+        end = max(value or 0 for value in own) / top * longest
+        shown = " / ".join("?" if value is None else _short(value) for value in own)
+        labels.append(Label(NAMES + end + 6, y + ROW / 2, f"{shown} {unit}", "start"))
     key = {what: color_of(number) for number, what in enumerate(series)}
     return Chart(
         f"{title} ({unit})", TOP + len(names) * ROW + 8, tuple(bars), tuple(labels), (), key
