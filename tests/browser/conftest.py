@@ -27,7 +27,7 @@ QUIET = [
     "--disable-dev-shm-usage",
 ]
 
-Picture = Callable[[Page, str], None]
+Picture = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
@@ -91,11 +91,11 @@ def picture(request: pytest.FixtureRequest) -> Picture:
     """
     folder = request.config.getoption("--update-pictures")
 
-    def write(page: Page, name: str) -> None:
+    def write(page: Page, name: str, width: int = 1000) -> None:
         if folder:
             size = page.viewport_size
             in_lab = "/user/" in page.url and "/hub/" not in page.url
-            page.set_viewport_size({"width": 1000, "height": 560 if in_lab else 200})
+            page.set_viewport_size({"width": width, "height": 560 if in_lab else 200})
             path = folder / f"{name}.png"
             page.screenshot(path=path, animations="disabled", full_page=not in_lab)
             page.set_viewport_size(size)

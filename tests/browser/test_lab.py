@@ -21,7 +21,9 @@ from .test_first_hour import login
 
 TOAST = ".Toastify__toast"
 GIB = 1024**3
-WARNING = {"time": 300, "time_warnings": [600], "idle": None, "idle_warning": 600, "killed": None}
+PAGES = {"texts": "/hub/sitekit/lab-texts?v=1"}
+"""What the server of a German site tells of the hub's pages."""
+WARNING = {"time": 300, "time_warnings": [600], "idle": None, "pages": PAGES}
 """What a server tells of itself five minutes before the end of its time."""
 
 
@@ -81,7 +83,7 @@ def check_german(page: Page) -> None:
 
     def with_texts(route: Route) -> None:
         told = route.fetch().json()
-        told["pages"]["texts"] = "/hub/sitekit/lab-texts?v=1"
+        told["pages"].update(PAGES)
         route.fulfill(json=told)
 
     page.route("**/sitekit/figures", with_texts)
@@ -89,7 +91,6 @@ def check_german(page: Page) -> None:
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(page.locator(".sitekit-figures")).to_have_text(re.compile("^noch .* · Speicher .* von "))
     expect(page.locator(".sitekit-change")).to_have_text("Größe ändern")
-    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     text = "Die Zeit dieses Servers läuft in 5 Minuten ab, um "
     expect(page.locator(TOAST, has_text=text)).to_have_count(1)
     for answer in ("figures", "notice"):

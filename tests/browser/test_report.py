@@ -6,7 +6,6 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, expect
 
 from sitekit.base.data_files import data
@@ -16,14 +15,13 @@ from sitekit.operations.usage_report.page import as_html
 from sitekit.site import load_site
 
 from .accessible import require_accessible
+from .conftest import Picture
 from .invented_year import year
 
 NOW = datetime(2026, 12, 1, 12)
 
 
-def test_the_report_of_a_year(
-    browser: Browser, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_the_report_of_a_year(browser: Browser, tmp_path: Path, picture: Picture) -> None:
     site = load_site(data("config/sites/triton.yml"))
     months = read_months("2026-01", "2026-11", NOW)
     report = make_report([t.key for t in site.tiers], *year(site, months), months, NOW.timestamp())
@@ -38,7 +36,6 @@ def test_the_report_of_a_year(
     expect(page.locator("figcaption").nth(2)).to_contain_text("Memory of a server (MiB)")
     expect(page.locator("figure").nth(2)).to_contain_text("20,200 / 101,000 / ")
     require_accessible(page, "report")
-    if folder := request.config.getoption("--update-pictures"):
-        page.screenshot(path=folder / "report.png", full_page=True, animations="disabled")
+    picture(page, "report")
     page.close()
     assert requests == [file.as_uri()], "the page loads nothing"
