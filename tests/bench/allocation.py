@@ -67,7 +67,8 @@ class _Jobs:
                 taken.append(self._first_line(ids[-1]) - begun)
                 time.sleep(PAUSE)
         finally:
-            self._bench.slurm("scancel", *ids)
+            if ids:
+                self._bench.slurm("scancel", *ids)
             while any(job in self._bench.slurm("squeue", "-ho%i").split() for job in ids):
                 time.sleep(0.5)
             for client in self._clients:
@@ -102,8 +103,8 @@ class _Jobs:
 
     def _as_user(self, program: str, *words: str) -> Argv:
         site = self._bench.site
-        environment = ["env", "-i", "PATH=/usr/bin:/bin", f"SLURM_CONF={site.slurm.conf}"]
-        argv = ["runuser", "-u", USER, "--", *environment, "-C", "/", site.slurm.bin / program]
+        environment = ["env", "-i", "-C", "/", "PATH=/usr/bin:/bin", f"SLURM_CONF={site.slurm.conf}"]
+        argv = ["runuser", "-u", USER, "--", *environment, site.slurm.bin / program]
         return [str(word) for word in (*argv, *words)]
 
     def _first_line(self, job: str) -> float:
