@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from . import kernels, queue, release, scale, shared_disk, spawn, ssh, startup
+from . import allocation, kernels, queue, release, scale, shared_disk, spawn, ssh, startup
 from .common import Bench, apart
 
 
@@ -18,7 +18,7 @@ def main() -> int:
         "rows",
         nargs="*",
         metavar="ROW",
-        help="queue, spawn, startup, shared-disk, kernels, ssh, scale or release (default: all)",
+        help="queue, spawn, allocation, startup, shared-disk, kernels, ssh, scale or release (default: all)",
     )
     parser.add_argument("--sizes", default="1,10,100,300", help="queue: numbers of servers")
     parser.add_argument("--states", default="waiting,running", help="queue: what the servers do")
@@ -36,6 +36,7 @@ def main() -> int:
     rows = {
         "queue": lambda bench: queue.measure(bench, sizes, states, given.seconds),
         "spawn": lambda bench: spawn.measure(bench, given.times),
+        "allocation": lambda bench: allocation.measure(bench, given.times),
         "startup": lambda bench: startup.measure(bench, given.times),
         "shared-disk": lambda bench: shared_disk.measure(bench, max(1, given.times // 4)),
         "kernels": lambda bench: kernels.measure(bench, given.times),

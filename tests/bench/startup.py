@@ -169,6 +169,6 @@ class Start:
             "JUPYTER_CONFIG_PATH": str(self._folder / "config"),
         }
         if kind not in ("stock", "alone"):
-            return environment
+            return {**environment, "PATH": "/usr/local/bin:/usr/bin:/bin"}  # as the gate sets it
         environment["JUPYTERHUB_SERVICE_URL"] = f"http://127.0.0.1:{port}/user/u/"
         return {name: value for name, value in environment.items() if name != "SITEKIT_SESSION"}

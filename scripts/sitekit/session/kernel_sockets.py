@@ -60,8 +60,9 @@ class Kernel(ServerKernelManager):
 class Specs(KernelSpecs):
     """Remove the debugger from all kernel specs; the docstring of Channels explains the reason."""
 
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        spec = super().get_kernel_spec(kernel_name)
+    def _get_kernel_spec_by_name(self, kernel_name: str, resource_dir: str) -> KernelSpec:
+        # get_kernel_spec and get_all_specs call this method
+        spec = super()._get_kernel_spec_by_name(kernel_name, resource_dir)
         spec.metadata.pop("debugger", None)
         return spec
 

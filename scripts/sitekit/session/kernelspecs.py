@@ -26,6 +26,24 @@ class KernelSpecs(KernelSpecManager):
             raise NoSuchKernel(kernel_name)
         return super().get_kernel_spec(kernel_name)
 
+    def get_all_specs(self) -> dict[str, Any]:
+        """Return all kernel specs, by name.
+
+        In a derived class, jupyter_client searches the folders of all kernels again for each kernel
+        (kernelspec.py, get_all_specs). The site's kernels are on a shared filesystem.
+        """
+        specs = {}
+        for name, folder in self.find_kernel_specs().items():
+            try:
+                spec = self._get_kernel_spec_by_name(name, folder)
+            except NoSuchKernel:  # jupyter_client has logged the reason
+                continue
+            except Exception:
+                self.log.warning("The kernel spec in %s cannot be read", folder, exc_info=True)
+                continue
+            specs[name] = {"resource_dir": folder, "spec": spec.to_dict()}
+        return specs
+
     def default(self) -> str:
         """Return the kernel for a notebook that names no kernel.
 

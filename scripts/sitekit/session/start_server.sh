@@ -51,6 +51,17 @@ remove_dead_mounts() {
     done
 }
 
+# Read the parts of the image that each start needs, from their beginning to their end. Linux reads
+# a filesystem in larger pieces if a program reads in order, and keeps the parts for squashfuse.
+read_ahead() {
+    { read -r _ first tables <"$image.sum"; } 2>/dev/null
+    case ${first:-x}${tables:-x} in
+        *[!0-9]*) return ;; # written by an older sitekit
+    esac
+    head -c "$first" "$image" >/dev/null
+    tail -c "$tables" "$image" >/dev/null
+}
+
 # Mount the image with squashfuse, without root.
 mount_image() {
     image=$share/release.squashfs
@@ -66,6 +77,7 @@ mount_image() {
         from_release "$folder is missing, or others can rename folders in it"
     else
         remove_dead_mounts
+        read_ahead
         point=$(mktemp -d "$folder/sitekit-$uid-XXXXXXXX") || point=
         # A stopped job gets SIGTERM, and the server still needs its files. squashfuse keeps an
         # ignored signal ignored.

@@ -129,6 +129,23 @@ def test_what_slurm_answers(name: str, texts: list[str]) -> None:
     assert all(text in one for text, one in zip(texts, told, strict=True)), told
 
 
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ("batch_sched_delay=0", []),
+        ("batch_sched_delay=0,sched_min_interval=2", []),  # microseconds; Slurm's default
+        (
+            "bf_continue,sched_min_interval=2500000,batch_sched_delay=0",
+            ["sched_min_interval is 2.5 s"],
+        ),
+        ("batch_sched_delay=11", ["batch_sched_delay is 11 s"]),
+    ],
+)
+def test_a_delay_of_each_start_is_told(parameters: str, told: list[str]) -> None:
+    answers = {**SLURM, "show config": f"SchedulerParameters = {parameters}\n"}
+    assert [one.what for one in found("slurm.start-delay", context(answers))] == told
+
+
 def test_a_limit_of_all_accounts_is_an_error() -> None:
     answers = {**SLURM, "show associations": "research|alice||normal|0|||\n"}
     (one,) = found("limits.none-left", context(answers))

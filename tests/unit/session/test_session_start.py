@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 import urllib.error
+from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,8 +29,9 @@ UNUSED = {
 
 
 @pytest.fixture(scope="module")
-def running(hub_environment: None) -> Iterator[tuple[Any, set[str]]]:
-    """A server, and the modules that it had imported when it had reported its port."""
+def running(hub_environment: None) -> Iterator[tuple[Any, Counter[str]]]:
+    """A server, with the modules that it had imported and the folders that it had listed when it had
+    reported its port."""
     with (
         tempfile.TemporaryDirectory(prefix="sitekit-test-start-") as folder,
         pytest.MonkeyPatch.context() as patch,
@@ -37,23 +39,33 @@ def running(hub_environment: None) -> Iterator[tuple[Any, set[str]]]:
         lists = f"import runpy; runpy.run_path({str(PROGRAMS / 'list_modules.py')!r}); "
         patch.setattr(session_parts, "RUN", lists + session_parts.RUN)
         with session(LISTED=f"{folder}/listed") as (_, server):
-            yield server, set(Path(folder, "listed").read_text().split())
+            yield server, Counter(Path(folder, "listed").read_text().split())
 
 
-def test_what_a_server_does_not_need_is_not_imported(running: tuple[Any, set[str]]) -> None:
+def test_what_a_server_does_not_need_is_not_imported(running: tuple[Any, Counter[str]]) -> None:
     _, modules = running
-    assert {"jupyterlab.labapp", "jupyterhub.singleuser.extension", "notebook.app"} <= modules
-    assert UNUSED & modules == set()
+    assert {
+        "jupyterlab.labapp",
+        "jupyterhub.singleuser.extension",
+        "notebook.app",
+    } <= modules.keys()
+    assert UNUSED & modules.keys() == set()
 
 
-def test_no_program_is_run_before_a_page_asks_for_it(running: tuple[Any, set[str]]) -> None:
+def test_the_folder_of_the_kernels_is_read_once(running: tuple[Any, Counter[str]]) -> None:
+    """jupyter_client would read it again for each kernel."""
+    _, listed = running
+    assert [count for path, count in listed.items() if path.endswith("/kernels/kernels")] == [1]
+
+
+def test_no_program_is_run_before_a_page_asks_for_it(running: tuple[Any, Counter[str]]) -> None:
     """jupyter_lsp would run npm, node and R, and jupyterlab node."""
     server, _ = running
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
     assert children.split() == []
 
 
-def test_nbdime_answers_the_first_request(running: tuple[Any, set[str]]) -> None:
+def test_nbdime_answers_the_first_request(running: tuple[Any, Counter[str]]) -> None:
     """The very first one is a stranger's, and is refused."""
     server, _ = running
     with pytest.raises(urllib.error.HTTPError) as refused:
@@ -66,7 +78,7 @@ def test_nbdime_answers_the_first_request(running: tuple[Any, set[str]]) -> None
     assert "failed to load" not in server.said()
 
 
-def test_language_servers_are_searched_when_a_page_asks(running: tuple[Any, set[str]]) -> None:
+def test_language_servers_are_searched_when_a_page_asks(running: tuple[Any, Counter[str]]) -> None:
     server, _ = running
     answer = server.ask("GET", "lsp/status")
     assert answer["version"] == 2

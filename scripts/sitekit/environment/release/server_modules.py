@@ -1,7 +1,8 @@
 """Write the bytecode that a starting server imports to one file of the release.
 
 session/release_modules.py reads this file. To find the modules, a server is started as a test.
-Python lists the modules that the server imports (`-X importtime`).
+Python lists the modules that the server imports (`-v`). `-X importtime` would not list modules that
+importlib.import_module imports, such as the server's extensions.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .releases import Release
 from .required_package_contents import Piece
 from .trial_run import started_server
 
-IMPORTED = re.compile(r"^import time: +\d+ \| +\d+ \| *(\S+)$", re.MULTILINE)
+IMPORTED = re.compile(r"^import '(\S+)' # ", re.MULTILINE)
 
 
 def write_server_modules(site: Site, release: Release, pieces: list[Piece]) -> dict[str, str]:
@@ -49,5 +50,5 @@ def imported(site: Site, release: Release) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="sitekit-") as scratch:
         folder = Path(scratch)
         environment = plain_environment(release.path, folder)
-        with started_server(site, release.python, environment, folder, "-X", "importtime"):
+        with started_server(site, release.python, environment, folder, "-v"):
             return IMPORTED.findall((folder / "server.log").read_text())

@@ -11,7 +11,9 @@ import hashlib
 import json
 import os
 import shutil
+import struct
 import tempfile
+import zlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,6 +33,27 @@ SCRIPT = Path(__file__).parents[2] / "session" / "start_server.sh"
 FILES = {"direct": (), "image": (IMAGE, IMAGE_SUM), "cache": (ARCHIVE, ARCHIVE_SUM)}
 LEFT_OUT = {str(path) for kind in FILES.values() for path in kind} | STATE
 """The files of a release that its image and its archive do not contain."""
+
+BLOCK = 128 * 1024
+"""mksquashfs compresses blocks of this size."""
+FIRST = (
+    "bin/python3*",
+    "lib/*.so*",
+    "etc/jupyter/**/*.json",
+    "share/jupyter/**/*.json",
+)
+"""Files of a release that a starting server reads, in addition to its modules."""
+FIRST_OF_PACKAGES = (
+    "sitekit/session/__pycache__/server.*.pyc",
+    "pyzmq.libs/*.so*",
+    "jsonschema_specifications/schemas/**/*",
+    "jupyter_events/schemas/*",
+    "jupyter_server/event_schemas/**/*",
+    "jupyter_lsp/specs/config/*.json",
+    "jupyterlab/staging/package.json",
+)
+PACKAGES = ("lib/python3*/site-packages", "local/lib/python3*/dist-packages")
+"""The folders of Python's packages: in releases of conda packages, and of wheels."""
 
 
 def write_start_script(prefix: Path) -> dict[str, str]:
@@ -96,19 +119,47 @@ def _write_image(prefix: Path, draft: Path) -> None:
         shared = [*shared, "-sort", order.name]
         run([*argv, *shared, "-e", *sorted(LEFT_OUT)], timeout=1800)
     os.replace(draft, prefix / IMAGE)
-    write_atomic(prefix / IMAGE_SUM, f"{_digest(prefix / IMAGE)}\n")
+    sizes = _size_of_first(prefix, _read_first(prefix)), _size_of_tables(prefix / IMAGE)
+    write_atomic(prefix / IMAGE_SUM, f"{_digest(prefix / IMAGE)} {sizes[0]} {sizes[1]}\n")
+
+
+def _size_of_first(prefix: Path, paths: list[str]) -> int:
+    """Return about how many bytes of the image these files need, which are the first in it.
+
+    zlib compresses nearly as well as zstd does.
+    """
+    size = 0
+    for path in paths:
+        with (prefix / path).open("rb") as file:
+            while block := file.read(BLOCK):
+                size += min(len(block), len(zlib.compress(block, 6)))
+    return size
+
+
+def _size_of_tables(image: Path) -> int:
+    """Return the length of the last part of the image, which contains the tables of inodes and
+    names. The 8 bytes from byte 64 are the place of the first table
+    (https://dr-emann.github.io/squashfs)."""
+    with image.open("rb") as file:
+        [begin] = struct.unpack_from("<Q", file.read(96), 64)
+    return image.stat().st_size - begin
 
 
 def _read_first(prefix: Path) -> list[str]:
     """Return the files that each start of a server reads. In the image, these files are side by
     side, so that Linux can read several of them at once."""
-    patterns = ("bin/python3*", "lib/*.so*", "etc/jupyter/**/*.json", "share/jupyter/**/*.json")
-    found = [path for pattern in patterns for path in sorted(prefix.glob(pattern))]
-    paths = [str(path.relative_to(prefix)) for path in found if path.is_file()]
+    inside = [f"{folder}/{pattern}" for pattern in FIRST_OF_PACKAGES for folder in PACKAGES]
+    found = [path for pattern in (*FIRST, *inside) for path in sorted(prefix.glob(pattern))]
+    files = [path for path in found if path.is_file() and not path.is_symlink()]
+    paths = [str(path.relative_to(prefix)) for path in files]
     with suppress(FileNotFoundError):  # a release without a server
         with (prefix / FILE).open("rb") as file:
-            modules = json.loads(file.readline())["modules"].values()
-        paths = [FILE, *(place for place, _ in modules if not place.endswith(".py")), *paths]
+            index = json.loads(file.readline())
+        modules, bytecode = index["modules"].values(), list(index["bytecode"])
+        # until release_modules.py is imported, Python reads the bytecode files themselves
+        last = [at for at, path in enumerate(bytecode) if "/release_modules." in path]
+        libraries = [place for place, _ in modules if not place.endswith(".py")]
+        paths = [*bytecode[: sum(last) + 1], FILE, *libraries, *paths]
     # a file with a space in its name would need an escape, and is none of these
     return [path for path in dict.fromkeys(paths) if len(path.split()) == 1][:20000]
 

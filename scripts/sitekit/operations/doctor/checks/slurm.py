@@ -16,6 +16,9 @@ from ..check import Subject
 from ..context import Context, Unanswered
 
 MIN_JOB_AGE = 60
+START_DELAYS = (("batch_sched_delay", 3, 1), ("sched_min_interval", 2, 1_000_000))
+"""Delays of each start in SchedulerParameters: name, Slurm's default, and the unit's number per
+second."""
 
 
 def on_slurm(site: Site) -> bool:
@@ -228,18 +231,21 @@ def job_age(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "start-delay",
-    "batch_sched_delay in SchedulerParameters",
-    "each server waits this long before Slurm looks for a node; Slurm's default is 3 s",
-    "SchedulerParameters=batch_sched_delay=0 in slurm.conf",
+    "batch_sched_delay and sched_min_interval in SchedulerParameters",
+    "a server waits up to this long before Slurm looks for a node; Slurm's default of "
+    "batch_sched_delay is 3 s",
+    "SchedulerParameters=batch_sched_delay=0 in slurm.conf, and no sched_min_interval",
     needs=("slurm.controller",),
 )
 def start_delay(here: Context) -> Iterator[Finding]:
-    found = re.search(r"batch_sched_delay=(\d+)", here.config.get("SchedulerParameters", ""))
-    seconds = int(found[1]) if found else 3
-    if seconds > 10:
-        yield warning(f"batch_sched_delay is {seconds} s", "slurm.conf")
-    elif seconds:
-        yield note(f"batch_sched_delay is {seconds} s", "slurm.conf")
+    parameters = here.config.get("SchedulerParameters", "")
+    for name, default, per_second in START_DELAYS:
+        found = re.search(rf"\b{name}=(\d+)", parameters)
+        seconds = (int(found[1]) if found else default) / per_second
+        if seconds > 10:
+            yield warning(f"{name} is {seconds:g} s", "slurm.conf")
+        elif seconds >= 0.5:
+            yield note(f"{name} is {seconds:g} s", "slurm.conf")
 
 
 def _number(text: str) -> int | None:
