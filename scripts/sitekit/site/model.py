@@ -12,12 +12,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..base.errors import Unfit, Unfits
-from .address_types import Address, WebAddress
+from .address_types import WebAddress
 from .backend_names import LOCAL
 from .docker import Docker
 from .drill import Drill
 from .front import Front
 from .front_login_checks import front_login_fits
+from .hub import Hub
 from .images import unknown_images
 from .local_tiers import local_tiers_fit
 from .login import Login
@@ -71,14 +72,6 @@ class Environment(Section):
             what, known = f"'{name}' is not one of the channels", ", ".join(self.channels)
             raise Unfit(what, f"name one of {known}, or add it to channels", "mirrors", name)
         return self
-
-
-class Hub(Section):
-    """Define the section `hub`. Compute nodes connect to the hub at `address`."""
-
-    user: ServiceAccount = "jupyterhub-daemon"
-    address: Address = "127.0.0.1"
-    port: Port = 8081
 
 
 class Proxy(Section):
@@ -263,7 +256,7 @@ class Site(Section):
 
     @property
     def database(self) -> Path:
-        """Return the path of the hub's database."""
+        """Return the path of the hub's database, if it is SQLite (`hub.database`)."""
         return self.paths.state / "jupyterhub.sqlite"
 
     @property
