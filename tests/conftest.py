@@ -33,6 +33,7 @@ NEEDS_HOST = ("browser", "chain", "faults", "upstream", "platforms")
 """The rooms whose tests run in one process, in this order: they change the demo, or this host."""
 ROOMS_INSIDE = (
     *("attacks", "operating", "ssh", "images", "sites", "participants", "workshop", "farm"),
+    "database",
 )
 """The rooms whose tests tests/inside/test_rooms.py runs on the booted machine."""
 INSIDE = "SITEKIT_TEST_INSIDE"

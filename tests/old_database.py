@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
+from sitekit.contracts.database import database_url
 from sitekit.machine.run import database
 from sitekit.site import Site
 
@@ -31,7 +32,7 @@ def in_release(site: Site, program: str, *words: str) -> None:
 
     The arguments of the program are the URL of the database, and `words`.
     """
-    argv = [site.current / "bin/python", "-I", "-c", program, f"sqlite:///{site.database}", *words]
+    argv = [site.current / "bin/python", "-I", "-c", program, database_url(site), *words]
     path = {"PATH": f"{site.current}/bin:/usr/bin:/bin"}  # the program runs alembic without a path
     subprocess.run(
         argv, env=path, user=site.hub.user, cwd="/", check=True, capture_output=True, timeout=60

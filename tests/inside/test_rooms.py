@@ -20,7 +20,7 @@ from ..systemd.conftest import as_installed
 OF_ROOMS = (
     *("openssh-server", "openssh-client", "nginx-light", "charliecloud", "libmpich12"),
     *("chromium", "poppler-utils", "docker.io", "iptables"),
-    *("r-base-core", "r-cran-irkernel"),
+    *("r-base-core", "r-cran-irkernel", "postgresql"),
 )
 """What the tests install. The machine has no way to packages."""
 ENGINE = "SITEKIT_TEST_ENGINE"

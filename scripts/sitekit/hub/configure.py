@@ -67,6 +67,7 @@ from .servers.log_operator_actions import log_for_ever
 from .spawner import reconcile, stop_ordered, watch_endings
 from .spawner.server import Server
 from .spawner.tier_spawner import TierSpawner, last_progress_event
+from .state import update_state
 from .status import certificates, observe_starts_and_ends, watch_prefix
 from .status.collector import update_metrics
 from .status.prometheus_token import forget_old_tokens, update_token
@@ -127,15 +128,6 @@ def update_proxy(c: Any, site: Site) -> None:
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = proxy_api_url(site)
     c.JupyterHub.cleanup_proxy = False
-
-
-def update_state(c: Any, site: Site) -> None:
-    """Put all state on the hub's own disk, because SQLite loses data on a shared filesystem."""
-    c.JupyterHub.db_url = f"sqlite:///{site.database}"
-    # systemd may start a newer release after a crash or a boot. JupyterHub copies the database
-    # before it upgrades it.
-    c.JupyterHub.upgrade_db = True
-    c.JupyterHub.cookie_secret_file = str(site.paths.state / "cookie_secret")
 
 
 def update_servers(c: Any, site: Site) -> None:

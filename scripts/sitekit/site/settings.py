@@ -11,11 +11,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..base.errors import Unfit
-from .address_types import Address, WebAddress
+from .address_types import WebAddress
 from .backend_names import LOCAL
 from .docker import Docker
 from .drill import Drill
 from .front import Front
+from .hub import Hub
 from .login import Login
 from .monitoring import Monitoring
 from .pages import Pages
@@ -63,14 +64,6 @@ class Environment(Section):
             what, known = f"'{name}' is not one of the channels", ", ".join(self.channels)
             raise Unfit(what, f"name one of {known}, or add it to channels", "mirrors", name)
         return self
-
-
-class Hub(Section):
-    """Define the section `hub`. Compute nodes connect to the hub at `address`."""
-
-    user: ServiceAccount = "jupyterhub-daemon"
-    address: Address = "127.0.0.1"
-    port: Port = 8081
 
 
 class Proxy(Section):
@@ -237,7 +230,7 @@ class SiteSettings(Section):
 
     @property
     def database(self) -> Path:
-        """Return the path of the hub's database."""
+        """Return the path of the hub's database, if it is SQLite (`hub.database`)."""
         return self.paths.state / "jupyterhub.sqlite"
 
     @property

@@ -18,7 +18,11 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from .package import PLACEHOLDER, Entry, Package, subdir
 
-CONDA_NAMES = {"bash-kernel": "bash_kernel", "ruamel-yaml": "ruamel.yaml"}
+CONDA_NAMES = {
+    "bash-kernel": "bash_kernel",
+    "psycopg2-binary": "psycopg2",
+    "ruamel-yaml": "ruamel.yaml",
+}
 """Maps a PyPI name to the name at conda-forge, for the packages of which the names differ in more
 than upper and lower case."""
 

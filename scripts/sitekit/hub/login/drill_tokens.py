@@ -1,7 +1,7 @@
 """Create the tokens with which a drill starts servers of users, and end their validity.
 
 `make drill` and `make course_drill` run this program under the hub's account, with the release's
-Python. The program reads JSON from standard input: the path of the hub's database, the names of
+Python. The program reads JSON from standard input: the URL of the hub's database, the names of
 users, the lifetime of the tokens in seconds, and the tokens' note. The program prints the tokens as
 JSON. A token is valid only for the servers of its own user. Each drill uses another note, so that a
 drill ends only its own tokens.
@@ -28,7 +28,7 @@ def main() -> None:
     """Create tokens for the users in the key `users` of the input. If the input has the key `end`,
     end the validity of the tokens with the given note instead."""
     asked = json.load(sys.stdin)
-    db = orm.new_session_factory(f"sqlite:///{asked['database']}")()
+    db = orm.new_session_factory(asked["database"])()
     made: dict[str, str] = {}
     if asked.get("end"):
         end_tokens(db, asked["note"])

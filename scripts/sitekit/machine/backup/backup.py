@@ -25,10 +25,13 @@ from ...base.data_files import CHECKOUT, OWN_KERNELS, OWN_PACKAGES
 from ...base.errors import Problem
 from ...base.files import open_file
 from ...base.progress import say, step
+from ...contracts.database import postgresql, restored_copy
 from ...site import Site
 from ...site.course_files import courses_folder
 from ...site.read_course_file import LIMIT
 from ..host import sqlite
+from ..host.hub_database import hub_database
+from ..installed.applied_site import applied
 from ..installed.entries import MACHINE, look, on_disk
 from ..installed.manifest import load_manifest, manifest_path
 from ..installed.ownership import Owner
@@ -36,9 +39,10 @@ from ..installed.ownership import Owner
 INDEX = "backup.json"
 COURSE_FILES = (".yml", ".csv", ".txt")
 _SQLITE = b"SQLite format 3\0"
-_BESIDE = ("-wal", "-shm", "-journal")
-"""The ends of the names of files that SQLite keeps beside a database. A backup does not need these
-files."""
+_DRAFT = "-draft"
+_BESIDE = ("-wal", "-shm", "-journal", f".sql{_DRAFT}")
+"""The ends of the names of files that SQLite keeps beside a database, and of unfinished copies. A
+backup does not need these files."""
 
 
 def backup(site: Site, *, root: Path = MACHINE) -> int:
@@ -54,6 +58,7 @@ def backup(site: Site, *, root: Path = MACHINE) -> int:
         step("Backing up") as progress,
         tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as name,
     ):
+        missing = _copy_database(site, root)
         made = folder / f"sitekit-{site.name}-{time.strftime('%Y-%m-%d_%H%M%S')}.tar.gz"
         left = _archive(site, root, Path(name))
         os.replace(Path(name, INDEX), made)
@@ -64,7 +69,37 @@ def backup(site: Site, *, root: Path = MACHINE) -> int:
         say(
             f" !! left out {path}: the account that owns its folder may not read it; chown it, or move it away"
         )
-    return 1 if left else 0
+    if missing:
+        say(f" !! left out the hub's database: {missing.what}\n    -> {missing.remedy}")
+    return 1 if left or missing else 0
+
+
+def _database_copy(site: Site, root: Path) -> Path:
+    """Return the path of the unfinished copy of a PostgreSQL database."""
+    copy = on_disk(root, restored_copy(site))
+    return copy.with_name(copy.name + _DRAFT)
+
+
+def _copy_database(site: Site, root: Path) -> Problem | None:
+    """Copy a PostgreSQL database of the last applied site to a file in the state folder; return the
+    reason if this is not possible. The hub's account owns the file.
+
+    A SQLite database is itself a file of the state folder.
+    """
+    there = applied(site, root)
+    if postgresql(there) is None:
+        return None
+    draft, hub = _database_copy(site, root), look(root, site.paths.state).owner
+    try:
+        with acting_as(*hub):
+            draft.unlink(missing_ok=True)
+            draft.touch(0o600)
+        hub_database(there).copy(draft)
+    except Problem as problem:
+        with acting_as(*hub):
+            draft.unlink(missing_ok=True)
+        return problem
+    return None
 
 
 def _archive(site: Site, root: Path, folder: Path) -> list[Path]:
@@ -107,6 +142,13 @@ def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path
     hub = look(root, site.paths.state).owner
     for path in _kept(on_disk(root, site.paths.state), hub, left):
         yield str(path.relative_to(root)), path, hub
+    draft = _database_copy(site, root)
+    with acting_as(*hub):
+        copied = draft.is_file()
+    if copied:
+        yield str(restored_copy(site).relative_to("/")), draft, hub
+        with acting_as(*hub):
+            draft.unlink()
     records = load_manifest(site, root).files
     generated_files = [Path(name) for name, record in records.items() if record.generated]
     for path in [*generated_files, site.etc / "site.yml", manifest_path(site)]:

@@ -23,6 +23,7 @@ from ...base.data_files import CHECKOUT
 from ...base.errors import BadInput, Problem
 from ...base.files import write_atomic
 from ...base.progress import say
+from ...contracts.database import database_in_words, restored_copy
 from ...site import Site, load_site
 from ..apply.actions import NewFolder, Record, Write
 from ..apply.execute import execute
@@ -91,6 +92,10 @@ def restore(*words: str, root: Path = MACHINE, checkout: Path = CHECKOUT) -> int
         for kind, what in found.changes:
             say(f" ok {kind} {what}")
         _configuration(files, checkout, words[0])
+    if look(root, restored_copy(site)).kind == "file":
+        say(
+            f"    make start loads the hub's database into {database_in_words(site)}, which must be empty"
+        )
     say("    now: make check_site, make diff, sudo make apply, sudo make start")
     return 0
 

@@ -18,6 +18,7 @@ from ..system_sshd.config import PROGRAM as SSHD
 from ..system_sshd.config import check_included
 from ..web.apache_links import check_installed
 from ..web.check_provided import check_brought
+from .database import check_database
 from .login_accounts import check_accounts
 from .passwords import check_module
 from .secret_file_modes import check_secrecy
@@ -51,6 +52,7 @@ def preconditions(site: Site, root: Path) -> dict[str, Callable[[], None]]:
         "login.sshd-reads": lambda: check_included(target),
         "login.ssh-lockout": lambda: check_nobody_locked_out(site, root),
         "front.brought": lambda: check_brought(target),
+        "state.database": lambda: check_database(target),
         "security.given-secrets": lambda: check_secrecy(target),
     }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...base.errors import BadInput, BadInputs
 from ...base.path_access import Step, way
+from ...contracts.database import postgresql
 from ...contracts.gate_config import MIN_UID
 from ...site.front import Certificate
 from ..host.site_on_machine import Target
@@ -42,6 +43,10 @@ def check_secrecy(target: Target) -> None:
     if provider := target.site.login.provider:
         why = "whoever has it can pass for this site at the provider"
         secrets.append(("login.provider.client_secret", provider.client_secret, why))
+    database = postgresql(target.site)
+    if database and database.password:
+        why = "whoever has it can read and change all logins and tokens"
+        secrets.append(("hub.database.password", database.password, why))
     for where, path, why in secrets:
         if readers := dict(_readers(path, target.root)):
             letters = "".join(sorted(set(readers.values())))

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import create_model
 
 from ...base.errors import BadInput, BadInputs
+from ...contracts.database import database_in_words, postgresql
 from ...site import Site
 from ...site.model_fields import names_at
 from ...site.validate_yaml import validate
@@ -136,6 +137,10 @@ def _clashes(site: Site, other: Site) -> Iterator[BadInput]:
             what = f"port {port} is that of the site {other.name} ({'.'.join(taken[port])}) on this machine"
             yield BadInput(what, ".".join(key), remedy)
     yield from _tunnel_clashes(site, other)
+    database = postgresql(site), postgresql(other)
+    if database[0] and database[1] and database[0].place == database[1].place:
+        what = f"{database_in_words(site)} is that of the site {other.name} on this machine"
+        yield BadInput(what, "hub.database", remedy)
     mine, theirs = site.paths.state, other.paths.state
     if mine.is_relative_to(theirs) or theirs.is_relative_to(mine):
         yield BadInput(

@@ -9,17 +9,16 @@ from __future__ import annotations
 import http.client
 import pwd
 import socket
-import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...base.command import acting_as
 from ...base.errors import Problem, shown
+from ...contracts.database import database_in_words
 from ...contracts.internal_tls import calling
 from ...site import Site
-from ..host import sqlite
+from ..host.hub_database import hub_database
 from ..host.platform import this_platform
 from ..render.services import running_supervisor, site_services
 from ..run.hub_program import run_hub_program
@@ -58,7 +57,7 @@ def delete(site: Site, names: Collection[str]) -> None:
                 _ask_hub(site, name, token)
     elif running := with_servers(site, there):
         what = f"the hub is stopped, and these users have servers: {', '.join(running[:10])}"
-        raise Problem(what, str(site.database), "make start, and run this again")
+        raise Problem(what, database_in_words(site), "make start, and run this again")
     else:
         _program(site, "delete", there)
     if left := known(site, there):
@@ -71,20 +70,13 @@ def _found(site: Site, query: str, names: Collection[str]) -> list[str]:
     """Run an SQL query on the hub's database for the names `names`; return the names that the query
     finds."""
     try:
-        hub = pwd.getpwnam(site.hub.user)
+        pwd.getpwnam(site.hub.user)
     except (
         KeyError
     ):  # the hub's account does not exist before the first apply and after an uninstall
         return []
-    if not site.database.exists():
-        return []
-    with acting_as(hub.pw_uid, hub.pw_gid), sqlite.opened(site.database) as connection:
-        try:
-            found = {name for (name,) in connection.execute(query)}
-        except sqlite3.OperationalError as fault:
-            if "no such table" not in str(fault):
-                raise
-            return []  # the hub creates the tables at its first start
+    database = hub_database(site)
+    found = set(database.rows(query)) if database.has_tables() else set()
     return [name for name in names if name in found]
 
 

@@ -2,7 +2,8 @@
 valid.
 
 The secrets are: the proxy's token, the token for metrics, the certificates of internal TLS, a
-self-signed certificate, the client secrets for identity providers, and the SSH keys for the login
+self-signed certificate, the client secrets for identity providers, the password of a PostgreSQL
+database, and the SSH keys for the login
 node. The secrets cannot be computed from the site file.
 """
 
@@ -13,6 +14,7 @@ import secrets
 from dataclasses import replace
 from pathlib import Path
 
+from ...contracts.database import password_file, postgresql
 from ...contracts.front_login import HEADERS, SECRET, web_server_file
 from ...site import Site
 from ...site.front import Certificate
@@ -41,6 +43,7 @@ def generated_files_of(target: Target) -> dict[Path, File]:
         | _certificate(target)
         | openid(target)
         | hub_secret(target)
+        | database_password(target)
         | front_secret(target)
         | ssh_keys(target)
         | tunnel_keys(target)
@@ -56,6 +59,7 @@ def generated_paths(site: Site) -> set[Path]:
     }
     paths |= internal_tls_paths(site) | ssh_key_paths(site) | tunnel_key_paths(site)
     paths |= monitoring_paths(site)
+    paths |= {password_file(site)} if has_password(site) else set()
     paths |= {site.etc / "hub.env"} if site.login.method != "pam" else set()
     paths |= {web_server_file(site)} if site.login.method == "front" else set()
     return paths | ({_openid(site)} if site.front.outside and site.front.outside.openid else set())
@@ -121,6 +125,23 @@ def hub_secret(target: Target) -> dict[Path, File]:
         return {}
     secret = client_secret(target, site.login.provider.client_secret)
     return _hub_env(site, f"OAUTH_CLIENT_SECRET='{secret}'\n")
+
+
+def has_password(site: Site) -> bool:
+    """Return whether the hub's database is on a PostgreSQL server that asks for a password."""
+    return bool((there := postgresql(site)) and there.password)
+
+
+def database_password(target: Target) -> dict[Path, File]:
+    """Return the file with the password of the hub's database, in libpq's format.
+
+    libpq ignores the file if accounts other than its owner may read it.
+    """
+    site, there = target.site, postgresql(target.site)
+    if there is None or there.password is None:
+        return {}
+    escaped = re.sub(r"([\\:])", r"\\\1", client_secret(target, there.password))
+    return {password_file(site): File(f"*:*:*:*:{escaped}\n", 0o600, owner=site.hub.user)}
 
 
 def front_secret(target: Target) -> dict[Path, File]:

@@ -36,7 +36,7 @@ def start(site: Site) -> int:
     in_use, stamp = str(site.current.resolve()), _stamp(site)
     services, supervisor = site_services(site, this_platform()), running_supervisor(site)
     with alone():
-        if hub_release(site) != in_use:
+        if database.load_restored(site) or hub_release(site) != in_use:
             database.refuse_unknown_schema(site, site.current)
             supervisor.stop(_hub(site))
             database.match_release(site)

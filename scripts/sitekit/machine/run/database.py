@@ -1,25 +1,26 @@
 """Back up, upgrade or restore the hub's database when the hub changes to another release.
 
 `make start` changes the database while the hub is stopped. `make apply`, and systemd after a crash
-or a boot, start the hub without this step. JupyterHub then copies and upgrades its database itself
-(c.JupyterHub.upgrade_db). Whichever way the database is changed, a backup of the old database is
+or a boot, start the hub without this step. JupyterHub then copies and upgrades a SQLite database
+itself (c.JupyterHub.upgrade_db). It makes no copy of a PostgreSQL database, and therefore does not
+start with another schema. Whichever way the database is changed, a backup of the old database is
 kept.
 """
 
 from __future__ import annotations
 
 import json
-import pwd
-import shutil
 import time
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from pathlib import Path
 
-from ...base.command import Argv, acting_as, run
+from ...base.command import Argv, run
 from ...base.errors import Problem
 from ...base.progress import say
+from ...contracts.database import database_in_words, database_url
 from ...site import Site
 from ..host import sqlite
+from ..host.hub_database import REVISION, PostgreSqlDatabase, as_the_hub, hub_database
 
 KEPT = 10
 _REVISIONS = """
@@ -33,16 +34,16 @@ print(json.dumps([script.get_current_head(), *(one.revision for one in script.wa
 def refuse_unknown_schema(site: Site, release: Path) -> None:
     """Raise Problem if the hub's database is damaged, or is too new for `release` and has no backup
     that `release` can read."""
-    if not site.database.exists():
+    database = hub_database(site)
+    if not database.exists():
         return
-    with _as_the_hub(site):
-        sqlite.refuse_damaged(site.database)
+    database.refuse_unusable()
     _keep_jupyterhubs_copies(site)
     known, have = known_revisions(site, release), revision(site)
     if have not in known and backup_of(site, known) is None:
         raise Problem(
             f"has the schema of a newer JupyterHub ({have}), and there is no older backup",
-            str(site.database),
+            database_in_words(site),
             "go to the newer release (make releases, make rollback RELEASE=...), or move the database away",
         )
 
@@ -55,7 +56,7 @@ def match_release(site: Site) -> None:
     upgraded, as by `jupyterhub upgrade-db`. If the current release is older, the database is
     replaced by its newest backup that this release can read.
     """
-    if not site.database.exists():
+    if not hub_database(site).exists():
         return
     known, have = known_revisions(site, site.current), revision(site)
     _keep_jupyterhubs_copies(site)
@@ -75,7 +76,7 @@ def match_release(site: Site) -> None:
             "-I",
             "-c",
             upgrade,
-            f"sqlite:///{site.database}",
+            database_url(site),
         ]
         path = {
             "PATH": f"{site.current}/bin:/usr/bin:/bin"
@@ -95,24 +96,25 @@ def known_revisions(site: Site, release: Path) -> list[str]:
     return list(dict.fromkeys(known))
 
 
-def _as_the_hub(site: Site) -> AbstractContextManager[None]:
-    """Run the `with` block with the rights of the hub's account, so that no file in the hub's
-    folder gets the owner root."""
-    hub = pwd.getpwnam(site.hub.user)
-    return acting_as(hub.pw_uid, hub.pw_gid)
+def load_restored(site: Site) -> bool:
+    """Load the copy of a PostgreSQL database that `make restore` has put into the state folder;
+    return whether there was one. Raises Problem."""
+    database = hub_database(site)
+    if not isinstance(database, PostgreSqlDatabase) or not (loaded := database.load_restored()):
+        return False
+    say(f"The hub's database was restored; the copy is now {loaded}")
+    return True
 
 
 def revision(site: Site) -> str:
     """Return the schema revision (an id of alembic) of the hub's database."""
-    with _as_the_hub(site):
-        return revision_of(site.database)
+    return hub_database(site).rows(REVISION)[0]
 
 
 def revision_of(database: Path) -> str:
-    """Return the schema revision (an id of alembic) of a database file."""
+    """Return the schema revision (an id of alembic) of a SQLite file."""
     with sqlite.opened(database) as connection:
-        found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    return str(found[0])
+        return str(connection.execute(REVISION).fetchone()[0])
 
 
 def _folder(site: Site) -> Path:
@@ -126,14 +128,16 @@ def back_up(site: Site, revision: str) -> None:
 
     The name of the backup file contains the time and the schema revision.
     """
-    folder, draft = _folder(site), _folder(site) / "draft"
-    with _as_the_hub(site):
+    folder, draft, database = _folder(site), _folder(site) / "draft", hub_database(site)
+    with as_the_hub(site):
         folder.mkdir(mode=0o700, exist_ok=True)
         draft.unlink(missing_ok=True)
         draft.touch(0o600)
-        sqlite.copy(site.database, draft)
-        draft.rename(folder / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{revision}.sqlite")
-        for old in sorted(folder.glob("*.sqlite"))[:-KEPT]:
+    database.copy(draft)
+    with as_the_hub(site):
+        made = f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{revision}{database.ending}"
+        draft.rename(folder / made)
+        for old in sorted(folder.glob(f"20*{database.ending}"))[:-KEPT]:
             old.unlink()
 
 
@@ -144,7 +148,7 @@ def _keep_jupyterhubs_copies(site: Site) -> None:
     JupyterHub makes these copies in jupyterhub.dbutil.backup_db_file. A copy that cannot be read is
     not moved.
     """
-    with _as_the_hub(site):
+    with as_the_hub(site):
         for copy in sorted(site.database.parent.glob(f"{site.database.name}.[0-9]*")):
             made = time.strftime("%Y-%m-%dT%H-%M-%S", time.localtime(copy.stat().st_mtime))
             with suppress(Problem):
@@ -155,18 +159,12 @@ def _keep_jupyterhubs_copies(site: Site) -> None:
 
 def backup_of(site: Site, known: list[str]) -> Path | None:
     """Return the newest backup whose schema revision is in `known`; None if there is none."""
-    with _as_the_hub(site):
-        kept = sorted(_folder(site).glob("*.sqlite"), reverse=True)
+    ending = hub_database(site).ending
+    with as_the_hub(site):
+        kept = sorted(_folder(site).glob(f"20*{ending}"), reverse=True)
     return next((backup for backup in kept if backup.stem.rpartition("-")[2] in known), None)
 
 
 def put_back(site: Site, backup: Path) -> None:
     """Replace the database with `backup`. The hub must be stopped."""
-    draft = site.database.with_name(".restored.sqlite")
-    with _as_the_hub(site):
-        draft.unlink(missing_ok=True)
-        draft.touch(0o600)
-        shutil.copyfile(backup, draft)
-        for rest in ("-wal", "-shm", "-journal"):
-            site.database.with_name(site.database.name + rest).unlink(missing_ok=True)
-        draft.replace(site.database)
+    hub_database(site).replace(backup)

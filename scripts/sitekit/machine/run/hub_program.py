@@ -1,4 +1,4 @@
-"""Run a program with the release's Python as the hub's account, which owns the hub's database."""
+"""Run a program with the release's Python as the hub's account, which can use the hub's database."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.command import run
+from ...contracts.database import database_url
 from ...site import Site
 
 
@@ -18,7 +19,7 @@ def run_hub_program(
     """Run the release's Python with the arguments `words`, and return the JSON value that the
     program prints.
 
-    The program reads `asked` and the path of the hub's database as JSON from standard input.
+    The program reads `asked` and the URL of the hub's database as JSON from standard input.
     Therefore no token appears on a command line. `timeout` is in seconds. Raises CommandFailed.
     """
     done = run(
@@ -26,7 +27,7 @@ def run_hub_program(
         user=site.hub.user,
         cwd=Path("/"),
         env={"PATH": "/usr/bin:/bin", "HOME": os.fspath(site.paths.state)},
-        stdin=json.dumps({"database": str(site.database), **asked}),
+        stdin=json.dumps({"database": database_url(site), **asked}),
         timeout=timeout,
     )
     return json.loads(done.stdout)

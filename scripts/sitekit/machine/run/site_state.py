@@ -29,7 +29,8 @@ def site_state(site: Site) -> Iterator[tuple[str, str, bool]]:
             False,
         )
         return
-    if os.access(site.paths.state, os.X_OK) and not site.database.exists():
+    sqlite = site.hub.database == "sqlite"
+    if sqlite and os.access(site.paths.state, os.X_OK) and not site.database.exists():
         yield (
             "state",
             f"there is no database in {site.paths.state} yet; the hub creates it at its first start",

@@ -18,6 +18,7 @@ from ...base.command import need_root
 from ...base.errors import BadInput
 from ...base.files import write_atomic
 from ...base.progress import say
+from ...contracts.database import database_in_words, postgresql
 from ...contracts.tunnel import entries
 from ...site import Site
 from ..apply.execute import before_path
@@ -202,6 +203,9 @@ def _memories(here: _Installed) -> Iterator[str]:
         if path == here.site.paths.state and here.site.hub.user in here.manifest.accounts:
             hand_over(real, (0, 0))
         yield f"left {path}: {_inside(real)}; remove it with: rm -r {path}"
+    if there := postgresql(here.site):
+        where = database_in_words(here.site)
+        yield f"left {where}: remove it on its server, with: dropdb {there.name}"
 
 
 def _accounts(here: _Installed) -> Iterator[str]:

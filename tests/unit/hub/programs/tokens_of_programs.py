@@ -23,7 +23,7 @@ DATABASE = Path(sys.argv[2]) / "jupyterhub.sqlite"
 
 def program(**asked: Any) -> dict[str, str]:
     """Run the program of a drill, which opens the database a second time."""
-    sys.stdin = io.StringIO(json.dumps({"database": str(DATABASE), **asked}))
+    sys.stdin = io.StringIO(json.dumps({"database": f"sqlite:///{DATABASE}", **asked}))
     sys.stdout, kept = io.StringIO(), sys.stdout
     try:
         drill_tokens.main()

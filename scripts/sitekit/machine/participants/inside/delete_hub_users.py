@@ -23,7 +23,7 @@ LASTS = 600
 def main() -> None:
     """Do one of the actions `delete`, `token` and `revoke`."""
     asked = json.load(sys.stdin)
-    db = orm.new_session_factory(f"sqlite:///{asked['database']}")()
+    db = orm.new_session_factory(asked["database"])()
     made = {"delete": delete, "token": token, "revoke": revoke}[asked["action"]](db, asked["names"])
     db.commit()
     json.dump(made, sys.stdout)

@@ -12,6 +12,7 @@ import psutil
 
 from ....base.command import CommandFailed, run
 from ....base.finding import Finding, warning
+from ....contracts.database import database_url
 from ....contracts.gate_config import gate_config
 from ....contracts.internal_tls import hub_url
 from ....machine.render.services import site_services
@@ -127,7 +128,7 @@ def own_spawner(here: Context) -> Iterator[Finding]:
 @subject.check(
     "own-database",
     "the database in the hub's configuration",
-    "backup, upgrade and restore use only the database in the site's state folder",
+    "backup, upgrade and restore use only the database of hub.database",
     "remove db_url from config/local.d, and sudo make apply",
     needs=("hub.configuration",),
     root=True,
@@ -135,7 +136,7 @@ def own_spawner(here: Context) -> Iterator[Finding]:
 def own_database(here: Context) -> Iterator[Finding]:
     if _is_proven(here):
         return
-    if (found := _told(here)["database"]) != f"sqlite:///{here.applied.database}":
+    if (found := _told(here)["database"]) != database_url(here.applied):
         yield warning(f"the hub uses {found.partition('@')[2] or found}", "config/local.d")
 
 

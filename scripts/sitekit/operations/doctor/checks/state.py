@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ....base.finding import Finding, warning
+from ....contracts.database import postgresql
 from ....hub.servers.ledger_schema import VERSION
+from ....machine.checks.database import check_database
 from ....machine.checks.preconditions import check_state_owner
+from ....machine.host.postgresql import refuse_unusable
+from ....machine.host.site_on_machine import Target
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
 from ....machine.installed.manifest import manifest_path
@@ -173,7 +177,11 @@ def cookie_secret(here: Context) -> Iterator[Finding]:
     before=("start",),
 )
 def database(here: Context) -> Iterator[Finding]:
-    yield from _database(here, here.site.database)
+    if postgresql(here.applied) is None:
+        yield from _database(here, here.site.database)
+        return
+    yield from problems(lambda: check_database(Target(here.site, MACHINE)))
+    yield from problems(lambda: refuse_unusable(here.applied))
 
 
 @subject.check(

@@ -1,0 +1,143 @@
+"""Give the hub's database one interface, whether it is a SQLite file or on a PostgreSQL server."""
+
+from __future__ import annotations
+
+import pwd
+import shutil
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from ...base.command import acting_as
+from ...base.errors import Problem
+from ...contracts.database import database_in_words, postgresql, restored_copy
+from ...site import Site
+from . import postgresql as server
+from . import sqlite
+
+REVISION = "SELECT version_num FROM alembic_version"
+_TABLES = "SELECT name FROM sqlite_master WHERE name = 'users'"
+
+
+class HubDatabase(Protocol):
+    """What commands do with the hub's database. Each method raises Problem if the database cannot
+    be used."""
+
+    ending: str
+    """The ending of the names of copies of the database."""
+
+    def exists(self) -> bool:
+        """Return whether there is a database. A SQLite database may still have no tables."""
+
+    def has_tables(self) -> bool:
+        """Return whether the hub has created its tables, as it does at its first start."""
+
+    def refuse_unusable(self) -> None:
+        """Raise Problem if the hub could not read and write the database, or if it is damaged."""
+
+    def rows(self, query: str) -> list[str]:
+        """Return the first column of the rows of a query."""
+
+    def copy(self, to: Path) -> None:
+        """Copy the database to an empty file that the hub's account owns; the hub may run."""
+
+    def replace(self, copy: Path) -> None:
+        """Replace the database by a copy. The hub must be stopped."""
+
+
+def hub_database(site: Site) -> HubDatabase:
+    """Return the hub's database."""
+    return PostgreSqlDatabase(site) if postgresql(site) else SqliteDatabase(site)
+
+
+def as_the_hub(site: Site) -> AbstractContextManager[None]:
+    """Run the `with` block with the rights of the hub's account, so that no file in the hub's
+    folder gets the owner root."""
+    hub = pwd.getpwnam(site.hub.user)
+    return acting_as(hub.pw_uid, hub.pw_gid)
+
+
+class SqliteDatabase:
+    """The SQLite file in the state folder."""
+
+    ending = ".sqlite"
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def exists(self) -> bool:
+        return self._site.database.exists()
+
+    def has_tables(self) -> bool:
+        return self.exists() and bool(self.rows(_TABLES))
+
+    def refuse_unusable(self) -> None:
+        with as_the_hub(self._site):
+            sqlite.refuse_damaged(self._site.database)
+
+    def rows(self, query: str) -> list[str]:
+        with as_the_hub(self._site), sqlite.opened(self._site.database) as connection:
+            return [str(row[0]) for row in connection.execute(query)]
+
+    def copy(self, to: Path) -> None:
+        with as_the_hub(self._site):
+            sqlite.copy(self._site.database, to)
+
+    def replace(self, copy: Path) -> None:
+        database = self._site.database
+        draft = database.with_name(".restored.sqlite")
+        with as_the_hub(self._site):
+            draft.unlink(missing_ok=True)
+            draft.touch(0o600)
+            shutil.copyfile(copy, draft)
+            for rest in ("-wal", "-shm", "-journal"):
+                database.with_name(database.name + rest).unlink(missing_ok=True)
+            draft.replace(database)
+
+
+class PostgreSqlDatabase:
+    """The database on a PostgreSQL server."""
+
+    ending = ".sql"
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def exists(self) -> bool:
+        return "users" in server.tables(self._site)
+
+    def has_tables(self) -> bool:
+        return self.exists()
+
+    def refuse_unusable(self) -> None:
+        server.refuse_unusable(self._site)
+
+    def rows(self, query: str) -> list[str]:
+        return server.query(self._site, query)
+
+    def copy(self, to: Path) -> None:
+        server.copy(self._site, to)
+
+    def replace(self, copy: Path) -> None:
+        server.replace(self._site, copy)
+
+    def load_restored(self) -> Path | None:
+        """Load the copy that `make restore` has put into the state folder, and move it to the
+        backups; return its new path, or None if there is no such copy.
+
+        The database must be empty, because a restore overwrites nothing.
+        """
+        waiting = restored_copy(self._site)
+        with as_the_hub(self._site):
+            if not waiting.exists():
+                return None
+        if server.tables(self._site):
+            what = f"{database_in_words(self._site)} is not empty, and restore overwrites nothing"
+            remedy = "empty it (dropdb, createdb --owner=ROLE), or move the file away to keep it"
+            raise Problem(what, str(waiting), remedy)
+        server.replace(self._site, waiting)
+        loaded = self._site.paths.state / "backups" / f"restored-{waiting.name}"
+        with as_the_hub(self._site):
+            loaded.parent.mkdir(mode=0o700, exist_ok=True)
+            waiting.replace(loaded)
+        return loaded
