@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ..base.errors import Unfit, Unfits
 from .address_types import Address, WebAddress
 from .backend_names import LOCAL
+from .daily_tasks import Backup, KernelCheck
 from .docker import Docker
 from .drill import Drill
 from .front import Front
@@ -24,7 +25,6 @@ from .login import Login
 from .monitoring import Monitoring
 from .pages import Pages
 from .refuse_conflicts import accounts_apart, paths_apart, ports_apart, tiers_apart
-from .schedule import Backup, KernelCheck
 from .server import Server, start_fits
 from .slurm import Slurm, Tunnel
 from .ssh_checks import login_node_fits, tunnel_fits

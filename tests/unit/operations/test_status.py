@@ -21,14 +21,14 @@ from sitekit.backends.job import NoAnswer
 from sitekit.base.data_files import data
 from sitekit.base.errors import Problem
 from sitekit.hub.servers.ledger import Ledger
-from sitekit.hub.status.servers import add_up, describe_server, state_of
+from sitekit.hub.status.summarize_servers import add_up, describe_server, state_of
 from sitekit.hub.status.watch_prefix import PrefixState, read_prefix
 from sitekit.operations.status import collect as module
 from sitekit.operations.status import hub_figures
 from sitekit.operations.status.collect import Sight, collect_servers
 from sitekit.operations.status.commands import is_well, status
 from sitekit.operations.status.drains import missing_nodes
-from sitekit.operations.status.text import as_text, one_line, servers_as_text
+from sitekit.operations.status.status_as_text import as_text, one_line, servers_as_text
 from sitekit.site import Site, load_site
 from sitekit.site.model import Paths
 

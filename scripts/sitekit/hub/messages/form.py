@@ -10,14 +10,14 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, Template
 
-from ...backends.free_nodes import FreeNode
+from ...backends.fitting_servers import FreeNode
 from ...base.data_files import data
 from ...base.language import Translated
 from ...site.tier import Tier
 from ..servers.check_choice import Eligibility, allowed_tiers, tiers_for
 from ..servers.form_values import FormValues, as_query
 from ..servers.hub_state import HubState
-from .clock import clock
+from .format_times import clock
 from .page_files import page_file
 from .tier_cards import TierCard, card_of
 

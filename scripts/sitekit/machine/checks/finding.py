@@ -23,6 +23,6 @@ def unknown(what: str, remedy: str | None = None) -> Finding:
     """Return a finding about something that could not be checked. `what` says what could not be
     checked, and why.
 
-    This finding does not stop `make apply`.
+    A finding about something that could not be checked does not stop `make apply`.
     """
     return Finding(what, None, remedy, refuses=False)

@@ -12,7 +12,7 @@ from ...base.errors import Problem
 from ...site import Site
 from ..host.platform import Platform
 from ..installed import unix_accounts
-from ..installed.entries import MACHINE, on_disk
+from ..installed.read_and_restore_path import MACHINE, on_disk
 from .finding import Finding, unknown
 
 SUDOERS = Path("/etc/sudoers")

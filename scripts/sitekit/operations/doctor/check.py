@@ -45,9 +45,9 @@ class Severity(enum.IntEnum):
 class Finding:
     """One fault that a check found.
 
-    `where` is a key of site.yml, a file or a service. If `remedy` or `why` is set, it replaces the
-    more general text of the check. `examined` is false if the check did not end, or failed itself;
-    then no command is refused because of this finding.
+    `where` is a key of site.yml, a file or a service. If the finding has its own `remedy` or `why`,
+    this text replaces the more general text of the check. `examined` is false if the check did not
+    end, or failed itself; then no command is refused because of this finding.
     """
 
     what: str

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ....contracts.gate_config import MIN_UID
 from ....machine.checks.preconditions import check_groups, check_prometheus, check_proxys_group
 from ....machine.installed import unix_accounts
-from ....machine.installed.entries import MACHINE
+from ....machine.installed.read_and_restore_path import MACHINE
 from ....machine.render.accounts import memberships
 from ..check import Finding, Subject, warning
 from ..context import Context

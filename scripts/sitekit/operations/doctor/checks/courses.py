@@ -10,9 +10,9 @@ from ....base.errors import BadInput, BadInputs
 from ....machine.checks.finding import Finding as BeforeApply
 from ....site import Site
 from ....site.course_files import Course, course_paths, offered_courses, read_course
-from ...courses import check as course_check
-from ...courses import people
-from ...courses.material import material as look_at_material
+from ...courses import check_course as course_check
+from ...courses import look_up_roster
+from ...courses.check_material import material as look_at_material
 from ..check import Finding, Severity, Subject, adopted
 from ..context import Context
 from .slurm import local, on_slurm
@@ -40,8 +40,8 @@ def _read(here: Context) -> tuple[list[Course], list[BadInput]]:
 
 
 def _each(here: Context, look: Callable[[Course], Iterable[BeforeApply]]) -> Iterator[Finding]:
-    """Yield the findings of the check `look` for each course. If the course is offered now, the
-    findings are errors; if the course begins later, they are warnings."""
+    """Yield the findings of the check `look` for each course. Findings about a course that is
+    offered now are errors; findings about a course that begins later are warnings."""
     now = datetime.now(timezone.utc)
     for course in here.once("the courses", lambda: _read(here))[0]:
         for found in map(adopted, look(course)):
@@ -72,7 +72,7 @@ def files(here: Context) -> Iterator[Finding]:
     root=True,
 )
 def roster(here: Context) -> Iterator[Finding]:
-    yield from _each(here, lambda course: people.look(here.applied, course))
+    yield from _each(here, lambda course: look_up_roster.look(here.applied, course))
 
 
 @subject.check(

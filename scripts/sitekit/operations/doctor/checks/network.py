@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ....machine.checks.network import listen_error, look, service_of
-from ....machine.host.listeners import listeners
+from ....machine.host.find_listening_processes import listeners
 from ....site.address_types import is_ip
 from ..check import Finding, Subject, adopted, warning
 from ..context import Context

@@ -12,8 +12,8 @@ from typing import Any
 from ....hub.servers.ledger_schema import VERSION
 from ....machine.checks.preconditions import check_state_owner
 from ....machine.installed import unix_accounts
-from ....machine.installed.entries import MACHINE
 from ....machine.installed.manifest import manifest_path
+from ....machine.installed.read_and_restore_path import MACHINE
 from ....machine.run.site_state import LOW_SPACE
 from ..check import Finding, Subject, warning
 from ..context import Context, Unanswered, first_missing
