@@ -11,7 +11,7 @@ import pytest
 from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.machine.apply.commands import apply
 from sitekit.machine.supervisors.control import which_supervisor
-from sitekit.operations.courses import check
+from sitekit.operations.courses import check_course
 from sitekit.site import Site, course_files
 from sitekit.site.course_files import offered_courses
 
@@ -44,7 +44,7 @@ def courses_applied(folder: Path, site: Site | None = None) -> Iterator[Site]:
     """
     site, patch = site or demo_site(which_supervisor()), pytest.MonkeyPatch()
     try:
-        for module in (course_files, check):
+        for module in (course_files, check_course):
             patch.setattr(module, "courses_folder", lambda site: folder)
         assert apply(site) == 0
         yield site

@@ -57,7 +57,7 @@ def _page() -> Iterator[str]:
     """Yield the lines of docs/commands.md."""
     yield "# Commands\n"
     yield "Each command is a target of make. `scripts/sitekit/commands.py` generates this page and `make help`."
-    yield "`make COMMAND HELP=1` prints one entry. SITE=path names a site file other than `config/site.yml`.\n"
+    yield "`make COMMAND HELP=1` describes one command. SITE=path names a site file other than `config/site.yml`.\n"
     yield "Exit codes: 0 done, 1 failed, 2 refused before anything changed, 130 interrupted."
     for group, commands in GROUPS.items():
         yield f"\n## {group}\n"

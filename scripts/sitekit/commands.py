@@ -137,7 +137,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         ),
         "gate_bundle": Command(
             "write the files for the login node into one tar file, for a hub outside the cluster",
-            "sitekit.machine.login_node.bundle:gate_bundle",
+            "sitekit.machine.login_node.gate_bundle:gate_bundle",
             variables={"FILE": "the name of the tar file; default: sitekit-NAME-login-node.tar"},
         ),
         "uninstall": Command(

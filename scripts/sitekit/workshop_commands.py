@@ -45,7 +45,7 @@ WORKSHOP_AND_COURSES: dict[str, dict[str, Command]] = {
     "Courses": {
         "course_new": Command(
             "write a course file from arguments, or from answers at the terminal",
-            "sitekit.operations.courses.new:course_new",
+            "sitekit.operations.courses.new_course:course_new",
             variables={
                 "COURSE": "the course's short name",
                 "TITLE": "the course's title",
@@ -64,13 +64,13 @@ WORKSHOP_AND_COURSES: dict[str, dict[str, Command]] = {
         ),
         "course_check": Command(
             "check that a course can take place: people, reservation, kernel, material, homes, free nodes",
-            "sitekit.operations.courses.check:course_check",
+            "sitekit.operations.courses.check_course:course_check",
             variables={"COURSE": "the course's short name"},
             details="Exits with 1 if something is missing.",
         ),
         "course_drill": Command(
             "start the servers of all participants at once, print figures and failures, and stop them",
-            "sitekit.operations.courses.drill:course_drill",
+            "sitekit.operations.courses.course_drill:course_drill",
             root=True,
             variables={
                 "COURSE": "the course's short name",

@@ -13,7 +13,7 @@ import pytest
 
 from sitekit.contracts.internal_tls import calling, hub_url
 from sitekit.demo.cluster import paths_and_ports
-from sitekit.demo.cluster.host import this_host
+from sitekit.demo.cluster.describe_host import this_host
 
 from ..chain.test_chain import python_of
 from ..conftest import Demo

@@ -19,8 +19,8 @@ import pytest
 
 from sitekit.base.errors import BadInput
 from sitekit.machine.apply.commands import apply
-from sitekit.operations.courses.check import course_check
-from sitekit.operations.courses.drill import course_drill
+from sitekit.operations.courses.check_course import course_check
+from sitekit.operations.courses.course_drill import course_drill
 from sitekit.site import Site
 from sitekit.site.course_files import offered_courses
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from sitekit.contracts.gate_config import session_settings
+from sitekit.demo.software.build_pythons import mirror
 from sitekit.demo.software.platform import distribution
-from sitekit.demo.software.pythons import mirror
-from sitekit.kernels.images.files import stamps
+from sitekit.kernels.images.check_image_files import stamps
 from sitekit.kernels.images.trial import Trial, describe, start_kernels, start_server
 from sitekit.session.container import tested_as as settings_of_a_test
 from sitekit.site.images import Image

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sitekit.machine.participants.account_files import FILES
-from sitekit.machine.participants.record import FOLDER, HIGHEST
+from sitekit.machine.participants.account_record import FOLDER, HIGHEST
 
 from ..person import Person
 from ..slurm import until

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from sitekit.machine.participants.record import FOLDER
+from sitekit.machine.participants.account_record import FOLDER
 from sitekit.operations.drill.accounts import PREFIX
-from sitekit.operations.drill.run import PHASES
+from sitekit.operations.drill.run_drill import PHASES
 from sitekit.site.show import dump
 
 from ..conftest import CHECKOUT, Demo

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sitekit.machine.participants.record import FOLDER
+from sitekit.machine.participants.account_record import FOLDER
 from sitekit.site.show import dump
 
 from ..person import Person

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import zxingcpp
 
-from sitekit.machine.participants.record import FOLDER
+from sitekit.machine.participants.account_record import FOLDER
 
 from .conftest import PREFIX, Kit
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from sitekit.demo.software.build_pythons import mirror
 from sitekit.demo.software.platform import distribution
-from sitekit.demo.software.pythons import mirror
 
 from ..conftest import CHECKOUT
 from ..packages import install

@@ -16,7 +16,7 @@ import pytest
 from sitekit.contracts import tunnel
 from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.machine.apply.commands import apply
-from sitekit.machine.login_node.bundle import PAGE, gate_bundle
+from sitekit.machine.login_node.gate_bundle import PAGE, gate_bundle
 from sitekit.machine.supervisors.control import which_supervisor
 from sitekit.site import Site
 

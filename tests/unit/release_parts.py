@@ -16,9 +16,9 @@ import pytest
 
 from sitekit.base.child_process import ask
 from sitekit.environment.wheels import python_node_proxy
-from sitekit.environment.wheels.build import CONVERT
-from sitekit.environment.wheels.package import write_repodata
-from sitekit.environment.wheels.wheel import target_environment
+from sitekit.environment.wheels.build_conda_channel import CONVERT
+from sitekit.environment.wheels.convert_one_wheel import target_environment
+from sitekit.environment.wheels.write_conda_package import write_repodata
 from sitekit.site import Site, load_site
 
 TOP = Path(__file__).parents[2]

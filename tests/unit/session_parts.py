@@ -25,7 +25,7 @@ import kernel_site
 from sitekit.base.data_files import data
 from sitekit.contracts.gate_config import session_settings
 from sitekit.contracts.trial_hub import trial_environment
-from sitekit.environment.release.configure import settings as release_settings
+from sitekit.environment.release.configure_release import settings as release_settings
 from sitekit.environment.release.required_package_contents import PIECES
 from sitekit.site import load_site
 

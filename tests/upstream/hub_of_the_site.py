@@ -30,7 +30,7 @@ from traitlets.config import Config
 
 import sitekit.hub.configure
 from sitekit.contracts.internal_tls import calling
-from sitekit.hub.overrides import tokens
+from sitekit.hub.overrides import limit_api_tokens
 from sitekit.hub.spawner.tier_spawner import TierSpawner
 from sitekit.site import load_site
 
@@ -218,7 +218,9 @@ mocking.MockHub.login_user = login_user
 # --- what tests compare --------------------------------------------------------------------------------------------
 
 
-tokens.TOKENS = 10_000  # the tests make a new one of the same administrator for each request
+limit_api_tokens.TOKENS = (
+    10_000  # the tests make a new one of the same administrator for each request
+)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.machine.participants import record
+from sitekit.machine.participants import account_record
 from sitekit.site.show import dump
 
 from ..participants.conftest import Kit, contents
@@ -32,7 +32,7 @@ def kit(workshop: Workshop, tmp_path: Path) -> Iterator[Kit]:
 
 
 def passwords(kit: Kit) -> dict[str, str]:
-    known = record.load(kit.site, PREFIX)
+    known = account_record.load(kit.site, PREFIX)
     assert known is not None
     return {person.name: person.password for person in known.participants}
 

@@ -31,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any, Protocol
 
-from .free_nodes import FreeNode
+from .fitting_servers import FreeNode
 from .job import Ending, Explanation, Job, Maintenance, Offers, Refused, Wait, Work
 from .resource_choice import Choice
 from .snapshot import SnapshotLoop

@@ -16,11 +16,11 @@ from . import run_other_commands
 from .cluster import paths_and_ports
 from .cluster.bring_up import cancel_jobs, cluster_status, start_cluster, stop_cluster
 from .cluster.demo_users import ensure_passwords, ensure_people
-from .cluster.record import Made
+from .cluster.record_changes import Made
 from .lock import alone
-from .parallel import together
 from .preflight import need_root, preflight
 from .reset import remove_directories, reset
+from .run_in_background import together
 from .software.apt_packages import install_packages
 from .software.build_modules import ensure_modules
 from .software.platform import Distribution
@@ -129,8 +129,8 @@ def _site(command: str, words: tuple[str, ...]) -> Site:
 
 
 def _claim(site: Site, made: Made) -> None:
-    """Record the demo's users and directories in the demo's record. This happens before other parts
-    of sitekit create them.
+    """Record the demo's users and directories in the demo's record. The record is made before other
+    parts of sitekit create these users and directories.
 
     With this record, `make demo_reset` can remove these users and directories even after an
     interrupted run.

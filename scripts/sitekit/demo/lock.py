@@ -1,6 +1,6 @@
 """Let only one command of the demo run at a time.
 
-Two commands at once would change the same services and files.
+Two demo commands at the same time would change the same services and files.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..base.errors import BadInput, BadInputs
-from ..machine.host.listeners import Process, listeners, processes
+from ..machine.host.find_listening_processes import Process, listeners, processes
 from ..site import Site
 from .cluster import paths_and_ports
-from .cluster.record import Made
+from .cluster.record_changes import Made
 from .software.platform import Distribution, distribution
 
 NOT_OURS = (
@@ -26,7 +26,7 @@ SLURM_CONF = Path("/etc/slurm/slurm.conf")
 def preflight(site: Site) -> Distribution:
     """Return this machine's distribution if the demo can be installed here.
 
-    Raises BadInput or BadInputs, which describe each obstacle and its remedy.
+    Raises BadInput or BadInputs with each reason why the demo cannot be installed, and the remedy.
     """
     need_root()
     linux = distribution()

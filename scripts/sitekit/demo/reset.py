@@ -15,7 +15,7 @@ from ..site import Site
 from .cluster import paths_and_ports, services
 from .cluster.bring_up import daemons
 from .cluster.demo_users import remove_people
-from .cluster.record import Made
+from .cluster.record_changes import Made
 from .software.apt_packages import missing_packages
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -26,8 +26,8 @@ REMOVED = (errno.ENOENT, errno.ENODEV)
 def reset(site: Site, made: Made, removed: list[str]) -> list[str]:
     """Remove everything that the demo made; return lines about what was removed and what is left.
 
-    The demo must be stopped first. `removed` has lines about what the caller has already removed.
-    Only root can call this function.
+    The demo must be stopped first. The argument `removed` contains lines about users and files that
+    the caller has already removed. Only root can call this function.
     """
     stays = list(_packages(made))
     all_removed = [*removed, *_units(site), *remove_people(made)]
@@ -77,7 +77,8 @@ def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
 
 
 def remove_directories(made: Made, places: Sequence[Path]) -> list[str]:
-    """Remove those directories in `places` that the demo made; return their paths.
+    """Remove the directories in `places` that the demo made, and return the paths of the removed
+    directories.
 
     A directory is removed only if it is both in `places` and in the demo's record.
     """

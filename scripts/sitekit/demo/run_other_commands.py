@@ -44,7 +44,7 @@ def status(site: Site) -> bool:
 
     Return True if all three run and answer.
     """
-    from ..machine.run.overview import print_overview
+    from ..machine.run.status_overview import print_overview
 
     return print_overview(site)
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from ..base.errors import BadInput, Problem
 from ..base.progress import say
 from ..site import Site
-from . import build
-from .build import at_work, begun, finished, inputs, keep_lock, newest
-from .bundle.write import write_bundle
+from . import build_release
+from .build_release import at_work, begun, finished, inputs, keep_lock, newest
+from .bundle.write_bundle import write_bundle
 from .channel.choose_source import WHAT
-from .channel.solution import kept_lock
+from .channel.solve_environment import kept_lock
 from .kit_wheel import kit
-from .release.install import install
+from .release.install_packages import install
 from .release.releases import current, made_from, read, switch
 from .release.write_single_file import is_packed
 from .wheels.environment_yml import read_packages
@@ -25,11 +25,11 @@ from .wheels.environment_yml import read_packages
 def setup_conda(site: Site, *words: str) -> int:
     """Install the packages of environment.yml into a new release; return 0.
 
-    The packages come from the first source that can be reached. If environment.lock exists, exactly
-    the packages of the lock are installed. If a bundle is given, the packages come from the bundle.
-    Raises BadInput if environment.yml is wrong. Raises Problem if no source can be reached, if the
-    packages contradict each other, if disk space is missing, or if the lock was made from another
-    environment.yml.
+    The packages are downloaded from the first source (conda channel, mirror or PyPI) that can be
+    reached. If environment.lock exists, exactly the packages of the lock are installed. If a bundle
+    is given, the packages come from the bundle. Raises BadInput if environment.yml is wrong. Raises
+    Problem if no source can be reached, if the packages contradict each other, if disk space is
+    missing, or if the lock was made from another environment.yml.
     """
     file = Path(words[0]).resolve() if len(words) == 1 else None
     if file is None:
@@ -39,7 +39,7 @@ def setup_conda(site: Site, *words: str) -> int:
             "there is no such bundle", str(file), "name the file that make bundle wrote: BUNDLE=..."
         )
     packages = read_packages()
-    lock = kept_lock(build.LOCK, packages)
+    lock = kept_lock(build_release.LOCK, packages)
     with at_work(site) as cache:
         release = made_from(site, inputs(site, packages, lock), kit()["hash"])
         if release and release.installed:
@@ -58,7 +58,8 @@ def setup_conda(site: Site, *words: str) -> int:
 
 
 def install_all(site: Site, *words: str) -> int:
-    """Complete the release that setup_conda began, verify it, and point `current` at it; return 0.
+    """Complete and verify the release that setup_conda began, and point the link `current` at this
+    release; return 0.
 
     Raises Problem if setup_conda has not been run, or if any step fails. The link `current`, which
     names the release in use, is changed only after all other steps have succeeded.
@@ -67,7 +68,7 @@ def install_all(site: Site, *words: str) -> int:
     packages = read_packages()
     with at_work(site) as cache:
         release = made_from(
-            site, inputs(site, packages, kept_lock(build.LOCK, packages)), kit()["hash"]
+            site, inputs(site, packages, kept_lock(build_release.LOCK, packages)), kit()["hash"]
         )
         if release is None or not release.installed:
             raise Problem(

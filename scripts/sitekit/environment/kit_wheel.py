@@ -12,7 +12,7 @@ from .. import __version__
 from ..base.command import run
 from ..base.data_files import CHECKOUT
 from ..base.errors import Problem
-from .release.install import pip_install
+from .release.install_packages import pip_install
 from .release.releases import Release
 
 PARTS = (

@@ -38,15 +38,16 @@ from .courses.page import PAGE, STATE, CoursePageHandler, CourseStateHandler
 from .culling import update_culling
 from .login.choose_login_method import update_login
 from .login.pam import PatientAuthenticator
-from .loops import heartbeat, idle_time, proxy_routes
-from .overrides.admin_access import keep_administrators_out_of_servers
+from .loops import heartbeat, proxy_routes, record_idle_time
 from .overrides.database_errors import tell_of_database
-from .overrides.handlers import ServerHandler, limit_bodies, replace_handlers
+from .overrides.deny_admin_access import keep_administrators_out_of_servers
 from .overrides.hub_port_callers import keep_pages_behind_the_front
 from .overrides.internal_tls import speak_tls
+from .overrides.keep_polls_out_of_log import log_polls_at_debug
 from .overrides.limit_server_logins import forget_old_logins
 from .overrides.login_again_error import ask_stale_users_to_log_in
-from .overrides.logs import (
+from .overrides.proxy import SilentProxy
+from .overrides.remove_secrets_from_log import (
     AbsentUsers,
     JsonLines,
     SecretsLeftOut,
@@ -54,14 +55,13 @@ from .overrides.logs import (
     log_no_strangers_names,
     log_refusals_in_one_line,
 )
-from .overrides.proxy import SilentProxy
+from .overrides.restrict_handlers import ServerHandler, limit_bodies, replace_handlers
 from .overrides.start_loops_after_users import Loop, begin_with_users
-from .overrides.unlogged_polls import log_polls_at_debug
 from .pages import change_tier, check_server_access, describe_servers, documentation, static_files
 from .pages.announcements import announcements_of
 from .pages.server_log import LOG, ServerLogHandler
 from .pages.status import STATUS_PAGE, STATUS_STATE, StatusPageHandler, StatusStateHandler
-from .pages.unreachable import NoAnswerHandler, ServerPageHandler
+from .pages.unreachable_server import NoAnswerHandler, ServerPageHandler
 from .servers.hub_state import HubState
 from .servers.log_operator_actions import log_for_ever
 from .spawner import reconcile, stop_ordered, watch_endings
@@ -248,7 +248,8 @@ def update_logs(c: Any, site: Site) -> None:
 
 
 def begin_loops(hub_state: HubState) -> None:
-    """Start the loops that run until the hub ends, once JupyterHub has loaded its users."""
+    """Start the hub's repeated tasks once JupyterHub has loaded its users; the tasks run until the
+    hub ends."""
     # it takes JupyterHub's messages about absent users from now on
     absent_users = AbsentUsers()
     begin_with_users(lambda: {"absent users": absent_users.tell, **hub_loops(hub_state)})
@@ -266,10 +267,10 @@ def hub_loops(hub_state: HubState) -> dict[str, Loop]:
         "limits": limit_bodies,
         "metrics of servers": partial(observe_starts_and_ends.run, hub_state),
         "kernels and release": partial(watch_prefix.run, hub_state.site),
-        "metrics of certificates": partial(certificates.run, hub_state.site),
+        "metrics of certificates": partial(read_certificate_expiry.run, hub_state.site),
         "old tokens of metrics": partial(forget_old_tokens, hub_state.site),
         "heartbeat": heartbeat.run,
-        "idle time": partial(idle_time.run, hub_state.ledger),
+        "idle time": partial(record_idle_time.run, hub_state.ledger),
         "ordered stops": partial(stop_ordered.run, hub_state),
         "operators' actions": partial(log_for_ever, hub_state.ledger),
     }

@@ -10,7 +10,7 @@ from ..base.catalogue import translations
 from ..base.errors import BadInput
 from ..base.language import Translated, use
 from ..site import Site
-from .overrides.upstream_words import UpstreamWords
+from .overrides.translate_jupyterhub_templates import UpstreamWords
 
 log = logging.getLogger(__name__)
 

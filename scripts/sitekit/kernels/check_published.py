@@ -1,8 +1,8 @@
 """Start every published kernel again (`make kernels_check`), and hide or flag the kernels that
 fail.
 
-If a hidden kernel works again, it is shown again. With `publish_new` in site.yml, new versions of
-modules become kernels before the check begins.
+A hidden kernel that works again is shown to users again. With `publish_new` in site.yml, new
+versions of modules become kernels before the check begins.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from .trials.try_kernels import Trial, account, prove
 def publish_new(site: Site) -> int:
     """Run `make kernels` with the kernels.yml of its last run.
 
-    Returns 1 if a kernel failed. After that, `make kernels_check` continues with its check.
+    Returns 1 if a kernel failed. After publishing new kernels, `make kernels_check` starts all
+    published kernels.
     """
     now = generation.current(site)
     try:
@@ -118,7 +119,7 @@ def _rows(site: Site, record: Record, failing: dict[str, str]) -> list[Row]:
 def _publish(site: Site, now: Path, record: Record, failing: dict[str, str]) -> None:
     """Publish a generation that shows kernels that work, and hides or flags all others.
 
-    If no kernel's state has changed, no generation is made.
+    A new generation (folder of kernels) is made only if the state of a kernel has changed.
     """
     how: dict[str, generation.Showing] = dict.fromkeys(record.kernels, "offer")
     how |= dict.fromkeys(failing, site.kernels.check.on_failure)

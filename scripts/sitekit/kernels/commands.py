@@ -50,7 +50,8 @@ def kernels_check(site: Site, *words: str) -> int:
 
 
 def kernels_import(*words: str) -> int:
-    """Convert envkernel's command lines in a Makefile to a kernels.yml, and print it.
+    """Convert envkernel's command lines in a Makefile to the text of a kernels.yml, and print this
+    text.
 
     Raises BadInput.
     """

@@ -17,20 +17,20 @@ from ..base.files import write_atomic
 from ..contracts.kernel_state import KernelState, read_kernel_state, write_kernel_state
 from ..site import Site
 from . import result_table
+from .check_writers import refuse_writable
 from .discovery.list_candidates import Candidate, candidates, unreadable
 from .discovery.module_tree import Module, read_tree
 from .discovery.rules import Rules, load_rules
 from .discovery.run_spider import Broken
+from .find_lost_kernels import keep_out_of_sight, unlisted
 from .generations import generation
 from .generations.generation_record import Record, read_record, write_record
 from .generations.kernel_record import Kernel, is_unchanged, with_distinct_titles
-from .lost_kernels import keep_out_of_sight, unlisted
-from .permissions import refuse_writable
 from .personal import site_info
-from .plan import Plan, code_of, rows_of
+from .plan_kernels import Plan, code_of, rows_of
 from .result_table import Row
 from .trials.make_kernels_with_loaded_modules import inheriting
-from .trials.probe import Failure, key_of, probe_all
+from .trials.probe_candidates import Failure, key_of, probe_all
 from .trials.try_kernels import Trial, account, prove
 
 
@@ -39,8 +39,8 @@ def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
     publish nothing.
 
     Returns 1 if a kernel failed and kernels.yml names this kernel, or users see this kernel now.
-    The published generation contains a copy of kernels.yml. Raises Problem if no kernel works, or
-    BadInput for a fault in kernels.yml.
+    The published generation (the folder with the kernels that users see) contains a copy of
+    kernels.yml. Raises Problem if no kernel works, or BadInput for a fault in kernels.yml.
     """
     rules = load_rules(rules_file)
     text = rules_file.read_text(encoding="utf-8")

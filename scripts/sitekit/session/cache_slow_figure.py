@@ -11,8 +11,8 @@ WAIT = 1.0  # seconds that a page waits for a figure that is being read
 
 
 class Kept:
-    """Cache a measured value for `seconds` seconds. Then read the figure again in a thread, with one thread at a
-    time."""
+    """Cache a measured value for `seconds` seconds. An older value is read again in a thread, and
+    at most one thread reads at a time."""
 
     def __init__(self, read: Callable[[], Any], seconds: float) -> None:
         self._read, self._seconds = read, seconds

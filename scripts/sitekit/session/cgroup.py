@@ -18,7 +18,7 @@ class Files:
     """Name the files of one version of cgroups (cgroups(7)).
 
     The file `memory.stat` contains, under the key `cache`, the size of the file cache. Linux frees
-    the file cache before it kills a process.
+    the file cache of a cgroup before Linux kills a process of the cgroup.
     """
 
     used: str
@@ -120,7 +120,8 @@ def _cache(file: Path, key: str) -> int:
 
 
 def _value(file: Path, key: str) -> int | None:
-    """Return the number for `key` from a file with lines such as `oom_kill 3`."""
+    """Return the number after the word `key` in a file of the cgroup with lines such as `oom_kill
+    3`."""
     try:
         found = re.search(rf"^{key} (\d+)$", file.read_text(), re.MULTILINE)
     except OSError:

@@ -22,8 +22,8 @@ YES = {"1", "true", "yes", "on"}
 
 
 class Refused(ValueError):
-    """Report that a link is refused, so that nothing is pulled. The exception's text is the
-    reason."""
+    """Report that sitekit refuses an nbgitpuller link, so that no repository is pulled. The
+    exception's text is the reason."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ def read(
 
 
 def repository(repo: str, allowed: Sequence[str]) -> str:
-    """Return the repository's URL, if this URL is below one of the URLs in `allowed`."""
+    """Return the URL of the repository in the link, if this URL is below one of the URLs in
+    `allowed`."""
     if not repo:
         raise Refused("the link names no repository (repo=...)")
     try:

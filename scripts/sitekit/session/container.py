@@ -37,8 +37,8 @@ NAMES = {"/etc/passwd", "/etc/group"}
 
 
 def enter(settings: dict[str, Any]) -> NoReturn:
-    """Replace this process by the server in the image. If this is impossible, print the reason in
-    one line, and exit."""
+    """Replace this process by the server in the image. If the image cannot be run, print the reason
+    in one line, and exit."""
     image = settings["image"]
     if why := refusal(image):
         sys.exit(f"sitekit: the image {image['key']} {why}")

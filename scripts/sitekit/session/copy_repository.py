@@ -1,7 +1,7 @@
 """Copy the site's git repository into the server's folder before the server starts.
 
 An existing copy is updated with nbgitpuller, which keeps the user's changes. If the copy fails, for
-example because the repository's host does not answer, the server starts without it.
+example because the repository's host does not answer, the server starts without the repository.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def copy_repository(settings: dict[str, Any]) -> None:
 
 
 def server_folder(settings: Mapping[str, Any]) -> Path:
-    """Return the server's root folder, after creating the site's links in it."""
+    """Create the site's links in the server's root folder, and return the path of the root
+    folder."""
     home, user = Path(os.environ["HOME"]), os.environ["USER"]
     return make_root(settings.get("root", "~"), settings.get("links", {}), home, user)
 
@@ -84,7 +85,7 @@ def _copied(pull: Pull, umask: str, keep_both: bool) -> tuple[str, str]:
     Therefore an interrupted copy is not used at the next start."""
     settings = {"repo": pull.repo, "branch": pull.branch, "backup": False}
     # 0: with all commits, so that git can compare them
-    depth, program = (0, "pull_course.py") if keep_both else (None, "pull_child.py")
+    depth, program = (0, "pull_course.py") if keep_both else (None, "pull_in_subprocess.py")
     if pull.exists:
         return _pull(program, {**settings, "depth": depth, "folder": str(pull.folder)}, umask)
     new = pull.folder.with_name(f".{pull.folder.name}.new")

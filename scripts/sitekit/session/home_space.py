@@ -44,7 +44,7 @@ class Room:
 
 def room_of(home: Path) -> Room | None:
     """Return the size and the free space of a home. If the user's quota leaves less space than the
-    filesystem, the quota's figures are returned.
+    filesystem has, the result contains the quota's sizes.
 
     Returns None if the filesystem reports no size. May wait for a file server.
     """

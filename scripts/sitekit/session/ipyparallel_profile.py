@@ -29,7 +29,7 @@ def write_profile(
 
     `inside` is the command line on the node that runs a program in the server's image, and
     `node_home` the path of the home on the node. If the profile cannot be written, the server
-    starts without it.
+    starts without this profile.
     """
     folder = home / FOLDER
     try:
@@ -104,7 +104,8 @@ def controller_config() -> str:
 
 
 def _write(file: Path, text: str) -> None:
-    """Write the file, unless the user has removed sitekit's first line from it. Raises OSError."""
+    """Write a file of the profile, unless the user has removed sitekit's first line from this file.
+    Raises OSError."""
     if file.is_symlink() or (file.exists() and not _is_ours(file)):
         return
     aside = file.with_name(f".{file.name}.{os.getpid()}")

@@ -1,7 +1,7 @@
 """Connect to kernels through Unix sockets, in folders that only the user can enter.
 
 Jupyter's default is TCP: messages pass 127.0.0.1 without encryption, and every user of the node can
-read them, because a subscriber needs no key. environment/release/configure.py makes Jupyter Server
+read them, because a subscriber needs no key. environment/release/configure_release.py makes Jupyter Server
 use the classes of this module.
 """
 

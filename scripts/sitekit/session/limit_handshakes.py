@@ -22,8 +22,9 @@ class Callers:
         self._waiting: dict[asyncio.Future[Any], None] = {}
 
     async def known(self, handshake: Awaitable[Any]) -> Any:
-        """Wait until a handshake is complete, and return its result. Returns None if the handshake
-        fails, takes too long, or was cancelled because of newer connections.
+        """Wait until the TLS handshake of a connection is complete, and return the result of the
+        handshake. Returns None if the handshake fails, takes too long, or was cancelled because of
+        newer connections.
         """
         task = asyncio.ensure_future(handshake)
         self._waiting[task] = None
@@ -42,7 +43,8 @@ class Callers:
 def ask_all(server: Any) -> None:
     """Make tornado's HTTP server complete the TLS handshake before it handles a connection.
 
-    Until its handshake is complete, a connection uses no other resource than its entry in Callers.
+    A connection whose handshake is not complete uses no resource of the server except its entry in
+    Callers.
     """
     take, callers = server.handle_stream, Callers()
 

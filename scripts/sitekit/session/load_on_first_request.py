@@ -13,9 +13,9 @@ from tornado.routing import PathMatches, Router, Rule
 
 
 class FirstRequest(Router):
-    """Load an extension at the first request. The extension's own handlers then answer this
-    request. tornado uses the first rule that matches. `load` adds the extension's handlers after
-    this rule.
+    """Load an extension at the first request. After the extension was loaded, the extension's own
+    handlers answer the first request too. tornado uses the first rule that matches. `load` adds the
+    extension's handlers after this rule.
     """
 
     SUPPORTED_METHODS = ()

@@ -1,7 +1,8 @@
 """Replace modules by placeholders (stand-ins) while another module, which hardly needs these
 modules, is imported.
 
-The importing module keeps the stand-in. All other modules, and later imports, get the real module.
+The module that imports another module keeps the placeholder. All other modules, and later imports,
+get the real module.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import Any
 
 
 class StandIn(ModuleType):
-    """Take the place of a module. When a program uses a name that is not in `names`, load the real
-    module."""
+    """Replace a module by a placeholder that contains only `names`, and that imports the real
+    module when a program uses another name of the module."""
 
     def __init__(self, name: str, names: Mapping[str, object]) -> None:
         super().__init__(name)
@@ -37,7 +38,8 @@ def real(name: str) -> ModuleType:
 
 @contextmanager
 def stand_ins(modules: Mapping[str, Mapping[str, object]]) -> Iterator[None]:
-    """Let imports in the `with` block find stand-ins with these names for modules not yet loaded."""
+    """Make imports in the `with` block find placeholders in place of the named modules that are not
+    yet loaded."""
     placed = {
         name: StandIn(name, names) for name, names in modules.items() if name not in sys.modules
     }

@@ -1,10 +1,10 @@
 """Import the modules of a starting server from one file of the release.
 
 Without this file, Python would look for about a thousand small files, one after another. Each small
-file needs ten operations of a shared filesystem. The file contains the same bytecode files, and the
-entry points of the installed packages. environment/release/server_modules.py writes the file when a
-release is built. A release is never changed afterwards. Modules that are not in this file are
-imported as usual.
+file needs ten operations of a shared filesystem. The one file contains the bytecode of all these
+modules, and the entry points of the installed packages. environment/release/bytecode_of_server.py
+writes the file when a release is built. A release is never changed afterwards. Modules that are not
+in this file are imported as usual.
 """
 
 from __future__ import annotations
@@ -69,14 +69,15 @@ class ReleaseModules(MetaPathFinder):
                 yield package
 
     def close(self) -> None:
-        """Free the memory. Modules that are imported later are read from their own files."""
+        """Free the memory. Python reads modules that are imported after this call from their own
+        files."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)
         self.bytecode, self.places = b"", {}
 
 
 class Loader(SourceFileLoader):
-    """Load a module whose bytecode is in the file."""
+    """Load a module whose bytecode is in the release's file of modules."""
 
     def __init__(self, fullname: str, path: str, modules: ReleaseModules) -> None:
         super().__init__(fullname, path)
@@ -97,7 +98,7 @@ class Loader(SourceFileLoader):
 
 
 class Package(PathDistribution):
-    """Describe an installed package, whose entry points are in the file."""
+    """Describe an installed package whose entry points are in the release's file of modules."""
 
     def __init__(self, modules: ReleaseModules, place: str) -> None:
         super().__init__(Path(modules.prefix, place))

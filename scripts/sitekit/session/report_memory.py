@@ -19,7 +19,7 @@ MIB = 1024**2
 def memory_used() -> int:
     """Return the resident memory of this process and its descendants in MiB.
 
-    JupyterLab's own display adds up the same processes (jupyter-resource-usage).
+    JupyterLab's memory display (jupyter-resource-usage) adds up the memory of the same processes.
     """
     import psutil
 

@@ -19,8 +19,8 @@ def make_root(
     """Return the server's root folder, created if it is missing, with `links` in it.
 
     Returns the home directory if the folder cannot be used. If `read_only` is true, the user cannot
-    save files in the root folder itself. Files that exist in the root folder already are kept, and
-    can be read.
+    save files in the root folder itself. Files that already exist in the root folder are kept, and
+    the user can read these files.
     """
     root = filled(folder, home, user)
     if root == home:

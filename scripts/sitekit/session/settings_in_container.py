@@ -1,6 +1,7 @@
 """Set Jupyter's paths and settings for a server that runs inside an image.
 
-For a server outside of images, the same settings are in files of the release (environment/release).
+A server that runs without an image reads the same settings from files of the release
+(environment/release).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Run this job's single-user server, on a free port, and report the port to the hub.
 
 server.py calls `main`. The server's settings are in environment variables: JUPYTERHUB_* from the
-hub, and SITEKIT_SESSION from the gate. Nothing is read from the user's home. With an image, the
-module first starts itself again inside the image (container.py).
+hub, and SITEKIT_SESSION from the gate. Nothing is read from the user's home. If the server runs in
+a container image, this module first starts itself again inside the image (container.py).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 from . import applications, settings_in_container
 from .copy_repository import copy_repository
-from .course import kernel_of_course, prepare_course
+from .fetch_messages import ask_for_messages
 from .ipyparallel_profile import write_profile
 from .limit_handshakes import ask_all
 from .log_start import log_start, take_start_id
-from .messages import ask_for_messages
-from .overrides.memory import end_kernels_first
+from .overrides.kill_kernels_before_server import end_kernels_first
+from .prepare_course import kernel_of_course, prepare_course
 from .release_modules import close_release_modules
 from .report_memory import report_memory
 from .report_start import await_hub, tell_hub

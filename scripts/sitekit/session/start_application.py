@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from . import lmod_output
 
 LOAD_TIMEOUT = 120  # seconds
-END_FIRST = "500"  # as overrides/memory.py sets for kernels
+END_FIRST = "500"  # as overrides/kill_kernels_before_server.py sets for kernels
 PATH = "/usr/local/bin:/usr/bin:/bin"
 SECRETS = ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "JUPYTERHUB_SITEKIT_TLS")
 DROPPED = ("PYTHON", "LD_", "CONDA_", "JUPYTER_")

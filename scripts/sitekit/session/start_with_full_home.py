@@ -1,8 +1,8 @@
 """Start a server although its user's home is full, so that the user can delete files.
 
 Everything that Jupyter and IPython would write into the home goes to the runtime folder, in the
-node's temporary space, which is removed when the server ends. The lab then has no settings of the
-user, and the site's links and a course's material are not updated.
+node's temporary space, which is removed when the server ends. JupyterLab then starts without the
+user's settings, and the site's links and a course's material are not updated.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Start JupyterLab's terminals: the user's login shell, with the modules that are loaded in the
 Software Modules tab.
 
-The PATH of terminals does not contain the hub environment. environment/release/configure.py makes
+The PATH of terminals does not contain the hub environment. environment/release/configure_release.py makes
 Jupyter Server use the class Terminals.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from jupyter_server_terminals.terminalmanager import TerminalManager
 
 from . import lmod_output, nbdime_for_git, store_loaded_modules
-from .overrides.memory import first_to_end
+from .overrides.kill_kernels_before_server import first_to_end
 
 PROGRAMS = Path(sys.prefix, "share", "sitekit", "bin")
 """Programs that users may call by name: sitekit-kernel and nbdime.

@@ -3,7 +3,8 @@ memory.
 
 The hub sends certificate, key and authority in the job's environment, like the token. This module
 writes certificate, key and authority to files in memory (memfd). No other user can open these
-files, and Linux deletes the files when the process ends. (OpenSSL reads keys from paths only.)
+files, and Linux deletes the files when the process ends. The files are necessary because OpenSSL
+reads keys only from paths.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Identity:
         self._own, self._authority = _nameless(key + certificate), _nameless(authority)
 
     def calling(self) -> ssl.SSLContext:
-        """Return the TLS context for connections to the hub, whose name is checked."""
+        """Return the TLS context for connections to the hub; the TLS context checks the name in the
+        hub's certificate."""
         return self._with(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
     def answering(self) -> ssl.SSLContext:
@@ -62,7 +64,8 @@ class Identity:
 
 
 def take_identity() -> Identity | None:
-    """Remove from the environment the certificate that the hub put there; return it as Identity.
+    """Remove from the environment the certificate that the hub has put there, and return this
+    certificate as an Identity.
 
     Returns None if the hub has no internal TLS.
     """

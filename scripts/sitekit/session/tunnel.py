@@ -117,7 +117,7 @@ class Tunnel:
         return [*words, "--", self._to["host"]]
 
     def _keep(self, words: list[str]) -> None:
-        """Run ssh again whenever its connection has ended, until the server ends."""
+        """Start ssh again whenever the SSH connection has ended, until the server ends."""
         pause = FIRST
         while True:
             began = time.monotonic()
@@ -147,7 +147,7 @@ def ssh_program() -> str:
 
 
 def _connection(words: list[str]) -> str:
-    """Run ssh until its connection ends, and return its last error message."""
+    """Run ssh until the SSH connection ends, and return the last error message of ssh."""
     if not os.access(words[0], os.X_OK):
         return f"there is no {words[0]} on {socket.gethostname()}"
     wrapped = [sys.executable, "-I", "-S", "-c", RUN, str(os.getpid()), *words]

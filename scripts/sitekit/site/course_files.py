@@ -19,7 +19,7 @@ from .course import CourseFile, Limits
 from .memory_and_time import format_memory, format_time
 from .model import Site
 from .read_course_file import course_text, refuse_excess
-from .roster import Role, read_roster, roster_lines, unmatched_names
+from .read_roster import Role, read_roster, roster_lines, unmatched_names
 from .tier import Choose, Requires, Tier
 from .validate_yaml import validate
 from .yaml_file import Document, parse_yaml

@@ -17,7 +17,7 @@ from sitekit.machine.host.platform import this_platform
 from sitekit.operations.doctor import table
 from sitekit.operations.doctor.context import Context
 from sitekit.operations.doctor.report import as_json
-from sitekit.operations.doctor.run import run_checks
+from sitekit.operations.doctor.run_checks import run_checks
 from sitekit.site import load_site
 
 site = load_site(Path(sys.argv[2]))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sitekit.backends.free_nodes import FreeNode, room_for
+from sitekit.backends.fitting_servers import FreeNode, room_for
 from sitekit.backends.slurm import free_nodes as read
 from sitekit.backends.slurm.free_nodes import FreeNodes, read_nodes
 from sitekit.base.data_files import data

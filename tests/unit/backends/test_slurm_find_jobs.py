@@ -13,7 +13,7 @@ from slurm_parts import TAG, answering, job, record
 
 from sitekit.backends.job import Job, NoAnswer, Work
 from sitekit.backends.slurm.find_jobs import ServerJobs
-from sitekit.backends.slurm.queue import Queue
+from sitekit.backends.slurm.read_queue import Queue
 from sitekit.backends.snapshot import Snapshot
 from sitekit.base.data_files import data
 from sitekit.site import Site, load_site

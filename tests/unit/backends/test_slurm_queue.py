@@ -12,10 +12,10 @@ from slurm_parts import answering, record
 
 from sitekit.backends import snapshot
 from sitekit.backends.job import NoAnswer
-from sitekit.backends.slurm import queue as module
+from sitekit.backends.slurm import read_queue as module
 from sitekit.backends.slurm.accounts_and_reservations import Names
 from sitekit.backends.slurm.private_data import hidden_jobs
-from sitekit.backends.slurm.queue import Queue
+from sitekit.backends.slurm.read_queue import Queue
 from sitekit.base.data_files import data
 from sitekit.site import Site, load_site
 

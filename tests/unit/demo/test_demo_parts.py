@@ -19,10 +19,10 @@ from sitekit.base.errors import Problem
 from sitekit.demo import reset
 from sitekit.demo.cluster import demo_users as users
 from sitekit.demo.cluster import paths_and_ports, services
-from sitekit.demo.cluster.record import Made
-from sitekit.demo.parallel import together
+from sitekit.demo.cluster.record_changes import Made
+from sitekit.demo.run_in_background import together
 from sitekit.demo.software.apt_packages import missing_packages
-from sitekit.demo.software.pythons import PINS, pins_for
+from sitekit.demo.software.build_pythons import PINS, pins_for
 from sitekit.machine.supervisors.service import supervisord_conf, systemd_unit
 
 SITE = paths_and_ports.demo_site("supervisord")

@@ -16,9 +16,9 @@ import pytest
 from sitekit.base.errors import BadInput, Problem
 from sitekit.demo import preflight
 from sitekit.demo.cluster import paths_and_ports
-from sitekit.demo.cluster.record import Made
+from sitekit.demo.cluster.record_changes import Made
 from sitekit.demo.software.platform import distribution, table
-from sitekit.machine.host.listeners import Process, listeners, process, processes
+from sitekit.machine.host.find_listening_processes import Process, listeners, process, processes
 
 SITE = paths_and_ports.demo_site("supervisord")
 

@@ -21,7 +21,7 @@ from session_parts import until
 from tests.checkout import Checkout
 from tests.walk import walked
 
-from sitekit.environment import build, commands
+from sitekit.environment import build_release, commands
 from sitekit.environment.release import file_hashes, releases
 from sitekit.environment.release.bytecode import compile_all
 from sitekit.environment.release.prefix_lock import open_prefix
@@ -71,9 +71,9 @@ def kill_once(checkout: Checkout, longest: float) -> float:
     """Start the build, and kill its program, and that alone, at a random moment within `longest`
     seconds; returns the moment. Nothing that it had started may go on."""
     moment = random.uniform(0, longest)  # noqa: S311
-    with checkout.start(*BUILD) as build:
+    with checkout.start(*BUILD) as started:
         time.sleep(moment)
-        for program in psutil.Process(build.pid).children() if build.poll() is None else []:
+        for program in psutil.Process(started.pid).children() if started.poll() is None else []:
             program.kill()
     prefix = str(checkout.site.paths.prefix)
     until(
@@ -201,7 +201,7 @@ def test_a_prefix_with_blanks(
     """site.yml refuses it, as services could not be started from there; the packages themselves can
     live with it."""
     monkeypatch.setattr(commands, "read_packages", lambda: Packages(("python", "hello"), ()))
-    monkeypatch.setattr(build, "LOCK", tmp_path / "environment.lock")
+    monkeypatch.setattr(build_release, "LOCK", tmp_path / "environment.lock")
     paths = Paths.model_construct(prefix=tmp_path / "a b" / "c d", state=tmp_path / "state")
     site = built.site.model_copy(update={"paths": paths})
     commands.setup_conda(site)

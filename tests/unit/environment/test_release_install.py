@@ -20,7 +20,7 @@ import release_parts as parts
 
 from sitekit.base.child_process import ask
 from sitekit.base.errors import Problem
-from sitekit.environment import build, commands
+from sitekit.environment import build_release, commands
 from sitekit.environment.channel import ENGINE
 from sitekit.environment.release import releases
 from sitekit.environment.release.bytecode import compile_all
@@ -41,7 +41,7 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(channel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A site whose environment.yml asks for WANTED; its prefix lies where other users can see it."""
     monkeypatch.setattr(commands, "read_packages", lambda: WANTED)
-    monkeypatch.setattr(build, "LOCK", tmp_path / "environment.lock")
+    monkeypatch.setattr(build_release, "LOCK", tmp_path / "environment.lock")
     folder = Path(tempfile.mkdtemp(prefix="sitekit-test-"))
     folder.chmod(0o755)
     yield parts.site_at(folder, channel)
@@ -211,11 +211,11 @@ def test_an_interrupted_build_is_seen_and_finished(
     environment = {**os.environ, "PYTHONPATH": str(parts.TOP / "scripts")}
     argv = [sys.executable, SET_UP, file, *WANTED.conda]
     alone = {"start_new_session": True, "stdout": subprocess.DEVNULL}
-    build = subprocess.Popen(argv, env=environment, **alone)
-    while build.poll() is None and not list(site.releases.glob("*/conda-meta")):
+    started = subprocess.Popen(argv, env=environment, **alone)
+    while started.poll() is None and not list(site.releases.glob("*/conda-meta")):
         time.sleep(0.002)
-    os.killpg(build.pid, signal.SIGKILL)
-    build.wait()
+    os.killpg(started.pid, signal.SIGKILL)
+    started.wait()
     broken = only(site)
     assert not broken.whole and not (broken.path / releases.WHOLE).exists()
     if broken.installed:

@@ -18,7 +18,7 @@ import pytest
 import release_parts as parts
 import small_checkout as small
 
-from sitekit.environment import build, commands
+from sitekit.environment import build_release, commands
 from sitekit.environment.channel.pip_pins import pin
 from sitekit.environment.release import releases
 from sitekit.environment.wheels.environment_yml import Packages
@@ -62,7 +62,7 @@ class Server(http.server.ThreadingHTTPServer):
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setattr(commands, "read_packages", lambda: Packages(("python", "hello"), ()))
-    monkeypatch.setattr(build, "LOCK", tmp_path / "environment.lock")
+    monkeypatch.setattr(build_release, "LOCK", tmp_path / "environment.lock")
     yield parts.site_at(tmp_path, "http://conda.invalid/main")
 
 

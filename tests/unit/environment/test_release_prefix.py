@@ -10,7 +10,7 @@ import pytest
 import release_parts as parts
 
 from sitekit.base.errors import Problem
-from sitekit.environment.channel.solution import Solution
+from sitekit.environment.channel.solve_environment import Solution
 from sitekit.environment.release import releases
 from sitekit.environment.release.prefix_lock import open_prefix, refuse_unsafe, set_modes
 from sitekit.site import Site

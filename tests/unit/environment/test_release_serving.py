@@ -10,7 +10,7 @@ import pytest
 import release_parts as parts
 
 from sitekit.environment.release import trial_run
-from sitekit.environment.release.configure import plain_environment
+from sitekit.environment.release.configure_release import plain_environment
 from sitekit.environment.release.releases import Release
 from sitekit.site import Site
 from sitekit.site.show import dump

@@ -14,11 +14,11 @@ import pytest
 import release_parts as parts
 
 from sitekit.base.errors import Problem
-from sitekit.environment.bundle.read import read_bundle
+from sitekit.environment.bundle.unpack_bundle import read_bundle
 from sitekit.environment.channel import choose_source as source
 from sitekit.environment.channel.choose_source import choose, silence
 from sitekit.environment.wheels.environment_yml import Packages
-from sitekit.environment.wheels.package import subdir, write_repodata
+from sitekit.environment.wheels.write_conda_package import subdir, write_repodata
 
 
 @pytest.fixture

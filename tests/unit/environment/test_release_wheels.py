@@ -11,9 +11,9 @@ import release_parts as parts
 
 from sitekit.base.data_files import data
 from sitekit.base.errors import BadInput
+from sitekit.environment.wheels.convert_one_wheel import Wheel, conda_name, target_environment
 from sitekit.environment.wheels.environment_yml import joined, read
-from sitekit.environment.wheels.lock import entries, matching
-from sitekit.environment.wheels.wheel import Wheel, conda_name, target_environment
+from sitekit.environment.wheels.wheels_lock_file import entries, matching
 
 TARGET = target_environment("3.11.2")
 

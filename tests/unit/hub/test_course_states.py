@@ -13,7 +13,7 @@ import pytest
 from sitekit.base.data_files import data
 from sitekit.hub.courses import cache_course_state
 from sitekit.hub.courses.cache_course_state import CourseStates
-from sitekit.hub.overrides.unlogged_polls import log_polls_at_debug
+from sitekit.hub.overrides.keep_polls_out_of_log import log_polls_at_debug
 from sitekit.hub.servers.hub_state import HubState
 from sitekit.hub.servers.ledger import Ledger
 from sitekit.hub.servers.ledger_courses import SERVERS

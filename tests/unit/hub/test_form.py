@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from test_hub_options import ROOMY, STAFF
 
-from sitekit.backends.free_nodes import FreeNode
+from sitekit.backends.fitting_servers import FreeNode
 from sitekit.hub.messages.form import Visit, tier_form
 from sitekit.hub.servers.check_choice import BadChoice, Eligibility, read_choice
 from sitekit.hub.servers.choice_fields import fields_of

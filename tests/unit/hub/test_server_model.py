@@ -11,9 +11,9 @@ import pytest
 from page_parts import SITE, Hub
 
 from sitekit.backends.job import Wait
-from sitekit.hub.messages.clock import clock, span
+from sitekit.hub.messages.describe_server import describe_all, form_values
+from sitekit.hub.messages.format_times import clock, span
 from sitekit.hub.messages.log_lines import lines_that_matter
-from sitekit.hub.messages.server_model import describe_all, form_values
 from sitekit.hub.servers.idle_limits import lag
 
 

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from page_parts import Hub
 
-from sitekit.hub.messages.clock import clock
 from sitekit.hub.messages.form import Visit, template
+from sitekit.hub.messages.format_times import clock
 from sitekit.hub.servers.form_values import FormValues
 
 HOME = {"allow_named_servers": True, "named_server_limit_per_user": 2, "invalid_server_names": []}

@@ -1,6 +1,6 @@
 """JupyterHub's own templates, as the release has them, are shown in another language.
 
-An upgrade of JupyterHub that changes a text fails here: change it in upstream_words.py too.
+An upgrade of JupyterHub that changes a text fails here: change it in translate_jupyterhub_templates.py too.
 """
 
 from __future__ import annotations

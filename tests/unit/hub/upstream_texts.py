@@ -15,7 +15,7 @@ from jupyterhub._data import DATA_FILES_PATH
 
 from sitekit.base.catalogue import translations
 from sitekit.base.language import Translated, use
-from sitekit.hub.overrides.upstream_words import WORDS, UpstreamWords, texts
+from sitekit.hub.overrides.translate_jupyterhub_templates import WORDS, UpstreamWords, texts
 
 FOLDER = Path(DATA_FILES_PATH) / "templates"
 CONTEXT = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.kernels.images.files import Unproven, check_files, stamps
+from sitekit.kernels.images.check_image_files import Unproven, check_files, stamps
 from sitekit.session.container import stamp
 from sitekit.site.images import Image
 

@@ -20,7 +20,7 @@ from sitekit.kernels.discovery.list_candidates import candidates
 from sitekit.kernels.discovery.module_tree import natural, read_tree
 from sitekit.kernels.discovery.rules import Rules
 from sitekit.kernels.result_table import Row
-from sitekit.kernels.trials.probe import Failure, probe
+from sitekit.kernels.trials.probe_candidates import Failure, probe
 
 ODD = ["~", "a b,c%d^e[f]*", "é²", "{0}'\"$\\`", "a:b", "-x", "a\nb", "x" * 240]
 BEHAVIOUR = {

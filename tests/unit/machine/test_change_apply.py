@@ -21,8 +21,8 @@ from sitekit.machine.apply import commands as apply_module
 from sitekit.machine.apply.commands import apply, plan_apply
 from sitekit.machine.apply.service_changes import list_service_changes
 from sitekit.machine.host.file_to_write import File
-from sitekit.machine.installed.entries import NOTHING
 from sitekit.machine.installed.manifest import load_manifest
+from sitekit.machine.installed.read_and_restore_path import NOTHING
 from sitekit.machine.uninstall.uninstall import uninstall
 from sitekit.machine.web.config import front_path
 

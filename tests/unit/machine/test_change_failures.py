@@ -14,8 +14,8 @@ import pytest
 from machine_sites import bare_machine, can_change, demo, family, tree
 
 from sitekit.base.errors import Problem
-from sitekit.machine.apply import actions, execute
 from sitekit.machine.apply import commands as apply_module
+from sitekit.machine.apply import execute_plan, kinds_of_changes
 from sitekit.machine.apply.commands import apply, plan_apply
 from sitekit.machine.apply.rotate_secrets import rotate_secrets
 from sitekit.machine.checks.written_files import faults_of
@@ -68,8 +68,8 @@ def break_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
 
         return broken
 
-    for kind in vars(actions).values():
-        if isinstance(kind, type) and hasattr(kind, "do") and kind is not actions.Action:
+    for kind in vars(kinds_of_changes).values():
+        if isinstance(kind, type) and hasattr(kind, "do") and kind is not kinds_of_changes.Action:
             monkeypatch.setattr(kind, "do", break_it(kind.do))
 
 
@@ -196,7 +196,7 @@ def test_a_folder_that_may_not_be_written(machine: Path):
 def test_an_interrupt_and_a_lost_connection(
     number: signal.Signals, machine: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    before, write = tree(machine), actions.Write.do
+    before, write = tree(machine), kinds_of_changes.Write.do
     handler = signal.getsignal(number)
 
     def interrupted(self, root: Path, undo: ExitStack) -> None:
@@ -204,7 +204,7 @@ def test_an_interrupt_and_a_lost_connection(
         if self.path.name == "gate":
             os.kill(os.getpid(), number)
 
-    monkeypatch.setattr(actions.Write, "do", interrupted)
+    monkeypatch.setattr(kinds_of_changes.Write, "do", interrupted)
     with pytest.raises(KeyboardInterrupt):
         apply(SITE, root=machine)
     assert tree(machine) == before
@@ -307,7 +307,7 @@ def test_what_was_replaced_is_kept_but_for_secrets_and_not_for_ever(
     kept = machine / "etc/sitekit/demo/before"
     assert not kept.exists()
     moments = iter("abcdefg")
-    monkeypatch.setattr(execute.time, "strftime", lambda form: next(moments))
+    monkeypatch.setattr(execute_plan.time, "strftime", lambda form: next(moments))
     site_yml, conf = (machine / "etc/sitekit/demo" / name for name in ("site.yml", "apache.conf"))
     before = site_yml.read_text()
     os.chown(conf, 0, 4)

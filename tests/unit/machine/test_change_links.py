@@ -14,8 +14,8 @@ from sitekit.machine.apply import commands as apply_module
 from sitekit.machine.apply.commands import apply, diff, plan_apply
 from sitekit.machine.apply.service_changes import list_service_changes
 from sitekit.machine.host.site_on_machine import Target
-from sitekit.machine.installed.entries import NOTHING
 from sitekit.machine.installed.manifest import load_manifest
+from sitekit.machine.installed.read_and_restore_path import NOTHING
 from sitekit.machine.uninstall.uninstall import uninstall
 from sitekit.machine.web.apache_links import check_installed
 from sitekit.machine.web.certificate import self_signed

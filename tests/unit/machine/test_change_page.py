@@ -10,7 +10,7 @@ from machine_sites import family
 from site_example import full_site
 
 from sitekit.machine.apply.actions_page import page
-from sitekit.machine.render.purposes import PURPOSES, purpose
+from sitekit.machine.render.purpose_of_files import PURPOSES, purpose
 
 DOCS = Path(__file__).parents[3] / "docs"
 

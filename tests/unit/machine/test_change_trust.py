@@ -26,7 +26,7 @@ from sitekit.machine.backup.backup import backup
 from sitekit.machine.backup.restore import Fill, restore
 from sitekit.machine.checks.preconditions import check_places
 from sitekit.machine.host import lock
-from sitekit.machine.installed.ownership import hand_over, set_folder
+from sitekit.machine.installed.change_owner import hand_over, set_folder
 from sitekit.machine.run import commands, database
 from sitekit.machine.uninstall.uninstall import uninstall
 from sitekit.site import Site

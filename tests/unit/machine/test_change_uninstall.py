@@ -15,8 +15,8 @@ import pytest
 from machine_sites import bare_machine, can_change, demo, family, tree
 
 from sitekit.base.errors import Problem
-from sitekit.machine.apply import actions
 from sitekit.machine.apply import commands as apply_module
+from sitekit.machine.apply import kinds_of_changes
 from sitekit.machine.apply.commands import apply, plan_apply
 from sitekit.machine.installed import unix_accounts
 from sitekit.machine.installed.manifest import load_manifest
@@ -157,7 +157,9 @@ def test_a_cut_before_the_first_record_leaves_nothing_behind(machine: Path, scra
     that alone."""
     before = tree(machine)
     made = plan_apply(SITE, family(), machine).actions
-    first = next(number for number, action in enumerate(made) if isinstance(action, actions.Record))
+    first = next(
+        number for number, action in enumerate(made) if isinstance(action, kinds_of_changes.Record)
+    )
     for count in range(1, first + 3):
         for again in (False, True):
             tried = scratch / "tried"

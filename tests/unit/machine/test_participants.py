@@ -10,9 +10,9 @@ import zxingcpp
 from machine_sites import demo, shipped
 
 from sitekit.base.errors import BadInput
-from sitekit.machine.participants import arguments, create, record
+from sitekit.machine.participants import account_record, arguments, create_accounts
+from sitekit.machine.participants.account_record import Participant, Record
 from sitekit.machine.participants.passwords import LETTERS, new_password
-from sitekit.machine.participants.record import Participant, Record
 from sitekit.machine.participants.slips import Slip, html, qr_code
 from sitekit.machine.participants.slips_pdf import pdf
 
@@ -36,12 +36,12 @@ def test_the_names_have_numbers_of_one_length() -> None:
 def test_accounts_that_exist_keep_their_names_when_more_are_added(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(record, "FOLDER", tmp_path / "records")
+    monkeypatch.setattr(account_record, "FOLDER", tmp_path / "records")
     few = wanted("COUNT=2", "PREFIX=training")
-    assert create.named_as_before(demo(), few) == few, "there is no record yet"
+    assert create_accounts.named_as_before(demo(), few) == few, "there is no record yet"
     people = [Participant(name=name, uid=1007, home=tmp_path, password="x") for name in few.names]
-    record.save(demo(), "training", Record(group="workshop", participants=people))
-    many = create.named_as_before(demo(), wanted("COUNT=100", "PREFIX=training"))
+    account_record.save(demo(), "training", Record(group="workshop", participants=people))
+    many = create_accounts.named_as_before(demo(), wanted("COUNT=100", "PREFIX=training"))
     assert many.names[:2] == few.names and many.names[98:] == ["training99", "training100"]
     assert len(set(many.names)) == 100
 

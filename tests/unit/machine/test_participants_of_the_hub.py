@@ -12,7 +12,7 @@ import pytest
 import release_parts as parts
 
 from sitekit.base.errors import BadInputs
-from sitekit.machine.participants import arguments, create, hub_users, record
+from sitekit.machine.participants import account_record, arguments, create_accounts, hub_users
 from sitekit.site import Site
 
 TABLES = """
@@ -51,11 +51,11 @@ def test_users_and_servers_are_found_in_the_database(site: Site) -> None:
 def test_names_that_the_hub_knows_are_refused(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(record, "FOLDER", tmp_path / "records")
+    monkeypatch.setattr(account_record, "FOLDER", tmp_path / "records")
     fill(site, TABLES)
     words = ("COUNT=3", "PREFIX=training")
     with pytest.raises(BadInputs) as refused:
-        create.create(site, arguments.wanted(site, words))
+        create_accounts.create(site, arguments.wanted(site, words))
     known = [fault for fault in refused.value.problems if "the hub already has" in str(fault)]
     assert [fault.where for fault in known] == NAMES[:2]
     assert "admin page" in str(known[0].remedy) and not (tmp_path / "records").exists()

@@ -13,13 +13,13 @@ from sitekit.base.errors import BadInput, Problem
 from sitekit.machine.host import mounts
 from sitekit.machine.participants import (
     account_files,
+    account_record,
     commands,
     create_and_remove_account,
-    record,
-    remove,
+    remove_accounts,
     remove_spool_files,
 )
-from sitekit.machine.participants.record import Participant, Record
+from sitekit.machine.participants.account_record import Participant, Record
 from sitekit.site import Site
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to others")
@@ -65,13 +65,13 @@ def test_no_file_of_a_mounted_filesystem_is_touched(
 def test_a_mounted_filesystem_is_named_before_any_change(
     person: Participant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, site: Site
 ) -> None:
-    monkeypatch.setattr(record, "FOLDER", tmp_path / "records")
-    record.save(site, "training", Record(group="workshop", participants=[person]))
+    monkeypatch.setattr(account_record, "FOLDER", tmp_path / "records")
+    account_record.save(site, "training", Record(group="workshop", participants=[person]))
     mount(monkeypatch, tmp_path / "mountinfo", person.home / "data")
     with pytest.raises(BadInput, match="mounted") as refused:
-        remove.remove(site, "training", keep_data=False, end_processes=True)
+        remove_accounts.remove(site, "training", keep_data=False, end_processes=True)
     assert refused.value.where == str(person.home / "data")
-    assert record.load(site, "training") == Record(group="workshop", participants=[person])
+    assert account_record.load(site, "training") == Record(group="workshop", participants=[person])
 
 
 def test_a_neighbour_of_the_home_is_not_in_it(
@@ -101,14 +101,14 @@ def test_jobs_and_mail_of_the_account_alone_are_removed(
 def test_no_later_participant_gets_a_uid_again(
     person: Participant, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(record, "FOLDER", tmp_path / "records")
+    monkeypatch.setattr(account_record, "FOLDER", tmp_path / "records")
     first = next(account_files.free_uids())
     person.uid = first + 7
-    record.save(site, "training", Record(group="workshop", participants=[person]))
-    record.save(site, "training", Record(group="workshop"))
-    record.remove(site, "training")
+    account_record.save(site, "training", Record(group="workshop", participants=[person]))
+    account_record.save(site, "training", Record(group="workshop"))
+    account_record.remove(site, "training")
     assert next(account_files.free_uids()) == first + 8
-    (tmp_path / "records" / record.HIGHEST).write_text("many")
+    (tmp_path / "records" / account_record.HIGHEST).write_text("many")
     with pytest.raises(Problem, match="highest uid"):
         next(account_files.free_uids())
 
@@ -131,9 +131,9 @@ def test_the_exit_code_says_whether_something_is_left_but_kept_homes(
     person: Participant, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     owner: int, code: int,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(record, "FOLDER", tmp_path / "records")
+    monkeypatch.setattr(account_record, "FOLDER", tmp_path / "records")
     os.chown(person.home, owner, owner)
-    record.save(site, "training", Record(group="workshop", participants=[person]))
+    account_record.save(site, "training", Record(group="workshop", participants=[person]))
     monkeypatch.setattr(commands, "alone", nullcontext)
     assert commands.accounts_remove(site, "PREFIX=training", "DATA=keep") == code
     assert person.home.stat().st_uid == (owner if code else 0)

@@ -13,9 +13,9 @@ from machine_sites import demo
 
 from sitekit.base.errors import BadInput
 from sitekit.operations.advisories.commands import advisories
-from sitekit.operations.advisories.installed import Package, installed
+from sitekit.operations.advisories.compare_versions import key
+from sitekit.operations.advisories.list_installed_packages import Package, installed
 from sitekit.operations.advisories.read_osv_files import hits, is_advisory
-from sitekit.operations.advisories.versions import key
 from sitekit.site import Site
 
 

@@ -11,8 +11,8 @@ import pytest
 from sitekit.base.data_files import data
 from sitekit.base.errors import BadInput
 from sitekit.operations.courses import capacity, check_reservation
-from sitekit.operations.courses.check import course_of
-from sitekit.operations.courses.new import course_new
+from sitekit.operations.courses.check_course import course_of
+from sitekit.operations.courses.new_course import course_new
 from sitekit.site import Site, load_site
 from sitekit.site.course_files import Course, read_course
 

@@ -15,7 +15,7 @@ import pytest
 
 from sitekit.base.data_files import data
 from sitekit.base.errors import Problem
-from sitekit.operations.courses import drill
+from sitekit.operations.courses import course_drill
 from sitekit.operations.drill import tokens
 from sitekit.operations.drill.hub_client import HAD_ONE, HubClient
 from sitekit.site import Site, load_site
@@ -126,7 +126,7 @@ def methods(hub: Hub, user: str) -> set[str]:
 
 def test_all_are_started_and_stopped(hub: Hub, client: HubClient) -> None:
     hub.ready.set()
-    starts, left = drill.started_and_stopped(client, ["alice", "bob"])
+    starts, left = course_drill.started_and_stopped(client, ["alice", "bob"])
     assert [(one.user, one.why) for one in starts] == [("alice", ""), ("bob", "")]
     assert not left and not hub.servers
 
@@ -139,7 +139,7 @@ def test_a_participants_own_server_is_left_alone(
     """Whether it runs or waits, and of whichever size."""
     hub.ready.set()
     hub.has("alice", profile, pending=pending)
-    starts, left = drill.started_and_stopped(client, ["alice", "bob"])
+    starts, left = course_drill.started_and_stopped(client, ["alice", "bob"])
     assert [one.why for one in starts] == [HAD_ONE, ""]
     assert not left and methods(hub, "alice") == {"GET"} and list(hub.servers) == ["alice"]
 
@@ -153,7 +153,7 @@ def test_a_server_that_the_participant_starts_in_that_moment_is_left_alone(
     before = datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(seconds=ago)
     started = before.isoformat() + "Z" if ago else ""
     hub.between = lambda user: hub.has(user, profile, pending=True, started=started)
-    [start], left = drill.started_and_stopped(client, ["alice"])
+    [start], left = course_drill.started_and_stopped(client, ["alice"])
     assert start.why == HAD_ONE
     assert not left and "DELETE" not in methods(hub, "alice") and "alice" in hub.servers
 
@@ -187,7 +187,7 @@ def test_what_the_hub_does_not_stop_is_reported(
 ) -> None:
     hub.ready.set()
     hub.delete = 403
-    _starts, left = drill.started_and_stopped(client, ["alice"])
+    _starts, left = course_drill.started_and_stopped(client, ["alice"])
     assert left == ["alice: the token has expired"]
     assert "alice: the token has expired" in capsys.readouterr().out
 
@@ -197,14 +197,14 @@ def test_an_interrupted_drill_stops_what_it_has_started(
 ) -> None:
     """The servers are pending; Ctrl-C comes after the request for the first of them."""
 
-    def interrupted(client: HubClient, pool: Any, users: list[str]) -> list[drill.Start]:
+    def interrupted(client: HubClient, pool: Any, users: list[str]) -> list[course_drill.Start]:
         pool.submit(client.start, users[0])
         assert hub.posted.wait(20)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(drill, "started", interrupted)
+    monkeypatch.setattr(course_drill, "started", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        drill.started_and_stopped(client, ["alice", "bob"])
+        course_drill.started_and_stopped(client, ["alice", "bob"])
     assert not hub.servers and "DELETE" in methods(hub, "alice")
     assert client.start("bob") == "was not started, because the drill was ending"
 
@@ -221,18 +221,23 @@ def course(tmp_path: Path) -> Course:
 
 def test_tokens_outlast_the_longest_start(course: Course) -> None:
     longest = course.tier.start_timeout + 90
-    assert drill.lasts(course, ["alice"]) > longest + 300
-    assert drill.lasts(course, ["alice"] * 401) > 2 * longest + 300
+    assert course_drill.lasts(course, ["alice"]) > longest + 300
+    assert course_drill.lasts(course, ["alice"] * 401) > 2 * longest + 300
 
 
 def test_two_drills_of_a_course_do_not_run_at_once(
     course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drill, "offered_courses", lambda site: tmp_path)
-    monkeypatch.setattr(drill.os, "chown", lambda *words: None)
-    monkeypatch.setattr(drill.pwd, "getpwnam", lambda name: drill.pwd.struct_passwd(range(7)))
-    with drill.admitted(SITE, course, ["alice"]):
-        with pytest.raises(Problem, match="runs already"), drill.admitted(SITE, course, ["bob"]):
+    monkeypatch.setattr(course_drill, "offered_courses", lambda site: tmp_path)
+    monkeypatch.setattr(course_drill.os, "chown", lambda *words: None)
+    monkeypatch.setattr(
+        course_drill.pwd, "getpwnam", lambda name: course_drill.pwd.struct_passwd(range(7))
+    )
+    with course_drill.admitted(SITE, course, ["alice"]):
+        with (
+            pytest.raises(Problem, match="runs already"),
+            course_drill.admitted(SITE, course, ["bob"]),
+        ):
             pass
         assert (tmp_path / "bio101.drill").read_text() == "alice\n"
     assert not (tmp_path / "bio101.drill").exists()

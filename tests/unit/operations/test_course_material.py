@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sitekit.base.data_files import data
-from sitekit.operations.courses import material as checked
+from sitekit.operations.courses import check_material as checked
 from sitekit.site import Site, load_site
 from sitekit.site.course_files import Course, read_course
 

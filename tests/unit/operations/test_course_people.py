@@ -9,7 +9,7 @@ import pytest
 
 from sitekit.base.data_files import data
 from sitekit.base.errors import BadInputs
-from sitekit.operations.courses import associations, people
+from sitekit.operations.courses import check_associations, look_up_roster
 from sitekit.site import Site, load_site
 from sitekit.site.course_files import read_course, site_courses
 from sitekit.site.login_provider import People
@@ -49,7 +49,7 @@ def test_a_name_that_a_provider_never_gives_is_found(
     teacher = f"carol@{domains[0]}" if len(domains) > 1 else "carol"
     (tmp_path / "n.csv").write_text(f"{name}\n{teacher},instructor\n")
     site = with_domains(*domains)
-    found = [(one.where, one.what) for one in people.look(site, read_course(path, site))]
+    found = [(one.where, one.what) for one in look_up_roster.look(site, read_course(path, site))]
     if not why:
         assert found == []
     else:
@@ -105,7 +105,7 @@ def test_participants_whose_jobs_slurm_refuses_are_named(
         assert "users=alice,bob,dan" in words
         return "" if "accounts=other" in words else "alice\nalice\n"
 
-    found = list(associations.look(course, ask))
+    found = list(check_associations.look(course, ask))
     assert [one.remedy for one in found] == (
         [f"sacctmgr add user {missing} account={account or 'ACCOUNT'}"] if missing else []
     )

@@ -11,7 +11,7 @@ import pytest
 from machine_sites import shipped
 
 from sitekit.base.errors import BadInput, Problem
-from sitekit.environment.release.remove import DOCS_MARK
+from sitekit.environment.release.remove_releases import DOCS_MARK
 from sitekit.operations.pages.build_site import build_into, docs, run_sphinx
 from sitekit.operations.pages.this_site import page
 from sitekit.site import Site

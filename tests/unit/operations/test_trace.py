@@ -12,9 +12,9 @@ import pytest
 
 from sitekit.base.errors import BadInput
 from sitekit.hub.servers.ledger_rows import Row
-from sitekit.operations.trace import commands, logs
+from sitekit.operations.trace import commands, find_log_lines
 from sitekit.operations.trace.commands import as_json, as_text, ledger_steps
-from sitekit.operations.trace.logs import (
+from sitekit.operations.trace.find_log_lines import (
     front_steps,
     read_gate_lines,
     read_hub_lines,
@@ -181,11 +181,11 @@ def test_the_users_own_lines_neither_end_the_story_nor_fill_the_screen(
         + f"sitekit: {day} start {TAG}: job 12 begun on n1\n"
         * 1000
     )
-    monkeypatch.setattr(logs.os, "geteuid", lambda: 1001)
+    monkeypatch.setattr(find_log_lines.os, "geteuid", lambda: 1001)
     account = SimpleNamespace(pw_dir=str(tmp_path), pw_uid=1001, pw_gid=1001)
-    monkeypatch.setattr(logs.pwd, "getpwnam", lambda _: account)
+    monkeypatch.setattr(find_log_lines.pwd, "getpwnam", lambda _: account)
     site = SimpleNamespace(slurm=SimpleNamespace(ssh=None), log_dir=".")
-    found = logs.node_steps(cast(Any, site), row(ended=NOON + 60))
+    found = find_log_lines.node_steps(cast(Any, site), row(ended=NOON + 60))
     assert {(one.what, one.stage) for one in found} == {("job 12 begun on n1", "node")}
     assert len(found) == 50
 
@@ -195,7 +195,7 @@ def test_a_start_whose_lines_are_gone_has_not_failed(small_site: Any, tmp_path: 
     site.service = lambda _: "hub"
     (tmp_path / "hub.log").write_text(f"[I 2026-12-01 12:00:01.250 x y:1] Start {OTHER}: opened\n")
     with pytest.raises(NotReadable, match="no line about this start"):
-        logs.hub_steps(site, row())
+        find_log_lines.hub_steps(site, row())
     good = row(listening=NOON + 9, ended=NOON + 900)
     story = tell(ledger_steps(good), {"hub": "why"}, over=True)
     assert not story.failed and story.unsure == ("opened",)

@@ -18,11 +18,11 @@ import release_parts as parts
 from tests.old_database import downgrade, in_release
 
 from sitekit.base.errors import BadInput, Problem
-from sitekit.environment import build as build
-from sitekit.environment.channel.solution import Solution, difference, kept_lock
+from sitekit.environment import build_release as build
+from sitekit.environment.channel.solve_environment import Solution, difference, kept_lock
 from sitekit.environment.release import releases
 from sitekit.environment.release.releases import Release
-from sitekit.environment.release.remove import DOCS_MARK
+from sitekit.environment.release.remove_releases import DOCS_MARK
 from sitekit.environment.wheels.environment_yml import read_packages
 from sitekit.machine.run import database
 from sitekit.operations.upgrade import commands

@@ -27,10 +27,10 @@ from sitekit.hub.servers.ledger import Ledger
 from sitekit.hub.servers.ledger_usage import Usage
 from sitekit.operations.usage_report.advice import advise
 from sitekit.operations.usage_report.commands import make_report
-from sitekit.operations.usage_report.figures import Figures, percentile
+from sitekit.operations.usage_report.compute_figures import Figures, percentile
 from sitekit.operations.usage_report.match_jobs import Jobs, run_of
 from sitekit.operations.usage_report.months import read_months, shares
-from sitekit.operations.usage_report.page import as_csv, as_html
+from sitekit.operations.usage_report.write_report import as_csv, as_html
 from sitekit.site import Site, load_site
 
 NOW = 1_800_000_000.0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.environment.release.collect_modules import collect
+from sitekit.environment.release.write_bytecode_file import collect
 from sitekit.session.release_modules import ReleaseModules
 
 NAMES = ["json", "_io", "a_package", "a_package.inner", "a_package.inner", "not_there"]

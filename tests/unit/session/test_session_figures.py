@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.session import cgroup, gpus, home_space
+from sitekit.session import cgroup, gpu_use, home_space
 from sitekit.session.cache_slow_figure import Kept
 from sitekit.session.cgroup import Memory
 from sitekit.session.home_space import Room
@@ -130,17 +130,17 @@ def test_the_gpus_of_the_job_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert gpus.gpus() == []
+    assert gpu_use.gpus() == []
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     name = "NVIDIA A100, 40GB"
-    assert gpus.gpus() == [{"busy": 35, "used": GIB, "memory": 40 * GIB, "name": name}]
+    assert gpu_use.gpus() == [{"busy": 35, "used": GIB, "memory": 40 * GIB, "name": name}]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
-    assert gpus.gpus() == []
+    assert gpu_use.gpus() == []
 
 
 def test_odd_lines_of_nvidia_smi() -> None:
-    assert gpus.read("No devices were found\n") == []
-    assert gpus.read("[N/A], 1, 2, MIG\n")[0]["busy"] is None
+    assert gpu_use.read("No devices were found\n") == []
+    assert gpu_use.read("[N/A], 1, 2, MIG\n")[0]["busy"] is None
 
 
 def test_a_figure_that_hangs_is_read_by_one_thread_and_pages_get_the_last_one() -> None:

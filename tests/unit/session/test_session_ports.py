@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitekit.session import own_ports, strip_proxied_credentials
-from sitekit.session.own_ports import LISTEN, Row
+from sitekit.session import connect_only_to_own_ports, strip_proxied_credentials
+from sitekit.session.connect_only_to_own_ports import LISTEN, Row
 
 NOBODY = ("0.0.0.0", 0)  # noqa: S104
 OURS, THEIRS = os.getuid(), os.getuid() + 1
@@ -34,7 +34,7 @@ def listener(address: str = "127.0.0.1", family: int = socket.AF_INET) -> Iterat
 
 
 def connect(port: int) -> socket.socket:
-    return asyncio.run(own_ports.connected(port))
+    return asyncio.run(connect_only_to_own_ports.connected(port))
 
 
 @pytest.mark.parametrize(
@@ -56,13 +56,13 @@ def test_a_port_without_a_listener_of_ours_is_not_connected_to(
         port = one.getsockname()[1]
         uid = os.getuid()
         monkeypatch.setattr(os, "getuid", lambda: uid + 1)
-        with pytest.raises(own_ports.NotOurs, match="another user"):
+        with pytest.raises(connect_only_to_own_ports.NotOurs, match="another user"):
             connect(port)
         one.settimeout(0.2)
         with pytest.raises(TimeoutError):
             one.accept()
     monkeypatch.undo()
-    with pytest.raises(own_ports.NotOurs, match="no program of yours"):
+    with pytest.raises(connect_only_to_own_ports.NotOurs, match="no program of yours"):
         connect(port)
 
 
@@ -73,8 +73,8 @@ def test_a_listener_that_changes_hands_in_between_gets_nothing(
     with listener() as one:
         port = one.getsockname()[1]
         told = [[row("127.0.0.1", OURS, port)], [row("127.0.0.1", THEIRS, port)], []]
-        monkeypatch.setattr(own_ports, "table", lambda: told.pop(0))
-        with pytest.raises(own_ports.NotOurs, match="another user"):
+        monkeypatch.setattr(connect_only_to_own_ports, "table", lambda: told.pop(0))
+        with pytest.raises(connect_only_to_own_ports.NotOurs, match="another user"):
             connect(port)
         other, _ = one.accept()
         assert other.recv(1) == b""
@@ -83,20 +83,28 @@ def test_a_listener_that_changes_hands_in_between_gets_nothing(
 
 def test_who_has_accepted_a_connection_counts_more_than_who_listens_now() -> None:
     ours, theirs = ("127.0.0.1", 5000), ("127.0.0.1", 80)
-    waiting = Row(theirs, ours, own_ports.ESTABLISHED, 0, 0)
-    taken = Row(theirs, ours, own_ports.ESTABLISHED, THEIRS, 12)
-    assert own_ports.accepted_by([waiting, row("127.0.0.1", OURS)], ours, theirs) is None
-    assert own_ports.accepted_by([row("127.0.0.1", OURS), taken], ours, theirs) == THEIRS
+    waiting = Row(theirs, ours, connect_only_to_own_ports.ESTABLISHED, 0, 0)
+    taken = Row(theirs, ours, connect_only_to_own_ports.ESTABLISHED, THEIRS, 12)
+    assert (
+        connect_only_to_own_ports.accepted_by([waiting, row("127.0.0.1", OURS)], ours, theirs)
+        is None
+    )
+    assert (
+        connect_only_to_own_ports.accepted_by([row("127.0.0.1", OURS), taken], ours, theirs)
+        == THEIRS
+    )
 
 
 def test_which_listener_gets_a_connection() -> None:
     both = [row("127.0.0.1", OURS), row("127.0.0.2", THEIRS), row("::", THEIRS)]
-    assert own_ports.listening(both, "127.0.0.1", 80) == {OURS}
-    assert own_ports.listening(both, "::1", 80) == {THEIRS}
-    assert own_ports.listening([row("::", THEIRS)], "127.0.0.1", 80) == {THEIRS}
+    assert connect_only_to_own_ports.listening(both, "127.0.0.1", 80) == {OURS}
+    assert connect_only_to_own_ports.listening(both, "::1", 80) == {THEIRS}
+    assert connect_only_to_own_ports.listening([row("::", THEIRS)], "127.0.0.1", 80) == {THEIRS}
     mixed = [row("0.0.0.0", OURS), row("127.0.0.1", THEIRS)]  # noqa: S104
-    assert own_ports.listening(mixed, "127.0.0.1", 80) == {OURS, THEIRS}
-    assert own_ports.listening([row("127.0.0.1", OURS, 81)], "127.0.0.1", 80) == set()
+    assert connect_only_to_own_ports.listening(mixed, "127.0.0.1", 80) == {OURS, THEIRS}
+    assert (
+        connect_only_to_own_ports.listening([row("127.0.0.1", OURS, 81)], "127.0.0.1", 80) == set()
+    )
 
 
 def test_the_kernels_tables_are_read_with_mapped_addresses(tmp_path: Path) -> None:
@@ -112,7 +120,7 @@ def test_the_kernels_tables_are_read_with_mapped_addresses(tmp_path: Path) -> No
         f"{head}   0: {mapped}:0050 {nobody}:0000 01 {rest}     0        0 0 1 0 100 0\n"
     )
     tables = (str(tmp_path / "tcp"), str(tmp_path / "tcp6"), str(tmp_path / "none"))
-    assert own_ports.table(tables) == [
+    assert connect_only_to_own_ports.table(tables) == [
         Row(("127.0.0.1", 8080), ("0.0.0.0", 0), "0A", 1001, 44),  # noqa: S104
         Row(("127.0.0.1", 80), ("::", 0), "01", 0, 0),
     ]

@@ -13,7 +13,7 @@ import pytest
 from sitekit.base.errors import Problem
 from sitekit.environment.release import file_hashes
 from sitekit.environment.release.releases import Release
-from sitekit.environment.release.remove import size
+from sitekit.environment.release.remove_releases import size
 from sitekit.environment.release.write_single_file import (
     ARCHIVE_SUM,
     IMAGE,

@@ -29,7 +29,7 @@ from sitekit.site.course_files import (
     read_courses,
     site_courses,
 )
-from sitekit.site.roster import read_roster
+from sitekit.site.read_roster import read_roster
 from sitekit.site.show import check_site
 
 SITE = load_site(data("config/sites/demo.yml"))

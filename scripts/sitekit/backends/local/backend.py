@@ -12,7 +12,7 @@ from ...site import Site
 from ..job import Ending, Explanation, Job, Maintenance, NoAnswer, Offers, Refused, Wait, Work
 from ..resource_choice import Choice
 from . import gate_client
-from .servers import Servers, ending_of, job_of
+from .parse_servers import Servers, ending_of, job_of
 
 SUBMITTING = 90.0
 """Seconds after which a start that an earlier hub began has reached the engine, or never will."""

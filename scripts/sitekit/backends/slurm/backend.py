@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, cast
 
 from ...site import Site
-from ..free_nodes import FreeNode
+from ..fitting_servers import FreeNode
 from ..job import Ending, Explanation, Job, Maintenance, NoAnswer, Offers, Refused, Wait, Work
 from ..resource_choice import Choice
 from . import gate_client
@@ -20,11 +20,11 @@ from .forecast import Forecast
 from .free_nodes import FreeNodes
 from .job_queries import ended_job, node_address
 from .list_jobs import answered, listed
-from .maintenance import MaintenanceWindows
+from .maintenance_windows import MaintenanceWindows
 from .parse_jobs import SlurmJob
 from .pending_reasons import explain
 from .private_data import hidden_jobs, to_see_them
-from .queue import Queue
+from .read_queue import Queue
 from .sbatch_errors import explain_refusal, is_invalid_node
 from .ssh import keep_connected
 from .transport import ask_slurm

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable
 
 from ...site import Site
 from ..job import Job, NoAnswer, Work
-from .look_up_by_number import Lookup
+from .look_up_jobs_by_number import Lookup
 from .private_data import to_see_them
-from .queue import Queue
+from .read_queue import Queue
 
 log = logging.getLogger(__name__)
 

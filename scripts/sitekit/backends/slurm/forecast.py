@@ -20,7 +20,7 @@ from . import gate_client
 from .list_jobs import Waiting, waiting_jobs
 from .parse_jobs import SlurmJob
 from .pending_reasons import explain
-from .queue import Queue
+from .read_queue import Queue
 
 EVERY = 60.0  # seconds between two rounds of queries
 LIMITED = re.compile(r"Assoc|QOS|Max|Grp|Limit|Held|hold|Invalid|Account|Dependency|BeginTime")

@@ -13,7 +13,7 @@ import re
 import time
 
 from ...site import Site
-from ..free_nodes import FreeNode
+from ..fitting_servers import FreeNode
 from ..job import NoAnswer, Refused
 from ..snapshot import SnapshotLoop
 from .list_jobs import answered

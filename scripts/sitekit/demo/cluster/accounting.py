@@ -33,8 +33,8 @@ def wanted(site: Site) -> list[tuple[str, ...]]:
     """Return every association of the demo cluster as arguments of `sacctmgr add`.
 
     The hub's account may not submit jobs of its own, and is not an Operator. On other clusters, the
-    hub's account does not have the rights of an Operator. If it had them here, the tests would not
-    find code that needs these rights.
+    hub's account does not have the rights of an Operator. If the hub's account had these rights in
+    the demo, the tests would not find code that needs these rights.
     """
     associations: list[tuple[str, ...]] = [
         ("cluster", "demo"),

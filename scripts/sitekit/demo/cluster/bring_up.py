@@ -16,9 +16,9 @@ from ...machine.supervisors.service import Service
 from ...site import Site
 from . import paths_and_ports, services
 from .accounting import ensure_accounts, environment
-from .host import Host, this_host
-from .prepare import prepare
-from .record import Made
+from .describe_host import Host, this_host
+from .prepare_cluster import prepare
+from .record_changes import Made
 
 UNCAPPED = (
     "    The memory cap is not enforced here: no cgroup can be used. "
@@ -77,7 +77,7 @@ def _bring_up(site: Site, host: Host, made: Made) -> None:
 
 
 def _try_a_job(site: Site) -> None:
-    """Run one job in the cluster. Raises Problem if the job fails.
+    """Run one short test job in the demo's Slurm cluster. Raises Problem if the job fails.
 
     The test job shows faults of Slurm before a user starts a server.
     """
@@ -130,7 +130,7 @@ def _jobs(site: Site) -> list[str]:
 def stop_cluster(site: Site) -> None:
     """Stop the demo cluster's daemons, and no other processes.
 
-    The files of the cluster are kept. If a daemon does not end, raises Problem.
+    The files of the demo's cluster are kept. If a daemon does not end, raises Problem.
     """
     control.stop(daemons(site), services.supervisor(site))
     end_placeholders()

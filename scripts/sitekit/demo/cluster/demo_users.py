@@ -12,7 +12,7 @@ from ...base.command import run
 from ...base.files import write_atomic
 from ...machine.participants.passwords import new_password
 from . import paths_and_ports
-from .record import Made
+from .record_changes import Made
 
 
 def ensure_people(made: Made) -> dict[str, str]:

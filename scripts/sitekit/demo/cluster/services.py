@@ -34,8 +34,8 @@ def scheduling(site: Site) -> list[Service]:
 def supervisor(site: Site) -> Supervisor:
     """Return the supervisor of the cluster's services.
 
-    The supervisor is systemd. Without systemd, it is a supervisord process that is separate from
-    the site's supervisord.
+    The supervisor is systemd. Without systemd, the demo's supervisor is a supervisord process that
+    is separate from the site's supervisord.
     """
     if site.supervisor == "systemd":
         return SystemdSupervisor()

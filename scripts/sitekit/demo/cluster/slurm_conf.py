@@ -1,6 +1,7 @@
 """Render the demo cluster's slurm.conf, cgroup.conf and slurmdbd.conf.
 
-The functions use only the site and the host. Therefore the same input always gives the same files.
+The functions use only the site and the host. Therefore the functions return the same files whenever
+they get the same arguments.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from ...base.data_files import data
 from ...site import Site
 from ...site.memory_and_time import format_time
 from . import paths_and_ports
-from .host import Host
+from .describe_host import Host
 
 CAP_PERCENT = 500
 """AllowedRAMSpace of cgroup.conf(5). A job that uses more than this percentage of its memory

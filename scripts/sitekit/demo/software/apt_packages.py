@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from ...base.command import CommandFailed, piped, run
 from ...base.progress import step
-from ..cluster.record import Made
+from ..cluster.record_changes import Made
 from .platform import table
 
 APT = ("apt-get", "-o", "DPkg::Lock::Timeout=600", "-o", "Dpkg::Use-Pty=0")

@@ -16,10 +16,10 @@ from ...base.files import write_atomic
 from ...base.progress import say, step
 from ...site import Site
 from ..cluster import paths_and_ports
-from ..cluster.record import Made
+from ..cluster.record_changes import Made
+from .build_pythons import SYSTEM, Python, make_previous_python, make_system_python, system_version
 from .modulefiles import BROKEN, modulefiles
 from .platform import Distribution, table
-from .pythons import SYSTEM, Python, make_previous_python, make_system_python, system_version
 
 
 def ensure_modules(site: Site, linux: Distribution, made: Made) -> None:

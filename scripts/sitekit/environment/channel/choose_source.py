@@ -17,7 +17,7 @@ from typing import Literal
 from ...base.child_process import ask
 from ...base.errors import Problem
 from ...site import Site
-from ..wheels.package import subdir
+from ..wheels.write_conda_package import subdir
 from . import ENGINE
 
 WANTS_LOGIN = "it wants a login"
@@ -84,8 +84,8 @@ def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
     """Return the reason why no URL in `places` (the mirrors of a channel) can be used; None if at
     least one URL can be used.
 
-    If `login` is true, the site has credentials. In this case, a mirror that requires a login can
-    be used, because the installer rattler logs in there.
+    If `login` is true, the site has credentials. If the site has credentials, a mirror that
+    requires a login counts as usable, because the installer rattler logs in at the mirror.
     """
     faults = []
     for place in places:

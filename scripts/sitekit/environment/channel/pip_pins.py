@@ -20,9 +20,9 @@ from packaging.utils import canonicalize_name
 from ...base.command import Argv, run
 from ...base.errors import Problem
 from ...base.progress import step
+from ..wheels.convert_one_wheel import PYPI_NAMES, target_environment
 from ..wheels.environment_yml import Packages
-from ..wheels.lock import entries, matching
-from ..wheels.wheel import PYPI_NAMES, target_environment
+from ..wheels.wheels_lock_file import entries, matching
 
 _PIP = (sys.executable, "-I", "-m", "pip", "-q", "--no-input", "--disable-pip-version-check")
 _WHEELS_ONLY = ("--only-binary", ":all:")

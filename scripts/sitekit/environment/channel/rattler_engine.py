@@ -37,7 +37,7 @@ from rattler.exceptions import (
 
 from ...base.child_process import serve, tell
 from ...base.errors import Problem
-from ..wheels.package import subdir
+from ..wheels.write_conda_package import subdir
 
 
 def urls(request: dict[str, Any]) -> list[str]:

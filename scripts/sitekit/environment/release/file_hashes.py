@@ -1,6 +1,6 @@
 """Compare every file of a release with the records of its packages.
 
-It is a fault if a file is missing, has changed, or is in no record.
+A file that is missing, has changed, or is in no record is reported as a fault.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .configure import HIDDEN
+from .configure_release import HIDDEN
 from .releases import STATE
 
 Expected = dict[str, str]

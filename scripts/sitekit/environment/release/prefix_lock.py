@@ -137,8 +137,8 @@ def set_modes(release: Path) -> int:
 
 
 def _hold(lock: int, site: Site) -> None:
-    """Lock the prefix. If the prefix is already locked, raise Problem with the host and the process
-    that hold the lock.
+    """Lock the prefix. If another process has locked the prefix, raise Problem with the host and
+    the id of this process.
 
     `lock` is the file descriptor of the lock file. Linux releases the lock when the process ends,
     even if the process was killed.

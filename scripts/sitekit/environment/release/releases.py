@@ -20,7 +20,7 @@ from typing import Any
 from ...base.errors import Problem
 from ...base.files import switch_link, write_atomic
 from ...site import Site
-from ..channel.solution import Solution, explicit, packages_hash
+from ..channel.solve_environment import Solution, explicit, packages_hash
 
 BUILDING, WHOLE, LOCK, EXPLICIT = (
     "building.json",
@@ -207,7 +207,8 @@ def begin(site: Site, solution: Solution, kit: dict[str, str], inputs: str, aske
 def taken(path: Path) -> bool:
     """Return whether `path` is in use, by a release or by another file or folder.
 
-    A directory without a state file is not in use: it was left by a crash.
+    A directory without a state file is not a release that is in use, but the remainder of a crashed
+    build.
     """
     if path.is_symlink() or not path.is_dir():
         return path.is_symlink() or path.exists()

@@ -115,8 +115,8 @@ def server_answers(
 def started_server(
     site: Site, python: Path, environment: Mapping[str, str], folder: Path, *options: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]:
-    """Run a user's server with a minimal hub while the `with` block runs. The server starts as it
-    does in a job.
+    """Run a user's server with a minimal hub while the `with` block runs. The server is started
+    with the same command and environment as in a user's job.
 
     `python` is the Python of a release, and `options` are command-line options of Python. Yields
     the process of the server, and the reasons why the server does not answer.

@@ -2,7 +2,7 @@
 
 Each wrapper script, such as `sitekit-kernel` or `nbdiff`, starts a program of the release. Modules
 that a user has loaded may set variables such as LD_LIBRARY_PATH, with which the release's Python
-would load other libraries. The script removes these variables.
+would load other libraries. The wrapper script removes the variables LD_LIBRARY_PATH and LD_PRELOAD.
 """
 
 from __future__ import annotations

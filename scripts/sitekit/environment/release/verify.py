@@ -1,5 +1,5 @@
-"""Verify a release before it is used. The checks cover its files, dependencies and programs, and
-the Python modules of each package."""
+"""Verify a release before it is used. The checks cover the release's files, dependencies and
+programs, and the Python modules of each package."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...base.errors import Problem
 from ...site import Site
 from ..channel import ENGINE
 from . import file_hashes, trial_run
-from .configure import GUARDED, plain_environment
+from .configure_release import GUARDED, plain_environment
 from .releases import Release
 from .required_package_contents import Piece
 from .user_commands import folder
@@ -86,7 +86,7 @@ def _pieces(release: Release, pieces: list[Piece], environment: dict[str, str]) 
         "kernels": _kernels({piece.name for piece in pieces}),
         "guard": [name for name in servers if name == "sitekit.session.overrides.lmod_guard"],
     }
-    script = Path(__file__).with_name("inside_release.py")
+    script = Path(__file__).with_name("check_from_inside.py")
     done = run(
         [release.python, "-I", script],
         stdin=json.dumps(request),

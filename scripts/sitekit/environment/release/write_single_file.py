@@ -1,8 +1,9 @@
 """Write the whole release as one file, from which compute nodes start servers.
 
-`server.start: image` needs a SquashFS image, and `server.start: cache` needs an archive. Both are
-files in the release. Therefore they are removed, rolled back and verified together with the
-release. session/start_server.sh uses these files.
+`server.start: image` needs a SquashFS image, and `server.start: cache` needs an archive. The image
+and the archive are files inside the release. Because they are part of the release, the image and
+the archive are removed, rolled back and verified together with the release. session/start_server.sh
+uses these files.
 """
 
 from __future__ import annotations

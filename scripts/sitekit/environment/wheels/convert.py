@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.child_process import serve
-from .wheel import Wheel
+from .convert_one_wheel import Wheel
 
 
 def convert(request: dict[str, Any]) -> list[Any]:

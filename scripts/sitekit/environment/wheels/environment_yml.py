@@ -11,7 +11,7 @@ from pathlib import Path
 from ...base.data_files import CHECKOUT, OWN_PACKAGES, data
 from ...base.errors import BadInput
 from ...site.yaml_file import Document, read_yaml
-from .wheel import PYPI_NAMES
+from .convert_one_wheel import PYPI_NAMES
 
 NOT_WHEELS = {"python", "configurable-http-proxy", "nodejs"}
 """Packages that are not wheels on PyPI. python_node_proxy.py makes conda packages of them."""
@@ -60,7 +60,7 @@ class Packages:
 def read_packages() -> Packages:
     """Return the packages of sitekit's environment.yml and of the site's config/environment.yml.
 
-    Raises the same BadInput as read().
+    Raises BadInput for the same errors as read().
     """
     kits, own = read(data("environment.yml")), CHECKOUT / OWN_PACKAGES
     return joined(kits, read(own)) if own.exists() else kits

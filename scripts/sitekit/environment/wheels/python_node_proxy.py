@@ -17,7 +17,7 @@ from ...base.command import run
 from ...base.errors import Problem
 from ...base.progress import say
 from .environment_yml import Packages
-from .package import Entry, Package, subdir
+from .write_conda_package import Entry, Package, subdir
 
 PYTHON = Path("/usr/bin/python3")
 """The path of the distribution's Python. The packages are for this Python, even if another Python
@@ -84,8 +84,8 @@ def python_package(channel: Path, usr: Path, version: str) -> tuple[str, str, En
     """Write the unpacked Python as the conda package `python`.
 
     Debian's Python looks for packages in the directory dist-packages. Therefore the conda package
-    declares this directory as `python_site_packages_path` (CEP 17). With this declaration, conda
-    and the release's own pip install into the same directory.
+    declares this directory as `python_site_packages_path` (CEP 17). Because of this declaration,
+    conda and the release's own pip install packages into the same directory.
     """
     short = ".".join(version.split(".")[:2])
     where = f"local/lib/python{short}/dist-packages"

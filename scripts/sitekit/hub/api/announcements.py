@@ -1,4 +1,5 @@
-"""Define the REST handlers of announcements: for administrators, and for servers that show them."""
+"""Define the REST handlers of announcements: for administrators, who write announcements, and for
+servers, which show announcements in JupyterLab."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Define the REST handlers with which administrators drain nodes and partitions, and stop servers.
 
-The handlers do the same as `make drain`, `make undrain` and `make stop_servers`. Each action is
-recorded in the ledger and in the hub's log, with the administrator's name.
+The REST handlers in this file do the same as `make drain`, `make undrain` and `make stop_servers`.
+Each drain, undrain or stop is recorded in the hub's database of starts (the ledger) and in the
+hub's log, with the administrator's name.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class OperatorHandler(APIHandler):
     hub_state: HubState
 
     def body(self, *keys: str) -> dict[str, Any]:
-        """Return the body, a JSON mapping with some of these keys. Raises BadInput."""
+        """Return the body of the HTTP request, a JSON mapping whose keys must be among `keys`.
+        Raises BadInput."""
         body = self.get_json_body()
         if not isinstance(body, dict):
             raise BadInput("the body is no mapping", "body", f"send JSON with {', '.join(keys)}")
@@ -42,7 +44,7 @@ class OperatorHandler(APIHandler):
         return body
 
     def refuse(self, bad: BadInput) -> web.HTTPError:
-        """Return an HTTP error (400) whose text contains the error in one line."""
+        """Return an HTTP error 400 whose text contains the message of an exception in one line."""
         where = f"{bad.where}: " if bad.where else ""
         told = f"{where}{bad.what}; {bad.remedy}" if bad.remedy else f"{where}{bad.what}"
         return web.HTTPError(400, told)

@@ -23,7 +23,8 @@ class SavedChoicesHandler(APIHandler):
 
     A user reaches only the user's own choices. GET needs the scope `read:servers`, POST needs the
     scope `start:servers`, and DELETE needs the scope `delete:servers`. Each response lists the
-    saved choices. Each choice has the query of a URL that fills in the form.
+    saved choices. Each saved choice contains the query of a URL that fills in the form with the
+    saved values.
     """
 
     hub_state: HubState

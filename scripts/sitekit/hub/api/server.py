@@ -7,7 +7,7 @@ from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.user import User
 from tornado import web
 
-from ..messages.server_model import describe
+from ..messages.describe_server import describe
 from ..servers.hub_state import HubState
 
 SERVER = r"/api/sitekit/server"
@@ -17,9 +17,9 @@ class ServerStateHandler(APIHandler):
     """Handle GET /hub/api/sitekit/server?server=NAME: describe a server of the user.
 
     If the query does not contain `server`, a request with a server's own API token returns this
-    server. Any other request then returns the user's default server. A token that is not the
-    server's own token needs the scope `read:servers` for the user or the server. Times are in
-    seconds since the epoch, memory is in MiB.
+    server. A request with any other path returns the data of the user's default server. A token
+    that is not the server's own token needs the scope `read:servers` for the user or the server.
+    Times are in seconds since the epoch, memory is in MiB.
     """
 
     hub_state: HubState

@@ -91,7 +91,8 @@ class MemoryHandler(ServersOwnHandler):
     """Handle POST {"memory": N}: record the memory that the server uses, in MiB, and respond with
     HTTP status 204.
 
-    A server can report only its own memory. Only the status and the metrics use the reported value.
+    With its token, a server can report only the memory that the server itself uses. Only the status
+    and the metrics use the reported value.
     """
 
     @web.authenticated
@@ -105,9 +106,9 @@ class EndingHandler(ServersOwnHandler):
     """Handle POST without a body: remove the route of a server that ends, and respond with HTTP
     status 204.
 
-    The server closes its port before it reports its end. Another program that binds the same port
-    must not receive the server's requests. JupyterHub by itself would keep the route until Slurm
-    reports that the job is gone.
+    A user's server closes its port before the server reports its end to the hub. Another program
+    that binds the same port must not receive the server's requests. JupyterHub by itself would keep
+    the route until Slurm reports that the job is gone.
     """
 
     @web.authenticated

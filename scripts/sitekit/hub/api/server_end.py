@@ -1,10 +1,10 @@
 """Answer the requests with which a server's open pages, such as JupyterLab, find out why their
 server has ended.
 
-These pages were logged in at the server, and this login ended together with the server. Pages of
-servers cannot use the login of the hub's pages. Therefore the hub sends to each running server a
-URL that contains a key. The response at this URL describes this one start of the server, and
-nothing else.
+The pages of a server are logged in at the server, and this login ends together with the server.
+Pages of servers cannot use the login of the hub's pages. Therefore the hub sends to each running
+server a URL that contains a key. The response describes only the start of the server to which the
+key in the URL belongs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ...site import Site
 from ...site.memory_and_time import human_memory
 from ..messages import lab_texts
 from ..messages.larger_tier import larger_tier
-from ..pages.unreachable import notice_end
+from ..pages.unreachable_server import notice_end
 from ..servers.hub_state import HubState
 from ..servers.ledger import Row
 

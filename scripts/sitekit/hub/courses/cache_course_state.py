@@ -42,7 +42,7 @@ class CourseStates:
         self._states.pop(course.key, None)
 
     async def members(self, course: Course) -> tuple[str, ...]:
-        """Return the members of the roster's Unix group, which is looked up at most once a
+        """Return the members of the course's Unix group. The hub looks up this group at most once a
         minute."""
         group = course.file.roster.group
         if group is None:

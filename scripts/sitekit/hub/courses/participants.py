@@ -49,8 +49,9 @@ def participants(
     hub_state: HubState, course: Course, members: Iterable[str] = ()
 ) -> list[Participant]:
     """Return first the participants who have started a server, then all other participants of the
-    roster. Both groups are sorted by name. `members` are the members of the roster's Unix group, if
-    the group could be looked up.
+    roster. Participants with a server and participants without a server are each sorted by name.
+    The argument `members` contains the members of the course's Unix group, if the hub could look up
+    the group.
     """
     rows = hub_state.ledger.servers_of_course(course.key, time.time() - SINCE)
     started = {row.user: describe(hub_state, row) for row in rows}

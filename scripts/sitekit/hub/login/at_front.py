@@ -28,6 +28,7 @@ from .check_again import check_again
 from .claims import Claims, Refusal, are_meant, check_admitted, name_and_domain, provider_of
 from .front_headers import user_of
 from .last_login import Identity, LastLogins, NoWord
+from .recheck_users import check_again
 from .remove_admin_rights import take_rights
 
 log = logging.getLogger("JupyterHub")
@@ -101,9 +102,9 @@ class AtFront(Authenticator):
     async def refresh_user(self, user: Any, handler: Any = None) -> Any:
         """Check a user again every few minutes (auth_refresh_age), and before each start.
 
-        Without the user's browser, the hub cannot get the user's name from the front again.
-        Therefore the user has to log in again some hours after the login. The new login needs no
-        click while the session at the organization's own login is valid.
+        The hub cannot query the web server (the front) for a user's name without a request from the
+        user's browser. Therefore the user has to log in again some hours after the login. The new
+        login needs no click while the session at the organization's own login is valid.
         """
         return await check_again(
             self.site,

@@ -1,6 +1,6 @@
 """Log users in at a provider, such as GitHub, by OAuth 2.0.
 
-This module contains the code that is the same for all providers. The classes of the package
+This module contains the code that is the same for all login providers. The classes of the package
 oauthenticator send the requests to the provider. The class AtProvider decides who may log in. If an
 answer of the provider has an unexpected form, the hub refuses the login and shows the user the
 reason. No token of the provider is stored on disk.
@@ -31,6 +31,7 @@ from .claims import (
 )
 from .last_login import Identity, LastLogins, NoWord
 from .login_handlers import CallbackHandler, LoginHandler
+from .recheck_users import check_again
 from .remove_admin_rights import take_rights
 
 ADMITTED = {"admitted": True}

@@ -148,7 +148,7 @@ def texts(value: Any) -> frozenset[str]:
 
 
 def are_meant(people: People, claims: Claims) -> bool:
-    """Return whether `people` (such as `allow` in the site file) names this user.
+    """Return whether a set of users in the site file, such as `login.allow`, includes this user.
 
     If `domains` is set, users of other domains are never included. If only `domains` is set, all
     users of these domains are included.

@@ -39,8 +39,9 @@ def main() -> None:
 
 
 def end_tokens(db: Any, note: str) -> None:
-    """Set the expiry time of the tokens with this note to a time in the past. The hub then refuses
-    these tokens, and deletes them within an hour (jupyterhub/app.py, purge_expired_tokens)."""
+    """Set the expiry time of the tokens with this note to a time in the past. The hub refuses
+    tokens whose validity has ended, and deletes these tokens within an hour (jupyterhub/app.py,
+    purge_expired_tokens)."""
     past = orm.utcnow(with_tz=False).replace(year=2000)
     for token in db.query(orm.APIToken).filter_by(note=note):
         token.expires_at = past

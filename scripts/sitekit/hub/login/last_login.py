@@ -113,8 +113,8 @@ class LastLogins:
         return Claims(**{**told, **sets})
 
     async def _ask(self, user: str, identity: Identity, ask: Ask) -> Claims:
-        """Query the provider for a user's claims, and record them. Raises Refusal, or NoWord if
-        there is no answer."""
+        """Query the provider for a user's claims, and record them. Raises Refusal if the provider
+        refuses, or NoWord if the provider does not answer."""
         tokens, until = self._tokens.get(user, (None, 0.0))
         now = self._clock()
         if tokens is None or now >= until or now < self._silent_until:

@@ -142,8 +142,8 @@ class AtOpenId(AtProvider, GenericOAuthenticator):
     async def discover(self) -> None:
         """Read the provider's URLs from its discovery document (OpenID Connect Discovery 1.0).
 
-        Raises Refusal and other errors. Without this function, oauthenticator would need the URLs
-        in its configuration.
+        Raises Refusal and other errors. Without the function discover(), the provider's URLs would
+        have to be in oauthenticator's configuration.
         """
         if self._read_at is not None and time.monotonic() - self._read_at < DOCUMENT_AGE:
             return

@@ -36,7 +36,7 @@ async def run() -> None:
 
 
 def tell(address: str, word: str) -> None:
-    """Send one message to systemd's socket. Raises OSError.
+    """Send one message, such as READY=1, to systemd's notification socket. Raises OSError.
 
     A socket address that begins with @ is in the abstract namespace.
     """

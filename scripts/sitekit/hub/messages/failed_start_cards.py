@@ -1,7 +1,8 @@
 """Build the failure cards of servers that did not start.
 
 A card contains one sentence about what happened, some values such as memory and time, the last
-lines of the log, and advice. The cards of servers that had started are in ended_cards.py.
+lines of the log, and advice. The module ended_cards.py builds the cards of servers that had started
+before they failed.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, Template
 
-from ...backends.free_nodes import FreeNode
+from ...backends.fitting_servers import FreeNode
 from ...base.data_files import data
 from ...base.language import Translated
 from ...site.tier import Tier

@@ -17,7 +17,7 @@ def larger_tier(
     human: Callable[[int], str],
 ) -> tuple[str, str]:
     """Return a sentence about the smallest tier that has more memory or time than the server had
-    (`had`), and the key of this tier. If there is no such tier, the key is "".
+    (`had`), and the key of this tier. The key is "" if no tier has enough memory or time.
 
     Only tiers that every user may choose are named. The tier of the ended server is not named, even
     if Slurm had reduced its limit.

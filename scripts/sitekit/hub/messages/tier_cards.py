@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from ...backends.free_nodes import FreeNode, Room, room_for
+from ...backends.fitting_servers import FreeNode, Room, room_for
 from ...base.language import gettext as _
 from ...base.language import ngettext
 from ...site import Site
@@ -63,10 +63,11 @@ def card_of(
 ) -> TierCard:
     """Return the card of a tier.
 
-    `minutes` is the number of minutes until a server of the tier would start. `nodes` are the nodes
-    with their free CPUs, memory and GPUs. If `minutes` or `nodes` is not known, its value is None.
-    The fields show the values that the user has `typed` for this tier. Without typed values, the
-    fields show the user's `last` choice of this tier, or else the tier's own values.
+    `minutes` is the number of minutes until a server of the tier would start. The argument `nodes`
+    contains the free CPUs, memory and GPUs of each node. The arguments `minutes` and `nodes` are
+    None if the backend has not reported them. The fields show the values that the user has `typed`
+    for this tier. Without typed values, the fields show the user's `last` choice of this tier, or
+    else the tier's own values.
     """
     room = None if nodes is None else _room(tier, eligibility, nodes)
     fields = fields_of(site, tier, eligibility)

@@ -72,8 +72,8 @@ def describe_wait(
 def faster_tiers(
     hub_state: HubState, asked: Choice, start: int | None, offered: Collection[str] | None
 ) -> tuple[FasterTier, ...]:
-    """Return the tiers whose servers start well before `start`. The tiers that are at least as
-    large as the tier `asked` come first."""
+    """Return the tiers whose servers start well before `start`. The result begins with the tiers
+    that are at least as large as the requested tier `asked`."""
     found = []
     for tier in hub_state.site.tiers:
         may = tier.requires == Requires() if offered is None else tier.key in offered

@@ -13,7 +13,7 @@ from jupyterhub.scopes import needs_scope
 from jupyterhub.user import User
 from tornado import web
 
-from .named_servers import only_if_started
+from .count_named_servers import only_if_started
 
 NAME_FORM = "this cannot be the name of a server: use at most 30 of a-z, 0-9 and '-', and begin with a letter"
 
@@ -95,13 +95,15 @@ class FormHandler(SpawnHandler):
     async def _wrap_spawn_single_user(
         self, user: User, server_name: str, *words: Any, **named: Any
     ) -> None:
-        """Check the login first, so that the server is starting when the browser opens its page.
+        """Check the user's login before the start, so that the server is already starting when the
+        browser opens the server's page.
 
         JupyterHub redirects the browser one second after the form was submitted (handlers/pages.py;
         jupyterhub#4244 is another race of this redirect). If the check of the login takes longer
         than this second, for example because a whole class starts at once, the start has not begun.
-        The page would then show that the server is not running. A request checks a login only once
-        (handlers/base.py, refresh_auth), so JupyterHub does not repeat this check.
+        The page would show the user that the server is not running, although the start follows
+        later. A request checks a login only once (handlers/base.py, refresh_auth), so JupyterHub
+        does not repeat this check.
         """
         if await self.refresh_auth(user, force=True) is None:
             raise web.HTTPError(403, f"auth has expired for {user.name}, login again")

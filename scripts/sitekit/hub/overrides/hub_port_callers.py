@@ -28,8 +28,9 @@ def keep_pages_behind_the_front(url: str, has_ended: Callable[[str], bool]) -> N
     """Refuse pages, such as the login, to every caller but the proxy.
 
     Users must go through the front at `url`. X-Forwarded-For and similar headers are accepted only
-    from the proxy. Therefore other callers cannot forge their IP address for the log and for the
-    login delays. A server's certificate is refused once `has_ended` returns True for its tag.
+    from the proxy. Because only the proxy may request pages, no other program can forge its IP
+    address for the log and for the login delays. A server's certificate is refused once `has_ended`
+    returns True for its tag.
     """
     prepare = BaseHandler.prepare
 

@@ -130,8 +130,8 @@ def answer(context: ssl.SSLContext, plain: Callable[[], bool]) -> None:
 class Servers:
     """Limit the open connections of each user's server.
 
-    A user can copy the certificate of their own server. Without this limit, the user could open any
-    number of connections with the certificate.
+    A user can read and copy the certificate of their own server. Without this limit, the user could
+    open any number of connections with the certificate.
     """
 
     def __init__(self) -> None:
@@ -175,7 +175,8 @@ async def _handshake(connection: socket.socket, context: ssl.SSLContext) -> SSLI
 
 
 async def _first_byte(connection: socket.socket) -> bytes:
-    """Return the first byte that a caller sends, without consuming it.
+    """Return the first byte that a caller sends; the byte stays in the socket and can be read
+    again.
 
     Returns b"" if the caller has closed the connection.
     """

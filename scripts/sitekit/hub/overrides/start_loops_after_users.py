@@ -1,9 +1,9 @@
 """Start the hub's loops once JupyterHub has loaded its users, each with sitekit's spawner.
 
 JupyterHub creates its table of users at the first access to this table, with the settings at that
-moment (app.py, _users_default). If this table is created too early, its class has no spawner class
-until the hub ends. Without a spawner class, every server would get a LocalProcessSpawner, and
-JupyterHub would treat a running server as stopped.
+moment (app.py, _users_default). If JupyterHub creates its table of users too early, the users have
+no spawner class of sitekit until the hub ends. Without a spawner class, every server would get a
+LocalProcessSpawner, and JupyterHub would treat a running server as stopped.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def begin_with_users(loops: Callable[[], Mapping[str, Loop]]) -> None:
 
 
 async def _keep_running(run: Loop, name: str) -> None:
-    """Run a loop, and restart it if it fails.
+    """Run one of the hub's loops, and restart the loop if it fails.
 
     Servers depend on the hub's loops, so that an error must not end a loop before the hub ends.
     """

@@ -1,8 +1,8 @@
 """Decide which users may open another user's server, if all servers have one domain. The hub sets a
-cookie (entry_cookie.py), and the proxy forwards a request to a server only with that cookie. Owners
-get the cookie when they log in, and whenever the cookie is missing. Besides the owner,
-administrators and users with whom the server is shared may open a server. Before users open another
-user's server, they must confirm on a page that they trust its owner.
+cookie (entry_cookie.py), and the proxy forwards a request to a server only with that cookie. Users
+get the cookie for their own servers when they log in, and whenever the cookie is missing. Besides
+the owner, administrators and users with whom the server is shared may open a server. Before users
+open another user's server, they must confirm on a page that they trust its owner.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from jupyterhub.user import User
 from tornado import web
 
 from ...site import Site
-from ..login.sessions import LogoutHandler
+from ..login.limit_browser_logins import LogoutHandler
 from . import entry_cookie
 
 log = logging.getLogger(__name__)

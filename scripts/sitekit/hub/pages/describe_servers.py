@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..messages.clock import clock, span
-from ..messages.progress import PHASES
-from ..messages.server_model import ServerModel, describe, describe_all
+from ..messages.describe_server import ServerModel, describe, describe_all
+from ..messages.format_times import clock, span
+from ..messages.progress_text import PHASES
 from ..servers.hub_state import HubState
 
 

@@ -2,8 +2,9 @@
 
 The proxy also checks the cookie (proxy/owners.mjs). The cookie has no secret, and a server does not
 accept it as a login. The cookie proves that the hub has allowed this browser to open these servers.
-Without the check of the cookie, a link could lead a user to pages of another user's server. If all
-servers have one domain, these pages could use the first user's login.
+Without the check of the cookie, a link could lead a user to pages of another user's server. At a
+site where all servers share one domain, pages of another user's server could use the first user's
+login.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class Entry:
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
     def to(self, owner: str, until: float, now: float) -> Entry:
-        """Return a new entry that also opens the servers of one more owner. Owners whose permission
-        has expired are left out."""
+        """Return a new entry, with which the browser may also open the servers of one more owner.
+        The new entry does not contain owners for whom the permission has expired."""
         kept = {name: end for name, end in self.servers.items() if end > now}
         return replace(self, servers=kept | {owner: int(until)})
 

@@ -1,7 +1,8 @@
 """Show administrators the state of the site: servers, queue, memory, backends, kernels and errors.
 
-The page shows data of the ledger and the last list of jobs. No query is sent to Slurm or another
-program. The page stops servers with JupyterHub's own REST API.
+The status page shows data from the hub's database of starts (the ledger) and from the last list of
+jobs. No query is sent to Slurm or another program. The page stops servers with JupyterHub's own
+REST API.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tornado import web
 
 from ..messages.page_files import page_file, page_texts
 from ..servers.hub_state import HubState
-from ..status import certificates
+from ..status import read_certificate_expiry
 from ..status.collect_state import status_now
 
 STATUS_PAGE = r"/sitekit/status"
@@ -56,7 +57,7 @@ class StatusBaseHandler(BaseHandler):
         disk = shutil.disk_usage(state)
         return {
             **status_now(self.hub_state),
-            "certificates": certificates.days_left(),
+            "certificates": read_certificate_expiry.days_left(),
             "disks": {"state": {"path": str(state), "bytes": disk.total, "free": disk.free}},
         }
 

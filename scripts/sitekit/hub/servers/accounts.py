@@ -85,9 +85,9 @@ class AccountMap:
     async def determine(self, user: str, claimed: str = "") -> str:
         """Look up the Unix account of a user who logs in, and record this account.
 
-        `claimed` is the provider's claim with the account, for a site that uses it. Raises NoAccount
-        if the user has no account; the recorded account is then removed. Raises NotNow if the lookup
-        is not possible; the recorded account then stays.
+        `claimed` is the provider's claim with the account, for a site that uses it. Raises
+        NoAccount if the user has no Unix account, and removes the recorded account. Raises NotNow
+        if the lookup is not possible now, and keeps the recorded account.
         """
         accounts = self.site.login.accounts
         if not isinstance(accounts, Accounts):

@@ -80,14 +80,14 @@ class Tunnels:
             await asyncio.sleep(INTERVAL)
 
     def listed(self) -> set[str]:
-        """Return the tags of servers for which a file exists."""
+        """Return the tags of the servers for which the folder of tunnels contains a file."""
         return {name for name in os.listdir(self._folder) if TAG.fullmatch(name)}
 
     def agree(self, there: set[str]) -> None:
-        """Remove the files of servers that have ended, and write missing files of open servers.
-        `there` are the tags of the files that were listed before the ledger was read. A tag is
-        recorded in the ledger before open() writes its file. Therefore this function does not
-        remove files that open() writes at the same time.
+        """Remove the files of servers that have ended, and write missing files of open servers. The
+        argument `there` contains the tags of the files that were listed before the ledger was read.
+        A tag is recorded in the ledger before open() writes its file. Because of this order, the
+        function agree() does not remove files that open() writes at the same time.
         """
         opened = self._ledger.open_tunnels()
         for tag in there - opened.keys():

@@ -1,7 +1,8 @@
 """Check on the hub the tier and the resources that a user has chosen.
 
-The same check applies to a form, to a REST request, and to a URL with a query. Only the fields of a
-Choice reach the gate. An unknown value is refused: no default tier is used instead.
+A submitted form, a REST request and a URL with a query all pass this one check. The gate (the
+program that submits the job) gets only values that were checked and stored in a Choice. An unknown
+value is refused: no default tier is used instead.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ def _may(tier: Tier, eligibility: Eligibility) -> bool:
 def read_choice(
     site: Site, options: object, eligibility: Eligibility = ANYBODY
 ) -> tuple[Choice, dict[str, str]]:
-    """Convert the options to a Choice. Return the Choice, and the options that the hub stores.
-    Raises BadChoice.
+    """Convert the options to a Choice. Return the checked resources as a Choice, and the options
+    that the hub stores. Raises BadChoice.
 
     The key `tier` names the tier. wrapspawner's key `profile` means the same. The other keys are
     fields that the tier lets users choose.

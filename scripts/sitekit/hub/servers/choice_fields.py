@@ -24,7 +24,7 @@ from ...site.memory_and_time import (
 )
 from ...site.tier import Tier
 from .drained_places import Drains
-from .typed_values import as_typed
+from .parse_sizes_and_times import as_typed
 
 
 class BadChoice(ValueError):
@@ -253,7 +253,7 @@ def _named(label: str, titles: Mapping[str, str]) -> Field:
 def _in_sentence(label: str) -> str:
     """Return a field's label as a word of a message: `Memory` -> `memory`, but `CPUs`.
 
-    Only in English, the first letter of the word becomes a small letter.
+    The first letter of the label is changed to lower case only if the page is in English.
     """
     text = _(label)
     return text.lower() if text == label and label != "CPUs" and label != "GPUs" else text

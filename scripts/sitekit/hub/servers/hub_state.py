@@ -22,7 +22,7 @@ from .log_start import log_start
 from .offered_courses import OfferedCourses
 
 if TYPE_CHECKING:
-    from .certificates import Certificates
+    from .issue_certificates import Certificates
 
 SLACK = timedelta(minutes=10)  # added to the job's time limit for its token and certificate
 
@@ -111,12 +111,12 @@ class HubState:
         """Return the issuer of certificates, loaded at the first use."""
         # Imported here, because `cryptography` is only in the hub's environment. sitekit's own
         # environment, which reads the ledger too, does not have it.
-        from .certificates import Certificates
+        from .issue_certificates import Certificates
 
         return Certificates(self.site)
 
     def expect(self, tag: str) -> asyncio.Event:
-        """Return an event that is set when the server with this tag reports its port."""
+        """Return an asyncio event, which is set when the server with this tag reports its port."""
         return self._expected.setdefault(tag, asyncio.Event())
 
     def forget(self, tag: str) -> None:
@@ -146,7 +146,8 @@ class HubState:
         return {"JUPYTERHUB_SITEKIT_TLS": self.certificates.issue(tag, lasts)}
 
     def tunnel(self, tag: str, lasts: timedelta) -> dict[str, str]:
-        """Return the variable with which this start of a server opens its tunnel.
+        """Return the environment variable with which this server opens its tunnel to the hub's
+        machine.
 
         Returns {} for a site without tunnels. Raises Refused.
         """

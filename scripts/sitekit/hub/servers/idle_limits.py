@@ -34,7 +34,8 @@ def lag(limit: int) -> float:
 
 
 def session_environment(tier: Tier, choice: Choice) -> dict[str, str]:
-    """Return the tier's settings that a server needs, as variables that the gate accepts."""
+    """Return the tier's settings that a user's server needs, as environment variables that the gate
+    accepts."""
     settings = {"BUSY": tier.busy, "IDLE": str(tier.idle or "never"), "TIME": str(choice.time)}
     environment = {f"JUPYTERHUB_SITEKIT_{key}": value for key, value in settings.items()}
     if tier.idle:

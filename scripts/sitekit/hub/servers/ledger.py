@@ -1,8 +1,8 @@
 """Record every start of a server, and its job, in a small SQLite file: the ledger.
 
-The file is in the site's state directory, which only the hub uses. The hub writes a row before it
-submits the job. Whenever the hub dies, the ledger therefore has a row for each job that the hub may
-have submitted. The row's tag is also in the job's comment, so that a later hub can match the two.
+The file is in the site's state directory, which only the hub uses. The hub writes a row to the
+ledger before it submits the server's job, so that the ledger has a row for each job even if the hub
+dies. The tag in the row is also in the job's comment, by which a restarted hub finds the row.
 
 The ledger contains no secrets: in place of a token, it contains JupyterHub's hash of the token. The
 token's number in JupyterHub's database would not identify the token, because SQLite reuses numbers.
@@ -68,7 +68,7 @@ def connect(database: Path | str, *, uri: bool = False) -> sqlite3.Connection:
 
 
 class Ledger(ChoicesInLedger, CoursesInLedger, MeasuresInLedger, DrainsInLedger, UsageInLedger):
-    """Read and write the ledger.
+    """Read and write the ledger: the SQLite file with one row for each start of a server.
 
     Each read or write is one SQL statement, and is on disk when the method returns. The ledger's
     file is opened at the first read or write. A program that only reads the hub's configuration,
@@ -172,7 +172,7 @@ class Ledger(ChoicesInLedger, CoursesInLedger, MeasuresInLedger, DrainsInLedger,
 
     def abandon(self, tag: str, card: dict[str, Any] | None = None) -> None:
         """Record that this start is given up, so that its job is cancelled as soon as the scheduler
-        lists it. `card` contains the reason; it is None if the user stopped the server.
+        lists it. `card` contains the reason; `card` is None if the user stopped the server.
         """
         self._db.execute(
             "UPDATE starts SET abandoned = ?, card = COALESCE(card, ?) WHERE tag = ? AND ended IS NULL",

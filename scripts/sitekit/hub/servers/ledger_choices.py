@@ -36,14 +36,15 @@ def created(user: Any) -> float:
 class ChoicesInLedger(OperatorInLedger):
     """Add the queries about saved choices to the class Ledger.
 
-    `since` is when the hub's user was created. Older choices belong to an earlier user with the
-    same name.
+    `since` is when the hub's user was created. A choice that was saved before the hub's user was
+    created belongs to an earlier user with the same name.
     """
 
     def save_choice(
         self, user: str, name: str, options: dict[str, str], since: float = 0.0
     ) -> None:
-        """Save a choice. A saved choice with the same name is replaced. Raises BadInput."""
+        """Save a choice. If the user already has a saved choice with this name, the new choice
+        replaces the old choice. Raises BadInput."""
         if not (0 < len(name) <= LONGEST and name.isprintable() and name == name.strip()):
             raise BadInput(f"the name is not a text of 1 to {LONGEST} characters")
         with self._transaction():
@@ -67,6 +68,6 @@ class ChoicesInLedger(OperatorInLedger):
         return [SavedChoice(record["name"], json.loads(record["options"])) for record in found]
 
     def delete_choice(self, user: str, name: str) -> bool:
-        """Delete a saved choice. Returns False if the user has no choice with this name."""
+        """Delete a saved choice. Returns False if the user has saved no choice with this name."""
         deleted = self._db.execute("DELETE FROM choices WHERE user = ? AND name = ?", (user, name))
         return deleted.rowcount == 1

@@ -29,7 +29,8 @@ WHERE json_extract(choice, '$.course') = ? AND ended IS NULL
 
 
 class CoursesInLedger:
-    """Add the queries about courses to the class Ledger, whose database this class uses."""
+    """Add methods about courses to the class Ledger. CoursesInLedger is a mixin, which uses the
+    database of Ledger."""
 
     @cached_property
     def _db(self) -> sqlite3.Connection:
@@ -75,9 +76,9 @@ def longest_text(sender: str) -> int:
 
 def idle_limit_of_course(ledger: Path, course: str) -> int | None:
     """Return the longest idle limit, in seconds, with which a server of the course runs; None if no
-    such server runs. The course itself may have been removed. The culler, a program beside the hub,
-    calls this function. Therefore the ledger is opened read-only, and the result is None if the
-    ledger cannot be read.
+    such server runs. The course file may have been removed while servers of the course still run.
+    The culler, a program beside the hub, calls this function. Therefore the ledger is opened
+    read-only, and the result is None if the ledger cannot be read.
     """
     try:
         with closing(sqlite3.connect(f"{ledger.as_uri()}?mode=ro", uri=True)) as opened:

@@ -27,11 +27,12 @@ NAMES = ("submitted", "began", "ready", "memory")
 
 @dataclass(frozen=True)
 class Measures:
-    """The measures of one start. Times are seconds since the epoch, memory is in MiB.
+    """The times and the memory that the hub has recorded for one start of a server. Times are
+    seconds since the epoch, memory is in MiB.
 
     `submitted` is when the job was submitted, `began` when the job began to run, and `ready` when
-    the hub opened the server to its user. None means not yet, or not known. `memory` is the last
-    value that the server itself has reported.
+    the hub opened the server to its user. None means not yet, or not known. The field `memory` is
+    the last value that the server itself has reported to the hub.
     """
 
     submitted: float | None = None
@@ -63,7 +64,8 @@ def _starts(ledger: sqlite3.Connection, query: str, *values: object) -> Iterator
 
 
 class MeasuresInLedger:
-    """Add the measures of starts to the class Ledger, whose database this class uses."""
+    """Add methods about times and memory of servers to the class Ledger. MeasuresInLedger is a
+    mixin, which uses the database of Ledger."""
 
     @cached_property
     def _db(self) -> sqlite3.Connection:
@@ -99,7 +101,7 @@ class MeasuresInLedger:
         return found["ready"] if found else None
 
     def measures(self, tag: str) -> Measures | None:
-        """Return the measures of one start; None if nothing was measured yet."""
+        """Return the recorded times and memory of one start; None if nothing was recorded yet."""
         found = self._db.execute(f"SELECT {', '.join(NAMES)} FROM measures WHERE tag = ?", (tag,))  # noqa: S608
         record = found.fetchone()
         return Measures(**dict(record)) if record else None

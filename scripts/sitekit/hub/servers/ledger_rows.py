@@ -1,4 +1,4 @@
-"""Define a row of the ledger: one start of a server."""
+"""Define a row of the ledger (the hub's database of starts): one start of a server."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ BETWEEN = "SELECT * FROM usage WHERE intended < ? AND (ended IS NULL OR ended >=
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """Describe one start of a server for the report. Memory is in MiB, times are seconds since the
-    epoch.
+    """Describe one start of a server for the usage report of `make report`. Memory is in MiB, times
+    are seconds since the epoch.
 
     `kind` is the kind of the card with which the server ended; None if the user stopped it.
     """
@@ -56,7 +56,8 @@ class Usage:
 
 
 class UsageInLedger:
-    """Add the queries about usage to the class Ledger, whose database this class uses."""
+    """Add methods for the usage report to the class Ledger. UsageInLedger is a mixin, which uses
+    the database of Ledger."""
 
     @cached_property
     def _db(self) -> sqlite3.Connection:

@@ -1,8 +1,8 @@
 """Write each step of a server's start to the hub's log, in one line that contains the start's id.
 
 The line is `Start ID: STEP` and a JSON object. The id is the start's tag in the ledger. The tag is
-also in the job's comment, in the gate's log lines and in the job's log. `make trace` reads all of
-these places.
+also in the job's comment, in the gate's log lines and in the job's log. `make trace` searches for
+the tag in all these logs and in the job's comment.
 """
 
 from __future__ import annotations

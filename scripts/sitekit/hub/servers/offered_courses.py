@@ -1,8 +1,8 @@
 """Read the course files that `make apply` has installed, and find the courses that a user may
 choose now.
 
-A file that changes is read again, without a restart of the hub. A file with an error is logged and
-left out, so that the other courses are not affected.
+A file that changes is read again, without a restart of the hub. If a course file contains an error,
+the hub logs the error and offers the other courses.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ class OfferedCourses:
         self._courses: dict[str, Course] = {}
 
     def all(self) -> dict[str, Course]:
-        """Return all courses by name, whatever their dates."""
+        """Return all courses in a mapping by name, also courses that have ended or not begun."""
         stamp = _stamp_of(self._folder)
         if stamp != self._stamp:
             self._courses, self._stamp = dict(self._read()), stamp
         return self._courses
 
     def course(self, key: object) -> Course | None:
-        """Return the course of this name, whatever its dates."""
+        """Return the course with this name, even if it has ended or not begun."""
         return self.all().get(key) if isinstance(key, str) else None
 
     def tiers_for(self, user: str, groups: Collection[str] | None) -> tuple[Tier, ...]:

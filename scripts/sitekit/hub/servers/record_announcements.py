@@ -1,8 +1,9 @@
 """Record the announcements of the site's operators in the ledger, and also every action of an
 operator with name and time.
 
-The make targets write here as the hub's account, in a process of their own, and the hub's REST API
-writes here too. The hub reads the same tables, so that nothing is lost when it restarts.
+The targets of make (such as `make announce`) record announcements as the hub's account, in a
+separate process. The hub's REST API records announcements too. The hub reads the same tables, so
+that no announcement is lost when the hub restarts.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ NOW = (
 
 
 class OperatorInLedger:
-    """Add the queries about announcements to the class Ledger, whose database this class uses."""
+    """Add methods about announcements to the class Ledger. OperatorInLedger is a mixin, which uses
+    the database of Ledger."""
 
     @cached_property
     def _db(self) -> sqlite3.Connection:

@@ -1,6 +1,7 @@
 """Record in the ledger which nodes and partitions are drained, and whose servers are to be stopped.
 
-The make targets write these records, and the hub reads them, also after a restart.
+`make drain` and similar targets write the records of drains, and the hub reads these records, also
+after a restart.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def drained_places(ledger: sqlite3.Connection) -> list[dict[str, Any]]:
 
 
 class DrainsInLedger(OperatorInLedger):
-    """Add the queries about drains and stops to the class Ledger."""
+    """Add methods about drained nodes and ordered stops to the class Ledger."""
 
     def drain(self, kind: str, name: str, text: str, sender: str) -> None:
         """Record that a node or a partition is drained. Raises BadInput if too many nodes and
@@ -42,8 +43,8 @@ class DrainsInLedger(OperatorInLedger):
             self._note(sender, "drain", {kind: name, "text": text})
 
     def undrain(self, kind: str, name: str, sender: str) -> bool:
-        """Record that a node or partition is no longer drained. Returns False if it was not
-        drained."""
+        """Record that a node or partition is no longer drained. Returns False if the node or
+        partition was not drained."""
         with self._transaction():
             changed = self._db.execute(
                 "DELETE FROM drains WHERE kind = ? AND name = ?", (kind, name)

@@ -24,8 +24,8 @@ class RunningLedger(Ledger):
     @cached_property
     def _db(self) -> sqlite3.Connection:
         """Open the ledger's file for writing even if the program only reads: after a hub was
-        killed, SQLite has to undo an unfinished transaction. Without `writes`, SQLite then refuses
-        each change.
+        killed, SQLite has to undo an unfinished transaction. Unless `writes` is true, SQLite
+        refuses each change of the ledger.
         """
         opened = connect(self._path, uri=True)
         opened.execute("PRAGMA synchronous=FULL")

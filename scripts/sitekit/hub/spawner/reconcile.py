@@ -110,7 +110,8 @@ async def reconcile(hub_state: HubState, name: str, pauses: Pauses) -> None:
 def list_stray_jobs(hub_state: HubState, snapshot: Snapshot) -> list[str]:
     """Return live jobs that have a tag of this site but no record in the ledger.
 
-    The list has a limit, because any user can submit any number of such jobs.
+    The length of the list is limited, because any user can submit any number of jobs with such a
+    tag.
     """
     alive = {tag: [job for job in jobs if not job.ended] for tag, jobs in snapshot.by_tag.items()}
     known = {row.tag for row in hub_state.ledger.rows_of(alive)}
@@ -121,8 +122,8 @@ def list_stray_jobs(hub_state: HubState, snapshot: Snapshot) -> list[str]:
 def tags_of_loaded_servers() -> list[str]:
     """Return the tags of servers that start, run or are being checked in JupyterHub.
 
-    The result does not contain servers that reported their end more than ENDING_TIMEOUT ago, but
-    have not ended.
+    Servers that reported their end more than ENDING_TIMEOUT ago, but have not ended, are left out
+    of the result.
     """
     children = [spawner.child_spawner for spawner in spawners() if spawner.child_spawner]
     late = time.monotonic() - ENDING_TIMEOUT
@@ -132,8 +133,8 @@ def tags_of_loaded_servers() -> list[str]:
 async def close_or_cancel(hub_state: HubState, row: Row, pauses: Pauses) -> None:
     """Handle one start in the ledger that JupyterHub does not have in memory.
 
-    If its job lives, the job is cancelled. Once Slurm reports that the job is gone, the start is
-    recorded as ended.
+    If the job of this start is still pending or running, the job is cancelled. Once Slurm reports
+    that the job is gone, the start is recorded as ended.
     """
     try:
         job = await hub_state.backend_of(row).look_up(row)

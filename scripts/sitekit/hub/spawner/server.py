@@ -1,8 +1,8 @@
 """Submit a server's job, wait until the server listens, and stop it.
 
 TierSpawner starts an object of the class Server as its child spawner. The interface
-sitekit.backends.interface hides differences between backends. A derived class adds features that
-sites expect of a certain spawner, such as batchspawner's traits.
+sitekit.backends.interface hides differences between backends. Classes derived from Server add
+features of other spawners, such as batchspawner's traits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jupyterhub.spawner import Spawner
 from ...backends.interface import Backend
 from ...backends.job import Job, NoAnswer, Refused
 from ...backends.resource_choice import Choice
-from ..messages import progress
+from ..messages import progress_text
 from ..messages.ended_cards import card_of_ending
 from ..messages.failed_start_cards import Card, card_of_outage, card_of_refusal, card_of_slow_start
 from ..servers.hub_state import HubState
@@ -123,7 +123,7 @@ class Server(Spawner):
     async def wait_until_listening(self, seconds: float) -> str:
         """Wait for the server at most `seconds`, and return its URL.
 
-        Raises NotStarted with a card. JupyterHub stops a server that failed to start.
+        Raises NotStarted with a card (a text for the user). JupyterHub stops a failed server.
         """
         try:
             return await asyncio.wait_for(self.wait_for_callback(), seconds)
@@ -160,8 +160,8 @@ class Server(Spawner):
     async def _host(self) -> str:
         """Return the IP address of the job's host from the backend; with a tunnel, of this host.
 
-        The server itself could report any IP address, and is not asked. The answer is stored for a
-        hub that restarts while the backend does not answer.
+        The hub does not ask the server itself, which could report any address. The answer is stored
+        for a hub that restarts while the backend does not answer.
         """
         self.address = self.address or self.hub_state.address_by_tunnel(self.tag)
         while not self.address:
@@ -296,5 +296,5 @@ class Server(Spawner):
         """Yield the events that the waiting user reads, until JupyterHub ends the iteration."""
         with self.backend.queue.waiting():
             start = self.hub_state, self.backend, self.tag
-            async for event in progress.events(*start, self.offered):
+            async for event in progress_text.events(*start, self.offered):
                 yield event

@@ -21,7 +21,7 @@ EVERY = 2.0  # seconds between two looks for orders
 
 
 async def run(hub_state: HubState) -> None:
-    """Carry out orders as they appear, until the hub ends."""
+    """Carry out the recorded orders of `make stop_servers` as they appear, until the hub ends."""
     while True:
         for order in hub_state.ledger.open_stops():
             stopped = await stop_servers(hub_state, order)

@@ -33,7 +33,7 @@ from ..servers.form_values import (
 )
 from ..servers.hub_state import HubState
 from ..servers.ledger_choices import created
-from .adopt import AdoptingSpawner
+from .adopt_servers import AdoptingSpawner
 from .look_up_accounts import groups_of
 from .server import Server
 
@@ -201,7 +201,8 @@ class TierSpawner(AdoptingSpawner):
     def _persist(self) -> None:
         """Write the spawner's state to JupyterHub's database now.
 
-        JupyterHub would write it only after start() (user.py, spawn).
+        JupyterHub itself would write the spawner's state to the database only after start()
+        (user.py, spawn).
         """
         self.orm_spawner.state = self.get_state()
         object_session(self.orm_spawner).commit()
@@ -253,8 +254,8 @@ class TierSpawner(AdoptingSpawner):
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield progress events, also before the child exists.
 
-        Before the child exists, Slurm and the directory of accounts are queried. These queries can
-        take seconds.
+        Before the child exists, Slurm and the directory of accounts are queried. The queries for
+        groups, accounts and reservations can take seconds.
         """
         if self.child_spawner is None:
             yield FIRST

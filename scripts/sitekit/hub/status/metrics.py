@@ -91,4 +91,4 @@ OF_DISK = {
     "sitekit_state_disk_bytes": "Size of the disk with the hub's state",
     "sitekit_state_disk_free_bytes": "Free space on the disk with the hub's state",
 }
-"""The metrics that collector.py computes at each request."""
+"""The metrics that metrics_collector.py computes at each request."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from ..servers.hub_state import HubState
 from ..servers.ledger_measures import Start
 from . import metrics
-from .servers import EXPECTED
+from .summarize_servers import EXPECTED
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,8 @@ def look(hub_state: HubState, since: float, until: float = math.inf) -> None:
     up to `until`.
 
     First, the time at which each job has begun is recorded, because a fast start can already be
-    complete. Then all rows of the ledger are read before the first row is counted. Therefore no row
-    is counted twice if the ledger cannot be read. A row that causes an error is logged, and left
+    complete. Then all rows of the ledger are read before the first row is counted, so that no row
+    is counted twice if reading the ledger fails. A row that causes an error is logged, and left
     out.
     """
     ledger = hub_state.ledger

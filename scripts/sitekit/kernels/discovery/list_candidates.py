@@ -74,8 +74,8 @@ def candidates(
 
     Candidates from entries of kernels.yml come first, in the order of the entries. If an entry
     names a module, the module is not also discovered. `offered` maps the modules of kernels that
-    were discovered in earlier runs to their languages. These modules stay candidates even if their
-    interpreters no longer exist.
+    were discovered in earlier runs to their languages. Modules in `offered` stay candidates even if
+    their interpreters no longer exist.
     """
     found: list[Candidate] = []
     notes: list[Note] = []
@@ -114,8 +114,8 @@ def _named(
 ) -> Iterator[Candidate]:
     """Yield the candidate that an entry of kernels.yml with `modules` names.
 
-    If a module name has no version, Lmod chooses the default version when the module is loaded.
-    Therefore no version is added here.
+    If a module name has no version, Lmod chooses the default version when the module is loaded. For
+    this reason, the function adds no version to the name.
     """
     names = rule.modules or ()
     if missing := [name for name in names if name not in known]:
@@ -257,8 +257,8 @@ def _chains(module: Module, which: str) -> list[Chain]:
 
 
 def _distinct(found: list[Candidate], notes: list[Note]) -> list[Candidate]:
-    """Return the candidates whose names differ. If two candidates have the same name, the second is
-    left out, with a note for the table."""
+    """Return the candidates whose names differ. The second of two candidates with the same name is
+    left out, and a note about this candidate is added to the table."""
     first: dict[str, Candidate] = {}
     for candidate in found:
         if candidate.id in first:

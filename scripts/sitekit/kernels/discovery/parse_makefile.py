@@ -29,8 +29,8 @@ _BASH = "the bash kernel is part of the hub's environment while environment.yml 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the Makefile that is about a kernel. It has the words after `envkernel`, or the
-    reason why the parser cannot read the line."""
+    """A line of the Makefile that is about a kernel. The fields are the words after `envkernel`, or
+    the reason why the parser cannot read the line."""
 
     number: int
     text: str
@@ -79,8 +79,8 @@ def command_lines(path: Path, text: str) -> list[Line]:
 def _assign(variables: dict[str, str], name: str, how: str, value: str) -> None:
     """Set a variable of the Makefile.
 
-    If a variable is set twice, its value counts as unknown, because the value depends on how make
-    is called.
+    The value of a variable that is set twice counts as unknown, because the value depends on how
+    make is called.
     """
     before = variables.get(name)
     again = f"{before} {value}" if how == "+" else UNKNOWN

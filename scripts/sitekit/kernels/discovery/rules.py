@@ -210,8 +210,8 @@ class Rule(Part):
 
     @property
     def listed(self) -> bool:
-        """Return whether the entry names its modules without wildcards. If such a kernel fails,
-        `make kernels` returns 1."""
+        """Return whether the entry names its modules without wildcards. `make kernels` returns 1 if
+        a kernel fails that such an entry names."""
         return self.match is None or not (
             self.match.startswith("~") or set(self.match) & set("*?[")
         )
@@ -235,8 +235,8 @@ class Rule(Part):
 
     @property
     def marks(self) -> list[Path]:
-        """Return the files that change when the environment or the image changes. If one of these
-        files changes, the kernel is tested again."""
+        """Return the files that change when the environment or the image changes. A kernel is
+        tested again if one of the returned files changes."""
         if self.image:
             return [Path(self.image)] if self.image.startswith("/") else []
         if self.conda:

@@ -1,7 +1,7 @@
 """Run Lmod's spider over the module path.
 
 If the spider fails, sitekit searches by bisection for the folders of the module path that cause the
-failure. It then reads all other folders.
+failure. After the search, the spider reads all folders except the broken ones.
 """
 
 from __future__ import annotations

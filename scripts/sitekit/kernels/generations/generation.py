@@ -95,7 +95,7 @@ def holds(generation: Path | None, kernel: Kernel) -> bool:
 def begin(site: Site) -> Path:
     """Create a new, empty generation (a folder for kernels), marked as unfinished.
 
-    If this run is interrupted, the next run removes the unfinished generation.
+    The next run of `make kernels` removes the unfinished generation of an interrupted run.
     """
     python = site.current / "bin" / "python"
     first = f"#!{python} -I\n"
@@ -128,8 +128,8 @@ def _fresh(site: Site) -> Path:
 
 @contextmanager
 def under_way(site: Site, new: Path) -> Iterator[None]:
-    """Run the `with` block, in which the new generation is made. After the block, remove old
-    generations. If the new generation was not published, remove it too."""
+    """Run the `with` block, in which the new generation is made. Old generations are removed after
+    the `with` block. A new generation that the `with` block has not published is removed too."""
     try:
         yield
     finally:
@@ -144,8 +144,8 @@ def write_specs(
     """Write the specs of `kernels` into the generation, with envkernel.
 
     The release's Python runs envkernel, because envkernel is installed in the release. If `named`
-    is set, the launcher gets the name `named` in place of each kernel's id. If the specs of some
-    kernels cannot be written, these kernels are returned: kernel id -> reason.
+    is set, the launcher gets the name `named` in place of each kernel's id. The function returns
+    the kernels whose specs could not be written: kernel id -> reason.
     """
     if not kernels:
         return {}
@@ -230,8 +230,8 @@ def fix_modes(generation: Path) -> None:
 def publish(site: Site, generation: Path) -> None:
     """Publish this generation: point the symbolic link that users' servers read to the generation.
 
-    The link changes in one step. Therefore a program that reads the kernels gets either all old
-    kernels or all new kernels.
+    The symbolic link to the published generation is replaced in one step. Because of this, a
+    program that reads the kernels gets either all old kernels or all new kernels.
     """
     switch_link(site.kernels_current, f"generations/{generation.name}")
     launch = root(site) / "launch"

@@ -26,8 +26,8 @@ from ...site.images import Image
 from .. import result_table
 from ..result_table import Row
 from ..run_as_owner import another_owner
+from .check_image_files import Unproven, check_files, stamps
 from .docker_trial import DockerTrial, find_image
-from .files import Unproven, check_files, stamps
 from .trial import Trial, describe, start_kernels, start_server
 
 ACCOUNT = "nobody"
@@ -100,8 +100,8 @@ def _prepare(site: Site, images: list[Image | DockerImage]) -> str:
 
 
 def _checked(site: Site, image: Image, hub_version: str) -> Row:
-    """Test one image. Write its record if the test succeeds, or remove its record if the test
-    fails. Return the image's row of the table."""
+    """Test one image. Write the image's record if the test succeeds, or remove the image's record
+    if the test fails. Return the image's row of the table."""
     file = record_path(site.paths.prefix, image.key)
     file.parent.mkdir(mode=0o755, exist_ok=True)
     began = time.monotonic()

@@ -18,7 +18,7 @@ from ...session.container_environment import SENT
 from ...session.settings_in_container import INSIDE
 from ...site import Site
 from ...site.docker import DockerImage
-from .files import Unproven
+from .check_image_files import Unproven
 from .trial import PATH, RUN_TIMEOUT, Trial
 
 
@@ -100,7 +100,7 @@ class DockerTrial(Trial):
 
 
 def _sent(job: dict[str, str]) -> dict[str, str]:
-    """Return the environment variables of the docker program. One of these variables contains the
-    variables of the server."""
+    """Return the environment variables of the docker program. One variable in the environment of
+    the docker program contains all variables of the server."""
     sent = base64.b64encode(json.dumps({**job, "LANG": "C.UTF-8"}).encode()).decode()
     return {SENT: sent, "PATH": PATH, "HOME": os.environ.get("HOME", "/root")}

@@ -19,7 +19,7 @@ from ...base.command import CommandFailed, identity, run
 from ...contracts.trial_hub import trial_environment, trial_hub
 from ...session.container import command, environment, home_inside
 from ..trials.try_kernels import ASK, SMOKE
-from .files import Unproven
+from .check_image_files import Unproven
 
 DESCRIBE = Path(__file__).parent / "inside" / "describe_image.py"
 PATH = "/usr/local/bin:/usr/bin:/bin"

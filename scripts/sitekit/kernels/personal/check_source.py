@@ -1,7 +1,7 @@
 """Check the modules or the environment that a user gives to `sitekit-kernel add`, and make a
 Candidate (a kernel that may be made) from them.
 
-The site's own kernels are made from the same class, Candidate.
+`make kernels` also makes the site's own kernels from the class Candidate.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from ..discovery.list_candidates import Candidate
 from ..discovery.rules import Rules
 from ..generations import generation
 from ..generations.kernel_record import Kernel
-from ..trials.probe import Failure, probe
+from ..trials.probe_candidates import Failure, probe
 from ..trials.try_kernels import Trial, prove
 from .check_source import PREFIX
 
@@ -115,8 +115,8 @@ def add(site: Site, rules: Rules, home: Path, wanted: Candidate, words: list[str
 
 
 def _put(made: Path, folder: Path) -> None:
-    """Copy the kernel to the user's kernel folder. If the copy fails, no part of the kernel stays
-    there. Raises Problem."""
+    """Copy the kernel to the user's kernel folder. If the copy fails, no part of the kernel remains
+    in the user's home. Raises Problem."""
     there = folder.parent.exists()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,8 @@ class Interpreter:
 def find(
     candidate: Candidate, instructions: Mapping[str, Any], env: Mapping[str, str]
 ) -> Interpreter | None:
-    """Find the candidate's interpreter in PATH or in its image; None if there is none.
+    """Find the candidate's interpreter in PATH or in the candidate's image; return None if no
+    interpreter exists.
 
     `instructions` are the instructions for the launcher. `env` has the environment variables after
     the modules were loaded.

@@ -18,7 +18,7 @@ def launcher() -> ModuleType:
     """Return kernels/launch.py as a module.
 
     The launcher is a data file outside of the Python package, because kernels start it as a
-    program. Therefore the launcher is imported by its path.
+    program. For this reason, the function imports the launcher by its path.
     """
     # With the lock, all threads get the same class CannotStart, which they catch.
     with _once:

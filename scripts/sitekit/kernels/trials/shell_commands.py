@@ -1,6 +1,7 @@
 """Detect modules that run shell commands when a shell loads them.
 
-The launcher starts a kernel without a shell. Therefore these commands would not run.
+The launcher starts a kernel without a shell. Because the launcher runs no shell, such commands
+would not run in a kernel.
 """
 
 from __future__ import annotations

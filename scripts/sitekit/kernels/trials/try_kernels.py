@@ -47,8 +47,8 @@ class Trial:
 
 
 def account(site: Site, name: str) -> str | None:
-    """Return the account that runs modules and kernels in a test. It is `name` if this process runs
-    as root; else it is None, which means the account of this process.
+    """Return the account that runs modules and kernels in a test. The result is `name` if this
+    process runs as root; else None, which means the account of this process.
 
     Raises Problem if the account does not exist, or if no release is installed.
     """
@@ -105,8 +105,8 @@ def _starts(
     trial: Trial,
     failed: dict[str, str],
 ) -> list[dict[str, Any]]:
-    """Copy the program that starts kernels (smoke.py) to `scratch`. Return one request to this
-    program for each start.
+    """Copy the program that starts kernels (smoke.py) to `scratch`. Return one request to the
+    program that starts kernels for each start.
 
     If the files of a kernel cannot be written (for example, because its module's name is too long),
     the kernel is added to `failed`.

@@ -9,16 +9,16 @@ from ...site import Site
 from ..host.file_to_write import File
 from ..host.platform import Platform
 from ..host.site_on_machine import Target
-from ..installed.entries import NOTHING
 from ..installed.manifest import Manifest, manifest_path
+from ..installed.read_and_restore_path import NOTHING
 from ..render.machine_secrets import generated_files_of
-from ..render.purposes import purpose
+from ..render.purpose_of_files import purpose
 from ..render.rendered_files import folders, render
 from ..render.services import site_services
 from ..web.apache_links import links
 from ..web.config import modules
-from .actions import Action, NewAccount, NewFolder, NewGroup, NewLink, NewMember, Write
-from .execute import KEPT, before_path
+from .execute_plan import KEPT, before_path
+from .kinds_of_changes import Action, NewAccount, NewFolder, NewGroup, NewLink, NewMember, Write
 from .machine_state import MachineState, beside
 from .make_plan import make_plan
 
@@ -31,16 +31,17 @@ This page lists everything that `sudo make apply` and the other commands change 
 
 ## sudo make apply
 
-`make apply` first reads the state of the machine and makes a plan. It tests every file that would change with the
-program that reads this file: `visudo`, the web server, `systemd-analyze verify`, libpam, `logrotate --debug`, Python,
-or the release's JupyterHub.
-Then `make apply` makes the changes below, in this order. If a step fails, or if a service that ran before does not
-answer afterwards, all changes are undone, byte for byte.
+`make apply` first reads the state of the machine and makes a plan. `make apply` then tests every file that would
+change with the program that reads this file: `visudo`, the web server, `systemd-analyze verify`, libpam, `logrotate
+--debug`, Python, or the release's JupyterHub. After these tests, `make apply` makes the changes in the following
+table, in this order. If a step fails, or if a service that ran before does not answer afterwards, all changes are
+undone, byte for byte.
 
-If a folder, account, group, membership or link exists already, `make apply` keeps it and does not record it. If a file
-exists already, or was changed by hand, `make apply` keeps it too, and writes the new content beside it as `.new` (for
-logrotate as `.dpkg-new`, which logrotate ignores). Only folders of the site itself get a new owner and mode. In the
-hub's folder, all files also get the new owner. `make uninstall` restores owners and modes.
+If a folder, account, group, membership or link exists already, `make apply` keeps this object and does not record it.
+If a file exists already, or was changed by hand, `make apply` keeps the file, and writes the new content beside it as
+`.new` (for logrotate as `.dpkg-new`, which logrotate ignores). `make apply` changes the owner and mode only of the
+site's own folders. In the hub's folder, `make apply` changes the owner of all files too. `make uninstall` restores
+owners and modes.
 """
 
 TAIL = """\
@@ -57,16 +58,16 @@ Before the link to the virtual host, links in `{enabled}/` enable the modules {n
 depend on (`# Depends:` in their `.load` files). Modules that were enabled before are not changed.
 
 The lock file `/run/sitekit.lock` prevents two commands of sitekit from running at the same time. Only root can open
-this file. It stays until the next boot.
+the lock file, which stays until the next boot.
 
 If a running service reads a changed file, Apache is reloaded, and hub and proxy are restarted. Stopped services stay
 stopped. Files, links, memberships and secrets that the site no longer needs are removed. Services that the site no
 longer has are stopped, and disabled under systemd. New services are started, and enabled under systemd, if a service
 with the same name ran before, or if the proxy ran before.
 
-If the site uses the machine's own web server, its whole configuration is first tested with the changes (`{test}`).
-Then this web server is reloaded, or restarted if a reload cannot load a module. Afterwards, requests for the site's URL
-must reach the site.
+If the site uses the machine's own web server, `make apply` first tests the whole configuration of this web server
+with the changes (`{test}`). After the test, the web server is reloaded, or restarted if a reload cannot load a
+module. Afterwards, requests for the site's URL must reach the site.
 
 Users' servers are Slurm jobs, and `make apply` does not change them. After a change below `/etc/systemd`, `make apply`
 runs `systemctl daemon-reload`. Tools such as `useradd` keep copies of the account files, such as `/etc/passwd-`.
@@ -75,14 +76,15 @@ these tools, `/etc/.pwd.lock`, stays.
 
 ## sudo make start, sudo make stop
 
-`start` creates `{run}/`, and enables and starts these units. `stop` stops and disables these units. Under
-supervisord, there are no units and no timers. Instead, one supervisord runs as root, with its socket in `{run}/`.
+`make start` creates `{run}/`, and enables and starts the units in this table. `make stop` stops and disables them.
+Under supervisord, there are no units and no timers. In place of the units, one supervisord runs as root, with its
+socket in `{run}/`.
 
 | unit | runs as | what |
 |---|---|---|
 {services}
 
-The services write these files while they run, besides the journal:
+While they run, the services write to the journal, and to the files in this table:
 
 | where | what | whose |
 |---|---|---|
@@ -100,33 +102,33 @@ checkout (`config/`, `kernels/kernels.yml`) are missing, `restore` writes them. 
 `restore` writes the restored file beside it as `.new`.
 
 `rotate_secrets` replaces `{token}`, `{state}/cookie_secret`, the token for metrics and the certificates of internal
-TLS, and restarts proxy and hub.
-With `login.method: front`, `rotate_secrets` also replaces the secret that web server and hub share, and reloads the web
-server.
+TLS, and restarts proxy and hub. With `login.method: front`, `rotate_secrets` also replaces the secret that web server
+and hub share, and reloads the web server.
 
 ## sudo make accounts, accounts_slips, accounts_remove
 
 `accounts` creates accounts, each with its own group and home, and adds each account to a group of
 `login.allowed_groups`. The record `/var/lib/sitekit-accounts/{name}/PREFIX.json` lists the accounts with their
-passwords. `accounts_slips` writes `PREFIX.html` or `PREFIX.pdf` beside the record. Only root can read these files.
+passwords. `accounts_slips` writes `PREFIX.html` or `PREFIX.pdf` beside the record. Only root can read the record and
+the slips.
 
-`accounts_remove` removes the accounts that the record lists, their groups, crontabs, at jobs and mail, the record
-and the slips. It also deletes these users in the database of the hub. `DATA=remove` also removes the homes.
-Otherwise the homes stay, and belong to root. `/var/lib/sitekit-accounts/highest_uid` stays.
+`accounts_remove` removes the accounts that the record lists, their groups, crontabs, at jobs and mail, the record and
+the slips. `accounts_remove` also deletes these users in the database of the hub. `DATA=remove` also removes the
+homes. Without `DATA=remove`, the homes stay, and belong to root. `/var/lib/sitekit-accounts/highest_uid` stays.
 
 ## sudo make uninstall
 
-`uninstall` stops the services of the applied site. Then it removes everything that the manifest lists, and `{run}/`.
-The manifest and the applied site are removed last. Therefore, if one run fails, a second run can do the remaining
-steps. The machine's own web server is reloaded without the site.
+`uninstall` stops the services of the applied site. After that, `uninstall` removes everything that the manifest
+lists, and `{run}/`. The manifest and the applied site are removed last. Because of this order, a second run can do
+the remaining steps of a run that failed. The machine's own web server is reloaded without the site.
 
 `uninstall` keeps the following files and accounts, and prints each:
 
 - files and links that were changed by hand, and files that existed before sitekit
 - links to modules that another site of the web server now needs
 - accounts that another site uses too
-- state, logs and backups. Afterwards, only root can read them. `PURGE=1` removes their content, if sitekit created the
-  folder.
+- state, logs and backups. After an uninstall, only root can read them. `PURGE=1` removes the content of those of these
+  folders that sitekit created.
 
 `uninstall` does not change homes, accounts of participants, running jobs, packages, and the prefix with releases and
 kernels.

@@ -22,15 +22,15 @@ from ..host.lock import alone
 from ..host.platform import Platform, this_platform
 from ..host.site_on_machine import Target
 from ..installed.applied_site import applied
-from ..installed.entries import MACHINE, NOTHING
 from ..installed.manifest import load_manifest
+from ..installed.read_and_restore_path import MACHINE, NOTHING
 from ..installed.shared_between_sites import share
 from ..render.machine_secrets import generated_files_of, generated_paths
 from ..render.rendered_files import render
 from ..render.services import running_supervisor, site_services
 from ..web.apache_links import links
 from ..web.config import front_path, server
-from .execute import execute
+from .execute_plan import execute
 from .machine_state import MachineState, read_machine_state, service_states
 from .make_plan import make_plan
 from .plan import ApplyPlan
@@ -44,7 +44,8 @@ More = Callable[[], list[Finding]]
 
 
 def none() -> list[Finding]:
-    """Return an empty list. This function is used if the caller has no checks of its own."""
+    """Return an empty list. apply() uses the function none() if the caller has no checks of its
+    own."""
     return []
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...base.command import CommandFailed
 from ..host.platform import WebServer
-from ..installed.entries import MACHINE
+from ..installed.read_and_restore_path import MACHINE
 from ..system_sshd import control as system_sshd
 from ..web import system_server
 from ..web.whole_config import check_whole

@@ -14,8 +14,8 @@ from ...site import Site
 from ..host.platform import Platform
 from ..installed import unix_accounts
 from ..installed.applied_site import applied
-from ..installed.entries import MACHINE, Entry, look
 from ..installed.manifest import Manifest
+from ..installed.read_and_restore_path import MACHINE, Entry, look
 from ..installed.shared_between_sites import shared
 from ..render.accounts import accounts, memberships
 from ..render.rendered_files import folders

@@ -20,7 +20,8 @@ from ..render.machine_secrets import generated_paths
 from ..render.rendered_files import folders
 from ..system_sshd.config import denied_path
 from ..web.apache_links import Link
-from .actions import (
+from .config_tests import CheckSshd, CheckWebServer
+from .kinds_of_changes import (
     ChangedFolder,
     NewAccount,
     NewFolder,
@@ -30,7 +31,6 @@ from .actions import (
     RemoveMember,
     Stop,
 )
-from .config_tests import CheckSshd, CheckWebServer
 from .machine_state import MachineState
 from .plan import ApplyPlan
 from .plan_files import owner_of, plan_file, plan_links, plan_removals
@@ -85,9 +85,10 @@ def make_plan(
 def _in_order(site: Site, wanted: Folders) -> tuple[Folders, Folders, Folders]:
     """Return the folders in three groups, in the order in which they are created.
 
-    The folders of the manifest come first, because the manifest is written before any other change.
-    Other folders that root owns come second. Folders that service accounts own come last, because
-    `make apply` creates the accounts first.
+    The first group contains the folders of the manifest, because the manifest is written before any
+    other change. The second group contains all other folders that root owns. The last group
+    contains folders that service accounts own, because `make apply` creates the accounts before
+    these folders.
     """
     for_manifest: Folders = {}
     of_root: Folders = {}
@@ -171,8 +172,8 @@ def _share(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState
     """Add to this site's manifest the accounts and files that another site of the machine made and
     that this site also uses.
 
-    The manifests of both sites list the shared accounts, groups, folders and links. They are
-    removed when the last of these sites is uninstalled.
+    The manifests of both sites list the shared accounts, groups, folders and links. `make
+    uninstall` of the last of these sites removes the shared accounts, groups, folders and links.
     """
     result.manifest = result.manifest.joined(
         used(seen.shared, site, platform, _pairs(site, platform, seen))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ...site import Site
 from ..host.file_to_write import File
-from ..installed.entries import NOTHING, Entry
 from ..installed.manifest import Manifest
-from .actions import Action, NewLink, Record, Remove, Stop, Write
+from ..installed.read_and_restore_path import NOTHING, Entry
+from .kinds_of_changes import Action, NewLink, Record, Remove, Stop, Write
 from .service_changes import ServiceChange
 
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..host.file_to_write import File, Folder
-from ..installed.entries import NOTHING, Entry
 from ..installed.manifest import FileRecord
+from ..installed.read_and_restore_path import NOTHING, Entry
 from ..web.apache_links import Link
-from .actions import NewLink, Remove, Write
+from .kinds_of_changes import NewLink, Remove, Write
 from .machine_state import MachineState, beside
 from .plan import ApplyPlan, Edited
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...site.course_files import offered_courses
-from ..render.purposes import purpose
-from .actions import (
+from ..render.purpose_of_files import purpose
+from .kinds_of_changes import (
     Action,
     ChangedFolder,
     NewAccount,
@@ -115,7 +115,7 @@ def _lines(action: Write | Remove) -> Iterator[str]:
 
 def _diff(before: str, after: str, old: str, new: str) -> Iterator[str]:
     """Yield the lines of a unified diff of the texts `before` and `after`. `old` and `new` are the
-    file names in its head."""
+    file names in the head of the diff."""
     return difflib.unified_diff(before.splitlines(), after.splitlines(), old, new, lineterm="")
 
 

@@ -10,7 +10,7 @@ from ...base.progress import say, step
 from ...site import Site
 from ..checks.sudo import check_rule
 from ..host.platform import Platform, WebServer
-from ..installed.entries import MACHINE
+from ..installed.read_and_restore_path import MACHINE
 from ..render.services import running_supervisor, site_services
 from ..supervisors import control
 from ..system_sshd import control as system_sshd
@@ -27,8 +27,8 @@ def restart_services(
 
     If a service did not answer before the apply, it does not have to answer afterwards. The
     function adds to the stack `undo` a function that stops newly started services. If `undo` is
-    None, the apply has failed, and its files were restored. In this case, the services of the
-    earlier site are restarted. Raises Problem.
+    None, the apply has failed, and the changed files were restored. In this case, the services of
+    the earlier site are restarted. Raises Problem.
     """
     if root != MACHINE:
         return

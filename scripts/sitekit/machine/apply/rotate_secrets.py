@@ -18,11 +18,11 @@ from ..host.file_to_write import File
 from ..host.lock import alone
 from ..host.platform import this_platform
 from ..host.site_on_machine import Target
-from ..installed.entries import MACHINE, NOTHING, look
+from ..installed.read_and_restore_path import MACHINE, NOTHING, look
 from ..render.machine_secrets import renewed_files
-from .actions import Write
 from .commands import plan_apply
-from .execute import execute
+from .execute_plan import execute
+from .kinds_of_changes import Write
 from .restart_services import restart_services
 
 

@@ -21,7 +21,7 @@ from ...contracts.metrics_token import hub_token
 from ...site import Site
 from ..host.file_to_write import File
 from ..host.platform import Platform, WebServer
-from ..installed.entries import Entry
+from ..installed.read_and_restore_path import Entry
 from ..render.services import site_services
 from ..render.tunnel import tunnel_files, tunnel_key_paths
 from ..supervisors.service import Service
@@ -62,7 +62,8 @@ def list_service_changes(
 
     `changed` maps each changed path to the file or link that existed there before. A stopped
     service is not started. A new service is started only if a service with the same name runs, or
-    if the proxy runs. The same is true for a service that moves to another supervisor.
+    if the proxy runs. A service that moves to another supervisor is also started only if it runs
+    now, or if the proxy runs.
     """
     restart, reload = _readers(site, platform, changed)
     conf = site.etc / "supervisord.conf"

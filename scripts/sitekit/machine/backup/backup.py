@@ -34,7 +34,7 @@ from ..host.hub_database import hub_database
 from ..installed.applied_site import applied
 from ..installed.entries import MACHINE, look, on_disk
 from ..installed.manifest import load_manifest, manifest_path
-from ..installed.ownership import Owner
+from ..installed.read_and_restore_path import MACHINE, look, on_disk
 
 INDEX = "backup.json"
 COURSE_FILES = (".yml", ".csv", ".txt")
@@ -164,8 +164,8 @@ def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path
 
 
 def _kept(state: Path, hub: Owner, left: list[Path]) -> list[Path]:
-    """Return the files of the state folder that the hub's account can read. The paths of all others
-    are added to `left`."""
+    """Return the files of the state folder that the hub's account can read. The paths of files that
+    are not copied are added to `left`."""
 
     def skip(trouble: OSError) -> None:
         """Add a folder that cannot be read to `left`."""
@@ -197,11 +197,13 @@ def _configuration() -> Iterator[Path]:
 
 
 def _courses(site: Site, root: Path, left: list[Path]) -> list[Path]:
-    """Return the course files and rosters. A restore writes them into config/courses.
+    """Return the course files and rosters. `make restore` writes the course files into
+    config/courses.
 
     Instructors may be able to write in the folder of the courses. Therefore the backup leaves out
-    symbolic links in this folder. Files that are too long for a course file are added to `left`. A
-    missing folder (for example, because its disk is not mounted) is also added to `left`.
+    symbolic links in this folder. Files that are too long for a course file are added to `left`. If
+    the folder of the course files does not exist (for example, because its disk is not mounted),
+    the path of the folder is added to `left`.
     """
     folder = courses_folder(site)
     if site.paths.courses:

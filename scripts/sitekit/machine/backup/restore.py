@@ -25,17 +25,17 @@ from ...base.files import write_atomic
 from ...base.progress import say
 from ...contracts.database import database_in_words, restored_copy
 from ...site import Site, load_site
-from ..apply.actions import NewFolder, Record, Write
-from ..apply.execute import execute
+from ..apply.execute_plan import execute
+from ..apply.kinds_of_changes import NewFolder, Record, Write
 from ..apply.machine_state import beside, service_states
 from ..apply.plan import ApplyPlan
 from ..checks.preconditions import check_places
 from ..host.file_to_write import File, Folder
 from ..host.lock import alone
 from ..host.platform import Platform, this_platform
-from ..installed.entries import MACHINE, look, on_disk
+from ..installed.change_owner import hand_over
 from ..installed.manifest import FileRecord, load_manifest, manifest_path
-from ..installed.ownership import hand_over
+from ..installed.read_and_restore_path import MACHINE, look, on_disk
 from ..render.rendered_files import folders
 from .backup import INDEX, sha256_of
 

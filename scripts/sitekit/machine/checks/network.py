@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...base.finding import Finding, unseen, warning
 from ...site import Site
-from ..host.listeners import listeners
+from ..host.find_listening_processes import listeners
 from ..host.platform import Platform
 from ..web.config import server
 
@@ -34,8 +34,8 @@ def look(
 ) -> Iterator[Finding]:
     """Yield findings about the hub's IP address and the site's ports.
 
-    `states` has the states of the services of the last applied site. If one of these services uses
-    a port, the port counts as free.
+    `states` has the states of the services of the last applied site. A port that one of the site's
+    own services uses counts as free.
     """
     # with Docker, the hub's address is that of a network bridge, which a service of the site
     # creates

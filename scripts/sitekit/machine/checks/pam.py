@@ -1,7 +1,7 @@
 """Test a PAM service before it is written to /etc/pam.d.
 
-The test first parses each line of the PAM service. Then libpam authenticates a user who does not
-exist, with this PAM service.
+The test first parses each line of the PAM service. After parsing the lines, the test lets libpam
+authenticate a user who does not exist, with the new PAM service.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def check_pam(path: Path, content: str) -> None:
 
 
 def _ask(place: str, folder: str, content: str) -> None:
-    """Load a PAM service with libpam. Raises Problem if libpam cannot load it.
+    """Load a PAM service with libpam. Raises Problem if libpam cannot load the PAM service.
 
     If libpam wants to prompt for a password, the test ends, so that no prompt appears on the
     terminal.

@@ -14,8 +14,8 @@ from ...base.errors import BadInput
 from ...site import Site
 from ..host.platform import Platform
 from ..installed import unix_accounts
-from ..installed.entries import look
 from ..installed.manifest import FileRecord, load_manifest
+from ..installed.read_and_restore_path import look
 
 MODULES = {"sssd": "pam_sss.so", "shadow": "pam_unix.so"}
 NAMES_SHOWN = 3  # names

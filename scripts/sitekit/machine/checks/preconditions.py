@@ -13,7 +13,7 @@ from ..host.platform import this_platform
 from ..host.site_on_machine import Target
 from ..installed import unix_accounts
 from ..installed.applied_site import applied, check_follows, others
-from ..installed.entries import on_disk
+from ..installed.read_and_restore_path import on_disk
 from ..system_sshd.config import PROGRAM as SSHD
 from ..system_sshd.config import check_included
 from ..web.apache_links import check_installed

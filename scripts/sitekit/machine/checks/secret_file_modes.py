@@ -57,8 +57,8 @@ def check_secrecy(target: Target) -> None:
 
 
 def _readers(path: Path, root: Path) -> Iterator[tuple[str, str]]:
-    """Yield `everybody`, or the name of a group, if they can read the file. Each comes with the
-    letter (`o` or `g`) that chmod(1) needs to remove this right.
+    """Yield `everybody`, or the name of a group, if they can read the file. Each result also
+    contains the letter (`o` or `g`) that chmod(1) needs to remove the read permission.
 
     For a file that does not exist, nothing is yielded.
     """

@@ -107,7 +107,8 @@ def read(said: str) -> dict[str, Partition]:
 
 def fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Iterator[Finding]:
     """Yield a finding for each resource (memory, CPUs, time, GPUs) of which the tier needs more
-    than the partition has. `there` maps partition names to partitions."""
+    than the partition has. The argument `there` maps the names of the cluster's partitions to the
+    data of each partition."""
     if name not in there:
         yield _no_partition(name, f"{key}.partitions", there)
         return
@@ -145,8 +146,8 @@ def _bounds(tier: Tier, one: Partition, name: str, key: str) -> Iterator[Finding
     """Yield a finding for each resource of which the tier's form lets users choose more than the
     partition has.
 
-    Another partition of the tier may be large enough. Therefore these findings do not stop `make
-    apply`.
+    Another partition of the tier may be large enough. Findings about values that users may choose
+    do not stop `make apply`.
     """
     choose = tier.choose
     most: dict[str, tuple[tuple[int, int] | None, int | None, Callable[[int], str]]] = {

@@ -21,7 +21,7 @@ from ..host.file_to_write import File
 from ..host.platform import Platform
 from ..host.site_on_machine import Target
 from ..installed import unix_accounts
-from ..installed.entries import MACHINE
+from ..installed.read_and_restore_path import MACHINE
 from ..render.proxy_preloads import node_options, preloaded
 from ..render.services import site_services
 from ..system_sshd import control as system_sshd
@@ -166,7 +166,8 @@ def check_rotation(path: Path) -> None:
 
 
 def _systemd(site: Site, staged: _Staged) -> None:
-    """Test the systemd units with systemd-analyze. Raises Problem for any message about them.
+    """Test the systemd units with systemd-analyze. Raises Problem if systemd-analyze prints any
+    message about the unit files.
 
     The test uses the output of systemd-analyze, because its exit code is 0 even for an unknown key.
     Messages about units of the distribution are ignored. If the release is not installed yet, its
@@ -222,8 +223,8 @@ def _proxy(site: Site, staged: _Staged) -> None:
 
 
 def _reads_back(site: Site, staged: _Staged) -> None:
-    """Read the new site.yml again. Raise Problem if its settings differ from the written settings,
-    or if a Python file is invalid."""
+    """Read the new site.yml again. Raise Problem if the settings in the new site.yml differ from
+    the site's settings, or if a Python file is invalid."""
     if load_site(staged.at(site.etc / "site.yml")) != site:
         what = "the file for the hub does not agree with the site file"
         raise Problem(

@@ -22,8 +22,8 @@ from ...site.model_fields import names_at
 from ...site.validate_yaml import validate
 from ...site.yaml_file import read_yaml
 from . import unix_accounts
-from .entries import on_disk
 from .manifest import manifest_path
+from .read_and_restore_path import on_disk
 
 _KEYS = ("name", "paths", "supervisor", "hub", "proxy", "login", "slurm", "front", "backup")
 """The sections of a site file on which the site's services, files, folders and group memberships

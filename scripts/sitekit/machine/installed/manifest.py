@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ...base.errors import Problem
 from ...site import Site
 from ..web.config import certificate
-from .entries import Entry, look
+from .read_and_restore_path import Entry, look
 
 Thing = TypeVar("Thing")
 
@@ -119,7 +119,7 @@ class Manifest(_Record):
 
 
 def _both(one: list[Thing], other: list[Thing]) -> list[Thing]:
-    """Return the elements of both lists, each element once."""
+    """Return the elements that occur in at least one of two lists, each element once."""
     return list(dict.fromkeys([*one, *other]))
 
 

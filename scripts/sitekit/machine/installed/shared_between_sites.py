@@ -1,7 +1,7 @@
 """Record the accounts, groups, folders and links that several sites of a machine share.
 
-The manifest of each of these sites lists the shared objects. They are removed when the last of
-these sites is uninstalled.
+The manifest of each of these sites lists the shared objects. `make uninstall` of the last of these
+sites removes the shared accounts, groups, folders and links.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ..render.rendered_files import folders
 from ..web.apache_links import links
 from . import unix_accounts
 from .applied_site import others
-from .entries import on_disk
 from .manifest import Manifest, load_manifest, manifest_path
+from .read_and_restore_path import on_disk
 
 
 def used(
@@ -66,7 +66,8 @@ def _others(site: Site, root: Path) -> Iterator[tuple[Site, Manifest, Manifest]]
     completed manifest.
 
     Manifests of older versions of sitekit do not list the accounts and files that existed before
-    the first apply of the site. The completed manifest lists them.
+    the first apply of the site. The completed manifest lists these shared accounts, groups, folders
+    and links.
     """
     mine, platform = load_manifest(site, root), this_platform(root)
     for other in others(site, root):

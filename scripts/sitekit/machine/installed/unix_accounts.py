@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ...base.command import Arg, Argv, run
 from ...base.errors import Problem
-from .entries import MACHINE
+from .read_and_restore_path import MACHINE
 
 
 def has_account(root: Path, name: str) -> bool:

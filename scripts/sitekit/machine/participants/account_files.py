@@ -11,7 +11,7 @@ from pathlib import Path
 from ...base.command import run
 from ...base.errors import Problem
 from ..host.file_to_write import digest
-from . import record
+from . import account_record
 
 FILES = tuple(
     Path("/etc") / name for name in ("passwd", "shadow", "group", "gshadow", "subuid", "subgid")
@@ -31,9 +31,9 @@ def free_uids() -> Iterator[int]:
     """
     low, high = _limit("UID_MIN", 1000), _limit("UID_MAX", 60000)
     taken = {entry.pw_uid for entry in pwd.getpwall()} | {entry.gr_gid for entry in grp.getgrall()}
-    taken |= record.uids_of_all()
+    taken |= account_record.uids_of_all()
     used = [number for number in taken if low <= number <= high]
-    for number in range(max([*used, low - 1, record.highest_uid()]) + 1, high + 1):
+    for number in range(max([*used, low - 1, account_record.highest_uid()]) + 1, high + 1):
         if not _in_directory(number):
             yield number
     what = f"no uid is free between the highest one in use and {high}"

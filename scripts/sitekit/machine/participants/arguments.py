@@ -93,8 +93,8 @@ def prefix(given: dict[str, str]) -> str:
 
 
 def choice(given: dict[str, str], name: str, values: tuple[str, ...]) -> str:
-    """Return the value of an argument that allows only the values `values`. The first of these
-    values is the default. Raises BadInput."""
+    """Return the value of an argument that allows only the values `values`. The first of the
+    permitted values is the default. Raises BadInput."""
     if (value := given.get(name, values[0])) not in values:
         raise BadInput(
             f"{shown(value)} is not one of {', '.join(values)}", name, f"write {name}={values[0]}"

@@ -9,7 +9,7 @@ from ...base.progress import say
 from ...site import Site
 from ..host.lock import alone
 from ..system_sshd.config import PROGRAM as SSHD
-from . import arguments, create, record, remove
+from . import account_record, arguments, create_accounts, remove_accounts
 from .slips import Slip, html
 from .slips_pdf import pdf
 
@@ -27,15 +27,15 @@ def accounts(site: Site, *words: str) -> int:
     need_root("accounts")
     wanted = arguments.wanted(site, words)
     with alone():
-        wanted = create.named_as_before(site, wanted)
-        known, count = create.create(site, wanted)
+        wanted = create_accounts.named_as_before(site, wanted)
+        known, count = create_accounts.create(site, wanted)
     names = wanted.names
     if not count:
         say(f" ok the accounts {names[0]} to {names[-1]} exist; nothing was changed")
         return 0
     home = known.participants[0].home.parent
     say(f"    {count} accounts, members of the group {known.group}, with homes in {home}")
-    say(f"    passwords, for root only: {record.path_of(site, wanted.prefix)}")
+    say(f"    passwords, for root only: {account_record.path_of(site, wanted.prefix)}")
     if len({person.password for person in known.participants}) < len(known.participants):
         say(SAME)
     if SSHD.exists() and known.group not in site.login.deny_ssh:
@@ -59,7 +59,7 @@ def accounts_remove(site: Site, *words: str) -> int:
     end = arguments.choice(given, "END", ("0", "1")) == "1"
     need_root("accounts_remove")
     with alone():
-        complete = remove.remove(site, prefix, keep, end)
+        complete = remove_accounts.remove(site, prefix, keep, end)
     say(f" ok the accounts {prefix}... are removed" + ("" if complete else ", but for the above"))
     return 0 if complete else 1
 
@@ -70,10 +70,10 @@ def accounts_slips(site: Site, *words: str) -> int:
     given = arguments.pairs("accounts_slips", words, ("PREFIX", "FORMAT"))
     form = arguments.choice(given, "FORMAT", ("html", "pdf"))
     need_root("accounts_slips")
-    if "PREFIX" not in given and len(known := record.prefixes(site)) == 1:
+    if "PREFIX" not in given and len(known := account_record.prefixes(site)) == 1:
         given["PREFIX"] = known[0]
     prefix = arguments.prefix(given)
-    found = record.load(site, prefix)
+    found = account_record.load(site, prefix)
     people = [person for person in found.participants if person.state == "made"] if found else []
     if not people:
         raise BadInput(
@@ -82,7 +82,7 @@ def accounts_slips(site: Site, *words: str) -> int:
             f"make accounts COUNT=30 PREFIX={prefix}",
         )
     slips = [Slip(site.title, site.front.url, person.name, person.password) for person in people]
-    place = record.path_of(site, prefix).with_suffix(f".{form}")
+    place = account_record.path_of(site, prefix).with_suffix(f".{form}")
     write_atomic(place, html(slips) if form == "html" else pdf(slips), mode=0o600)
     say(
         f" ok {place}: {len(slips)} slips. Only root can read it; remove it after you have printed it"

@@ -1,6 +1,6 @@
 """Create or remove one participant's account, with group, home, crontab and mail.
 
-If a function of this file is interrupted, it can be called again.
+An interrupted function of this file can be called again, and then completes its work.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from ...base.progress import say
 from ...base.uninterrupted import uninterrupted
 from ..host.mounts import mounts_in
 from ..installed import unix_accounts
-from ..installed.entries import MACHINE
-from ..installed.ownership import hand_over
+from ..installed.change_owner import hand_over
+from ..installed.read_and_restore_path import MACHINE
 from . import remove_spool_files
-from .record import Participant
+from .account_record import Participant
 
 SHELL = Path("/bin/bash")
 
@@ -70,9 +70,9 @@ def remove(person: Participant, keep_data: bool) -> Iterator[str]:
     """Remove the account with its group and home. Yield a line for each object that could not be
     removed.
 
-    With `keep_data`, the home is kept. Its owner becomes root, so that a later account with the
-    same uid cannot read the home. An account or group with the recorded name but another uid or gid
-    is not removed. Raises CommandFailed if a process of the account runs.
+    With `keep_data`, the home is kept. The owner of a kept home becomes root, so that a later
+    account with the same uid cannot read the home. An account or group with the recorded name but
+    another uid or gid is not removed. Raises CommandFailed if a process of the account runs.
     """
     account, group = _account(person.name), _group(person.name)
     gone = account is None

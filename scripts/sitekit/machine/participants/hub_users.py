@@ -46,8 +46,8 @@ def delete(site: Site, names: Collection[str]) -> None:
     """Delete the users `names` from the hub, with their cookies, tokens and servers. If a name is
     not a user of the hub, it is ignored.
 
-    If the hub runs, this function uses the hub's API. If not, it deletes the users in the hub's
-    database. Raises Problem.
+    If the hub runs, this function uses the hub's API. If the hub does not run, this function
+    deletes the users in the hub's database. Raises Problem.
     """
     if not (there := known(site, names)):
         return

@@ -1,7 +1,7 @@
 """Remove an account's files outside of its home: crontab, at jobs, mail, and the setting `linger`
 of systemd.
 
-Otherwise, a later account with the same name or uid would get these files.
+If these files remained, a later account with the same name or uid would get the files.
 """
 
 from __future__ import annotations

@@ -117,8 +117,9 @@ class _OpenSSL:
         (folder / "config").write_text(config)
 
     def authority(self, name: Authority) -> dict[Path, File]:
-        """Return the certificate and key of an authority. If they do not exist yet, create them.
-        Copies stay in the temporary folder, where pairs() uses them."""
+        """Return the certificate and key of an authority. Create the key and the certificate of the
+        authority if they do not exist yet. Copies of key and certificate stay in the temporary
+        folder, from which pairs() reads the copies."""
         places = [authority(self.site, name), authority_key(self.site, name)]
         cert, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         for place, mine in zip(places, (cert, key), strict=True):
@@ -150,11 +151,11 @@ class _OpenSSL:
         return {places[0]: File(cert.read_text()), places[1]: File(key.read_text(), 0o400, owner)}
 
     def pairs(self, afresh: bool) -> dict[Path, File]:
-        """Return the certificates of the services with their keys. If one certificate must be
-        renewed, all of them are renewed.
+        """Return the certificates of the services with their keys. If one of the services'
+        certificates must be renewed, all certificates are renewed.
 
-        Therefore all certificates expire on the same day, and `make certificate_check` examines
-        only the proxy's certificate.
+        Because all certificates are renewed together, they expire on the same day, and `make
+        certificate_check` examines only the proxy's certificate.
         """
         accounts: dict[Owner, str] = {
             "hub": self.site.hub.user,

@@ -19,7 +19,8 @@ _TOKEN = re.compile(r"[0-9a-f]{64}\n")
 
 
 def monitoring_files(site: Site) -> dict[Path, File]:
-    """Return the scrape configuration. It contains the path of the token's file, and no secret."""
+    """Return the scrape configuration. The scrape configuration contains the path of the token's
+    file, but no secret."""
     trusted = certificate(site)[0] if site.front.certificate == "self-signed" else ""
     text = (
         templates("config/templates")

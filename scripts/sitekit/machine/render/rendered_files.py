@@ -20,7 +20,7 @@ from ..system_sshd.config import denied
 from ..web.config import front
 from ..web.logrotate import log_rotation
 from ..web.reload_after_renewal import renewal
-from .gates import copy, gates
+from .gate_files import copy, gates
 from .monitoring import monitoring_files
 from .proxy_preloads import preloaded
 from .services import site_services, site_supervisor

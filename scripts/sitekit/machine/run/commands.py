@@ -15,7 +15,7 @@ from ..render.services import running_supervisor, site_services
 from ..supervisors import control
 from ..supervisors.service import Service
 from . import database
-from .overview import machines_own
+from .status_overview import machines_own
 
 __all__ = ["renew", "start", "stop"]
 

@@ -79,7 +79,8 @@ def tunnel_answers(site: Site) -> bool:
 def front_answers(site: Site) -> bool:
     """Return whether the web server answers with the headers of this site's configuration.
 
-    `make certificate_check` checks the certificate. Therefore this function does not check it.
+    `make certificate_check` checks the certificate. For this reason, the function does not check
+    the web server's certificate.
     """
     try:
         with spoken("127.0.0.1", site.front.port, 5, site.front.host) as tls:

@@ -46,7 +46,7 @@ class Supervisor(Protocol):
         restarted."""
 
     def reload(self, service: Service) -> None:
-        """Send a service's `reload_signal` to the running service. The service then reads its
+        """Send a service's `reload_signal` to the running service. A reloaded service reads its
         configuration again, and continues to run."""
 
     def stop(self, service: Service) -> None:

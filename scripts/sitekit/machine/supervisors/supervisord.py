@@ -181,7 +181,7 @@ class SupervisordSupervisor:
         """Make supervisord load its changed configuration. Programs whose section has changed are
         stopped.
 
-        The method `start` starts these programs again.
+        The method `start` later starts the stopped programs again.
         """
         ((added, changed, removed),) = self._rpc.reloadConfig()
         for name in [*changed, *removed]:

@@ -15,11 +15,11 @@ from ..web import other_hosts, system_server
 
 def without_site(web: WebServer, gone: dict[Path, str], before: bytes, mine: Path) -> Iterator[str]:
     """After the site's links were removed, reload the web server `web`. If the web server does not
-    run, do nothing. Yield a message for each link that has to be kept.
+    run, do nothing. Yield a message for each symbolic link that the web server still needs.
 
     `gone` maps the removed links to their targets. Links that other websites need are created
-    again. If the web server cannot be reloaded, a message says so. `before` is the old content of
-    `mine`, the site's configuration file.
+    again. If the web server cannot be reloaded, yield a message with the reason. `before` is the
+    old content of `mine`, the site's configuration file.
     """
     modules = {
         path: to for path, to in gone.items() if web.links and path.parent == web.links.modules
@@ -42,11 +42,11 @@ def without_site(web: WebServer, gone: dict[Path, str], before: bytes, mine: Pat
 
 
 def _needed(web: WebServer, modules: dict[Path, str]) -> Iterator[Path]:
-    """Create all links to Apache modules again. Then remove each link whose module the web server
-    does not need. Yield the links that stay.
+    """Create all links to Apache modules again. After the test, remove each link whose module the
+    web server does not need. Yield the links that stay.
 
-    The link of a module is removed together with the link of its settings. It is removed before the
-    links of the modules on which it depends.
+    The link of a module is removed together with the link of its settings. The link of a module is
+    removed before the links of the modules on which the module depends.
     """
     _link(modules)
     if not _takes(web):  # the test fails even with all modules, so the fault has another cause

@@ -21,18 +21,18 @@ from ...base.progress import say
 from ...contracts.database import database_in_words, postgresql
 from ...contracts.tunnel import entries
 from ...site import Site
-from ..apply.execute import before_path
+from ..apply.execute_plan import before_path
 from ..apply.machine_state import beside
 from ..apply.service_changes import web_servers_reading
 from ..host.lock import alone
 from ..host.platform import this_platform
 from ..installed import unix_accounts
 from ..installed.applied_site import applied, applied_path
-from ..installed.entries import MACHINE, NOTHING, look, on_disk
+from ..installed.change_owner import hand_over, set_folder
 from ..installed.manifest import Manifest, load_manifest, manifest_path
-from ..installed.ownership import hand_over, set_folder
+from ..installed.read_and_restore_path import MACHINE, NOTHING, look, on_disk
 from ..installed.shared_between_sites import share, shared
-from ..participants import record as participants
+from ..participants import account_record as participants
 from ..render.services import site_services, site_supervisor
 from ..supervisors import control
 from ..system_sshd import control as system_sshd
@@ -61,10 +61,10 @@ class _Installed:
     def each(
         self, known: list[Thing] | dict[Thing, Fact], but: Iterable[Path] = ()
     ) -> Iterator[Thing]:
-        """Yield the entries of one list of the manifest, without the entries in `but`. The deepest
-        path comes first.
+        """Yield the entries of one list of the manifest, without the entries in `but`. The paths
+        are sorted by depth, with the deepest path first.
 
-        When the caller takes the next entry, the previous entry is deleted from the manifest.
+        An entry is deleted from the manifest when the caller requests the next entry.
         """
         listed = reversed(sorted(known, key=lambda name: str(name).count("/")))
         kept = {str(path) for path in but}
@@ -86,8 +86,8 @@ def uninstall(site: Site, *words: str, root: Path = MACHINE) -> int:
     Problem.
 
     After a failure, the command can be run again. The hub's database, logs and backups are kept,
-    and only root can read them. With the argument `purge`, they are removed. Homes, running jobs,
-    kernels and releases are not changed.
+    and only root can read them. With the argument `purge`, the hub's database, logs and backups are
+    removed. Homes, running jobs, kernels and releases are not changed.
     """
     need_root("uninstall")
     if words not in ((), ("purge",)):
@@ -186,8 +186,8 @@ def _memories(here: _Installed) -> Iterator[str]:
     """Keep the hub's database, the logs and the backups, or remove them with PURGE=1.
 
     PURGE=1 removes only the contents of these folders, and only if sitekit made the folders. After
-    an uninstall, only root can read the folders that are kept. Otherwise, a later account with the
-    uid of the removed account could read them.
+    an uninstall, only root can read the folders that are kept. Without this change, a later account
+    with the uid of the removed account could read the kept folders.
     """
     for path in memories(here.site):
         real = here.on_disk(path)

@@ -1,6 +1,7 @@
 """Request a certificate for nginx with the program certbot (`make certificate`).
 
-Apache's module mod_md requests certificates itself. Therefore Apache needs no such command.
+Apache's module mod_md requests certificates itself. Because of mod_md, Apache does not need `make
+certificate`.
 """
 
 from __future__ import annotations

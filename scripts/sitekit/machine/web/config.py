@@ -197,9 +197,9 @@ def _staples(site: Site) -> bool:
     stapling).
 
     OCSP responses are sent only for a certificate that the site provides itself, because Let's
-    Encrypt stopped OCSP in 2025. Apache has one cache of OCSP responses for all its websites.
-    Therefore sitekit does not enable OCSP stapling in the machine's own Apache. nginx needs no such
-    cache.
+    Encrypt stopped OCSP in 2025. Apache has one cache of OCSP responses for all its websites. To
+    leave other websites unchanged, sitekit does not enable OCSP stapling in the machine's own
+    Apache. nginx needs no such cache.
     """
     own = isinstance(site.front.certificate, Certificate)
     return own and (site.front.instance, site.front.server) != ("system", "apache")

@@ -192,7 +192,7 @@ def _answer(host: Host) -> str:
 
 def _said(scheme: str, connection: socket.socket, request: bytes) -> str:
     """Return protocol, status and redirect of an HTTP response as text. Values that change with
-    each request, such as a nonce, are removed."""
+    each request, such as a nonce, are removed from the answer."""
     connection.settimeout(ANSWER_TIMEOUT)
     connection.sendall(request)
     head = b""

@@ -68,7 +68,8 @@ def cannot_reload(modules: Iterable[Path], before: bytes) -> bool:
     are the changed links to modules, and `before` is the old content of the site's configuration
     file.
 
-    For example, Apache ends at a reload that removes its cache for OCSP stapling.
+    An example is a change that removes Apache's cache for OCSP stapling: Apache ends at a reload
+    with this change.
     """
     return any(path.stem in RESTART_MODULES for path in modules) or b"SSLStaplingCache" in before
 
@@ -172,8 +173,8 @@ def answers(site: Site) -> bool:
 
 
 def _handed_on(site: Site, address: str, mark: str) -> bool:
-    """Send a request that contains the text `mark`; return whether the site's log then contains the
-    request."""
+    """Send the web server a request that contains the text `mark`, and return whether the site's
+    log contains this request."""
     request = f"HEAD {mark} HTTP/1.1\r\nHost: {site.front.host}:{site.front.port}\r\nConnection: close\r\n\r\n"
     try:
         with spoken(address, site.front.port, _ANSWER_TIMEOUT, site.front.host) as tls:

@@ -1,9 +1,9 @@
 """Find faults in Apache's configuration with which Apache ends at a reload, although `apachectl
 configtest` does not report them.
 
-If Apache ends, all its websites are down. Therefore sitekit reads the whole configuration, as
-mod_info prints it. sitekit looks for private keys that do not belong to their certificates, and for
-ports that other programs use.
+If Apache ends at a reload, all websites of this Apache are down. To find such faults before a
+reload, sitekit reads the whole configuration, as mod_info prints it. sitekit looks for private keys
+that do not belong to their certificates, and for ports that other programs use.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ...base.command import CommandFailed, run
 from ...base.errors import Problem
-from ..host.listeners import listeners
+from ..host.find_listening_processes import listeners
 from ..host.platform import WebServer
 from .certificate import key_belongs_to
 

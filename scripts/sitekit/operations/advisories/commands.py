@@ -16,8 +16,8 @@ from typing import Any
 from ...base.errors import BadInput
 from ...base.progress import say, step
 from ...site import Site
-from .fetch import WHERE, fetched
-from .installed import Package, installed
+from .fetch_advisories import WHERE, fetched
+from .list_installed_packages import Package, installed
 from .read_osv_files import ECOSYSTEMS, Hit, hits, is_advisory, read
 
 

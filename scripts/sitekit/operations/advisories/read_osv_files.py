@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .installed import Package, normalized
-from .versions import key
+from .compare_versions import key
+from .list_installed_packages import Package, normalized
 
 ECOSYSTEMS = ("PyPI", "npm")
 _LARGEST = 16 * 1024 * 1024  # largest document in bytes; an advisory has a few thousand
@@ -50,7 +50,7 @@ def read(path: Path) -> Iterator[Any]:
 
 
 def _document(text: bytes) -> Any:
-    """Parse a JSON document; return None if it is invalid."""
+    """Parse a JSON document; return None if the document is invalid."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -132,8 +132,8 @@ def _in_range(events: list[tuple[str, str]], package: Package) -> bool:
 
 
 def _place(ecosystem: str, event: tuple[str, str]) -> tuple[Any, ...]:
-    """Return the sort key of an event, which is (event, version). An event says that a fault begins
-    or ends in this version."""
+    """Return the sort key of an event, which is (event, version). In OSV's format, an event says in
+    which version of a package a fault begins or ends."""
     what, version = event
     if version in ("0", "*"):
         return (0,)

@@ -1,5 +1,5 @@
-"""Run `make diff`, `sudo make apply` and `sudo make start`. Before that, run the checks of `make
-doctor` about the files and services that these commands change or start.
+"""Run `make diff`, `sudo make apply` and `sudo make start`. Before each command, run the checks of
+`make doctor` about the files and services that the command changes or starts.
 
 The checks in machine/checks are part of each apply. This file adds checks that also import other
 folders of sitekit.
@@ -22,7 +22,7 @@ from ...machine.run import commands as running
 from ...site import Site
 from .check import Check
 from .context import Context, choose_user
-from .run import Result, run_checks
+from .run_checks import Result, run_checks
 from .table import CHECKS
 
 
@@ -59,8 +59,9 @@ def findings_before(command: str, site: Site) -> list[Finding]:
     """Run the checks that belong to a command, and return their findings. An error does not hide
     other errors.
 
-    The checks that these checks need run too, but their findings are not returned: the command may
-    repair them, as the first apply makes the folder of the state.
+    Checks on which these checks depend also run, but their findings are not returned, because the
+    command itself may repair such faults. For example, the first `make apply` creates the state
+    folder.
     """
     wanted = {check.id for check in CHECKS if command in check.before}
     checks = with_needs(CHECKS, wanted)

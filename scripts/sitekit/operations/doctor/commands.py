@@ -13,13 +13,13 @@ from ...base.finding import Severity
 from ...base.progress import say, step
 from ...machine.host.platform import this_platform
 from ...machine.installed import unix_accounts
-from ...machine.installed.entries import MACHINE
+from ...machine.installed.read_and_restore_path import MACHINE
 from ...site import Site
 from ..advisories.fetch import refuse_source
 from .check import Check
 from .context import Context, choose_user
 from .report import as_json, as_junit, as_text
-from .run import ALL_SECONDS, run_checks, worst
+from .run_checks import ALL_SECONDS, run_checks, worst
 from .table import CHECKS
 
 EXIT = {Severity.ERROR: 1, Severity.WARNING: 3}
@@ -112,8 +112,8 @@ def _listed() -> str:
 
 
 def selected(checks: list[Check], names: tuple[str, ...]) -> list[Check]:
-    """Return the checks with these ids or subjects, in their order. Return all checks if `names` is
-    empty. Raises BadInput."""
+    """Return the checks with these ids or subjects, in the order in which checks run. Return all
+    checks if `names` is empty. Raises BadInput."""
     known = {name for check in checks for name in (check.id, check.id.partition(".")[0])}
     if unknown := [name for name in names if name not in known]:
         raise BadInput(

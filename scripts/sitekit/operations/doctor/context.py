@@ -18,8 +18,8 @@ from ...machine.checks.tiers_fit_cluster import read_config
 from ...machine.host.platform import Platform
 from ...machine.installed import unix_accounts
 from ...machine.installed.applied_site import applied
-from ...machine.installed.entries import MACHINE
 from ...machine.installed.manifest import Manifest, load_manifest
+from ...machine.installed.read_and_restore_path import MACHINE
 from ...machine.render.services import site_services, site_supervisor
 from ...machine.supervisors.control import which_supervisor
 from ...machine.supervisors.interface import State
@@ -53,8 +53,9 @@ class Context:
     _kept: dict[str, Any] = field(default_factory=dict)
 
     def once(self, key: str, ask: Callable[[], Value]) -> Value:
-        """Return the result of a slow query. The query runs only once, and later calls with the
-        same `key` return the same result. Raises Unanswered.
+        """Return the result of a slow query. The function `ask` makes the query, and is called only
+        once for each `key`. Later calls with the same `key` return the same result. Raises
+        Unanswered.
 
         If a query has reached the time limit of one check, other checks do not wait for this query.
         """
@@ -115,7 +116,8 @@ class Context:
 
     @property
     def somebody(self) -> str:
-        """Return the account under which users' checks run. Raises Unanswered if there is none."""
+        """Return the account under which users' checks run. Raises Unanswered if no such account
+        exists."""
         if self.user is None:
             raise Unanswered("no user is known: name one with USER=...")
         return self.user

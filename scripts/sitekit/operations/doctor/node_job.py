@@ -25,10 +25,10 @@ _PROGRAM = Path(__file__).parent / "inside" / "look_from_node.py"
 class Seen:
     """The result of one test job.
 
-    `fault` is the reason why the job has no result. Each other string describes a fault that the
-    job found; it is "" if there is no fault. `clock` is the difference between the node's clock and
-    this host's clock in seconds; it is 0 if the job's duration alone can explain the difference.
-    `memory` is the memory limit of the job's cgroup in bytes.
+    `fault` is the reason why the job has no result. All other strings describe a fault that the job
+    found; a string is "" if there is no fault. `clock` is the difference between the node's clock
+    and this host's clock in seconds; it is 0 if the job's duration alone can explain the
+    difference. `memory` is the memory limit of the job's cgroup in bytes.
     """
 
     partition: str

@@ -23,8 +23,8 @@ def plain(text: str) -> str:
 
 
 def as_text(results: Sequence[Result]) -> Iterator[str]:
-    """Yield the lines of the report. It lists each cause with its consequences, then everything
-    that could not be examined, and then a summary."""
+    """Yield the lines of the report. The text lists each cause with its consequences, then
+    everything that could not be examined, and then a summary."""
     causes = ranked(results)
     for number, cause in enumerate(causes):
         if number:
@@ -61,8 +61,8 @@ def _sentence(one: Finding) -> str:
 
 
 def _unseen(results: Sequence[Result]) -> Iterator[str]:
-    """Yield the lines about everything that could not be examined, with the reasons. If several
-    checks have the same reason, it is printed only once."""
+    """Yield the lines about everything that could not be examined, with the reasons. A reason that
+    several checks have in common is printed only once."""
     reasons: dict[str, list[str]] = {}
     for result in results:
         if result.skipped == "root":
@@ -106,8 +106,8 @@ def as_json(results: Sequence[Result]) -> str:
 
 
 def _as_dict(result: Result, deep: bool = True) -> dict[str, Any]:
-    """Convert the result of one check to JSON types. If `deep` is true, include its
-    consequences."""
+    """Convert the result of one check to JSON types. If `deep` is true, the result includes the
+    consequences of a cause."""
     told: dict[str, Any] = {
         "id": result.check.id,
         "severity": result.severity.name.lower(),
@@ -132,8 +132,8 @@ def _as_dict(result: Result, deep: bool = True) -> dict[str, Any]:
 
 
 def as_junit(results: Sequence[Result]) -> str:
-    """Return the results in JUnit's XML format. If a check has an error or a warning, it counts as
-    a failure."""
+    """Return the results in JUnit's XML format. A check with an error or a warning counts as a
+    failure in the JUnit file."""
     cases = "".join(map(_case, results))
     failures = sum(result.severity >= Severity.WARNING for result in results)
     skipped = sum(bool(result.skipped) for result in results)

@@ -1,5 +1,5 @@
-"""Create Unix accounts for the time of a drill, with associations in Slurm. Remove all of them
-after the drill."""
+"""Create Unix accounts for the time of a drill, with associations in Slurm. After the drill, all
+created accounts and associations are removed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...base.errors import BadInput, Problem, shown
 from ...base.path_access import way
 from ...base.progress import step
 from ...machine.host.lock import alone
-from ...machine.participants import create, hub_users, record, remove
+from ...machine.participants import account_record, create_accounts, hub_users, remove_accounts
 from ...machine.participants.arguments import Wanted
 from ...site import Site
 from ...site.tier import Tier
@@ -46,18 +46,18 @@ def one_drill() -> Iterator[None]:
 @contextmanager
 def created(site: Site, tier: Tier, count: int) -> Iterator[dict[str, str]]:
     """Create new users for the drill, and yield their passwords: user name -> password. After the
-    `with` block, also after Ctrl-C, remove all of them.
+    `with` block, also after Ctrl-C, all created users are removed.
 
-    If an earlier drill was killed, its users are removed first.
+    Users that an earlier, killed drill has left are removed first.
     """
     if not hub_users.hub_runs(site):
         raise Problem("the hub does not run", site.service("hub"), "sudo make start")
-    if record.load(site, PREFIX):
+    if account_record.load(site, PREFIX):
         _remove(site)
     wanted = Wanted(PREFIX, 1, count, _group(site), one_password=False)
     try:
         with alone():
-            known, _count = create.create(site, wanted)
+            known, _count = create_accounts.create(site, wanted)
         users = [person.name for person in known.participants]
         if site.drill.slurm_account:
             with step("Adding associations to Slurm"):
@@ -66,7 +66,7 @@ def created(site: Site, tier: Tier, count: int) -> Iterator[dict[str, str]]:
             _read_groups_again(site, partition)
         yield {person.name: person.password for person in known.participants}
     finally:
-        if record.load(site, PREFIX):
+        if account_record.load(site, PREFIX):
             _remove(site)
 
 
@@ -84,26 +84,27 @@ def _remove(site: Site) -> None:
     """Remove the drill's accounts with their servers, associations and homes. Also delete the users
     from the hub.
 
-    The accounts have passwords. Therefore they are removed even if Slurm does not answer, or does
-    not end their jobs. In this case, raises Problem with the associations and jobs that Slurm still
-    has.
+    The accounts have passwords. For this reason, the accounts are removed even if Slurm does not
+    answer, or does not end their jobs. In this case, raises Problem with the associations and jobs
+    that Slurm still has.
     """
-    known = record.load(site, PREFIX)
+    known = account_record.load(site, PREFIX)
     users = [person.name for person in known.participants] if known else []
     try:
         if "slurm" in site.backends:
             _disassociate(site, users)
     finally:
         with alone():
-            remove.remove(site, PREFIX, keep_data=False, end_processes=True)
+            remove_accounts.remove(site, PREFIX, keep_data=False, end_processes=True)
 
 
 def _read_groups_again(site: Site, partition: str) -> None:
     """Make slurmctld read the members of the partition's AllowGroups now, by setting the same
     groups again.
 
-    Otherwise, slurmctld reads the members only every ten minutes (GroupUpdateTime in
-    slurm.conf(5)). Until then, it refuses jobs of new members. Raises CommandFailed.
+    By itself, slurmctld reads the members only every ten minutes (GroupUpdateTime in
+    slurm.conf(5)). Until slurmctld has read the new members, it refuses their jobs. Raises
+    CommandFailed.
     """
     said = _slurm(site, "scontrol", "--oneliner", "show", "partition", partition)
     found = re.search(r"\bAllowGroups=(\S+)", said)

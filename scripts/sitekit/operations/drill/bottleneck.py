@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ...backends.slurm.pending_reasons import NO_ROOM
 from ...base.catalogue import translations
 from ...site.pages import Pages
-from .figures import Fault, Percentiles
+from .compute_figures import Fault, Percentiles
 from .measure_cpu_time import Use
 
 BUSY = 0.85
@@ -48,10 +48,10 @@ def first_bottleneck(
     faults: Sequence[Fault],
     here: bool,
 ) -> Bottleneck | None:
-    """Return the first bottleneck. Return None if no step took so long that a change is worth it.
+    """Return the first bottleneck. Return None if no step was so slow that a change would help.
 
-    `waits` are the reasons for which jobs waited in the queue. `here` is true if the servers run on
-    this machine.
+    `waits` are the reasons for which jobs waited in the queue. The argument `here` is true if the
+    servers run on this machine.
     """
     if any("Too many users" in fault.message for fault in faults):
         seen = "the hub refused starts: too many at once"
@@ -66,8 +66,8 @@ def first_bottleneck(
 
 
 def _of_phase(phase: str, seen: str, use: Use, waits: Sequence[str], here: bool) -> Bottleneck:
-    """Return the bottleneck for the step `phase`, which took longest. `seen` is a text with the
-    figures of this step."""
+    """Return the bottleneck for the step `phase`, which took longest. The argument `seen` is a text
+    with the measured figures of the slowest step."""
     if phase == "running" and any(NO_ROOM in reason for reason in waits):
         remedy = "more nodes in the tier's partitions, a reservation, or a smaller tier"
         return Bottleneck("Slurm's queue: no free nodes", f"{seen}; jobs waited for room", remedy)

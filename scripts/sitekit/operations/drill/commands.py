@@ -16,14 +16,14 @@ from ...contracts.internal_tls import as_installed
 from ...site import Site
 from ...site.tier import Tier
 from . import accounts
+from .act_as_user import KnownUser, NewUser, User
 from .bottleneck import Bottleneck, first_bottleneck, with_english_reason
-from .browser import Browser, tls_of
-from .figures import Fault, Percentiles, by_phase, faults, reasons
+from .compute_figures import Fault, Percentiles, by_phase, faults, reasons
 from .hub_client import HubClient
 from .measure_cpu_time import Meter, Use
-from .run import Drill, Story
+from .run_drill import Drill, Story
+from .send_requests import Browser, tls_of
 from .tokens import STOPPING, SUBMITTING, tokens
-from .users import KnownUser, NewUser, User
 
 MOST = 200
 """The most users of one drill: each has a thread and some connections."""
@@ -32,7 +32,7 @@ NOTE = "sitekit drill"
 
 @dataclass(frozen=True)
 class Result:
-    """The figures of a drill. Times are in seconds."""
+    """The measured times and the errors of one drill. Times are in seconds."""
 
     users: int
     ready: int
@@ -113,8 +113,8 @@ def _check_allowed(site: Site, tier: Tier) -> None:
 
 @contextmanager
 def _users(site: Site, tier: Tier, count: int) -> Iterator[list[User]]:
-    """Yield the users of the drill. After the `with` block, remove the drill's accounts and tokens.
-    Raises BadInput."""
+    """Yield the users of the drill. The drill's accounts and tokens are removed after the `with`
+    block. Raises BadInput."""
     tls = tls_of(site)
     if site.drill.users == "create":
         with accounts.created(site, tier, count) as passwords:

@@ -51,7 +51,7 @@ class _Sent:
 
 class HubClient:
     """Start and stop servers of one tier with the hub's API. Each request uses the API token of the
-    server's user. Many threads call start() and stop() at the same time.
+    server's user. Many threads may call the methods start() and stop() at the same time.
     """
 
     def __init__(self, site: Site, tier: str, tokens: Mapping[str, str]) -> None:
@@ -183,7 +183,7 @@ class HubClient:
 
 
 def lines_of(answer: Any) -> Iterator[bytes]:
-    """Yield the lines of an open HTTP response. If a line is too long, it is yielded in several
+    """Yield the lines of an open HTTP response. A line that is too long is yielded in several
     parts."""
     return iter(lambda: answer.readline(LONGEST), b"")
 

@@ -15,9 +15,9 @@ from ...site import Site
 class Use:
     """The CPU time that was used during a drill, from its first login to the last stop of a server.
 
-    `wall` is the drill's duration in seconds. `floor` is the duration in seconds that the drill
-    would have with the same CPU time, if all CPUs worked all the time. `hub` is the share of one
-    CPU that the hub used. `machine` is the share of all CPUs that all processes of this machine
+    The field `wall` is the drill's duration in seconds. `floor` is the duration in seconds that the
+    drill would have with the same CPU time, if all CPUs worked all the time. `hub` is the share of
+    one CPU that the hub used. `machine` is the share of all CPUs that all processes of this machine
     used, from 0 to 1. `load_before` is the load average before the drill.
     """
 
@@ -30,8 +30,8 @@ class Use:
 
 
 class Meter:
-    """Record the present CPU times when the object is created. Later, return the CPU time that was
-    used since then."""
+    """Record the present CPU times when the object is created. A method of the object returns the
+    CPU time that was used since then."""
 
     def __init__(self, site: Site) -> None:
         self._account = site.hub.user

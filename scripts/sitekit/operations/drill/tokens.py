@@ -1,5 +1,5 @@
-"""Create API tokens of the hub, with which a drill starts users' servers. Revoke the tokens after
-the drill."""
+"""Create API tokens of the hub, with which a drill starts users' servers. The tokens are revoked
+after the drill."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def tokens(
     """Yield an API token for each user: user name -> token. Each token is valid for `seconds`
     seconds, and is revoked after the `with` block.
 
-    Users see `title` on their page of tokens. If `access` is true, the token also gives access to
-    the user's server.
+    JupyterHub's page of API tokens shows users the text `title`. If `access` is true, the token
+    also gives access to the user's server.
     """
     note = f"{title} {secrets.token_hex(8)}"
     try:

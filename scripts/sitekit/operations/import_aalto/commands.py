@@ -82,7 +82,8 @@ def _kernels(source: Path) -> tuple[str, list[Left]]:
 
 
 def _packages(text: str) -> Iterator[Left]:
-    """Yield the lines of a Makefile that install packages. These lines are not converted."""
+    """Yield the lines of a Makefile that install packages. Lines about packages are not
+    converted."""
     why = "see environment.yml; if a package is missing there, add it to config/environment.yml"
     for number, line in enumerate(text.split("\n"), 1):
         if match := _PACKAGES.match(line):
@@ -119,7 +120,8 @@ def _report(target: Path, new: NewSite, left: list[Left]) -> None:
 
 
 def _report_others(source: Path) -> None:
-    """Print the names of all other files in the folder. The import has not read these files."""
+    """Print the names of all other files in the folder. `make import_aalto` has not read these
+    other files."""
     others = sorted(path.name for path in source.iterdir() if path.name not in (CONFIG, MAKEFILE))
     names = [_one_line(name) for name in others if not name.startswith(".")]
     if names:

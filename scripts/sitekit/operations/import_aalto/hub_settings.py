@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from .evaluate import Unknown
+from .evaluate_expressions import Unknown
 from .read_config import Config, Setting
 
 Key = tuple[str, ...]

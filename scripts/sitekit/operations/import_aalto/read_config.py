@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.errors import BadInput
-from .evaluate import Unknown, evaluate
+from .evaluate_expressions import Unknown, evaluate
 from .read_text import read_text
 
 _COMPOUND = (

@@ -1,5 +1,5 @@
-"""Read a text file of the older configuration. It must be a regular file in UTF-8, and not too
-large."""
+"""Read a text file of the older configuration. The file must be a regular file in UTF-8, and not
+too large."""
 
 from __future__ import annotations
 

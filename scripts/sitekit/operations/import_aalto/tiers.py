@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .batch_options import OPTIONS, sbatch_options
-from .evaluate import Unknown
+from .evaluate_expressions import Unknown
 from .hub_settings import REASONS, NotCarried
 from .read_config import Config, Setting
 
@@ -75,8 +75,8 @@ def _option_of(name: str) -> str:
 
 
 def _common(config: Config) -> Iterator[Option]:
-    """Yield the options that the configuration sets for all profiles. The options of the most
-    specific class come last."""
+    """Yield the options that the configuration sets for all profiles. The options are sorted, with
+    the options of the most specific class last."""
     for owner in _CLASSES:
         for setting in config.settings.values():
             if setting.name.startswith(f"{owner}.") and (option := _option_of(setting.name)):

@@ -17,7 +17,7 @@ from ...base.data_files import CHECKOUT
 from ...base.errors import BadInput, Problem, shown
 from ...base.progress import say, step
 from ...environment.release.prefix_lock import open_prefix
-from ...environment.release.remove import DOCS_MARK
+from ...environment.release.remove_releases import DOCS_MARK
 from ...site import Site
 from . import this_site
 
@@ -110,7 +110,7 @@ def run_sphinx(folder: Path) -> None:
 
 def _finish(fresh: Path) -> None:
     """Move scripts in the HTML pages to files, because the hub's Content-Security-Policy allows
-    scripts only in files. Then set the file modes."""
+    scripts only in files. After that, set the file modes of the built documentation."""
     for page in fresh.rglob("*.html"):
         up = "../" * (len(page.relative_to(fresh).parts) - 1)
         page.write_text(_INLINE.sub(partial(_as_file, fresh, up), page.read_text()))

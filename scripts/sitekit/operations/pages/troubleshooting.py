@@ -1,5 +1,5 @@
-"""Generate docs/troubleshooting.md. This page explains each card (a message to users), and lists
-the faults that each check of `make doctor` finds."""
+"""Generate docs/troubleshooting.md. The page docs/troubleshooting.md explains each card (a message
+to users), and lists the faults that each check of `make doctor` finds."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ _HEAD = """\
 
 This page is generated from the texts of the cards, from `scripts/sitekit/operations/pages/cards.yml`, and from
 the table of `make doctor`. The first part explains the cards that users see, the second part lists the checks of
-`make doctor`. In most cases `sudo make doctor` names the cause of a problem. Run this command before you read on.
+`make doctor`. In most cases `sudo make doctor` names the cause of a problem. Run `sudo make doctor` before you read on.
 
-A card is a text for a user whose server ended or did not start. On this page, `...` stands for a value, such as the
-name of a node. The headings are the kinds of cards, which are also in the hub's log, the ledger and the REST API.
+A card is a text for a user whose server ended or did not start. On this page, `...` replaces a value, such as the
+name of a node. Each heading below *Cards* is a kind of card. The kind is also in the hub's log, the ledger and the
+REST API.
 
 ## Cards
 """

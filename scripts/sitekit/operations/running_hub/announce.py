@@ -9,7 +9,7 @@ from ...base.errors import BadInput
 from ...base.progress import say
 from ...hub.servers.announcement import read_announcement
 from ...site import Site
-from ..variables import parse_variables, required
+from ..parse_make_variables import parse_variables, required
 from .ledger import hubs_ledger, operator, refuse_unknown
 
 ANNOUNCE = ("TEXT", "FROM", "UNTIL", "PAGES", "LEVEL", "DISMISS")
@@ -65,7 +65,8 @@ def announcements(site: Site, *words: str) -> int:
 
 
 def announce_end(site: Site, *words: str) -> int:
-    """End one announcement now. Raises BadInput or Problem."""
+    """End one announcement before its planned end (`make announce_end`). Raises BadInput or
+    Problem."""
     given = parse_variables("announce_end", words, ("ID",))
     number = required("announce_end", given, "ID", "3")
     if not (number.isascii() and number.isdigit() and len(number) < 13):

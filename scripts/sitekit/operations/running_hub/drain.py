@@ -14,7 +14,7 @@ from ...hub.servers.announcement import read_text
 from ...hub.servers.check_drain_request import read_place, refuse_unknown_place
 from ...hub.servers.ledger import Ledger
 from ...site import Site
-from ..variables import parse_variables, required
+from ..parse_make_variables import parse_variables, required
 from .ledger import hubs_ledger, operator, refuse_unknown
 
 STOPPING = 90.0  # seconds in which the hub carries out an order to stop servers

@@ -21,9 +21,9 @@ from ...site import Site
 def hubs_ledger(site: Site, *, writes: bool = True) -> Iterator[Ledger]:
     """Yield the ledger, which the hub's account reads and writes. Raises Problem.
 
-    Only root and the hub's account can use this function. The hub sees a change when it next reads
-    the ledger. A ledger in the format of an older sitekit is refused. The hub of the older sitekit
-    may still run, and it could not use a converted ledger.
+    Only root and the hub's account can use this function. The running hub sees a change of the
+    ledger when the hub reads the ledger the next time. A ledger in the format of an older sitekit
+    is refused. The hub of the older sitekit may still run, and could not use a converted ledger.
     """
     try:
         hub = pwd.getpwnam(site.hub.user)

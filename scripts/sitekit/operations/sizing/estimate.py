@@ -37,8 +37,8 @@ class Measured:
 
 
 def estimate(site: Site, machine: Machine, measured: Measured, data: int) -> Iterator[str]:
-    """Yield the lines that `make sizing` prints. `data` is the memory in MiB for the data of one
-    participant."""
+    """Yield the lines that `make sizing` prints. The argument `data` is the memory in MiB for the
+    data of one participant."""
     free = machine.free
     yield f"This machine: {human_memory(machine.total)} of memory, {machine.cores} cores"
     yield f"    {human_memory(free)} of the memory are free now, for servers"

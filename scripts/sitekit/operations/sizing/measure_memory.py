@@ -14,7 +14,7 @@ import psutil
 
 from ...base.command import run
 from ...base.errors import BadInput, Problem
-from ...environment.release.configure import plain_environment
+from ...environment.release.configure_release import plain_environment
 from ...environment.release.trial_run import started_server
 from ...site import Site
 
@@ -51,7 +51,7 @@ def kernel_memory(site: Site) -> tuple[str, int]:
 
 
 def _python(site: Site) -> Path:
-    """Return the current release's Python. Raises BadInput if there is no release."""
+    """Return the current release's Python. Raises BadInput if no release is installed."""
     python = site.current / "bin" / "python"
     if not python.exists():
         what = f"there is no release in {site.paths.prefix}, whose server could be measured"

@@ -1,8 +1,8 @@
 """Collect the state of a site for `make status` and `make top`, also while the hub is stopped.
 
 The data about servers has the same form as on the hub's status page (hub/status/collect_state.py).
-The functions of this file do not ask the running hub. They read the ledger (the hub's record of
-starts), and query each backend once.
+The functions of this file do not ask the running hub. The functions in this file read the ledger
+(the hub's record of starts), and query each backend once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ...hub.status.collect_state import DAY, describe_site
 from ...hub.status.servers import OpenServer, describe_server
 from ...hub.status.watch_prefix import read_prefix
 from ...machine.host import sqlite
-from ...machine.run.overview import overview
+from ...machine.run.status_overview import overview
 from ...machine.web.certificate_expiry import days_left
 from ...site import Site
 from ..doctor.context import choose_user
@@ -142,7 +142,7 @@ def _describe(start: Start, backends: dict[str, Backend], jobs: dict[str, list[J
 
 def _servers_of_jobs(backends: dict[str, Backend], jobs: dict[str, list[Job]]) -> list[OpenServer]:
     """Return the status data of servers, from the jobs that have the name or tag of a server. Any
-    user can submit a job with this name or tag.
+    user can submit a job with the name or tag of a server.
 
     The tier and the memory are missing, because only the ledger has them.
     """

@@ -12,7 +12,7 @@ from ...base.progress import say
 from ...site import Site
 from .collect import Sight, collect, collect_servers
 from .live_view import show_live
-from .text import as_text, servers_as_text, unseen_as_text
+from .status_as_text import as_text, servers_as_text, unseen_as_text
 
 FULL = 0.01  # the free share of a disk below which it needs attention
 EVERY = 2.0  # seconds between two views of `make top`
@@ -38,8 +38,8 @@ def is_well(record: dict[str, Any]) -> bool:
     """Return whether no part of the state needs attention: services, isolation of pages, state
     folder, backends, certificates and disks.
 
-    Without root, some certificates and disks cannot be examined. They count as if they needed no
-    attention.
+    Without root, some certificates and disks cannot be examined. Certificates and disks that could
+    not be examined count as if they needed no attention.
     """
     parts = [bool(record["overview"]), bool(record["backends"])]
     parts += [one["well"] for one in record["overview"]]

@@ -19,9 +19,9 @@ from ...base.errors import BadInput
 from ...base.progress import say
 from ...hub.servers.ledger import Row
 from ...site import Site
+from ..parse_make_variables import parse_variables, required
 from ..running_hub.ledger import hubs_ledger
-from ..variables import parse_variables, required
-from .logs import ends_of, front_steps, gate_steps, hub_steps, node_steps
+from .find_log_lines import ends_of, front_steps, gate_steps, hub_steps, node_steps
 from .order_steps import Story, stages_of, tell
 from .step import NotReadable, Step, plain
 
@@ -144,8 +144,8 @@ def ledger_steps(row: Row, ready: float | None = None) -> list[Step]:
 
 
 def slurm_steps(site: Site, row: Row) -> list[Step]:
-    """Return the steps of the job from Slurm's accounting. Its times are whole seconds. Raises
-    NotReadable."""
+    """Return the steps of the job from Slurm's accounting. Slurm reports its times in whole
+    seconds. Raises NotReadable."""
     if row.backend != "slurm" or not row.job:
         return []
     try:

@@ -72,7 +72,8 @@ class Story:
 def tell(
     steps: Collection[Step], unread: Collection[str], *, over: bool, backend: str = "slurm"
 ) -> Story:
-    """Sort the steps, and return them as a Story. `unread` are the sources that could not be read.
+    """Sort the steps of a start by stage and time, and return the sorted steps as a Story. `unread`
+    are the sources that could not be read.
 
     If `over` is true, the start ended before the server was opened. In this case, the first missing
     stage has failed.

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from ...base.errors import BadInput, Problem
 from ...base.progress import say
-from ...environment import build as build
+from ...environment import build_release as build
 from ...environment.release import releases as known
-from ...environment.release.configure import plain_environment
+from ...environment.release.configure_release import plain_environment
 from ...environment.release.prefix_lock import open_prefix
 from ...environment.release.releases import Release
-from ...environment.release.remove import remove, remove_environment, size, sweep
+from ...environment.release.remove_releases import remove, remove_environment, size, sweep
 from ...environment.release.trial_run import hub_reads_the_site
 from ...environment.wheels.environment_yml import read_packages
 from ...machine.run import commands as machine
@@ -142,8 +142,8 @@ def prune_releases(site: Site, *words: str) -> int:
 def uninstall_environment(site: Site, *words: str) -> int:
     """Remove all releases, the link `current` and the cache. Returns 0.
 
-    Other files in the prefix are kept, and their paths are printed. Raises Problem if a release is
-    in use. The argument `uninstalled` confirms that no host runs the site.
+    All other files in the prefix are kept, and the command prints their paths. Raises Problem if a
+    release is in use. The argument `uninstalled` confirms that no host runs the site.
     """
     _words("uninstall_environment", words, 1)
     if words and words[0] != "uninstalled":

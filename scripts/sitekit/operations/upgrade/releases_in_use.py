@@ -31,8 +31,8 @@ NOT_HERE = "the site is not installed on this machine, and only the hub's host s
 
 @dataclass(frozen=True)
 class Uses:
-    """The servers and programs that use each release. Some of them use a release certainly, and
-    some only possibly.
+    """The servers and programs that use each release. Some servers and programs certainly use a
+    release, and others only possibly.
 
     `unseen` lists the checks that were not possible, each with a remedy.
     """
@@ -106,8 +106,9 @@ def _note(
 def _servers(backend: Backend) -> Iterator[tuple[str, int | None]]:
     """Yield each running server with the start time of its job.
 
-    Waiting jobs are left out: they will use the release that is current when they start. Jobs
-    without a server's tag are ignored, because anybody can submit a job that looks like a server.
+    Pending jobs are left out, because a job uses the release that is current when the job starts.
+    Jobs without a server's tag are ignored, because anybody can submit a job that looks like a
+    server.
     """
     for job in asyncio.run(backend.list_jobs()):
         if job.tag and not job.pending and not job.ended:

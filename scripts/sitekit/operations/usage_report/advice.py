@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...site.memory_and_time import format_memory
-from .figures import Figures, percentile
+from .compute_figures import Figures, percentile
 
 FEWEST = 10  # measured servers without which nothing is said about a tier's size
 LARGE = 0.5  # a tier is too large if 95 % of its servers need less than this share

@@ -16,13 +16,13 @@ from ...base.files import write_atomic
 from ...base.progress import say, step
 from ...hub.servers.ledger_usage import Usage
 from ...site import Site
+from ..parse_make_variables import parse_variables
 from ..running_hub.ledger import hubs_ledger
-from ..variables import parse_variables
 from .advice import advise
-from .figures import by_month, in_all, period_of
+from .compute_figures import by_month, in_all, period_of
 from .match_jobs import Jobs, run_of
 from .months import Month, begin_of, end_of, name, read_months
-from .page import Report, as_csv, as_html
+from .write_report import Report, as_csv, as_html
 
 AT_ONCE, MOST_RENAMED = 500, 5000  # jobs of one query by number, and of all such queries
 MARGIN = timedelta(hours=26)  # sacct reads times in the zone of its own host
@@ -66,7 +66,8 @@ def _check_writable(folder: Path) -> None:
     """Raise BadInput if no file can be written in the folder. For example, root may have no right
     to write to NFS.
 
-    This check runs first, because reading Slurm's accounting can take minutes.
+    The function checks this before the report is computed, because reading Slurm's accounting can
+    take minutes.
     """
     try:
         tempfile.TemporaryFile(dir=folder).close()
@@ -80,8 +81,8 @@ async def _uses(site: Site, months: Sequence[Month], starts: Sequence[Usage]) ->
     """Return the jobs of the starts from Slurm's accounting, which is queried month by month.
     Raises Problem.
 
-    The jobs are searched by their name. Users can rename their jobs. Therefore jobs that are not
-    found by name are searched by their id.
+    Slurm's accounting is first searched for jobs with the site's job name. Users can rename their
+    jobs. For this reason, jobs that are not found by name are searched by their id.
     """
     found: list[JobUse] = []
     numbers = [start.job for start in starts if start.backend == "slurm" and start.job]

@@ -79,8 +79,8 @@ class Jobs:
 
     @classmethod
     def of(cls, uses: Iterable[JobUse]) -> Jobs:
-        """Sort the records by job id. If a job runs in two months, its record may appear twice in
-        `uses`."""
+        """Sort the records by job id. The record of a job that runs in two months may appear twice
+        in `uses`."""
         last = {(use.job, use.submit): use for use in uses}
         found: dict[str, list[JobUse]] = {}
         for use in sorted(last.values(), key=lambda one: one.submit):
@@ -88,8 +88,8 @@ class Jobs:
         return cls(found)
 
     def of_start(self, start: Usage, now: float) -> list[JobUse]:
-        """Return the accounting records of one start. If its job was requeued, there are several
-        records."""
+        """Return the records in Slurm's accounting that belong to one start of a server. If the job
+        of a start was requeued, the accounting contains several records of the job."""
         if start.backend != "slurm" or not start.job:
             return []
         last = (start.ended or now) + SLACK
@@ -127,7 +127,8 @@ def run_of(start: Usage, jobs: Jobs, now: float) -> Run:
 
 
 def _span(use: JobUse, start: Usage, now: float) -> Span:
-    """Return the time span of one record. If the job still runs, the span ends now."""
+    """Return the time span in which the job of one record had its resources. If the job still runs,
+    the span ends now."""
     begin = float(use.start or 0)
     # a job that Slurm lost has no end: the ledger's is used
     end = max(begin, float(use.end or start.ended or now))

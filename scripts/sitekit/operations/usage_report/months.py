@@ -15,7 +15,7 @@ Month = tuple[int, int]
 def read_months(begin: str | None, until: str | None, now: datetime) -> list[Month]:
     """Return the months from `begin` to `until`, including `until`. Raises BadInput.
 
-    Without arguments, these are the last twelve months.
+    Without arguments, the result is the last twelve months.
     """
     last = _read("UNTIL", until) if until else (now.year, now.month)
     first = _read("FROM", begin) if begin else _add(last, -11)

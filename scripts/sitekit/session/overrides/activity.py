@@ -5,7 +5,7 @@ job ends, the messages of a course to its participants, and the figures of the s
 
 JupyterHub's culler uses the time of the last activity that the server reports. By Jupyter Server's
 own rules, a server with an open browser window is never idle, because JupyterLab requests lists
-every few seconds. By the same rules, a kernel that computes without output is idle
+every few seconds. By Jupyter Server's rules, a kernel that computes without output is idle
 (jupyterhub-idle-culler#43). In sitekit, requests that only read do not count as activity. A busy
 kernel counts as activity if the tier has the setting `busy`. JupyterLab reports when the user types
 or clicks.
@@ -26,7 +26,7 @@ from tornado import web
 from tornado.ioloop import PeriodicCallback
 
 from .. import cgroup
-from ..figures import FiguresHandler
+from ..figures_for_jupyterlab import FiguresHandler
 from ..killed_kernels import notebooks
 from ..time_left import notice
 

@@ -3,9 +3,10 @@ other websites. This module is an extension of Jupyter Server.
 
 A GET request makes jupyterlab-git 0.55 run git, and git may contact the server of a repository
 (jupyterlab_git/handlers.py, GitRemoteDetailsShowHandler). A link on another website could cause
-this request. jupyterlab-git imports nbdime and nbformat when it is loaded
-(jupyterlab_git_core/git.py). This import takes longer than the import of Jupyter Server. In the hub
-environment, jupyterlab-git is enabled only through this module (environment/release/configure.py).
+such a request of jupyterlab-git. jupyterlab-git imports nbdime and nbformat when it is loaded
+(jupyterlab_git_core/git.py). The import of nbdime and nbformat takes longer than the import of
+Jupyter Server. In the hub environment, jupyterlab-git is enabled only through this module
+(environment/release/configure_release.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Import JupyterHub's part of the server without the hub's own application and unused libraries.
 
-A server needs none of the following modules. Their imports took longer than the imports of all
-modules that a server needs:
+A server needs none of the following modules. The imports of these libraries took longer than the
+imports of all modules that a server needs:
 
 - `jupyterhub.log` imports the hub's handlers for the name of one class. `jupyterhub.metrics`, which
   counts the requests, and `jupyterhub.scopes`, which compares scopes, import the hub's database
@@ -10,17 +10,18 @@ modules that a server needs:
 - `jupyterhub.httpclient` imports aiohttp; hub_requests.py takes its place.
 - jupyterlab_server imports requests for lists of blocked extensions, which a site may configure.
   jupyterlab imports httpx to install extensions (jupyterlab/extensions/pypi.py), which sitekit
-  switches off (environment/release/configure.py, `readonly`).
+  switches off (environment/release/configure_release.py, `readonly`).
 - jupyter_client and notebook_shim import all of IPython for the path of one folder.
 - jsonschema imports a library for each format of strings that it can check. rfc3987_syntax builds a
-  grammar, and isoduration imports arrow. Without them, jsonschema does not check these two formats,
-  which no schema of a server uses (jsonschema/_format.py suppresses ImportError).
+  grammar, and isoduration imports arrow. Without the libraries rfc3987_syntax and isoduration,
+  jsonschema does not check the two formats, which no schema of a server uses (jsonschema/_format.py
+  suppresses ImportError).
 
 In addition, jupyterlab runs node to read the address of a registry of npm packages, as the default of
 a setting for building JupyterLab (jupyterlab/commands.py, AppOptions.registry). Users cannot build.
 
 
-The real modules are still loaded when a program uses them (placeholder_modules.py).
+Python still loads the real modules when a program uses them (placeholder_modules.py).
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ WHILE_STARTING: dict[str, dict[str, object]] = {
 
 
 def import_without_hub() -> ExitStack:
-    """Import the modules of STAND_INS. Close the returned stack when the server has started."""
+    """Import the modules that STAND_INS lists, with placeholders for the libraries that they do not
+    need. Close the returned stack when the server has started."""
     for name in WITHOUT:
         # The type does not allow None, which makes the import fail.
         sys.modules[name] = None  # type: ignore[assignment]

@@ -4,11 +4,11 @@ jupyterlmod 5.3 has three faults. First, jupyterlmod does not separate the argum
 when it calls Lmod (module/__init__.py, `module`). Second, modules that the user loads change the
 environment variables of the server itself (the same function). Third, jupyterlmod answers requests
 that pages of other websites cause (handler.py). This module checks the arguments, calls Lmod
-without a shell, and stores loaded modules in a file (store_loaded_modules.py). It answers only
-requests of the user's own JupyterLab.
+without a shell, and stores loaded modules in a file (store_loaded_modules.py). The handler answers
+only requests of the user's own JupyterLab.
 
 In the hub environment jupyterlmod is enabled only through this module
-(environment/release/configure.py). If this module fails to load, JupyterLab has no Software Modules
+(environment/release/configure_release.py). If this module fails to load, JupyterLab has no Software Modules
 tab.
 """
 

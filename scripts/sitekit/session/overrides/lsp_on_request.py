@@ -2,7 +2,7 @@
 servers. jupyter_lsp itself searches at each start of a server: it runs npm, node and R, and reads
 the settings of every known language server (jupyter_lsp/serverextension.py, `initialize`).
 JupyterLab requests this list only after the user has enabled language servers. In the hub
-environment jupyter_lsp is enabled only through this module (environment/release/configure.py).
+environment jupyter_lsp is enabled only through this module (environment/release/configure_release.py).
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ class Search:
         self._running: asyncio.Future[None] | None = None
 
     async def later(self, *words: Any) -> None:
-        """Keep the arguments. jupyter_lsp calls this in place of its own function."""
+        """Keep the arguments for the later search. jupyter_lsp calls this function in place of its
+        own search."""
         self._words = words
 
     async def finished(self) -> None:
-        """Begin to search, unless the search has begun already, and wait for its end."""
+        """Begin to search for language servers, unless the search has begun already, and wait until
+        the search has ended."""
         if self._words and self._running is None:
             self._running = asyncio.ensure_future(self._initialize(*self._words))
         if self._running:

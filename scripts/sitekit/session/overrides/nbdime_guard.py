@@ -3,7 +3,7 @@ and downloads nothing. nbdime 4.0 shows any notebook that a request names, and d
 notebook if the name is a URL (webapp/nbdimeserver.py, read_notebook). A link on another website
 could show an attacker's notebook on a page of the user's server. A link on another website could
 also make the server request URLs that only this node can reach. In the hub environment nbdime is
-enabled only through this module (environment/release/configure.py).
+enabled only through this module (environment/release/configure_release.py).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
 
 
 def load(server: Any) -> None:
-    """Load nbdime. The import of its libraries for git takes longer than the import of Jupyter
+    """Load nbdime. The import of nbdime's libraries for git takes longer than the import of Jupyter
     Server."""
     import nbdime
     from nbdime.webapp import nbdimeserver

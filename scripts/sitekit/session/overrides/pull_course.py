@@ -3,7 +3,7 @@ changed. nbgitpuller would merge the two versions of such a file line by line, w
 notebook. With pull_course.py, the participant's file stays unchanged, and the repository's version
 is written beside it under another name.
 
-session/course.py runs this program, as pull_guard.py runs pull_child.py.
+session/prepare_course.py runs this program, as nbgitpuller_guard.py runs pull_in_subprocess.py.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from nbgitpuller.pull import execute_cmd
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from sitekit.session.overrides.combine_git_commits import combined
-from sitekit.session.overrides.pull_child import Puller, run
+from sitekit.session.overrides.pull_in_subprocess import Puller, run
 
 KEPT = "sitekit-kept "
 """Begins a line of output; the rest of the line is JSON: the file, and the name of the repository's
@@ -30,8 +30,8 @@ version beside the file."""
 
 
 class KeepingPuller(Puller):
-    """Update a participant's copy of the course's repository. If participant and repository have
-    both changed a file, keep both versions."""
+    """Update a participant's copy of the course's repository. Keep both versions of a file that
+    both the participant and the repository have changed."""
 
     def update_remotes(self) -> Iterator[str]:
         """Fetch the branch or the tag from the course's repository, also if an earlier start used

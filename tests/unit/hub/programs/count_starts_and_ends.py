@@ -16,7 +16,7 @@ from prometheus_client import REGISTRY
 from sitekit.backends.slurm.parse_jobs import SlurmJob, phase_of
 from sitekit.hub.servers.ledger import Ledger
 from sitekit.hub.status import observe_starts_and_ends
-from sitekit.hub.status.collector import Collector
+from sitekit.hub.status.metrics_collector import Collector
 
 ledger = Ledger(sys.argv[2])
 jobs = {}

@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 
 from sitekit.contracts import internal_tls
-from sitekit.hub.servers.certificates import Certificates
+from sitekit.hub.servers.issue_certificates import Certificates
 from sitekit.site import load_site
 
 FOLDER = Path(sys.argv[2])

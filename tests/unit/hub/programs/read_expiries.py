@@ -10,7 +10,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from types import SimpleNamespace
 
-from sitekit.hub.status import certificates
+from sitekit.hub.status import read_certificate_expiry
 
 
 async def refused(site):
@@ -25,11 +25,17 @@ async def read(path):
     return b"internal"
 
 
-certificates.expiry = lambda der: {b"front": 2e9, b"internal": 3e9}[der]
-certificates._first, certificates.shown_by_front = read, refused
-certificates.folder = lambda site: __import__("pathlib").Path("/")
+read_certificate_expiry.expiry = lambda der: {b"front": 2e9, b"internal": 3e9}[der]
+read_certificate_expiry._first, read_certificate_expiry.shown_by_front = read, refused
+read_certificate_expiry.folder = lambda site: __import__("pathlib").Path("/")
 site = SimpleNamespace(internal_tls=True)
-first = asyncio.run(certificates.read_expiries(site)), dict(certificates._expiries)
-certificates.shown_by_front = shown
-second = asyncio.run(certificates.read_expiries(site)), dict(certificates._expiries)
+first = (
+    asyncio.run(read_certificate_expiry.read_expiries(site)),
+    dict(read_certificate_expiry._expiries),
+)
+read_certificate_expiry.shown_by_front = shown
+second = (
+    asyncio.run(read_certificate_expiry.read_expiries(site)),
+    dict(read_certificate_expiry._expiries),
+)
 print(json.dumps([first, second]))

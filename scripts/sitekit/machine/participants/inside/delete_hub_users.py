@@ -50,8 +50,8 @@ def token(db: Any, names: list[str]) -> str:
 
 
 def revoke(db: Any, names: list[str]) -> None:
-    """Set the expiry time of the tokens to a time in the past. The hub then refuses the tokens, and
-    deletes them itself.
+    """Set the expiry time of the tokens to a time in the past. After this change, the hub refuses
+    the tokens, and later deletes the tokens itself.
 
     This program must not delete the tokens itself; drill_tokens.py gives the reason.
     """

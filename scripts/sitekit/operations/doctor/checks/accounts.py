@@ -9,7 +9,7 @@ from ....base.finding import Finding, warning
 from ....contracts.gate_config import MIN_UID
 from ....machine.checks.preconditions import check_groups, check_prometheus, check_proxys_group
 from ....machine.installed import unix_accounts
-from ....machine.installed.entries import MACHINE
+from ....machine.installed.read_and_restore_path import MACHINE
 from ....machine.render.accounts import memberships
 from ..check import Subject
 from ..context import Context

@@ -12,8 +12,8 @@ from ....base.finding import Finding, Severity, warning
 from ....machine.apply.commands import plan_apply
 from ....machine.apply.machine_state import beside
 from ....machine.installed import unix_accounts
-from ....machine.installed.entries import MACHINE, look
 from ....machine.installed.manifest import load_manifest, manifest_path
+from ....machine.installed.read_and_restore_path import MACHINE, look
 from ....machine.render.rendered_files import folders, render
 from ..check import Subject
 from ..context import Context

@@ -1,5 +1,5 @@
-"""Check the web server: its configuration, its certificate, and whether requests reach the hub
-through it."""
+"""Check the web server: its configuration, its certificate, and whether the web server forwards
+requests to the hub."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ....base.errors import Problem
 from ....base.finding import Finding, warning
 from ....machine.host.site_on_machine import Target
 from ....machine.host.tls_client import spoken
-from ....machine.installed.entries import MACHINE
+from ....machine.installed.read_and_restore_path import MACHINE
 from ....machine.supervisors.check_services_answer import front_answers
 from ....machine.web import system_server
 from ....machine.web.apache_links import check_installed

@@ -34,8 +34,8 @@ def _is_proven(here: Context) -> bool:
     """Return whether the running hub has loaded the present JupyterHub configuration, with
     sitekit's classes.
 
-    Loading the configuration takes seconds. If the running hub has already loaded it, the check
-    does not load it again.
+    Loading the configuration takes seconds. If the running hub has already loaded the present
+    configuration, the check does not load the configuration again.
     """
     etc, state = here.applied.etc, here.states.get("hub")
     if state is None or state.pid is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ....base.finding import Finding, warning
 from ....machine.checks.network import listen_error, look, service_of
-from ....machine.host.listeners import listeners
+from ....machine.host.find_listening_processes import listeners
 from ....site.address_types import is_ip
 from ..check import Subject
 from ..context import Context

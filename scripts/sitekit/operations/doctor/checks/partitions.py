@@ -9,7 +9,7 @@ from dataclasses import replace
 from ....base.finding import Finding, Severity, warning
 from ....machine.checks.tiers_fit_cluster import NODES, Partition, caps, fits, read, test_job
 from ....machine.installed import unix_accounts
-from ....machine.installed.entries import MACHINE
+from ....machine.installed.read_and_restore_path import MACHINE
 from ....site.memory_and_time import format_time
 from ..check import Subject
 from ..context import Context

@@ -16,12 +16,12 @@ from ....contracts.internal_tls import authority_key, folder
 from ....machine.checks.secret_file_modes import check_secrecy
 from ....machine.host.site_on_machine import Target
 from ....machine.installed import unix_accounts
-from ....machine.installed.entries import MACHINE
+from ....machine.installed.read_and_restore_path import MACHINE
 from ....machine.render.machine_secrets import generated_paths
 from ....machine.web.certificate import lasts
 from ....site import Site
-from ...advisories.fetch import fetched
-from ...advisories.installed import Package, installed
+from ...advisories.fetch_advisories import fetched
+from ...advisories.list_installed_packages import Package, installed
 from ...advisories.read_osv_files import hits, is_advisory, read
 from ..check import Subject
 from ..context import Context
@@ -192,8 +192,8 @@ def _members(group: str) -> set[str]:
 def _vulnerable(document: Any, known: dict[tuple[str, str], list[Package]]) -> Iterator[Finding]:
     """Yield a warning for each installed package to which an advisory applies.
 
-    If a document is not in OSV's format, it is ignored here; `make advisories` prints the number of
-    these documents.
+    A file that is not in OSV's format is ignored by this check; `make advisories` prints the number
+    of such files.
     """
     try:
         found = list(hits(document, known))

@@ -12,7 +12,7 @@ from ....backends.load_backends import backends_of
 from ....base.finding import Finding, note, warning
 from ....machine.checks import servers_on_removed_backends
 from ....machine.installed import unix_accounts
-from ....machine.installed.entries import MACHINE
+from ....machine.installed.read_and_restore_path import MACHINE
 from ....site.backend_names import BACKENDS
 from ..check import Subject
 from ..context import Context
@@ -79,8 +79,8 @@ def strays(here: Context) -> Iterator[Finding]:
 def _jobs(backend: Backend) -> list[tuple[str, str, str]]:
     """Return the running jobs whose comment has a server's tag, as (job id, user, tag).
 
-    Any user can submit a job with such a comment. Therefore a job without a row in the ledger is
-    only a note.
+    Any user can submit a job whose comment looks like a server's tag. Because such a job can be
+    foreign, a job that is not in the ledger gives only a note.
     """
     jobs = asyncio.run(backend.list_jobs())
     return [(str(job.id), job.user, job.tag) for job in jobs if job.tag and job.running]

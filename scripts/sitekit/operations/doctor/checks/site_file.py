@@ -10,7 +10,7 @@ from ....base.finding import Finding, warning
 from ....machine.checks.login_accounts import check_accounts
 from ....machine.checks.preconditions import check_files_of_pages, check_places
 from ....machine.installed.applied_site import applied_path, check_follows
-from ....machine.installed.entries import MACHINE
+from ....machine.installed.read_and_restore_path import MACHINE
 from ....site import load_site
 from ..check import Subject
 from ..context import Context

@@ -17,8 +17,8 @@ from ....machine.checks.preconditions import check_state_owner
 from ....machine.host.postgresql import refuse_unusable
 from ....machine.host.site_on_machine import Target
 from ....machine.installed import unix_accounts
-from ....machine.installed.entries import MACHINE
 from ....machine.installed.manifest import manifest_path
+from ....machine.installed.read_and_restore_path import MACHINE
 from ....machine.run.site_state import LOW_SPACE
 from ..check import Subject
 from ..context import Context, Unanswered, first_missing

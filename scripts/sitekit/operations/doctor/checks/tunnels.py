@@ -13,7 +13,7 @@ from ....base.finding import Finding, unseen
 from ....contracts.tunnel import host_key
 from ....machine.checks.login_node import look
 from ....machine.checks.preconditions import check_sshd
-from ....machine.installed.entries import MACHINE
+from ....machine.installed.read_and_restore_path import MACHINE
 from ....machine.supervisors.check_services_answer import tunnel_answers
 from ....site import Site
 from ..check import Subject

@@ -3,8 +3,8 @@ the home can be used.
 
 The argument is one JSON object: `hub` (address and port), `release` (the folder of `current`),
 `kernels` (the folder of the published kernels) and `names` (host names). The program prints one
-line with a JSON object. Each string in this object describes a fault; it is "" if there is no
-fault. The program needs Python 3.6 or later on the node.
+line with a JSON object. Each string in the printed JSON object describes a fault; the string is ""
+if there is no fault. The program needs Python 3.6 or later on the node.
 """
 
 import json

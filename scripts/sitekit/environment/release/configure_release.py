@@ -1,0 +1,176 @@
+"""Configure a release: enable extensions, write settings for all users, install kernels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+from ...base.command import run
+from ...base.files import write_atomic
+from . import container_files, user_commands
+from .releases import Release
+from .required_package_contents import Piece
+
+GUARDED = {
+    "sitekit.session.overrides.lmod_guard": "jupyterlmod",
+    "sitekit.session.overrides.server_proxy_guard": "jupyter_server_proxy",
+    "sitekit.session.overrides.nbdime_guard": "nbdime",
+    "sitekit.session.overrides.lsp_on_request": "jupyter_lsp",
+    "sitekit.session.overrides.nbgitpuller_guard": "nbgitpuller",
+    "sitekit.session.overrides.git_guard": "jupyterlab_git",
+}
+"""Maps each of sitekit's server extensions to the extension that sitekit's extension replaces."""
+HIDDEN = "share/jupyter/kernels/python3"
+BASH = "share/jupyter/kernels/bash"
+NOTICE = "@sitekit/notice"
+MESSAGE = 200 * 1024**2
+"""The longest WebSocket message between browser and kernel, in bytes. Tornado closes the connection
+if a message is longer. Tornado's default of 10 MiB is too small for large images and the data of
+widgets."""
+
+# The Python of the hub environment is not a kernel for users. The cluster's software is offered as
+# other kernels.
+JUPYTER = {"KernelSpecManager": {"ensure_native_kernel": False}}
+SERVER = {
+    # Users cannot install into a shared prefix, and news about releases of JupyterLab would disturb
+    # a class.
+    "LabApp": {
+        "extension_manager": "readonly",
+        "news_url": None,
+        "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+    },
+    # For this number of seconds, a server accepts a cookie without asking the hub again, also after
+    # a logout (JupyterHub's default: 300). In this time, each open tab sends one request to the
+    # hub.
+    "HubAuth": {"cache_max_age": 60},
+    # Otherwise each server reads every process of the node in /proc each second, for a metric that
+    # nobody can collect. The memory that the lab shows does not depend on it.
+    "ResourceUseDisplay": {"enable_prometheus_metrics": False},
+    "TerminalsExtensionApp": {"terminal_manager_class": "sitekit.session.terminals.Terminals"},
+    "ServerApp": {
+        "kernel_spec_manager_class": "sitekit.session.kernel_sockets.Specs",
+        "kernel_websocket_connection_class": "sitekit.session.kernel_sockets.Channels",
+        "tornado_settings": {"websocket_max_message_size": MESSAGE},
+    },
+    "MappingKernelManager": {"kernel_manager_class": "sitekit.session.kernel_sockets.Kernel"},
+    # A trash folder would fill the user's home, because nothing empties it.
+    "FileContentsManager": {"delete_to_trash": False},
+    # A program that uses a SQLite database on Lustre or NFS may wait for the database's lock for
+    # ever.
+    "NotebookNotary": {"db_file": ":memory:"},
+}
+# jupyterlab-lmod starts a server-proxy of its own, which registers the same commands (jupyter-lmod,
+# README: "disable").
+# sitekit's status bar shows the memory too, as the job's cgroup counts it.
+_TWICE = {
+    "@jupyterhub/jupyter-server-proxy:add-launcher-entries": True,
+    "@jupyter-server/resource-usage:status-item": True,
+}
+# At its start, JupyterLab locks each extension that is disabled but not locked. To do so, it writes
+# this file, or a file in the user's home (jupyterlab/commands.py,
+# _maybe_mirror_disabled_in_locked).
+DISABLED = {"disabledExtensions": _TWICE, "lockedExtensions": _TWICE}
+OVERRIDES = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
+}
+
+IN_IMAGES = {
+    "etc/jupyter/jupyter_server_config.json": SERVER,
+    "etc/jupyter/labconfig/default_setting_overrides.json": OVERRIDES,
+    "guarded.json": GUARDED,
+}
+"""The settings of servers inside container images. Such servers offer only the kernels of the
+image."""
+
+
+def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
+    """Write the settings for all users' servers into the release; return the written files as
+    {path: SHA-256}.
+
+    Users' own files below ~/.jupyter can still override these settings.
+    """
+    written = {f"etc/jupyter/{path}": content for path, content in settings(pieces).items()}
+    written["share/jupyter/lab/settings/overrides.json"] = OVERRIDES
+    for path, content in written.items():
+        _write(release.path / path, content)
+    hide_own_kernel(release.path)
+    user_commands.write_programs(release.path, {piece.name for piece in pieces})
+    folders = [user_commands.folder(release.path)]
+    folders.append(container_files.write_container_files(release.path, IN_IMAGES, NOTICE))
+    if any(NOTICE in piece.lab for piece in pieces):
+        folders.append(install_notice(release.path))
+    if any(piece.name == "bash_kernel" for piece in pieces):
+        # The conda package of bash_kernel contains no kernel spec, so bash_kernel's own installer
+        # is run.
+        run(
+            [release.python, "-I", "-m", "bash_kernel.install", "--sys-prefix"],
+            env=plain_environment(release.path),
+        )
+        folders.append(release.path / BASH)
+        spec = json.loads((release.path / BASH / "kernel.json").read_text())
+        started = [
+            word.replace("bash_kernel", "sitekit.session.overrides.bash_kernel")
+            for word in spec["argv"]
+        ]
+        _write(release.path / BASH / "kernel.json", {**spec, "argv": started})
+    files = [release.path / path for path in written] + [
+        file for folder in folders for file in folder.rglob("*")
+    ]
+    return {
+        str(file.relative_to(release.path)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
+        if file.is_file()
+    }
+
+
+def settings(pieces: list[Piece]) -> dict[str, object]:
+    """Return the contents of the files below etc/jupyter of the release: path -> JSON value."""
+    extensions = {name: True for piece in pieces for name in piece.server}
+    extensions |= {guarded: False for guard, guarded in GUARDED.items() if guard in extensions}
+    names = {piece.name for piece in pieces}
+    files = (
+        {"labconfig/page_config.json": DISABLED}
+        if {"jupyterlmod", "jupyter-server-proxy"} <= names
+        else {}
+    )
+    return files | {
+        # Jupyter reads files in the order of their names. This file is the last one, so that it
+        # overrides the files of the packages.
+        "jupyter_server_config.d/zz-sitekit.json": {
+            "ServerApp": {"jpserver_extensions": extensions}
+        },
+        "jupyter_config.json": JUPYTER,
+        "jupyter_server_config.json": SERVER,
+    }
+
+
+def install_notice(prefix: Path) -> Path:
+    """Copy sitekit's own JupyterLab extension into the release. The extension is plain JavaScript
+    that needs no build."""
+    place = prefix / "share/jupyter/labextensions" / NOTICE
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(
+        Path(__file__).parents[2] / "session" / "labextension", place, copy_function=shutil.copyfile
+    )
+    return place
+
+
+def hide_own_kernel(prefix: Path) -> None:
+    """Remove the kernel spec of the hub environment's Python, which ipykernel installs."""
+    shutil.rmtree(prefix / HIDDEN, ignore_errors=True)
+
+
+def plain_environment(prefix: Path, home: Path = Path("/nonexistent")) -> dict[str, str]:
+    """Return environment variables for programs of the release, without the caller's variables."""
+    keep = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TZ") if name in os.environ}
+    own = {"PATH": f"{prefix}/bin:/usr/bin:/bin", "HOME": str(home), "LMOD_CMD": "/bin/false"}
+    return {**own, "PYTHONDONTWRITEBYTECODE": "1", **keep}
+
+
+def _write(path: Path, content: object) -> None:
+    """Write `content` to the file `path` as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, json.dumps(content, indent=2) + "\n")

@@ -1,0 +1,126 @@
+"""Install the packages of a release into its final directory, because an installed release cannot
+be moved."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ...base.child_process import ask, mortal
+from ...base.command import Argv, run
+from ...base.progress import step
+from ...site import Site
+from ..channel import ENGINE
+from ..channel.pip_pins import requirement_name
+from ..channel.solve_environment import configuration
+from .prefix_lock import set_modes
+from .releases import Release, clear, note
+
+LISTING = "requirements.txt"
+
+
+def install(site: Site, release: Release, cache: Path) -> Release:
+    """Install the conda packages and the pip packages of a release. Raises Problem.
+
+    Files that an interrupted run left are removed first. After a failure the release is unfinished,
+    and the next call of this function completes the release.
+    """
+    release = clear(release)
+    request = {
+        "verb": "install",
+        "lock": str(release.lock),
+        "prefix": str(release.path),
+        "cache": str(cache),
+        "specs": release.facts["specs"],
+        "config": configuration(site),
+    }
+    with step(f"Installing into {release.path}", total=len(release.facts["packages"])) as progress:
+
+        def update_progress(event: dict[str, Any]) -> None:
+            """Update the progress bar when the installer sends an event."""
+            progress.advance(event.get("advance", 0))
+            if "note" in event:
+                progress.note(event["note"])
+
+        ask(ENGINE, request, update_progress, timeout=3600)
+        # rattler marks the prefix as a cache. Many backup programs skip caches, so they would skip
+        # the release.
+        (release.path / "CACHEDIR.TAG").unlink(missing_ok=True)
+        set_modes(release.path)
+        progress.done(f"{len(release.facts['packages'])} packages")
+    _install_pip(release, cache)
+    return note(release, installed=True)
+
+
+def _install_pip(release: Release, cache: Path) -> None:
+    """Install the packages below `pip:` in environment.yml by their hashes.
+
+    pip installs only packages that the conda channel does not have.
+    """
+    pinned = release.facts.get("pip", [])
+    if not pinned:
+        return
+    names = [requirement_name(line.split(" --hash")[0]) for line in pinned]
+    with step("Installing with pip the packages that the channel lacks") as progress:
+        wheels = _pip_wheels(release, pinned, cache)
+        options: Argv = ["--no-deps", "--require-hashes", "--no-index", "--find-links", wheels]
+        run([*pip_install(release), *options, "-r", wheels / LISTING], timeout=900)
+        progress.done(", ".join(names))
+
+
+def _pip_wheels(release: Release, pinned: list[str], cache: Path) -> Path:
+    """Return a folder with the pinned wheels. If the folder is not already in the cache, copy the
+    wheels from a bundle or download them."""
+    folder = cache / wheels_name(pinned)
+    if not folder.is_dir():
+        work = cache / "wheels.partial"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        (work / LISTING).write_text("".join(f"{line}\n" for line in pinned))
+        pip: Argv = [
+            release.python,
+            "-I",
+            "-m",
+            "pip",
+            "--no-input",
+            "--disable-pip-version-check",
+            "-q",
+            "download",
+        ]
+        get: Argv = [
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "--require-hashes",
+            "-d",
+            work,
+            "-r",
+            work / LISTING,
+        ]
+        run([*pip, *get], timeout=900)
+        os.rename(work, folder)
+    return folder
+
+
+def wheels_name(pinned: list[str]) -> str:
+    """Return the name of the folder that contains the pinned wheels, both in the cache and in a
+    bundle."""
+    return "wheels-" + hashlib.sha256("\n".join(pinned).encode()).hexdigest()[:16]
+
+
+def pip_install(release: Release) -> list[str]:
+    """Return the beginning of the command line `pip install` for a release.
+
+    With this command, pip compiles no bytecode; sitekit compiles the files of all packages later.
+    """
+    quiet = [
+        "-q",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--no-compile",
+        "--root-user-action=ignore",
+    ]
+    return [*mortal([release.python, "-I", "-m", "pip", "install"]), *quiet]

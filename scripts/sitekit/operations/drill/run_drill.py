@@ -1,0 +1,147 @@
+"""Let many users do the steps of a drill at the same time, and record when each user has finished
+each step."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...base.errors import Problem
+from ...base.progress import step
+from .act_as_user import User
+
+PHASES = ("login", "form", "submitted", "running", "ready", "first cell", "stopped")
+"""The steps of a start, in their order."""
+ACCEPTED, RUNS = 5, 50
+"""Progress events with a higher percentage than the first number mean that the job is submitted;
+with a higher percentage than the second, that the job runs (hub/messages/progress_text.py)."""
+WAITS = 25
+"""The percentage of a progress event that contains the reason why the job waits."""
+
+
+@dataclass
+class Story:
+    """The results of one user: the duration of each step in seconds, and the reason if a step
+    failed."""
+
+    user: str
+    seconds: dict[str, float] = field(default_factory=dict)
+    failed: str = ""
+    why: str = ""
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+class Drill:
+    """Run a drill (a test with many simultaneous server starts) with the given users. After Ctrl-C,
+    each user skips all steps except the last step, which stops the server."""
+
+    def __init__(self, users: Sequence[User], clock: Callable[[], float] = time.monotonic) -> None:
+        self._users, self._clock = users, clock
+        self._closed = threading.Event()
+        self._finished: set[str] = set()  # names of users who have done their last step
+        self.stories = {user.name: Story(user.name) for user in users}
+
+    def run(self) -> list[Story]:
+        """Let all users start a server at once, run a cell, and stop the server.
+
+        The users do not wait for each other. For this reason, a drill can have more users than the
+        number of servers that fit on the cluster.
+        """
+        pool = ThreadPoolExecutor(len(self._users))
+        try:
+            with step(f"{len(self._users)} users", len(self._users)) as at_work:
+                for _ in pool.map(self._act, self._users):
+                    at_work.advance()
+        except BaseException:
+            self._closed.set()
+            # the threads that wait for a server end when the server is stopped; a user who has
+            # finished may have a new server, which is not the drill's
+            busy = [user for user in self._users if user.name not in self._finished]
+            with step("Stopping their servers"), ThreadPoolExecutor(len(self._users)) as more:
+                list(more.map(self._stop, busy))
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return list(self.stories.values())
+
+    def _act(self, user: User) -> None:
+        """Do all steps of one user, until a step fails. A server that was started is always
+        stopped, even after a failed step."""
+        story = self.stories[user.name]
+        steps = {**user.first_steps(), "ready": self._server(user), "first cell": user.run_cell}
+        for phase, work in steps.items():
+            if not self._closed.is_set() and not story.failed:
+                self._timed(story, phase, work)
+        self._stop(user)
+        self._finished.add(user.name)
+
+    def _stop(self, user: User) -> None:
+        story = self.stories[user.name]
+        self._timed(story, "stopped", user.stop)
+        if "ready" not in story.seconds:
+            story.seconds.pop("stopped", None)
+
+    def _timed(self, story: Story, phase: str, work: Callable[[], object]) -> None:
+        """Do one step of a user of the drill, such as the login. Record its duration in seconds, or
+        the reason if the step fails.
+
+        Some responses come from users' servers, which can send any content. Therefore every
+        exception in a step is recorded as an error of this user, and the other users continue.
+        """
+        began = self._clock()
+        try:
+            work()
+        except Exception as error:
+            if not story.failed:
+                story.failed = phase
+                story.why = error.what if isinstance(error, Problem) else repr(error)
+            return
+        story.seconds.setdefault(phase, self._clock() - began)
+
+    def _server(self, user: User) -> Callable[[], None]:
+        """Return the step that starts the server. This step also records the times of the steps
+        until the server is ready."""
+        story = self.stories[user.name]
+
+        def start() -> None:
+            watcher = _Watcher(story, self._clock)
+            if why := user.start(watcher.see):
+                raise Problem(why)
+            watcher.reach("submitted", "running", "ready")
+            story.seconds["start"] = self._clock() - watcher.began
+
+        return start
+
+
+class _Watcher:
+    """Record the times at which a start reaches its steps. The times come from the progress events
+    of the start."""
+
+    def __init__(self, story: Story, clock: Callable[[], float]) -> None:
+        self._story, self._clock = story, clock
+        self.began = self._last = clock()
+
+    def see(self, event: Mapping[str, Any]) -> None:
+        """Record the time of a progress event."""
+        progress = event.get("progress", 0)
+        if event.get("failed"):
+            return
+        if progress == WAITS:
+            self._story.reasons[str(event.get("message", ""))] += 1
+        if progress > ACCEPTED:
+            self.reach("submitted")
+        if progress > RUNS:
+            self.reach("running")
+
+    def reach(self, *phases: str) -> None:
+        """Record that the start has now reached these steps. The recorded time of a step that was
+        reached before is not changed."""
+        for phase in phases:
+            if phase not in self._story.seconds:
+                now = self._clock()
+                self._story.seconds[phase], self._last = now - self._last, now

@@ -1,0 +1,92 @@
+"""Prepare a server of a course before it starts: copy the material, and set the page that
+JupyterLab opens and the default kernel. The settings of the course come from gate.json, which only
+root can change. A participant's own files are never overwritten. If a part of the course is
+missing, the server starts nevertheless, and JupyterLab shows a message about the missing part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from .check_pull_link import Refused, place
+from .copy_repository import open_in, server_folder, update_copy
+
+KEPT = "sitekit-kept "  # as in overrides/pull_course.py
+RENAMED = "Renamed "  # of nbgitpuller
+
+
+def prepare_course(settings: dict[str, Any]) -> None:
+    """Copy or update the course's material, and make JupyterLab open in it. Messages for the
+    participant are printed to the job's log, and stored in `notices`, which JupyterLab shows.
+    """
+    course, root = settings["course"], server_folder(settings)
+    notices: list[str] = settings.setdefault("notices", [])
+    if "repository" in course:
+        repository = {
+            "url": course["repository"],
+            "branch": course["branch"],
+            "folder": course["key"],
+            "keep_both": True,
+        }
+        trouble, output = update_copy(settings, root, repository)
+        notices += [sentence for line in output.splitlines() if (sentence := explain(line, root))]
+        notices += [trouble] if trouble else []
+    elif "folder" in course and (trouble := copy_once(Path(course["folder"]), course["key"], root)):
+        notices.append(trouble)
+    for notice in notices:
+        print(f"sitekit: {notice}", flush=True)
+    open_in(root, course["key"], course.get("page", ""))
+
+
+def explain(line: str, root: Path) -> str:
+    """Convert an output line of the program that pulls to a message for the participant; "" for a
+    line that names no file."""
+    if line.startswith(KEPT):
+        name, beside = json.loads(line[len(KEPT) :])
+        return f"You and the course have both changed {name}. Your file is as you left it; the course's is {beside}."
+    old, to, rest = line.removeprefix(RENAMED).partition(f" to {root}/")
+    if line.startswith(RENAMED) and to:
+        old = old.removeprefix(f"{root}/")
+        return f"The course has a new file {old}. Your own file of that name is now {rest.partition(' to ')[0]}."
+    return ""
+
+
+def copy_once(source: Path, name: str, root: Path) -> str:
+    """Copy a folder to the server's folder, unless an earlier start has copied the folder; return
+    the reason if the copy failed, else "". The copy is created under a temporary name. A complete
+    copy is renamed to its final name, so that an interrupted copy is never used.
+    """
+    try:
+        copy = place(name, root, [])
+        if copy.is_dir():
+            return ""
+        new = copy.with_name(f".{name}.new")
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.copytree(source, new, symlinks=True)
+        for folder, _, files in os.walk(new):
+            for path in (Path(folder), *(Path(folder, file) for file in files)):
+                if not path.is_symlink():
+                    path.chmod(path.stat().st_mode & 0o777 | (0o700 if path.is_dir() else 0o600))
+        new.rename(copy)
+    except (Refused, OSError) as error:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(root / f".{name}.new", ignore_errors=True)
+        return f"The material of the course was not copied to {name}: {error}"
+    return ""
+
+
+def kernel_of_course(app: Any, settings: dict[str, Any]) -> str:
+    """Return the name of the course's kernel. If the server does not have this kernel, return "",
+    and add a message for the participant."""
+    name: str = settings.get("course", {}).get("kernel", "")
+    if name and name not in app.kernel_spec_manager.find_kernel_specs():
+        why = f"The course's kernel {name} is not on this server. Tell your instructor."
+        print(f"sitekit: {why}", flush=True)
+        settings.setdefault("notices", []).append(why)
+        return ""
+    return name
