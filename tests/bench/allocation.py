@@ -103,7 +103,14 @@ class _Jobs:
 
     def _as_user(self, program: str, *words: str) -> Argv:
         site = self._bench.site
-        environment = ["env", "-i", "-C", "/", "PATH=/usr/bin:/bin", f"SLURM_CONF={site.slurm.conf}"]
+        environment = [
+            "env",
+            "-i",
+            "-C",
+            "/",
+            "PATH=/usr/bin:/bin",
+            f"SLURM_CONF={site.slurm.conf}",
+        ]
         argv = ["runuser", "-u", USER, "--", *environment, site.slurm.bin / program]
         return [str(word) for word in (*argv, *words)]
 

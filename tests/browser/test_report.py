@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from sitekit.base.data_files import data
 from sitekit.operations.usage_report.commands import make_report
 from sitekit.operations.usage_report.months import read_months
-from sitekit.operations.usage_report.page import as_html
+from sitekit.operations.usage_report.write_report import as_html
 from sitekit.site import load_site
 
 from .accessible import require_accessible

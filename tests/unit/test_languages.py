@@ -18,7 +18,7 @@ from sitekit.base.catalogue import faults, messages, missing, read, translations
 from sitekit.base.errors import BadInput, BadInputs
 from sitekit.base.language import Translated, date_text, gettext, ngettext, shipped
 from sitekit.base.script_texts import script_texts, script_translations
-from sitekit.hub.overrides.upstream_words import translate
+from sitekit.hub.overrides.translate_jupyterhub_templates import translate
 from sitekit.site.show import check_site
 
 HEAD = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n"Language: fr\\n"\n\n'

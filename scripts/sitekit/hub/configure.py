@@ -68,8 +68,8 @@ from .spawner import reconcile, stop_ordered, watch_endings
 from .spawner.server import Server
 from .spawner.tier_spawner import TierSpawner, last_progress_event
 from .state import update_state
-from .status import certificates, observe_starts_and_ends, watch_prefix
-from .status.collector import update_metrics
+from .status import observe_starts_and_ends, read_certificate_expiry, watch_prefix
+from .status.metrics_collector import update_metrics
 from .status.prometheus_token import forget_old_tokens, update_token
 from .translate_pages import translate_pages
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ..base.errors import Unfit
 from .address_types import WebAddress
 from .backend_names import LOCAL
+from .daily_tasks import Backup, KernelCheck
 from .docker import Docker
 from .drill import Drill
 from .front import Front
@@ -20,7 +21,6 @@ from .hub import Hub
 from .login import Login
 from .monitoring import Monitoring
 from .pages import Pages
-from .schedule import Backup, KernelCheck
 from .server import Server
 from .slurm import Slurm, Tunnel
 from .tier import Tier

@@ -16,7 +16,7 @@ from ..messages.waiting import describe_wait
 from ..servers.hub_state import HubState
 from ..servers.ledger import Row
 from ..servers.server_states import ServerState, state_of
-from ..status.servers import EXPECTED
+from ..status.summarize_servers import EXPECTED
 
 SINCE = 86400.0
 """Seconds for which an ended server is shown."""

@@ -24,7 +24,6 @@ from ...base.errors import shown
 from ...contracts.front_login import HEADERS, PAGE, SECRET
 from ...site import Site
 from ..servers.accounts import ASK, AccountMap, NoAccount, NotNow
-from .check_again import check_again
 from .claims import Claims, Refusal, are_meant, check_admitted, name_and_domain, provider_of
 from .front_headers import user_of
 from .last_login import Identity, LastLogins, NoWord

@@ -18,7 +18,6 @@ from tornado.httpclient import HTTPClientError
 
 from ...site import Site
 from ..servers.accounts import AccountMap, NoAccount, NotNow
-from .check_again import check_again
 from .claims import (
     Claims,
     Refusal,

@@ -22,7 +22,7 @@ from ..servers.idle_limits import lag
 from ..servers.ledger import Row
 from ..servers.ledger_measures import Measures
 from ..servers.server_states import RUNNING_STATES, ServerState, state_of
-from . import progress
+from . import progress_text
 
 UNFINISHED = (ServerState.WAITING, ServerState.STARTING)
 NEARLY_OVER = 0.25  # share of its time from which a page offers to start the next server
@@ -166,7 +166,7 @@ def _without_start(own: dict[str, Any], pending: str | None) -> ServerModel:
     """Describe a server whose start is not yet in the ledger, or that was never started."""
     if pending != "spawn":
         return ServerModel(**own, state=ServerState.NONE)
-    first = progress.FIRST
+    first = progress_text.FIRST
     return ServerModel(
         **own,
         state=ServerState.WAITING,

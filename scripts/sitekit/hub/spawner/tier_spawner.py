@@ -20,7 +20,7 @@ from traitlets import Type, default, directional_link
 from ...backends.load_backends import load_object
 from ...backends.resource_choice import Choice
 from ..messages.form import Visit, tier_form
-from ..messages.progress import FIRST
+from ..messages.progress_text import FIRST
 from ..servers.accounts import NoAccount
 from ..servers.check_choice import BadChoice, Eligibility, read_choice, tiers_for
 from ..servers.form_values import (

@@ -10,7 +10,7 @@ from typing import Any
 from ...site import Site
 from ..servers.hub_state import HubState
 from ..servers.ledger_measures import Start
-from .servers import OpenServer, describe_cards, describe_server, describe_sums
+from .summarize_servers import OpenServer, describe_cards, describe_server, describe_sums
 from .watch_prefix import PrefixState, last_prefix
 
 DAY = 86400.0

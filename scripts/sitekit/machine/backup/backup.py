@@ -32,7 +32,7 @@ from ...site.read_course_file import LIMIT
 from ..host import sqlite
 from ..host.hub_database import hub_database
 from ..installed.applied_site import applied
-from ..installed.entries import MACHINE, look, on_disk
+from ..installed.change_owner import Owner
 from ..installed.manifest import load_manifest, manifest_path
 from ..installed.read_and_restore_path import MACHINE, look, on_disk
 

@@ -13,7 +13,7 @@ from ...site import Site
 from ..host import postgresql as server
 from ..host.site_on_machine import Target
 from ..installed.applied_site import applied
-from ..installed.entries import MACHINE
+from ..installed.read_and_restore_path import MACHINE
 from ..web.check_provided import client_secret
 from .servers_on_removed_backends import open_servers
 

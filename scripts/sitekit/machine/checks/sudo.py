@@ -13,7 +13,7 @@ from ...base.finding import Finding, unseen
 from ...site import Site
 from ..host.platform import Platform
 from ..installed import unix_accounts
-from ..installed.entries import MACHINE, on_disk
+from ..installed.read_and_restore_path import MACHINE, on_disk
 
 SUDOERS = Path("/etc/sudoers")
 # sudoers(5): `#includedir` is not a comment. Versions of sudo before 1.9.1 use this spelling.

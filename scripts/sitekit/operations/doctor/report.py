@@ -8,7 +8,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from ...base.finding import Finding, Severity
-from .run import Result, ranked, worst
+from .run_checks import Result, ranked, worst
 
 LONGEST = 400
 _MARKS = {Severity.ERROR: "!!", Severity.WARNING: " !", Severity.NOTE: " i"}

@@ -25,7 +25,7 @@ from ...base.errors import Problem, as_problem
 from ...hub.servers.ledger_measures import Start, ended_starts, open_starts
 from ...hub.servers.server_states import ServerState
 from ...hub.status.collect_state import DAY, describe_site
-from ...hub.status.servers import OpenServer, describe_server
+from ...hub.status.summarize_servers import OpenServer, describe_server
 from ...hub.status.watch_prefix import read_prefix
 from ...machine.host import sqlite
 from ...machine.run.status_overview import overview

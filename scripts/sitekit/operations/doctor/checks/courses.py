@@ -10,9 +10,9 @@ from ....base.errors import BadInput, BadInputs
 from ....base.finding import Finding, Severity
 from ....site import Site
 from ....site.course_files import Course, course_paths, offered_courses, read_course
-from ...courses import check as course_check
-from ...courses import people
-from ...courses.material import material as look_at_material
+from ...courses import check_course as course_check
+from ...courses import look_up_roster
+from ...courses.check_material import material as look_at_material
 from ..check import Subject
 from ..context import Context
 from .slurm import local, on_slurm

@@ -15,7 +15,7 @@ from ....base.finding import Finding, warning
 from ....base.path_access import way
 from ....machine.checks.sudo import check_rule, look
 from ....machine.installed import unix_accounts
-from ....machine.installed.entries import MACHINE
+from ....machine.installed.read_and_restore_path import MACHINE
 from ..check import Subject
 from ..context import Context, Unanswered
 from .slurm import local, on_slurm
