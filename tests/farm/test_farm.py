@@ -63,7 +63,7 @@ def _marked(fault: Path) -> object:
     return pytest.param(fault, id=fault.name, marks=marks)
 
 
-@pytest.mark.parametrize("fault", map(_marked, FAULTS))
+@pytest.mark.parametrize("fault", [_marked(fault) for fault in FAULTS])
 def test_the_cause_comes_first(farm: Farm, fault: Path) -> None:
     with farm.broken(fault):
         told = farm.doctor()

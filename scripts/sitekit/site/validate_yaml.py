@@ -85,13 +85,10 @@ def _written(document: Document, fault: Any) -> Key:
 
 def _add(model: type[BaseModel], key: Key) -> str:
     """Return the remedy for a missing key: a line that the administrator can add."""
-    field = field_at(model, key)
-    value = field and example(field)
-    return (
-        f"add it, such as `{key[-1]}: {value}`"
-        if value
-        else f"add `{key[-1]}:` with a value of your site"
-    )
+    value = _example(model, key)
+    if value is None:
+        return f"add `{key[-1]}:` with a value of your site"
+    return f"add it, such as `{key[-1]}: {value}`"
 
 
 def _meant(model: type[BaseModel], key: Key) -> str:
@@ -164,13 +161,16 @@ def _reworded(model: type[BaseModel], key: Key, fault: Any) -> tuple[str, str]:
 
 def _example_remedy(model: type[BaseModel], key: Key) -> str:
     """Return the remedy for a wrong value: an example of a valid value."""
+    value = _example(model, key)
+    if value is None:
+        return f"give '{_name(key)}' a value of your site"
+    return f"write it like `{_name(key)}: {value}`"
+
+
+def _example(model: type[BaseModel], key: Key) -> str | None:
+    """Return an example of a value for a key; None if the model has none."""
     field = field_at(model, key)
-    value = field and example(field)
-    return (
-        f"write it like `{_name(key)}: {value}`"
-        if value
-        else f"give '{_name(key)}' a value of your site"
-    )
+    return (example(field) or None) if field else None
 
 
 def _keys(model: type[BaseModel], key: Key) -> str:

@@ -105,16 +105,19 @@ def accounts_allowed(here: Context) -> Iterator[Finding]:
     for place, tier in enumerate(here.site.tiers):
         charged = {tier.account} if tier.account else own
         for name in tier.partitions:
-            row = here.partitions.get(name, {})
-            allowed, denied = row.get("AllowAccounts", "ALL"), row.get("DenyAccounts", "")
-            names = set(allowed.split(","))
-            shut = (allowed != "ALL" and not charged & names) or (
-                bool(denied) and charged <= set(denied.split(","))
-            )
-            if shut and charged:
-                told = f"AllowAccounts={allowed}" + (f" DenyAccounts={denied}" if denied else "")
+            if told := _refusal(here.partitions.get(name, {}), "Accounts", charged):
                 what = f"{name} has {told}; {here.somebody} has {', '.join(sorted(charged))}"
                 yield Finding(what, f"tiers[{place}].partitions")
+
+
+def _refusal(partition: Row, kind: str, names: set[str]) -> str:
+    """Return the settings of a partition that refuse all of these accounts or QOS; "" if one of
+    them is allowed. `kind` is the end of the settings' names, such as Qos in AllowQos."""
+    allowed, denied = partition.get(f"Allow{kind}", "ALL"), partition.get(f"Deny{kind}", "")
+    unlisted = allowed != "ALL" and not names & set(allowed.split(","))
+    if not names or not (unlisted or (denied and names <= set(denied.split(",")))):
+        return ""
+    return f"Allow{kind}={allowed}" + (f" Deny{kind}={denied}" if denied else "")
 
 
 @subject.check(
@@ -130,13 +133,7 @@ def qos_allowed(here: Context) -> Iterator[Finding]:
     for place, tier in enumerate(here.site.tiers):
         wanted = {tier.qos} if tier.qos else own
         for name in tier.partitions:
-            row = here.partitions.get(name, {})
-            allowed, denied = row.get("AllowQos", "ALL"), row.get("DenyQos", "")
-            shut = (allowed != "ALL" and not wanted & set(allowed.split(","))) or (
-                bool(denied) and wanted <= set(denied.split(","))
-            )
-            if shut and wanted:
-                told = f"AllowQos={allowed}" + (f" DenyQos={denied}" if denied else "")
+            if told := _refusal(here.partitions.get(name, {}), "Qos", wanted):
                 what = f"{name} has {told}; the job has {', '.join(sorted(wanted))}"
                 yield Finding(what, f"tiers[{place}].qos")
 
@@ -153,23 +150,21 @@ def qos_allowed(here: Context) -> Iterator[Finding]:
 def named(here: Context) -> Iterator[Finding]:
     ask = ("--noheader", "--parsable2", "show")
     for key, what in (("account", "Account"), ("qos", "Name")):
-        wanted = {
-            name
-            for tier in here.site.tiers
+        wanted = [
+            (place, name)
+            for place, tier in enumerate(here.site.tiers)
             for name in (getattr(tier, key), *(tier.choose.qos if key == "qos" else ()))
             if name
-        }
+        ]
         if not wanted:
             continue
         # Slurm compares these names without case
         known = {
             name.casefold() for name in here.slurm("sacctmgr", *ask, key, f"format={what}").split()
         }
-        for place, tier in enumerate(here.site.tiers):
-            asked = [getattr(tier, key), *(tier.choose.qos if key == "qos" else ())]
-            for name in asked:
-                if name and name.casefold() not in known:
-                    yield Finding(f"Slurm has no {key} {name}", f"tiers[{place}].{key}")
+        for place, name in wanted:
+            if name.casefold() not in known:
+                yield Finding(f"Slurm has no {key} {name}", f"tiers[{place}].{key}")
 
 
 @subject.check(

@@ -95,13 +95,19 @@ def front_name(here: Context) -> Iterator[Finding]:
     host = here.site.front.host
     if is_ip(host):
         return
+    yield from _look_up(host, "front.url", "/etc/resolv.conf")
+
+
+def _look_up(name: str, where: str, settings: str) -> Iterator[Finding]:
+    """Yield a finding at `where` if a name has no address, and at the file `settings` if the
+    look-up is slow."""
     begin = time.monotonic()
     try:
-        socket.getaddrinfo(host, here.site.front.port, type=socket.SOCK_STREAM)
+        socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except OSError as fault:
-        yield warning(f"{host} has no address here: {fault.strerror}", "front.url")
+        yield warning(f"{name} has no address here: {fault.strerror}", where)
     if (took := time.monotonic() - begin) > SLOW:
-        yield warning(f"the look-up of {host} took {took:.1f} s", "/etc/resolv.conf")
+        yield warning(f"the look-up of {name} took {took:.1f} s", settings)
 
 
 @subject.check(
@@ -112,13 +118,7 @@ def front_name(here: Context) -> Iterator[Finding]:
     before=("apply",),
 )
 def own_name(here: Context) -> Iterator[Finding]:
-    name, begin = socket.gethostname(), time.monotonic()
-    try:
-        socket.getaddrinfo(name, None)
-    except OSError as fault:
-        yield warning(f"{name} has no address: {fault.strerror}", "/etc/hosts")
-    if (took := time.monotonic() - begin) > SLOW:
-        yield warning(f"the look-up of {name} took {took:.1f} s", "/etc/hosts")
+    yield from _look_up(socket.gethostname(), "/etc/hosts", "/etc/hosts")
 
 
 @subject.check(
