@@ -167,8 +167,6 @@ def test_with_the_keyboard_alone_to_a_server_and_its_pages(
     ):
         page.goto(path)
         expect(page.locator(".sitekit-card")).to_be_visible()
-        if name == "home with a card":
-            picture(page, "card")
         require_accessible(page, name)
     page.get_by_role("button", name="Dismiss").click()
     expect(page.locator(".sitekit-card")).to_have_count(0)

@@ -16,7 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 from ..conftest import Demo
 from ..person import Person
 from ..slurm import ask, jobs, until
-from .conftest import shoot
+from .conftest import Picture, shoot
 from .test_first_hour import login
 
 NARROW = {"width": 320, "height": 700}
@@ -80,7 +80,7 @@ def test_a_request_that_waits_is_shown_and_changed(page: Page, demo: Demo, bob: 
 
 
 def test_a_server_on_the_home_page_its_card_on_each_page_and_start_with_more(
-    page: Page, demo: Demo, bob: Person
+    page: Page, demo: Demo, bob: Person, picture: Picture
 ) -> None:
     job = _start_with_little_time(demo, bob)
     login(page, demo, "bob")
@@ -102,6 +102,7 @@ def test_a_server_on_the_home_page_its_card_on_each_page_and_start_with_more(
     card = page.locator('.sitekit-card[data-kind="memory"]')
     expect(card).to_contain_text(re.compile("it may use 1.5 GB .*ended:", re.DOTALL))
     look_at(page, "card")
+    picture(page, "card")
     copied = _copy(page, card)
     assert f"job: {job}" in copied and "user bob" in copied
     for address, name in (("/hub/spawn/bob", "card-form"), ("/user/bob/lab", "card-stopped")):
