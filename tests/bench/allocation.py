@@ -103,15 +103,9 @@ class _Jobs:
 
     def _as_user(self, program: str, *words: str) -> Argv:
         site = self._bench.site
-        environment = [
-            "env",
-            "-i",
-            "-C",
-            "/",
-            "PATH=/usr/bin:/bin",
-            f"SLURM_CONF={site.slurm.conf}",
-        ]
-        argv = ["runuser", "-u", USER, "--", *environment, site.slurm.bin / program]
+        environment = ["PATH=/usr/bin:/bin", f"SLURM_CONF={site.slurm.conf}"]
+        as_user = ["runuser", "-u", USER, "--", "env", "-i", "-C", "/", *environment]
+        argv = [*as_user, site.slurm.bin / program]
         return [str(word) for word in (*argv, *words)]
 
     def _first_line(self, job: str) -> float:
