@@ -64,8 +64,13 @@ def test_the_password_is_in_one_file_that_the_hub_alone_reads(site: Site, machin
         assert b"a:b" not in words.read_bytes()
 
 
-def test_the_hub_survives_a_restart_of_the_server(server: PostgreSql, alice: Person) -> None:
-    server.control("restart")
+def test_the_hub_survives_an_outage_of_the_server(server: PostgreSql, alice: Person) -> None:
+    server.control("stop")
+    try:
+        page = alice.http.get("/hub/home")
+        assert page.status_code == 503 and "The hub cannot use its database" in page.text
+    finally:
+        server.control("start")
     until(lambda: answers(alice), 30)
 
 

@@ -39,8 +39,8 @@ async def restore(app: JupyterHub) -> None:
     """Add the routes to servers that are missing in the proxy."""
     routes = await app.proxy.get_all_routes()
     await stopped_servers.update_routes(app)
-    ready = [s.proxy_spec for s in spawners() if s.ready and not stopped_servers.is_suspended(s)]
-    if app.hub.routespec not in routes or not set(ready) <= set(routes):
+    ready = {s.proxy_spec for s in spawners() if s.ready} - stopped_servers.suspended_routes(app)
+    if app.hub.routespec not in routes or not ready <= set(routes):
         log.warning("The proxy has lost routes; adding them again")
         await check_server_access.resend_ended(
             app.proxy

@@ -1,6 +1,7 @@
 """Show a clear message while the hub's database cannot be used.
 
-The disk may be full, or another program may lock the database. During a database error, JupyterHub
+The disk may be full, another program may lock the database, or a PostgreSQL server may not answer.
+During a database error, JupyterHub
 itself would treat the visitor as not logged in (handlers/base.py, prepare), and show "403 : None".
 For other database errors, JupyterHub would show "You can try restarting your server", which does
 not help.
@@ -17,7 +18,8 @@ from tornado import web
 from ..servers.ledger import LedgerTrouble
 
 WORDS = (
-    "The hub cannot use its database: the disk may be full. Running servers are not affected. "
+    "The hub cannot use its database: the disk may be full, or the database's server may not "
+    "answer. Running servers are not affected. "
     "Try again in a few minutes, and tell your administrators if it stays so."
 )
 

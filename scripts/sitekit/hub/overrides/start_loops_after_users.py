@@ -13,7 +13,9 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from jupyterhub import orm
 from jupyterhub.app import JupyterHub
+from sqlalchemy.orm import selectinload
 
 from ..spawner.loaded_spawners import check_class, spawners
 
@@ -44,9 +46,27 @@ def begin_with_users(loops: Callable[[], Mapping[str, Loop]]) -> None:
         tasks.extend(
             asyncio.create_task(_keep_running(run, name), name=name) for name, run in named.items()
         )
-        return await init_spawners(app)
+        held = _users_with_servers(app)
+        try:
+            return await init_spawners(app)
+        finally:
+            del held
 
     JupyterHub.init_spawners = init_spawners_with_loops
+
+
+def _users_with_servers(app: JupyterHub) -> list[Any]:
+    """Return the users who have servers, loaded from the database at once.
+
+    JupyterHub loads the users together with their servers, and loads them once more, each with
+    three queries, in the loop over the servers: its query reads the servers a second time
+    (populate_existing), and forgets the user of each server (app.py, init_spawners, 6.1). While a
+    list holds the users, SQLAlchemy finds them in memory.
+    """
+    servers = orm.User._orm_spawners
+    running = servers.any(orm.Spawner.server_id.isnot(None))
+    users: list[Any] = app.db.query(orm.User).options(selectinload(servers)).filter(running).all()
+    return users
 
 
 async def _keep_running(run: Loop, name: str) -> None:

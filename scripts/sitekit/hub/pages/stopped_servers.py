@@ -24,16 +24,24 @@ JupyterHub does not see these routes, because JupyterHub deletes routes that it 
 ROUTE = {MARK: True, "hub": True}  # hub: every user may open it (proxy/owners.mjs)
 
 
+def suspended_routes(app: JupyterHub) -> set[str]:
+    """Return the proxy routes of suspended servers.
+
+    Unless a job is suspended, no server is looked at: each look reads the ledger.
+    """
+    held = [s for user in app.users.values() for s in user.spawners.values() if s.child_spawner]
+    backends = held[0].hub_state.backends.values() if held else ()
+    jobs = (job for backend in backends for job in backend.queue.snapshot.jobs.values())
+    if not any(job.suspended for job in jobs):
+        return set()
+    return {s.proxy_spec for s in held if is_suspended(s)}
+
+
 def wanted_routes(app: JupyterHub) -> set[str]:
     """Return the proxy routes of stopped and suspended servers, at which the hub has to answer
     instead."""
     running = {user.name: user for user in app.users.values() if _ready(user, "")}
-    suspended = {
-        s.proxy_spec
-        for user in app.users.values()
-        for s in user.spawners.values()
-        if is_suspended(s)
-    }
+    suspended = suspended_routes(app)
     if not app.allow_named_servers:
         return suspended
     names = app.db.query(orm.User.name, orm.Spawner.name).join(

@@ -183,8 +183,7 @@ class HubState:
 
     def has_unsettled_starts(self, backend: str) -> bool:
         """Return whether the reconciler still has to find or to cancel a job of this backend."""
-        unsettled = any(row.abandoned or row.job is None for row in self.ledger.open(backend))
-        return unsettled or bool(
+        return self.ledger.has_unsettled(backend) or bool(
             self.ledger.closed_with_live_job(self.backends[backend].queue.snapshot)
         )
 

@@ -19,12 +19,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ...backends.snapshot import Snapshot
 from .ledger_choices import ChoicesInLedger
 from .ledger_courses import CoursesInLedger
 from .ledger_measures import MeasuresInLedger
 from .ledger_rows import Row, row_of
 from .ledger_schema import bring_up_to_date
+from .ledger_unsettled import UnsettledInLedger
 from .ledger_usage import UsageInLedger
 from .record_drains import DrainsInLedger
 
@@ -67,7 +67,14 @@ def connect(database: Path | str, *, uri: bool = False) -> sqlite3.Connection:
     return opened
 
 
-class Ledger(ChoicesInLedger, CoursesInLedger, MeasuresInLedger, DrainsInLedger, UsageInLedger):
+class Ledger(
+    ChoicesInLedger,
+    CoursesInLedger,
+    MeasuresInLedger,
+    DrainsInLedger,
+    UnsettledInLedger,
+    UsageInLedger,
+):
     """Read and write the ledger: the SQLite file with one row for each start of a server.
 
     Each read or write is one SQL statement, and is on disk when the method returns. The ledger's
@@ -220,14 +227,6 @@ class Ledger(ChoicesInLedger, CoursesInLedger, MeasuresInLedger, DrainsInLedger,
         """
         counted = self._db.execute("SELECT count(*) FROM starts WHERE ended IS NULL AND NOT tls")
         return int(counted.fetchone()[0])
-
-    def closed_with_live_job(self, snapshot: Snapshot) -> list[Row]:
-        """Return starts that are closed in the ledger although the snapshot lists live jobs."""
-        rows = [
-            row for row in self.rows_of(snapshot.by_tag) if row.ended and row.ended < snapshot.at
-        ]
-        jobs = [(row, snapshot.job_of(row)) for row in rows]
-        return [row for row, job in jobs if job and not job.ended]
 
     def tokens_of_the_ended(self, since: float) -> list[str]:
         """Return the hashes of API tokens of servers that ended after `since` (epoch seconds)."""

@@ -16,7 +16,7 @@ from ...contracts.database import database_in_words, libpq_url, postgresql
 from ...site import Site
 
 PROGRAMS = ("psql", "pg_dump")
-_PATH = "/usr/bin:/bin:/usr/local/bin"
+PATH = "/usr/bin:/bin:/usr/local/bin"
 _QUERY_SECONDS, _COPY_SECONDS = 30, 1800
 _REMEDIES = (
     ("password authentication failed", "correct the password in {file}; sudo make apply"),
@@ -102,7 +102,7 @@ def _psql(site: Site, *words: str, seconds: float = _QUERY_SECONDS) -> str:
 def _run(site: Site, argv: Argv, seconds: float) -> str:
     """Run one of PostgreSQL's programs as the hub's account. Raises Problem, with the first line of
     the program's error."""
-    variables = {"PATH": _PATH, "LANG": "C.UTF-8", "HOME": "/nonexistent"}
+    variables = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/nonexistent"}
     who = site.hub.user if os.geteuid() == 0 else None
     try:
         done = run(argv, user=who, env=variables, cwd=Path("/"), timeout=seconds, check=False)

@@ -1,0 +1,42 @@
+"""Find the starts in the ledger whose jobs the reconciler still has to find or to cancel.
+
+The hub asks every few seconds. Therefore SQLite selects the rows, and the hub does not read the
+rows of all servers.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from functools import cached_property
+
+from ...backends.snapshot import Snapshot
+from .ledger_rows import Row, row_of
+
+
+class UnsettledInLedger:
+    """Add the queries about unsettled starts to the class Ledger, whose database this class
+    uses."""
+
+    @cached_property
+    def _db(self) -> sqlite3.Connection:
+        raise NotImplementedError
+
+    def has_unsettled(self, backend: str) -> bool:
+        """Return whether a start of this backend is given up or has no job, and has not ended."""
+        found = self._db.execute(
+            "SELECT 1 FROM starts WHERE ended IS NULL AND backend = ? "
+            "AND (abandoned IS NOT NULL OR job IS NULL) LIMIT 1",
+            (backend,),
+        )
+        return found.fetchone() is not None
+
+    def closed_with_live_job(self, snapshot: Snapshot) -> list[Row]:
+        """Return starts that are closed in the ledger although the snapshot lists live jobs."""
+        statement = (
+            "SELECT * FROM starts WHERE ended < ? AND tag IN (SELECT value FROM json_each(?))"
+        )
+        tags = json.dumps(list(snapshot.by_tag))
+        rows = [row_of(record) for record in self._db.execute(statement, (snapshot.at, tags))]
+        jobs = [(row, snapshot.job_of(row)) for row in rows]
+        return [row for row, job in jobs if job and not job.ended]
