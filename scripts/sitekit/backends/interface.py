@@ -8,8 +8,8 @@ For one server, the hub calls these methods in this order:
 
 1. `offers` returns the names that an account may request. The form on which users start a server
    shows these names.
-2. The hub writes the server's `Work` to its ledger. Only then does the hub call `submit`, which
-   returns the job's id.
+2. The hub writes the server's `Work` to its ledger, and then calls `submit`, which returns the
+   job's id.
 3. `find` returns the job from the last snapshot (the last list of all jobs), without a query. A
    loop renews the snapshot for all servers.
 4. `look_up` queries the backend for one job that the snapshot does not list. The result None means

@@ -89,7 +89,7 @@ def pair(site: Site, owner: Owner) -> Path:
 def name_of(tag: str) -> str:
     """Return the host name in the certificate for one start of a server, which `tag` identifies.
 
-    Hub and proxy connect to the server's IP address. Therefore the name need not be in DNS.
+    The name need not be in DNS, because hub and proxy connect to the server's IP address.
     """
     return f"{tag}{SUFFIX}"
 

@@ -132,7 +132,7 @@ def _claim(site: Site, made: Made) -> None:
     """Record the demo's users and directories in the demo's record. The record is made before other
     parts of sitekit create these users and directories.
 
-    With this record, `make demo_reset` can remove these users and directories even after an
+    With the record, `make demo_reset` can remove the demo's users and directories even after an
     interrupted run.
     """
     made.claim("users", site.hub.user, site.proxy.user)
@@ -144,7 +144,7 @@ def _claim(site: Site, made: Made) -> None:
 def _stop(site: Site) -> None:
     """Stop the hub, then cancel the jobs, then stop the cluster.
 
-    The hub stops first. Therefore no user can start a server while the jobs are cancelled.
+    The hub stops first, so that no user can start a server while the jobs are cancelled.
     """
     run_other_commands.stop(site)
     cancel_jobs(site)

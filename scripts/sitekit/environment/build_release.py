@@ -53,7 +53,7 @@ def newest(site: Site, packages: Packages, cache: Path) -> Solution:
     """Find the newest versions of all packages that environment.yml allows; return them as a
     Solution.
 
-    Also print the differences from the release in use. Raises Problem.
+    The function also prints the differences from the release in use. Raises Problem.
     """
     path = current(site)
     in_use = read(path) if path else None

@@ -1,6 +1,6 @@
 """Implement `make setup_conda`, `install_all`, `bundle` and `lock`.
 
-Each of these commands can be interrupted and run again.
+Each command in this file can be interrupted and run again.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ def install_all(site: Site, *words: str) -> int:
 def bundle(site: Site, *words: str) -> int:
     """Write the release in use to one file; return 0.
 
-    This bundle contains everything that another site needs to build the release.
+    The written file, called a bundle, contains everything that another site needs to build the
+    release.
     """
     path = current(site)
     release = read(path) if path else None
@@ -112,7 +113,8 @@ def bundle(site: Site, *words: str) -> int:
 def lock(site: Site, *words: str) -> int:
     """Solve environment.yml again, write environment.lock, and print what changed; return 0.
 
-    The same packages are written to environment.explicit.txt in conda's @EXPLICIT format.
+    The command also writes the packages of environment.lock to environment.explicit.txt, in conda's
+    @EXPLICIT format.
     """
     _no_words("lock", words)
     packages = read_packages()

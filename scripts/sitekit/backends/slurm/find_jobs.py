@@ -119,8 +119,8 @@ class ServerJobs:
     async def forget_ended(self) -> None:
         """Delete the stored data about servers that have ended, every FORGET_INTERVAL.
 
-        Reading the ledger may fail, and all servers depend on the snapshot loop. Therefore the
-        snapshot loop does not call this method.
+        The snapshot loop does not call this method, because reading the ledger may fail, and all
+        servers depend on the snapshot loop.
         """
         while True:
             live = {work.tag for work in self._open_work()}

@@ -1,8 +1,8 @@
 """Read the resources that jobs have requested and used from Slurm's accounting (sacct).
 
 PurgeJobAfter in slurmdbd.conf sets how long the accounting keeps jobs. A job that was requeued has
-several records, which --duplicates lists. Jobs of other users can have the same name and comment.
-Therefore, callers must compare a job's owner and number with the ledger.
+several records, which --duplicates lists. Callers must compare a job's owner and number with the
+ledger, because jobs of other users can have the same name and comment.
 """
 
 from __future__ import annotations

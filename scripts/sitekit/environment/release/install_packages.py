@@ -114,7 +114,8 @@ def wheels_name(pinned: list[str]) -> str:
 def pip_install(release: Release) -> list[str]:
     """Return the beginning of the command line `pip install` for a release.
 
-    With this command, pip compiles no bytecode; sitekit compiles the files of all packages later.
+    The options make pip compile no bytecode, because sitekit later compiles the files of all
+    packages.
     """
     quiet = [
         "-q",

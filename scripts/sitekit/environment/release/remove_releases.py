@@ -28,8 +28,8 @@ def remove(release: Release, cache: Path) -> None:
 
 
 def sweep(site: Site, cache: Path) -> None:
-    """Remove files from the cache that no release needs. Also complete removals of releases that
-    were interrupted."""
+    """Remove files from the cache that no release needs. The function also completes interrupted
+    removals of releases."""
     needed = {"lock", "packages", "repodata"}
     packages = set()
     for release in releases(site):

@@ -65,7 +65,7 @@ def _key(packages: Packages, version: str) -> str:
     """Return one hash of everything from which the channel (a directory of conda packages) is made.
 
     If environment.wheels.lock does not match environment.yml, the newest wheels of PyPI are used.
-    In this case, the hash includes the date.
+    If the newest wheels are used, the hash includes the date.
     """
     lock = matching(packages) or time.strftime("%Y-%m-%d")
     return hashlib.sha256(
@@ -79,8 +79,8 @@ def _fetch_all(
     """Download wheels, Python, Node.js and the proxy in parallel; return the wheels, and the
     folders of the other three.
 
-    The npm of Node.js installs the proxy. Therefore the download of the proxy starts when Node.js
-    is complete.
+    The download of the proxy starts when Node.js is complete, because the npm of Node.js installs
+    the proxy.
     """
     arrived = threading.Event()
     staged: dict[str, Path] = {}

@@ -83,9 +83,10 @@ def is_of_this_machine(request: HTTPServerRequest) -> bool:
     """Return whether the caller runs on this machine.
 
     A caller on this machine has the source IP address that the Linux kernel selects for a
-    connection to the hub's own IP address. This source address is usually the hub's own IP address.
-    If the machine has several addresses in one network, Linux uses the first of them as the source
-    address. For a connection to 127.0.1.1, Linux uses 127.0.0.1 as the source address.
+    connection to the hub's own IP address. The source address of a program on the hub's machine is
+    usually the hub's own IP address. If the machine has several addresses in one network, Linux
+    uses the first of them as the source address. For a connection to 127.0.1.1, Linux uses
+    127.0.0.1 as the source address.
     """
     ours = request.connection.stream.socket
     if ours is None:

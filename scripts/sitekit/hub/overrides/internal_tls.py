@@ -130,8 +130,8 @@ def answer(context: ssl.SSLContext, plain: Callable[[], bool]) -> None:
 class Servers:
     """Limit the open connections of each user's server.
 
-    A user can read and copy the certificate of their own server. Without this limit, the user could
-    open any number of connections with the certificate.
+    A user can read and copy the certificate of their own server. The number of connections with one
+    certificate is limited, because the user could open any number of connections.
     """
 
     def __init__(self) -> None:
@@ -162,8 +162,8 @@ class Servers:
 async def _handshake(connection: socket.socket, context: ssl.SSLContext) -> SSLIOStream:
     """Perform the TLS handshake, and close the connection if the handshake fails.
 
-    With IOStream.start_tls(), a caller that stops waiting could not close the connection. Therefore
-    IOStream.start_tls() is not used.
+    IOStream.start_tls() is not used, because with IOStream.start_tls() a caller that stops waiting
+    could not close the connection.
     """
     wrapped = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
     stream = SSLIOStream(wrapped, ssl_options=context)

@@ -55,8 +55,8 @@ def log_no_cookie_ids() -> None:
     """Do not log the ids from which JupyterHub creates a browser's _xsrf cookie.
 
     The two ids are the id of the session, and the id in the login cookie (_xsrf_utils.py,
-    _set_xsrf_cookie). An _xsrf cookie that cannot be decoded is not logged either. Logs are often
-    forwarded to other people. Therefore the ids must not be in the log.
+    _set_xsrf_cookie). An _xsrf cookie that cannot be decoded is not logged either. The ids must not
+    be in the log, because logs are often forwarded to other people.
     """
     theirs = ("Setting new xsrf cookie", "Invalid value %r", "Invalid base64 value %r")
     app_log.addFilter(lambda record: not str(record.msg).startswith(theirs))

@@ -33,8 +33,8 @@ def write(generation: Path, site: Site, rules: Rules) -> None:
 
 
 def read(prefix: Path) -> tuple[Site, Rules]:
-    """Return a Site and the Rules of kernels.yml. Both objects have only the fields that
-    sitekit-kernel needs.
+    """Return a Site and the Rules of kernels.yml. The returned Site and Rules have only the fields
+    that sitekit-kernel needs.
 
     If a program reads another field, an error is raised. Raises Problem if no kernels are
     published.

@@ -15,8 +15,8 @@ from ..installed import unix_accounts
 
 
 def check_accounts(site: Site, root: Path) -> None:
-    """Refuse a gateway account under which servers must not run. Also refuse a file or program that
-    maps users to accounts, if accounts other than root can change this file or program.
+    """Refuse a gateway account under which servers must not run. A file or program that maps users
+    to accounts is refused if accounts other than root can change it.
 
     Raises BadInput.
     """

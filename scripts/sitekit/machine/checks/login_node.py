@@ -25,8 +25,8 @@ from .tiers_fit_cluster import NODES, fits, read
 def look(site: Site) -> Iterator[Finding]:
     """Yield a finding for everything that a tier needs and that the cluster does not have.
 
-    Before the first apply, the login node does not have the hub's SSH key. Therefore Slurm cannot
-    be queried.
+    Slurm cannot be queried before the first apply, because the login node does not have the hub's
+    SSH key yet.
     """
     if not ssh.key(site).exists():
         yield unknown(

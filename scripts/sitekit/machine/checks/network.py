@@ -24,8 +24,8 @@ LOCAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def service_of(key: tuple[str, ...]) -> str:
-    """Return which service listens at the port with this key in site.yml. All ports that are not
-    in the table belong to the proxy."""
+    """Return which service listens at the port with this key in site.yml. A port that the table
+    _SERVICES does not list belongs to the proxy."""
     return _SERVICES.get(key, "proxy")
 
 

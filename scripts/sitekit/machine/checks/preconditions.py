@@ -210,8 +210,8 @@ def _steps(path: Path, root: Path) -> list[Step]:
 def check_proxys_group(site: Site, root: Path) -> None:
     """Refuse the site if an account other than the proxy's is a member of the proxy's own group.
 
-    A member of this group can read the secret in proxy.env. With this secret, the member could
-    redirect every user's browser.
+    A member of this group can read the secret in proxy.env. With the secret in proxy.env, an
+    account could redirect every user's browser.
     """
     if not unix_accounts.has_account(root, site.proxy.user):
         return

@@ -1,7 +1,7 @@
 """Lock the machine, so that only one command of sitekit at a time changes it.
 
-An account that can open the lock file could keep the lock for ever. Therefore only root can open
-the file.
+Only root can open the lock file, because an account that can open the file could keep the lock for
+ever.
 """
 
 from __future__ import annotations

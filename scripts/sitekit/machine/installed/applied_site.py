@@ -115,7 +115,8 @@ def _left_behind(site: Site, before: Site, root: Path) -> Iterator[BadInput]:
 
 
 def _holds_something(real: Path) -> bool:
-    """Return whether a folder contains files. If this user may not read the folder, return True.
+    """Return whether a folder contains files. If the current user may not read the folder, the
+    result is True.
 
     `sudo make apply` runs as root, so that it can check each folder.
     """

@@ -1,5 +1,5 @@
-"""Create accounts for participants (`make accounts`). Also complete accounts that an interrupted
-run began to create."""
+"""Create accounts for participants (`make accounts`). The functions also complete accounts that an
+interrupted run began to create."""
 
 from __future__ import annotations
 

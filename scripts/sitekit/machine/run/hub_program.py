@@ -18,8 +18,8 @@ def run_hub_program(
     """Run the release's Python with the arguments `words`, and return the JSON value that the
     program prints.
 
-    The program reads `asked` and the path of the hub's database as JSON from standard input.
-    Therefore no token appears on a command line. `timeout` is in seconds. Raises CommandFailed.
+    The program reads `asked` and the path of the hub's database as JSON from standard input, so
+    that no token appears on a command line. `timeout` is in seconds. Raises CommandFailed.
     """
     done = run(
         [site.current / "bin/python", "-I", *words],

@@ -1,7 +1,7 @@
 """Check whether a service of the site answers a request that only this service can answer.
 
-Another program may listen on the service's port. Therefore a successful connection to the port is
-not enough.
+A successful connection to the service's port is not enough, because another program may listen on
+the port.
 """
 
 from __future__ import annotations

@@ -173,8 +173,8 @@ def _host_names(site: Site) -> str:
 
 
 def _is_local(site: Site) -> bool:
-    """Return whether the site's host name is a loopback name, such as localhost. In this case, only
-    this machine can use the site."""
+    """Return whether the site's host name is a loopback name, such as localhost. A site with a
+    loopback name can be used only on this machine."""
     return site.front.host in ("localhost", "127.0.0.1")
 
 
@@ -183,7 +183,8 @@ def _listening(site: Site) -> dict[str, Any]:
     machine are allowed.
 
     In the machine's own nginx, a socket for 127.0.0.1 would take over requests to other websites at
-    this IP address. Therefore the machine's own nginx checks the client's IP address instead.
+    this IP address. For this reason, the machine's own nginx checks the client's IP address instead
+    of listening at 127.0.0.1.
     """
     by_client = (site.front.instance, site.front.server) == ("system", "nginx")
     return {

@@ -218,7 +218,8 @@ def quiet(web: WebServer, but: Path) -> dict[Host, str]:
     """Return the present answers of the web server's other virtual hosts. Return {}, and no error,
     if the hosts cannot be determined.
 
-    In this case, the later test of the web server's configuration reports the reason.
+    If the hosts cannot be determined, the later test of the web server's configuration reports the
+    reason.
     """
     try:
         return answers(hosts(web, but))

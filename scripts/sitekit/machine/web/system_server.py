@@ -1,8 +1,8 @@
 """Test, reload and restart the machine's own web server, and report its state.
 
-The machine's web server also serves other websites. Therefore the whole configuration of the web
-server is tested before each reload, and the web server is restarted only if a reload is not enough.
-A stopped web server is never started for this site.
+Because the machine's web server also serves other websites, its whole configuration is tested
+before each reload, and the web server is restarted only if a reload is not enough. A stopped web
+server is never started for this site.
 """
 
 from __future__ import annotations
@@ -165,8 +165,8 @@ def answers(site: Site) -> bool:
     """Return whether requests for the site's URL reach the site's virtual host.
 
     The function sends a request to the web server, and looks for this request in the log of the
-    virtual host. The function does not check the certificate or the hub. The web server may listen
-    only at the IP address of the site's host name. Therefore this IP address is tried too.
+    virtual host. The function does not check the certificate or the hub. The IP address of the
+    site's host name is tried too, because the web server may listen only there.
     """
     mark = f"/sitekit-{secrets.token_hex(8)}"
     return any(_handed_on(site, address, mark) for address in ("127.0.0.1", site.front.host))

@@ -130,7 +130,8 @@ def _job_script(script: Path) -> list[str]:
     """Return a shell command. The job script first runs the lines that the site has added to job
     scripts, and then the test program.
 
-    The last two lines of the job script start the server (config/templates/job.sh).
+    In config/templates/job.sh, the last two lines start the server; this job script does not
+    contain them.
     """
     try:
         added = script.read_text(encoding="utf-8").splitlines()[:-2]

@@ -81,12 +81,12 @@ def _group(site: Site) -> str:
 
 
 def _remove(site: Site) -> None:
-    """Remove the drill's accounts with their servers, associations and homes. Also delete the users
-    from the hub.
+    """Remove the drill's accounts with their servers, associations and homes. The function also
+    deletes the users from the hub.
 
     The accounts have passwords. For this reason, the accounts are removed even if Slurm does not
-    answer, or does not end their jobs. In this case, raises Problem with the associations and jobs
-    that Slurm still has.
+    answer, or does not end their jobs. If associations or jobs are left in Slurm, the function
+    raises Problem with their names.
     """
     known = account_record.load(site, PREFIX)
     users = [person.name for person in known.participants] if known else []

@@ -33,15 +33,17 @@ Watch = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """Do nothing with a progress event of a start. This is the default for the argument `watch`."""
+    """Do nothing with a progress event of a start. The function ignore() is the default for the
+    argument `watch`."""
 
 
 @dataclass
 class _Sent:
     """A request to start a server.
 
-    It stores the time of the request, and the value `started` that the server has in the hub's API;
-    this is "" until the start is complete. `answered` is set when the hub has answered the request.
+    The object stores the time of the request, and the value `started` of the server in the hub's
+    API, which is "" until the start is complete. `answered` is set when the hub has answered the
+    request.
     """
 
     at: datetime

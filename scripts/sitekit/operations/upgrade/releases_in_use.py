@@ -84,7 +84,7 @@ def around(past: list[tuple[float, str]], start: float) -> tuple[str | None, set
     """Return the release to which the link `current` pointed at the time `start`, and all releases
     to which it pointed some minutes before and after.
 
-    Both results are None if no change of the link `current` was recorded before `start`.
+    The function returns None twice if no change of the link `current` was recorded before `start`.
     """
     before = [name for at, name in past if at <= start]
     early = [name for at, name in past if at <= start - EARLY]

@@ -8,8 +8,8 @@ without a shell, and stores loaded modules in a file (store_loaded_modules.py). 
 only requests of the user's own JupyterLab.
 
 In the hub environment jupyterlmod is enabled only through this module
-(environment/release/configure_release.py). If this module fails to load, JupyterLab has no Software Modules
-tab.
+(environment/release/configure_release.py). If lmod_guard fails to load, JupyterLab has no Software
+Modules tab.
 """
 
 from __future__ import annotations

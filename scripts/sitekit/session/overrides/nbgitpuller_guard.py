@@ -3,8 +3,9 @@ after the user has confirmed this on a page.
 
 nbgitpuller 1.3 shows text from the URL as HTML (handlers.py, jinja_env without autoescape). In
 nbgitpuller, any page that opens git-pull/api in the browser can write files from any git URL to any
-folder. Therefore nbgitpuller's own handlers are not loaded (environment/release/configure_release.py).
-check_pull_link.py checks the link, and GitPuller pulls (pull_in_subprocess.py).
+folder. For this reason, nbgitpuller's own handlers are not loaded
+(environment/release/configure_release.py). check_pull_link.py checks the link, and GitPuller pulls
+(pull_in_subprocess.py).
 """
 
 from __future__ import annotations

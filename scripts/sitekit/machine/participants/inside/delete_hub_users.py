@@ -2,9 +2,9 @@
 delete these users.
 
 `make accounts_remove` runs this program as the hub's account, in the release's Python. The program
-reads JSON from standard input (`database`, `action`, `names`), and prints JSON. A running hub keeps
-its users in memory. Therefore this program must not delete users from the database of a running
-hub. Instead, `make accounts_remove` deletes users with the API of the running hub, and uses a token
+reads JSON from standard input (`database`, `action`, `names`), and prints JSON. This program must
+not delete users from the database of a running hub, because a running hub keeps its users in
+memory. If the hub runs, `make accounts_remove` deletes users with the hub's API, and uses a token
 from this program. The token is valid for ten minutes.
 """
 
