@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from .check_pull_link import Pull, Refused, read
+from .check_pull_link import Pull, Refused, check_link
 from .root_folder import make_root
 
 TIMEOUT = 60.0
@@ -62,7 +62,7 @@ def update_copy(
     wanted = {"repo": url, "branch": repository["branch"], "targetpath": folder}
     output = ""
     try:
-        pull = read(wanted, [url.rsplit("/", 1)[0]], root, list(settings.get("links", {})))
+        pull = check_link(wanted, [url.rsplit("/", 1)[0]], root, list(settings.get("links", {})))
         both = repository.get("keep_both", False)
         trouble, output = _copied(pull, settings.get("umask", "0077"), both)
     except (Refused, OSError, subprocess.SubprocessError) as error:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from ...base.child_process import mortal
+from ...base.child_process import end_with_this_process
 from ...base.command import run
 from .releases import Release
 
@@ -38,7 +38,7 @@ def compile_all(release: Release, before: Release | None = None) -> int:
     count = os.cpu_count() or 1
     # The option -j of compileall is not used, because its worker processes continue when compileall
     # is killed.
-    compiler = mortal(
+    compiler = end_with_this_process(
         [release.python, "-I", "-m", "compileall", "-qq", *UNCHECKED, "-s", release.path, "-i", "-"]
     )
     shares = ["\n".join(map(str, sources[start::count])) for start in range(count)]

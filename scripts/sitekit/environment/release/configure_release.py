@@ -16,10 +16,10 @@ from .required_package_contents import Piece
 
 GUARDED = {
     "sitekit.session.overrides.lmod_guard": "jupyterlmod",
-    "sitekit.session.overrides.server_proxy_guard": "jupyter_server_proxy",
+    "sitekit.session.overrides.port_guard": "jupyter_server_proxy",
     "sitekit.session.overrides.nbdime_guard": "nbdime",
     "sitekit.session.overrides.lsp_on_request": "jupyter_lsp",
-    "sitekit.session.overrides.nbgitpuller_guard": "nbgitpuller",
+    "sitekit.session.overrides.pull_guard": "nbgitpuller",
     "sitekit.session.overrides.git_guard": "jupyterlab_git",
 }
 """Maps each of sitekit's server extensions to the extension that sitekit's extension replaces."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...base.errors import Problem
-from ...base.path_access import way
+from ...base.path_access import steps_of_path
 from ...site import Site
 
 LONGEST = 255
@@ -89,7 +89,7 @@ def refuse_unsafe(prefix: Path) -> None:
     All folders and symbolic links on the path to the prefix are checked too.
     """
     try:
-        steps = way(prefix)
+        steps = steps_of_path(prefix)
     except OSError as error:
         raise Problem(
             f"cannot be read: {error.strerror}",

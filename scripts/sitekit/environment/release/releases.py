@@ -154,7 +154,7 @@ def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Rel
     return fitting[0] if fitting else None
 
 
-def same(site: Site, solution: Solution, kit: str) -> Release | None:
+def find_same_release(site: Site, solution: Solution, kit: str) -> Release | None:
     """Return a release with exactly these packages and this version of sitekit; None if there is no
     such release.
 
@@ -256,7 +256,7 @@ def finish(release: Release, **facts: object) -> Release:
     return done
 
 
-def switch(site: Site, release: Release) -> None:
+def switch_current_release(site: Site, release: Release) -> None:
     """Point the symbolic link `current` to the release atomically, and record the time.
 
     The link is relative, because nodes may mount the prefix at another path. The time is recorded

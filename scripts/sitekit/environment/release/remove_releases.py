@@ -27,7 +27,7 @@ def remove(release: Release, cache: Path) -> None:
     shutil.rmtree(gone)
 
 
-def sweep(site: Site, cache: Path) -> None:
+def clean_cache(site: Site, cache: Path) -> None:
     """Remove files from the cache that no release needs. The function also completes interrupted
     removals of releases."""
     needed = {"lock", "packages", "repodata"}

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from ...base.child_process import mortal
+from ...base.child_process import end_with_this_process
 from ...base.command import Argv, run
 from ...base.data_files import data
 from ...contracts.gate_config import session_settings
@@ -167,7 +167,7 @@ def _started(
     """Run a program while the `with` block runs; yield the process and its log."""
     with log.open("w") as out, log.open() as read:
         program = subprocess.Popen(
-            mortal(argv),
+            end_with_this_process(argv),
             env=dict(environment),
             cwd=log.parent,
             stdin=subprocess.DEVNULL,

@@ -18,7 +18,7 @@ from typing import Any
 
 from packaging.utils import parse_wheel_filename
 
-from ...base.child_process import ask
+from ...base.child_process import ask_child_process
 from ...base.progress import Step, step
 from . import python_node_proxy
 from .convert_one_wheel import target_environment
@@ -132,7 +132,8 @@ def _convert_all(
         if "proxy" in staged:
             jobs.append(pool.submit(python_node_proxy.proxy_package, channel, staged["proxy"]))
         parts = [
-            pool.submit(ask, CONVERT, {**request, "mine": share}, timeout=600) for share in shares
+            pool.submit(ask_child_process, CONVERT, {**request, "mine": share}, timeout=600)
+            for share in shares
         ]
         entries = [job.result() for job in jobs]
         for part, share in zip(parts, shares, strict=True):

@@ -17,7 +17,7 @@ from ...site.tier import Tier
 from ..servers.check_choice import Eligibility, allowed_tiers, tiers_for
 from ..servers.form_values import FormValues, as_query
 from ..servers.hub_state import HubState
-from .format_times import clock
+from .format_times import format_clock_time
 from .page_files import page_file
 from .tier_cards import TierCard, card_of
 
@@ -92,7 +92,7 @@ def tier_form(
             if (reason := eligibility.drains.reason(tier))
         ],
         card=hub_state.ledger.last_card(visit.user, visit.server),
-        sitekit_clock=clock,
+        sitekit_clock=format_clock_time,
         visit=visit,
         server_name=visit.server,
         base_url=visit.base_url,

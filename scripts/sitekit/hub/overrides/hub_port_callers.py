@@ -35,7 +35,7 @@ def keep_pages_behind_the_front(url: str, has_ended: Callable[[str], bool]) -> N
     prepare = BaseHandler.prepare
 
     async def narrower(handler: BaseHandler) -> None:
-        authority, name = certified(handler.request)
+        authority, name = certificate_owner(handler.request)
         if authority == "servers" and name != "culler" and has_ended(name):
             raise web.HTTPError(403, "The server that this certificate was made for has ended")
         if not is_proxy(handler.request):
@@ -49,13 +49,13 @@ def keep_pages_behind_the_front(url: str, has_ended: Callable[[str], bool]) -> N
 
 def is_proxy(request: HTTPServerRequest) -> bool:
     """Return whether the proxy has sent this request."""
-    authority, name = certified(request)
+    authority, name = certificate_owner(request)
     if authority:
         return (authority, name) == ("services", "proxy")
     return is_of_this_machine(request)
 
 
-def certified(request: HTTPServerRequest) -> tuple[str, str]:
+def certificate_owner(request: HTTPServerRequest) -> tuple[str, str]:
     """Return (authority, name) of the caller's verified certificate.
 
     Authority and name are "" for a caller without TLS.

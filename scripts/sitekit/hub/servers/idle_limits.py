@@ -22,7 +22,7 @@ def activity_interval(limit: int) -> int:
     return max(10, min(300, limit // 12))
 
 
-def lag(limit: int) -> float:
+def stop_delay(limit: int) -> float:
     """Return the longest delay in seconds between an activity in a server and the server's report
     to the hub.
 

@@ -14,7 +14,7 @@ from ..installed.manifest import FileRecord
 from ..installed.read_and_restore_path import NOTHING, Entry
 from ..web.apache_links import Link
 from .kinds_of_changes import NewLink, Remove, Write
-from .machine_state import MachineState, beside
+from .machine_state import MachineState, path_beside
 from .plan import ApplyPlan, Edited
 
 
@@ -66,7 +66,7 @@ def _offer(
 ) -> None:
     """Plan to write the new content beside `path` as `.new`. If the administrator has already
     accepted or removed this content, plan nothing."""
-    new = beside(path)
+    new = path_beside(path)
     there = seen.entries[new]
     if there.kind == "nothing" and file.sha256 in (*record.hashes, record.offered):
         made.edited[path] = Edited(file, seen.entries[path], secret)
@@ -121,9 +121,9 @@ def plan_removals(made: ApplyPlan, seen: MachineState, wanted: set[Path]) -> Non
 
 def _removals(path: Path, record: FileRecord, seen: MachineState) -> Iterator[Remove]:
     """Yield the removal of a file, and of the `.new` file beside it."""
-    new = seen.entries[beside(path)]
+    new = seen.entries[path_beside(path)]
     if record.offered is not None and new.sha256 == record.offered:
-        yield Remove(beside(path), new)
+        yield Remove(path_beside(path), new)
     if seen.entries[path] != NOTHING:
         yield Remove(path, seen.entries[path], secret=record.generated and not record.mode & 0o004)
 

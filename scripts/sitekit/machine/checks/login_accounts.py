@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from ...base.errors import BadInput
-from ...base.path_access import way
+from ...base.path_access import steps_of_path
 from ...contracts.gate_config import MIN_UID
 from ...site import Site
 from ...site.login_provider import Accounts
@@ -53,7 +53,7 @@ def _check_gateway(site: Site, name: str, root: Path) -> None:
 def _check_root_owned(where: str, path: Path, root: Path) -> None:
     """Refuse a file that an account other than root can change. Refuse a program that the hub
     cannot run."""
-    steps = way(path, root)
+    steps = steps_of_path(path, root)
     if not steps[-1].last or not stat.S_ISREG(steps[-1].status.st_mode):
         raise BadInput(f"{path} is not there", where, "put it there, or correct the path")
     for step in steps:

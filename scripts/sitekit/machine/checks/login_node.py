@@ -19,10 +19,10 @@ from ...contracts.gate_config import servers_prefix
 from ...contracts.tunnel import host
 from ...site import Site
 from .finding import Finding, unknown
-from .tiers_fit_cluster import NODES, fits, read
+from .tiers_fit_cluster import NODES, check_tier_fits, read
 
 
-def look(site: Site) -> Iterator[Finding]:
+def check_login_node(site: Site) -> Iterator[Finding]:
     """Yield a finding for everything that a tier needs and that the cluster does not have.
 
     Slurm cannot be queried before the first apply, because the login node does not have the hub's
@@ -54,7 +54,7 @@ def look(site: Site) -> Iterator[Finding]:
     there = read(answer.out)
     for place, tier in enumerate(site.tiers):
         for name in tier.partitions:
-            yield from fits(there, tier, name, f"tiers[{place}]")
+            yield from check_tier_fits(there, tier, name, f"tiers[{place}]")
 
 
 def _release(site: Site) -> Iterator[Finding]:

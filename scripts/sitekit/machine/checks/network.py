@@ -29,7 +29,7 @@ def service_of(key: tuple[str, ...]) -> str:
     return _SERVICES.get(key, "proxy")
 
 
-def look(
+def check_addresses_and_ports(
     site: Site, applied: Site, states: Mapping[str, str], platform: Platform
 ) -> Iterator[Finding]:
     """Yield findings about the hub's IP address and the site's ports.
@@ -113,7 +113,7 @@ def listen_error(address: str, port: int) -> str | None:
     return None
 
 
-def reached(site: Site, nodes: set[str]) -> Iterator[Finding]:
+def check_nodes_reach_hub(site: Site, nodes: set[str]) -> Iterator[Finding]:
     """Yield a finding if this host can see that the compute nodes `nodes` cannot reach the hub.
 
     This host cannot see a firewall between the nodes and the hub.

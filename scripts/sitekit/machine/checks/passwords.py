@@ -15,7 +15,7 @@ from ...site import Site
 from ..host.platform import Platform
 from ..installed import unix_accounts
 from ..installed.manifest import FileRecord, load_manifest
-from ..installed.read_and_restore_path import look
+from ..installed.read_and_restore_path import read_entry
 
 MODULES = {"sssd": "pam_sss.so", "shadow": "pam_unix.so"}
 NAMES_SHOWN = 3  # names
@@ -90,7 +90,10 @@ def _asks(site: Site, root: Path, module: str) -> bool:
     service may use another module.
     """
     path = Path("/etc/pam.d", f"sitekit-{site.name}")
-    there, record = look(root, path), load_manifest(site, root).files.get(str(path), FileRecord())
+    there, record = (
+        read_entry(root, path),
+        load_manifest(site, root).files.get(str(path), FileRecord()),
+    )
     return record.owns(there) or module.encode() in (there.content or b"")
 
 

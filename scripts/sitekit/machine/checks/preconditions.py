@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...base.errors import BadInput, BadInputs
-from ...base.path_access import Step, way
+from ...base.path_access import Step, steps_of_path
 from ...site import Site
 from ..host.platform import this_platform
 from ..host.site_on_machine import Target
 from ..installed import unix_accounts
-from ..installed.applied_site import applied, check_follows, others
+from ..installed.applied_site import applied, check_follows, other_sites
 from ..installed.read_and_restore_path import on_disk
 from ..system_sshd.config import PROGRAM as SSHD
 from ..system_sshd.config import check_included
@@ -202,7 +202,7 @@ def _steps(path: Path, root: Path) -> list[Step]:
     `sudo make apply` runs as root, and can therefore check all folders.
     """
     try:
-        return way(path, root)
+        return steps_of_path(path, root)
     except PermissionError:
         return []
 
@@ -218,7 +218,7 @@ def check_proxys_group(site: Site, root: Path) -> None:
     group = unix_accounts.group_name(root, site.proxy.user)
     before = applied(site, root).hub.user  # `make apply` removes this account from the group
     strangers = unix_accounts.members(root, group) - {site.proxy.user, site.hub.user, before}
-    hubs = {other.hub.user for other in others(site, root)}
+    hubs = {other.hub.user for other in other_sites(site, root)}
     if strangers:
         what = f"{site.proxy.user}'s own group, {group}, is also that of {', '.join(sorted(strangers)[:3])}"
         mend = f"groupadd --system NAME; usermod --gid NAME {site.proxy.user}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...base.errors import BadInput, BadInputs
-from ...base.path_access import Step, way
+from ...base.path_access import Step, steps_of_path
 from ...contracts.gate_config import MIN_UID
 from ...site.front import Certificate
 from ..host.site_on_machine import Target
@@ -58,7 +58,7 @@ def _readers(path: Path, root: Path) -> Iterator[tuple[str, str]]:
     For a file that does not exist, nothing is yielded.
     """
     try:
-        steps = [step for step in way(path, root) if not step.link]
+        steps = [step for step in steps_of_path(path, root) if not step.link]
     except PermissionError:
         return  # only root can check this; `sudo make apply` does
     if not steps[-1].last:

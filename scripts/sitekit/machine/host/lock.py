@@ -18,7 +18,7 @@ LOCK = Path("/run/sitekit.lock")
 
 
 @contextmanager
-def alone(root: Path = Path("/")) -> Iterator[None]:
+def hold_machine_lock(root: Path = Path("/")) -> Iterator[None]:
     """Hold the machine's lock while the `with` block runs.
 
     Raises Problem, which names the process that holds the lock.

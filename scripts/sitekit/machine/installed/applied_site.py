@@ -48,7 +48,7 @@ def applied(site: Site, root: Path) -> Site:
     return _read(real, site) if real.is_file() else site
 
 
-def others(site: Site, root: Path) -> list[Site]:
+def other_sites(site: Site, root: Path) -> list[Site]:
     """Return the other sites of this machine, with their settings at the last `make apply`. Raises
     BadInput."""
     found = on_disk(root, site.etc.parent).glob(f"*/{manifest_path(site).name}")
@@ -89,7 +89,7 @@ def check_follows(site: Site, root: Path) -> None:
 
     Two sites conflict if they share a port or a state folder. Raises BadInputs.
     """
-    apart = (fault for other in others(site, root) for fault in _clashes(site, other))
+    apart = (fault for other in other_sites(site, root) for fault in _clashes(site, other))
     if faults := [*_left_behind(site, applied(site, root), root), *apart]:
         raise BadInputs(faults)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from ...base.command import acting_as
 from ...base.errors import Problem, shown
-from ...contracts.internal_tls import calling
+from ...contracts.internal_tls import client_context
 from ...site import Site
 from ..host import sqlite
 from ..host.platform import this_platform
@@ -78,7 +78,7 @@ def _found(site: Site, query: str, names: Collection[str]) -> list[str]:
         return []
     if not site.database.exists():
         return []
-    with acting_as(hub.pw_uid, hub.pw_gid), sqlite.opened(site.database) as connection:
+    with acting_as(hub.pw_uid, hub.pw_gid), sqlite.open_database(site.database) as connection:
         try:
             found = {name for (name,) in connection.execute(query)}
         except sqlite3.OperationalError as fault:
@@ -136,7 +136,7 @@ def _ask_hub(site: Site, name: str, token: str) -> None:
     connection: http.client.HTTPConnection
     try:
         if site.internal_tls:
-            tls = calling(site, "hub")
+            tls = client_context(site, "hub")
             connection = http.client.HTTPSConnection(host, port, timeout=_PATIENCE, context=tls)
         else:
             connection = http.client.HTTPConnection(host, port, timeout=_PATIENCE)

@@ -9,7 +9,7 @@ from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...base.progress import say
 from ...site import Site
-from ..host.lock import alone
+from ..host.lock import hold_machine_lock
 from ..host.platform import this_platform
 from ..render.services import running_supervisor, site_services
 from ..supervisors import control
@@ -35,7 +35,7 @@ def start(site: Site) -> int:
         )
     in_use, stamp = str(site.current.resolve()), _stamp(site)
     services, supervisor = site_services(site, this_platform()), running_supervisor(site)
-    with alone():
+    with hold_machine_lock():
         if hub_release(site) != in_use:
             database.refuse_unknown_schema(site, site.current)
             supervisor.stop(_hub(site))
@@ -84,7 +84,7 @@ def _hub(site: Site) -> Service:
 def stop(site: Site) -> int:
     """Stop the services, the last one first. Users' servers keep running. Raises Problem."""
     need_root("stop")
-    with alone():
+    with hold_machine_lock():
         control.stop(site_services(site, this_platform()), running_supervisor(site))
     for web in machines_own(site):
         say(

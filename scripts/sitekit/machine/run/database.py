@@ -110,7 +110,7 @@ def revision(site: Site) -> str:
 
 def revision_of(database: Path) -> str:
     """Return the schema revision (an id of alembic) of a database file."""
-    with sqlite.opened(database) as connection:
+    with sqlite.open_database(database) as connection:
         found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(found[0])
 
@@ -131,7 +131,7 @@ def back_up(site: Site, revision: str) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         draft.unlink(missing_ok=True)
         draft.touch(0o600)
-        sqlite.copy(site.database, draft)
+        sqlite.copy_database(site.database, draft)
         draft.rename(folder / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{revision}.sqlite")
         for old in sorted(folder.glob("*.sqlite"))[:-KEPT]:
             old.unlink()

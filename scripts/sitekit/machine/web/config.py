@@ -8,7 +8,7 @@ from typing import Any
 
 from ...base.templates import templates
 from ...contracts.front_login import HEADERS, PAGE, web_server_file
-from ...contracts.internal_tls import PROXY, authority, pair
+from ...contracts.internal_tls import PROXY, authority, certificate_and_key
 from ...site import Site
 from ...site.front import Certificate
 from ..host.file_to_write import File
@@ -91,7 +91,7 @@ def read_by_front(site: Site, platform: Platform) -> set[Path]:
 def towards_proxy(site: Site) -> tuple[Path, Path]:
     """Return the certificate that the web server presents to the proxy, and the authority that
     signs the proxy's certificate."""
-    return pair(site, "front"), authority(site, "services")
+    return certificate_and_key(site, "front"), authority(site, "services")
 
 
 def server(site: Site, platform: Platform) -> WebServer:

@@ -21,7 +21,7 @@ from ...base.command import CommandFailed, run
 from ...base.errors import Problem
 from ...site import Site
 from ..host.platform import WebServer
-from ..host.tls_client import spoken
+from ..host.tls_client import open_tls_connection
 from ..supervisors.control import which_supervisor
 from ..supervisors.interface import State
 from ..supervisors.service import Service
@@ -177,7 +177,7 @@ def _handed_on(site: Site, address: str, mark: str) -> bool:
     log contains this request."""
     request = f"HEAD {mark} HTTP/1.1\r\nHost: {site.front.host}:{site.front.port}\r\nConnection: close\r\n\r\n"
     try:
-        with spoken(address, site.front.port, _ANSWER_TIMEOUT, site.front.host) as tls:
+        with open_tls_connection(address, site.front.port, _ANSWER_TIMEOUT, site.front.host) as tls:
             tls.sendall(request.encode())
             while tls.recv(4096):
                 pass

@@ -14,9 +14,9 @@ from pathlib import Path
 from ...backends.slurm.run_local_program import slurm_environment
 from ...base.command import run
 from ...base.errors import BadInput, Problem, shown
-from ...base.path_access import way
+from ...base.path_access import steps_of_path
 from ...base.progress import step
-from ...machine.host.lock import alone
+from ...machine.host.lock import hold_machine_lock
 from ...machine.participants import account_record, create_accounts, hub_users, remove_accounts
 from ...machine.participants.arguments import Wanted
 from ...site import Site
@@ -56,7 +56,7 @@ def created(site: Site, tier: Tier, count: int) -> Iterator[dict[str, str]]:
         _remove(site)
     wanted = Wanted(PREFIX, 1, count, _group(site), one_password=False)
     try:
-        with alone():
+        with hold_machine_lock():
             known, _count = create_accounts.create(site, wanted)
         users = [person.name for person in known.participants]
         if site.drill.slurm_account:
@@ -94,7 +94,7 @@ def _remove(site: Site) -> None:
         if "slurm" in site.backends:
             _disassociate(site, users)
     finally:
-        with alone():
+        with hold_machine_lock():
             remove_accounts.remove(site, PREFIX, keep_data=False, end_processes=True)
 
 
@@ -196,7 +196,7 @@ def listed(path: Path) -> list[str]:
     """Return the user names in the file. Raises BadInput if an account other than root can change
     the file."""
     try:
-        steps = way(path)
+        steps = steps_of_path(path)
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise BadInput(f"cannot be read: {error}", str(path), "see drill.users") from None

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ...base.errors import Problem
-from ...contracts.internal_tls import calling
+from ...contracts.internal_tls import client_context
 from ...site import Site
 
 HAD_ONE = "already has a server, which was not used"
@@ -156,7 +156,7 @@ class HubClient:
         host, port = self._site.hub_listens_at, self._site.hub.port
         if self._site.internal_tls:
             # the culler's certificate: root has it here, and the hub accepts it for its API only
-            tls = calling(self._site, "culler")
+            tls = client_context(self._site, "culler")
             return http.client.HTTPSConnection(host, port, timeout=WAIT, context=tls)
         return http.client.HTTPConnection(host, port, timeout=WAIT)
 

@@ -69,7 +69,7 @@ class Story:
     under_way: bool = False
 
 
-def tell(
+def order_steps(
     steps: Collection[Step], unread: Collection[str], *, over: bool, backend: str = "slurm"
 ) -> Story:
     """Sort the steps of a start by stage and time, and return the sorted steps as a Story. `unread`

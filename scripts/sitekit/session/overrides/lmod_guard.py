@@ -62,14 +62,14 @@ async def guarded(command: str, *words: object) -> str | None:
         return html.escape(why)
     argv = [module.MODULE_CMD, "python", "--terse", command, *map(str, words)]
     async with _turn:
-        environment = lmod_output.applied(store_loaded_modules.read(), os.environ)
+        environment = lmod_output.applied(store_loaded_modules.read_loaded_modules(), os.environ)
         process = await asyncio.create_subprocess_exec(
             *argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environment
         )
         output, errors = await process.communicate()
         # Lmod's exit code is no help: it is 1 also for a mere warning of a module
         if command in CHANGES and (found := lmod_output.changes(output)):
-            store_loaded_modules.write(lmod_output.applied(found, environment))
+            store_loaded_modules.write_loaded_modules(lmod_output.applied(found, environment))
     # the tab inserts the text into its page as HTML (jupyterlab-lmod, `innerHTML`)
     return html.escape(errors.decode(errors="replace"), quote=False) or None
 

@@ -74,7 +74,7 @@ def docker(here: Context) -> Iterator[Finding]:
     applies=_on_docker,
 )
 def has_images(here: Context) -> Iterator[Finding]:
-    for found in local_backends.images(here.site):
+    for found in local_backends.check_docker_images(here.site):
         yield Finding(found.what, found.where or "", found.remedy or "")
 
 
@@ -171,4 +171,4 @@ def gate(here: Context) -> Iterator[Finding]:
     "make the tier smaller, or use a larger machine",
 )
 def sizes(here: Context) -> Iterator[Finding]:
-    yield from map(adopted, local_backends.sizes(here.site))
+    yield from map(adopted, local_backends.check_tier_sizes(here.site))

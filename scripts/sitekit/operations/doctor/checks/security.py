@@ -21,7 +21,7 @@ from ....machine.web.certificate import lasts
 from ....site import Site
 from ...advisories.fetch_advisories import fetched
 from ...advisories.list_installed_packages import Package, installed
-from ...advisories.read_osv_files import hits, is_advisory, read
+from ...advisories.read_osv_files import is_advisory, read_advisories, vulnerable_packages
 from ..check import Finding, Subject, unseen, warning
 from ..context import Context
 from .site_file import problems
@@ -195,7 +195,7 @@ def _vulnerable(document: Any, known: dict[tuple[str, str], list[Package]]) -> I
     of such files.
     """
     try:
-        found = list(hits(document, known))
+        found = list(vulnerable_packages(document, known))
     except (ValueError, TypeError, KeyError, AttributeError):
         return
     for hit in found:
@@ -233,7 +233,7 @@ def advisories(here: Context) -> Iterator[Finding]:
             except Problem as silence:
                 yield unseen(f"{source}: {silence.what}", silence.remedy or "")
                 continue
-            for document in filter(is_advisory, read(path)):
+            for document in filter(is_advisory, read_advisories(path)):
                 count += 1
                 yield from _vulnerable(document, known)
     if not count:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ....backends.slurm.run_local_program import slurm_environment
 from ....base.command import Argv, CommandFailed, run
-from ....machine.checks.tiers_fit_cluster import PROGRAMS, programs
+from ....machine.checks.tiers_fit_cluster import PROGRAMS, check_slurm_programs
 from ....site import Site
 from ..check import Finding, Subject, adopted, note, warning
 from ..context import Context, Unanswered
@@ -38,7 +38,7 @@ def local(site: Site) -> bool:
     applies=local,
 )
 def are_installed(here: Context) -> Iterator[Finding]:
-    yield from map(adopted, programs(here.site))
+    yield from map(adopted, check_slurm_programs(here.site))
 
 
 @subject.check(

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ....base.command import Argv, CommandFailed, run
 from ....base.errors import Problem
-from ....base.path_access import way
-from ....machine.checks.sudo import check_rule, look
+from ....base.path_access import steps_of_path
+from ....machine.checks.sudo import check_rule, check_sudo
 from ....machine.installed import unix_accounts
 from ....machine.installed.read_and_restore_path import MACHINE
 from ..check import Finding, Subject, adopted, warning
@@ -31,7 +31,7 @@ _NONE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
     applies=local,
 )
 def installed(here: Context) -> Iterator[Finding]:
-    yield from map(adopted, look(here.site, here.platform))
+    yield from map(adopted, check_sudo(here.site, here.platform))
 
 
 @subject.check(
@@ -91,7 +91,7 @@ def syntax(here: Context) -> Iterator[Finding]:
 def gate(here: Context) -> Iterator[Finding]:
     for name in ("gate", "end"):
         path = here.site.libexec / name
-        steps = way(path)
+        steps = steps_of_path(path)
         if not steps[-1].last:
             yield Finding("it is not there", str(path), "sudo make apply")
             continue

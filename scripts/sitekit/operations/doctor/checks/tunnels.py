@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from ....backends.slurm import ssh_files as ssh
 from ....contracts.tunnel import host_key
-from ....machine.checks.login_node import look
+from ....machine.checks.login_node import check_login_node
 from ....machine.checks.preconditions import check_sshd
 from ....machine.installed.read_and_restore_path import MACHINE
 from ....machine.supervisors.check_services_answer import tunnel_answers
@@ -154,4 +154,4 @@ def tunnel_is_there(here: Context) -> Iterator[Finding]:
     applies=_outside,
 )
 def tiers(here: Context) -> Iterator[Finding]:
-    yield from map(adopted, look(here.site))
+    yield from map(adopted, check_login_node(here.site))

@@ -166,7 +166,7 @@ def guard() -> None:
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
-    return [{"module": "sitekit.session.overrides.server_proxy_guard"}]
+    return [{"module": "sitekit.session.overrides.port_guard"}]
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
