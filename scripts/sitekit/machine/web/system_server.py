@@ -142,7 +142,7 @@ def _process(pid: int) -> str:
 
 
 def wait(web: WebServer, site: Site) -> None:
-    """Wait until the site's virtual host answers.
+    """Wait until the site's virtual host in the machine's own web server answers a request.
 
     Raises Problem if the web server does not answer within a minute, or if the web server ends.
     """

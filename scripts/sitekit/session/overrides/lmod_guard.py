@@ -1,11 +1,11 @@
 """Load jupyterlmod with safe calls of Lmod, as an extension of Jupyter Server.
 
-jupyterlmod 5.3 has three faults. First, jupyterlmod does not separate the arguments in a request
-when it calls Lmod (module/__init__.py, `module`). Second, modules that the user loads change the
-environment variables of the server itself (the same function). Third, jupyterlmod answers requests
-that pages of other websites cause (handler.py). This module checks the arguments, calls Lmod
-without a shell, and stores loaded modules in a file (store_loaded_modules.py). The handler answers
-only requests of the user's own JupyterLab.
+jupyterlmod 5.3 itself does not separate the arguments in a request when it calls Lmod, and lets
+modules that the user loads change the environment variables of the server itself
+(module/__init__.py, `module`). jupyterlmod also answers requests that pages of other websites cause
+(handler.py). The module lmod_guard checks the arguments, calls Lmod without a shell, and stores
+loaded modules in a file (store_loaded_modules.py). The handler answers only requests of the user's
+own JupyterLab.
 
 In the hub environment jupyterlmod is enabled only through this module
 (environment/release/configure_release.py). If lmod_guard fails to load, JupyterLab has no Software
