@@ -1,8 +1,8 @@
 """Find the Slurm job of a server.
 
-These functions search a server's job in the last snapshot (the list of all jobs). If the snapshot
-does not contain the job, these functions search by the job number in the ledger. A job that the
-server's account does not own is ignored.
+A server's job is searched in the last snapshot (the list of all jobs). If the snapshot does not
+contain the job, the job is searched by the job number in the ledger. A job that the server's
+account does not own is ignored.
 """
 
 from __future__ import annotations

@@ -232,7 +232,7 @@ async def log_lines(site: Site, work: Work, job: str) -> list[str]:
 
 def _within(lines: list[str], left: int = LOG) -> list[str]:
     """Return the last lines, of at most `left` characters in all. The length is limited because the
-    ledger stores these lines in cards for a long time."""
+    ledger stores lines of logs in cards for a long time."""
     kept: list[str] = []
     for line in reversed(lines):
         if left <= 0:

@@ -90,7 +90,7 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
     """Write the settings for all users' servers into the release; return the written files as
     {path: SHA-256}.
 
-    Users' own files below ~/.jupyter can still override these settings.
+    Users' own files below ~/.jupyter can still override the settings of the release.
     """
     written = {f"etc/jupyter/{path}": content for path, content in settings(pieces).items()}
     written["share/jupyter/lab/settings/overrides.json"] = OVERRIDES

@@ -86,7 +86,7 @@ def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path)
 
 def _asks_whose_server_it_is(port: int, routes: urllib.request.Request) -> list[str]:
     """Request a user's server from the proxy without a login. Return an error if the proxy does not
-    redirect this request to the hub."""
+    redirect the request without a login to the hub."""
     told = json.dumps({"target": routes.full_url, "user": "u"}).encode()
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     url = f"{routes.full_url}/user/u"

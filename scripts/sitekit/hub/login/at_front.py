@@ -103,8 +103,9 @@ class AtFront(Authenticator):
         whether a user may be logged in.
 
         The hub cannot query the web server (the front) for a user's name without a request from the
-        user's browser. For this reason, users have to log in again some hours after their login.
-        The new login needs no click while the session at the organization's own login is valid.
+        user's browser. Users have to log in again some hours after their login, so that the web
+        server reports their name again. The new login needs no click while the session at the
+        organization's own login is valid.
         """
         return await check_again(
             self.site,

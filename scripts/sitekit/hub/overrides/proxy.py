@@ -42,7 +42,7 @@ class SilentProxy(ConfigurableHTTPProxy):
 
         While a start is being cancelled, JupyterHub treats the server as ready, with an invented IP
         address and port on the hub's host (proxy.py, check_routes). Any user of the hub's host
-        could listen on this port.
+        could listen on the invented port.
         """
         child = user.spawners[server_name].child_spawner
         if child is not None and child.reported_port():

@@ -118,9 +118,9 @@ class AbsentUsers:
     """Write one log line that lists the users in the hub's database who have no Unix account on
     this host.
 
-    For each of these users, JupyterHub itself logs a traceback and the advice to delete the user
-    (app.py, init_users). sitekit keeps users without an account (see update_login), because the
-    directory of accounts may only be down.
+    For each user without a Unix account, JupyterHub itself logs a traceback and the advice to
+    delete the user (app.py, init_users). sitekit keeps users without an account (see update_login),
+    because the directory of accounts may only be down.
     """
 
     def __init__(self) -> None:

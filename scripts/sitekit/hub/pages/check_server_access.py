@@ -117,7 +117,8 @@ class EnterHandler(BaseHandler):
     def _refused(self, owner: str) -> bool:
         """Return whether the proxy has refused a cookie that the hub accepts.
 
-        If the hub did not find this out, hub and proxy would redirect the browser in circles.
+        If the hub did not notice such a refusal, hub and proxy would redirect the browser in
+        circles.
         """
         before = entry_of(self)
         return before is not None and before.opens(owner, time.time())

@@ -27,8 +27,8 @@ def stop_delay(limit: int) -> float:
     to the hub.
 
     JupyterHub's server adds up to a tenth to the interval. The culler adds the returned time to the
-    idle limit. If the culler did not add this time to the idle limit, the culler could stop a
-    server whose user has just become active again.
+    idle limit. Without this addition to the idle limit, the culler could stop a server whose user
+    has just become active again.
     """
     return activity_interval(limit) * 1.1 + 10
 

@@ -50,8 +50,8 @@ def open_starts(ledger: sqlite3.Connection) -> list[Start]:
 
 
 def ended_starts(ledger: sqlite3.Connection, since: float) -> list[Start]:
-    """Return the starts that ended after `since`, with their measures. The last start comes
-    first."""
+    """Return the starts that ended after `since`, with their measures. The result is sorted by
+    time, with the latest start first."""
     return list(_starts(ledger, ENDED, since))
 
 
@@ -131,6 +131,6 @@ class MeasuresInLedger:
         return list(_starts(self._db, READY, since))
 
     def ended_since(self, since: float) -> list[Start]:
-        """Return the starts that ended after `since`, with their measures. The last start comes
-        first."""
+        """Return the starts that ended after `since`, with their measures. The result is sorted by
+        time, with the latest start first."""
         return ended_starts(self._db, since)

@@ -158,8 +158,8 @@ class Stop:
     """Stop and disable a service. A service is stopped if the new site does not have the service,
     or if another supervisor will run the service.
 
-    `applied` is the site of the last apply. The undo of this change does not start the service,
-    because sitekit starts all services together after it has restored all files.
+    `applied` is the site of the last apply. The undo of a stop does not start the service, because
+    sitekit starts all services together after it has restored all files.
     """
 
     applied: Site

@@ -65,7 +65,7 @@ def _offer(
     made: ApplyPlan, path: Path, file: File, record: FileRecord, seen: MachineState, secret: bool
 ) -> None:
     """Plan to write the new content beside `path` as `.new`. If the administrator has already
-    accepted or removed this content, plan nothing."""
+    accepted or removed the `.new` file, plan nothing."""
     new = path_beside(path)
     there = seen.entries[new]
     if there.kind == "nothing" and file.sha256 in (*record.hashes, record.offered):

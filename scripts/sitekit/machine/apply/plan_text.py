@@ -31,8 +31,8 @@ _STATES = {"unknown": ", if it runs"} | dict.fromkeys(
 def describe_plan(plan: ApplyPlan, refused: bool = False) -> Iterator[str]:
     """Yield the diff of each file, then a list of all changes, then the files that are not changed.
 
-    `refused` is true if `make apply` would refuse to start. The caller prints the reasons after
-    this text.
+    `refused` is true if `make apply` would refuse to start. The caller prints the reasons of the
+    refusal after the returned text.
     """
     actions = [action for action in plan.actions if not isinstance(action, Record)]
     for action in actions:

@@ -134,7 +134,7 @@ def check_places(site: Site, root: Path) -> None:
 
     sitekit, as root, changes the owners of the state folder and of the backup folder. Services of
     root and the gate run programs of the prefix and of Slurm. Slurm's configuration names plugins,
-    which these programs load.
+    which Slurm's programs load.
     """
     for key, folder in (("paths.state", site.paths.state), ("backup.folder", site.backups)):
         _check_way(key, folder.parent, folder, root, {0})
@@ -151,8 +151,8 @@ def check_files_of_pages(site: Site, root: Path) -> None:
     """Refuse a logo or a translation file that the hub cannot read, or that accounts other than
     root can replace. Raises BadInputs.
 
-    An SVG file and a translation may contain scripts. A browser runs these scripts with the rights
-    of the hub's pages.
+    An SVG file and a translation may contain scripts. A browser runs scripts in such files with the
+    rights of the hub's pages.
     """
     files = (
         ("pages.logo", site.pages.logo, LOGO_SUFFIXES, "an image"),

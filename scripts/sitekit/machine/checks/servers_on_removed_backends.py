@@ -1,7 +1,7 @@
 """Find backends (such as docker) on which users' servers still run, but which no tier of the site
 file uses any more.
 
-If such a backend is no longer configured, the hub can neither monitor nor end its servers.
+The hub can neither monitor nor end servers on a backend that is no longer configured.
 """
 
 from __future__ import annotations

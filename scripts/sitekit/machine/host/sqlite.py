@@ -16,7 +16,7 @@ def open_database(database: Path) -> Iterator[sqlite3.Connection]:
     """Open a database for reading and writing. Raises Problem for an error of SQLite.
 
     A hub that was killed may leave an unfinished transaction. The program that opens the database
-    next must be able to write, so that SQLite can undo this transaction.
+    next must be able to write, so that SQLite can undo an unfinished transaction.
     """
     with (
         _errors_as_problem(database),

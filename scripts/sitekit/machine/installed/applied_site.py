@@ -2,8 +2,8 @@
 (`/etc/sitekit/NAME/site.yml`).
 
 The manifest is in the same folder as the applied site. The applied site and the manifest together
-record what is on the machine, even if the site file has changed since. An apply and an uninstall
-start from this record.
+record what is on the machine, even if the site file has changed since. `make apply` and `make
+uninstall` start from the record of the applied site.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _Sections = create_model("_Sections", **_FIELDS)
 
 def applied_path(site: Site) -> Path:
     """Return the path of the applied site: the copy of the site file at the last `make apply`. The
-    hub reads this copy."""
+    hub reads the copy of the site file."""
     return site.etc / "site.yml"
 
 

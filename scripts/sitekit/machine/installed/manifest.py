@@ -54,7 +54,7 @@ class Manifest(_Record):
     `links` has the target of each link.
 
     `found` has the mode, user and group of folders that existed before, and whose owner or mode
-    sitekit has changed. `make uninstall` restores these modes and owners.
+    sitekit has changed. `make uninstall` restores the modes and owners in `found`.
     """
 
     version: int = 1

@@ -1,9 +1,9 @@
 """Back up, upgrade or restore the hub's database when the hub changes to another release.
 
 `make start` changes the database while the hub is stopped. `make apply`, and systemd after a crash
-or a boot, start the hub without this step. JupyterHub then copies and upgrades its database itself
-(c.JupyterHub.upgrade_db). Whichever way the database is changed, a backup of the old database is
-kept.
+or a boot, start the hub without a change of the database. JupyterHub then copies and upgrades its
+database itself (c.JupyterHub.upgrade_db). Whichever way the database is changed, a backup of the
+old database is kept.
 """
 
 from __future__ import annotations

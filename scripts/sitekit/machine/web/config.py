@@ -53,8 +53,8 @@ _CLOSED = "JupyterHub is closed for maintenance. This page tries again; jobs kee
 def certificate(site: Site) -> tuple[Path, Path]:
     """Return the paths of the web server's certificate and its key.
 
-    With Apache and ACME, the certificate at this path is used only until mod_md has received a
-    certificate.
+    With Apache and ACME, the certificate at the returned path is used only until mod_md has
+    received a certificate.
     """
     if isinstance(site.front.certificate, Certificate):
         return site.front.certificate.certificate, site.front.certificate.key

@@ -84,9 +84,9 @@ def _remove(site: Site) -> None:
     """Remove the drill's accounts with their servers, associations and homes. The function also
     deletes the users from the hub.
 
-    The accounts have passwords. For this reason, the accounts are removed even if Slurm does not
-    answer, or does not end their jobs. If associations or jobs are left in Slurm, the function
-    raises Problem with their names.
+    Because the accounts have passwords, they are removed even if Slurm does not answer, or does not
+    end their jobs. If associations or jobs are left in Slurm, the function raises Problem with
+    their names.
     """
     known = account_record.load(site, PREFIX)
     users = [person.name for person in known.participants] if known else []
@@ -114,8 +114,8 @@ def _read_groups_again(site: Site, partition: str) -> None:
 
 
 def _associate(site: Site, users: list[str], account: str) -> None:
-    """Add an association in Slurm for each user. Wait until slurmctld lists the last of these
-    associations. Raises Problem."""
+    """Add an association in Slurm for each user. Wait until slurmctld lists the association that
+    was added last. Raises Problem."""
     words = ("add", "user", ",".join(users), f"account={account}")
     _slurm(site, "sacctmgr", "--immediate", *words)
     end = time.monotonic() + KNOWN_TO_SLURM

@@ -36,8 +36,8 @@ def delete(db: Any, names: list[str]) -> None:
 
 
 def token(db: Any, names: list[str]) -> str:
-    """Return a new API token of a JupyterHub service. The hub deletes the service of this token at
-    its next start."""
+    """Return a new API token of a JupyterHub service. The hub deletes the service of the token at
+    the hub's next start."""
     service = orm.Service.find(db, NAME)
     if service is None:
         db.add(service := orm.Service(name=NAME))
