@@ -213,7 +213,7 @@ JUDGED = (
     ),
     Judged(
         "asked",
-        "calls request_origin.is_foreign; connects only to programs of the user (overrides/server_proxy_guard.py)",
+        "calls request_origin.is_foreign; connects only to programs of the user (overrides/port_guard.py)",
         "jupyter_server_proxy.handlers",
         {
             "LocalProxyHandler": ("/proxy/1/*", "/proxy/absolute/1/*"),
@@ -234,8 +234,8 @@ JUDGED = (
     ),
     Judged(
         "question",
-        "shows words of the address as text; acts only on a POST of its own page (overrides/nbgitpuller_guard.py)",
-        "sitekit.session.overrides.nbgitpuller_guard",
+        "shows words of the address as text; acts only on a POST of its own page (overrides/pull_guard.py)",
+        "sitekit.session.overrides.pull_guard",
         {"PullHandler": ("/git-pull",), "OldHandler": ("/git-sync",)},
     ),
     Judged(

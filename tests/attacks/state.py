@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from sitekit.contracts.internal_tls import calling, proxy_api_url
+from sitekit.contracts.internal_tls import client_context, proxy_api_url
 from sitekit.site import Site
 
 from ..slurm import ask
@@ -81,7 +81,9 @@ def routes(site: Site, by_the_hub: bool = True) -> dict[str, str]:
     """The proxy's table: path -> target. Without `by_the_hub`, the routes are left out by which the
     hub answers for stopped servers, which it adds and deletes in its own time."""
     headers = {"Authorization": f"token {proxy_secret(site)}"}
-    told = httpx.get(proxy_api(site), headers=headers, verify=calling(site, "hub"), timeout=30)
+    told = httpx.get(
+        proxy_api(site), headers=headers, verify=client_context(site, "hub"), timeout=30
+    )
     return {
         path: route["target"]
         for path, route in sorted(told.json().items())

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sitekit.contracts.internal_tls import calling, hub_url
+from sitekit.contracts.internal_tls import client_context, hub_url
 from sitekit.session.limit_handshakes import MOST
 
 from ..conftest import Demo
@@ -70,7 +70,7 @@ def test_long_options(demo: Demo, idle: Person, way: str, size: int) -> None:
 def test_a_long_login(demo: Demo, where: str, field: str) -> None:
     long = "m" * 100_000
     base = demo.site.front.url if where == "front" else hub_url(demo.site)
-    verify = ANY if where == "front" else calling(demo.site, "proxy")
+    verify = ANY if where == "front" else client_context(demo.site, "proxy")
     with (
         nothing_changes(demo.site),
         log_stays_short(demo),
@@ -123,7 +123,7 @@ def test_a_long_address(demo: Demo, path: str) -> None:
 
 def test_the_hub_itself_takes_no_long_body(demo: Demo, tokens: dict[str, str | None]) -> None:
     """Past the front, which has a limit of its own, where compute nodes reach the hub."""
-    base, verify = hub_url(demo.site), calling(demo.site, "proxy")
+    base, verify = hub_url(demo.site), client_context(demo.site, "proxy")
     with nothing_changes(demo.site), log_stays_short(demo):
         for size, taken in ((30_000, True), (70_000, False)):
             body = b'{"last_activity": "2026-01-01T00:00:00Z"}' + b" " * size
@@ -156,7 +156,7 @@ def test_a_long_header(demo: Demo) -> None:
 def test_many_wrong_tokens(demo: Demo) -> None:
     """A hundred requests with tokens that nobody has: each one line, and no token in it."""
     with nothing_changes(demo.site):
-        start, verify = end_of_log(demo.site), calling(demo.site, "proxy")
+        start, verify = end_of_log(demo.site), client_context(demo.site, "proxy")
         for number in range(100):
             token = f"{number:02d}" + "deadbeef" * 4
             assert (

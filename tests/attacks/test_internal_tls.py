@@ -16,7 +16,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sitekit.contracts.internal_tls import authority, authority_key, calling, hub_url, name_of, pair
+from sitekit.contracts.internal_tls import (
+    authority,
+    authority_key,
+    certificate_and_key,
+    client_context,
+    hub_url,
+    name_of,
+)
 from sitekit.site import Site
 
 from ..chain.test_chain import python_of
@@ -60,10 +67,10 @@ def callers(site: Site, server: Server, other: Server) -> dict[str, ssl.SSLConte
         "a certificate of nobody's": context(of_nobody(site)),
         "its own": certificate_of(server),
         "another server's": certificate_of(other),
-        "the culler's": context(pair(site, "culler").read_bytes()),
-        "the proxy's": context(pair(site, "proxy").read_bytes()),
-        "the hub's": context(pair(site, "hub").read_bytes()),
-        "the front's": context(pair(site, "front").read_bytes()),
+        "the culler's": context(certificate_and_key(site, "culler").read_bytes()),
+        "the proxy's": context(certificate_and_key(site, "proxy").read_bytes()),
+        "the hub's": context(certificate_and_key(site, "hub").read_bytes()),
+        "the front's": context(certificate_and_key(site, "front").read_bytes()),
     }
 
 
@@ -133,7 +140,7 @@ class Squatter:
 def route(site: Site, target: str) -> Iterator[str]:
     """A route to a server of alice's that is not there any more, as the hub would leave it; its
     path."""
-    path, known = "/user/alice/gone", {"verify": calling(site, "hub"), "timeout": 30}
+    path, known = "/user/alice/gone", {"verify": client_context(site, "hub"), "timeout": 30}
     headers = {"Authorization": f"token {proxy_secret(site)}"}
     data = {
         "target": target,
@@ -205,7 +212,7 @@ def test_the_host_that_a_request_names_is_not_the_name_that_is_checked(
     ):
         base = f"https://127.0.0.1:{site.proxy.port}"
         answer = httpx.get(
-            f"{base}{path}/api", headers=headers, timeout=60, verify=calling(site, "front")
+            f"{base}{path}/api", headers=headers, timeout=60, verify=client_context(site, "front")
         )
         assert answer.status_code == 503
     assert squatter.calls > 0 and SECRET.encode() not in squatter.told
@@ -341,10 +348,10 @@ def test_each_service_reads_its_own_key_alone(demo: Demo) -> None:
     keys = {
         authority_key(site, "services"): set(),
         authority_key(site, "servers"): {site.hub.user},
-        pair(site, "hub"): {site.hub.user},
-        pair(site, "culler"): {site.hub.user},
-        pair(site, "proxy"): {site.proxy.user},
-        pair(site, "front"): set(),
+        certificate_and_key(site, "hub"): {site.hub.user},
+        certificate_and_key(site, "culler"): {site.hub.user},
+        certificate_and_key(site, "proxy"): {site.proxy.user},
+        certificate_and_key(site, "front"): set(),
         authority(site, "servers"): {site.hub.user, site.proxy.user, "alice"},
     }
     for path, readers in keys.items():

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import pytest
 
-from sitekit.contracts.internal_tls import calling, hub_url
+from sitekit.contracts.internal_tls import client_context, hub_url
 
 from ..conftest import Demo
 from ..person import Person
@@ -63,8 +63,8 @@ def test_a_forged_header_logs_nobody_in(demo: Demo, headers: dict[str, str]) -> 
     site = demo.site
     with nothing_changes(site):
         behind = {
-            hub_url(site): calling(site, "proxy"),
-            f"https://127.0.0.1:{site.proxy.port}": calling(site, "front"),
+            hub_url(site): client_context(site, "proxy"),
+            f"https://127.0.0.1:{site.proxy.port}": client_context(site, "front"),
         }
         for base, verify in {site.front.url: ANY, **behind}.items():
             for path in ("/hub/home", "/hub/admin", "/hub/spawn", "/hub/token"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sitekit.contracts.internal_tls import calling, hub_url
+from sitekit.contracts.internal_tls import client_context, hub_url
 from sitekit.demo.cluster import paths_and_ports
 from sitekit.demo.cluster.describe_host import this_host
 
@@ -97,7 +97,7 @@ def test_the_proxys_api_wants_its_own_secret(
                 path,
                 token,
                 json=target,
-                verify=calling(demo.site, "hub"),
+                verify=client_context(demo.site, "hub"),
             )
             assert answer.status_code in (401, 403)
 
@@ -123,7 +123,7 @@ def test_the_hubs_own_port_wants_a_token(demo: Demo, path: str) -> None:
     """Where compute nodes reach it, past the front."""
     ways = {hub_url(demo.site): "culler", f"https://127.0.0.1:{demo.site.proxy.port}": "front"}
     for base, shows in ways.items():
-        verify = calling(demo.site, shows)
+        verify = client_context(demo.site, shows)
         assert call(base, "GET", f"/hub/api/{path}", verify=verify).status_code in (403, 405)
         assert call(base, "POST", f"/hub/api/{path}", json={}, verify=verify).status_code in (
             403,

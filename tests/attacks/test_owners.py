@@ -13,7 +13,7 @@ import httpx
 import pytest
 import websocket
 
-from sitekit.contracts.internal_tls import calling
+from sitekit.contracts.internal_tls import client_context
 from sitekit.hub.pages import entry_cookie
 
 from ..conftest import Demo
@@ -74,7 +74,7 @@ def _socket_refused_by_proxy(demo: Demo, server: Server, header: str) -> bool:
 
 
 def test_the_cookie_says_what_it_should(visitor: Person, signing: bytes) -> None:
-    found = entry_cookie.read(cookie_of(visitor), signing)
+    found = entry_cookie.read_entry(cookie_of(visitor), signing)
     assert found and found.user == "alice" and list(found.servers) == ["alice"]
     assert found.servers["alice"] <= time.time() + 14 * 86400 + 1
 
@@ -94,10 +94,10 @@ def test_forged_old_and_borrowed_cookies(
         "none": "",
         "bob's": borrowed,
         "bob's with alice's text": f"{right.split('.')[0]}.{borrowed.split('.')[1]}",
-        "over": entry_cookie.write(
+        "over": entry_cookie.write_entry(
             entry_cookie.Entry("alice", {"alice": int(time.time()) - 1}), signing
         ),
-        "signed by another": entry_cookie.write(
+        "signed by another": entry_cookie.write_entry(
             entry_cookie.Entry("alice", {"alice": later}), entry_cookie.key("0" * 64)
         ),
         "hub-login": visitor.http.cookies.get("jupyterhub-hub-login", path="/hub/"),
@@ -167,7 +167,7 @@ def test_another_login_in_the_same_browser_leaves_the_entry_of_the_first(
             entry_cookie.COOKIE, cookie_of(alice), domain="localhost.local", path="/"
         )
         bob.login()
-        found = entry_cookie.read(cookie_of(bob), signing)
+        found = entry_cookie.read_entry(cookie_of(bob), signing)
         assert found and (found.user, list(found.servers)) == ("bob", ["bob"])
 
 
@@ -265,7 +265,10 @@ def test_a_server_of_another_name_is_its_owners_as_well(
 
 
 def test_the_secret_opens_the_api_of_the_proxy_and_nothing_else_does(demo: Demo) -> None:
-    url, verify = f"{proxy_api(demo.site)}/sitekit/ended/x?until=1", calling(demo.site, "hub")
+    url, verify = (
+        f"{proxy_api(demo.site)}/sitekit/ended/x?until=1",
+        client_context(demo.site, "hub"),
+    )
     for headers in ({}, {"Authorization": "token x"}):
         assert httpx.post(url, headers=headers, verify=verify).status_code == 403
     assert httpx.get(url, verify=verify).status_code in (403, 404)

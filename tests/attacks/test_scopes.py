@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from sitekit.contracts.internal_tls import pair
+from sitekit.contracts.internal_tls import certificate_and_key
 
 from ..conftest import Demo
 from ..person import Person
@@ -292,7 +292,7 @@ def test_a_server_is_its_owners_alone(
 ) -> None:
     """Through the front and straight at its port, by every stranger's token and by a stranger's
     session."""
-    as_the_proxy = context(pair(demo.site, "proxy").read_bytes())
+    as_the_proxy = context(certificate_and_key(demo.site, "proxy").read_bytes())
     for base, verify in (
         (demo.site.front.url, ANY),
         (f"https://127.0.0.1:{server.port}", as_the_proxy),
@@ -312,7 +312,7 @@ def test_a_stranger_starts_nothing_on_it(
     demo: Demo, server: Server, tokens: dict[str, str | None], path: str
 ) -> None:
     before = server.person.server_api("GET", "kernels").json()
-    as_the_proxy = context(pair(demo.site, "proxy").read_bytes())
+    as_the_proxy = context(certificate_and_key(demo.site, "proxy").read_bytes())
     for base, verify in (
         (demo.site.front.url, ANY),
         (f"https://127.0.0.1:{server.port}", as_the_proxy),

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 
-from sitekit.contracts.internal_tls import calling, proxy_api_url
+from sitekit.contracts.internal_tls import client_context, proxy_api_url
 from sitekit.site import Site
 
 PAGE = """<!doctype html><title>bob</title><h1>bob's page</h1><script>
@@ -95,5 +95,5 @@ def _route(site: Site, method: str, path: str, told: object = None) -> None:
     url = f"{proxy_api_url(site)}/api/routes{path}"
     body = None if told is None else json.dumps(told).encode()
     headers = {"Authorization": f"token {token}"}
-    known = {"verify": calling(site, "hub"), "timeout": 10}
+    known = {"verify": client_context(site, "hub"), "timeout": 10}
     httpx.request(method, url, content=body, headers=headers, **known).raise_for_status()

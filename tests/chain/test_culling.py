@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from sitekit.base.data_files import data
-from sitekit.contracts.internal_tls import calling, hub_url
+from sitekit.contracts.internal_tls import client_context, hub_url
 from sitekit.hub.culling import SCOPES
-from sitekit.hub.servers.idle_limits import lag
+from sitekit.hub.servers.idle_limits import stop_delay
 from sitekit.site import Site
 from sitekit.site.show import dump
 
@@ -120,7 +120,9 @@ def report(site: Site, person: Person, token: str, url: str) -> None:
     last = person.server_api("GET", "status").json()["last_activity"]
     body = {"servers": {"": {"last_activity": last}}, "last_activity": last}
     headers = {"Authorization": f"token {token}"}
-    answer = httpx.post(url, json=body, headers=headers, verify=calling(site, "culler"), timeout=30)
+    answer = httpx.post(
+        url, json=body, headers=headers, verify=client_context(site, "culler"), timeout=30
+    )
     assert answer.status_code == 200, answer.text[:300]
 
 
@@ -143,9 +145,9 @@ def test_each_server_is_culled_or_kept_as_its_tier_says(
         return alice.server() is None
 
     with culler(site, granted.json()["token"], tmp_path) as log:
-        until(gone, 4 * (LIMIT + lag(LIMIT)))
+        until(gone, 4 * (LIMIT + stop_delay(LIMIT)))
         said = log.read_text()
-    assert silent_for(alice, "forever") > LIMIT + lag(LIMIT) > silent_for(bob)
+    assert silent_for(alice, "forever") > LIMIT + stop_delay(LIMIT) > silent_for(bob)
     assert "Culling server alice (" in said and "Fetching page 2" in said
     for kept in ("alice/forever", "bob"):
         assert f"Not culling server {kept} (" in said and f"Culling server {kept}" not in said

@@ -87,17 +87,21 @@ TIERS = {
 def test_a_tier_that_the_cluster_cannot_give_is_refused(said: str, demo: Demo) -> None:
     if "memory_cap" in TIERS[said] and not capped(demo.site):
         pytest.skip("this machine lets nobody write its cgroups, so that no cap can be enforced")
-    told = refused(list(tiers_fit_cluster.look(changed(demo.site, TIERS[said]))))
+    told = refused(list(tiers_fit_cluster.check_tiers(changed(demo.site, TIERS[said]))))
     assert told and told[0].startswith(said), told
 
 
 def test_where_slurm_is_not_it_is_refused_and_where_it_is_silent_that_is_told(
     demo: Demo, tmp_path: Path
 ) -> None:
-    [told] = refused(list(tiers_fit_cluster.look(changed(demo.site, slurm={"bin": str(tmp_path)}))))
+    [told] = refused(
+        list(tiers_fit_cluster.check_tiers(changed(demo.site, slurm={"bin": str(tmp_path)})))
+    )
     assert told.startswith(f"slurm.bin: {tmp_path} has no sbatch, squeue")
     conf = tmp_path / "slurm.conf"
-    [told] = refused(list(tiers_fit_cluster.look(changed(demo.site, slurm={"conf": str(conf)}))))
+    [told] = refused(
+        list(tiers_fit_cluster.check_tiers(changed(demo.site, slurm={"conf": str(conf)})))
+    )
     assert told == f"slurm.conf: {conf} is not there"
     conf.write_text("")
     platform = this_platform()
@@ -123,7 +127,7 @@ def test_an_address_of_another_host_and_a_port_of_another_program_are_refused(
 ) -> None:
     platform, states = this_platform(), service_states(demo.site, this_platform())
     site = changed(demo.site, hub={"address": "198.51.100.1"}, proxy={"port": squatter})
-    told = refused(list(network.look(site, demo.site, states, platform)))
+    told = refused(list(network.check_addresses_and_ports(site, demo.site, states, platform)))
     assert told[0].startswith(
         "hub.address: this host has no address 198.51.100.1 (Cannot assign requested address)"
     )
@@ -149,7 +153,7 @@ def test_sudo_has_to_read_the_folder_of_the_rule(
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/sudoers").write_text(text)
     (tmp_path / "etc/sudoers.local").write_text("@includedir sudoers.d\n")
-    told = refused(list(sudo.look(demo.site, this_platform(), tmp_path)))
+    told = refused(list(sudo.check_sudo(demo.site, this_platform(), tmp_path)))
     assert bool(told) is not reads
     assert reads or told[0].startswith("/etc/sudoers: it does not include /etc/sudoers.d")
 

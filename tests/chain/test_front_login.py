@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from sitekit.contracts.front_login import HEADERS, PAGE, web_server_file
-from sitekit.contracts.internal_tls import calling, hub_url, pair
+from sitekit.contracts.internal_tls import certificate_and_key, client_context, hub_url
 from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.machine.supervisors.control import which_supervisor
 from sitekit.site import Site
@@ -165,7 +165,11 @@ def test_another_account_of_this_machine_reaches_neither_port(campus: Site) -> N
                 extra_groups=[],
             )  # fmt: skip
             assert done.stdout == "000", (port, scheme, done.stdout)
-    for path in (web_server_file(campus), campus.etc / "hub.env", pair(campus, "front")):
+    for path in (
+        web_server_file(campus),
+        campus.etc / "hub.env",
+        certificate_and_key(campus, "front"),
+    ):
         words = ["setpriv", f"--reuid={bob.pw_uid}", f"--regid={bob.pw_gid}", "--clear-groups"]
         assert subprocess.run([*words, "cat", path], capture_output=True).returncode, path
 
@@ -185,7 +189,10 @@ def test_a_name_without_the_secret_is_refused_even_from_the_proxy(
     """Whoever got a request past the front, and has the proxy's certificate."""
     real = {key: secret_of(campus) if value == "right" else value for key, value in sent.items()}
     answer = httpx.get(
-        f"{hub_url(campus)}{LOGIN}", headers=real, verify=calling(campus, "proxy"), timeout=30
+        f"{hub_url(campus)}{LOGIN}",
+        headers=real,
+        verify=client_context(campus, "proxy"),
+        timeout=30,
     )
     assert answer.status_code == 403 and why in answer.text
     assert not answer.headers.get("set-cookie", "").count("jupyterhub-hub-login")

@@ -121,8 +121,8 @@ def test_an_upgrade_and_the_way_back_are_not_noticed(
     assert old.exists() and new.exists()  # the newest and the current one
 
     begun = time.monotonic()
-    releases.switch(site, releases.read(new))
-    releases.switch(site, releases.read(old))
+    releases.switch_current_release(site, releases.read(new))
+    releases.switch_current_release(site, releases.read(old))
     record_property(
         "seconds for a switch and a rollback of the link", round(time.monotonic() - begun, 3)
     )

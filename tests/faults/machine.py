@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from sitekit.contracts.internal_tls import calling, hub_url
+from sitekit.contracts.internal_tls import client_context, hub_url
 from sitekit.demo.cluster import services as cluster
 from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.machine.host.platform import this_platform
@@ -162,7 +162,7 @@ class Machine:
     @property
     def known(self) -> dict[str, Any]:
         """For httpx: a certificate that the hub takes."""
-        return {"verify": calling(self.site, "culler"), "timeout": 30}
+        return {"verify": client_context(self.site, "culler"), "timeout": 30}
 
     @contextmanager
     def partition(self, name: str, state: str) -> Iterator[None]:

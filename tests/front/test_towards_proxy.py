@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.contracts.internal_tls import authority, pair
+from sitekit.contracts.internal_tls import authority, certificate_and_key
 from sitekit.site import Site
 
 from .conftest import a_site, running
@@ -71,7 +71,7 @@ def shows(folder: Path, file: Path, trusts: Path | None = None) -> ssl.SSLContex
 
 def test_the_proxy_is_told_all_and_knows_the_front(web: tuple[Site, Path]) -> None:
     site, folder = web
-    asks = shows(folder, pair(site, "proxy"), authority(site, "services"))
+    asks = shows(folder, certificate_and_key(site, "proxy"), authority(site, "services"))
     with at_the_port(site, asks) as told:
         seen = json.loads(ask(site, "/user/alice/a%2Fb?x=1").read())
         assert (seen["path"], seen["headers"]["x-forwarded-proto"]) == (
@@ -94,7 +94,7 @@ def test_nobody_else_is_told_anything(web: tuple[Site, Path], certificate: str) 
     site, folder = web
     files = {
         "of nobody's": (site.etc / "tls/cert.pem", site.etc / "tls/key.pem"),
-        "the culler's": (pair(site, "culler"),),
+        "the culler's": (certificate_and_key(site, "culler"),),
     }
     tls = None
     if certificate in files:

@@ -87,7 +87,11 @@ def test_a_release_of_other_versions_starts_no_server(login_node: LoginNode, ali
             told = refused(alice, "small", "release")
             assert "JupyterHub 5.4.3" in " ".join(told["lines"])
             assert not jobs(site, "alice")
-            [found] = [one for one in login_node_checks.look(site) if "no server can" in one.what]
+            [found] = [
+                one
+                for one in login_node_checks.check_login_node(site)
+                if "no server can" in one.what
+            ]
             assert "2026-03-01-older" in found.what and not found.refuses
         assert alice.start("small")[-1].get("ready")
         alice.stop_and_wait()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.base.child_process import ask
+from sitekit.base.child_process import ask_child_process
 from sitekit.environment.wheels import python_node_proxy
 from sitekit.environment.wheels.build_conda_channel import CONVERT
 from sitekit.environment.wheels.convert_one_wheel import target_environment
@@ -116,7 +116,7 @@ def small_channel(folder: Path) -> Path:
         "channel": str(channel),
         "target": target_environment(VERSION),
     }
-    entries = ask(CONVERT, request, timeout=60)
+    entries = ask_child_process(CONVERT, request, timeout=60)
     entries.append(python_node_proxy.python_package(channel, Path("/usr"), VERSION))
     write_repodata(channel, entries)
     return channel

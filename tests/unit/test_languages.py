@@ -14,7 +14,7 @@ from languages import FOLDER, SCRIPTS, TEMPLATES, as_text, extracted, rewrite, t
 from machine_sites import demo
 
 from sitekit.base import language
-from sitekit.base.catalogue import faults, messages, missing, read, translations
+from sitekit.base.catalogue import faults, messages, missing, read_catalogue, translations
 from sitekit.base.errors import BadInput, BadInputs
 from sitekit.base.language import Translated, date_text, gettext, ngettext, shipped
 from sitekit.base.script_texts import script_texts, script_translations
@@ -35,7 +35,7 @@ def test_the_template_has_each_text_of_the_checkout(request: pytest.FixtureReque
 
 @pytest.mark.parametrize("name", TRANSLATED)
 def test_a_shipped_language_is_complete(name: str) -> None:
-    catalogue, wanted = read(FOLDER / f"{name}.po"), messages()
+    catalogue, wanted = read_catalogue(FOLDER / f"{name}.po"), messages()
     assert missing(catalogue, wanted) == [], CHECK
     assert faults(catalogue, wanted) == []
     assert str(catalogue.locale) == name

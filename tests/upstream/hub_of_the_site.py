@@ -29,7 +29,7 @@ from traitlets import Integer, Unicode
 from traitlets.config import Config
 
 import sitekit.hub.configure
-from sitekit.contracts.internal_tls import calling
+from sitekit.contracts.internal_tls import client_context
 from sitekit.hub.overrides import limit_api_tokens
 from sitekit.hub.spawner.tier_spawner import TierSpawner
 from sitekit.site import load_site
@@ -181,7 +181,7 @@ class ToProxy(HTTPAdapter):
     JupyterHub's own content security policy."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        tls = {"ssl_context": calling(SITE, "hub"), "assert_hostname": "127.0.0.1"}
+        tls = {"ssl_context": client_context(SITE, "hub"), "assert_hostname": "127.0.0.1"}
         super().init_poolmanager(*args, **kwargs, **tls)
 
 

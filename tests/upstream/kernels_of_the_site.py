@@ -144,7 +144,7 @@ def main(name: str, language: str, settings: str, *loaded: str) -> None:
         load = subprocess.run(
             [os.environ["LMOD_CMD"], "python", "load", *loaded], check=True, capture_output=True
         )
-        store_loaded_modules.write(applied(changes(load.stdout), os.environ))
+        store_loaded_modules.write_loaded_modules(applied(changes(load.stdout), os.environ))
     result = Told()
     try:
         unittest.defaultTestLoader.loadTestsFromTestCase(tests_of(name, language)).run(result)

@@ -4,12 +4,12 @@ A backend, such as Slurm, consists of a folder beside this file, and one line in
 sitekit/site/backend_names.py. The hub itself keeps the ledger (its record of all starts), the cards
 (texts about ended servers) and the progress page. For everything else, the hub calls a backend.
 
-For one server, the hub calls these methods in this order:
+For one server, the hub calls the following methods in this order:
 
 1. `offers` returns the names that an account may request. The form on which users start a server
-   shows these names.
-2. The hub writes the server's `Work` to its ledger. Only then does the hub call `submit`, which
-   returns the job's id.
+   shows the returned names.
+2. The hub writes the server's `Work` to its ledger, and then calls `submit`, which returns the
+   job's id.
 3. `find` returns the job from the last snapshot (the last list of all jobs), without a query. A
    loop renews the snapshot for all servers.
 4. `look_up` queries the backend for one job that the snapshot does not list. The result None means
@@ -23,7 +23,7 @@ For one server, the hub calls these methods in this order:
 
 A backend that does not answer raises NoAnswer. If a method raises NoAnswer, the hub never concludes
 that a server has ended. A user may have written the texts that a backend returns, such as lines of
-a log. The hub only shows these texts, and never executes or trusts them.
+a log. The hub only shows texts from a backend, and never executes or trusts them.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Backend(Protocol):
         """Return the names (partitions, reservations and others) that `account` may request. A call
         of this method takes at most a few seconds.
 
-        A value is None if the backend has no names of this kind, or if the backend does not answer.
+        A list of names is None if the backend has no such names, or if the backend does not answer.
         """
         ...
 

@@ -22,7 +22,7 @@ _OF_JINJA = re.compile(r"%%|%\((\w+)\)s|%")
 _TAG = re.compile(r"</?\w+>")
 
 
-def read(path: Path) -> Catalog:
+def read_catalogue(path: Path) -> Catalog:
     """Return the catalogue in a file. Raises BadInput, OSError."""
     remedy = "check the file: msgfmt --check-format"
     try:
@@ -37,7 +37,7 @@ def read(path: Path) -> Catalog:
 
 def messages() -> Catalog:
     """Return all texts of sitekit that can be translated."""
-    return read(data(f"{FOLDER}/messages.pot"))
+    return read_catalogue(data(f"{FOLDER}/messages.pot"))
 
 
 def translations(language: str, own: Path | None) -> NullTranslations:
@@ -51,7 +51,7 @@ def translations(language: str, own: Path | None) -> NullTranslations:
     if language in shipped() and language != ENGLISH:
         paths.append(data(f"{FOLDER}/{language}.po"))
     for path in reversed(paths):
-        one = _compiled(read(path))
+        one = _compiled(read_catalogue(path))
         one.add_fallback(found)
         found = one
     return found

@@ -26,7 +26,7 @@ Event = dict[str, Any]
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
-def ask(
+def ask_child_process(
     module: str,
     request: Event,
     on_event: Callable[[Event], None] = lambda _: None,
@@ -118,7 +118,7 @@ def serve(work: Callable[[Event], Any]) -> NoReturn:
         reply: Event = {"answer": work(json.load(sys.stdin))}
     except Problem as problem:
         reply = {"problem": [problem.what, problem.where, problem.remedy]}
-    tell(reply)
+    send_event(reply)
     sys.stderr.flush()
     os._exit(0)
 
@@ -126,7 +126,7 @@ def serve(work: Callable[[Event], Any]) -> NoReturn:
 _MORTAL = "import ctypes, os, sys; ctypes.CDLL(None).prctl(int(sys.argv[1]), 9); os.execv(sys.argv[2], sys.argv[2:])"
 
 
-def mortal(argv: Argv) -> list[str]:
+def end_with_this_process(argv: Argv) -> list[str]:
     """Return a command line that runs `argv` and is killed when this process ends.
 
     A program that continued could write to a release while the next run works on the same release.
@@ -136,7 +136,7 @@ def mortal(argv: Argv) -> list[str]:
     return [sys.executable, "-I", "-S", "-c", _MORTAL, str(_PR_SET_PDEATHSIG), *map(str, argv)]
 
 
-def tell(event: Event) -> None:
+def send_event(event: Event) -> None:
     """Send one event, such as a progress message, to the parent process."""
     sys.stdout.write(json.dumps(event) + "\n")
     sys.stdout.flush()

@@ -101,7 +101,7 @@ def named_writers(path: Path) -> tuple[set[int], set[int]]:
     return users, groups
 
 
-def way(path: Path, root: Path = Path("/")) -> list[Step]:
+def steps_of_path(path: Path, root: Path = Path("/")) -> list[Step]:
     """Return a Step for each existing directory, link and file on the way from `/` to `path`.
 
     `root` is the directory that contains the machine's file tree. Raises PermissionError if this

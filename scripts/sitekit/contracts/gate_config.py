@@ -88,7 +88,7 @@ def hub_variables(site: Site) -> dict[str, str]:
 def session_settings(site: Site) -> dict[str, Any]:
     """Return the settings of site.yml that a user's server needs.
 
-    The gate passes these settings to the job in the variable SITEKIT_SESSION.
+    The gate passes the settings of a user's server to the job in the variable SITEKIT_SESSION.
     """
     material, engines = site.server.repository, site.server.ipyparallel
     return {

@@ -43,7 +43,7 @@ def installed(site: Site) -> bool:
 
     After an upgrade or a restore, the hub's certificate may be missing until the next `make apply`.
     """
-    return os.access(pair(site, "hub"), os.R_OK)
+    return os.access(certificate_and_key(site, "hub"), os.R_OK)
 
 
 def as_installed(site: Site) -> Site:
@@ -78,7 +78,7 @@ def authority_key(site: Site, name: Authority) -> Path:
     return folder(site) / f"{name}-ca.key"
 
 
-def pair(site: Site, owner: Owner) -> Path:
+def certificate_and_key(site: Site, owner: Owner) -> Path:
     """Return the path of the file that contains both the certificate and the key of a service.
 
     Only the account of that service can read this file.
@@ -89,7 +89,7 @@ def pair(site: Site, owner: Owner) -> Path:
 def name_of(tag: str) -> str:
     """Return the host name in the certificate for one start of a server, which `tag` identifies.
 
-    Hub and proxy connect to the server's IP address. Therefore the name need not be in DNS.
+    The name need not be in DNS, because hub and proxy connect to the server's IP address.
     """
     return f"{tag}{SUFFIX}"
 
@@ -99,7 +99,7 @@ def tag_in(name: str) -> str | None:
     return name.removesuffix(SUFFIX) if name.endswith(SUFFIX) else None
 
 
-def calling(site: Site, owner: Owner) -> ssl.SSLContext:
+def client_context(site: Site, owner: Owner) -> ssl.SSLContext:
     """Return the TLS context for connections that `owner` opens, to services and to servers.
 
     With this TLS context, a connection fails if the other end's certificate has another name.
@@ -108,7 +108,7 @@ def calling(site: Site, owner: Owner) -> ssl.SSLContext:
     return _with(context, site, owner)
 
 
-def answering(site: Site, owner: Owner) -> ssl.SSLContext:
+def server_context(site: Site, owner: Owner) -> ssl.SSLContext:
     """Return the TLS context for connections that `owner` accepts.
 
     A client without a certificate of this site's authorities is refused.
@@ -125,7 +125,7 @@ def _with(context: ssl.SSLContext, site: Site, owner: Owner) -> ssl.SSLContext:
     distribution (utils.py, load_default_certs).
     """
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(pair(site, owner))
+    context.load_cert_chain(certificate_and_key(site, owner))
     context.load_verify_locations(authority(site, "services"))
     context.load_verify_locations(authority(site, "servers"))
     return context

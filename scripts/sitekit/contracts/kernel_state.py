@@ -32,7 +32,7 @@ class KernelState:
     where: str = ""
 
 
-def path(site: Site) -> Path:
+def kernel_state_path(site: Site) -> Path:
     """Return the path of the state file, in the prefix beside the kernels.
 
     Accounts that may publish kernels may write the state file, and everybody may read it.
@@ -46,14 +46,14 @@ def read_kernel_state(site: Site) -> KernelState | None:
     Returns None if no kernels have been published, or if another version of sitekit wrote the file.
     """
     try:
-        return KernelState(**json.loads(path(site).read_text()))
+        return KernelState(**json.loads(kernel_state_path(site).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
 
 def write_kernel_state(site: Site, state: KernelState) -> None:
     """Store the state of the published kernels."""
-    write_atomic(path(site), json.dumps(asdict(state), indent=1) + "\n")
+    write_atomic(kernel_state_path(site), json.dumps(asdict(state), indent=1) + "\n")
 
 
 def describe_kernel_state(state: KernelState | None) -> Iterator[str]:

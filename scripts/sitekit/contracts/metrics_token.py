@@ -20,8 +20,8 @@ def prometheus_token(site: Site) -> Path:
 
 
 def hub_token(site: Site) -> Path:
-    """Return the path of the token file that only root and the hub can read. Both files contain the
-    same token."""
+    """Return the path of the token file that only root and the hub can read. The hub's token file
+    and the token file of Prometheus contain the same token."""
     return folder(site) / "hub_token"
 
 

@@ -30,16 +30,16 @@ def sshd_config(site: Site) -> Path:
 
 
 def host_key(site: Site) -> Path:
-    """Return the path of the private host key of the site's own sshd. Only the account of this sshd
-    can read the key."""
+    """Return the path of the private host key of the site's own sshd. Only the account of the
+    site's own sshd can read the private host key."""
     return folder(site) / "host_key"
 
 
 def authority(site: Site) -> Path:
     """Return the path of the key that signs jobs' certificates, which only the hub can read.
 
-    This authority key signs only the SSH certificates of jobs. The login node does not trust this
-    key, so that a job cannot log in there with its certificate.
+    This authority key signs only the SSH certificates of jobs. The login node does not trust the
+    authority key, so that a job cannot log in there with its certificate.
     """
     return folder(site) / "authority"
 
@@ -48,7 +48,7 @@ def entries(site: Site) -> Path:
     """Return the folder with one file for each open tunnel.
 
     Each file is named after a server's tag, and contains the server's port on the hub's machine.
-    The hub writes the files in this folder, and the account of the site's sshd can read them.
+    The hub writes the files about open tunnels, and the account of the site's sshd can read them.
     """
     return Path("/var/lib/sitekit-tunnel") / site.name
 

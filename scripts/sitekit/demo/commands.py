@@ -17,10 +17,10 @@ from .cluster import paths_and_ports
 from .cluster.bring_up import cancel_jobs, cluster_status, start_cluster, stop_cluster
 from .cluster.demo_users import ensure_passwords, ensure_people
 from .cluster.record_changes import Made
-from .lock import alone
+from .lock import hold_demo_lock
 from .preflight import need_root, preflight
 from .reset import remove_directories, reset
-from .run_in_background import together
+from .run_in_background import run_together
 from .software.apt_packages import install_packages
 from .software.build_modules import ensure_modules
 from .software.platform import Distribution
@@ -36,7 +36,7 @@ def demo(*words: str) -> int:
     """
     begun = time.monotonic()
     site = _site("demo", words)
-    with alone():
+    with hold_demo_lock():
         _bring_up(site, preflight(site))
     say(f"\nThe demo is up, after {time.monotonic() - begun:.0f} s.\n")
     _welcome(site)
@@ -51,7 +51,7 @@ def _bring_up(site: Site, linux: Distribution) -> None:
         install_packages()
         ensure_people(made)
 
-    together(
+    run_together(
         lambda: run_other_commands.environment(site),
         [ground, lambda: ensure_modules(site, linux, made)],
     )
@@ -88,7 +88,7 @@ def demo_stop(*words: str) -> int:
     No file is removed. `make demo` starts the services again.
     """
     site = _site("demo_stop", words)
-    with alone():
+    with hold_demo_lock():
         if not paths_and_ports.MADE.exists():
             say("There is no demo on this machine.")
             return 0
@@ -101,7 +101,7 @@ def demo_reset(*words: str) -> int:
     """Remove everything that the demo made, including the users' home directories; print what could
     not be removed."""
     site = _site("demo_reset", words)
-    with alone():
+    with hold_demo_lock():
         if not paths_and_ports.MADE.exists():
             say("There is no demo on this machine.")
             return 0
@@ -132,7 +132,7 @@ def _claim(site: Site, made: Made) -> None:
     """Record the demo's users and directories in the demo's record. The record is made before other
     parts of sitekit create these users and directories.
 
-    With this record, `make demo_reset` can remove these users and directories even after an
+    With the record, `make demo_reset` can remove the demo's users and directories even after an
     interrupted run.
     """
     made.claim("users", site.hub.user, site.proxy.user)
@@ -144,7 +144,7 @@ def _claim(site: Site, made: Made) -> None:
 def _stop(site: Site) -> None:
     """Stop the hub, then cancel the jobs, then stop the cluster.
 
-    The hub stops first. Therefore no user can start a server while the jobs are cancelled.
+    The hub stops first, so that no user can start a server while the jobs are cancelled.
     """
     run_other_commands.stop(site)
     cancel_jobs(site)

@@ -18,7 +18,7 @@ LOCK = Path("/run/sitekit-demo.lock")
 
 
 @contextmanager
-def alone(path: Path = LOCK) -> Iterator[None]:
+def hold_demo_lock(path: Path = LOCK) -> Iterator[None]:
     """Hold the demo's lock file while the `with` block runs, and remove the file afterwards.
 
     If another command holds the lock, print a message and wait until that command ends.

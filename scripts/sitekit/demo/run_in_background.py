@@ -15,7 +15,7 @@ from ..base.progress import say
 Work = Callable[[], object]
 
 
-def together(here: Work, background: Sequence[Work]) -> None:
+def run_together(here: Work, background: Sequence[Work]) -> None:
     """Run the function `here` in this thread, and the functions `background` in another thread.
     Return when all functions have ended.
 

@@ -20,7 +20,7 @@ from ..base.files import write_atomic
 from ..base.progress import say, step
 from ..site import Site
 from .bundle.unpack_bundle import read_bundle
-from .channel.download_settings import reaching
+from .channel.download_settings import http_proxy_environment
 from .channel.solve_environment import Solution, difference, explicit, from_lock, solve
 from .kit_wheel import install_kit, kit
 from .release.bytecode import compile_all
@@ -32,12 +32,12 @@ from .release.releases import (
     Release,
     begin,
     current,
+    find_same_release,
     finish,
     made_from,
     newest_whole,
     note,
     read,
-    same,
     set_aside,
 )
 from .release.required_package_contents import wanted
@@ -49,11 +49,11 @@ from .wheels.wheels_lock_file import matching
 LOCK = CHECKOUT / "environment.lock"
 
 
-def newest(site: Site, packages: Packages, cache: Path) -> Solution:
+def solve_newest(site: Site, packages: Packages, cache: Path) -> Solution:
     """Find the newest versions of all packages that environment.yml allows; return them as a
     Solution.
 
-    Also print the differences from the release in use. Raises Problem.
+    The function also prints the differences from the release in use. Raises Problem.
     """
     path = current(site)
     in_use = read(path) if path else None
@@ -77,7 +77,7 @@ def keep_lock(solution: Solution, packages: Packages) -> None:
     say(f"{LOCK} names {len(solution.packages)} packages.")
 
 
-def built(site: Site, packages: Packages, solution: Solution, cache: Path) -> Release:
+def ensure_release(site: Site, packages: Packages, solution: Solution, cache: Path) -> Release:
     """Return a complete release (an installation of the hub's software) with the packages of
     `solution`.
 
@@ -86,7 +86,7 @@ def built(site: Site, packages: Packages, solution: Solution, cache: Path) -> Re
     release = _release_of(
         site, packages, solution, inputs(site, packages, solution.locked(packages))
     )
-    return finished(
+    return finish_release(
         site, release if release.installed else install(site, release, cache), packages, cache
     )
 
@@ -97,11 +97,11 @@ def at_work(site: Site) -> Iterator[Path]:
 
     Downloads in the block use the HTTP proxy of site.yml.
     """
-    with open_prefix(site) as cache, reaching(site):
+    with open_prefix(site) as cache, http_proxy_environment(site):
         yield cache
 
 
-def begun(
+def begin_release(
     site: Site, packages: Packages, lock: str | None, cache: Path, file: Path | None
 ) -> Release:
     """Create the directory of a new release and write its list of packages. If a release with the
@@ -133,7 +133,7 @@ def _release_of(
     If no such release exists, create the directory of a new release, and install nothing yet.
     """
     kits, mark = kit(), input_hashes[solution.kind]
-    if release := same(site, solution, kits["hash"]):
+    if release := find_same_release(site, solution, kits["hash"]):
         say(f"The packages are the same as in {release.name}.")
         if mark in release.facts["inputs"]:
             return release
@@ -141,7 +141,7 @@ def _release_of(
     return begin(site, solution, kits, mark, packages.digest)
 
 
-def finished(site: Site, release: Release, packages: Packages, cache: Path) -> Release:
+def finish_release(site: Site, release: Release, packages: Packages, cache: Path) -> Release:
     """Complete a release: install sitekit, compile the Python files, verify, and mark the release
     as complete.
 

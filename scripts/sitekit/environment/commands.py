@@ -1,6 +1,6 @@
 """Implement `make setup_conda`, `install_all`, `bundle` and `lock`.
 
-Each of these commands can be interrupted and run again.
+Each command in this file can be interrupted and run again.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from ..base.errors import BadInput, Problem
 from ..base.progress import say
 from ..site import Site
 from . import build_release
-from .build_release import at_work, begun, finished, inputs, keep_lock, newest
+from .build_release import at_work, begin_release, finish_release, inputs, keep_lock, solve_newest
 from .bundle.write_bundle import write_bundle
 from .channel.choose_source import WHAT
 from .channel.solve_environment import kept_lock
 from .kit_wheel import kit
 from .release.install_packages import install
-from .release.releases import current, made_from, read, switch
+from .release.releases import current, made_from, read, switch_current_release
 from .release.write_single_file import is_packed
 from .wheels.environment_yml import read_packages
 
@@ -50,7 +50,7 @@ def setup_conda(site: Site, *words: str) -> int:
         if release:
             say(f"Continuing with {release.name}, which was interrupted.")
         else:
-            release = begun(site, packages, lock, cache, file)
+            release = begin_release(site, packages, lock, cache, file)
         if not release.installed:
             install(site, release, cache)
     say(f"The packages are in place in {release.path}. Next: make install_all")
@@ -80,9 +80,9 @@ def install_all(site: Site, *words: str) -> int:
         if release.whole and in_use and is_packed(site, release):
             say(f"{release.name} is complete and in use. Nothing to do.")
             return 0
-        release = finished(site, release, packages, cache)
+        release = finish_release(site, release, packages, cache)
         if not in_use:
-            switch(site, release)
+            switch_current_release(site, release)
     say(f"In use now: {release.name}, {WHAT[release.facts['source']['kind']]}.")
     return 0
 
@@ -90,7 +90,8 @@ def install_all(site: Site, *words: str) -> int:
 def bundle(site: Site, *words: str) -> int:
     """Write the release in use to one file; return 0.
 
-    This bundle contains everything that another site needs to build the release.
+    The written file, called a bundle, contains everything that another site needs to build the
+    release.
     """
     path = current(site)
     release = read(path) if path else None
@@ -112,12 +113,13 @@ def bundle(site: Site, *words: str) -> int:
 def lock(site: Site, *words: str) -> int:
     """Solve environment.yml again, write environment.lock, and print what changed; return 0.
 
-    The same packages are written to environment.explicit.txt in conda's @EXPLICIT format.
+    The command also writes the packages of environment.lock to environment.explicit.txt, in conda's
+    @EXPLICIT format.
     """
     _no_words("lock", words)
     packages = read_packages()
     with at_work(site) as cache:
-        keep_lock(newest(site, packages, cache), packages)
+        keep_lock(solve_newest(site, packages, cache), packages)
     return 0
 
 

@@ -11,9 +11,9 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from ..contracts.internal_tls import as_installed, calling
+from ..contracts.internal_tls import as_installed, client_context
 from ..site import Site
-from .servers.idle_limits import CULLER, lag
+from .servers.idle_limits import CULLER, stop_delay
 from .servers.ledger_courses import idle_limit_of_course
 from .servers.offered_courses import OfferedCourses
 
@@ -57,9 +57,9 @@ def configure_culler(c: Any, site: Site) -> None:
         limit = course.tier.idle if course else limits.get(key)
         if key and course is None and key not in limits:
             limit = idle_limit_of_course(site.ledger, key)
-        if limit is None or inactive is None or time.monotonic() - began < lag(limit):
+        if limit is None or inactive is None or time.monotonic() - began < stop_delay(limit):
             return False
-        return inactive.total_seconds() >= limit + lag(limit)
+        return inactive.total_seconds() >= limit + stop_delay(limit)
 
     c.IdleCuller.cull_arbiter_hook = may_go
     c.IdleCuller.timeout = max((limit for limit in limits.values() if limit), default=3600)
@@ -76,4 +76,4 @@ def show_certificate(c: Any, site: Site) -> None:
         import jupyterhub_idle_culler
 
         c.IdleCuller.ssl_enabled = True
-        jupyterhub_idle_culler.make_ssl_context = lambda *_: calling(site, "culler")
+        jupyterhub_idle_culler.make_ssl_context = lambda *_: client_context(site, "culler")

@@ -20,7 +20,7 @@ from .generations import generation
 from .generations.generation_record import Record, read_record, write_record
 from .make_and_publish import make_kernels
 from .result_table import Row
-from .trials.try_kernels import Trial, account, prove
+from .trials.try_kernels import Trial, account, start_and_compare
 
 
 def publish_new(site: Site) -> int:
@@ -56,12 +56,14 @@ def check_kernels(site: Site) -> int:
                 "run `make kernels` first",
             )
         trial = Trial(account(site, record.test_as), record.start_timeout, _srun(site))
-        failing = prove(site, now, list(record.kernels.values()), trial)
+        failing = start_and_compare(site, now, list(record.kernels.values()), trial)
         if 0 < len(failing) < len(record.kernels):
             progress.say(
                 "Some kernels failed. They are started once more, because the machine may have been busy."
             )
-            failing = prove(site, now, [record.kernels[name] for name in failing], trial)
+            failing = start_and_compare(
+                site, now, [record.kernels[name] for name in failing], trial
+            )
         where = f"a node of {site.kernels.check.partition}" if trial.srun else "this host"
         proven = len(record.kernels) - len(failing)
         write_kernel_state(site, KernelState(proven, failing, int(time.time()), where))

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..base.errors import Problem
-from ..base.path_access import Step, account_name, group_name, named_writers, way
+from ..base.path_access import Step, account_name, group_name, named_writers, steps_of_path
 
 
 def refuse_writable(
@@ -28,7 +28,7 @@ def refuse_writable(
     faults: dict[Path, str] = {}
     for path in sorted(set(paths)):
         try:
-            steps = way(path)
+            steps = steps_of_path(path)
         except OSError as error:
             faults[path] = f"cannot be looked at by this account: {error.strerror}"
             continue

@@ -60,7 +60,7 @@ def keep_out_of_sight(
     the kernels by id. The field `key` of the hidden or flagged kernels is empty, so that the next
     `make kernels` tests them again.
     """
-    present = [kernel for kernel in lost if generation.holds(old, kernel)]
+    present = [kernel for kernel in lost if generation.has_kernel_files(old, kernel)]
     generation.carry_over(old, new, present)
     for kernel in present:
         generation.show(new, kernel, site.kernels.check.on_failure)

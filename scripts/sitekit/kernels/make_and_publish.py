@@ -31,7 +31,7 @@ from .plan_kernels import Plan, code_of, rows_of
 from .result_table import Row
 from .trials.make_kernels_with_loaded_modules import inheriting
 from .trials.probe_candidates import Failure, key_of, probe_all
-from .trials.try_kernels import Trial, account, prove
+from .trials.try_kernels import Trial, account, start_and_compare
 
 
 def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
@@ -67,7 +67,7 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
         return code_of(rows)
     new = generation.begin(site)
     with generation.under_way(site, new):
-        site_info.write(new, site, rules)
+        site_info.write_site_info(new, site, rules)
         write_atomic(new / generation.RULES, text)
         kept, failed = _build(site, plan, old, new, trial)
         rows = _show(site, plan, kept, failed)
@@ -221,7 +221,11 @@ def _known(
     """
     key = key_of(site, rules, candidate)
     if kernel := record.kernels.get(candidate.id):
-        same = kernel.key == key and is_unchanged(kernel.watch) and generation.holds(now, kernel)
+        same = (
+            kernel.key == key
+            and is_unchanged(kernel.watch)
+            and generation.has_kernel_files(now, kernel)
+        )
         return kernel if same else None
     silent = record.quiet.get(candidate.id)
     if silent and silent["key"] == key and is_unchanged(silent["watch"]):
@@ -244,7 +248,7 @@ def _build(
         )
     generation.fix_modes(new)
     written = [kernel for kernel in plan.fresh if kernel.id not in unwritten]
-    failed = {**unwritten, **prove(site, new, written, trial)}
+    failed = {**unwritten, **start_and_compare(site, new, written, trial)}
     generation.drop(new, failed)
     # If a kernel that kernels.yml names fails, its last version is kept, if that version still
     # works.
@@ -252,7 +256,7 @@ def _build(
     kept = {name: plan.old[name] for name in gone if name in plan.old}
     if old is not None and kept:
         generation.carry_over(old, new, kept.values())
-        broken = prove(site, new, list(kept.values()), trial)
+        broken = start_and_compare(site, new, list(kept.values()), trial)
         generation.drop(new, broken)
         kept = {name: kernel for name, kernel in kept.items() if name not in broken}
     return kept, failed

@@ -22,11 +22,13 @@ _upstream = fileio.atomic_writing
 
 def save_whole() -> None:
     """Replace Jupyter Server's function for saving files, in this process."""
-    fileio.atomic_writing = whole
+    fileio.atomic_writing = write_whole_file
 
 
 @contextlib.contextmanager
-def whole(path: str, text: bool = True, encoding: str = "utf-8", **more: Any) -> Iterator[IO[Any]]:
+def write_whole_file(
+    path: str, text: bool = True, encoding: str = "utf-8", **more: Any
+) -> Iterator[IO[Any]]:
     """Replace Jupyter Server's function that opens a file for saving. If the path is a symbolic
     link, the link's target is saved."""
     real = os.path.realpath(path)

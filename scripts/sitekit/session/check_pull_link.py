@@ -43,7 +43,7 @@ class Pull:
     exists: bool
 
 
-def read(
+def check_link(
     arguments: Mapping[str, str], allowed: Sequence[str], root: Path, links: Sequence[str]
 ) -> Pull:
     """Check the arguments of an nbgitpuller link, and return them.

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from .check_pull_link import Pull, Refused, read
+from .check_pull_link import Pull, Refused, check_link
 from .root_folder import make_root
 
 TIMEOUT = 60.0
@@ -62,7 +62,7 @@ def update_copy(
     wanted = {"repo": url, "branch": repository["branch"], "targetpath": folder}
     output = ""
     try:
-        pull = read(wanted, [url.rsplit("/", 1)[0]], root, list(settings.get("links", {})))
+        pull = check_link(wanted, [url.rsplit("/", 1)[0]], root, list(settings.get("links", {})))
         both = repository.get("keep_both", False)
         trouble, output = _copied(pull, settings.get("umask", "0077"), both)
     except (Refused, OSError, subprocess.SubprocessError) as error:
@@ -81,8 +81,8 @@ def open_in(root: Path, folder: str, page: str = "") -> None:
 
 def _copied(pull: Pull, umask: str, keep_both: bool) -> tuple[str, str]:
     """Create or update the copy; return the reason if this failed (else ""), and the output. Raises
-    OSError. A new copy is created under a temporary name, and renamed when the copy is complete.
-    Therefore an interrupted copy is not used at the next start."""
+    OSError. A new copy is created under a temporary name, and renamed when the copy is complete, so
+    that an interrupted copy is not used at the next start."""
     settings = {"repo": pull.repo, "branch": pull.branch, "backup": False}
     # 0: with all commits, so that git can compare them
     depth, program = (0, "pull_course.py") if keep_both else (None, "pull_in_subprocess.py")

@@ -15,7 +15,7 @@ MIB = 1024**2
 def gpus() -> list[dict[str, Any]]:
     """Return the use of each GPU of the job: `busy` in percent, `used` and `memory` in bytes.
 
-    Slurm sets CUDA_VISIBLE_DEVICES for a job that has GPUs. If this variable is not set, the
+    Slurm sets CUDA_VISIBLE_DEVICES for a job that has GPUs. If CUDA_VISIBLE_DEVICES is not set, the
     function does not run nvidia-smi, which could show GPUs of other jobs on the node.
     """
     own = os.environ.get("CUDA_VISIBLE_DEVICES", "")

@@ -97,7 +97,7 @@ def _for_template(text: str) -> str:
 def controller_config() -> str:
     """Return the text of ipcontroller_config.py.
 
-    All users of the nodes can connect to the controller's ports. Therefore CurveZMQ encrypts all
+    Because all users of the nodes can connect to the controller's ports, CurveZMQ encrypts all
     traffic, and refuses programs without the keys in the user's profile.
     """
     return MARK + "c = get_config()  # noqa: F821\nc.IPController.enable_curve = True\n"

@@ -2,9 +2,9 @@
 
 The settings for nbdime are in a file of the session, which git reads as its system configuration
 (GIT_CONFIG_SYSTEM, since git 2.32; an older git does not use nbdime). git reads the settings of the
-machine and of the user later. Therefore these settings override the session's file. nbgitpuller
-needs git's ordinary merge. Therefore the settings for nbdime are not used when the server itself
-runs git.
+machine and of the user later. For this reason, settings of the machine and of the user override the
+session's file. The settings for nbdime are not used when the server itself runs git, because
+nbgitpuller needs git's ordinary merge.
 """
 
 from __future__ import annotations

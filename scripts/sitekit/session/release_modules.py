@@ -1,10 +1,10 @@
 """Import the modules of a starting server from one file of the release.
 
-Without this file, Python would look for about a thousand small files, one after another. Each small
-file needs ten operations of a shared filesystem. The one file contains the bytecode of all these
-modules, and the entry points of the installed packages. environment/release/bytecode_of_server.py
-writes the file when a release is built. A release is never changed afterwards. Modules that are not
-in this file are imported as usual.
+Without the one file, Python would look for about a thousand small files, one after another. Each
+small file needs ten operations of a shared filesystem. The one file contains the bytecode of all
+these modules, and the entry points of the installed packages.
+environment/release/bytecode_of_server.py writes the file when a release is built. A release is
+never changed afterwards. Modules that are not in this file are imported as usual.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Report the end of a server to the hub, before another program can listen on the server's port.
-Without this report, the hub would notice the end of the job only later, from Slurm.
+"""Report the end of a server to the hub, before another program can listen on the server's port. If
+the server did not report its end, the hub would notice the end of the job only later, from Slurm.
 """
 
 from __future__ import annotations

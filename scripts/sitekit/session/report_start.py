@@ -24,8 +24,8 @@ HUB_TIMEOUT = 300.0
 
 def await_hub(api: str, identity: Identity | None = None, timeout: float = HUB_TIMEOUT) -> None:
     """Wait until the hub answers, because the hub may be restarting; end the job if the hub does
-    not answer in time. If this function did not end the job, a server on a node that cannot reach
-    the hub would run until the tier's time limit.
+    not answer in time. The job is ended because otherwise a server on a node that cannot reach the
+    hub would run until the tier's time limit.
     """
     end, pause, logged = time.monotonic() + timeout, 1.0, False
     while trouble := _no_hub(api, identity):

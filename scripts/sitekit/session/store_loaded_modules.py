@@ -19,7 +19,7 @@ def _file() -> Path:
     return Path(os.environ["JUPYTER_RUNTIME_DIR"]) / "modules.json"
 
 
-def read() -> Changes:
+def read_loaded_modules() -> Changes:
     """Read from the file how the modules that are loaded now change the environment variables."""
     try:
         return json.loads(_file().read_text())
@@ -27,7 +27,7 @@ def read() -> Changes:
         return {}
 
 
-def write(environment: Mapping[str, str]) -> None:
+def write_loaded_modules(environment: Mapping[str, str]) -> None:
     """Store the differences between `environment` and the server's own environment variables in the
     file. Raises OSError.
     """

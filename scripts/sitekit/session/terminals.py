@@ -44,7 +44,7 @@ def terminal_path(path: str) -> str:
 
 def terminal_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a new terminal, from the server's `environment`."""
-    loaded = store_loaded_modules.read()
+    loaded = store_loaded_modules.read_loaded_modules()
     result = lmod_output.applied(loaded, environment)
     result["PATH"] = terminal_path(result["PATH"])
     if loaded.get("LOADEDMODULES"):

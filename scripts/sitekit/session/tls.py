@@ -1,10 +1,10 @@
 """Store this server's TLS certificate and key, and the authority of hub and proxy, in files in
 memory.
 
-The hub sends certificate, key and authority in the job's environment, like the token. This module
-writes certificate, key and authority to files in memory (memfd). No other user can open these
-files, and Linux deletes the files when the process ends. The files are necessary because OpenSSL
-reads keys only from paths.
+The hub sends certificate, key and authority in the job's environment, like the token. The module
+tls.py writes certificate, key and authority to files in memory (memfd). No other user can open
+these files, and Linux deletes the files when the process ends. The files are necessary because
+OpenSSL reads keys only from paths.
 """
 
 from __future__ import annotations

@@ -46,7 +46,8 @@ def _command(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Application(Row):
-    """Define one application. Its `command` must listen on the Unix socket `{socket}`.
+    """Define one application. The field `command` is a command that must listen on the Unix socket
+    `{socket}`.
 
     If `keep_path` is true, the URLs in requests to the application still begin with `{base_url}`.
     `timeout` is the longest time, in seconds, until the application answers.

@@ -11,7 +11,7 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from ..base import progress
-from ..base.catalogue import faults, messages, missing, read
+from ..base.catalogue import faults, messages, missing, read_catalogue
 from ..base.errors import BadInput, BadInputs
 from .course_files import site_courses
 from .model import Site
@@ -58,7 +58,7 @@ def _check_catalogue(path: Path, language: str) -> None:
     has faults."""
     key = "pages.catalogue"
     try:
-        catalogue, wanted = read(path), messages()
+        catalogue, wanted = read_catalogue(path), messages()
     except OSError as error:
         remedy = "put it there, or correct the path"
         raise BadInput(f"{path} cannot be read: {error.strerror}", key, remedy) from None

@@ -186,7 +186,7 @@ def test_make_diff_says_it_beforehand(
     client.write_text(
         f"#!/bin/sh\nread -r asked\ncase $asked in *release*) echo '{told}';; *) echo '{query}';; esac\n"
     )
-    found = [one for one in login_node.look(here) if "partition" not in one.what]
+    found = [one for one in login_node.check_login_node(here) if "partition" not in one.what]
     assert [what in one.what for one in found if what] == ([True] if what else [])
     assert what or not found
     assert not any(one.refuses for one in found), "the apply may be what mends it"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.base.path_access import way
+from sitekit.base.path_access import steps_of_path
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def walked(root: Path, path: str) -> list[str]:
-    return [str(step.path) + "!" * step.last for step in way(Path(path), root)]
+    return [str(step.path) + "!" * step.last for step in steps_of_path(Path(path), root)]
 
 
 def test_links_are_followed_one_by_one(root: Path) -> None:
@@ -63,5 +63,5 @@ def test_it_ends_where_nothing_is_there(root: Path) -> None:
 def test_links_in_circles_are_told(root: Path) -> None:
     (root / "a/round").symlink_to("round")
     with pytest.raises(OSError) as told:
-        way(Path("/a/round"), root)
+        steps_of_path(Path("/a/round"), root)
     assert told.value.errno == errno.ELOOP

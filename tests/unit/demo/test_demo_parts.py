@@ -20,7 +20,7 @@ from sitekit.demo import reset
 from sitekit.demo.cluster import demo_users as users
 from sitekit.demo.cluster import paths_and_ports, services
 from sitekit.demo.cluster.record_changes import Made
-from sitekit.demo.run_in_background import together
+from sitekit.demo.run_in_background import run_together
 from sitekit.demo.software.apt_packages import missing_packages
 from sitekit.demo.software.build_pythons import PINS, pins_for
 from sitekit.machine.supervisors.service import supervisord_conf, systemd_unit
@@ -119,7 +119,7 @@ def test_cgroups_that_go_by_themselves_are_no_error(
 
 def test_both_works_are_done_and_the_background_in_turn() -> None:
     done, ready = [], threading.Event()
-    together(
+    run_together(
         lambda: ready.wait(10) and done.append("here"),
         [lambda: done.append(1), lambda: (done.append(2), ready.set())],
     )
@@ -136,7 +136,7 @@ def test_a_fault_in_the_background_leaves_the_other_work_whole(
         raise Problem("apt is broken")
 
     with pytest.raises(Problem, match="apt is broken"):
-        together(
+        run_together(
             lambda: failed.wait(10) and done.append("here"), [fail, lambda: done.append("never")]
         )
     assert done == ["here"]
@@ -152,7 +152,7 @@ def test_an_interruption_lets_the_part_end_and_begins_no_other() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        together(
+        run_together(
             interrupt,
             [
                 lambda: (begun.set(), interrupted.wait(10), done.append("apt")),

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import release_parts as parts
 
-from sitekit.base.child_process import ask
+from sitekit.base.child_process import ask_child_process
 from sitekit.base.errors import Problem
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -26,12 +26,12 @@ def program(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_answer_events_and_umask() -> None:
     events: list[object] = []
-    assert ask("worker", {"a": 1}, events.append, timeout=30) == [{"a": 1}, "0o22"]  # type: ignore[comparison-overlap]
+    assert ask_child_process("worker", {"a": 1}, events.append, timeout=30) == [{"a": 1}, "0o22"]  # type: ignore[comparison-overlap]
     assert events == [{"advance": 1}]
 
 
 def test_a_crash_after_the_answer_is_no_failure() -> None:
-    assert ask("worker", "late crash", timeout=30) == "done"  # type: ignore[arg-type]
+    assert ask_child_process("worker", "late crash", timeout=30) == "done"  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -44,17 +44,17 @@ def test_a_crash_after_the_answer_is_no_failure() -> None:
 )
 def test_a_failure_is_told(request_: str, told: str) -> None:
     with pytest.raises(Problem, match=told):
-        ask("worker", request_, timeout=30)  # type: ignore[arg-type]
+        ask_child_process("worker", request_, timeout=30)  # type: ignore[arg-type]
 
 
 def test_what_takes_too_long_is_ended() -> None:
     with pytest.raises(Problem, match="SIGKILL"):
-        ask("worker", "sleep", timeout=0.5)  # type: ignore[arg-type]
+        ask_child_process("worker", "sleep", timeout=0.5)  # type: ignore[arg-type]
 
 
 def test_a_program_that_cannot_start_is_told() -> None:
     with pytest.raises(Problem, match="No module named no_such_program"):
-        ask("no_such_program", {"x": "y" * 200_000}, timeout=30)
+        ask_child_process("no_such_program", {"x": "y" * 200_000}, timeout=30)
 
 
 ORPHAN = {

@@ -61,7 +61,7 @@ def larger(built: Checkout) -> Iterator[Checkout]:
     (built.folder / "environment.yml").write_text(small.LARGER)
     yield built
     (built.folder / "environment.yml").write_text(small.ENVIRONMENT)
-    releases.switch(built.site, releases.read(built.site.releases / first))
+    releases.switch_current_release(built.site, releases.read(built.site.releases / first))
     for path in built.site.releases.iterdir():
         if path.is_dir() and path.name != first:
             shutil.rmtree(path)
@@ -110,7 +110,7 @@ def test_twenty_kills_each_of_them_mended_by_the_same_command(larger: Checkout) 
         larger.make(*BUILD)
         second = small.works(larger.site)
         assert second != first, moment
-        releases.switch(larger.site, releases.read(larger.site.releases / first))
+        releases.switch_current_release(larger.site, releases.read(larger.site.releases / first))
         small.forget(larger.site, second)
 
 
@@ -259,7 +259,9 @@ def test_from_a_lock_every_byte_is_the_same(larger: Checkout) -> None:
         larger.make(*BUILD)
         name = small.works(site)
         built_from.append(contents(site.current.resolve()))
-        releases.switch(site, next(one for one in releases.releases(site) if one.name != name))
+        releases.switch_current_release(
+            site, next(one for one in releases.releases(site) if one.name != name)
+        )
         small.forget(site, name)
     assert built_from[0] == built_from[1]
     assert any(path.endswith(".pyc") for path in built_from[0])

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import release_parts as parts
 
-from sitekit.base.child_process import ask
+from sitekit.base.child_process import ask_child_process
 from sitekit.base.errors import Problem
 from sitekit.environment import build_release, commands
 from sitekit.environment.channel import ENGINE
@@ -275,4 +275,4 @@ def test_a_record_that_cannot_be_read_is_told(site: Site) -> None:
     record.unlink()
     record.write_text("{")
     with pytest.raises(Problem, match=r"words-1\.0"):
-        ask(ENGINE, {"verb": "records", "prefix": str(only(site).path)}, timeout=60)
+        ask_child_process(ENGINE, {"verb": "records", "prefix": str(only(site).path)}, timeout=60)

@@ -144,9 +144,9 @@ def test_a_damaged_state_is_told(site: Site, text: str) -> None:
 def test_current_is_relative_and_switched_in_one_step(site: Site) -> None:
     assert releases.current(site) is None
     first = begun(site)
-    releases.switch(site, first)
+    releases.switch_current_release(site, first)
     assert os.readlink(site.current) == f"releases/{first.name}"
     assert releases.current(site) == first.path
     second = begun(site, [{**PACKAGES[0], "version": "2"}])
-    releases.switch(site, second)
+    releases.switch_current_release(site, second)
     assert releases.current(site) == second.path != first.path

@@ -16,7 +16,7 @@ import release_parts as parts
 from sitekit.base.errors import Problem
 from sitekit.environment.bundle.unpack_bundle import read_bundle
 from sitekit.environment.channel import choose_source as source
-from sitekit.environment.channel.choose_source import choose, silence
+from sitekit.environment.channel.choose_source import choose_source, silence
 from sitekit.environment.wheels.environment_yml import Packages
 from sitekit.environment.wheels.write_conda_package import subdir, write_repodata
 
@@ -64,11 +64,11 @@ def test_why_a_channel_is_silent(closed_port: str, server: str, tmp_path: Path) 
 
 def test_channels_come_first(tmp_path: Path) -> None:
     write_repodata(tmp_path / "channel", [])
-    assert choose(parts.site_at(tmp_path, tmp_path / "channel", "wheels")).kind == "channels"
+    assert choose_source(parts.site_at(tmp_path, tmp_path / "channel", "wheels")).kind == "channels"
 
 
 def test_then_wheels_and_it_says_so(tmp_path: Path, closed_port: str) -> None:
-    chosen = choose(parts.site_at(tmp_path, closed_port, "wheels"))
+    chosen = choose_source(parts.site_at(tmp_path, closed_port, "wheels"))
     assert chosen.kind == "wheels"
     assert chosen.told.startswith(
         f"{closed_port} did not answer (connection refused). Building a channel from PyPI wheels"
@@ -78,7 +78,7 @@ def test_then_wheels_and_it_says_so(tmp_path: Path, closed_port: str) -> None:
 
 def test_or_nothing_where_the_site_says_so(tmp_path: Path, closed_port: str) -> None:
     with pytest.raises(Problem, match="connection refused") as refused:
-        choose(parts.site_at(tmp_path, closed_port, "none"))
+        choose_source(parts.site_at(tmp_path, closed_port, "none"))
     assert refused.value.where == "environment.channels"
     assert "fallback: wheels" in str(refused.value)
 
@@ -88,7 +88,7 @@ def test_a_name_server_that_never_answers(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(source, "ANSWER_TIMEOUT", 0.2)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: hang.wait(30) and [])
     try:
-        chosen = choose(parts.site_at(tmp_path, "http://channel.example.org", "wheels"))
+        chosen = choose_source(parts.site_at(tmp_path, "http://channel.example.org", "wheels"))
     finally:
         hang.set()
     assert chosen.told.startswith(

@@ -14,7 +14,7 @@ from sitekit.backends.resource_choice import Choice
 from sitekit.base.data_files import data
 from sitekit.hub import culling
 from sitekit.hub.culling import update_culling
-from sitekit.hub.servers.idle_limits import activity_interval, lag, session_environment
+from sitekit.hub.servers.idle_limits import activity_interval, session_environment, stop_delay
 from sitekit.hub.servers.ledger import Ledger
 from sitekit.site import Site, load_site
 
@@ -52,8 +52,8 @@ def test_each_tier_has_its_own_limit(clock: list[float]) -> None:
         if tier.idle is None:
             assert not may_go(clock, tier.key, 10**9)
         else:
-            assert may_go(clock, tier.key, tier.idle + lag(tier.idle))
-            assert not may_go(clock, tier.key, tier.idle + lag(tier.idle) - 1)
+            assert may_go(clock, tier.key, tier.idle + stop_delay(tier.idle))
+            assert not may_go(clock, tier.key, tier.idle + stop_delay(tier.idle) - 1)
     assert {tier.idle is None for tier in SITE.tiers} == {True, False}
 
 
@@ -85,9 +85,11 @@ def test_a_server_of_a_removed_course_has_the_limit_of_its_start(
     start("bob", course="bio101", idle=600)
     start("alice", course="never", idle=None)
     start("alice", course="old")  # of a sitekit that did not record the limit
-    assert goes("bio101", 3600 + lag(3600)) and not goes("bio101", 3600 + lag(3600) - 1)
+    assert goes("bio101", 3600 + stop_delay(3600)) and not goes(
+        "bio101", 3600 + stop_delay(3600) - 1
+    )
     ledger.end(tag)
-    assert goes("bio101", 600 + lag(600))
+    assert goes("bio101", 600 + stop_delay(600))
     assert not goes("never", 10**9) and not goes("old", 10**9)
 
 
@@ -95,8 +97,8 @@ def test_after_a_hub_was_away_its_servers_are_heard_first(clock: list[float]) ->
     """An hour without a hub looks like an hour without activity."""
     limit = SITE.tier("large").idle
     assert limit is not None
-    assert not may_go(clock, "large", 10**6, after=lag(limit) - 1)
-    assert may_go(clock, "large", 10**6, after=lag(limit))
+    assert not may_go(clock, "large", 10**6, after=stop_delay(limit) - 1)
+    assert may_go(clock, "large", 10**6, after=stop_delay(limit))
 
 
 def test_a_server_that_never_told_its_activity_is_kept(clock: list[float]) -> None:
@@ -106,7 +108,7 @@ def test_a_server_that_never_told_its_activity_is_kept(clock: list[float]) -> No
 @pytest.mark.parametrize("limit", [60, 600, 1800, 3600, 86400])
 def test_the_hub_hears_of_activity_before_it_can_be_too_late(limit: int) -> None:
     """JupyterHub's single-user server waits up to 1.1 times the interval between two reports."""
-    assert activity_interval(limit) * 1.1 < lag(limit) <= max(limit / 2, 21)
+    assert activity_interval(limit) * 1.1 < stop_delay(limit) <= max(limit / 2, 21)
     assert 10 <= activity_interval(limit) <= 300
 
 

@@ -10,7 +10,14 @@ import pytest
 from machine_sites import demo
 
 from sitekit.base.command import run
-from sitekit.contracts.internal_tls import SUFFIX, authority, authority_key, name_of, pair, tag_in
+from sitekit.contracts.internal_tls import (
+    SUFFIX,
+    authority,
+    authority_key,
+    certificate_and_key,
+    name_of,
+    tag_in,
+)
 from sitekit.machine.host.file_to_write import File
 from sitekit.machine.host.site_on_machine import Target
 from sitekit.machine.render import certificate_authorities
@@ -63,8 +70,8 @@ def test_whose_each_is(machine: tuple[Path, Files]) -> None:
 
 PAIRS = {"hub.pem", "proxy.pem", "front.pem", "culler.pem"}
 LOST = {
-    "the hub's": (lambda root: at(root, pair(SITE, "hub")).unlink(), PAIRS),
-    "half of the proxy's": (lambda root: halve(at(root, pair(SITE, "proxy"))), PAIRS),
+    "the hub's": (lambda root: at(root, certificate_and_key(SITE, "hub")).unlink(), PAIRS),
+    "half of the proxy's": (lambda root: halve(at(root, certificate_and_key(SITE, "proxy"))), PAIRS),
     "a key": (lambda root: at(root, authority_key(SITE, "servers")).write_text("no key"), {
         "servers-ca.pem", "servers-ca.key", *PAIRS,
     }),
@@ -131,7 +138,7 @@ def test_new_secrets_are_new_pairs_of_the_same_authorities(machine: tuple[Path, 
 
 def verified(made: Files, folder: Path, by: str, whose: str, *how: str) -> bool:
     put(folder, made)
-    ca, cert = at(folder, authority(SITE, by)), at(folder, pair(SITE, whose))
+    ca, cert = at(folder, authority(SITE, by)), at(folder, certificate_and_key(SITE, whose))
     done = subprocess.run(["openssl", "verify", *how, "-CAfile", ca, cert], capture_output=True)
     return done.returncode == 0
 

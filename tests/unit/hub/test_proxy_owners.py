@@ -133,7 +133,9 @@ def _listens(port: int) -> bool:
 
 
 def cookie(servers: object, key: bytes = KEY, user: str = "alice") -> str:
-    return f"{entry_cookie.COOKIE}={entry_cookie.write(entry_cookie.Entry(user, servers), key)}"
+    return (
+        f"{entry_cookie.COOKIE}={entry_cookie.write_entry(entry_cookie.Entry(user, servers), key)}"
+    )
 
 
 def test_its_owner_gets_in_and_the_cookie_does_not(proxy: Proxy):
@@ -274,13 +276,13 @@ def test_one_that_has_ended_opens_nothing_more(proxy: Proxy):
         entry_cookie.Entry("bob", {"bob": LATER}),
         entry_cookie.Entry("bob", {"bob": LATER}),
     )
-    sent = [f"{entry_cookie.COOKIE}={entry_cookie.write(each, KEY)}" for each in (one, other)]
+    sent = [f"{entry_cookie.COOKIE}={entry_cookie.write_entry(each, KEY)}" for each in (one, other)]
     for wrong in ({}, {"Authorization": "token u"}, {"Authorization": "token t x"}):
         assert end(proxy, one.id, wrong) == 403
     assert [proxy.ask("/user/bob/", Cookie=each).status for each in sent] == [200, 200]
     assert end(proxy, one.id, {"Authorization": "token t"}) == 204
     assert [proxy.ask("/user/bob/", Cookie=each).status for each in sent] == [302, 200]
-    renewed = entry_cookie.write(one.to("bob", LATER + 9, now=0), KEY)
+    renewed = entry_cookie.write_entry(one.to("bob", LATER + 9, now=0), KEY)
     assert proxy.ask("/user/bob/", Cookie=f"{entry_cookie.COOKIE}={renewed}").status == 302
 
 
@@ -294,7 +296,7 @@ def end(proxy: Proxy, which: str, headers: dict[str, str]) -> int:
 
 def test_python_reads_what_python_wrote():
     first = entry_cookie.Entry("alice", {"alice": 5, "bob": 9})
-    assert entry_cookie.read(entry_cookie.write(first, KEY), KEY) == first
+    assert entry_cookie.read_entry(entry_cookie.write_entry(first, KEY), KEY) == first
     assert first.to("carol", 20.5, now=6) == entry_cookie.Entry(
         "alice", {"bob": 9, "carol": 20}, first.id
     )
@@ -303,11 +305,11 @@ def test_python_reads_what_python_wrote():
         ".",
         "x",
         "x.y",
-        entry_cookie.write(first, OTHER_KEY),
-        entry_cookie.write(first, KEY)[:-1],
+        entry_cookie.write_entry(first, OTHER_KEY),
+        entry_cookie.write_entry(first, KEY)[:-1],
         "é.é",
     ):
-        assert entry_cookie.read(value, KEY) is None
+        assert entry_cookie.read_entry(value, KEY) is None
     assert hmac.compare_digest(KEY, entry_cookie.key("t")) and entry_cookie.key("u") != KEY
 
 

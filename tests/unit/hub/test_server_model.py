@@ -12,9 +12,9 @@ from page_parts import SITE, Hub
 
 from sitekit.backends.job import Wait
 from sitekit.hub.messages.describe_server import describe_all, form_values
-from sitekit.hub.messages.format_times import clock, span
+from sitekit.hub.messages.format_times import format_clock_time, format_duration
 from sitekit.hub.messages.log_lines import lines_that_matter
-from sitekit.hub.servers.idle_limits import lag
+from sitekit.hub.servers.idle_limits import stop_delay
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_running_server_has_its_ends_and_its_memory(hub: Hub) -> None:
     assert server.left == pytest.approx(7200, abs=60)
     assert (server.memory_text, server.memory_share) == ("750 MB of 1.5 GB", 50)
     # the server came up later than the last activity that JupyterHub has seen
-    assert server.idle_end == pytest.approx(time.time() + 3600 + lag(3600), abs=60)
+    assert server.idle_end == pytest.approx(time.time() + 3600 + stop_delay(3600), abs=60)
     hub.used_at(time.time() + 60)
     assert server.next_end == (server.idle_end, "idle")
     assert hub.server().idle_end > server.idle_end + 30
@@ -163,11 +163,13 @@ def test_the_values_of_the_form_have_the_names_of_its_fields() -> None:
     ],
 )
 def test_lengths_of_time(seconds: int, text: str) -> None:
-    assert span(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_a_time_is_markup_that_a_browser_can_read() -> None:
-    assert str(clock(1790000000)).startswith('<time class="sitekit-time" datetime="2026-09-')
+    assert str(format_clock_time(1790000000)).startswith(
+        '<time class="sitekit-time" datetime="2026-09-'
+    )
 
 
 def test_the_lines_that_matter_are_those_of_the_error_or_the_last() -> None:

@@ -10,7 +10,7 @@ import pytest
 from page_parts import Hub
 
 from sitekit.hub.messages.form import Visit, template
-from sitekit.hub.messages.format_times import clock
+from sitekit.hub.messages.format_times import format_clock_time
 from sitekit.hub.servers.form_values import FormValues
 
 HOME = {"allow_named_servers": True, "named_server_limit_per_user": 2, "invalid_server_names": []}
@@ -107,7 +107,7 @@ def test_the_page_of_a_stopped_server_shows_the_card_in_place_of_jupyterhubs_tex
 def test_the_form_shows_the_card_without_a_form_inside(hub: Hub) -> None:
     hub.fail(hub.run("small"), larger="large", lines=["ok", "Error: x"], matter=["Error: x"])
     card = hub.ledger.last_card("alice", "")
-    words = {"typed": FormValues(), "visit": Visit("alice"), "sitekit_clock": clock}
+    words = {"typed": FormValues(), "visit": Visit("alice"), "sitekit_clock": format_clock_time}
     page = template().render(card=card, **words)
     assert "It ran out of memory. " in page.replace("</strong>", "") and "ended: <time" in page
     assert 'href="?tier=large"' in page

@@ -20,7 +20,7 @@ from kernel_site import KernelSite
 from sitekit.base.errors import Problem
 from sitekit.kernels.generations import generation
 from sitekit.kernels.generations.generation_record import Record, read_record, write_record
-from sitekit.kernels.trials.try_kernels import SMOKE, Trial, prove
+from sitekit.kernels.trials.try_kernels import SMOKE, Trial, start_and_compare
 
 TALK = Path(__file__).parent / "programs" / "talk.py"
 
@@ -172,9 +172,9 @@ def test_a_vanished_module_becomes_a_tombstone_and_then_goes(base: KernelSite) -
     (base.modules / "lost" / "1.0.lua").unlink()
     kernel = read_record(base.site.kernels_current.resolve()).kernels["lost-1.0"]
     user = "nobody" if os.geteuid() == 0 else None
-    why = prove(base.site, base.site.kernels_current.resolve(), [kernel], Trial(user, 60))[
-        "lost-1.0"
-    ]
+    why = start_and_compare(
+        base.site, base.site.kernels_current.resolve(), [kernel], Trial(user, 60)
+    )["lost-1.0"]
     assert (
         "could not start" in why and "`module load lost/1.0` failed" in why and "What to do" in why
     )
@@ -251,7 +251,7 @@ def test_only_our_own_generations_are_pruned(base: KernelSite) -> None:
         new = generation.begin(base.site)
         write_record(new, Record(complete=True))
     generation.publish(base.site, new)
-    gone = generation.prune(base.site)
+    gone = generation.remove_old_generations(base.site)
     assert unfinished in gone and new.name not in gone
     assert "somebody-elses" in base.generations() and len(base.generations()) == 1 + generation.KEPT
 

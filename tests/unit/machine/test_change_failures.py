@@ -20,7 +20,7 @@ from sitekit.machine.apply.commands import apply, plan_apply
 from sitekit.machine.apply.rotate_secrets import rotate_secrets
 from sitekit.machine.checks.written_files import faults_of
 from sitekit.machine.host.file_to_write import File
-from sitekit.machine.host.lock import alone
+from sitekit.machine.host.lock import hold_machine_lock
 from sitekit.site import Site
 
 pytestmark = can_change
@@ -240,7 +240,10 @@ def test_a_file_that_somebody_edits_at_this_very_moment(
 
 
 def test_two_at_a_time(machine: Path):
-    with alone(machine), pytest.raises(Problem, match=rf"another sitekit.*process {os.getpid()}"):
+    with (
+        hold_machine_lock(machine),
+        pytest.raises(Problem, match=rf"another sitekit.*process {os.getpid()}"),
+    ):
         apply(SITE, root=machine)
 
 

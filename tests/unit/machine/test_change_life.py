@@ -16,7 +16,7 @@ from sitekit.base.errors import BadInput, BadInputs
 from sitekit.machine.apply import commands as apply_module
 from sitekit.machine.apply.commands import apply, diff, plan_apply
 from sitekit.machine.host.file_to_write import digest
-from sitekit.machine.installed.applied_site import applied, check_follows, others
+from sitekit.machine.installed.applied_site import applied, check_follows, other_sites
 from sitekit.machine.installed.manifest import load_manifest, manifest_path
 from sitekit.machine.installed.unix_accounts import listed, numbers
 from sitekit.machine.uninstall.uninstall import uninstall
@@ -203,12 +203,12 @@ def test_another_site_on_the_machine_need_not_fit_this_one(machine: Path, name: 
     have."""
     outside = shipped(name)
     apply(SITE, root=machine)
-    assert [other.name for other in others(outside, machine)] == [SITE.name]
+    assert [other.name for other in other_sites(outside, machine)] == [SITE.name]
     file = machine / "etc/sitekit" / outside.name / "site.yml"
     file.parent.mkdir(parents=True)
     file.write_text(dump(outside))
     file.with_name("manifest.json").write_text("{}")
-    [other] = others(SITE, machine)
+    [other] = other_sites(SITE, machine)
     assert (other.slurm, other.login.gateway) == (outside.slurm, outside.login.gateway)
 
 

@@ -463,7 +463,7 @@ def test_a_checkout_that_cannot_be_written_is_told_and_no_fault(
 
 
 def test_no_other_account_can_hold_the_lock(machine: Path, tmp_path: Path):
-    with lock.alone(machine):
+    with lock.hold_machine_lock(machine):
         pass
     (tmp_path / "kernels").mkdir()
     site = SITE.model_copy(update={"paths": SITE.paths.model_copy(update={"prefix": tmp_path})})
@@ -505,7 +505,10 @@ def test_services_are_left_alone_while_the_machine_changes(
     )
     (site.current / "bin").mkdir(parents=True)
     (site.current / "bin/jupyterhub").touch()
-    with lock.alone(), pytest.raises(Problem, match=rf"another sitekit.*process {os.getpid()}"):
+    with (
+        lock.hold_machine_lock(),
+        pytest.raises(Problem, match=rf"another sitekit.*process {os.getpid()}"),
+    ):
         command(site)
 
 

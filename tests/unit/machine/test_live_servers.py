@@ -13,7 +13,7 @@ from sitekit.backends.load_backends import backends_of
 from sitekit.base.errors import Problem
 from sitekit.hub.servers.hub_state import HubState
 from sitekit.hub.servers.ledger import Ledger
-from sitekit.machine.checks.servers_on_removed_backends import look
+from sitekit.machine.checks.servers_on_removed_backends import check_removed_backends
 from sitekit.site import Site
 from sitekit.site.backend_names import BACKENDS
 
@@ -34,16 +34,16 @@ def start(ledger: Ledger, backend: str) -> str:
 
 
 def test_an_apply_is_refused_while_servers_need_a_backend_that_no_tier_names(site: Site) -> None:
-    assert list(look(site)) == [], "there is no ledger yet"
+    assert list(check_removed_backends(site)) == [], "there is no ledger yet"
     ledger = Ledger(site.ledger)
     start(ledger, "slurm")
-    assert list(look(site)) == []
+    assert list(check_removed_backends(site)) == []
     tag = start(ledger, "elsewhere")
-    [finding] = look(site)
+    [finding] = check_removed_backends(site)
     assert finding.refuses and finding.where == "tiers"
     assert "one server runs on elsewhere" in finding.what
     ledger.end(tag)
-    assert list(look(site)) == []
+    assert list(check_removed_backends(site)) == []
 
 
 def test_the_hub_keeps_a_backend_as_long_as_a_server_runs_on_it(

@@ -15,7 +15,7 @@ import pytest
 from machine_sites import demo
 
 from sitekit.base.errors import Problem
-from sitekit.contracts.internal_tls import authority, pair
+from sitekit.contracts.internal_tls import authority, certificate_and_key
 from sitekit.machine.host.site_on_machine import Target
 from sitekit.machine.render.certificate_authorities import internal_tls_files
 from sitekit.machine.web import certificate_expiry
@@ -79,7 +79,7 @@ def test_the_certificate_of_internal_tls_is_looked_at_as_well(
     too."""
     files = internal_tls_files(Target(site, tmp_path))
     shows, known = tmp_path / "proxy.pem", tmp_path / "ca.pem"
-    shows.write_text(files[pair(site, "proxy")].content)
+    shows.write_text(files[certificate_and_key(site, "proxy")].content)
     known.write_text(files[authority(site, "services")].content)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(shows)

@@ -15,7 +15,7 @@ from sitekit.base.errors import BadInput
 from sitekit.operations.advisories.commands import advisories
 from sitekit.operations.advisories.compare_versions import key
 from sitekit.operations.advisories.list_installed_packages import Package, installed
-from sitekit.operations.advisories.read_osv_files import hits, is_advisory
+from sitekit.operations.advisories.read_osv_files import is_advisory, vulnerable_packages
 from sitekit.site import Site
 
 
@@ -40,7 +40,9 @@ def advisory(
 def found(document: dict[str, Any], version: str, ecosystem: str = "PyPI") -> list[str | None]:
     """The version that mends it, for each time that this version falls under it."""
     package = Package(ecosystem, "some-name", version, "here")
-    return [hit.fixed for hit in hits(document, {(ecosystem, "some-name"): [package]})]
+    return [
+        hit.fixed for hit in vulnerable_packages(document, {(ecosystem, "some-name"): [package]})
+    ]
 
 
 ALL, FIX = {"introduced": "0"}, {"fixed": "2.0"}

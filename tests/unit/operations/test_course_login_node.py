@@ -71,7 +71,7 @@ def test_a_gate_without_the_course_is_found(
     site: Site, course: Course, gate_says: Callable[[str], None], error: str
 ) -> None:
     gate_says(REFUSED % error)
-    [one] = login_node.look(site, course)
+    [one] = login_node.check_gate_has_course(site, course)
     assert one.refuses and "does not have this course" in one.what
     assert one.remedy and "make gate_bundle" in one.remedy
 
@@ -80,12 +80,14 @@ def test_a_gate_with_the_course_is_asked_for_a_start_alone(
     site: Site, course: Course, gate_says: Callable[[str], None], tmp_path: Path
 ) -> None:
     gate_says('{"ok": true, "start": 1788238800}')
-    assert list(login_node.look(site, course)) == []
+    assert list(login_node.check_gate_has_course(site, course)) == []
     request = json.loads((tmp_path / "given").read_text().splitlines()[-1])
     told = json.dumps(request)
     assert '"test": true' in told and '"course": "bio101"' in told and '"reservation"' not in told
     gate_says(REFUSED % "alice may not start servers")
-    assert "alice may not start servers" in next(login_node.look(site, course)).what
+    assert (
+        "alice may not start servers" in next(login_node.check_gate_has_course(site, course)).what
+    )
 
 
 def test_apply_names_the_courses_that_the_gate_needs(site: Site) -> None:

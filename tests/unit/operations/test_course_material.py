@@ -54,7 +54,7 @@ def shared(tmp_path: Path) -> Path:
 
 
 def told(found: Course, site: Site = SITE) -> list[str]:
-    return [one.what for one in checked.material(site, found) if one.refuses]
+    return [one.what for one in checked.check_material(site, found) if one.refuses]
 
 
 @pytest.mark.usefixtures("as_root")
@@ -149,6 +149,6 @@ def test_without_a_participant_to_look_as_nothing_is_claimed(
     tmp_path: Path, programs: Programs
 ) -> None:
     found = course(tmp_path, URL, user="nobody8")
-    [one] = checked.material(SITE, found)
+    [one] = checked.check_material(SITE, found)
     assert not one.refuses and "no participant has an account here" in one.what
     assert not programs.argv

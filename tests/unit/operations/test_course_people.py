@@ -49,7 +49,10 @@ def test_a_name_that_a_provider_never_gives_is_found(
     teacher = f"carol@{domains[0]}" if len(domains) > 1 else "carol"
     (tmp_path / "n.csv").write_text(f"{name}\n{teacher},instructor\n")
     site = with_domains(*domains)
-    found = [(one.where, one.what) for one in look_up_roster.look(site, read_course(path, site))]
+    found = [
+        (one.where, one.what)
+        for one in look_up_roster.check_participants(site, read_course(path, site))
+    ]
     if not why:
         assert found == []
     else:
@@ -105,7 +108,7 @@ def test_participants_whose_jobs_slurm_refuses_are_named(
         assert "users=alice,bob,dan" in words
         return "" if "accounts=other" in words else "alice\nalice\n"
 
-    found = list(check_associations.look(course, ask))
+    found = list(check_associations.check_associations(course, ask))
     assert [one.remedy for one in found] == (
         [f"sacctmgr add user {missing} account={account or 'ACCOUNT'}"] if missing else []
     )

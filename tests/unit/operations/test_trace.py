@@ -20,7 +20,7 @@ from sitekit.operations.trace.find_log_lines import (
     read_hub_lines,
     read_node_lines,
 )
-from sitekit.operations.trace.order_steps import STAGES, stages_of, tell
+from sitekit.operations.trace.order_steps import STAGES, order_steps, stages_of
 from sitekit.operations.trace.step import NotReadable, Step
 
 TAG, OTHER = "0123456789abcdef", "fedcba9876543210"
@@ -140,20 +140,20 @@ ALL = list(STAGES)
 
 @pytest.mark.parametrize("count", range(1, len(ALL)))
 def test_the_first_stage_that_is_missing_is_named(count: int) -> None:
-    story = tell(steps(*ALL[:count]), (), over=True)
+    story = order_steps(steps(*ALL[:count]), (), over=True)
     assert story.failed == ALL[count] and not story.unsure and not story.under_way
 
 
 def test_a_stage_that_was_not_seen_counts_if_a_later_one_was() -> None:
-    assert tell(steps("requested", "listening"), (), over=True).failed == "opened"
-    assert not tell(steps("requested", "opened"), (), over=True).failed
-    assert tell(steps("requested"), (), over=False).under_way
-    story = tell(steps("requested", "node"), ("ledger",), over=False)
+    assert order_steps(steps("requested", "listening"), (), over=True).failed == "opened"
+    assert not order_steps(steps("requested", "opened"), (), over=True).failed
+    assert order_steps(steps("requested"), (), over=False).under_way
+    story = order_steps(steps("requested", "node"), ("ledger",), over=False)
     assert not story.under_way and not story.failed and "network" in story.unsure
 
 
 def test_a_stage_of_an_unreadable_log_is_not_known() -> None:
-    story = tell(steps("requested", "submitted", "started"), ("node",), over=True)
+    story = order_steps(steps("requested", "submitted", "started"), ("node",), over=True)
     assert story.unsure == ("node", "network", "bound") and story.failed == "listening"
 
 
@@ -161,7 +161,7 @@ def test_the_story_is_told_in_order_with_the_gaps() -> None:
     card = {"kind": "network", "what": "The node cannot reach the hub.\x07"}
     failed = row(ended=NOON + 300, card=card)
     told = [*ledger_steps(failed), Step(NOON + 2.5, "slurm", "job 12 started on n1", "started")]
-    story = tell(told, {"gate": "why"}, over=True)
+    story = order_steps(told, {"gate": "why"}, over=True)
     text = "\n".join(as_text(failed, story, {"gate": "why"}))
     assert text.index("recorded job 12") < text.index("+2.500 s  slurm") < text.index("+297.500 s")
     assert "Not readable by you: gate: why" in text and "began on the node" in text
@@ -197,31 +197,31 @@ def test_a_start_whose_lines_are_gone_has_not_failed(small_site: Any, tmp_path: 
     with pytest.raises(NotReadable, match="no line about this start"):
         find_log_lines.hub_steps(site, row())
     good = row(listening=NOON + 9, ended=NOON + 900)
-    story = tell(ledger_steps(good), {"hub": "why"}, over=True)
+    story = order_steps(ledger_steps(good), {"hub": "why"}, over=True)
     assert not story.failed and story.unsure == ("opened",)
-    runs = tell(ledger_steps(row(listening=NOON + 9)), {"hub": "why"}, over=False)
+    runs = order_steps(ledger_steps(row(listening=NOON + 9)), {"hub": "why"}, over=False)
     assert runs.unsure == ("opened",) and not runs.under_way
     opened = ledger_steps(good, NOON + 10)
-    assert not tell(opened, {"hub": "why"}, over=True).unsure
+    assert not order_steps(opened, {"hub": "why"}, over=True).unsure
 
 
 def test_the_time_is_that_of_the_first_opening() -> None:
     good = row(listening=NOON + 9)
     again = [Step(NOON + at, "hub", "opened {}", "opened") for at in (5000.0, 10.5)]
-    text = as_text(good, tell([*ledger_steps(good), *again], (), over=False), {})
+    text = as_text(good, order_steps([*ledger_steps(good), *again], (), over=False), {})
     assert text[-1] == "The server was opened after 10.5 s."
 
 
 def test_servers_without_slurm_have_no_steps_of_slurm() -> None:
     one = row(backend="docker", job="c1", ended=NOON + 9)
-    story = tell(ledger_steps(one), (), over=True, backend="docker")
+    story = order_steps(ledger_steps(one), (), over=True, backend="docker")
     text = "\n".join(as_text(one, story, {}))
     assert story.failed == "listening" and "Next: read the server's log" in text
     assert "Slurm" not in text and set(stages_of("docker")) < set(stages_of("slurm"))
 
 
 def test_a_story_without_steps_has_a_text_too() -> None:
-    assert "Not known" in "\n".join(as_text(row(), tell([], ("ledger",), over=False), {}))
+    assert "Not known" in "\n".join(as_text(row(), order_steps([], ("ledger",), over=False), {}))
 
 
 def test_a_named_server_is_refused_without_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,14 @@ from sitekit.environment.release.remove_releases import DOCS_MARK
 from sitekit.environment.wheels.environment_yml import read_packages
 from sitekit.machine.run import database
 from sitekit.operations.upgrade import commands
-from sitekit.operations.upgrade.releases_in_use import EARLY, LATE, NOT_HERE, Uses, around, users
+from sitekit.operations.upgrade.releases_in_use import (
+    EARLY,
+    LATE,
+    NOT_HERE,
+    Uses,
+    release_users,
+    releases_around,
+)
 from sitekit.site import Site
 from sitekit.site.settings import Hub, Paths
 
@@ -57,7 +64,7 @@ def make(site: Site) -> Callable[..., Release]:
         release = releases.note(release, begun=f"2026-11-20T10:00:0{version}+0000")
         if whole:
             release = releases.finish(release)
-            releases.switch(site, release)
+            releases.switch_current_release(site, release)
         return release
 
     return made
@@ -90,7 +97,7 @@ PAST = [(1000.0, "one"), (5000.0, "two"), (9000.0, "three")]
 def test_the_start_of_a_program_tells_its_release(
     start: float, certain: str, possible: set[str] | None
 ) -> None:
-    assert around(PAST, start) == (certain, possible)
+    assert releases_around(PAST, start) == (certain, possible)
 
 
 def test_the_history_survives_a_cut_line_and_a_hand_that_moved_the_link(
@@ -114,16 +121,16 @@ def test_programs_of_this_machine_are_seen(make: Callable[..., Release], site: S
         [release.path / "bin/python", "-c", "input()"], stdin=subprocess.PIPE
     )
     try:
-        assert users(site).certain[release.name] == [f"input() (process {running.pid})"]
+        assert release_users(site).certain[release.name] == [f"input() (process {running.pid})"]
     finally:
         running.communicate()
-    assert release.name not in users(site).certain
+    assert release.name not in release_users(site).certain
 
 
 def test_rollback_goes_where_the_link_was_before(make: Callable[..., Release], site: Site) -> None:
     first, second, third = make("1"), make("2"), make("3")
     make("4", whole=False)
-    releases.switch(site, first)
+    releases.switch_current_release(site, first)
     commands.rollback(site)
     assert releases.current(site) == third.path
     commands.rollback(site)
@@ -171,7 +178,7 @@ def test_pruning_keeps_the_newest_the_current_and_the_used(
     made = [make(str(number)) for number in range(5)]
     failed = make("9", whole=False)
     aside = releases.set_aside(failed, "no")
-    releases.switch(site, made[0])
+    releases.switch_current_release(site, made[0])
     nobody.certain[made[1].name] = ["alice's server (job 7)"]
     nobody.perhaps[made[2].name] = ["bob's server (job 8)"]
     commands.prune_releases(site, "1")

@@ -87,19 +87,19 @@ def test_the_options_of_jupyterlmods_own_arrive_where_they_belong(log: Path) -> 
 def test_what_lmod_changes_is_kept_beside_the_server(log: Path) -> None:
     before = dict(os.environ)
     asyncio.run(lmod_guard.guarded("show", "gcc"))
-    assert store_loaded_modules.read() == {}
+    assert store_loaded_modules.read_loaded_modules() == {}
     assert asyncio.run(lmod_guard.guarded("load", "absent")) == "&lt;b&gt;not&lt;/b&gt; there\n"
-    assert store_loaded_modules.read() == {}
+    assert store_loaded_modules.read_loaded_modules() == {}
     asyncio.run(lmod_guard.guarded("load", "gcc"))
-    assert store_loaded_modules.read() == {"LOADED_HERE": "yes", "GONE": None}
-    started = lmod_output.applied(store_loaded_modules.read(), os.environ)
+    assert store_loaded_modules.read_loaded_modules() == {"LOADED_HERE": "yes", "GONE": None}
+    started = lmod_output.applied(store_loaded_modules.read_loaded_modules(), os.environ)
     assert started["LOADED_HERE"] == "yes" and "GONE" not in started
     assert dict(os.environ) == before
 
 
 def test_a_module_that_only_warns_is_loaded(log: Path) -> None:
     assert asyncio.run(lmod_guard.guarded("load", "warns")) == "it is old\n"
-    assert store_loaded_modules.read()["WARNED"] == "yes"
+    assert store_loaded_modules.read_loaded_modules()["WARNED"] == "yes"
 
 
 def test_without_a_module_system_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitekit.session.check_pull_link import Refused, place, read, repository
+from sitekit.session.check_pull_link import Refused, check_link, place, repository
 
 ALLOWED = ["https://github.com", "https://git.example.org:8443/courses"]
 
@@ -129,7 +129,9 @@ def told(**more: str) -> dict[str, str]:
 
 
 def test_what_the_stock_links_say_is_understood(root: Path) -> None:
-    one = read(told(branch="main", urlpath="lab/tree/b/x y.ipynb", depth="1"), ALLOWED, root, [])
+    one = check_link(
+        told(branch="main", urlpath="lab/tree/b/x y.ipynb", depth="1"), ALLOWED, root, []
+    )
     assert (one.folder, one.branch, one.depth, one.page) == (
         root / "b",
         "main",
@@ -137,11 +139,14 @@ def test_what_the_stock_links_say_is_understood(root: Path) -> None:
         "lab/tree/b/x%20y.ipynb",
     )
     assert not one.exists and not one.backup
-    two = read(
+    two = check_link(
         told(targetPath="t/u", subPath="x.ipynb", app="notebook", backup="false"), ALLOWED, root, []
     )
     assert (two.folder, two.page, two.backup) == (root / "t" / "u", "tree/t/u/x.ipynb", False)
-    assert read(told(urlpath="/voila/render/x?a=1"), ALLOWED, root, []).page == "voila/render/x?a=1"
+    assert (
+        check_link(told(urlpath="/voila/render/x?a=1"), ALLOWED, root, []).page
+        == "voila/render/x?a=1"
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,7 +167,7 @@ def test_what_the_stock_links_say_is_understood(root: Path) -> None:
 )
 def test_what_else_a_link_may_not_say(root: Path, more: dict[str, str]) -> None:
     with pytest.raises(Refused):
-        read(told(**more), ALLOWED, root, [])
+        check_link(told(**more), ALLOWED, root, [])
 
 
 def git(*words: str, cwd: Path) -> None:
@@ -181,13 +186,13 @@ def test_only_a_copy_of_the_same_repository_is_brought_up_to_date(root: Path) ->
     """In a plain folder git would work on the repository around it; in another clone, on that one."""
     git("init", cwd=root)
     with pytest.raises(Refused, match="is no copy"):
-        read(told(targetpath="course"), ALLOWED, root, [])
+        check_link(told(targetpath="course"), ALLOWED, root, [])
     git("init", "b", cwd=root)
     with pytest.raises(Refused, match="but of none"):
-        read(told(), ALLOWED, root, [])
+        check_link(told(), ALLOWED, root, [])
     git("remote", "add", "origin", "https://github.com/c/d", cwd=root / "b")
     with pytest.raises(Refused, match=r"but of https://github\.com/c/d"):
-        read(told(), ALLOWED, root, [])
-    assert read(told(backup="true"), ALLOWED, root, []).exists
+        check_link(told(), ALLOWED, root, [])
+    assert check_link(told(backup="true"), ALLOWED, root, []).exists
     git("remote", "set-url", "origin", "https://github.com/a/b.git", cwd=root / "b")
-    assert read(told(), ALLOWED, root, []).exists
+    assert check_link(told(), ALLOWED, root, []).exists

@@ -1,5 +1,6 @@
 """Define the base class of the backends docker and systemd, which run servers on the hub's own
-host. These backends have no queue: a server starts at once, or the start is refused.
+host. The backends docker and systemd have no queue: a server starts at once, or the start is
+refused.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Find the Slurm job of a server.
 
-These functions search a server's job in the last snapshot (the list of all jobs). If the snapshot
-does not contain the job, these functions search by the job number in the ledger. A job that the
-server's account does not own is ignored.
+A server's job is searched in the last snapshot (the list of all jobs). If the snapshot does not
+contain the job, the job is searched by the job number in the ledger. A job that the server's
+account does not own is ignored.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ class ServerJobs:
     async def forget_ended(self) -> None:
         """Delete the stored data about servers that have ended, every FORGET_INTERVAL.
 
-        Reading the ledger may fail, and all servers depend on the snapshot loop. Therefore the
-        snapshot loop does not call this method.
+        The snapshot loop does not call this method, because reading the ledger may fail, and all
+        servers depend on the snapshot loop.
         """
         while True:
             live = {work.tag for work in self._open_work()}

@@ -56,7 +56,8 @@ class FreeNodes:
         return self._nodes if time.monotonic() - self._read <= 2 * EVERY else None
 
     async def _renew(self) -> None:
-        """Query Slurm once. The gate of an older sitekit on a login node refuses this query."""
+        """Query Slurm once. The gate of an older sitekit on a login node refuses the query for free
+        nodes."""
         frame = Frame(len(COLUMNS))
         words = ("--noheader", "--all", "--Node", frame.long_format(COLUMNS))
         with contextlib.suppress(NoAnswer, Refused):

@@ -208,8 +208,8 @@ async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
 async def _cancel_as_operator(site: Site, work: Work, job: str, refusal: Refused) -> None:
     """Cancel the job as the hub's account, which must be an Operator of Slurm.
 
-    An Operator may cancel everybody's jobs, and the job's number comes from the gate, which is not
-    trusted. Therefore Slurm is first queried for the owner of the job.
+    Slurm is first queried for the owner of the job, because an Operator may cancel everybody's
+    jobs, and the job's number comes from the gate, which is not trusted.
     """
     found = (await listed_by_number(site, [job])).get(job)
     if found is None or not work.owns(found.uid, found.user):
@@ -232,7 +232,7 @@ async def log_lines(site: Site, work: Work, job: str) -> list[str]:
 
 def _within(lines: list[str], left: int = LOG) -> list[str]:
     """Return the last lines, of at most `left` characters in all. The length is limited because the
-    ledger stores these lines in cards for a long time."""
+    ledger stores lines of logs in cards for a long time."""
     kept: list[str] = []
     for line in reversed(lines):
         if left <= 0:

@@ -180,8 +180,8 @@ FIELDS = (
 async def _from_squeue(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
     """Return the record of the job from squeue.
 
-    scontrol prints the job's name, which may contain any text, before the state and the exit code.
-    Therefore scontrol is not used.
+    scontrol is not used, because scontrol prints the job's name, which may contain any text, before
+    the state and the exit code.
     """
     frame = Frame(len(FIELDS))
     words = ("--noheader", "--all", "--states=all", f"--jobs={job}", frame.long_format(FIELDS))

@@ -1,8 +1,8 @@
 """Read the resources that jobs have requested and used from Slurm's accounting (sacct).
 
 PurgeJobAfter in slurmdbd.conf sets how long the accounting keeps jobs. A job that was requeued has
-several records, which --duplicates lists. Jobs of other users can have the same name and comment.
-Therefore, callers must compare a job's owner and number with the ledger.
+several records, which --duplicates lists. Callers must compare a job's owner and number with the
+ledger, because jobs of other users can have the same name and comment.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ def read_uses(records: Iterable[Sequence[str]]) -> list[JobUse]:
     """Return the jobs in sacct's records, each with the resources that the job's steps have used.
 
     In sacct's output, the steps of a job follow the job's record. A server is never an element of a
-    job array or a part of a heterogeneous job. Records of these jobs, and unreadable records, are
-    left out.
+    job array or a part of a heterogeneous job. Records of job arrays and heterogeneous jobs, and
+    unreadable records, are left out.
     """
     jobs: list[tuple[Sequence[str], list[Sequence[str]]]] = []
     for record in records:

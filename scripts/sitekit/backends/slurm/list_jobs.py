@@ -33,7 +33,7 @@ async def listed(site: Site) -> Listing:
     """Query Slurm once, and return the jobs with the site's name that are pending or running, or
     that ended a few minutes ago.
 
-    Any user can give a job the site's name. Therefore callers must check the owner of each job.
+    Callers must check the owner of each job, because any user can give a job the site's name.
     Raises NoAnswer.
     """
     return await _squeue(site, f"--name={site.job_name}")

@@ -166,8 +166,7 @@ def is_job_number(text: str) -> bool:
 def is_number(text: str) -> bool:
     """Return whether the text is a number as Slurm writes it.
 
-    str.isdigit also accepts superscripts, for which int() fails. Therefore str.isdigit is not
-    enough.
+    str.isdigit is not used, because str.isdigit also accepts superscripts, for which int() fails.
     """
     # SQLite's whole numbers end at 2**63
     return text.isascii() and text.isdigit() and len(text) <= 18

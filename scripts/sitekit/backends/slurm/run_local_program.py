@@ -27,8 +27,8 @@ class Answer:
 def slurm_environment(site: Site) -> dict[str, str]:
     """Return the environment variables with which the hub runs Slurm's programs.
 
-    With these variables, Slurm's programs print times as seconds since the epoch, which do not
-    depend on time zones.
+    The environment variables make Slurm's programs print times as seconds since the epoch, which do
+    not depend on time zones.
     """
     environment = {**ENVIRONMENT, "SLURM_TIME_FORMAT": "%s"}
     if site.slurm.conf:

@@ -10,7 +10,8 @@ from . import paths_and_ports
 def environment(site: Site) -> dict[str, str]:
     """Return the environment variables with which Slurm's commands use the demo cluster.
 
-    Without these variables, a command could use another cluster that is configured on this machine.
+    Without the environment variables, a command could use another cluster that is configured on
+    this machine.
     """
     return {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",

@@ -84,8 +84,8 @@ def _munge_key() -> None:
 def _database() -> None:
     """Create the database, whose only administrator is the Unix account slurm.
 
-    MariaDB identifies the account slurm through the Unix socket. Therefore the database needs no
-    password.
+    The database needs no password, because MariaDB identifies the account slurm through the Unix
+    socket.
     """
     if paths_and_ports.DATABASE.exists():
         return

@@ -1,7 +1,7 @@
 """Record each package, account and directory that the demo makes on this machine, before the demo
 makes it.
 
-With this record, `make demo_reset` can also undo an interrupted run.
+With the record of these changes, `make demo_reset` can also undo an interrupted run.
 """
 
 from __future__ import annotations

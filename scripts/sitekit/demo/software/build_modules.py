@@ -68,9 +68,9 @@ def _ensure_python(
     """Return a Python installation; build it with the function `make` if it is missing or
     incomplete.
 
-    The file `.complete` marks a complete Python. If this file is missing, a run was interrupted,
-    and the Python is built again. A Python is built at its final path, because a virtual
-    environment contains its own path and cannot be moved.
+    The file `.complete` marks a complete Python. If the file `.complete` is missing, a run was
+    interrupted, and the Python is built again. A Python is built at its final path, because a
+    virtual environment contains its own path and cannot be moved.
     """
     folder = software / "python" / version
     mark = folder / ".complete"

@@ -1,6 +1,6 @@
 """Build the two Python installations for the demo's modules, each with ipykernel.
 
-The first is the Python of this machine's distribution. The second is the Python of the
+One Python is that of this machine's distribution, and the other Python is that of the
 distribution's previous release.
 """
 

@@ -18,7 +18,7 @@ import tarfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from ...base.child_process import ask
+from ...base.child_process import ask_child_process
 from ...base.command import Argv, run
 from ...base.data_files import CHECKOUT, OWN_KERNELS, OWN_PACKAGES
 from ...base.files import write_atomic
@@ -86,7 +86,9 @@ def _write_lock(release: Release, packages: Packages, work: Path) -> None:
     the bundle."""
     lock = work / LOCK
     shutil.copy(release.lock, lock)
-    ask(ENGINE, {"verb": "move", "lock": str(lock), "channel": f"file://{HERE}"}, timeout=60)
+    ask_child_process(
+        ENGINE, {"verb": "move", "lock": str(lock), "channel": f"file://{HERE}"}, timeout=60
+    )
     write_atomic(lock, solve_environment.kept(release.solution.head(packages), lock.read_text()))
 
 

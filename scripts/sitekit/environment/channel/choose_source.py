@@ -14,7 +14,7 @@ from concurrent.futures import TimeoutError as NoAnswerYet
 from dataclasses import dataclass
 from typing import Literal
 
-from ...base.child_process import ask
+from ...base.child_process import ask_child_process
 from ...base.errors import Problem
 from ...site import Site
 from ..wheels.write_conda_package import subdir
@@ -41,11 +41,15 @@ class Source:
 def bases(channels: list[str]) -> dict[str, str]:
     """Return the URL of each conda channel: name or URL in site.yml -> URL."""
     return dict(
-        zip(channels, ask(ENGINE, {"verb": "urls", "channels": channels}, timeout=60), strict=True)
+        zip(
+            channels,
+            ask_child_process(ENGINE, {"verb": "urls", "channels": channels}, timeout=60),
+            strict=True,
+        )
     )
 
 
-def choose(site: Site) -> Source:
+def choose_source(site: Site) -> Source:
     """Download the index of every conda channel to test the network; return the source of packages
     to use.
 

@@ -33,7 +33,7 @@ def rattlers_configuration(site: Site, bases: dict[str, str]) -> str:
 
 
 @contextmanager
-def reaching(site: Site) -> Iterator[None]:
+def http_proxy_environment(site: Site) -> Iterator[None]:
     """Set the site's HTTP proxy in the environment variables while the `with` block runs.
 
     rattler, pip, npm and apt all use these environment variables.

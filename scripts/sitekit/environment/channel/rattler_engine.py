@@ -35,7 +35,7 @@ from rattler.exceptions import (
     SolverError,
 )
 
-from ...base.child_process import serve, tell
+from ...base.child_process import send_event, serve
 from ...base.errors import Problem
 from ..wheels.write_conda_package import subdir
 
@@ -143,14 +143,14 @@ class Told:
     """
 
     def on_transaction_start(self, total_operations: int) -> None:
-        tell({"total": total_operations})
+        send_event({"total": total_operations})
 
     def on_link_start(self, operation: int, package_name: str) -> int:
-        tell({"note": package_name})
+        send_event({"note": package_name})
         return 0
 
     def on_link_complete(self, index: int) -> None:
-        tell({"advance": 1})
+        send_event({"advance": 1})
 
 
 async def install_(request: dict[str, Any]) -> None:

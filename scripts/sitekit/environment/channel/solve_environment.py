@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ...base.child_process import ask
+from ...base.child_process import ask_child_process
 from ...base.errors import Problem
 from ...base.progress import say, step
 from ...site import Site
 from ..wheels.build_conda_channel import build_channel
 from ..wheels.environment_yml import Packages
 from . import ENGINE
-from .choose_source import bases, choose
+from .choose_source import bases, choose_source
 from .download_settings import rattlers_configuration
 from .pip_pins import pin
 
@@ -81,7 +81,7 @@ def solve(site: Site, packages: Packages, cache: Path) -> Solution:
 
     Raises Problem.
     """
-    source = choose(site)
+    source = choose_source(site)
     say(source.told)
     specs, channels, pip = list(packages.conda), list(site.environment.channels), []
     if source.kind == "wheels":
@@ -98,7 +98,7 @@ def solve(site: Site, packages: Packages, cache: Path) -> Solution:
         "lock": str(lock),
     }
     with step("Solving") as s:
-        found = ask(ENGINE, {**request, "config": configuration(site)}, timeout=900)
+        found = ask_child_process(ENGINE, {**request, "config": configuration(site)}, timeout=900)
         s.done(f"{len(found)} packages")
     if source.kind == "channels":
         pip = pin(packages, found, cache)
@@ -152,7 +152,7 @@ def read(text: str, head: dict[str, Any], cache: Path) -> Solution:
     """
     file = cache / "solution.lock"
     file.write_text(text)
-    found = ask(ENGINE, {"verb": "locked", "lock": str(file)}, timeout=60)
+    found = ask_child_process(ENGINE, {"verb": "locked", "lock": str(file)}, timeout=60)
     return Solution(
         head["kind"], head["told"], head["channels"], head["specs"], head["pip"], found, text
     )

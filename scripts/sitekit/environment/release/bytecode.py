@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from ...base.child_process import mortal
+from ...base.child_process import end_with_this_process
 from ...base.command import run
 from .releases import Release
 
@@ -27,11 +27,11 @@ def compile_all(release: Release, before: Release | None = None) -> int:
     Files that are not Python 3, such as templates, are ignored. Without bytecode, each start of a
     server would compile all files again.
 
-    The bytecode does not contain the times of the source files. Therefore the bytecode stays valid
-    in a copy of the release. Some source files are hard links to the same files in the earlier
-    release `before`. For these files, the bytecode of the earlier release is hard-linked too. Paths
-    in the bytecode are relative. Python completes these paths when it loads the bytecode (PEP
-    3147).
+    The bytecode does not contain the times of the source files, so that the bytecode stays valid in
+    a copy of the release. Some source files are hard links to the same files in the earlier release
+    `before`. For hard-linked source files, the bytecode of the earlier release is hard-linked too.
+    Paths in the bytecode are relative. Python completes the relative paths in bytecode when it
+    loads the bytecode (PEP 3147).
     """
     sources = list(_sources(release))
     if before and _python(before) == _python(release):
@@ -39,7 +39,7 @@ def compile_all(release: Release, before: Release | None = None) -> int:
     count = os.cpu_count() or 1
     # The option -j of compileall is not used, because its worker processes continue when compileall
     # is killed.
-    compiler = mortal(
+    compiler = end_with_this_process(
         [release.python, "-I", "-m", "compileall", "-qq", *UNCHECKED, "-s", release.path, "-i", "-"]
     )
     shares = ["\n".join(map(str, sources[start::count])) for start in range(count)]

@@ -16,10 +16,10 @@ from .required_package_contents import Piece
 
 GUARDED = {
     "sitekit.session.overrides.lmod_guard": "jupyterlmod",
-    "sitekit.session.overrides.server_proxy_guard": "jupyter_server_proxy",
+    "sitekit.session.overrides.port_guard": "jupyter_server_proxy",
     "sitekit.session.overrides.nbdime_guard": "nbdime",
     "sitekit.session.overrides.lsp_on_request": "jupyter_lsp",
-    "sitekit.session.overrides.nbgitpuller_guard": "nbgitpuller",
+    "sitekit.session.overrides.pull_guard": "nbgitpuller",
     "sitekit.session.overrides.git_guard": "jupyterlab_git",
 }
 """Maps each of sitekit's server extensions to the extension that sitekit's extension replaces."""
@@ -90,7 +90,7 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
     """Write the settings for all users' servers into the release; return the written files as
     {path: SHA-256}.
 
-    Users' own files below ~/.jupyter can still override these settings.
+    Users' own files below ~/.jupyter can still override the settings of the release.
     """
     written = {f"etc/jupyter/{path}": content for path, content in settings(pieces).items()}
     written["share/jupyter/lab/settings/overrides.json"] = OVERRIDES

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ...base.child_process import ask, mortal
+from ...base.child_process import ask_child_process, end_with_this_process
 from ...base.command import Argv, run
 from ...base.progress import step
 from ...site import Site
@@ -45,7 +45,7 @@ def install(site: Site, release: Release, cache: Path) -> Release:
             if "note" in event:
                 progress.note(event["note"])
 
-        ask(ENGINE, request, update_progress, timeout=3600)
+        ask_child_process(ENGINE, request, update_progress, timeout=3600)
         # rattler marks the prefix as a cache. Many backup programs skip caches, so they would skip
         # the release.
         (release.path / "CACHEDIR.TAG").unlink(missing_ok=True)
@@ -114,7 +114,8 @@ def wheels_name(pinned: list[str]) -> str:
 def pip_install(release: Release) -> list[str]:
     """Return the beginning of the command line `pip install` for a release.
 
-    With this command, pip compiles no bytecode; sitekit compiles the files of all packages later.
+    The options make pip compile no bytecode, because sitekit later compiles the files of all
+    packages.
     """
     quiet = [
         "-q",
@@ -123,4 +124,4 @@ def pip_install(release: Release) -> list[str]:
         "--no-compile",
         "--root-user-action=ignore",
     ]
-    return [*mortal([release.python, "-I", "-m", "pip", "install"]), *quiet]
+    return [*end_with_this_process([release.python, "-I", "-m", "pip", "install"]), *quiet]

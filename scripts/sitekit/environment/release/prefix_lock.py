@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...base.errors import Problem
-from ...base.path_access import way
+from ...base.path_access import steps_of_path
 from ...site import Site
 
 LONGEST = 255
@@ -24,7 +24,7 @@ length, which the installer replaces by the path."""
 def open_prefix(site: Site) -> Iterator[Path]:
     """Create and lock the prefix, and yield its cache, which only the owner can read.
 
-    The cache is in the prefix. Therefore files of releases can be hard links to files of the cache.
+    The cache is in the prefix, so that files of releases can be hard links to files of the cache.
     Users can never write to the files of the cache. Raises Problem if the prefix is unsafe, not
     writable, full, or locked by another sitekit.
     """
@@ -89,7 +89,7 @@ def refuse_unsafe(prefix: Path) -> None:
     All folders and symbolic links on the path to the prefix are checked too.
     """
     try:
-        steps = way(prefix)
+        steps = steps_of_path(prefix)
     except OSError as error:
         raise Problem(
             f"cannot be read: {error.strerror}",

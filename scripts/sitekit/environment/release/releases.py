@@ -1,9 +1,8 @@
 """Manage the releases below the prefix: their names, their state files, and the link `current`.
 
 A release is a directory `<date>-<hash of its packages and of sitekit>`. A release that is being
-built contains a file `building.json`. The file `release.json` is written last. After that, the
-release is complete, and is never changed again. A release that fails its verification is renamed to
-`<name>.failed`.
+built contains a file `building.json`. A release whose file `release.json` exists is complete, and
+is never changed again. A release that fails its verification is renamed to `<name>.failed`.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ class Release:
     def installed(self) -> bool:
         """Return whether all packages of the release are installed.
 
-        After that, `make install_all` may still have to complete the release.
+        A release with all its packages may still be incomplete until `make install_all` has run.
         """
         return self.whole or bool(self.facts.get("installed"))
 
@@ -155,7 +154,7 @@ def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Rel
     return fitting[0] if fitting else None
 
 
-def same(site: Site, solution: Solution, kit: str) -> Release | None:
+def find_same_release(site: Site, solution: Solution, kit: str) -> Release | None:
     """Return a release with exactly these packages and this version of sitekit; None if there is no
     such release.
 
@@ -257,7 +256,7 @@ def finish(release: Release, **facts: object) -> Release:
     return done
 
 
-def switch(site: Site, release: Release) -> None:
+def switch_current_release(site: Site, release: Release) -> None:
     """Point the symbolic link `current` to the release atomically, and record the time.
 
     The link is relative, because nodes may mount the prefix at another path. The time is recorded
@@ -274,8 +273,8 @@ def switch(site: Site, release: Release) -> None:
 def history(site: Site) -> list[tuple[float, str]]:
     """Return each change of the link `current`: the time and the new release, the oldest first.
 
-    Incomplete lines, left by a crash, are ignored. If somebody changed the link by hand, the link's
-    own time is used.
+    Incomplete lines, left by a crash, are ignored. If somebody has changed the link `current`
+    without sitekit, the change time of the link is used.
     """
     try:
         lines = (site.releases / HISTORY).read_text().splitlines()

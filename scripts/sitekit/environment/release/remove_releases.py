@@ -27,9 +27,9 @@ def remove(release: Release, cache: Path) -> None:
     shutil.rmtree(gone)
 
 
-def sweep(site: Site, cache: Path) -> None:
-    """Remove files from the cache that no release needs. Also complete removals of releases that
-    were interrupted."""
+def clean_cache(site: Site, cache: Path) -> None:
+    """Remove files from the cache that no release needs. The function also completes interrupted
+    removals of releases."""
     needed = {"lock", "packages", "repodata"}
     packages = set()
     for release in releases(site):

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from ...base.child_process import mortal
+from ...base.child_process import end_with_this_process
 from ...base.command import Argv, run
 from ...base.data_files import data
 from ...contracts.gate_config import session_settings
@@ -86,7 +86,7 @@ def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path)
 
 def _asks_whose_server_it_is(port: int, routes: urllib.request.Request) -> list[str]:
     """Request a user's server from the proxy without a login. Return an error if the proxy does not
-    redirect this request to the hub."""
+    redirect the request without a login to the hub."""
     told = json.dumps({"target": routes.full_url, "user": "u"}).encode()
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     url = f"{routes.full_url}/user/u"
@@ -167,7 +167,7 @@ def _started(
     """Run a program while the `with` block runs; yield the process and its log."""
     with log.open("w") as out, log.open() as read:
         program = subprocess.Popen(
-            mortal(argv),
+            end_with_this_process(argv),
             env=dict(environment),
             cwd=log.parent,
             stdin=subprocess.DEVNULL,

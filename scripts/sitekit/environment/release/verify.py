@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ...base.child_process import ask
+from ...base.child_process import ask_child_process
 from ...base.command import run
 from ...base.errors import Problem
 from ...site import Site
@@ -58,7 +58,9 @@ def verify(site: Site, release: Release, pieces: list[Piece], own: dict[str, str
 def _records(release: Release) -> list[str]:
     """Return an error for each package that the release must have, but that conda has not recorded
     as installed."""
-    found = set(ask(ENGINE, {"verb": "records", "prefix": str(release.path)}, timeout=120))
+    found = set(
+        ask_child_process(ENGINE, {"verb": "records", "prefix": str(release.path)}, timeout=120)
+    )
     missing = sorted({package["name"] for package in release.facts["packages"]} - found)
     return [f"conda has no record of {name} here" for name in missing]
 

@@ -90,7 +90,7 @@ def pack(site: Site, release: Release) -> dict[str, str]:
 def pack_whole(site: Site, release: Release) -> Release:
     """Write the image or the archive of a release that is already complete.
 
-    This is the only change of a complete release. No other file is touched.
+    Adding this file is the only change that sitekit makes to a complete release.
     """
     written = pack(site, release)
     set_modes(release.path)

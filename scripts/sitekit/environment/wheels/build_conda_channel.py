@@ -18,7 +18,7 @@ from typing import Any
 
 from packaging.utils import parse_wheel_filename
 
-from ...base.child_process import ask
+from ...base.child_process import ask_child_process
 from ...base.progress import Step, step
 from . import python_node_proxy
 from .convert_one_wheel import target_environment
@@ -65,7 +65,7 @@ def _key(packages: Packages, version: str) -> str:
     """Return one hash of everything from which the channel (a directory of conda packages) is made.
 
     If environment.wheels.lock does not match environment.yml, the newest wheels of PyPI are used.
-    In this case, the hash includes the date.
+    If the newest wheels are used, the hash includes the date.
     """
     lock = matching(packages) or time.strftime("%Y-%m-%d")
     return hashlib.sha256(
@@ -79,8 +79,8 @@ def _fetch_all(
     """Download wheels, Python, Node.js and the proxy in parallel; return the wheels, and the
     folders of the other three.
 
-    The npm of Node.js installs the proxy. Therefore the download of the proxy starts when Node.js
-    is complete.
+    The download of the proxy starts when Node.js is complete, because the npm of Node.js installs
+    the proxy.
     """
     arrived = threading.Event()
     staged: dict[str, Path] = {}
@@ -132,7 +132,8 @@ def _convert_all(
         if "proxy" in staged:
             jobs.append(pool.submit(python_node_proxy.proxy_package, channel, staged["proxy"]))
         parts = [
-            pool.submit(ask, CONVERT, {**request, "mine": share}, timeout=600) for share in shares
+            pool.submit(ask_child_process, CONVERT, {**request, "mine": share}, timeout=600)
+            for share in shares
         ]
         entries = [job.result() for job in jobs]
         for part, share in zip(parts, shares, strict=True):

@@ -1,7 +1,7 @@
 """Convert wheels to conda packages in a separate process.
 
-The command is `python -m sitekit.environment.wheels.convert`. Several such processes run in
-parallel.
+The command is `python -m sitekit.environment.wheels.convert`. Several processes of this kind
+convert wheels in parallel.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Download the wheels of the packages in environment.yml.
 
 If environment.wheels.lock matches environment.yml, exactly the wheels of the lock are downloaded.
-If not, pip chooses the newest versions.
+If the lock does not match, pip chooses the newest versions.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def _own_prefix(path: Path, content: bytes) -> bytes:
     return the new content.
 
     Debian has added `local`, so that pip installs programs and data in another directory than dpkg.
-    A release contains no files of dpkg. Therefore a release does not need `local`.
+    A release does not need `local`, because a release contains no files of dpkg.
     """
     if path.parts[2:] in (("sysconfig.py",), ("sysconfig", "__init__.py")):
         for name in (b"scripts", b"data"):

@@ -1,10 +1,10 @@
 """Answer the requests with which a server's open pages, such as JupyterLab, find out why their
 server has ended.
 
-The pages of a server are logged in at the server, and this login ends together with the server.
-Pages of servers cannot use the login of the hub's pages. Therefore the hub sends to each running
-server a URL that contains a key. The response describes only the start of the server to which the
-key in the URL belongs.
+The pages of a server are logged in at the server, and the login ends together with the server. The
+hub sends to each running server a URL that contains a key, because pages of servers cannot use the
+login of the hub's pages. The response describes only the start of the server to which the key in
+the URL belongs.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class ServerEndHandler(APIHandler):
     """Handle GET ?start=TAG&key=KEY: return whether this start has ended, and its card.
 
     In the response, `state` is "running", "ended" or "stopped". "stopped" means that the user has
-    stopped the server. If there is no such start, or if the key is wrong, the HTTP status is 404.
+    stopped the server. If no start has the requested tag, or if the key is wrong, the HTTP status
+    is 404.
     """
 
     hub_state: HubState

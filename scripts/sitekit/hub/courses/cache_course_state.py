@@ -42,8 +42,8 @@ class CourseStates:
         self._states.pop(course.key, None)
 
     async def members(self, course: Course) -> tuple[str, ...]:
-        """Return the members of the course's Unix group. The hub looks up this group at most once a
-        minute."""
+        """Return the members of the course's Unix group. The hub looks up a course's group at most
+        once a minute."""
         group = course.file.roster.group
         if group is None:
             return ()

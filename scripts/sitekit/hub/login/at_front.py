@@ -99,11 +99,13 @@ class AtFront(Authenticator):
             await asyncio.to_thread(check_member, account, groups)
 
     async def refresh_user(self, user: Any, handler: Any = None) -> Any:
-        """Check a user again every few minutes (auth_refresh_age), and before each start.
+        """Check again, every few minutes (auth_refresh_age) and before each start of a server,
+        whether a user may be logged in.
 
         The hub cannot query the web server (the front) for a user's name without a request from the
-        user's browser. Therefore the user has to log in again some hours after the login. The new
-        login needs no click while the session at the organization's own login is valid.
+        user's browser. Users have to log in again some hours after their login, so that the web
+        server reports their name again. The new login needs no click while the session at the
+        organization's own login is valid.
         """
         return await check_again(
             self.site,

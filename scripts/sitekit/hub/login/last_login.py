@@ -50,8 +50,8 @@ class LastLogins:
         """Raise Refusal if another person at this provider already uses this name at the hub.
 
         A provider may give the name of a former user to another person, and many providers have
-        different users `Bob` and `bob`. Without this check, a new person with a former user's name
-        would get the former user's files.
+        different users `Bob` and `bob`. If the identity were not checked, a new person with a
+        former user's name would get the former user's files.
         """
         found = self._identity(user)
         if found and found != identity and found[0] == identity[0]:

@@ -12,7 +12,7 @@ async def take_rights(handler: Any, name: str) -> None:
     """Remove the rights of an administrator from a user who may no longer log in.
 
     JupyterHub itself does not change a user whose login is refused or who has to log in again.
-    Without this function, the API tokens of a former administrator would keep all rights.
+    Without take_rights(), the API tokens of a former administrator would keep all rights.
     """
     user = handler.find_user(name)
     if user is not None and user.admin:

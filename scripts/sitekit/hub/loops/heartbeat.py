@@ -28,14 +28,14 @@ async def run() -> None:
         return
     while JupyterHub.instance().http_server is None:
         await asyncio.sleep(STARTING)
-    tell(address, "READY=1")
+    notify_systemd(address, "READY=1")
     interval = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
     while interval:
-        tell(address, "WATCHDOG=1")
+        notify_systemd(address, "WATCHDOG=1")
         await asyncio.sleep(interval / 2)
 
 
-def tell(address: str, word: str) -> None:
+def notify_systemd(address: str, word: str) -> None:
     """Send one message, such as READY=1, to systemd's notification socket. Raises OSError.
 
     A socket address that begins with @ is in the abstract namespace.

@@ -18,7 +18,7 @@ from ...base.language import gettext as _
 from ...base.language import ngettext
 from ...site.memory_and_time import human_memory, human_time
 from ..servers.hub_state import HubState
-from ..servers.idle_limits import lag
+from ..servers.idle_limits import stop_delay
 from ..servers.ledger import Row
 from ..servers.ledger_measures import Measures
 from ..servers.server_states import RUNNING_STATES, ServerState, state_of
@@ -221,7 +221,7 @@ def _of_open(hub_state: HubState, row: Row, job: Job | None, stored: Any) -> dic
     if limit is not None:
         seen = stored.last_activity if stored else None
         used = seen.replace(tzinfo=timezone.utc).timestamp() if seen else 0.0
-        idle_end = max(used, row.listening or 0.0) + limit + lag(limit)
+        idle_end = max(used, row.listening or 0.0) + limit + stop_delay(limit)
     measures = hub_state.ledger.measures(row.tag) or Measures()
     return {
         "ends": getattr(job, "end", None) or begun + choice.time,  # only Slurm's jobs have an end

@@ -92,7 +92,7 @@ def tier_form(
             if (reason := eligibility.drains.reason(tier))
         ],
         card=hub_state.ledger.last_card(visit.user, visit.server),
-        sitekit_clock=clock,
+        sitekit_clock=format_clock_time,
         visit=visit,
         server_name=visit.server,
         base_url=visit.base_url,

@@ -13,14 +13,14 @@ from ...base.language import later as N_
 TIME = Markup('<time class="sitekit-time" datetime="{}">{}</time>')
 
 
-def clock(at: float) -> Markup:
+def format_clock_time(at: float) -> Markup:
     """Return a time as HTML in the hub's time zone. A script of the page replaces the time in the
     hub's time zone by the time in the browser's time zone. `at` is in seconds since the epoch."""
     moment = datetime.fromtimestamp(at).astimezone()
     return TIME.format(moment.isoformat(timespec="seconds"), date_text(moment, N_("d MMMM, HH:mm")))
 
 
-def span(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a length of time in its two largest units: 12000 -> `3 hours 20 minutes`."""
     minutes = max(0, int(seconds // 60))
     days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60

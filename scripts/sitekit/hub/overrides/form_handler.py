@@ -100,10 +100,10 @@ class FormHandler(SpawnHandler):
 
         JupyterHub redirects the browser one second after the form was submitted (handlers/pages.py;
         jupyterhub#4244 is another race of this redirect). If the check of the login takes longer
-        than this second, for example because a whole class starts at once, the start has not begun.
-        The page would show the user that the server is not running, although the start follows
-        later. A request checks a login only once (handlers/base.py, refresh_auth), so JupyterHub
-        does not repeat this check.
+        than one second, for example because a whole class starts at once, the start has not begun
+        when the page is loaded. The page would show the user that the server is not running,
+        although the start follows later. A request checks a login only once (handlers/base.py,
+        refresh_auth), so JupyterHub does not repeat this check.
         """
         if await self.refresh_auth(user, force=True) is None:
             raise web.HTTPError(403, f"auth has expired for {user.name}, login again")

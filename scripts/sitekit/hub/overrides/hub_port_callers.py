@@ -35,7 +35,7 @@ def keep_pages_behind_the_front(url: str, has_ended: Callable[[str], bool]) -> N
     prepare = BaseHandler.prepare
 
     async def narrower(handler: BaseHandler) -> None:
-        authority, name = certified(handler.request)
+        authority, name = certificate_owner(handler.request)
         if authority == "servers" and name != "culler" and has_ended(name):
             raise web.HTTPError(403, "The server that this certificate was made for has ended")
         if not is_proxy(handler.request):
@@ -49,13 +49,13 @@ def keep_pages_behind_the_front(url: str, has_ended: Callable[[str], bool]) -> N
 
 def is_proxy(request: HTTPServerRequest) -> bool:
     """Return whether the proxy has sent this request."""
-    authority, name = certified(request)
+    authority, name = certificate_owner(request)
     if authority:
         return (authority, name) == ("services", "proxy")
     return is_of_this_machine(request)
 
 
-def certified(request: HTTPServerRequest) -> tuple[str, str]:
+def certificate_owner(request: HTTPServerRequest) -> tuple[str, str]:
     """Return (authority, name) of the caller's verified certificate.
 
     Authority and name are "" for a caller without TLS.
@@ -83,9 +83,10 @@ def is_of_this_machine(request: HTTPServerRequest) -> bool:
     """Return whether the caller runs on this machine.
 
     A caller on this machine has the source IP address that the Linux kernel selects for a
-    connection to the hub's own IP address. This source address is usually the hub's own IP address.
-    If the machine has several addresses in one network, Linux uses the first of them as the source
-    address. For a connection to 127.0.1.1, Linux uses 127.0.0.1 as the source address.
+    connection to the hub's own IP address. The source address of a program on the hub's machine is
+    usually the hub's own IP address. If the machine has several addresses in one network, Linux
+    uses the first of them as the source address. For a connection to 127.0.1.1, Linux uses
+    127.0.0.1 as the source address.
     """
     ours = request.connection.stream.socket
     if ours is None:

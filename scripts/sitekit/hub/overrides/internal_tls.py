@@ -19,7 +19,7 @@ from jupyterhub.app import JupyterHub
 from jupyterhub.httpclient import JupyterHubHTTPClient
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
-from ...contracts.internal_tls import answering, calling, installed, tag_in
+from ...contracts.internal_tls import client_context, installed, server_context, tag_in
 from ...session.limit_handshakes import Callers, log_no_failed_handshakes
 from ..servers.hub_state import HubState
 from .hub_port_callers import shown_by
@@ -37,8 +37,9 @@ def speak_tls(hub_state: HubState) -> None:
     if not installed(site):
         return
     call_by_name(hub_state)
-    answer(
-        answering(site, "hub"), lambda: not site.internal_tls or hub_state.ledger.without_tls() > 0
+    serve_by_tls(
+        server_context(site, "hub"),
+        lambda: not site.internal_tls or hub_state.ledger.without_tls() > 0,
     )
 
 
@@ -54,7 +55,10 @@ def call_by_name(hub_state: HubState) -> None:
 
     def init_internal_ssl(app: JupyterHub) -> None:
         JupyterHubHTTPClient.clear_instance()
-        options = {"ssl": calling(hub_state.site, "hub"), "resolver": Nodes(hub_state.addresses)}
+        options = {
+            "ssl": client_context(hub_state.site, "hub"),
+            "resolver": Nodes(hub_state.addresses),
+        }
         JupyterHubHTTPClient.instance(parent=app, _internal_connector_options=options)
 
     JupyterHub.init_internal_ssl = init_internal_ssl
@@ -100,7 +104,7 @@ class Nodes(AbstractResolver):
 # --- answering -------------------------------------------------------------------------------------------------------
 
 
-def answer(context: ssl.SSLContext, plain: Callable[[], bool]) -> None:
+def serve_by_tls(context: ssl.SSLContext, plain: Callable[[], bool]) -> None:
     """Make JupyterHub's server accept TLS, and plain HTTP only while `plain` returns True.
 
     Servers that were started before the site had certificates use plain HTTP until they end.
@@ -130,8 +134,8 @@ def answer(context: ssl.SSLContext, plain: Callable[[], bool]) -> None:
 class Servers:
     """Limit the open connections of each user's server.
 
-    A user can read and copy the certificate of their own server. Without this limit, the user could
-    open any number of connections with the certificate.
+    A user can read and copy the certificate of their own server. The number of connections with one
+    certificate is limited, because the user could open any number of connections.
     """
 
     def __init__(self) -> None:
@@ -162,8 +166,8 @@ class Servers:
 async def _handshake(connection: socket.socket, context: ssl.SSLContext) -> SSLIOStream:
     """Perform the TLS handshake, and close the connection if the handshake fails.
 
-    With IOStream.start_tls(), a caller that stops waiting could not close the connection. Therefore
-    IOStream.start_tls() is not used.
+    IOStream.start_tls() is not used, because with IOStream.start_tls() a caller that stops waiting
+    could not close the connection.
     """
     wrapped = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
     stream = SSLIOStream(wrapped, ssl_options=context)

@@ -29,8 +29,8 @@ class SilentProxy(ConfigurableHTTPProxy):
 
     The proxy counts all traffic as activity, even the traffic of a forgotten browser tab.
     JupyterHub uses the later one of the times that server and proxy report (app.py,
-    update_last_activity). With the proxy's time, a server would never be idle
-    (jupyterhub-idle-culler#43).
+    update_last_activity). If JupyterHub used the proxy's time of the last activity, a server would
+    never be idle (jupyterhub-idle-culler#43).
     """
 
     # routes of pages/stopped_servers.py; JupyterHub does not see them
@@ -42,7 +42,7 @@ class SilentProxy(ConfigurableHTTPProxy):
 
         While a start is being cancelled, JupyterHub treats the server as ready, with an invented IP
         address and port on the hub's host (proxy.py, check_routes). Any user of the hub's host
-        could listen on this port.
+        could listen on the invented port.
         """
         child = user.spawners[server_name].child_spawner
         if child is not None and child.reported_port():
@@ -84,8 +84,8 @@ def end_for_another_token() -> None:
     """End the hub, because the proxy was started with another token.
 
     The hub cannot add routes with a wrong token, and without routes browsers are redirected in a
-    circle. A running hub cannot read a new token. Therefore the hub ends, and systemd or
-    supervisord restarts the hub with the current token.
+    circle. The hub ends because a running hub cannot read a new token; systemd or supervisord
+    restarts the hub with the current token.
     """
     log.critical(
         "The proxy refuses this hub's token. The hub ends, and is started again with the CONFIGPROXY_AUTH_TOKEN that "

@@ -55,8 +55,8 @@ def log_no_cookie_ids() -> None:
     """Do not log the ids from which JupyterHub creates a browser's _xsrf cookie.
 
     The two ids are the id of the session, and the id in the login cookie (_xsrf_utils.py,
-    _set_xsrf_cookie). An _xsrf cookie that cannot be decoded is not logged either. Logs are often
-    forwarded to other people. Therefore the ids must not be in the log.
+    _set_xsrf_cookie). An _xsrf cookie that cannot be decoded is not logged either. The ids must not
+    be in the log, because logs are often forwarded to other people.
     """
     theirs = ("Setting new xsrf cookie", "Invalid value %r", "Invalid base64 value %r")
     app_log.addFilter(lambda record: not str(record.msg).startswith(theirs))
@@ -118,9 +118,9 @@ class AbsentUsers:
     """Write one log line that lists the users in the hub's database who have no Unix account on
     this host.
 
-    For each of these users, JupyterHub itself logs a traceback and the advice to delete the user
-    (app.py, init_users). sitekit keeps users without an account (see update_login), because the
-    directory of accounts may only be down.
+    For each user without a Unix account, JupyterHub itself logs a traceback and the advice to
+    delete the user (app.py, init_users). sitekit keeps users without an account (see update_login),
+    because the directory of accounts may only be down.
     """
 
     def __init__(self) -> None:

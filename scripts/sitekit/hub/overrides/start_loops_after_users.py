@@ -27,12 +27,12 @@ Loop = Callable[[], Coroutine[Any, Any, None]]
 def begin_with_users(loops: Callable[[], Mapping[str, Loop]]) -> None:
     """Start the loops when JupyterHub begins to check the servers in its database.
 
-    JupyterHub begins this check in init_spawners (app.py), when users and settings are complete.
-    This function only schedules the loops. JupyterHub creates every spawner before it gives control
-    to the event loop, so that the loops find all spawners. After that, JupyterHub polls each
-    server, and a poll needs a snapshot (list of all jobs) that the loops have renewed. If the
-    function `loops` raises an exception, the hub ends. Subcommands such as `jupyterhub token` start
-    no loops.
+    JupyterHub begins to check the servers in init_spawners (app.py), when users and settings are
+    complete. This function only schedules the loops. JupyterHub creates every spawner before it
+    gives control to the event loop, so that the loops find all spawners. After that, JupyterHub
+    polls each server, and a poll needs a snapshot (list of all jobs) that the loops have renewed.
+    If the function `loops` raises an exception, the hub ends. Subcommands such as `jupyterhub
+    token` start no loops.
     """
     init_spawners = JupyterHub.init_spawners
     tasks: list[

@@ -2,8 +2,9 @@
 tiers.
 
 A menu item of JupyterLab opens this page. A link on another website or on a page of another user's
-server can also open this page. However, no other page can press the button. JupyterHub refuses a
-form without JupyterHub's own _xsrf value, and other websites cannot show the page in a frame.
+server can also open this page. No page of another website or of another user's server can press the
+button on this page. JupyterHub refuses a form without JupyterHub's own _xsrf value, and other
+websites cannot show the page in a frame.
 """
 
 from __future__ import annotations

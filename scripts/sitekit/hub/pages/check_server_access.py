@@ -53,7 +53,7 @@ def let_owners_in(site: Site) -> None:
 
     def with_entry(handler: BaseHandler, user: User) -> None:
         set_login_cookie(handler, user)
-        admit(handler, entry_of(handler) or entry_cookie.Entry(user.name), user.name)
+        admit_browser(handler, entry_of(handler) or entry_cookie.Entry(user.name), user.name)
 
     def without_entry(handler: BaseHandler, *name: str) -> None:
         clear_login_cookie(handler, *name)
@@ -65,13 +65,13 @@ def let_owners_in(site: Site) -> None:
 def entry_of(handler: BaseHandler) -> entry_cookie.Entry | None:
     """Return the entry (the permission to open servers) in the browser's cookie, if the entry
     belongs to the logged-in user."""
-    found = entry_cookie.read(
+    found = entry_cookie.read_entry(
         handler.get_cookie(entry_cookie.COOKIE, ""), entry_cookie.key(handler.proxy.auth_token)
     )
     return found if found and found.user == handler.current_user.name else None
 
 
-def admit(handler: BaseHandler, before: entry_cookie.Entry, owner: str) -> None:
+def admit_browser(handler: BaseHandler, before: entry_cookie.Entry, owner: str) -> None:
     """Allow the browser to open the servers of `owner`, in addition to the servers that it could
     already open."""
     now = time.time()
@@ -79,7 +79,7 @@ def admit(handler: BaseHandler, before: entry_cookie.Entry, owner: str) -> None:
     entered = before.to(owner, until, now)
     handler.set_cookie(
         entry_cookie.COOKIE,
-        entry_cookie.write(entered, entry_cookie.key(handler.proxy.auth_token)),
+        entry_cookie.write_entry(entered, entry_cookie.key(handler.proxy.auth_token)),
         path="/",
         max_age=max(entered.servers.values()) - int(now),
         secure=True,
@@ -117,7 +117,8 @@ class EnterHandler(BaseHandler):
     def _refused(self, owner: str) -> bool:
         """Return whether the proxy has refused a cookie that the hub accepts.
 
-        If the hub did not find this out, hub and proxy would redirect the browser in circles.
+        If the hub did not notice such a refusal, hub and proxy would redirect the browser in
+        circles.
         """
         before = entry_of(self)
         return before is not None and before.opens(owner, time.time())
@@ -127,7 +128,7 @@ class EnterHandler(BaseHandler):
         before = entry_of(self) or entry_cookie.Entry(self.current_user.name)
         if self._refused(owner):  # the old entry has ended: create a new one
             before = replace(before, id=secrets.token_urlsafe(16))
-        admit(self, before, owner)
+        admit_browser(self, before, owner)
         self.redirect(self._next)
 
     def _owner(self) -> str:
@@ -169,7 +170,7 @@ class AuthorizeHandler(OAuthAuthorizeHandler):
         if credentials["client_id"] in {
             spawner.oauth_client_id for spawner in user.spawners.values()
         }:
-            admit(self, entry_of(self) or entry_cookie.Entry(user.name), user.name)
+            admit_browser(self, entry_of(self) or entry_cookie.Entry(user.name), user.name)
         super()._complete_login(uri, headers, scopes, credentials)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..messages.describe_server import ServerModel, describe, describe_all
-from ..messages.format_times import clock, span
+from ..messages.format_times import format_clock_time, format_duration
 from ..messages.progress_text import PHASES
 from ..servers.hub_state import HubState
 
@@ -31,7 +31,7 @@ def template_variables(hub_state: HubState) -> dict[str, Callable[[Any], Any]]:
     return {
         "sitekit_server": one_of,
         "sitekit_servers": all_of,
-        "sitekit_clock": lambda _user: clock,
-        "sitekit_span": lambda _user: span,
+        "sitekit_clock": lambda _user: format_clock_time,
+        "sitekit_span": lambda _user: format_duration,
         "sitekit_phases": lambda _user: PHASES,
     }

@@ -52,7 +52,7 @@ def key(token: str) -> bytes:
     return hmac.digest(token.encode(), COOKIE.encode(), "sha256")
 
 
-def write(entry: Entry, signing: bytes) -> str:
+def write_entry(entry: Entry, signing: bytes) -> str:
     """Return the value of the cookie for an entry, with its signature."""
     text = _encode(
         json.dumps({"user": entry.user, "servers": dict(entry.servers), "id": entry.id}).encode()
@@ -60,7 +60,7 @@ def write(entry: Entry, signing: bytes) -> str:
     return f"{text}.{_encode(hmac.digest(signing, text.encode(), 'sha256'))}"
 
 
-def read(value: str, signing: bytes) -> Entry | None:
+def read_entry(value: str, signing: bytes) -> Entry | None:
     """Return the entry in a cookie that this hub has signed, even if it has expired.
 
     Returns None for any other value.

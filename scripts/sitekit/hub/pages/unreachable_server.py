@@ -1,6 +1,7 @@
 """Show a page at the address of a server that does not answer.
 
-As soon as Slurm reports the end of the server's job, the page shows this and the reason.
+As soon as Slurm reports the end of the server's job, the page shows that the server has ended, and
+the reason.
 """
 
 from __future__ import annotations

@@ -224,8 +224,7 @@ async def _answer(process: asyncio.subprocess.Process) -> bytes | None:
     """Wait until a program ends, and return everything that it has printed; None if the text is too
     long.
 
-    An incomplete text could be the name of another account. Therefore a text that is too long is
-    not used.
+    A text that is too long is not used, because its beginning could be the name of another account.
     """
     assert process.stdout is not None  # noqa: S101  (a pipe)
     printed = b""

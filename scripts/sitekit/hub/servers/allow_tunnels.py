@@ -3,8 +3,8 @@ the site's sshd accepts the tunnels of running servers.
 
 sshd accepts a job's certificate as long as a file exists whose name is the server's tag
 (contracts/tunnel.py). The hub writes the file with the server's tag before it submits the server's
-job. A loop removes the file after the server has ended. After a crash of the hub, this loop also
-corrects files that do not match the ledger.
+job. A loop removes the file after the server has ended. After a crash of the hub, the loop that
+removes files also corrects files that do not match the ledger.
 """
 
 from __future__ import annotations

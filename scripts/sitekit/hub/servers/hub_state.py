@@ -29,7 +29,8 @@ SLACK = timedelta(minutes=10)  # added to the job's time limit for its token and
 
 def longest_run(time_limit: float, start_timeout: float) -> timedelta:
     """Return the longest time in seconds that a server can exist, from its submission to its end.
-    The API token and the certificate of a server are valid for this time."""
+    The API token and the certificate of a server are valid for the longest time that the server can
+    exist."""
     return timedelta(seconds=time_limit + start_timeout) + SLACK
 
 
@@ -55,7 +56,7 @@ class HubState:
     def backends(self) -> dict[str, Backend]:
         """Return the backends by name: of all tiers, and of all servers that may still run.
 
-        The ledger is opened only at the first access to the backends. Therefore a program that only
+        The ledger is opened only at the first access to the backends, so that a program that only
         checks JupyterHub's configuration does not open the ledger.
         """
         in_use = {row.backend for row in self.ledger.open()}
@@ -168,8 +169,8 @@ class HubState:
     def url(self, tag: str, address: str, port: int) -> str:
         """Return the URL at which hub and proxy reach a server.
 
-        With TLS, the URL's host is the name in the server's certificate. Hub and proxy check this
-        name, and connect to the node's IP address.
+        With TLS, the URL's host is the name in the server's certificate. Hub and proxy check the
+        name in the certificate, and connect to the node's IP address.
         """
         self.record_address(tag, address)
         if self.ledger.uses_tls(tag):

@@ -22,13 +22,13 @@ def activity_interval(limit: int) -> int:
     return max(10, min(300, limit // 12))
 
 
-def lag(limit: int) -> float:
+def stop_delay(limit: int) -> float:
     """Return the longest delay in seconds between an activity in a server and the server's report
     to the hub.
 
     JupyterHub's server adds up to a tenth to the interval. The culler adds the returned time to the
-    idle limit. If the culler did not add this time to the idle limit, the culler could stop a
-    server whose user has just become active again.
+    idle limit. Without this addition to the idle limit, the culler could stop a server whose user
+    has just become active again.
     """
     return activity_interval(limit) * 1.1 + 10
 

@@ -77,8 +77,8 @@ def longest_text(sender: str) -> int:
 def idle_limit_of_course(ledger: Path, course: str) -> int | None:
     """Return the longest idle limit, in seconds, with which a server of the course runs; None if no
     such server runs. The course file may have been removed while servers of the course still run.
-    The culler, a program beside the hub, calls this function. Therefore the ledger is opened
-    read-only, and the result is None if the ledger cannot be read.
+    The ledger is opened read-only, because the culler, a program beside the hub, calls this
+    function. The result is None if the ledger cannot be read.
     """
     try:
         with closing(sqlite3.connect(f"{ledger.as_uri()}?mode=ro", uri=True)) as opened:

@@ -50,8 +50,8 @@ def open_starts(ledger: sqlite3.Connection) -> list[Start]:
 
 
 def ended_starts(ledger: sqlite3.Connection, since: float) -> list[Start]:
-    """Return the starts that ended after `since`, with their measures. The last start comes
-    first."""
+    """Return the starts that ended after `since`, with their measures. The result is sorted by
+    time, with the latest start first."""
     return list(_starts(ledger, ENDED, since))
 
 
@@ -82,9 +82,9 @@ class MeasuresInLedger:
     def record_ready(self, tag: str) -> None:
         """Record that the server is open to its user. A later call changes nothing.
 
-        The hub adds a server's route again after a restart. This method ignores the call if the
-        server has listened for longer than OPENED: an older sitekit, which did not record this
-        time, has opened the server.
+        The hub adds a server's route again after a restart. Nothing is recorded if the server has
+        listened for longer than OPENED, because in this case an older sitekit, which did not record
+        the time, has opened the server.
         """
         now = time.time()
         self._db.execute(
@@ -131,6 +131,6 @@ class MeasuresInLedger:
         return list(_starts(self._db, READY, since))
 
     def ended_since(self, since: float) -> list[Start]:
-        """Return the starts that ended after `since`, with their measures. The last start comes
-        first."""
+        """Return the starts that ended after `since`, with their measures. The result is sorted by
+        time, with the latest start first."""
         return ended_starts(self._db, since)

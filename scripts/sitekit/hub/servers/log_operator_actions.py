@@ -1,8 +1,8 @@
 """Write each action of an operator to the hub's log, in one line of a fixed form.
 
-The line is `Operator action: ` and a JSON object with the keys id, at, who, action and what. The
-make targets run in other processes, which record their actions in the ledger. Therefore a loop of
-the hub reads new actions from the ledger.
+The line is `Operator action: ` and a JSON object with the keys id, at, who, action and what. A loop
+of the hub reads new actions from the ledger, because make targets run in other processes, which
+record their actions there.
 """
 
 from __future__ import annotations

@@ -92,8 +92,7 @@ class OperatorInLedger:
         return [one for one in found if page in one["pages"]]
 
     def end_announcement(self, number: int, sender: str) -> bool:
-        """End an announcement now. Returns False if there is no open announcement with this
-        number."""
+        """End an announcement now. Returns False if no active announcement has this number."""
         now = time.time()
         with self._transaction():
             changed = self._db.execute(

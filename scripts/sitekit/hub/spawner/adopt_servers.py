@@ -38,8 +38,8 @@ class AdoptingSpawner(ProfilesSpawner):
         """Wait until the server answers, and return its URL.
 
         JupyterHub calls this method when it starts and finds this server in its database. For a
-        server that has ended, return a URL at which nothing answers. If nothing answers at this
-        URL, JupyterHub's own check removes the server.
+        server that has ended, return a URL at which nothing answers. JupyterHub's own check removes
+        a server if nothing answers at the server's URL.
         """
         last, child = self.server.url, self.child_spawner
         if child is None:

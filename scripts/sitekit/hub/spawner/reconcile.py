@@ -3,8 +3,8 @@ differences. The comparison runs at the hub's start and then every five minutes.
 
 If the ledger records that a start was given up, its job is cancelled. If the hub ended during a
 start, the start is recorded as ended, or its job is cancelled as soon as Slurm lists the job. If a
-job has this site's tag but no record in the ledger, the ledger itself may have been lost. Therefore
-the job is reported, but not cancelled. The API tokens of ended servers are revoked.
+job has this site's tag but no record in the ledger, the job is reported, but not cancelled, because
+the ledger itself may have been lost. The API tokens of ended servers are revoked.
 """
 
 from __future__ import annotations

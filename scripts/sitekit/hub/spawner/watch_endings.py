@@ -25,13 +25,13 @@ async def run(backend: Backend) -> None:
     """
     while True:
         await backend.queue.next()
-        found = ended(backend)
+        found = ended_servers(backend)
         for at in range(0, len(found), AT_ONCE):
             group = found[at : at + AT_ONCE]
             await asyncio.gather(*(spawner.poll_and_notify() for spawner in group))
 
 
-def ended(backend: Backend) -> list[TierSpawner]:
+def ended_servers(backend: Backend) -> list[TierSpawner]:
     """Return the backend's servers that have ended, but that JupyterHub still counts as running.
 
     The backend's last list of jobs shows the job of each of these servers as ended.

@@ -26,13 +26,13 @@ async def run(hub_state: HubState) -> None:
         await asyncio.sleep(EVERY)
         now = time.time()
         try:
-            look(hub_state, since, now)
+            observe_since(hub_state, since, now)
             since = now
         except Exception as trouble:
             log.warning("The metrics of servers could not be observed: %s", trouble)
 
 
-def look(hub_state: HubState, since: float, until: float = math.inf) -> None:
+def observe_since(hub_state: HubState, since: float, until: float = math.inf) -> None:
     """Record which jobs have begun, and update the metrics with the starts and ends after `since`,
     up to `until`.
 

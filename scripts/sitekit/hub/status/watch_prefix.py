@@ -2,8 +2,8 @@
 release.
 
 The prefix can be on a filesystem of the cluster, which may not answer for minutes. The hub must
-answer its users while a slow filesystem is read. Therefore the hub's pages and metrics show the
-result of the last read.
+answer its users while a slow filesystem is read. The hub's pages and metrics show the result of the
+last read, without waiting for the filesystem.
 """
 
 from __future__ import annotations

@@ -86,8 +86,8 @@ def _row(site: Site, one: dict[str, Any], python: str) -> Row:
 
 
 def started(site: Site, one: dict[str, Any], python: str) -> int:
-    """Start the application; return the HTTP status of its first answer. If it does not answer,
-    raise Problem with its output."""
+    """Start the application; return the HTTP status of its first answer. If the application does
+    not answer, raise Problem with the application's output."""
     account = ACCOUNT if os.geteuid() == 0 else None
     with private_folder(account) as folder, tempfile.TemporaryFile() as output:
         address = str(folder / "a-0")

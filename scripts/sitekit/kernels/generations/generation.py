@@ -86,7 +86,7 @@ def spec_file(generation: Path, name: str) -> Path:
     return hidden if hidden.exists() else hidden.with_name(SPEC)
 
 
-def holds(generation: Path | None, kernel: Kernel) -> bool:
+def has_kernel_files(generation: Path | None, kernel: Kernel) -> bool:
     """Return whether the generation still contains the files of this kernel."""
     spec = generation and spec_file(generation, kernel.id)
     return bool(spec and spec.exists() and spec.with_name("launch.json").exists())
@@ -135,7 +135,7 @@ def under_way(site: Site, new: Path) -> Iterator[None]:
     finally:
         if current(site) != new.resolve():
             shutil.rmtree(new)
-        prune(site)
+        remove_old_generations(site)
 
 
 def write_specs(
@@ -239,7 +239,7 @@ def publish(site: Site, generation: Path) -> None:
         switch_link(launch, "current/launch")
 
 
-def prune(site: Site) -> list[str]:
+def remove_old_generations(site: Site) -> list[str]:
     """Remove old generations that sitekit made, and return their names.
 
     The newest few generations, and the published generation, are kept.

@@ -78,8 +78,8 @@ def is_unchanged(watch: Mapping[str, Stamp]) -> bool:
 
 
 def with_distinct_titles(kernels: Iterable[Kernel]) -> list[Kernel]:
-    """Return the kernels, so that no two kernels show the same title. If two kernels have the same
-    title, the module's name is added to both titles."""
+    """Change the titles of kernels that would show the same title, and return all kernels. If two
+    kernels have the same title, the module's name is added to both titles."""
     kernels = list(kernels)
     count = Counter(kernel.title for kernel in kernels)
     return [k.titled(k.title if count[k.title] == 1 else f"{k.title} ({k.label})") for k in kernels]

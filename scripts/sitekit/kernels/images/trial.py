@@ -149,8 +149,8 @@ def start_server(trial: Trial) -> None:
 
 
 def _answers(port: int, log: Path) -> None:
-    """Send an HTTP request for the server's version to this port. Raises Unproven if the server
-    does not answer."""
+    """Request the version of Jupyter Server at the port at which the started server listens. Raises
+    Unproven if the server does not answer."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(f"http://127.0.0.1:{port}/user/u/api", timeout=30) as answer:

@@ -79,7 +79,7 @@ def main(words: list[str], prefix: Path, home: Path) -> int:
 
 
 def _add(arguments: argparse.Namespace, prefix: Path, home: Path, words: list[str]) -> None:
-    site, rules = site_info.read(prefix)
+    site, rules = site_info.read_site_info(prefix)
     wanted = candidate(
         home, arguments.name, arguments.module, arguments.conda, arguments.venv, arguments.user_site
     )
@@ -101,7 +101,7 @@ def _list(_: argparse.Namespace, __: Path, home: Path, ___: list[str]) -> None:
 
 def _check(arguments: argparse.Namespace, prefix: Path, home: Path, _: list[str]) -> None:
     one = user_kernels.find(home, arguments.name)
-    user_kernels.check(*site_info.read(prefix), one)
+    user_kernels.check(*site_info.read_site_info(prefix), one)
     progress.say(f"'{one.title}' works.")
 
 

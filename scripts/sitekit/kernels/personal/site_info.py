@@ -23,7 +23,7 @@ _OF_SITE: dict[str, bool | set[str]] = {
 _OF_RULES = {"load_environment", "start_timeout"}
 
 
-def write(generation: Path, site: Site, rules: Rules) -> None:
+def write_site_info(generation: Path, site: Site, rules: Rules) -> None:
     """Write site.json, with the settings that sitekit-kernel needs, into the generation."""
     content = {
         "site": site.model_dump(mode="json", include=_OF_SITE),
@@ -32,9 +32,9 @@ def write(generation: Path, site: Site, rules: Rules) -> None:
     write_atomic(generation / FILE, json.dumps(content, indent=1) + "\n")
 
 
-def read(prefix: Path) -> tuple[Site, Rules]:
-    """Return a Site and the Rules of kernels.yml. Both objects have only the fields that
-    sitekit-kernel needs.
+def read_site_info(prefix: Path) -> tuple[Site, Rules]:
+    """Return a Site and the Rules of kernels.yml. The returned Site and Rules have only the fields
+    that sitekit-kernel needs.
 
     If a program reads another field, an error is raised. Raises Problem if no kernels are
     published.

@@ -24,7 +24,7 @@ from ..discovery.rules import Rules
 from ..generations import generation
 from ..generations.kernel_record import Kernel
 from ..trials.probe_candidates import Failure, probe
-from ..trials.try_kernels import Trial, prove
+from ..trials.try_kernels import Trial, start_and_compare
 from .check_source import PREFIX
 
 MARK = "own.json"
@@ -195,7 +195,7 @@ def _scratch(site: Site) -> Iterator[Path]:
 
 def _prove(site: Site, rules: Rules, place: Path, kernel: Kernel) -> None:
     """Start the kernel in a clean and in a hostile environment. Raises Problem if it fails."""
-    failed = prove(site, place, [kernel], Trial(None, rules.start_timeout))
+    failed = start_and_compare(site, place, [kernel], Trial(None, rules.start_timeout))
     if failed:
         shown = kernel.launch["title"]
         raise Problem(

@@ -51,7 +51,7 @@ class Interpreter:
         return list(self.words)
 
 
-def find(
+def find_interpreter(
     candidate: Candidate, instructions: Mapping[str, Any], env: Mapping[str, str]
 ) -> Interpreter | None:
     """Find the candidate's interpreter in PATH or in the candidate's image; return None if no
@@ -94,7 +94,7 @@ def _in_image(candidate: Candidate, path: str) -> Interpreter | None:
 
 
 def missing(candidate: Candidate) -> str:
-    """Return the reason why find() found no interpreter for the candidate, for the table of
+    """Return the reason why find_interpreter() found no interpreter for the candidate, for the table of
     kernels."""
     rule = candidate.rule
     if rule.image:
@@ -106,7 +106,7 @@ def missing(candidate: Candidate) -> str:
     return f"its modules bring no {programs}"
 
 
-def ask(
+def ask_interpreter(
     interpreter: Interpreter, env: Mapping[str, str], user: str | None, timeout: float
 ) -> dict[str, Any]:
     """Run a program of sitekit with the interpreter; return the program's report, or {"error":

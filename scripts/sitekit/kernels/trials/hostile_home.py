@@ -78,7 +78,7 @@ def environment() -> dict[str, str]:
     }
 
 
-def write(home: Path, kernels: list[Kernel]) -> None:
+def write_hostile_home(home: Path, kernels: list[Kernel]) -> None:
     """Write the files of the hostile home below `home`."""
     for name, content in files(kernels).items():
         (home / name).parent.mkdir(parents=True, exist_ok=True)

@@ -138,14 +138,14 @@ def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> K
     candidate = _as_loaded(candidate, launch_data["modules"])
     files += module_files(env)
     files += map(str, candidate.rule.marks)
-    interpreter = find_interpreter.find(candidate, launch_data, env)
+    interpreter = find_interpreter.find_interpreter(candidate, launch_data, env)
     if interpreter is None:
         return failure(
             reason=find_interpreter.missing(candidate), broken=False, watch=stamps(files)
         )
     files += [interpreter.program, os.path.realpath(interpreter.program)]
     try:
-        seen = find_interpreter.ask(interpreter, env, user, rules.start_timeout)
+        seen = find_interpreter.ask_interpreter(interpreter, env, user, rules.start_timeout)
     except (CommandFailed, ValueError) as error:
         return failure(reason=f"its interpreter does not run: {error}", broken=True, watch={})
     # the paths inside an image are not files of this host

@@ -68,7 +68,9 @@ def account(site: Site, name: str) -> str | None:
     return name
 
 
-def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> dict[str, str]:
+def start_and_compare(
+    site: Site, generation: Path, kernels: list[Kernel], trial: Trial
+) -> dict[str, str]:
     """Start the kernels: on each core, two at the same time. Returns the kernels that failed:
     kernel id -> reason.
 
@@ -137,7 +139,7 @@ def _start(
     starts kernels (smoke.py)."""
     home.mkdir(parents=True)
     if kind == "hostile":
-        hostile_home.write(home, [kernel])
+        hostile_home.write_hostile_home(home, [kernel])
     make_kernels_with_loaded_modules.write(home, [kernel])
     spec = spec_file(generation, kernel.id)
     argv = [

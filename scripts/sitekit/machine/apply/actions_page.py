@@ -19,7 +19,7 @@ from ..web.apache_links import links
 from ..web.config import modules
 from .execute_plan import KEPT, before_path
 from .kinds_of_changes import Action, NewAccount, NewFolder, NewGroup, NewLink, NewMember, Write
-from .machine_state import MachineState, beside
+from .machine_state import MachineState, path_beside
 from .make_plan import make_plan
 
 HEAD = """\
@@ -165,7 +165,7 @@ def _first_actions(site: Site, platform: Platform, files: dict[Path, File]) -> l
         *files,
         *generated_files,
         *wanted,
-        *map(beside, [*files, *generated_files]),
+        *map(path_beside, [*files, *generated_files]),
         *folders(site, platform),
     ]
     own_group = {site.hub.user: site.hub.user, site.proxy.user: site.proxy.user}

@@ -18,7 +18,7 @@ from ..checks.preconditions import unmet_preconditions
 from ..checks.run_checks import SiteChange, collect_findings, describe_findings, refusals
 from ..checks.written_files import check
 from ..host.file_to_write import File
-from ..host.lock import alone
+from ..host.lock import hold_machine_lock
 from ..host.platform import Platform, this_platform
 from ..host.site_on_machine import Target
 from ..installed.applied_site import applied
@@ -43,13 +43,13 @@ More = Callable[[], list[Finding]]
 """Further checks. The house operations adds those of `make doctor` that concern an apply."""
 
 
-def none() -> list[Finding]:
-    """Return an empty list. apply() uses the function none() if the caller has no checks of its
+def no_findings() -> list[Finding]:
+    """Return an empty list. apply() uses the function no_findings() if the caller has no checks of its
     own."""
     return []
 
 
-def diff(site: Site, *, root: Path = MACHINE, more: More = none) -> int:
+def diff(site: Site, *, root: Path = MACHINE, more: More = no_findings) -> int:
     """Print the changes that `sudo make apply` would make. `make diff` can be run without root.
 
     Returns 0 if nothing would change, else 1. Raises BadInput.
@@ -71,7 +71,7 @@ def diff(site: Site, *, root: Path = MACHINE, more: More = none) -> int:
     return 1 if plan.changes or plan.offers or plan.edited else 0
 
 
-def apply(site: Site, *, root: Path = MACHINE, more: More = none) -> int:
+def apply(site: Site, *, root: Path = MACHINE, more: More = no_findings) -> int:
     """Make the machine match the site file; after a failure, restore the machine as it was.
 
     `root` is the folder that contains the machine's file tree. If the machine already matches the
@@ -82,7 +82,7 @@ def apply(site: Site, *, root: Path = MACHINE, more: More = none) -> int:
     """
     need_root("apply")
     platform = this_platform(root)
-    with alone(root):
+    with hold_machine_lock(root):
         findings_here = _collect_all_findings(site, root, more)
         if unmet := refusals(findings_here):
             raise BadInputs(unmet)

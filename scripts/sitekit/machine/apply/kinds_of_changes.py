@@ -21,7 +21,7 @@ from ..host.file_to_write import File, Folder
 from ..installed import unix_accounts
 from ..installed.change_owner import hand_over, owners_in, set_folder
 from ..installed.manifest import Manifest
-from ..installed.read_and_restore_path import NOTHING, Entry, look, on_disk, put_back
+from ..installed.read_and_restore_path import NOTHING, Entry, on_disk, put_back, read_entry
 from ..render.accounts import Account
 from ..render.services import site_supervisor
 from ..supervisors import control
@@ -158,8 +158,8 @@ class Stop:
     """Stop and disable a service. A service is stopped if the new site does not have the service,
     or if another supervisor will run the service.
 
-    `applied` is the site of the last apply. The undo of this change does not start the service,
-    because sitekit starts all services together after it has restored all files.
+    `applied` is the site of the last apply. The undo of a stop does not start the service, because
+    sitekit starts all services together after it has restored all files.
     """
 
     applied: Site
@@ -253,14 +253,14 @@ class Record:
         return "record", str(self.path)
 
     def do(self, root: Path, undo: ExitStack) -> None:
-        undo.callback(put_back, root, self.path, look(root, self.path))
+        undo.callback(put_back, root, self.path, read_entry(root, self.path))
         write_atomic(on_disk(root, self.path), self.manifest.text)
 
 
 def _untouched(root: Path, path: Path, before: Entry) -> None:
     """Raise Problem if the file at `path` has changed since the plan was made. `before` is the file
     at the time of the plan."""
-    if look(root, path) != before:
+    if read_entry(root, path) != before:
         raise Problem(
             "the file was changed while this command ran", str(path), "run the command again"
         )

@@ -15,7 +15,7 @@ from ..host.platform import Platform
 from ..installed import unix_accounts
 from ..installed.applied_site import applied
 from ..installed.manifest import Manifest
-from ..installed.read_and_restore_path import MACHINE, Entry, look
+from ..installed.read_and_restore_path import MACHINE, Entry, read_entry
 from ..installed.shared_between_sites import shared
 from ..render.accounts import accounts, memberships
 from ..render.rendered_files import folders
@@ -51,7 +51,7 @@ class MachineState:
     shared: Manifest
 
 
-def beside(path: Path) -> Path:
+def path_beside(path: Path) -> Path:
     """Return the path for new content that must not replace the file `path`, such as `path.new` in
     the same folder.
 
@@ -64,7 +64,7 @@ def beside(path: Path) -> Path:
 
 
 def is_beside(path: Path) -> bool:
-    """Return whether `path` has a name that beside() returns, such as `NAME.new`."""
+    """Return whether `path` has a name that path_beside() returns, such as `NAME.new`."""
     return path.suffix in (".new", ".dpkg-new")
 
 
@@ -81,9 +81,9 @@ def read_machine_state(
     before = applied(site, root)
     names = {*own, *own_group.values(), *(group for _, group in pairs)}
     known = {*files, *map(Path, manifest.files), *map(Path, manifest.links)}
-    paths = {*known, *map(beside, known), *folders(site, platform)}
+    paths = {*known, *map(path_beside, known), *folders(site, platform)}
     return MachineState(
-        entries={path: look(root, path) for path in sorted(paths)},
+        entries={path: read_entry(root, path) for path in sorted(paths)},
         users={
             name: unix_accounts.numbers(root, name)
             for name in ["root", *own]

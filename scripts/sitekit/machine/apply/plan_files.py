@@ -14,7 +14,7 @@ from ..installed.manifest import FileRecord
 from ..installed.read_and_restore_path import NOTHING, Entry
 from ..web.apache_links import Link
 from .kinds_of_changes import NewLink, Remove, Write
-from .machine_state import MachineState, beside
+from .machine_state import MachineState, path_beside
 from .plan import ApplyPlan, Edited
 
 
@@ -53,8 +53,8 @@ def plan_file(
 def _ours(entry: Entry, record: FileRecord | None) -> bool:
     """Return whether sitekit may replace the file or link at the path.
 
-    If this user may not read a file, the file counts as unchanged. `sudo make apply` checks the
-    file again.
+    A file that the current user may not read counts as unchanged. `sudo make apply` checks the file
+    again.
     """
     if record is None:
         return entry.kind in ("nothing", "hidden")
@@ -65,8 +65,8 @@ def _offer(
     made: ApplyPlan, path: Path, file: File, record: FileRecord, seen: MachineState, secret: bool
 ) -> None:
     """Plan to write the new content beside `path` as `.new`. If the administrator has already
-    accepted or removed this content, plan nothing."""
-    new = beside(path)
+    accepted or removed the `.new` file, plan nothing."""
+    new = path_beside(path)
     there = seen.entries[new]
     if there.kind == "nothing" and file.sha256 in (*record.hashes, record.offered):
         made.edited[path] = Edited(file, seen.entries[path], secret)
@@ -121,9 +121,9 @@ def plan_removals(made: ApplyPlan, seen: MachineState, wanted: set[Path]) -> Non
 
 def _removals(path: Path, record: FileRecord, seen: MachineState) -> Iterator[Remove]:
     """Yield the removal of a file, and of the `.new` file beside it."""
-    new = seen.entries[beside(path)]
+    new = seen.entries[path_beside(path)]
     if record.offered is not None and new.sha256 == record.offered:
-        yield Remove(beside(path), new)
+        yield Remove(path_beside(path), new)
     if seen.entries[path] != NOTHING:
         yield Remove(path, seen.entries[path], secret=record.generated and not record.mode & 0o004)
 

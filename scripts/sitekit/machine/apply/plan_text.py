@@ -20,7 +20,7 @@ from .kinds_of_changes import (
     Remove,
     Write,
 )
-from .machine_state import beside, is_beside
+from .machine_state import is_beside, path_beside
 from .plan import ApplyPlan, Edited
 
 _STATES = {"unknown": ", if it runs"} | dict.fromkeys(
@@ -31,8 +31,8 @@ _STATES = {"unknown": ", if it runs"} | dict.fromkeys(
 def describe_plan(plan: ApplyPlan, refused: bool = False) -> Iterator[str]:
     """Yield the diff of each file, then a list of all changes, then the files that are not changed.
 
-    `refused` is true if `make apply` would refuse to start. The caller prints the reasons after
-    this text.
+    `refused` is true if `make apply` would refuse to start. The caller prints the reasons of the
+    refusal after the returned text.
     """
     actions = [action for action in plan.actions if not isinstance(action, Record)]
     for action in actions:
@@ -49,7 +49,8 @@ def describe_plan(plan: ApplyPlan, refused: bool = False) -> Iterator[str]:
         kind, what = service.what
         yield f"    {kind:<15} {what}{_STATES.get(service.state, '')}"
     for path in plan.offers:
-        yield f"    {'left alone':<15} {path}: changed by hand, or not sitekit's; new content goes into {beside(path)}"
+        why = f"changed by hand, or not sitekit's; new content goes into {path_beside(path)}"
+        yield f"    {'left alone':<15} {path}: {why}"
     for note in plan.notes:
         yield f"    {note}"
     yield from _edited(plan)
@@ -71,7 +72,7 @@ def describe_result(plan: ApplyPlan) -> Iterator[str]:
     for kind, what in plan.changes:
         yield f" ok {kind} {what}"
     for path in plan.offers:
-        new = beside(path)
+        new = path_beside(path)
         yield f" !! kept {path}: it was changed by hand, or is not sitekit's. The content from the site is in {new}"
         yield f"    -> merge the two and remove {new.name}; or move it over the old one, and sitekit manages it again"
     for note in plan.notes:

@@ -27,8 +27,8 @@ def restart_services(
 
     If a service did not answer before the apply, it does not have to answer afterwards. The
     function adds to the stack `undo` a function that stops newly started services. If `undo` is
-    None, the apply has failed, and the changed files were restored. In this case, the services of
-    the earlier site are restarted. Raises Problem.
+    None, the apply has failed, and the changed files were restored. After a failed apply, the
+    services of the earlier site are restarted. Raises Problem.
     """
     if root != MACHINE:
         return

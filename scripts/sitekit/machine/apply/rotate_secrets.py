@@ -15,10 +15,10 @@ from ...base.progress import say
 from ...site import Site
 from ..checks.preconditions import require_preconditions
 from ..host.file_to_write import File
-from ..host.lock import alone
+from ..host.lock import hold_machine_lock
 from ..host.platform import this_platform
 from ..host.site_on_machine import Target
-from ..installed.read_and_restore_path import MACHINE, NOTHING, look
+from ..installed.read_and_restore_path import MACHINE, NOTHING, read_entry
 from ..render.machine_secrets import renewed_files
 from .commands import plan_apply
 from .execute_plan import execute
@@ -35,7 +35,7 @@ def rotate_secrets(site: Site, *, root: Path = MACHINE) -> int:
     """
     need_root("rotate_secrets")
     platform = this_platform(root)
-    with alone(root):
+    with hold_machine_lock(root):
         require_preconditions(site, root)
         if plan_apply(site, platform, root).changes:
             raise Problem(
@@ -50,7 +50,7 @@ def rotate_secrets(site: Site, *, root: Path = MACHINE) -> int:
                 "remove it; sudo make apply",
             )
         cookie = site.paths.state / "cookie_secret"
-        if (there := look(root, cookie)) != NOTHING:
+        if (there := read_entry(root, cookie)) != NOTHING:
             # JupyterHub writes the cookie secret in this form (app.py, init_secrets): 32 bytes in
             # hexadecimal.
             fresh = File(f"{secrets.token_hex(32)}\n", 0o600, site.hub.user)

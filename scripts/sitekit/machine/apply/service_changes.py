@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ...contracts.internal_tls import authority, authority_key, pair
+from ...contracts.internal_tls import authority, authority_key, certificate_and_key
 from ...contracts.metrics_token import hub_token
 from ...site import Site
 from ..host.file_to_write import File
@@ -134,8 +134,13 @@ def _readers(
     # The hub's unit starts the timers.
     hub |= {path for path in changed if path.suffix == ".timer"}
     authorities = {authority(site, "services"), authority(site, "servers")}
-    hub |= {*authorities, authority_key(site, "servers"), pair(site, "hub"), pair(site, "culler")}
-    proxy = {site.etc / "proxy.env", pair(site, "proxy"), *authorities}
+    hub |= {
+        *authorities,
+        authority_key(site, "servers"),
+        certificate_and_key(site, "hub"),
+        certificate_and_key(site, "culler"),
+    }
+    proxy = {site.etc / "proxy.env", certificate_and_key(site, "proxy"), *authorities}
     proxy |= {path for path in changed if path.parent == site.libexec / "proxy"}
     sshd = tunnel_files(site).keys() | tunnel_key_paths(site)
     hub |= tunnel_key_paths(site)

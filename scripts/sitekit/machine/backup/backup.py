@@ -34,7 +34,7 @@ from ..host.hub_database import hub_database
 from ..installed.applied_site import applied
 from ..installed.change_owner import Owner
 from ..installed.manifest import load_manifest, manifest_path
-from ..installed.read_and_restore_path import MACHINE, look, on_disk
+from ..installed.read_and_restore_path import MACHINE, on_disk, read_entry
 
 INDEX = "backup.json"
 COURSE_FILES = (".yml", ".csv", ".txt")
@@ -139,7 +139,7 @@ def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path
 
     If a folder cannot be read, its path is added to `left`.
     """
-    hub = look(root, site.paths.state).owner
+    hub = read_entry(root, site.paths.state).owner
     for path in _kept(on_disk(root, site.paths.state), hub, left):
         yield str(path.relative_to(root)), path, hub
     draft = _database_copy(site, root)
@@ -155,7 +155,7 @@ def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path
         # Each file is read with the rights of its owner, because the nightly backup runs without
         # root's right to read all files.
         if on_disk(root, path).is_file():
-            yield str(path.relative_to("/")), on_disk(root, path), look(root, path).owner
+            yield str(path.relative_to("/")), on_disk(root, path), read_entry(root, path).owner
     checkout = CHECKOUT.stat()
     for path in _configuration():
         yield f"checkout/{path.relative_to(CHECKOUT)}", path, (checkout.st_uid, checkout.st_gid)
@@ -200,10 +200,10 @@ def _courses(site: Site, root: Path, left: list[Path]) -> list[Path]:
     """Return the course files and rosters. `make restore` writes the course files into
     config/courses.
 
-    Instructors may be able to write in the folder of the courses. Therefore the backup leaves out
-    symbolic links in this folder. Files that are too long for a course file are added to `left`. If
-    the folder of the course files does not exist (for example, because its disk is not mounted),
-    the path of the folder is added to `left`.
+    The backup leaves out symbolic links in the folder of the courses, because instructors may be
+    able to write there. Files that are too long for a course file are added to `left`. If the
+    folder of the course files does not exist (for example, because its disk is not mounted), the
+    path of the folder is added to `left`.
     """
     folder = courses_folder(site)
     if site.paths.courses:
@@ -235,7 +235,7 @@ def _copy(path: Path, to: Path, owner: Owner) -> None:
         opened = open_file(path)
     with opened as content:
         if content.read(len(_SQLITE)) == _SQLITE:
-            sqlite.copy(path, to, owner)
+            sqlite.copy_database(path, to, owner)
         else:
             content.seek(0)
             with to.open("xb") as copy:

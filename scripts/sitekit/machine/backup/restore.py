@@ -27,15 +27,15 @@ from ...contracts.database import database_in_words, restored_copy
 from ...site import Site, load_site
 from ..apply.execute_plan import execute
 from ..apply.kinds_of_changes import NewFolder, Record, Write
-from ..apply.machine_state import beside, service_states
+from ..apply.machine_state import path_beside, service_states
 from ..apply.plan import ApplyPlan
 from ..checks.preconditions import check_places
 from ..host.file_to_write import File, Folder
-from ..host.lock import alone
+from ..host.lock import hold_machine_lock
 from ..host.platform import Platform, this_platform
 from ..installed.change_owner import hand_over
 from ..installed.manifest import FileRecord, load_manifest, manifest_path
-from ..installed.read_and_restore_path import MACHINE, look, on_disk
+from ..installed.read_and_restore_path import MACHINE, on_disk, read_entry
 from ..render.rendered_files import folders
 from .backup import INDEX, sha256_of
 
@@ -56,7 +56,7 @@ class Fill:
         return "put back", f"{self.path}: {', '.join(sorted(self.files))}"
 
     def do(self, root: Path, undo: ExitStack) -> None:
-        real, before = on_disk(root, self.path), look(root, self.path)
+        real, before = on_disk(root, self.path), read_entry(root, self.path)
         undo.callback(hand_over, real, before.owner, before.mode)
         # While root owns the folder, no other account can write there. The next `make apply` makes
         # the hub's account the owner.
@@ -83,7 +83,7 @@ def restore(*words: str, root: Path = MACHINE, checkout: Path = CHECKOUT) -> int
             "restore takes one file",
             remedy="sudo make restore FROM=/var/backups/sitekit/NAME/...tar.gz",
         )
-    with tempfile.TemporaryDirectory(prefix="sitekit-restore-") as folder, alone(root):
+    with tempfile.TemporaryDirectory(prefix="sitekit-restore-") as folder, hold_machine_lock(root):
         files = _unpack(Path(words[0]), Path(folder))
         (applied,) = (path for name, path in files.items() if _is_applied_site(name))
         site = load_site(applied)
@@ -151,14 +151,14 @@ def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> ApplyPlan:
         *(up for path in secrets for up in path.parents),
     }
     for path, folder in folders(site, platform).items():
-        if path in needed and look(root, path).kind == "nothing":
+        if path in needed and read_entry(root, path).kind == "nothing":
             made.actions.append(NewFolder(path, Folder(folder.mode)))
             made.manifest.folders.append(str(path))
-    if (there := look(root, site.paths.state)).kind == "folder":
+    if (there := read_entry(root, site.paths.state)).kind == "folder":
         made.manifest.note_found(site.paths.state, there)
     place = len(made.actions)
     for path, source in secrets.items():
-        file, there = File(source.read_text(), 0o600), look(root, path)
+        file, there = File(source.read_text(), 0o600), read_entry(root, path)
         if not before.files.get(str(path), FileRecord()).owns(there):
             raise BadInput(
                 "another file is there",
@@ -244,7 +244,7 @@ def _lay(path: Path, content: bytes) -> None:
     it."""
     if path.exists() and path.read_bytes() == content:
         return
-    new = beside(path) if path.exists() else path
+    new = path_beside(path) if path.exists() else path
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(new, content)
     say(

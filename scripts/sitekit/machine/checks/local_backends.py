@@ -19,9 +19,9 @@ COMPONENTS, PODMAN = "{{range .Server.Components}}{{.Name}}\n{{end}}", "Podman E
 """What `docker version` prints of Docker's parts, and the part that only Podman has."""
 
 
-def look(site: Site) -> Iterator[Finding]:
+def check_local_backends(site: Site) -> Iterator[Finding]:
     """Yield a finding for everything that a tier needs and this host does not have."""
-    yield from sizes(site)
+    yield from check_tier_sizes(site)
     if "systemd" in site.backends and not SYSTEMD.is_dir():
         yield Finding(
             "systemd is not PID 1 on this machine, and tiers run on it",
@@ -32,7 +32,7 @@ def look(site: Site) -> Iterator[Finding]:
         yield from _docker(site)
 
 
-def sizes(site: Site) -> Iterator[Finding]:
+def check_tier_sizes(site: Site) -> Iterator[Finding]:
     """Yield a finding for each tier that is larger than this host."""
     total = int(MEMORY.read_text().split()[1]) // 1024
     cpus = os.cpu_count() or 1
@@ -81,10 +81,10 @@ def _docker(site: Site) -> Iterator[Finding]:
             "docker",
             'write {"live-restore": true} to /etc/docker/daemon.json, and reload Docker',
         )
-    yield from images(site)
+    yield from check_docker_images(site)
 
 
-def images(site: Site) -> Iterator[Finding]:
+def check_docker_images(site: Site) -> Iterator[Finding]:
     """Yield a finding for each image that the engine does not have, or has with another Id."""
     argv = [*site.docker.command, "image", "inspect", "--format", "{{.Id}}"]
     for place, image in enumerate(site.docker.images):

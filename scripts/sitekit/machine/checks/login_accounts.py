@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from ...base.errors import BadInput
-from ...base.path_access import way
+from ...base.path_access import steps_of_path
 from ...contracts.gate_config import MIN_UID
 from ...site import Site
 from ...site.login_provider import Accounts
@@ -15,8 +15,8 @@ from ..installed import unix_accounts
 
 
 def check_accounts(site: Site, root: Path) -> None:
-    """Refuse a gateway account under which servers must not run. Also refuse a file or program that
-    maps users to accounts, if accounts other than root can change this file or program.
+    """Refuse a gateway account under which servers must not run. A file or program that maps users
+    to accounts is refused if accounts other than root can change it.
 
     Raises BadInput.
     """
@@ -53,7 +53,7 @@ def _check_gateway(site: Site, name: str, root: Path) -> None:
 def _check_root_owned(where: str, path: Path, root: Path) -> None:
     """Refuse a file that an account other than root can change. Refuse a program that the hub
     cannot run."""
-    steps = way(path, root)
+    steps = steps_of_path(path, root)
     if not steps[-1].last or not stat.S_ISREG(steps[-1].status.st_mode):
         raise BadInput(f"{path} is not there", where, "put it there, or correct the path")
     for step in steps:

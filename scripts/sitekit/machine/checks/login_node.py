@@ -22,11 +22,11 @@ from ...site import Site
 from .tiers_fit_cluster import NODES, fits, read
 
 
-def look(site: Site) -> Iterator[Finding]:
+def check_login_node(site: Site) -> Iterator[Finding]:
     """Yield a finding for everything that a tier needs and that the cluster does not have.
 
-    Before the first apply, the login node does not have the hub's SSH key. Therefore Slurm cannot
-    be queried.
+    Slurm cannot be queried before the first apply, because the login node does not have the hub's
+    SSH key yet.
     """
     if not ssh.key(site).exists():
         yield unseen(
@@ -56,7 +56,7 @@ def look(site: Site) -> Iterator[Finding]:
     there = read(answer.out)
     for place, tier in enumerate(site.tiers):
         for name in tier.partitions:
-            yield from fits(there, tier, name, f"tiers[{place}]")
+            yield from check_tier_fits(there, tier, name, f"tiers[{place}]")
 
 
 def _release(site: Site) -> Iterator[Finding]:

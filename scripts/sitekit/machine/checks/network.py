@@ -24,12 +24,12 @@ LOCAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def service_of(key: tuple[str, ...]) -> str:
-    """Return which service listens at the port with this key in site.yml. All ports that are not
-    in the table belong to the proxy."""
+    """Return which service listens at the port with this key in site.yml. A port that the table
+    _SERVICES does not list belongs to the proxy."""
     return _SERVICES.get(key, "proxy")
 
 
-def look(
+def check_addresses_and_ports(
     site: Site, applied: Site, states: Mapping[str, str], platform: Platform
 ) -> Iterator[Finding]:
     """Yield findings about the hub's IP address and the site's ports.
@@ -112,7 +112,7 @@ def listen_error(address: str, port: int) -> str | None:
     return None
 
 
-def reached(site: Site, nodes: set[str]) -> Iterator[Finding]:
+def check_nodes_reach_hub(site: Site, nodes: set[str]) -> Iterator[Finding]:
     """Yield a finding if this host can see that the compute nodes `nodes` cannot reach the hub.
 
     This host cannot see a firewall between the nodes and the hub.

@@ -37,8 +37,8 @@ def check_pam(path: Path, content: str) -> None:
     """Test the content of a PAM service that is to be written to `path`. Raises Problem, which
     quotes the wrong line.
 
-    If a line has unknown words, libpam ignores these words without an error. Therefore this
-    function also parses each line.
+    The function also parses each line itself, because libpam ignores unknown words in a line
+    without an error.
     """
     with tempfile.TemporaryDirectory(prefix="sitekit-pam-") as folder:
         shutil.copytree(FOLDER, folder, dirs_exist_ok=True)

@@ -1,6 +1,6 @@
 """Check that the hub can verify passwords by the method in site.yml (`login.passwords`).
 
-Without this check, `make apply` could succeed although nobody can log in afterwards.
+If the passwords were not checked, `make apply` could succeed although nobody can log in afterwards.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ...site import Site
 from ..host.platform import Platform
 from ..installed import unix_accounts
 from ..installed.manifest import FileRecord, load_manifest
-from ..installed.read_and_restore_path import look
+from ..installed.read_and_restore_path import read_entry
 
 MODULES = {"sssd": "pam_sss.so", "shadow": "pam_unix.so"}
 NAMES_SHOWN = 3  # names
@@ -86,10 +86,14 @@ def _administrators(site: Site, root: Path) -> Iterator[str]:
 def _asks(site: Site, root: Path, module: str) -> bool:
     """Return whether the site's PAM service will use the PAM module `module` after `make apply`.
 
-    A PAM service that was changed by hand is not replaced, and may use another module.
+    `make apply` does not replace a PAM service that an administrator has changed, and this PAM
+    service may use another module.
     """
     path = Path("/etc/pam.d", f"sitekit-{site.name}")
-    there, record = look(root, path), load_manifest(site, root).files.get(str(path), FileRecord())
+    there, record = (
+        read_entry(root, path),
+        load_manifest(site, root).files.get(str(path), FileRecord()),
+    )
     return record.owns(there) or module.encode() in (there.content or b"")
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...base.errors import BadInput, BadInputs
-from ...base.path_access import Step, way
+from ...base.path_access import Step, steps_of_path
 from ...site import Site
 from ..host.platform import this_platform
 from ..host.site_on_machine import Target
 from ..installed import unix_accounts
-from ..installed.applied_site import applied, check_follows, others
+from ..installed.applied_site import applied, check_follows, other_sites
 from ..installed.read_and_restore_path import on_disk
 from ..system_sshd.config import PROGRAM as SSHD
 from ..system_sshd.config import check_included
@@ -136,7 +136,7 @@ def check_places(site: Site, root: Path) -> None:
 
     sitekit, as root, changes the owners of the state folder and of the backup folder. Services of
     root and the gate run programs of the prefix and of Slurm. Slurm's configuration names plugins,
-    which these programs load.
+    which Slurm's programs load.
     """
     for key, folder in (("paths.state", site.paths.state), ("backup.folder", site.backups)):
         _check_way(key, folder.parent, folder, root, {0})
@@ -153,8 +153,8 @@ def check_files_of_pages(site: Site, root: Path) -> None:
     """Refuse a logo or a translation file that the hub cannot read, or that accounts other than
     root can replace. Raises BadInputs.
 
-    An SVG file and a translation may contain scripts. A browser runs these scripts with the rights
-    of the hub's pages.
+    An SVG file and a translation may contain scripts. A browser runs scripts in such files with the
+    rights of the hub's pages.
     """
     files = (
         ("pages.logo", site.pages.logo, LOGO_SUFFIXES, "an image"),
@@ -204,7 +204,7 @@ def _steps(path: Path, root: Path) -> list[Step]:
     `sudo make apply` runs as root, and can therefore check all folders.
     """
     try:
-        return way(path, root)
+        return steps_of_path(path, root)
     except PermissionError:
         return []
 
@@ -212,15 +212,15 @@ def _steps(path: Path, root: Path) -> list[Step]:
 def check_proxys_group(site: Site, root: Path) -> None:
     """Refuse the site if an account other than the proxy's is a member of the proxy's own group.
 
-    A member of this group can read the secret in proxy.env. With this secret, the member could
-    redirect every user's browser.
+    A member of this group can read the secret in proxy.env. With the secret in proxy.env, an
+    account could redirect every user's browser.
     """
     if not unix_accounts.has_account(root, site.proxy.user):
         return
     group = unix_accounts.group_name(root, site.proxy.user)
     before = applied(site, root).hub.user  # `make apply` removes this account from the group
     strangers = unix_accounts.members(root, group) - {site.proxy.user, site.hub.user, before}
-    hubs = {other.hub.user for other in others(site, root)}
+    hubs = {other.hub.user for other in other_sites(site, root)}
     if strangers:
         what = f"{site.proxy.user}'s own group, {group}, is also that of {', '.join(sorted(strangers)[:3])}"
         mend = f"groupadd --system NAME; usermod --gid NAME {site.proxy.user}"

@@ -67,17 +67,19 @@ def questions(asked: SiteChange) -> dict[str, Callable[[], Iterable[Finding]]]:
     site = asked.site
     found: dict[str, Callable[[], Iterable[Finding]]] = {
         "release.current": lambda: _release(site),
-        "servers.without-tier": lambda: servers_on_removed_backends.look(site),
-        "network.ports": lambda: network.look(site, asked.applied, asked.states, asked.platform),
+        "servers.without-tier": lambda: servers_on_removed_backends.check_removed_backends(site),
+        "network.ports": lambda: network.check_addresses_and_ports(
+            site, asked.applied, asked.states, asked.platform
+        ),
     }
     if site.slurm.ssh:
-        found["ssh.tiers"] = lambda: login_node.look(site)
+        found["ssh.tiers"] = lambda: login_node.check_login_node(site)
     else:
-        found["sudo.installed"] = lambda: sudo.look(site, asked.platform)
+        found["sudo.installed"] = lambda: sudo.check_sudo(site, asked.platform)
     if "slurm" in site.backends and not site.slurm.ssh:
-        found["tiers.fits-nodes"] = lambda: tiers_fit_cluster.look(site)
+        found["tiers.fits-nodes"] = lambda: tiers_fit_cluster.check_tiers(site)
     if site.local_backends:
-        found["engines.sizes"] = lambda: local_backends.look(site)
+        found["engines.sizes"] = lambda: local_backends.check_local_backends(site)
     return found
 
 

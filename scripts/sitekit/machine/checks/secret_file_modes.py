@@ -63,7 +63,7 @@ def _readers(path: Path, root: Path) -> Iterator[tuple[str, str]]:
     For a file that does not exist, nothing is yielded.
     """
     try:
-        steps = [step for step in way(path, root) if not step.link]
+        steps = [step for step in steps_of_path(path, root) if not step.link]
     except PermissionError:
         return  # only root can check this; `sudo make apply` does
     if not steps[-1].last:

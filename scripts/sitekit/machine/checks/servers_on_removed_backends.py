@@ -1,7 +1,7 @@
 """Find backends (such as docker) on which users' servers still run, but which no tier of the site
 file uses any more.
 
-If such a backend is no longer configured, the hub can neither monitor nor end its servers.
+The hub can neither monitor nor end servers on a backend that is no longer configured.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..host import sqlite
 _OPEN = "SELECT backend, COUNT(*) FROM starts WHERE ended IS NULL GROUP BY backend ORDER BY backend"
 
 
-def look(site: Site) -> Iterator[Finding]:
+def check_removed_backends(site: Site) -> Iterator[Finding]:
     """Yield a finding for each backend that runs servers but that no tier of the new site names.
 
     Raises Problem if the ledger cannot be read.
@@ -44,5 +44,5 @@ def open_servers(site: Site) -> dict[str, int]:
         return {}
     if not site.ledger.exists():
         return {}
-    with acting_as(hub.pw_uid, hub.pw_gid), sqlite.opened(site.ledger) as ledger:
+    with acting_as(hub.pw_uid, hub.pw_gid), sqlite.open_database(site.ledger) as ledger:
         return dict(ledger.execute(_OPEN).fetchall())

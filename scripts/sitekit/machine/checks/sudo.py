@@ -20,7 +20,7 @@ SUDOERS = Path("/etc/sudoers")
 _INCLUDE = re.compile(r'^\s*[@#](include|includedir)\s+"?([^"\n]+?)"?\s*$', re.MULTILINE)
 
 
-def look(site: Site, platform: Platform, root: Path = MACHINE) -> Iterator[Finding]:
+def check_sudo(site: Site, platform: Platform, root: Path = MACHINE) -> Iterator[Finding]:
     """Yield a finding if sudo is missing or does not read the folder of the site's rule.
 
     Raises OSError if /etc/sudoers cannot be read.

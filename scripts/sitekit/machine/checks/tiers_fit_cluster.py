@@ -46,31 +46,31 @@ class Partition:
     gpus: dict[str, int] = field(default_factory=dict)
 
 
-def look(site: Site) -> Iterator[Finding]:
+def check_tiers(site: Site) -> Iterator[Finding]:
     """Yield a finding (a problem) for everything that a tier needs and that the cluster does not
     have.
 
     Raises CommandFailed if Slurm does not answer.
     """
-    if missing := list(programs(site)):
+    if missing := list(check_slurm_programs(site)):
         yield from missing
         return
     said = _ask(site, "sinfo", *NODES)
     there = read(said)
     for place, tier in enumerate(site.tiers):
         for name in tier.partitions:
-            found = list(fits(there, tier, name, f"tiers[{place}]"))
+            found = list(check_tier_fits(there, tier, name, f"tiers[{place}]"))
             yield from found or test_job(site, tier, name, f"tiers[{place}]")
     check = site.kernels.check
     if check.partition and check.partition not in there:
         yield _no_partition(check.partition, "kernels.check.partition", there)
-    yield from caps(site, read_config(_ask(site, "scontrol", "show", "config")))
-    yield from reached(
+    yield from check_memory_caps(site, read_config(_ask(site, "scontrol", "show", "config")))
+    yield from check_nodes_reach_hub(
         site, {line.split("|")[0].strip() for line in said.splitlines() if "|" in line}
     )
 
 
-def programs(site: Site) -> Iterator[Finding]:
+def check_slurm_programs(site: Site) -> Iterator[Finding]:
     """Yield a finding if Slurm's programs or slurm.conf are not at the paths in site.yml."""
     missing = [program for program in PROGRAMS if not (site.slurm.bin / program).exists()]
     if missing:
@@ -105,7 +105,9 @@ def read(said: str) -> dict[str, Partition]:
     return found
 
 
-def fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Iterator[Finding]:
+def check_tier_fits(
+    there: dict[str, Partition], tier: Tier, name: str, key: str
+) -> Iterator[Finding]:
     """Yield a finding for each resource (memory, CPUs, time, GPUs) of which the tier needs more
     than the partition has. The argument `there` maps the names of the cluster's partitions to the
     data of each partition."""
@@ -228,7 +230,7 @@ def read_config(said: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, sign, value in pairs if sign}
 
 
-def caps(site: Site, config: dict[str, str]) -> Iterator[Finding]:
+def check_memory_caps(site: Site, config: dict[str, str]) -> Iterator[Finding]:
     """Yield a finding for each tier whose memory cap cannot work with Slurm's cgroup.conf.
 
     AllowedRAMSpace in cgroup.conf(5) limits the memory of a job, in percent of the job's reserved

@@ -80,7 +80,7 @@ def check(
 class _Staged:
     """Write all files of the site to a temporary folder, for tests.
 
-    In the files, the site's paths are replaced by paths in this folder.
+    In the written files, the site's paths are replaced by paths in the temporary folder.
     """
 
     def __init__(self, site: Site, files: Mapping[Path, File], folder: Path) -> None:

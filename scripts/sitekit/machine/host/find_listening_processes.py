@@ -82,9 +82,9 @@ def _started(pid: int) -> float:
     """Return the time when a process was started, in seconds since 1970-01-01 UTC; 0 if the process
     has ended.
 
-    After the highest process id, Linux begins again with low process ids. Therefore a higher
-    process id does not mean a later start. psutil.process_iter can return the cached start time of
-    an ended process with the same id. Therefore psutil.process_iter is not used.
+    After the highest process id, Linux begins again with low process ids. For this reason, a
+    process with a higher id has not necessarily started later. psutil.process_iter is not used,
+    because it can return the cached start time of an ended process with the same id.
     """
     try:
         return psutil.Process(pid).create_time()

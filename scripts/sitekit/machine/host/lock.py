@@ -1,7 +1,7 @@
 """Lock the machine, so that only one command of sitekit at a time changes it.
 
-An account that can open the lock file could keep the lock for ever. Therefore only root can open
-the file.
+Only root can open the lock file, because an account that can open the file could keep the lock for
+ever.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LOCK = Path("/run/sitekit.lock")
 
 
 @contextmanager
-def alone(root: Path = Path("/")) -> Iterator[None]:
+def hold_machine_lock(root: Path = Path("/")) -> Iterator[None]:
     """Hold the machine's lock while the `with` block runs.
 
     Raises Problem, which names the process that holds the lock.

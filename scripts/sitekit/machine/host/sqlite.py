@@ -12,11 +12,11 @@ from ...base.errors import Problem
 
 
 @contextmanager
-def opened(database: Path) -> Iterator[sqlite3.Connection]:
+def open_database(database: Path) -> Iterator[sqlite3.Connection]:
     """Open a database for reading and writing. Raises Problem for an error of SQLite.
 
     A hub that was killed may leave an unfinished transaction. The program that opens the database
-    next must be able to write, so that SQLite can undo this transaction.
+    next must be able to write, so that SQLite can undo an unfinished transaction.
     """
     with (
         _errors_as_problem(database),
@@ -27,11 +27,11 @@ def opened(database: Path) -> Iterator[sqlite3.Connection]:
 
 def refuse_damaged(database: Path) -> None:
     """Raise Problem if a database is damaged."""
-    with opened(database) as connection:
+    with open_database(database) as connection:
         _check(connection, database)
 
 
-def copy(database: Path, to: Path, owner: tuple[int, int] | None = None) -> None:
+def copy_database(database: Path, to: Path, owner: tuple[int, int] | None = None) -> None:
     """Copy a database in a consistent state to a new or empty file. Raises Problem.
 
     If `owner` (uid, gid) is given, the database is read with the rights of this account. The
@@ -40,7 +40,7 @@ def copy(database: Path, to: Path, owner: tuple[int, int] | None = None) -> None
     with _errors_as_problem(database), closing(sqlite3.connect(to)) as made:
         # without a journal, SQLite creates no other file beside the copy
         made.execute("PRAGMA journal_mode=OFF")
-        with acting_as(*owner) if owner else nullcontext(), opened(database) as source:
+        with acting_as(*owner) if owner else nullcontext(), open_database(database) as source:
             source.backup(made)
         # the copy is one file, even if the original has a WAL file
         made.execute("PRAGMA journal_mode=DELETE")

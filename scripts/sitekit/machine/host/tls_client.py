@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def spoken(
+def open_tls_connection(
     address: str, port: int, patience: float, name: str | None = None
 ) -> Iterator[ssl.SSLSocket]:
     """Open a TLS connection to the web server, yield the connection, and close it. Raises OSError.

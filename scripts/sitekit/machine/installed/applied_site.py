@@ -2,8 +2,8 @@
 (`/etc/sitekit/NAME/site.yml`).
 
 The manifest is in the same folder as the applied site. The applied site and the manifest together
-record what is on the machine, even if the site file has changed since. An apply and an uninstall
-start from this record.
+record what is on the machine, even if the site file has changed since. `make apply` and `make
+uninstall` start from the record of the applied site.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _Sections = create_model("_Sections", **_FIELDS)
 
 def applied_path(site: Site) -> Path:
     """Return the path of the applied site: the copy of the site file at the last `make apply`. The
-    hub reads this copy."""
+    hub reads the copy of the site file."""
     return site.etc / "site.yml"
 
 
@@ -49,7 +49,7 @@ def applied(site: Site, root: Path) -> Site:
     return _read(real, site) if real.is_file() else site
 
 
-def others(site: Site, root: Path) -> list[Site]:
+def other_sites(site: Site, root: Path) -> list[Site]:
     """Return the other sites of this machine, with their settings at the last `make apply`. Raises
     BadInput."""
     found = on_disk(root, site.etc.parent).glob(f"*/{manifest_path(site).name}")
@@ -90,7 +90,7 @@ def check_follows(site: Site, root: Path) -> None:
 
     Two sites conflict if they share a port or a state folder. Raises BadInputs.
     """
-    apart = (fault for other in others(site, root) for fault in _clashes(site, other))
+    apart = (fault for other in other_sites(site, root) for fault in _clashes(site, other))
     if faults := [*_left_behind(site, applied(site, root), root), *apart]:
         raise BadInputs(faults)
 
@@ -116,7 +116,8 @@ def _left_behind(site: Site, before: Site, root: Path) -> Iterator[BadInput]:
 
 
 def _holds_something(real: Path) -> bool:
-    """Return whether a folder contains files. If this user may not read the folder, return True.
+    """Return whether a folder contains files. If the current user may not read the folder, the
+    result is True.
 
     `sudo make apply` runs as root, so that it can check each folder.
     """

@@ -28,8 +28,8 @@ def set_folder(real: Path, owner: Owner, mode: int) -> None:
 def hand_over(
     real: Path, owner: Owner, mode: int = 0o700, but: Mapping[str, Owner] | None = None
 ) -> None:
-    """Change the owner of a folder and of everything in it to `owner`. Also set the mode of the
-    folder.
+    """Change the owner of a folder and of everything in it to `owner`. The mode of the folder
+    itself is set too.
 
     `but` maps paths below the folder to other owners. Raises OSError if the path is a symbolic
     link.

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ...base.errors import Problem
 from ...site import Site
 from ..web.config import certificate
-from .read_and_restore_path import Entry, look
+from .read_and_restore_path import Entry, read_entry
 
 Thing = TypeVar("Thing")
 
@@ -54,7 +54,7 @@ class Manifest(_Record):
     `links` has the target of each link.
 
     `found` has the mode, user and group of folders that existed before, and whose owner or mode
-    sitekit has changed. `make uninstall` restores these modes and owners.
+    sitekit has changed. `make uninstall` restores the modes and owners in `found`.
     """
 
     version: int = 1
@@ -130,7 +130,7 @@ def manifest_path(site: Site) -> Path:
 
 def load_manifest(site: Site, root: Path) -> Manifest:
     """Return the site's manifest; an empty one if there is none. Raises Problem."""
-    entry = look(root, manifest_path(site))
+    entry = read_entry(root, manifest_path(site))
     if entry.kind == "nothing":
         return Manifest()
     if entry.closed:
@@ -154,6 +154,6 @@ def _taken(manifest: Manifest, site: Site, root: Path) -> None:
     """
     if (site.front.server, site.front.certificate) == ("nginx", "acme"):
         for path in certificate(site):
-            record, there = manifest.files.get(str(path)), look(root, path)
+            record, there = manifest.files.get(str(path)), read_entry(root, path)
             if record and not record.foreign and there.sha256:
                 record.hashes = [there.sha256]

@@ -52,7 +52,7 @@ def on_disk(root: Path, path: Path) -> Path:
     return root / path.relative_to("/")
 
 
-def look(root: Path, path: Path) -> Entry:
+def read_entry(root: Path, path: Path) -> Entry:
     """Return an Entry for the file, folder or link at `path`. A symbolic link is not followed."""
     real = on_disk(root, path)
     try:
@@ -83,7 +83,7 @@ def _content(real: Path) -> bytes | None:
 def put_back(root: Path, path: Path, entry: Entry) -> None:
     """Restore the earlier state `entry` of a path: a file, a link, or nothing. Raises OSError."""
     real = on_disk(root, path)
-    if look(root, path) == entry:
+    if read_entry(root, path) == entry:
         return
     if entry.kind == "nothing":
         real.unlink(missing_ok=True)

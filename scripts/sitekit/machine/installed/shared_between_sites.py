@@ -18,7 +18,7 @@ from ..render.accounts import accounts, memberships
 from ..render.rendered_files import folders
 from ..web.apache_links import links
 from . import unix_accounts
-from .applied_site import others
+from .applied_site import other_sites
 from .manifest import Manifest, load_manifest, manifest_path
 from .read_and_restore_path import on_disk
 
@@ -70,7 +70,7 @@ def _others(site: Site, root: Path) -> Iterator[tuple[Site, Manifest, Manifest]]
     and links.
     """
     mine, platform = load_manifest(site, root), this_platform(root)
-    for other in others(site, root):
+    for other in other_sites(site, root):
         wishes = memberships(other, platform)
         members = {
             (wish.user, wish.group or unix_accounts.group_name(root, wish.group_of))

@@ -1,8 +1,8 @@
 """Read and change the accounts and groups of the machine whose file tree is `root`.
 
-Before a change, useradd and similar tools copy each file to `<file>-`, such as /etc/passwd-. The
-earlier copy contains the state before the administrator's last change. Therefore sitekit restores
-the earlier copy after each change. To undo its own changes, sitekit uses the manifest.
+Before a change, useradd and similar tools copy each file to `<file>-`, such as /etc/passwd-.
+sitekit restores the earlier copy after each change, because this copy contains the state before the
+administrator's last change. To undo its own changes, sitekit uses the manifest.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from ...base.errors import BadInput
 from ...base.files import write_atomic
 from ...base.progress import say
 from ...site import Site
-from ..host.lock import alone
+from ..host.lock import hold_machine_lock
 from ..system_sshd.config import PROGRAM as SSHD
 from . import account_record, arguments, create_accounts, remove_accounts
 from .slips import Slip, html
@@ -26,7 +26,7 @@ def accounts(site: Site, *words: str) -> int:
     """
     need_root("accounts")
     wanted = arguments.wanted(site, words)
-    with alone():
+    with hold_machine_lock():
         wanted = create_accounts.named_as_before(site, wanted)
         known, count = create_accounts.create(site, wanted)
     names = wanted.names
@@ -58,7 +58,7 @@ def accounts_remove(site: Site, *words: str) -> int:
     keep = arguments.choice(given, "DATA", ("keep", "remove")) == "keep"
     end = arguments.choice(given, "END", ("0", "1")) == "1"
     need_root("accounts_remove")
-    with alone():
+    with hold_machine_lock():
         complete = remove_accounts.remove(site, prefix, keep, end)
     say(f" ok the accounts {prefix}... are removed" + ("" if complete else ", but for the above"))
     return 0 if complete else 1

@@ -1,5 +1,5 @@
-"""Create accounts for participants (`make accounts`). Also complete accounts that an interrupted
-run began to create."""
+"""Create accounts for participants (`make accounts`). The functions also complete accounts that an
+interrupted run began to create."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...base.errors import BadInput, BadInputs
-from ...base.path_access import way
+from ...base.path_access import steps_of_path
 from ...base.progress import step
 from ...base.uninterrupted import uninterrupted
 from ...site import Site
@@ -97,7 +97,7 @@ def _unmet(known: Record, wanted: Wanted) -> Iterator[BadInput]:
         what = f"there is no group {wanted.group} on this machine"
         yield BadInput(what, "GROUP", f"create it first: groupadd {wanted.group}")
     base = account_files.home_base()
-    steps = way(base)
+    steps = steps_of_path(base)
     if steps[-1].path != base.resolve() or not base.is_dir():
         yield BadInput(
             f"there is no folder {base} for homes", "/etc/default/useradd", f"mkdir {base}"

@@ -128,7 +128,7 @@ def _ask_hub(site: Site, name: str, token: str) -> None:
     connection: http.client.HTTPConnection
     try:
         if site.internal_tls:
-            tls = calling(site, "hub")
+            tls = client_context(site, "hub")
             connection = http.client.HTTPSConnection(host, port, timeout=_PATIENCE, context=tls)
         else:
             connection = http.client.HTTPConnection(host, port, timeout=_PATIENCE)

@@ -24,7 +24,7 @@ from ...contracts.internal_tls import (
     Owner,
     authority,
     authority_key,
-    pair,
+    certificate_and_key,
 )
 from ...site import Site
 from ...site.address_types import is_ip
@@ -90,7 +90,7 @@ def describe_internal_tls(site: Site) -> str:
             "off (internal_tls: false): hub and proxy connect to users' servers without encryption"
         )
     ends = (
-        run(["openssl", "x509", "-noout", "-enddate", "-in", pair(site, "proxy")])
+        run(["openssl", "x509", "-noout", "-enddate", "-in", certificate_and_key(site, "proxy")])
         .stdout.strip()
         .partition("=")[2]
     )
@@ -101,7 +101,7 @@ def internal_tls_paths(site: Site) -> set[Path]:
     """Return the paths of all certificates and keys of internal TLS."""
     signers: tuple[Authority, ...] = ("services", "servers")
     kept = {place(site, name) for name in signers for place in (authority, authority_key)}
-    return kept | {pair(site, owner) for owner in SIGNED_BY}
+    return kept | {certificate_and_key(site, owner) for owner in SIGNED_BY}
 
 
 class _OpenSSL:
@@ -165,7 +165,7 @@ class _OpenSSL:
         }
         kept = {} if afresh else {owner: text for owner in accounts if (text := self._kept(owner))}
         return {
-            pair(self.site, owner): File(
+            certificate_and_key(self.site, owner): File(
                 kept[owner] if kept.keys() == accounts.keys() else self._sign(owner),
                 0o400,
                 account,
@@ -177,7 +177,7 @@ class _OpenSSL:
         """Return the existing certificate and key of a service as text; "" if the certificate must
         be renewed."""
         mine = self.folder / f"{owner}.found"
-        mine.write_text(self._text(pair(self.site, owner)))
+        mine.write_text(self._text(certificate_and_key(self.site, owner)))
         signer = self.folder / f"{SIGNED_BY[owner]}.pem"
         name = {"hub": self.site.hub_listens_at, "proxy": PROXY}.get(owner, "")
         return mine.read_text() if self._is_valid(mine, mine, signer, PAIR_DAYS, name) else ""

@@ -171,8 +171,8 @@ def _hub_env(site: Site, text: str) -> dict[Path, File]:
 
 
 def _certificate(target: Target) -> dict[Path, File]:
-    """Return a self-signed certificate. The web server uses this certificate always, or only until
-    certbot has received a certificate."""
+    """Return a self-signed certificate. The web server uses the self-signed certificate always, or
+    only until certbot has received a certificate."""
     if isinstance(target.site.front.certificate, Certificate):
         return {}
     cert, key = certificate(target.site)

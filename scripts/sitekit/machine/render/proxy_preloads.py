@@ -36,7 +36,7 @@ def node_options(site: Site) -> dict[str, str]:
     """Return the environment variables with which Node.js loads the JavaScript files before the
     proxy.
 
-    If one of these files cannot be loaded, the proxy does not start.
+    If one of the JavaScript files cannot be loaded, the proxy does not start.
     """
     options = " ".join(f"--import={site.libexec}/proxy/{name}" for name in changes(site))
     return {"NODE_OPTIONS": options, "SITEKIT_INTERNAL": str(folder(site))}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...base.errors import Problem
 from ...contracts import tunnel
-from ...contracts.internal_tls import authority, hub_url, pair
+from ...contracts.internal_tls import authority, certificate_and_key, hub_url
 from ...site import Site
 from ..host.platform import Platform
 from ..supervisors.check_services_answer import (
@@ -109,7 +109,7 @@ def _tls(site: Site) -> tuple[str, ...]:
     at the other port. Without client certificates, every user of this host could bypass the web
     server, or listen on one of these ports while the proxy is down.
     """
-    own, trusted = str(pair(site, "proxy")), str(authority(site, "services"))
+    own, trusted = str(certificate_and_key(site, "proxy")), str(authority(site, "services"))
     words: tuple[str, ...] = ()
     for port in ("--", "--api-"):
         words += (f"{port}ssl-key", own, f"{port}ssl-cert", own, f"{port}ssl-ca", trusted)

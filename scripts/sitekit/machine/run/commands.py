@@ -9,7 +9,7 @@ from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...base.progress import say
 from ...site import Site
-from ..host.lock import alone
+from ..host.lock import hold_machine_lock
 from ..host.platform import this_platform
 from ..render.services import running_supervisor, site_services
 from ..supervisors import control
@@ -84,7 +84,7 @@ def _hub(site: Site) -> Service:
 def stop(site: Site) -> int:
     """Stop the services, the last one first. Users' servers keep running. Raises Problem."""
     need_root("stop")
-    with alone():
+    with hold_machine_lock():
         control.stop(site_services(site, this_platform()), running_supervisor(site))
     for web in machines_own(site):
         say(

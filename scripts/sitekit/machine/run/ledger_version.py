@@ -34,7 +34,7 @@ def ledger_version(site: Site) -> int:
     if not site.ledger.exists():
         return 0
     hub = pwd.getpwnam(site.hub.user)
-    with acting_as(hub.pw_uid, hub.pw_gid), sqlite.opened(site.ledger) as ledger:
+    with acting_as(hub.pw_uid, hub.pw_gid), sqlite.open_database(site.ledger) as ledger:
         return int(ledger.execute("PRAGMA user_version").fetchone()[0])
 
 

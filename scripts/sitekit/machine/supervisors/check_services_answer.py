@@ -1,7 +1,7 @@
 """Check whether a service of the site answers a request that only this service can answer.
 
-Another program may listen on the service's port. Therefore a successful connection to the port is
-not enough.
+A successful connection to the service's port is not enough, because another program may listen on
+the port.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import socket
 import sys
 from pathlib import Path
 
-from ...contracts.internal_tls import calling
+from ...contracts.internal_tls import client_context
 from ...site import Site
-from ..host.tls_client import spoken
+from ..host.tls_client import open_tls_connection
 
 _LISTENS = "0A"  # net/ipv4/tcp_states.h, TCP_LISTEN
 
@@ -83,7 +83,7 @@ def front_answers(site: Site) -> bool:
     the web server's certificate.
     """
     try:
-        with spoken("127.0.0.1", site.front.port, 5, site.front.host) as tls:
+        with open_tls_connection("127.0.0.1", site.front.port, 5, site.front.host) as tls:
             caller = http.client.HTTPConnection(site.front.host)
             caller.sock = tls
             caller.request("GET", "/hub/health")
@@ -122,7 +122,7 @@ def get(site: Site, address: str, port: int, path: str, headers: dict[str, str])
     try:
         if site.internal_tls:
             caller = http.client.HTTPSConnection(
-                address, port, timeout=5, context=calling(site, "hub")
+                address, port, timeout=5, context=client_context(site, "hub")
             )
         else:
             caller = http.client.HTTPConnection(address, port, timeout=5)

@@ -112,8 +112,8 @@ def status(services: Sequence[Service], supervisor: Supervisor) -> dict[str, Sta
 def _seen(service: Service, supervisor: Supervisor) -> State:
     """Return the state of a service. The state is `running` only if the service also answers.
 
-    supervisord reports each program as running some seconds after its start, even if the program
-    fails. Therefore the supervisor's state is not enough.
+    The supervisor's state is not enough, because supervisord reports each program as running some
+    seconds after its start, even if the program fails.
     """
     state = supervisor.state(service)
     if service.ready is None or state.pid is None or state.word not in ("starting", "running"):

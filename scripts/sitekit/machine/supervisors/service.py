@@ -23,8 +23,8 @@ be slow."""
 class Service:
     """Describe a long-running program, as a systemd unit or a section of supervisord.conf.
 
-    - `environment_files`: files with lines KEY=value. They set environment variables, such as
-      secrets, that must not appear in the process list.
+    - `environment_files`: files with lines KEY=value. These files set environment variables, such
+      as secrets, that must not appear in the process list.
     - `mounts`: folders whose filesystems are mounted before the start, if possible.
     - `after`: services that systemd starts before this service.
     - `wants`: other systemd units that start together with this service.

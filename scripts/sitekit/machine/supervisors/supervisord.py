@@ -100,8 +100,8 @@ class SupervisordSupervisor:
     def _await_end(self, service: Service) -> None:
         """Wait until a service has ended, if supervisord is already stopping the service.
 
-        An interrupted command may have left the service in this state. Until the service has ended,
-        supervisord does not start the service and does not accept another stop.
+        An interrupted command may have left a service that is being stopped. Until the service has
+        ended, supervisord does not start the service and does not accept another stop.
         """
         if not _within(
             service.stop_seconds + 10, lambda: not self.state(service).detail.startswith("STOPPING")

@@ -3,7 +3,7 @@ administrators have changed.
 
 Paths are removed in the order of their depth, the deepest path first. The hub's data is kept,
 except with `sudo make uninstall PURGE=1`. When a file or another object is removed, its entry in
-the manifest is deleted at once. Therefore, after a failure, a second run can continue.
+the manifest is deleted at once, so that a second run can continue after a failure.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from ...contracts.database import database_in_words, postgresql
 from ...contracts.tunnel import entries
 from ...site import Site
 from ..apply.execute_plan import before_path
-from ..apply.machine_state import beside
+from ..apply.machine_state import path_beside
 from ..apply.service_changes import web_servers_reading
-from ..host.lock import alone
+from ..host.lock import hold_machine_lock
 from ..host.platform import this_platform
 from ..installed import unix_accounts
 from ..installed.applied_site import applied, applied_path
 from ..installed.change_owner import hand_over, set_folder
 from ..installed.manifest import Manifest, load_manifest, manifest_path
-from ..installed.read_and_restore_path import MACHINE, NOTHING, look, on_disk
+from ..installed.read_and_restore_path import MACHINE, NOTHING, on_disk, read_entry
 from ..installed.shared_between_sites import share, shared
 from ..participants import account_record as participants
 from ..render.services import site_services, site_supervisor
@@ -95,7 +95,7 @@ def uninstall(site: Site, *words: str, root: Path = MACHINE) -> int:
             f"uninstall does not have the argument {' '.join(words)}",
             remedy="sudo make uninstall, or with PURGE=1",
         )
-    with alone(root):
+    with hold_machine_lock(root):
         there = applied(site, root)
         share(there, root)
         return _uninstall(
@@ -136,7 +136,7 @@ def _reached(here: _Installed) -> Iterator[str]:
     platform = this_platform(here.root)
     gone: dict[Path, str] = {}
     own = front_path(here.site, platform)
-    before = look(here.root, own).content or b""
+    before = read_entry(here.root, own).content or b""
     reach = [own, *map(Path, [*here.manifest.links, *here.manifest.files])]
     yield from _links(here, gone)
     for name in here.each(here.manifest.files, but=[applied_path(here.site)]):
@@ -158,7 +158,7 @@ def _links(here: _Installed, gone: dict[Path, str]) -> Iterator[str]:
     """Remove the symbolic links in the manifest; add each removed link to `gone`, with its
     target."""
     for name in here.each(here.manifest.links):
-        path, entry = Path(name), look(here.root, Path(name))
+        path, entry = Path(name), read_entry(here.root, Path(name))
         if name in here.shared.links:
             continue
         if here.manifest.owns_link(path, entry):
@@ -170,9 +170,9 @@ def _links(here: _Installed, gone: dict[Path, str]) -> Iterator[str]:
 
 def _file(here: _Installed, name: str) -> Iterator[str]:
     """Remove a file, unless it was changed by hand or existed before sitekit's first apply."""
-    path, record, offered = Path(name), here.manifest.files[name], beside(Path(name))
-    entry = look(here.root, path)
-    if record.offered is not None and look(here.root, offered).sha256 == record.offered:
+    path, record, offered = Path(name), here.manifest.files[name], path_beside(Path(name))
+    entry = read_entry(here.root, path)
+    if record.offered is not None and read_entry(here.root, offered).sha256 == record.offered:
         here.on_disk(offered).unlink()
     if record.foreign and entry != NOTHING:
         yield f"left {path}: it existed before sitekit"

@@ -12,7 +12,7 @@ from ...base.command import need_root, run
 from ...base.errors import BadInput, Problem
 from ...base.progress import say, step
 from ...site import Site
-from ..host.lock import alone
+from ..host.lock import hold_machine_lock
 from .config import take_certificate
 
 
@@ -42,7 +42,7 @@ def certificate(site: Site) -> int:
         )
     webroot = site.front_state / "acme"
     webroot.mkdir(mode=0o755, exist_ok=True)
-    with alone(), step(f"Requesting a certificate from {site.front.acme.directory}"):
+    with hold_machine_lock(), step(f"Requesting a certificate from {site.front.acme.directory}"):
         run(
             [
                 "certbot", "certonly", "--non-interactive", "--agree-tos", "--keep-until-expiring",

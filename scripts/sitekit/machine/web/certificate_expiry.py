@@ -17,7 +17,7 @@ from ...base.errors import Problem
 from ...base.progress import say
 from ...site import Site
 from ...site.front import Certificate
-from ..host.tls_client import spoken
+from ..host.tls_client import open_tls_connection
 from .certificate import is_for, names
 
 DAY = 86400.0
@@ -137,7 +137,7 @@ def shown(port: int, name: str | None = None) -> str:
     certificate than the server presents.
     """
     try:
-        with spoken("127.0.0.1", port, 10, name) as tls:
+        with open_tls_connection("127.0.0.1", port, 10, name) as tls:
             return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True) or b"")
     except OSError as trouble:
         raise Problem(

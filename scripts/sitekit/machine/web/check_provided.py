@@ -16,7 +16,7 @@ _PLAIN = re.compile(r"[!#-&(-\[\]-~]{8,}")  # characters that neither systemd no
 
 def check_brought(target: Target) -> None:
     """Raise BadInput if browsers would reject the certificate, or if a client secret is invalid.
-    The administrator provides these files."""
+    The administrator provides the certificate and the files with client secrets."""
     if isinstance(target.site.front.certificate, Certificate):
         _certificate(target, target.site.front.certificate)
     if target.site.front.outside and target.site.front.outside.openid:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...base.templates import templates
 from ...contracts.front_login import HEADERS, PAGE, web_server_file
-from ...contracts.internal_tls import PROXY, authority, pair
+from ...contracts.internal_tls import PROXY, authority, certificate_and_key
 from ...site import Site
 from ...site.front import Certificate
 from ..host.file_to_write import File
@@ -53,8 +53,8 @@ _CLOSED = "JupyterHub is closed for maintenance. This page tries again; jobs kee
 def certificate(site: Site) -> tuple[Path, Path]:
     """Return the paths of the web server's certificate and its key.
 
-    With Apache and ACME, the certificate at this path is used only until mod_md has received a
-    certificate.
+    With Apache and ACME, the certificate at the returned path is used only until mod_md has
+    received a certificate.
     """
     if isinstance(site.front.certificate, Certificate):
         return site.front.certificate.certificate, site.front.certificate.key
@@ -91,7 +91,7 @@ def read_by_front(site: Site, platform: Platform) -> set[Path]:
 def towards_proxy(site: Site) -> tuple[Path, Path]:
     """Return the certificate that the web server presents to the proxy, and the authority that
     signs the proxy's certificate."""
-    return pair(site, "front"), authority(site, "services")
+    return certificate_and_key(site, "front"), authority(site, "services")
 
 
 def server(site: Site, platform: Platform) -> WebServer:
@@ -173,8 +173,8 @@ def _host_names(site: Site) -> str:
 
 
 def _is_local(site: Site) -> bool:
-    """Return whether the site's host name is a loopback name, such as localhost. In this case, only
-    this machine can use the site."""
+    """Return whether the site's host name is a loopback name, such as localhost. A site with a
+    loopback name can be used only on this machine."""
     return site.front.host in ("localhost", "127.0.0.1")
 
 
@@ -183,7 +183,8 @@ def _listening(site: Site) -> dict[str, Any]:
     machine are allowed.
 
     In the machine's own nginx, a socket for 127.0.0.1 would take over requests to other websites at
-    this IP address. Therefore the machine's own nginx checks the client's IP address instead.
+    this IP address. For this reason, the machine's own nginx checks the client's IP address instead
+    of listening at 127.0.0.1.
     """
     by_client = (site.front.instance, site.front.server) == ("system", "nginx")
     return {

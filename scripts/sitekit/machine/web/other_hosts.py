@@ -21,7 +21,7 @@ from pathlib import Path
 from ...base.command import CommandFailed, run
 from ...base.errors import Problem
 from ..host.platform import WebServer
-from ..host.tls_client import spoken
+from ..host.tls_client import open_tls_connection
 
 ANSWER_TIMEOUT = 5.0  # seconds for one answer
 AGREE_SECONDS = 20
@@ -171,7 +171,7 @@ def _answer(host: Host) -> str:
     as text."""
     request = f"HEAD / HTTP/1.1\r\nHost: {host.name}\r\nUser-Agent: sitekit\r\nConnection: close\r\n\r\n".encode()
     try:
-        with spoken(host.address, host.port, ANSWER_TIMEOUT, host.name) as tls:
+        with open_tls_connection(host.address, host.port, ANSWER_TIMEOUT, host.name) as tls:
             return _said("https", tls, request)
     except ssl.SSLError as refused:
         encrypted = refused.reason not in (
@@ -218,7 +218,8 @@ def quiet(web: WebServer, but: Path) -> dict[Host, str]:
     """Return the present answers of the web server's other virtual hosts. Return {}, and no error,
     if the hosts cannot be determined.
 
-    In this case, the later test of the web server's configuration reports the reason.
+    If the hosts cannot be determined, the later test of the web server's configuration reports the
+    reason.
     """
     try:
         return answers(hosts(web, but))

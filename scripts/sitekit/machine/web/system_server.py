@@ -1,8 +1,8 @@
 """Test, reload and restart the machine's own web server, and report its state.
 
-The machine's web server also serves other websites. Therefore the whole configuration of the web
-server is tested before each reload, and the web server is restarted only if a reload is not enough.
-A stopped web server is never started for this site.
+Because the machine's web server also serves other websites, its whole configuration is tested
+before each reload, and the web server is restarted only if a reload is not enough. A stopped web
+server is never started for this site.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ...base.command import CommandFailed, run
 from ...base.errors import Problem
 from ...site import Site
 from ..host.platform import WebServer
-from ..host.tls_client import spoken
+from ..host.tls_client import open_tls_connection
 from ..supervisors.control import which_supervisor
 from ..supervisors.interface import State
 from ..supervisors.service import Service
@@ -142,7 +142,7 @@ def _process(pid: int) -> str:
 
 
 def wait(web: WebServer, site: Site) -> None:
-    """Wait until the site's virtual host answers.
+    """Wait until the site's virtual host in the machine's own web server answers a request.
 
     Raises Problem if the web server does not answer within a minute, or if the web server ends.
     """
@@ -165,8 +165,8 @@ def answers(site: Site) -> bool:
     """Return whether requests for the site's URL reach the site's virtual host.
 
     The function sends a request to the web server, and looks for this request in the log of the
-    virtual host. The function does not check the certificate or the hub. The web server may listen
-    only at the IP address of the site's host name. Therefore this IP address is tried too.
+    virtual host. The function does not check the certificate or the hub. The IP address of the
+    site's host name is tried too, because the web server may listen only there.
     """
     mark = f"/sitekit-{secrets.token_hex(8)}"
     return any(_handed_on(site, address, mark) for address in ("127.0.0.1", site.front.host))
@@ -177,7 +177,7 @@ def _handed_on(site: Site, address: str, mark: str) -> bool:
     log contains this request."""
     request = f"HEAD {mark} HTTP/1.1\r\nHost: {site.front.host}:{site.front.port}\r\nConnection: close\r\n\r\n"
     try:
-        with spoken(address, site.front.port, _ANSWER_TIMEOUT, site.front.host) as tls:
+        with open_tls_connection(address, site.front.port, _ANSWER_TIMEOUT, site.front.host) as tls:
             tls.sendall(request.encode())
             while tls.recv(4096):
                 pass

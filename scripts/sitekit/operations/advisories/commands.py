@@ -18,7 +18,7 @@ from ...base.progress import say, step
 from ...site import Site
 from .fetch_advisories import WHERE, fetched
 from .list_installed_packages import Package, installed
-from .read_osv_files import ECOSYSTEMS, Hit, hits, is_advisory, read
+from .read_osv_files import ECOSYSTEMS, Hit, is_advisory, read_advisories, vulnerable_packages
 
 
 @dataclass
@@ -50,7 +50,7 @@ def advisories(site: Site, *sources: str) -> int:
     ):
         for source in sources:
             before = len(result.seen)
-            for document in read(fetched(site, source, Path(scratch))):
+            for document in read_advisories(fetched(site, source, Path(scratch))):
                 _compare(document, known, result)
                 if len(result.seen) % 1000 == 0:
                     progress.note(str(len(result.seen)))
@@ -66,7 +66,7 @@ def _compare(document: Any, known: dict[tuple[str, str], list[Package]], result:
     try:
         if not is_advisory(document):
             raise ValueError
-        result.found |= set(hits(document, known))
+        result.found |= set(vulnerable_packages(document, known))
     except (ValueError, TypeError, KeyError, AttributeError):
         result.unread += 1
         return

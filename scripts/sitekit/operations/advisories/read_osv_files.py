@@ -33,13 +33,13 @@ class Hit:
     fixed: str | None
 
 
-def read(path: Path) -> Iterator[Any]:
+def read_advisories(path: Path) -> Iterator[Any]:
     """Yield every JSON document in a JSON file, a zip archive or a folder. Yield None for invalid
     JSON."""
     if path.is_dir():
         for inner in sorted(path.rglob("*")):
             if inner.suffix in (".json", ".zip") and inner.is_file():
-                yield from read(inner)
+                yield from read_advisories(inner)
     elif zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
@@ -66,7 +66,9 @@ def is_advisory(document: Any) -> bool:
     )
 
 
-def hits(document: dict[str, Any], packages: dict[tuple[str, str], list[Package]]) -> Iterator[Hit]:
+def vulnerable_packages(
+    document: dict[str, Any], packages: dict[tuple[str, str], list[Package]]
+) -> Iterator[Hit]:
     """Yield a hit for each installed package to which an advisory applies. `packages` has the
     installed packages: (ecosystem, name) -> packages.
 

@@ -15,7 +15,7 @@ AT_A_TIME = 100
 """The number of users in one query of sacctmgr."""
 
 
-def look(course: Course, ask: Callable[..., str | None]) -> Iterator[Finding]:
+def check_associations(course: Course, ask: Callable[..., str | None]) -> Iterator[Finding]:
     """Yield a finding that names all participants without an association, if Slurm requires
     associations.
 
@@ -27,7 +27,7 @@ def look(course: Course, ask: Callable[..., str | None]) -> Iterator[Finding]:
     enforced = config.get("AccountingStorageEnforce", "none").lower().split(",")
     if not REQUIRE & {*enforced}:
         return
-    account, users = course.tier.account, look_up_roster.roster(course)
+    account, users = course.tier.account, look_up_roster.participants_of(course)
     words = ["--noheader", "--parsable2", "show", "associations", "format=User"]
     words += [f"accounts={account}"] if account else []
     known: set[str] = set()

@@ -22,7 +22,7 @@ from ...machine.checks import tiers_fit_cluster
 from ...site import Site
 from ...site.course_files import Course, courses_folder, offered_courses, read_course
 from . import capacity, check_associations, check_reservation, login_node, look_up_roster
-from .check_material import material
+from .check_material import check_material
 
 
 def course_check(site: Site, *words: str) -> int:
@@ -33,20 +33,25 @@ def course_check(site: Site, *words: str) -> int:
     course = course_of(site, "course_check", words)
     checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
         ("dates and file", lambda: dates(site, course)),
-        ("roster", lambda: look_up_roster.look(site, course)),
-        ("homes", lambda: look_up_roster.homes(site, course)),
+        ("roster", lambda: look_up_roster.check_participants(site, course)),
+        ("homes", lambda: look_up_roster.check_homes(site, course)),
         ("kernel", lambda: kernel(site, course)),
-        ("material", lambda: material(site, course)),
+        ("material", lambda: check_material(site, course)),
     ]
     if course.tier.runs_on == "slurm" and not site.slurm.ssh:
         checks += [
             ("servers of its size", lambda: size(site, course)),
-            ("accounts of Slurm", lambda: check_associations.look(course, partial(_slurm, site))),
+            (
+                "accounts of Slurm",
+                lambda: check_associations.check_associations(course, partial(_slurm, site)),
+            ),
             ("reservation", lambda: booked(site, course)),
             ("seats", lambda: enough(site, course)),
         ]
     elif course.tier.runs_on == "slurm":
-        checks.append(("gate on the login node", lambda: login_node.look(site, course)))
+        checks.append(
+            ("gate on the login node", lambda: login_node.check_gate_has_course(site, course))
+        )
     found = []
     for subject, check in checks:
         with step(subject) as at_work:
@@ -138,7 +143,7 @@ def booked(site: Site, course: Course) -> Iterator[Finding]:
         what, remedy = f"there is no reservation {course.tier.reservation}", "scontrol create"
         yield Finding(what, "reservation", f"{remedy} reservation, with users or accounts")
         return
-    one, everybody = check_reservation.parse(said), look_up_roster.roster(course)
+    one, everybody = check_reservation.parse(said), look_up_roster.participants_of(course)
     accounts = {user: _accounts(site, user) for user in everybody} if one.accounts else {}
     groups = {user: look_up_roster.groups_of(user) for user in everybody} if one.groups else {}
     now = datetime.now(timezone.utc)
@@ -163,7 +168,7 @@ def enough(site: Site, course: Course) -> Iterator[Finding]:
         where = f"in the reservation {name}"
     seats, wanted = (
         capacity.seats(course.tier, list(nodes.values())),
-        len(look_up_roster.roster(course)),
+        len(look_up_roster.participants_of(course)),
     )
     say(
         f"  {seats} servers of this size fit at once {where}; the roster has {wanted} participants."

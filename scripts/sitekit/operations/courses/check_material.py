@@ -23,7 +23,7 @@ PATIENCE = 60.0
 """The seconds in which the job that tests the repository must get a node and end."""
 
 
-def material(site: Site, course: Course) -> Iterator[Finding]:
+def check_material(site: Site, course: Course) -> Iterator[Finding]:
     """Yield a finding if participants cannot read the course's material."""
     source = course.file.material
     if source is None:
@@ -49,7 +49,9 @@ def _accounts(site: Site, course: Course) -> list[str]:
     """Return the participants whose names are also Unix accounts on this machine."""
     if site.login.accounts != "same":
         return []
-    return [user for user in look_up_roster.roster(course) if look_up_roster.groups_of(user)]
+    return [
+        user for user in look_up_roster.participants_of(course) if look_up_roster.groups_of(user)
+    ]
 
 
 def _is_there(folder: Path, page: str) -> bool:
@@ -130,7 +132,8 @@ def _job_script(script: Path) -> list[str]:
     """Return a shell command. The job script first runs the lines that the site has added to job
     scripts, and then the test program.
 
-    The last two lines of the job script start the server (config/templates/job.sh).
+    In config/templates/job.sh, the last two lines start the server; this job script does not
+    contain them.
     """
     try:
         added = script.read_text(encoding="utf-8").splitlines()[:-2]

@@ -120,7 +120,7 @@ def lasts(course: Course, users: list[str]) -> int:
 
 def chosen(course: Course, words: tuple[str, ...]) -> list[str]:
     """Return the participants whose servers the drill starts. Raises BadInput."""
-    users = look_up_roster.roster(course)
+    users = look_up_roster.participants_of(course)
     if words and not (words[0].isdigit() and int(words[0]) > 0):
         raise BadInput(f"{words[0]} is not a number", "course_drill", "write it like COUNT=10")
     users = users[: int(words[0])] if words else users

@@ -23,18 +23,18 @@ courses."""
 INSTALL = "sudo make gate_bundle, and install the file on the login node"
 
 
-def look(site: Site, course: Course) -> Iterator[Finding]:
+def check_gate_has_course(site: Site, course: Course) -> Iterator[Finding]:
     """Yield a finding if the gate refuses the servers of the course.
 
-    The gate runs `sbatch --test-only`, which submits no job. This test does not use the course's
-    reservation, because the reservation may begin later.
+    The gate runs `sbatch --test-only`, which submits no job. The test of the gate does not use the
+    course's reservation, because the reservation may begin later.
     """
     if not os.access(ssh.key(site), os.R_OK):
         yield unseen(
             "the gate on the login node was not queried", "run it as root, after make apply"
         )
         return
-    user = next(iter(look_up_roster.roster(course)), None)
+    user = next(iter(look_up_roster.participants_of(course)), None)
     account = user if site.login.accounts == "same" else site.login.gateway
     if user is None or account is None:
         yield unseen("the gate was not queried: no participant has an account on this host")

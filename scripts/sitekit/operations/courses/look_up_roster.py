@@ -18,7 +18,7 @@ LEAST_HOME = 200
 """MiB that must be free in a home: the material, and files of Jupyter."""
 
 
-def roster(course: Course) -> list[str]:
+def participants_of(course: Course) -> list[str]:
     """Return the users in the roster file and in the roster's group, without the instructors."""
     named = {user for user, role in course.users.items() if role == "participant"}
     if course.file.roster.group:
@@ -52,13 +52,13 @@ def groups_of(user: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def look(site: Site, course: Course) -> Iterator[Finding]:
+def check_participants(site: Site, course: Course) -> Iterator[Finding]:
     """Yield a finding for each participant who cannot log in, and a finding if the roster is
     empty."""
     group = course.file.roster.group
     if group and members_of(group) is None:
         yield Finding(f"there is no Unix group {group}", "roster.group", "see: getent group")
-    everybody = roster(course)
+    everybody = participants_of(course)
     if not everybody:
         remedy = "write their names into the roster, or add them to the group"
         yield Finding("the roster has no participants", "roster", remedy)
@@ -84,10 +84,10 @@ def look(site: Site, course: Course) -> Iterator[Finding]:
             yield Finding(what, "roster", f"usermod --append --groups {min(allowed)} {user}")
 
 
-def homes(site: Site, course: Course) -> Iterator[Finding]:
+def check_homes(site: Site, course: Course) -> Iterator[Finding]:
     """Yield a finding for each participant's home that is missing on this machine or has no free
     space."""
-    for user in roster(course):
+    for user in participants_of(course):
         try:
             home = Path(pwd.getpwnam(user).pw_dir)
         except KeyError:

@@ -1,8 +1,8 @@
 """Run `make diff`, `sudo make apply` and `sudo make start`. Before each command, run the checks of
 `make doctor` about the files and services that the command changes or starts.
 
-The checks in machine/checks are part of each apply. This file adds checks that also import other
-folders of sitekit.
+The checks in machine/checks are part of each apply. The module before_commands.py adds checks that
+also import other folders of sitekit.
 """
 
 from __future__ import annotations

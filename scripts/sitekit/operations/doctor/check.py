@@ -53,9 +53,9 @@ class Check:
     - `nodes`: whether the check needs the test job on the nodes (NODES=1).
     - `seconds`: the time limit, after which the check counts as failed.
     - `applies`: a function that returns whether the site has the part that the check examines.
-    - `before`: the commands (`apply`, `start`) that run this check before they change anything. If
-      the check finds an error, the command is refused. Therefore the command must not be the remedy
-      for this error.
+    - `before`: the commands (`apply`, `start`) that run this check before they change anything. A
+      command that runs the check is refused if the check finds an error, so that this command must
+      not be the remedy for the error.
     """
 
     id: str

@@ -104,8 +104,8 @@ def _command(site: Site, partition: str, tier: Tier) -> Argv:
 def parse(partition: str, tier: Tier, text: str, during: tuple[float, float]) -> Seen:
     """Parse the output of a test job.
 
-    The job runs under a user's account, and this user could change the output. Therefore each value
-    is checked. `during` has the times on this host before and after the job.
+    Each value is checked, because the job runs under a user's account, and this user could change
+    the output. `during` has the times on this host before and after the job.
     """
     try:
         answer = json.loads(text.strip().splitlines()[-1])

@@ -14,9 +14,9 @@ from pathlib import Path
 from ...backends.slurm.run_local_program import slurm_environment
 from ...base.command import run
 from ...base.errors import BadInput, Problem, shown
-from ...base.path_access import way
+from ...base.path_access import steps_of_path
 from ...base.progress import step
-from ...machine.host.lock import alone
+from ...machine.host.lock import hold_machine_lock
 from ...machine.participants import account_record, create_accounts, hub_users, remove_accounts
 from ...machine.participants.arguments import Wanted
 from ...site import Site
@@ -56,7 +56,7 @@ def created(site: Site, tier: Tier, count: int) -> Iterator[dict[str, str]]:
         _remove(site)
     wanted = Wanted(PREFIX, 1, count, _group(site), one_password=False)
     try:
-        with alone():
+        with hold_machine_lock():
             known, _count = create_accounts.create(site, wanted)
         users = [person.name for person in known.participants]
         if site.drill.slurm_account:
@@ -81,12 +81,12 @@ def _group(site: Site) -> str:
 
 
 def _remove(site: Site) -> None:
-    """Remove the drill's accounts with their servers, associations and homes. Also delete the users
-    from the hub.
+    """Remove the drill's accounts with their servers, associations and homes. The function also
+    deletes the users from the hub.
 
-    The accounts have passwords. For this reason, the accounts are removed even if Slurm does not
-    answer, or does not end their jobs. In this case, raises Problem with the associations and jobs
-    that Slurm still has.
+    Because the accounts have passwords, they are removed even if Slurm does not answer, or does not
+    end their jobs. If associations or jobs are left in Slurm, the function raises Problem with
+    their names.
     """
     known = account_record.load(site, PREFIX)
     users = [person.name for person in known.participants] if known else []
@@ -94,7 +94,7 @@ def _remove(site: Site) -> None:
         if "slurm" in site.backends:
             _disassociate(site, users)
     finally:
-        with alone():
+        with hold_machine_lock():
             remove_accounts.remove(site, PREFIX, keep_data=False, end_processes=True)
 
 
@@ -114,8 +114,8 @@ def _read_groups_again(site: Site, partition: str) -> None:
 
 
 def _associate(site: Site, users: list[str], account: str) -> None:
-    """Add an association in Slurm for each user. Wait until slurmctld lists the last of these
-    associations. Raises Problem."""
+    """Add an association in Slurm for each user. Wait until slurmctld lists the association that
+    was added last. Raises Problem."""
     words = ("add", "user", ",".join(users), f"account={account}")
     _slurm(site, "sacctmgr", "--immediate", *words)
     end = time.monotonic() + KNOWN_TO_SLURM
@@ -196,7 +196,7 @@ def listed(path: Path) -> list[str]:
     """Return the user names in the file. Raises BadInput if an account other than root can change
     the file."""
     try:
-        steps = way(path)
+        steps = steps_of_path(path)
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise BadInput(f"cannot be read: {error}", str(path), "see drill.users") from None

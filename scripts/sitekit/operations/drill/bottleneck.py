@@ -1,5 +1,5 @@
 """Find the first bottleneck of a drill: the part of the site (such as the hub or Slurm) for which
-the slowest step waited. Also name a remedy."""
+the slowest step waited. The result also contains a remedy."""
 
 from __future__ import annotations
 

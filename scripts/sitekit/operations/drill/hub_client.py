@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ...base.errors import Problem
-from ...contracts.internal_tls import calling
+from ...contracts.internal_tls import client_context
 from ...site import Site
 
 HAD_ONE = "already has a server, which was not used"
@@ -33,15 +33,17 @@ Watch = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """Do nothing with a progress event of a start. This is the default for the argument `watch`."""
+    """Do nothing with a progress event of a start. The function ignore() is the default for the
+    argument `watch`."""
 
 
 @dataclass
 class _Sent:
     """A request to start a server.
 
-    It stores the time of the request, and the value `started` that the server has in the hub's API;
-    this is "" until the start is complete. `answered` is set when the hub has answered the request.
+    The object stores the time of the request, and the value `started` of the server in the hub's
+    API, which is "" until the start is complete. `answered` is set when the hub has answered the
+    request.
     """
 
     at: datetime
@@ -154,7 +156,7 @@ class HubClient:
         host, port = self._site.hub_listens_at, self._site.hub.port
         if self._site.internal_tls:
             # the culler's certificate: root has it here, and the hub accepts it for its API only
-            tls = calling(self._site, "culler")
+            tls = client_context(self._site, "culler")
             return http.client.HTTPSConnection(host, port, timeout=WAIT, context=tls)
         return http.client.HTTPConnection(host, port, timeout=WAIT)
 

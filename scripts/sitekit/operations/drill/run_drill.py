@@ -49,8 +49,8 @@ class Drill:
     def run(self) -> list[Story]:
         """Let all users start a server at once, run a cell, and stop the server.
 
-        The users do not wait for each other. For this reason, a drill can have more users than the
-        number of servers that fit on the cluster.
+        The users do not wait for each other, so that a drill can have more users than the number of
+        servers that fit on the cluster.
         """
         pool = ThreadPoolExecutor(len(self._users))
         try:
@@ -90,8 +90,8 @@ class Drill:
         """Do one step of a user of the drill, such as the login. Record its duration in seconds, or
         the reason if the step fails.
 
-        Some responses come from users' servers, which can send any content. Therefore every
-        exception in a step is recorded as an error of this user, and the other users continue.
+        Every exception in a step is recorded as an error of the user, because users' servers can
+        send any content; the other users continue.
         """
         began = self._clock()
         try:
@@ -104,7 +104,7 @@ class Drill:
         story.seconds.setdefault(phase, self._clock() - began)
 
     def _server(self, user: User) -> Callable[[], None]:
-        """Return the step that starts the server. This step also records the times of the steps
+        """Return the step that starts the server. The returned function also records the times
         until the server is ready."""
         story = self.stories[user.name]
 

@@ -85,8 +85,8 @@ class Browser:
     def send(
         self, method: str, path: str, form: Mapping[str, str] | None = None, body: Any = None
     ) -> Answer:
-        """Send a request, follow redirects, and return the response. Raises Problem if there is no
-        response."""
+        """Send a request, follow redirects, and return the response. Raises Problem if the site
+        does not respond."""
         with self.opened(method, path, form, body) as answer:
             text = answer.read(LONGEST).decode("utf-8", "replace")
             return Answer(answer.status, urlsplit(answer.url).path, text)
@@ -96,7 +96,7 @@ class Browser:
         self, method: str, path: str, form: Mapping[str, str] | None = None, body: Any = None
     ) -> Iterator[Any]:
         """Send a request, and yield the open response, which the caller reads. Raises Problem if
-        there is no response."""
+        the site does not respond."""
         data = urlencode(form).encode() if form is not None else None
         headers = self._headers(path)
         if body is not None:

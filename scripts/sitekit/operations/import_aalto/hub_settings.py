@@ -14,8 +14,8 @@ Key = tuple[str, ...]
 
 
 class NotCarried(ValueError):
-    """Report why a setting cannot be converted to a key of site.yml. The administrator reads this
-    text."""
+    """Report why a setting cannot be converted to a key of site.yml. The administrator reads the
+    text of the exception."""
 
 
 def _address(value: Any) -> str:

@@ -84,8 +84,8 @@ def _common(config: Config) -> Iterator[Option]:
 
 
 def _tier(config: Config, profile: Any, line: int, common: dict[str, Option]) -> OldTier | None:
-    """Return the tier for a profile. If the profile is not a Slurm job, report this and return
-    None."""
+    """Return the tier for a profile. If the profile is not a Slurm job, report that it cannot be
+    converted, and return None."""
     parts = profile if isinstance(profile, list) else []
     if len(parts) != 4 or not all(isinstance(part, str) for part in parts[:2]):
         config.leave(line, "a profile", "it has not the form (title, key, class, options)")

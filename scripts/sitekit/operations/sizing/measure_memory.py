@@ -1,7 +1,7 @@
 """Start a user's server and a kernel as a test, and measure the memory of each.
 
-Several servers share some of their memory. Each further server needs only the memory that its
-processes do not share. Therefore only this memory is counted (USS in psutil's documentation).
+Several servers share some of their memory. Only the memory that the processes do not share is
+counted (USS in psutil's documentation), because each further server needs only this memory.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ from ...machine.run.status_overview import overview
 from ...machine.web.certificate_expiry import days_left
 from ...site import Site
 from ..doctor.context import choose_user
-from ..upgrade.releases_in_use import users
+from ..upgrade.releases_in_use import release_users
 from .drains import missing_nodes, read_drains
 from .hub_figures import hub_figures
 
@@ -79,7 +79,7 @@ def collect(site: Site) -> dict[str, Any]:
     }
     answers = all(one["answers"] for one in record["backends"].values())
     if answers:  # this too queries the backends
-        uses = sight.look("releases", lambda: users(site))
+        uses = sight.look("releases", lambda: release_users(site))
         record["releases"] = uses.certain if uses else {}
         sight.unseen |= uses.unseen if uses else {}
     else:
@@ -127,7 +127,7 @@ def _starts(site: Site) -> tuple[list[Start], list[Start]]:
     hub = pwd.getpwnam(site.hub.user)
     if not site.ledger.exists():
         raise Problem("there is no ledger: the hub's first start makes it", str(site.ledger))
-    with acting_as(hub.pw_uid, hub.pw_gid), sqlite.opened(site.ledger) as ledger:
+    with acting_as(hub.pw_uid, hub.pw_gid), sqlite.open_database(site.ledger) as ledger:
         return open_starts(ledger), ended_starts(ledger, time.time() - DAY)
 
 

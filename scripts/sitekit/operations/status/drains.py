@@ -22,7 +22,7 @@ def read_drains(site: Site) -> list[dict[str, Any]]:
     hub = pwd.getpwnam(site.hub.user)
     if not site.ledger.exists():
         raise Problem("there is no ledger: the hub's first start makes it", str(site.ledger))
-    with acting_as(hub.pw_uid, hub.pw_gid), sqlite.opened(site.ledger) as ledger:
+    with acting_as(hub.pw_uid, hub.pw_gid), sqlite.open_database(site.ledger) as ledger:
         return drained_places(ledger)
 
 

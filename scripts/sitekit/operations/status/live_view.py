@@ -39,8 +39,8 @@ def _print(view: View) -> None:
 
 
 def _show_in_terminal(view: View) -> None:
-    """Show the view on the terminal's alternate screen. Afterwards, the terminal shows the earlier
-    text again."""
+    """Show the view on the terminal's alternate screen. When the view ends, the terminal shows the
+    earlier text again."""
     from rich.live import Live
     from rich.text import Text
 

@@ -22,7 +22,7 @@ from ...site import Site
 from ..parse_make_variables import parse_variables, required
 from ..running_hub.ledger import hubs_ledger
 from .find_log_lines import ends_of, front_steps, gate_steps, hub_steps, node_steps
-from .order_steps import Story, stages_of, tell
+from .order_steps import Story, order_steps, stages_of
 from .step import NotReadable, Step, plain
 
 
@@ -39,7 +39,7 @@ def trace(site: Site, *words: str) -> int:
     steps, others = collect(site, row, unread, ready)
     unread |= others
     over = bool(row.ended or row.abandoned)
-    story = tell(steps, unread, over=over, backend=row.backend)
+    story = order_steps(steps, unread, over=over, backend=row.backend)
     if given.get("JSON") == "1":
         say(json.dumps(as_json(row, story, unread), indent=2))
     else:

@@ -46,8 +46,8 @@ def ends_of(row: Row) -> float:
 def front_steps(site: Site, row: Row, ends: float) -> list[Step]:
     """Return the requests for the user's start page and server. Raises NotReadable.
 
-    The times in this log are whole seconds. Requests before the request that began this start are
-    left out.
+    The times in the web server's log are whole seconds. Requests before the request that began this
+    start are left out.
     """
     name = "nginx" if site.front.server == "nginx" else "apache"
     path = site.log / f"{name}-access.log"
@@ -78,8 +78,8 @@ def front_steps(site: Site, row: Row, ends: float) -> list[Step]:
 def hub_steps(site: Site, row: Row) -> list[Step]:
     """Return the lines in the hub's log that have the start's id. Raises NotReadable.
 
-    The hub logs each start. Therefore, if no line has the start's id, the log of that time was
-    deleted.
+    If no line has the start's id, the log of that time was deleted, because the hub logs each
+    start.
     """
     unit, file = site.service("hub"), site.log / f"{site.service('hub')}.log"
     lines: Iterable[str] = _tail(file) if _exists(file) else _journal(row, "--unit", unit)

@@ -69,14 +69,14 @@ class Story:
     under_way: bool = False
 
 
-def tell(
+def order_steps(
     steps: Collection[Step], unread: Collection[str], *, over: bool, backend: str = "slurm"
 ) -> Story:
     """Sort the steps of a start by stage and time, and return the sorted steps as a Story. `unread`
     are the sources that could not be read.
 
-    If `over` is true, the start ended before the server was opened. In this case, the first missing
-    stage has failed.
+    If `over` is true, the start ended before the server was opened. If the start ended before the
+    server was opened, the first missing stage has failed.
     """
     stages = stages_of(backend)
     order = list(stages)

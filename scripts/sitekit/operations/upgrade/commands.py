@@ -18,14 +18,14 @@ from ...environment.release import releases as known
 from ...environment.release.configure_release import plain_environment
 from ...environment.release.prefix_lock import open_prefix
 from ...environment.release.releases import Release
-from ...environment.release.remove_releases import remove, remove_environment, size, sweep
+from ...environment.release.remove_releases import clean_cache, remove, remove_environment, size
 from ...environment.release.trial_run import hub_reads_the_site
 from ...environment.wheels.environment_yml import read_packages
 from ...machine.run import commands as machine
 from ...machine.run.database import refuse_unknown_schema
 from ...machine.run.ledger_version import refuse_newer_ledger
 from ...site import Site
-from .releases_in_use import NOT_HERE, Uses, users
+from .releases_in_use import NOT_HERE, Uses, release_users
 
 KEPT = 2
 
@@ -37,7 +37,7 @@ def releases(site: Site, *words: str) -> int:
     if not found:
         say("There is no release yet. `make setup_conda install_all` builds one.")
         return 0
-    uses = users(site)
+    uses = release_users(site)
     rows = [("release", "packages from", "age", "size", "state", "used by")]
     for release in found:
         state = "current" if release.path.resolve() == in_use else _state(release)
@@ -75,12 +75,12 @@ def upgrade(site: Site, *words: str) -> int:
     _words("upgrade", words, 0)
     packages = read_packages()
     with build.at_work(site) as cache:
-        solution = build.newest(site, packages, cache)
-        release = build.built(site, packages, solution, cache)
+        solution = build.solve_newest(site, packages, cache)
+        release = build.ensure_release(site, packages, solution, cache)
         build.keep_lock(solution, packages)
         switched = known.current(site) != release.path.resolve()
         if switched:
-            known.switch(site, release)
+            known.switch_current_release(site, release)
     say(
         f"In use now: {release.name}."
         if switched
@@ -101,7 +101,7 @@ def rollback(site: Site, *words: str) -> int:
     with open_prefix(site):
         release = _named(site, words[0]) if words else _before(site)
         _refuse_unstartable(site, release)
-        known.switch(site, release)
+        known.switch_current_release(site, release)
     say(f"In use now: {release.name}.")
     if release.facts.get("dependencies") == packages.digest:
         # Otherwise the next setup_conda would build the newer packages again.
@@ -121,7 +121,7 @@ def prune_releases(site: Site, *words: str) -> int:
     _words("prune_releases", words, 1)
     keep = _count(words[0]) if words else KEPT
     with open_prefix(site) as cache:
-        uses = _all_seen(users(site))
+        uses = _all_seen(release_users(site))
         found = known.releases(site)
         whole = [release for release in found if release.whole]
         kept = {release.name for release in whole[:keep]}
@@ -135,7 +135,7 @@ def prune_releases(site: Site, *words: str) -> int:
                 continue
             remove(release, cache)
             say(f" removed {release.name}")
-        sweep(site, cache)
+        clean_cache(site, cache)
     return 0
 
 
@@ -156,7 +156,7 @@ def uninstall_environment(site: Site, *words: str) -> int:
         say(f"There is no environment in {site.paths.prefix}.")
         return 0
     with open_prefix(site):
-        uses = users(site)
+        uses = release_users(site)
         if words:
             uses.unseen.pop(NOT_HERE, None)
         elif NOT_HERE in uses.unseen:

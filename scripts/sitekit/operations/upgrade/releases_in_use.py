@@ -47,7 +47,7 @@ class Uses:
         return self.certain.get(release, []) + [f"{who}?" for who in self.perhaps.get(release, [])]
 
 
-def users(site: Site) -> Uses:
+def release_users(site: Site) -> Uses:
     """Return the servers and programs that use each release, from Slurm and this machine's process
     list. Read-only."""
     uses, past = Uses(), history(site)
@@ -80,11 +80,13 @@ def users(site: Site) -> Uses:
     return uses
 
 
-def around(past: list[tuple[float, str]], start: float) -> tuple[str | None, set[str] | None]:
+def releases_around(
+    past: list[tuple[float, str]], start: float
+) -> tuple[str | None, set[str] | None]:
     """Return the release to which the link `current` pointed at the time `start`, and all releases
     to which it pointed some minutes before and after.
 
-    Both results are None if no change of the link `current` was recorded before `start`.
+    The function returns None twice if no change of the link `current` was recorded before `start`.
     """
     before = [name for at, name in past if at <= start]
     early = [name for at, name in past if at <= start - EARLY]
@@ -96,7 +98,7 @@ def _note(
     uses: Uses, who: str, start: float | None, past: list[tuple[float, str]], everything: set[str]
 ) -> None:
     """Record the server or program `who` as a certain or possible user of releases."""
-    certain, possible = around(past, start) if start is not None else (None, None)
+    certain, possible = releases_around(past, start) if start is not None else (None, None)
     if certain:
         uses.certain.setdefault(certain, []).append(who)
     for name in (everything if possible is None else possible) - {certain}:

@@ -1,8 +1,8 @@
 """Run the bash kernel of the hub environment without a TCP port.
 
 ipykernel opens a port for the output of forked children (iostream.py, _setup_pipe_in), to which
-every user of the node can connect. bash writes its output to a terminal of its own. Therefore the
-bash kernel does not need the port for the output of forked children.
+every user of the node can connect. The bash kernel does not need this port, because bash writes its
+output to a terminal of its own.
 """
 
 from bash_kernel.kernel import BashKernel

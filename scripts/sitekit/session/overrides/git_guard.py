@@ -1,5 +1,5 @@
 """Load jupyterlab-git at the first request of its panel, and make jupyterlab-git refuse requests of
-other websites. This module is an extension of Jupyter Server.
+other websites. The module git_guard is an extension of Jupyter Server.
 
 A GET request makes jupyterlab-git 0.55 run git, and git may contact the server of a repository
 (jupyterlab_git/handlers.py, GitRemoteDetailsShowHandler). A link on another website could cause

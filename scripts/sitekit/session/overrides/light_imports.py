@@ -1,7 +1,7 @@
 """Import JupyterHub's part of the server without the hub's own application and unused libraries.
 
-A server needs none of the following modules. The imports of these libraries took longer than the
-imports of all modules that a server needs:
+A server does not need the modules in the following list, whose imports took longer than the imports
+of all modules that a server needs:
 
 - `jupyterhub.log` imports the hub's handlers for the name of one class. `jupyterhub.metrics`, which
   counts the requests, and `jupyterhub.scopes`, which compares scopes, import the hub's database
@@ -19,7 +19,6 @@ imports of all modules that a server needs:
 
 In addition, jupyterlab runs node to read the address of a registry of npm packages, as the default of
 a setting for building JupyterLab (jupyterlab/commands.py, AppOptions.registry). Users cannot build.
-
 
 Python still loads the real modules when a program uses them (placeholder_modules.py).
 """

@@ -1,15 +1,15 @@
 """Load jupyterlmod with safe calls of Lmod, as an extension of Jupyter Server.
 
-jupyterlmod 5.3 has three faults. First, jupyterlmod does not separate the arguments in a request
-when it calls Lmod (module/__init__.py, `module`). Second, modules that the user loads change the
-environment variables of the server itself (the same function). Third, jupyterlmod answers requests
-that pages of other websites cause (handler.py). This module checks the arguments, calls Lmod
-without a shell, and stores loaded modules in a file (store_loaded_modules.py). The handler answers
-only requests of the user's own JupyterLab.
+jupyterlmod 5.3 itself does not separate the arguments in a request when it calls Lmod, and lets
+modules that the user loads change the environment variables of the server itself
+(module/__init__.py, `module`). jupyterlmod also answers requests that pages of other websites cause
+(handler.py). The module lmod_guard checks the arguments, calls Lmod without a shell, and stores
+loaded modules in a file (store_loaded_modules.py). The handler answers only requests of the user's
+own JupyterLab.
 
 In the hub environment jupyterlmod is enabled only through this module
-(environment/release/configure_release.py). If this module fails to load, JupyterLab has no Software Modules
-tab.
+(environment/release/configure_release.py). If lmod_guard fails to load, JupyterLab has no Software
+Modules tab.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ async def guarded(command: str, *words: object) -> str | None:
         return html.escape(why)
     argv = [module.MODULE_CMD, "python", "--terse", command, *map(str, words)]
     async with _turn:
-        environment = lmod_output.applied(store_loaded_modules.read(), os.environ)
+        environment = lmod_output.applied(store_loaded_modules.read_loaded_modules(), os.environ)
         process = await asyncio.create_subprocess_exec(
             *argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environment
         )
         output, errors = await process.communicate()
         # Lmod's exit code is no help: it is 1 also for a mere warning of a module
         if command in CHANGES and (found := lmod_output.changes(output)):
-            store_loaded_modules.write(lmod_output.applied(found, environment))
+            store_loaded_modules.write_loaded_modules(lmod_output.applied(found, environment))
     # the tab inserts the text into its page as HTML (jupyterlab-lmod, `innerHTML`)
     return html.escape(errors.decode(errors="replace"), quote=False) or None
 

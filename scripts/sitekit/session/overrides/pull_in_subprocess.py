@@ -1,6 +1,6 @@
 """Pull one repository with nbgitpuller's GitPuller.
 
-nbgitpuller_guard.py runs this program, with the settings as its argument. pull_in_subprocess.py is a separate
+pull_guard.py runs this program, with the settings as its argument. pull_in_subprocess.py is a separate
 program, so that its settings for git (https only, no prompt in a terminal) apply to no other git.
 """
 

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from sitekit.demo.lock import alone
+from sitekit.demo.lock import hold_demo_lock
 
-with alone(Path(sys.argv[1])):
+with hold_demo_lock(Path(sys.argv[1])):
     print("mine", flush=True)
     sys.stdin.read()

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from sitekit.base.child_process import serve, tell
+from sitekit.base.child_process import send_event, serve
 from sitekit.base.errors import Problem
 
 
@@ -17,9 +17,9 @@ def work(request: object) -> list[object]:
     if request == "error":
         raise ValueError("not foreseen")
     if request == "sleep":
-        tell({"advance": 1})
+        send_event({"advance": 1})
         time.sleep(600)
-    tell({"advance": 1})
+    send_event({"advance": 1})
     if request == "late crash":
         print(json.dumps({"answer": "done"}), flush=True)
         os.kill(os.getpid(), signal.SIGSEGV)

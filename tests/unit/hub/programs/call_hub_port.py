@@ -14,14 +14,14 @@ import tornado.httpserver
 from internal_tls_site import EXPIRED, HOUR, context, issue, site
 from tornado.web import Application, RequestHandler
 
-from sitekit.contracts.internal_tls import answering, calling
+from sitekit.contracts.internal_tls import client_context, server_context
 from sitekit.hub.overrides import hub_port_callers as peers
 from sitekit.hub.overrides import internal_tls
 
 
 class Who(RequestHandler):
     def get(self):
-        self.finish(json.dumps(peers.certified(self.request)))
+        self.finish(json.dumps(peers.certificate_owner(self.request)))
 
 
 async def call(port, tls, said=b"GET / HTTP/1.0\r\n\r\n"):
@@ -37,7 +37,7 @@ async def call(port, tls, said=b"GET / HTTP/1.0\r\n\r\n"):
 
 async def main():
     plain = [False]
-    internal_tls.answer(answering(site, "hub"), lambda: plain[0])
+    internal_tls.serve_by_tls(server_context(site, "hub"), lambda: plain[0])
     served = tornado.httpserver.HTTPServer(Application([("/", Who)]))
     served.listen(0, "127.0.0.1")
     [listening] = served._sockets.values()
@@ -49,8 +49,8 @@ async def main():
     )
     callers = {
         "server": server,
-        "proxy": calling(site, "proxy"),
-        "culler": calling(site, "culler"),
+        "proxy": client_context(site, "proxy"),
+        "culler": client_context(site, "culler"),
         "expired": expired,
         "without": bare,
         "plain": None,

@@ -62,7 +62,9 @@ ready = start("alice", "1")
 running(ready, "1")
 ledger.record_port(ready, 20001)
 ledger.record_memory(ready, 50)
-observe_starts_and_ends.look(hub_state, since)  # the job has begun, and the server is not ready yet
+observe_starts_and_ends.observe_since(
+    hub_state, since
+)  # the job has begun, and the server is not ready yet
 ledger.record_ready(ready)
 for kind, listens in (
     ("memory", True),
@@ -80,8 +82,8 @@ broken = start("carol", "3")  # a row that cannot be observed keeps out no other
 ledger._db.execute("UPDATE measures SET submitted = 'x' WHERE tag = ?", (broken,))
 ledger.record_port(broken, 20003)
 ledger.record_ready(broken)
-observe_starts_and_ends.look(hub_state, since)
-observe_starts_and_ends.look(hub_state, time.time(), time.time())
+observe_starts_and_ends.observe_since(hub_state, since)
+observe_starts_and_ends.observe_since(hub_state, time.time(), time.time())
 ledger.end(broken)
 REGISTRY.register(Collector(hub_state))
 names = (

@@ -17,7 +17,7 @@ import tornado.httpserver
 from internal_tls_site import HOUR, context, issue, site
 from tornado.web import Application, RequestHandler
 
-from sitekit.contracts.internal_tls import answering, calling
+from sitekit.contracts.internal_tls import client_context, server_context
 from sitekit.hub.overrides import internal_tls
 from sitekit.session import limit_handshakes
 
@@ -52,7 +52,7 @@ async def asks(port, tls):
 
 
 async def main():
-    internal_tls.answer(answering(site, "hub"), lambda: False)
+    internal_tls.serve_by_tls(server_context(site, "hub"), lambda: False)
     served = tornado.httpserver.HTTPServer(Application([("/", Ok)]))
     served.listen(0, "127.0.0.1")
     [listening] = served._sockets.values()
@@ -66,7 +66,7 @@ async def main():
     most = before + len(ends) + limit_handshakes.MOST + 10  # both ends are of this process
     found["no more than that are kept"] = await until(lambda: opened() <= most)
     found["who has a certificate comes in meanwhile"] = bool(
-        await asks(port, calling(site, "culler"))
+        await asks(port, client_context(site, "culler"))
     )
     found["the first have been closed"] = [
         await asyncio.wait_for(one.read(), 10) for one, _ in ends[:2]

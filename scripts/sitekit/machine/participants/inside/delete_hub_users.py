@@ -2,9 +2,9 @@
 delete these users.
 
 `make accounts_remove` runs this program as the hub's account, in the release's Python. The program
-reads JSON from standard input (`database`, `action`, `names`), and prints JSON. A running hub keeps
-its users in memory. Therefore this program must not delete users from the database of a running
-hub. Instead, `make accounts_remove` deletes users with the API of the running hub, and uses a token
+reads JSON from standard input (`database`, `action`, `names`), and prints JSON. This program must
+not delete users from the database of a running hub, because a running hub keeps its users in
+memory. If the hub runs, `make accounts_remove` deletes users with the hub's API, and uses a token
 from this program. The token is valid for ten minutes.
 """
 
@@ -36,8 +36,8 @@ def delete(db: Any, names: list[str]) -> None:
 
 
 def token(db: Any, names: list[str]) -> str:
-    """Return a new API token of a JupyterHub service. The hub deletes the service of this token at
-    its next start."""
+    """Return a new API token of a JupyterHub service. The hub deletes the service of the token at
+    the hub's next start."""
     service = orm.Service.find(db, NAME)
     if service is None:
         db.add(service := orm.Service(name=NAME))

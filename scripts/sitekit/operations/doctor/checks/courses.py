@@ -72,7 +72,7 @@ def files(here: Context) -> Iterator[Finding]:
     root=True,
 )
 def roster(here: Context) -> Iterator[Finding]:
-    yield from _each(here, lambda course: look_up_roster.look(here.applied, course))
+    yield from _each(here, lambda course: look_up_roster.check_participants(here.applied, course))
 
 
 @subject.check(

@@ -10,10 +10,10 @@ from pathlib import Path
 from ....base.errors import Problem
 from ....base.finding import Finding, Severity, warning
 from ....machine.apply.commands import plan_apply
-from ....machine.apply.machine_state import beside
+from ....machine.apply.machine_state import path_beside
 from ....machine.installed import unix_accounts
 from ....machine.installed.manifest import load_manifest, manifest_path
-from ....machine.installed.read_and_restore_path import MACHINE, look
+from ....machine.installed.read_and_restore_path import MACHINE, read_entry
 from ....machine.render.rendered_files import folders, render
 from ..check import Subject
 from ..context import Context
@@ -47,7 +47,7 @@ def manifest(here: Context) -> Iterator[Finding]:
 )
 def missing(here: Context) -> Iterator[Finding]:
     for name in [*here.manifest.files, *here.manifest.links]:
-        if look(MACHINE, Path(name)).kind == "nothing":
+        if read_entry(MACHINE, Path(name)).kind == "nothing":
             yield Finding("it was removed", name)
 
 
@@ -65,7 +65,7 @@ def _grants(here: Context, path: Path) -> bool:
 )
 def edited(here: Context) -> Iterator[Finding]:
     for name, record in here.manifest.files.items():
-        entry = look(MACHINE, Path(name))
+        entry = read_entry(MACHINE, Path(name))
         if entry.closed or record.foreign or record.owns(entry):
             continue
         severity = Severity.ERROR if _grants(here, Path(name)) else Severity.WARNING
@@ -86,7 +86,7 @@ def modes(here: Context) -> Iterator[Finding]:
     wanted = render(here.site, here.platform)
     for name, record in here.manifest.files.items():
         path = Path(name)
-        entry = look(MACHINE, path)
+        entry = read_entry(MACHINE, path)
         if entry.kind != "file" or record.foreign or not record.mode:
             continue
         if entry.mode != record.mode:
@@ -109,7 +109,7 @@ def modes(here: Context) -> Iterator[Finding]:
 )
 def own_folders(here: Context) -> Iterator[Finding]:
     for path, folder in folders(here.site, here.platform).items():
-        entry = look(MACHINE, path)
+        entry = read_entry(MACHINE, path)
         if folder.shared or entry.kind == "hidden" or path == here.site.paths.state:
             continue
         if entry.kind != "folder":
@@ -132,7 +132,7 @@ def own_folders(here: Context) -> Iterator[Finding]:
 )
 def new_versions(here: Context) -> Iterator[Finding]:
     for name in here.manifest.files:
-        if look(MACHINE, beside(Path(name))).kind == "file":
+        if read_entry(MACHINE, path_beside(Path(name))).kind == "file":
             yield warning("a new version waits beside it", name)
 
 

@@ -14,7 +14,7 @@ from ....base.command import CommandFailed, run
 from ....base.errors import Problem
 from ....base.finding import Finding, warning
 from ....machine.host.site_on_machine import Target
-from ....machine.host.tls_client import spoken
+from ....machine.host.tls_client import open_tls_connection
 from ....machine.installed.read_and_restore_path import MACHINE
 from ....machine.supervisors.check_services_answer import front_answers
 from ....machine.web import system_server
@@ -164,7 +164,9 @@ def internal(here: Context) -> Iterator[Finding]:
     needs=("services.front", "front.answers"),
 )
 def protocol(here: Context) -> Iterator[Finding]:
-    with spoken("127.0.0.1", here.applied.front.port, _SECONDS, here.applied.front.host) as tls:
+    with open_tls_connection(
+        "127.0.0.1", here.applied.front.port, _SECONDS, here.applied.front.host
+    ) as tls:
         if (version := tls.version()) not in ("TLSv1.2", "TLSv1.3"):
             yield warning(f"it accepts {version}", "front")
 
@@ -173,7 +175,7 @@ def _ask(here: Context, path: str, **headers: str) -> tuple[int, dict[str, str],
     """Send a request to the web server; return the HTTP status, the headers and the first bytes of
     the body."""
     site = here.applied
-    with spoken("127.0.0.1", site.front.port, _SECONDS, site.front.host) as tls:
+    with open_tls_connection("127.0.0.1", site.front.port, _SECONDS, site.front.host) as tls:
         caller = http.client.HTTPConnection(site.front.host, site.front.port)
         caller.sock = tls
         caller.request("GET", path, headers=headers)

@@ -75,7 +75,7 @@ def docker(here: Context) -> Iterator[Finding]:
     applies=_on_docker,
 )
 def has_images(here: Context) -> Iterator[Finding]:
-    for found in local_backends.images(here.site):
+    for found in local_backends.check_docker_images(here.site):
         yield Finding(found.what, found.where or "", found.remedy or "")
 
 

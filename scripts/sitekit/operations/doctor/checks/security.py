@@ -196,7 +196,7 @@ def _vulnerable(document: Any, known: dict[tuple[str, str], list[Package]]) -> I
     of such files.
     """
     try:
-        found = list(hits(document, known))
+        found = list(vulnerable_packages(document, known))
     except (ValueError, TypeError, KeyError, AttributeError):
         return
     for hit in found:
@@ -234,7 +234,7 @@ def advisories(here: Context) -> Iterator[Finding]:
             except Problem as silence:
                 yield unseen(f"{source}: {silence.what}", silence.remedy or "")
                 continue
-            for document in filter(is_advisory, read(path)):
+            for document in filter(is_advisory, read_advisories(path)):
                 count += 1
                 yield from _vulnerable(document, known)
     if not count:

@@ -92,7 +92,7 @@ def syntax(here: Context) -> Iterator[Finding]:
 def gate(here: Context) -> Iterator[Finding]:
     for name in ("gate", "end"):
         path = here.site.libexec / name
-        steps = way(path)
+        steps = steps_of_path(path)
         if not steps[-1].last:
             yield Finding("it is not there", str(path), "sudo make apply")
             continue

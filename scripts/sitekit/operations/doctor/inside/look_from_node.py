@@ -21,7 +21,8 @@ HUGE = 2**60
 
 
 def hub(address: str, port: int) -> str:
-    """Connect to the hub's port. Return the reason if this fails; "" if it works."""
+    """Connect to the hub's port. Return "" if the test succeeds, or else the reason of the
+    failure."""
     try:
         socket.create_connection((address, port), 5).close()
     except OSError as error:
@@ -30,7 +31,8 @@ def hub(address: str, port: int) -> str:
 
 
 def release(folder: str) -> str:
-    """Run the release's Python. Return the reason if this fails; "" if it works."""
+    """Run the release's Python. Return "" if the test succeeds, or else the reason of the
+    failure."""
     python = os.path.join(folder, "bin", "python")
     try:
         done = subprocess.run(
@@ -49,7 +51,8 @@ def release(folder: str) -> str:
 
 
 def listed(folder: str) -> str:
-    """List the files in a folder. Return the reason if this fails; "" if it works."""
+    """List the files in a folder. Return "" if the test succeeds, or else the reason of the
+    failure."""
     try:
         os.listdir(folder)
     except OSError as error:
@@ -58,8 +61,8 @@ def listed(folder: str) -> str:
 
 
 def home() -> str:
-    """Write to a temporary file without a name in the home. Return the reason if this fails; "" if
-    it works."""
+    """Write to a temporary file without a name in the home. Return "" if the test succeeds, or else
+    the reason of the failure."""
     place = pwd.getpwuid(os.getuid()).pw_dir
     try:
         with tempfile.TemporaryFile(dir=place) as file:

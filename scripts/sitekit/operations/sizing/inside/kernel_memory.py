@@ -1,6 +1,6 @@
 """Start a kernel, run one cell in the kernel, and print the memory of its processes in bytes.
 
-The release's Python runs this program. The only argument of this program is the kernel's name. The
+The release's Python runs this program. The only argument of the program is the kernel's name. The
 variable JUPYTER_PATH has the path of the folder with the published kernels.
 """
 

@@ -1,14 +1,13 @@
 """Load jupyter-server-proxy with safe connections, as an extension of Jupyter Server.
 
-jupyter-server-proxy 4.6 has three faults. First, jupyter-server-proxy connects to any program on a
-port of the node, including programs of other users. Second, jupyter-server-proxy sends all cookies
-and tokens of the browser to the program at the port (handlers.py, proxy_request_headers;
-jupyter-server-proxy#321, #337, #358). Third, jupyter-server-proxy answers requests that pages of
-other websites cause. With this module, jupyter-server-proxy connects only to the user's own
-programs and to named servers on Unix sockets. This module removes the cookies and tokens of the hub
-and the front, and shows the user a page for confirmation before the server follows a link on
-another website. In the hub environment, jupyter-server-proxy is enabled only through this module
-(environment/release/configure_release.py).
+jupyter-server-proxy 4.6 itself connects to any program on a port of the node, including programs of
+other users. jupyter-server-proxy also sends all cookies and tokens of the browser to the program at
+the port (handlers.py, proxy_request_headers; jupyter-server-proxy#321, #337, #358), and answers
+requests that pages of other websites cause. With port_guard.py, jupyter-server-proxy connects only
+to the user's own programs and to named servers on Unix sockets. The module port_guard.py removes
+the cookies and tokens of the hub and the front, and shows the user a page for confirmation before
+the server follows a link on another website. In the hub environment, jupyter-server-proxy is
+enabled only through this module (environment/release/configure_release.py).
 """
 
 from __future__ import annotations
@@ -166,7 +165,7 @@ def guard() -> None:
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
-    return [{"module": "sitekit.session.overrides.server_proxy_guard"}]
+    return [{"module": "sitekit.session.overrides.port_guard"}]
 
 
 def _load_jupyter_server_extension(server: Any) -> None:

@@ -3,8 +3,9 @@ after the user has confirmed this on a page.
 
 nbgitpuller 1.3 shows text from the URL as HTML (handlers.py, jinja_env without autoescape). In
 nbgitpuller, any page that opens git-pull/api in the browser can write files from any git URL to any
-folder. Therefore nbgitpuller's own handlers are not loaded (environment/release/configure_release.py).
-check_pull_link.py checks the link, and GitPuller pulls (pull_in_subprocess.py).
+folder. For this reason, nbgitpuller's own handlers are not loaded
+(environment/release/configure_release.py). check_pull_link.py checks the link, and GitPuller pulls
+(pull_in_subprocess.py).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from .. import confirmation_page, request_origin
-from ..check_pull_link import Pull, Refused, read
+from ..check_pull_link import Pull, Refused, check_link
 
 FIELDS = (
     *("repo", "branch", "depth", "backup", "targetpath", "targetPath"),
@@ -99,7 +100,7 @@ class PullHandler(JupyterHandler):
         site = self.settings.get("sitekit", {})
         root = Path(self.settings["server_root_dir"]).expanduser()
         try:
-            return read(arguments, site.get("git_pull", ()), root, site.get("links", ()))
+            return check_link(arguments, site.get("git_pull", ()), root, site.get("links", ()))
         except (Refused, OSError) as why:
             self.set_status(403)
             confirmation_page.begin(self, "Nothing is pulled", {"Why": str(why)})
@@ -143,7 +144,7 @@ class OldHandler(JupyterHandler):
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
-    return [{"module": "sitekit.session.overrides.nbgitpuller_guard"}]
+    return [{"module": "sitekit.session.overrides.pull_guard"}]
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
