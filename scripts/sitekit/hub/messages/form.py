@@ -17,7 +17,7 @@ from ...site.tier import Tier
 from ..servers.check_choice import Eligibility, allowed_tiers, tiers_for
 from ..servers.form_values import FormValues, as_query
 from ..servers.hub_state import HubState
-from .format_times import clock
+from .format_times import format_clock_time
 from .page_files import page_file, page_texts
 from .tier_cards import TierCard, card_of
 

@@ -89,7 +89,7 @@ def _copy_database(site: Site, root: Path) -> Problem | None:
     there = applied(site, root)
     if postgresql(there) is None:
         return None
-    draft, hub = _database_copy(site, root), look(root, site.paths.state).owner
+    draft, hub = _database_copy(site, root), read_entry(root, site.paths.state).owner
     try:
         with acting_as(*hub):
             draft.unlink(missing_ok=True)

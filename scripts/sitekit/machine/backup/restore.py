@@ -92,7 +92,7 @@ def restore(*words: str, root: Path = MACHINE, checkout: Path = CHECKOUT) -> int
         for kind, what in found.changes:
             say(f" ok {kind} {what}")
         _configuration(files, checkout, words[0])
-    if look(root, restored_copy(site)).kind == "file":
+    if read_entry(root, restored_copy(site)).kind == "file":
         say(
             f"    make start loads the hub's database into {database_in_words(site)}, which must be empty"
         )

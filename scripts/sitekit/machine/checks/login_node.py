@@ -19,7 +19,7 @@ from ...base.finding import Finding, unseen, warning
 from ...contracts.gate_config import servers_prefix
 from ...contracts.tunnel import host
 from ...site import Site
-from .tiers_fit_cluster import NODES, fits, read
+from .tiers_fit_cluster import NODES, check_tier_fits, read
 
 
 def check_login_node(site: Site) -> Iterator[Finding]:

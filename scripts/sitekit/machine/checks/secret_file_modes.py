@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...base.errors import BadInput, BadInputs
-from ...base.path_access import Step, way
+from ...base.path_access import Step, steps_of_path
 from ...contracts.database import postgresql
 from ...contracts.gate_config import MIN_UID
 from ...site.front import Certificate

@@ -17,7 +17,7 @@ from ...base.finding import Finding, Severity, unseen, warning
 from ...site import Site
 from ...site.memory_and_time import format_memory, format_time
 from ...site.tier import Tier
-from .network import reached
+from .network import check_nodes_reach_hub
 
 PROGRAMS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo", "sacct")
 SLURM_TIMEOUT = 8.0  # seconds

@@ -76,12 +76,12 @@ class SqliteDatabase:
             sqlite.refuse_damaged(self._site.database)
 
     def rows(self, query: str) -> list[str]:
-        with as_the_hub(self._site), sqlite.opened(self._site.database) as connection:
+        with as_the_hub(self._site), sqlite.open_database(self._site.database) as connection:
             return [str(row[0]) for row in connection.execute(query)]
 
     def copy(self, to: Path) -> None:
         with as_the_hub(self._site):
-            sqlite.copy(self._site.database, to)
+            sqlite.copy_database(self._site.database, to)
 
     def replace(self, copy: Path) -> None:
         database = self._site.database

@@ -16,7 +16,7 @@ from typing import Any
 
 from ...base.errors import Problem, shown
 from ...contracts.database import database_in_words
-from ...contracts.internal_tls import calling
+from ...contracts.internal_tls import client_context
 from ...site import Site
 from ..host.hub_database import hub_database
 from ..host.platform import this_platform

@@ -35,7 +35,7 @@ def start(site: Site) -> int:
         )
     in_use, stamp = str(site.current.resolve()), _stamp(site)
     services, supervisor = site_services(site, this_platform()), running_supervisor(site)
-    with alone():
+    with hold_machine_lock():
         if database.load_restored(site) or hub_release(site) != in_use:
             database.refuse_unknown_schema(site, site.current)
             supervisor.stop(_hub(site))

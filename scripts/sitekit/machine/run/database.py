@@ -113,7 +113,7 @@ def revision(site: Site) -> str:
 
 def revision_of(database: Path) -> str:
     """Return the schema revision (an id of alembic) of a SQLite file."""
-    with sqlite.opened(database) as connection:
+    with sqlite.open_database(database) as connection:
         return str(connection.execute(REVISION).fetchone()[0])
 
 

@@ -129,7 +129,7 @@ def kernel(site: Site, course: Course) -> Iterator[Finding]:
 def size(site: Site, course: Course) -> Iterator[Finding]:
     """Yield findings about the size of the course's servers. The function runs the same checks of
     the tier's size as `make diff`."""
-    for one in tiers_fit_cluster.look(site.model_copy(update={"tiers": (course.tier,)})):
+    for one in tiers_fit_cluster.check_tiers(site.model_copy(update={"tiers": (course.tier,)})):
         yield replace(one, where=one.where.replace("tiers[0]", "tier"))
 
 

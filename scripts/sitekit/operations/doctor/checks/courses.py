@@ -12,7 +12,7 @@ from ....site import Site
 from ....site.course_files import Course, course_paths, offered_courses, read_course
 from ...courses import check_course as course_check
 from ...courses import look_up_roster
-from ...courses.check_material import material as look_at_material
+from ...courses.check_material import check_material as look_at_material
 from ..check import Subject
 from ..context import Context
 from .slurm import local, on_slurm

@@ -172,4 +172,4 @@ def gate(here: Context) -> Iterator[Finding]:
     "make the tier smaller, or use a larger machine",
 )
 def sizes(here: Context) -> Iterator[Finding]:
-    yield from local_backends.sizes(here.site)
+    yield from local_backends.check_tier_sizes(here.site)

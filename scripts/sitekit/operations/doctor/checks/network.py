@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ....base.finding import Finding, warning
-from ....machine.checks.network import listen_error, look, service_of
+from ....machine.checks.network import check_addresses_and_ports, listen_error, service_of
 from ....machine.host.find_listening_processes import listeners
 from ....site.address_types import is_ip
 from ..check import Subject
@@ -23,7 +23,7 @@ FEW = 1024  # files that a service may open; systemd allows more by default
 
 def _findings(here: Context) -> list[Finding]:
     states = {here.applied.service(part): state.word for part, state in here.states.items()}
-    found = look(here.site, here.applied, states, here.platform)
+    found = check_addresses_and_ports(here.site, here.applied, states, here.platform)
     return here.once("addresses and ports", lambda: list(found))
 
 

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ....base.finding import Finding, Severity, warning
-from ....machine.checks.tiers_fit_cluster import NODES, Partition, caps, fits, read, test_job
+from ....machine.checks.tiers_fit_cluster import (
+    NODES,
+    Partition,
+    check_memory_caps,
+    check_tier_fits,
+    read,
+    test_job,
+)
 from ....machine.installed import unix_accounts
 from ....machine.installed.read_and_restore_path import MACHINE
 from ....site.memory_and_time import format_time
@@ -56,7 +63,7 @@ def fits_nodes(here: Context) -> Iterator[Finding]:
     for place, tier in enumerate(here.site.tiers):
         for name in tier.partitions:
             if name in there:
-                yield from fits(there, tier, name, f"tiers[{place}]")
+                yield from check_tier_fits(there, tier, name, f"tiers[{place}]")
 
 
 @subject.check(
@@ -67,7 +74,7 @@ def fits_nodes(here: Context) -> Iterator[Finding]:
     needs=("slurm.controller",),
 )
 def memory_cap(here: Context) -> Iterator[Finding]:
-    yield from caps(here.site, here.config)
+    yield from check_memory_caps(here.site, here.config)
 
 
 @subject.check(

@@ -22,7 +22,7 @@ from ....machine.web.certificate import lasts
 from ....site import Site
 from ...advisories.fetch_advisories import fetched
 from ...advisories.list_installed_packages import Package, installed
-from ...advisories.read_osv_files import hits, is_advisory, read
+from ...advisories.read_osv_files import is_advisory, read_advisories, vulnerable_packages
 from ..check import Subject
 from ..context import Context
 from .site_file import problems

@@ -95,4 +95,4 @@ def _jobs(backend: Backend) -> list[tuple[str, str, str]]:
     root=True,
 )
 def without_tier(here: Context) -> Iterator[Finding]:
-    yield from servers_on_removed_backends.look(here.site)
+    yield from servers_on_removed_backends.check_removed_backends(here.site)

@@ -10,7 +10,7 @@ from pathlib import Path
 from ....backends.slurm.run_local_program import slurm_environment
 from ....base.command import Argv, CommandFailed, run
 from ....base.finding import Finding, note, warning
-from ....machine.checks.tiers_fit_cluster import PROGRAMS, programs
+from ....machine.checks.tiers_fit_cluster import PROGRAMS, check_slurm_programs
 from ....site import Site
 from ..check import Subject
 from ..context import Context, Unanswered
@@ -42,7 +42,7 @@ def local(site: Site) -> bool:
     applies=local,
 )
 def are_installed(here: Context) -> Iterator[Finding]:
-    yield from programs(here.site)
+    yield from check_slurm_programs(here.site)
 
 
 @subject.check(

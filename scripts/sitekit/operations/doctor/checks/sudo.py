@@ -12,8 +12,8 @@ from pathlib import Path
 from ....base.command import Argv, CommandFailed, run
 from ....base.errors import Problem
 from ....base.finding import Finding, warning
-from ....base.path_access import way
-from ....machine.checks.sudo import check_rule, look
+from ....base.path_access import steps_of_path
+from ....machine.checks.sudo import check_rule, check_sudo
 from ....machine.installed import unix_accounts
 from ....machine.installed.read_and_restore_path import MACHINE
 from ..check import Subject
@@ -32,7 +32,7 @@ _NONE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
     applies=local,
 )
 def installed(here: Context) -> Iterator[Finding]:
-    yield from look(here.site, here.platform)
+    yield from check_sudo(here.site, here.platform)
 
 
 @subject.check(

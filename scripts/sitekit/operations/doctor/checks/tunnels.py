@@ -155,4 +155,4 @@ def tunnel_is_there(here: Context) -> Iterator[Finding]:
     applies=_outside,
 )
 def tiers(here: Context) -> Iterator[Finding]:
-    yield from look(here.site)
+    yield from check_login_node(here.site)
