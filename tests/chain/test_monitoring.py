@@ -4,23 +4,20 @@ all queries of the dashboards."""
 from __future__ import annotations
 
 import json
-import socket
 import stat
-import subprocess
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from sitekit.contracts.metrics_token import hub_token, prometheus_token, scrape_config
+from sitekit.contracts.metrics_token import hub_token, prometheus_token
 
 from ..alerts import RULES, check_rules
-from ..conftest import CHECKOUT, Demo
+from ..conftest import Demo
 from ..packages import install
 from ..person import Person
+from ..prometheus import BOARDS, prometheus, variables
 from ..slurm import until
-
-BOARDS = sorted((CHECKOUT / "config/monitoring").glob("*.json"))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,42 +28,14 @@ def packages() -> None:
 @pytest.fixture(scope="module")
 def api(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """The API of a Prometheus with the rendered scrape configuration, but more requests."""
-    folder = tmp_path_factory.mktemp("prometheus")
-    scrape = scrape_config(demo.site).read_text().replace("interval: 30s", "interval: 1s")
-    config = folder / "prometheus.yml"
-    config.write_text(f"global: {{evaluation_interval: 1s}}\nrule_files: [{RULES}]\n{scrape}")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    words = [f"--config.file={config}", f"--storage.tsdb.path={folder}/data"]
-    words.append(f"--web.listen-address={address}")
-    with (folder / "log").open("w") as log:
-        program = subprocess.Popen(["prometheus", *words], stdout=log, stderr=log)
-    try:
-        with httpx.Client(base_url=f"http://{address}/api/v1") as client:
-            until(lambda: answers(client))
-            yield client
-    finally:
-        program.terminate()
-        program.wait(30)
-
-
-def answers(client: httpx.Client) -> bool:
-    try:
-        return client.get("/targets").status_code == 200
-    except httpx.TransportError:
-        return False
+    with prometheus(demo.site, tmp_path_factory.mktemp("prometheus")) as client:
+        yield client
 
 
 def results(api: httpx.Client, query: str) -> list[dict[str, object]]:
     answer = api.get("/query", params={"query": query}).json()
     assert answer["status"] == "success", (query, answer)
     return answer["data"]["result"]
-
-
-def variables(query: str) -> str:
-    """The query as Grafana sends it."""
-    return query.replace("$__rate_interval", "1m").replace("$site", ".*")
 
 
 def test_promtool_accepts_the_rules_and_each_fires_on_its_fault() -> None:
