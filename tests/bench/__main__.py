@@ -8,8 +8,21 @@ import os
 import signal
 import sys
 
-from . import allocation, kernels, queue, release, scale, shared_disk, spawn, ssh, startup
-from .common import Bench, apart
+from . import (
+    allocation,
+    class_of_forty,
+    hub,
+    kernels,
+    publish,
+    queue,
+    release,
+    scale,
+    shared_disk,
+    spawn,
+    ssh,
+    startup,
+)
+from .common import MEASURED, Bench, apart
 
 
 def main() -> int:
@@ -18,18 +31,25 @@ def main() -> int:
         "rows",
         nargs="*",
         metavar="ROW",
-        help="queue, spawn, allocation, startup, shared-disk, kernels, ssh, scale or release (default: all)",
+        help="queue, spawn, allocation, startup, shared-disk, kernels, ssh, class, scale, hub "
+        "or release (default: all)",
     )
     parser.add_argument("--sizes", default="1,10,100,300", help="queue: numbers of servers")
     parser.add_argument("--states", default="waiting,running", help="queue: what the servers do")
     parser.add_argument(
-        "--seconds", type=float, default=60, help="queue, scale: length of each window"
+        "--seconds", type=float, default=60, help="queue, scale, hub: length of each window"
     )
     parser.add_argument(
         "--times",
         type=int,
         default=8,
         help="spawn, startup, kernels, ssh: starts or requests of each kind",
+    )
+    parser.add_argument(
+        "--running", default="100,1000", help="hub: numbers of running servers; 30 %% more start"
+    )
+    parser.add_argument(
+        "--publish", action="store_true", help="write the figures into docs/performance.md"
     )
     given = parser.parse_args()
     sizes, states = [int(size) for size in given.sizes.split(",")], given.states.split(",")
@@ -41,7 +61,13 @@ def main() -> int:
         "shared-disk": lambda bench: shared_disk.measure(bench, max(1, given.times // 4)),
         "kernels": lambda bench: kernels.measure(bench, given.times),
         "ssh": lambda bench: ssh.measure(bench, 3 * given.times),
+        "class": class_of_forty.measure,
         "scale": lambda bench: scale.measure(bench, [10, 100, 1000], given.seconds),
+        "hub": lambda bench: hub.measure(
+            bench,
+            [(int(size), int(size) * 3 // 10) for size in given.running.split(",")],
+            given.seconds,
+        ),
         "release": release.measure,
     }
     if unknown := set(given.rows) - set(rows):
@@ -56,6 +82,8 @@ def main() -> int:
     bench = Bench.of_the_demo()
     for row in given.rows or rows:
         rows[row](bench)
+    if given.publish:
+        publish.publish(MEASURED)
     return 0
 
 

@@ -112,12 +112,23 @@ def _aligned(word: str, width: int) -> str:
     return word.rjust(width) if word[:1].isdigit() else word.ljust(width)
 
 
+MEASURED: dict[str, Any] = {}
+"""What this run has measured: row -> figures."""
+
+
 def keep(row: str, **told: Any) -> Path:
-    """Write what was measured to tests/output/, one file per run."""
+    """Write what was measured to tests/output/: one file per run of a row, and one with all rows of
+    the last run."""
     OUTPUT.mkdir(exist_ok=True)
     path = OUTPUT / f"bench-{row}-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    machine = {"cpus": os.cpu_count(), "at": time.strftime("%Y-%m-%d %H:%M:%S")}
-    path.write_text(json.dumps({"row": row, "machine": machine, **told}, indent=1) + "\n")
+    machine = {
+        "cpus": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "at": time.strftime("%Y-%m-%d %H:%M:%S"),
+    }
+    MEASURED[row] = {"row": row, "machine": machine, **told}
+    path.write_text(json.dumps(MEASURED[row], indent=1) + "\n")
+    (OUTPUT / "bench.json").write_text(json.dumps(MEASURED, indent=1) + "\n")
     print(f"  {path.relative_to(CHECKOUT)}")
     return path
 

@@ -1,6 +1,7 @@
-"""In place of squeue, for the row `scale`: print the running jobs of a file, in the requested form.
+"""In place of squeue, for the row `scale`: print the jobs of a file, in the requested form.
 
-The arguments are the file and squeue's own. The file is a JSON list of jobs: id, uid and user.
+The arguments are the file and squeue's own. The file is a JSON list of jobs: id, uid and user, and
+if wanted the state and the comment.
 """
 
 import json
@@ -20,7 +21,12 @@ fixed = {
     "r": "None",
     "k": "",
 }
-if "--states=PENDING" not in sys.argv:
-    for job, uid, user in json.loads(Path(jobs).read_text()):
-        own = {**fixed, "i": str(job), "A": str(job), "U": str(uid), "u": user}
+pending = "--states=PENDING" in sys.argv
+for job, uid, user, *more in json.loads(Path(jobs).read_text()):
+    state, comment = more or ("RUNNING", "")
+    own = {**fixed, "i": str(job), "A": str(job), "U": str(uid), "u": user}
+    own |= {"T": state, "k": comment}
+    if state == "PENDING":
+        own |= {"B": "", "S": "N/A", "e": "N/A", "r": "Resources"}
+    if state == "PENDING" or not pending:
         print("".join(own[letter] + mark for letter, mark in fields))

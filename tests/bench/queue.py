@@ -191,15 +191,18 @@ def scratch_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def site_of_the_bench(bench: Bench, counter: Counter, folder: Path) -> Iterator[Site]:
-    """A site like the demo's, with jobs of another name, whose hub side and whose gate run the
-    counting programs."""
+def site_of_the_bench(
+    bench: Bench, counter: Counter, folder: Path, own: dict[str, Any] | None = None
+) -> Iterator[Site]:
+    """A site like the demo's, with jobs of another name and the keys `own`, whose hub side and whose
+    gate run the counting programs."""
     state = folder / "state"
     state.mkdir()
     written = YAML(typ="safe").load(CHECKOUT / "config" / "sites" / "demo.yml")
     written["name"] = "bench"
     written["paths"]["state"] = str(state)
     written["slurm"]["bin"] = str(counter.bin)
+    written |= own or {}
     (state / "site.yml").write_text(json.dumps(written))  # JSON is YAML
     site = load_site(state / "site.yml")
     shutil.chown(state, site.hub.user)

@@ -37,7 +37,7 @@ def measure(bench: Bench, sizes: list[int], seconds: float) -> None:
         folder = stack.enter_context(scratch_folder())
         real = [path for path in scheduler_programs(bench.site.slurm.bin) if path.name != "squeue"]
         (folder / "standing-in").mkdir()
-        squeue = _stand_in(folder)
+        squeue = stand_in(folder)
         counter = Counter(folder, [*real, squeue])
         site = stack.enter_context(site_of_the_bench(bench, counter, folder))
         for size in sizes:
@@ -60,7 +60,7 @@ def measure(bench: Bench, sizes: list[int], seconds: float) -> None:
     keep("scale", seconds=seconds, rows=rows, notes=notes)
 
 
-def _stand_in(folder: Path) -> Path:
+def stand_in(folder: Path) -> Path:
     """A program `squeue` that prints the jobs of the file jobs.json."""
     program = folder / "standing-in/squeue"
     code = CHECKOUT / "tests/bench/listed_jobs.py"

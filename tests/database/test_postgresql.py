@@ -65,12 +65,14 @@ def test_the_password_is_in_one_file_that_the_hub_alone_reads(site: Site, machin
 
 
 def test_the_hub_survives_an_outage_of_the_server(server: PostgreSql, alice: Person) -> None:
+    cookies = httpx.Cookies(alice.http.cookies)
     server.control("stop")
     try:
         page = alice.http.get("/hub/home")
         assert page.status_code == 503 and "The hub cannot use its database" in page.text
     finally:
         server.control("start")
+        alice.http.cookies = cookies  # the page has set the cookie of a visitor without a login
     until(lambda: answers(alice), 30)
 
 

@@ -50,7 +50,11 @@ def _servers_left_behind(target: Target) -> Iterator[BadInput]:
         return
     if count := sum(open_servers(before).values()):
         what = f"{count} servers run, and the hub would not find them with another database"
-        yield BadInput(what, "hub.database", "end them first, on the hub's admin page")
+        remedy = (
+            "end them first, on the hub's admin page; if the old database is lost: sudo make stop, "
+            f"end the jobs, and move {target.site.ledger} away"
+        )
+        yield BadInput(what, "hub.database", remedy)
 
 
 def _place(site: Site) -> object:

@@ -1,0 +1,146 @@
+"""The row `hub`: a whole hub with many running servers and starting ones: its pages, the lag of its
+event loop, its memory, and its restart.
+
+Hub, proxy, database and ledger are the released ones. Slurm's answer and the users' servers are
+simulated, because no machine of the tests runs a thousand jobs. The users' accounts exist only in
+this program's mount namespace.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sitekit.base.command import run
+from sitekit.site import Site
+
+from .common import CHECKOUT, Bench, free_ports, keep, table
+from .counting import Counter, scheduler_programs
+from .measured_hub import PAGES, Hub, People, process_of
+from .queue import scratch_folder, site_of_the_bench
+from .scale import stand_in
+
+FIRST_UID = 600_000
+GOALS = {"page ms": 50, "restart s": 5}
+
+
+def measure(bench: Bench, sizes: list[tuple[int, int]], seconds: float) -> None:
+    """Print and keep one line per number of running and starting servers."""
+    rows = [_size(bench, running, waiting, seconds) for running, waiting in sizes]
+    notes = [
+        "home, form, waiting: CPU time of the hub for one request of the page, in ms, through the proxy.",
+        "lag: how much later than wanted the event loop runs a task; idle, and while pages are requested.",
+        "healthy: from the start of the hub's process to the answer of /hub/health; all: until the "
+        "hub has found each running server again; first: the same with no route in the proxy. "
+        "CPU s: the hub's CPU time until then.",
+        "Slurm's answer and the users' servers are simulated; hub, proxy, database and ledger are real.",
+    ]
+    largest = rows[-1]
+    slowest = max(largest[f"{page} ms"] for page in PAGES)
+    met = "met" if slowest <= GOALS["page ms"] else "MISSED"
+    notes.append(f"Each page at most {GOALS['page ms']} ms of CPU: {met}.")
+    met = "met" if largest["healthy s"] <= GOALS["restart s"] else "MISSED"
+    notes.append(f"Restart to healthy at most {GOALS['restart s']} s: {met}.")
+    table(f"hub: pages and restart, windows of {seconds:g} s", rows, notes)
+    keep("hub", seconds=seconds, rows=rows, notes=notes)
+
+
+def _size(bench: Bench, running: int, waiting: int, seconds: float) -> dict[str, Any]:
+    """The figures of one hub."""
+    people = _people(running, waiting)
+    with ExitStack() as stack:
+        folder = stack.enter_context(scratch_folder())
+        stack.enter_context(_accounts(folder, people))
+        real = [path for path in scheduler_programs(bench.site.slurm.bin) if path.name != "squeue"]
+        (folder / "standing-in").mkdir()
+        counter = Counter(folder, [*real, stand_in(folder)])
+        ports = free_ports(4)
+        own = {
+            "internal_tls": False,
+            "hub": {"user": bench.site.hub.user, "port": ports[0]},
+            "proxy": {"user": bench.site.proxy.user, "port": ports[1], "api_port": ports[2]},
+        }
+        site = stack.enter_context(site_of_the_bench(bench, counter, folder, own))
+        filled = _fill(bench, site, people, ports[3])
+        _list_jobs(folder, site, people, filled["tags"])
+        program = str(CHECKOUT / "tests/bench/answering.py")
+        stack.enter_context(
+            process_of([sys.executable, program, str(ports[3])], folder / "answers")
+        )
+        hub = Hub(bench, site, folder, counter, filled["cookies"], people)
+        stack.enter_context(hub.proxy())
+        row: dict[str, Any] = {"servers": running, "starting": waiting}
+        with hub.started() as (_, told):
+            row |= {"first all s": told["all s"]}
+        with hub.started() as (process, told):
+            row |= told | hub.figures(process, seconds)
+        print(f"  {row}", flush=True)
+        return row
+
+
+def _people(running: int, waiting: int) -> People:
+    """Users with numbers of jobs; one more has no server."""
+    numbers = iter(range(running + waiting + 1))
+    made = [(700_000 + n, f"bench{n:05}", FIRST_UID + n) for n in numbers]
+    return People(made[:running], made[running : running + waiting], made[running + waiting :])
+
+
+@contextmanager
+def _accounts(folder: Path, people: People) -> Iterator[None]:
+    """The users' accounts, for this program and its children (see common.apart)."""
+    group = {line.split(":")[0]: line for line in Path("/etc/group").read_text().splitlines()}
+    names = ",".join(name for _, name, _ in people.all)
+    users = group["jupyter-users"]
+    group["jupyter-users"] = users + ("" if users.endswith(":") else ",") + names
+    gid = pwd.getpwnam("alice").pw_gid
+    entries = [f"{name}:x:{uid}:{gid}::/home/alice:/bin/sh\n" for _, name, uid in people.all]
+    texts = {
+        "passwd": Path("/etc/passwd").read_text() + "".join(entries),
+        "group": "".join(f"{line}\n" for line in group.values()),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+        run(["/usr/bin/mount", "--bind", folder / name, f"/etc/{name}"])
+    try:
+        yield
+    finally:
+        for name in texts:
+            run(["/usr/bin/umount", "--lazy", f"/etc/{name}"], check=False)
+
+
+def _fill(bench: Bench, site: Site, people: People, port: int) -> dict[str, Any]:
+    """Make database, ledger and cookie secret; the tags of the starts, and cookies."""
+    account = pwd.getpwnam(site.hub.user)
+    key = site.paths.state / "cookie_secret"
+    key.write_text(secrets.token_hex(32))
+    key.chmod(0o600)
+    os.chown(key, account.pw_uid, account.pw_gid)
+    asked = {"site": str(site.paths.state / "site.yml"), "port": port, "people": vars(people)}
+    program = (CHECKOUT / "tests/bench/fill_hub.py").read_text()
+    done = run(
+        [bench.python, "-I", "-c", program],
+        stdin=json.dumps(asked),
+        user=site.hub.user,
+        cwd=site.paths.state,
+        env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+        timeout=300,
+    )
+    filled: dict[str, Any] = json.loads(done.stdout)
+    return filled
+
+
+def _list_jobs(folder: Path, site: Site, people: People, tags: dict[str, str]) -> None:
+    """The jobs that the program in place of squeue prints."""
+    jobs = [
+        (job, uid, name, state, f"sitekit:{site.name}:{tags[str(job)]}")
+        for state, some in (("RUNNING", people.running), ("PENDING", people.waiting))
+        for job, name, uid in some
+    ]
+    (folder / "jobs.json").write_text(json.dumps(jobs))
