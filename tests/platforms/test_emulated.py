@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(7200)]
 SLOW = 900  # seconds that a question to a machine so slow may take
 CONF = "/etc/sitekit/demo/slurm/slurm.conf"
 BRING_UP = """
-from sitekit.demo.cluster import paths_and_ports, record as made, bring_up as whole
+from sitekit.demo.cluster import paths_and_ports, record_changes as made, bring_up as whole
 print(whole.start_cluster(paths_and_ports.demo_site("systemd"), made.Made()).cgroup)
 """
 OTHERS = [f"sitekit-demo-{part}" for part in ("proxy", "hub", "front")]
