@@ -58,10 +58,10 @@ def test_a_program_that_cannot_start_is_told() -> None:
 
 
 ORPHAN = {
-    "ask": "from sitekit.base.child_process import ask\n"
-    "ask('worker', 'sleep', lambda _: print('up', flush=True), timeout=600)",
-    "mortal": "import subprocess; from sitekit.base.child_process import mortal\n"
-    "subprocess.run(mortal(['/bin/sh', '-c', 'echo up; exec sleep 600']))",
+    "ask": "from sitekit.base.child_process import ask_child_process\n"
+    "ask_child_process('worker', 'sleep', lambda _: print('up', flush=True), timeout=600)",
+    "mortal": "import subprocess; from sitekit.base.child_process import end_with_this_process\n"
+    "subprocess.run(end_with_this_process(['/bin/sh', '-c', 'echo up; exec sleep 600']))",
 }
 
 

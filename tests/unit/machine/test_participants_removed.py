@@ -134,6 +134,6 @@ def test_the_exit_code_says_whether_something_is_left_but_kept_homes(
     monkeypatch.setattr(account_record, "FOLDER", tmp_path / "records")
     os.chown(person.home, owner, owner)
     account_record.save(site, "training", Record(group="workshop", participants=[person]))
-    monkeypatch.setattr(commands, "alone", nullcontext)
+    monkeypatch.setattr(commands, "hold_machine_lock", nullcontext)
     assert commands.accounts_remove(site, "PREFIX=training", "DATA=keep") == code
     assert person.home.stat().st_uid == (owner if code else 0)

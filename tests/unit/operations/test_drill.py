@@ -159,9 +159,9 @@ def slurm(monkeypatch: pytest.MonkeyPatch) -> Slurm:
     removed = SimpleNamespace(remove=lambda *_, **__: slurm.ran.append(("accounts removed",)))
     known = SimpleNamespace(load=lambda *_: SimpleNamespace(participants=users))
     monkeypatch.setattr(accounts, "_slurm", slurm)
-    monkeypatch.setattr(accounts, "record", known)
-    monkeypatch.setattr(accounts, "remove", removed)
-    monkeypatch.setattr(accounts, "alone", nullcontext)
+    monkeypatch.setattr(accounts, "account_record", known)
+    monkeypatch.setattr(accounts, "remove_accounts", removed)
+    monkeypatch.setattr(accounts, "hold_machine_lock", nullcontext)
     monkeypatch.setattr(accounts, "KNOWN_TO_SLURM", -1.0)
     return slurm
 

@@ -74,7 +74,7 @@ def make(site: Site) -> Callable[..., Release]:
 def nobody(monkeypatch: pytest.MonkeyPatch) -> Uses:
     """Whom the commands find using releases; filled in by the tests."""
     found = Uses()
-    monkeypatch.setattr(commands, "users", lambda _: found)
+    monkeypatch.setattr(commands, "release_users", lambda _: found)
     return found
 
 
