@@ -67,6 +67,7 @@ def test_no_purpose_is_without_its_file():
         "authority.pub",
         "token",
         "hub_token",
+        "database.pgpass",
         "*.py",
         "*.conf",
     }

@@ -16,6 +16,7 @@ PURPOSES = {
     "/etc/sitekit/*/local.d/*.conf": "the site's own directives for the web server",
     "/etc/sitekit/*/courses/*": "a course or its roster, which the hub reads again when it changes",
     "/etc/sitekit/*/proxy.env": "the hub's secret at the proxy's API, generated on this machine",
+    "/etc/sitekit/*/database.pgpass": "the password with which the hub connects to its PostgreSQL database",
     "/etc/sitekit/*/monitoring/token": "the token with which Prometheus reads the hub's metrics, and nothing else",
     "/etc/sitekit/*/monitoring/hub_token": "the hub's copy of this token",
     "/etc/sitekit/*/monitoring/scrape.yml": "the scrape configuration for Prometheus",
