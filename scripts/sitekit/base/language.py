@@ -1,7 +1,7 @@
 """Translate the texts that users read into the site's language.
 
-Modules import `gettext as _`. The hub sets the language once, when it starts (`use`). Other
-programs do not set a language, so that their texts stay English.
+Modules import `gettext as _`. The hub sets the language once, when it starts (`use`). All
+other programs of sitekit do not set a language; their texts are therefore English.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def check_site(site: Site) -> int:
     """Print a summary of a valid site file, of its catalogue of translations, and of the course
     files (`make check_site`).
 
-    Raises BadInputs if the catalogue or a course file has an error.
+    Raises BadInputs if the catalogue of translations or a course file has an error.
     """
     tiers = f"{len(site.tiers)} tier{'' if len(site.tiers) == 1 else 's'}"
     groups = f"members of {', '.join(site.login.allowed_groups)}"

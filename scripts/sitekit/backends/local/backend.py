@@ -51,8 +51,8 @@ class LocalBackend:
         return self.queue.snapshot.job_of(work)
 
     async def look_up(self, work: Work) -> Job | None:
-        """Return the server as a job; None if a list that is newer than the server's start does not
-        contain the server. Raises NoAnswer.
+        """Return the server as a job. Return None if the server is not in a list of all servers
+        that was made after the server's start. Raises NoAnswer.
         """
         if job := self.find(work):
             return job

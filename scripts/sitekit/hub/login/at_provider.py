@@ -118,11 +118,12 @@ class AtProvider(OAuthenticator):
         return {"tokens": token_info, "claims": user_info}
 
     async def update_auth_model(self, auth_model: dict[str, Any]) -> dict[str, Any]:
-        """Return JupyterHub's data about a user who may log in. Raises Refusal.
+        """Return JupyterHub's data about a user who may log in. Raises Refusal for a user who may
+        not log in.
 
-        oauthenticator's own method does not remove a former administrator's rights (oauth2.py,
-        where `admin` is None). oauthenticator's method for GitHub fails if the user has no key
-        `email` (github.py).
+        The method also removes the rights of a former administrator, which oauthenticator's own
+        method keeps (oauth2.py, where `admin` is None). It accepts users of GitHub without the key
+        `email`, with whom oauthenticator's method fails (github.py).
         """
         tokens, told = auth_model["auth_state"]["tokens"], auth_model["auth_state"]["claims"]
         # check this first: a person who comes with another person's name must not change that

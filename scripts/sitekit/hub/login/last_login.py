@@ -134,7 +134,8 @@ class LastLogins:
 
 
 def _split(written: str) -> Identity:
-    """Split the text of an identity from the ledger into the provider and the user's number."""
+    """Split the text of an identity from the ledger into the login provider and the provider's
+    number for this user."""
     provider, _, number = written.partition("\n")
     return provider, number
 

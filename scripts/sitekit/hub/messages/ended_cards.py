@@ -153,7 +153,7 @@ CRASHES = (
         r"Permission denied.*home|Read-only file system",
         "home",
         N_("Your home directory cannot be written."),
-        N_("Ask your administrators to look at it."),
+        N_("Ask your administrators to look at your home directory."),
     ),
     (
         r"sitekit: no free port",

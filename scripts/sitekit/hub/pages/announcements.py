@@ -24,8 +24,8 @@ AHEAD = 14 * 86400  # seconds before its begin from which a maintenance window i
 
 
 def announcements_of(hub_state: HubState) -> Callable[[Any], Callable[[str], list[dict[str, Any]]]]:
-    """Return the function for the option c.JupyterHub.template_vars. JupyterHub calls the function
-    with the user of each page."""
+    """Return a function for the option c.JupyterHub.template_vars. For each page, JupyterHub calls
+    this function with the user who opens the page."""
 
     def for_user(user: Any) -> Callable[[str], list[dict[str, Any]]]:
         return lambda page: shown_on(hub_state, user.name if user else "", page)

@@ -224,7 +224,8 @@ async def _answer(process: asyncio.subprocess.Process) -> bytes | None:
     """Wait until a program ends, and return everything that it has printed; None if the text is too
     long.
 
-    A text that is too long is not used, because its beginning could be the name of another account.
+    The first part of a text that is too long could be the name of another account. Therefore no
+    part of it is returned.
     """
     assert process.stdout is not None  # noqa: S101  (a pipe)
     printed = b""

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class File:
     """Describe a file that `make apply` writes: content, mode and owner.
 
-    The file's group is the primary group of the account `group_of`, or of its owner.
+    The file's group is the primary group of the account whose name is in `group_of`. If `group_of`
+    is None, the file's group is the primary group of the owner.
     """
 
     content: str
@@ -27,8 +28,8 @@ class File:
 class Folder:
     """Describe a directory that must exist.
 
-    The group is the primary group of the account `group_of`, or of the owner. If `shared` is true,
-    owner and mode of an existing directory are not changed.
+    The directory's group is chosen as in File. If `shared` is true, owner and mode of an existing
+    directory are not changed.
     """
 
     mode: int = 0o755

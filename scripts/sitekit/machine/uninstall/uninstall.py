@@ -238,8 +238,8 @@ def _accounts(here: _Installed) -> Iterator[str]:
 
 
 def _folders(here: _Installed) -> Iterator[str]:
-    """Remove the site's folders: first remove files in /run, open tunnels and certificates from
-    ACME, then remove the folders that are empty."""
+    """Remove the site's files in /run, the files of tunnels and the certificates from ACME, and
+    then the site's folders that are empty."""
     for path in (before_path(here.site), here.site.run, here.site.front_state, entries(here.site)):
         shutil.rmtree(here.on_disk(path), ignore_errors=True)
     for name in here.each(here.manifest.folders, but=manifest_path(here.site).parents):
