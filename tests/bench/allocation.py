@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sitekit.base.command import Argv
+from sitekit.base.run_program import Argv
 
 from .common import Bench, ended, keep, table
 

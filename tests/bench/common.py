@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from sitekit.base.command import run
+from sitekit.base.run_program import run
 from sitekit.site import Site, load_site
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sitekit.base.command import run
+from sitekit.base.run_program import run
 
 from .common import Bench
 from .moments import uptime

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sitekit.base.command import run
+from sitekit.base.run_program import run
 from sitekit.site import Site
 
 from .common import CHECKOUT, Bench, free_ports, keep, table

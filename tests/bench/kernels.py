@@ -18,7 +18,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from sitekit.base.command import run
+from sitekit.base.run_program import run
 
 from .common import CHECKOUT, Bench, keep, table
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import psutil
 
-from sitekit.base.command import identity
+from sitekit.base.run_program import identity
 from sitekit.site import Site
 
 from .common import CHECKOUT, Bench, ended, memory, secret

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 from ruamel.yaml import YAML
 
-from sitekit.base.command import identity
+from sitekit.base.run_program import identity
 from sitekit.site import Site, load_site
 
 from .common import CHECKOUT, Bench, ended, keep, memory, sudo_rule, table

@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from sitekit.base.command import identity
+from sitekit.base.run_program import identity
 from sitekit.site import Site
 
 from .common import CHECKOUT, Bench, ended, keep, memory, table

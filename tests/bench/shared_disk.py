@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sitekit.base.command import run
+from sitekit.base.run_program import run
 from sitekit.environment.release.releases import Release
 from sitekit.environment.release.write_single_file import pack, write_start_script
 

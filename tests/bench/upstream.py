@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from sitekit.base.command import identity
+from sitekit.base.run_program import identity
 
 from .common import Bench, ended, free_ports, memory, secret, sudo_rule
 from .moments import uptime

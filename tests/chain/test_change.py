@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.base.command import CommandFailed
 from sitekit.base.errors import Problem
+from sitekit.base.run_program import CommandFailed
 from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.machine.apply.commands import apply, diff
 from sitekit.machine.apply.rotate_secrets import rotate_secrets

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.base.command import run
+from sitekit.base.run_program import run
 from sitekit.contracts.kernel_state import read_kernel_state
 from sitekit.kernels.generations.generation import showing
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.base.command import run
+from sitekit.base.run_program import run
 from sitekit.site import Site
 
 from ..conftest import Demo, logged_in

@@ -30,7 +30,7 @@ from sitekit.backends.snapshot import Snapshot
 from sitekit.hub.messages.failed_start_cards import Card
 from sitekit.hub.servers.check_choice import read_choice
 from sitekit.hub.servers.hub_state import HubState
-from sitekit.hub.spawner.look_up_accounts import groups_of
+from sitekit.hub.spawner.look_up_unix_accounts import groups_of
 from sitekit.hub.spawner.not_started import NotStarted
 from sitekit.hub.spawner.slurm_server import SlurmServer
 from sitekit.hub.spawner.tier_spawner import TierSpawner

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.base.command import identity
+from sitekit.base.run_program import identity
 from sitekit.machine.web.config import certificate
 
 from ..conftest import Demo

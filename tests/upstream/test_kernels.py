@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.base.command import identity
+from sitekit.base.run_program import identity
 from sitekit.contracts.gate_config import session_settings
 
 from ..conftest import Demo

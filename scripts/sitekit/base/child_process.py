@@ -18,8 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from .command import Argv, piped
 from .errors import Problem
+from .run_program import Argv, piped
 
 Event = dict[str, Any]
 

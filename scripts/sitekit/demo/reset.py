@@ -9,8 +9,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..base.command import run
 from ..base.progress import step
+from ..base.run_program import run
 from ..site import Site
 from .cluster import paths_and_ports, services
 from .cluster.bring_up import daemons

@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 
 from .. import __version__
-from ..base.command import run
 from ..base.data_files import CHECKOUT
 from ..base.errors import Problem
+from ..base.run_program import run
 from .release.install_packages import pip_install
 from .release.releases import Release
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..site import Site
-from .discovery.module_tree import Module
+from .discovery.list_modules import Module
 from .discovery.rules import Rules
 from .generations import generation
 from .generations.kernel_record import Kernel

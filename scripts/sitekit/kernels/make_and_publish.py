@@ -19,7 +19,7 @@ from ..site import Site
 from . import result_table
 from .check_writers import refuse_writable
 from .discovery.list_candidates import Candidate, candidates, unreadable
-from .discovery.module_tree import Module, read_tree
+from .discovery.list_modules import Module, read_tree
 from .discovery.rules import Rules, load_rules
 from .discovery.run_spider import Broken
 from .find_lost_kernels import keep_out_of_sight, unlisted

@@ -17,9 +17,9 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-from ..base.command import identity
 from ..base.data_files import CHECKOUT, OWN_KERNELS, data
 from ..base.errors import Problem
+from ..base.run_program import identity
 from ..site import Site
 from ..site.show import dump
 

@@ -13,7 +13,7 @@ from pydantic import model_validator
 from ..base.errors import Unfits
 from .front_login_checks import front_login_fits
 from .images_of_tiers import unknown_images
-from .local_tiers import local_tiers_fit
+from .local_tier_checks import local_tiers_fit
 from .refuse_conflicts import accounts_apart, paths_apart, ports_apart, start_fits, tiers_apart
 from .settings import SiteSettings
 from .ssh_checks import login_node_fits, tunnel_fits

@@ -9,11 +9,11 @@ import shutil
 import socket
 from pathlib import Path
 
-from ..base.command import CommandFailed, run
 from ..base.data_files import CHECKOUT
 from ..base.errors import BadInput, shown
 from ..base.files import write_atomic
 from ..base.progress import say
+from ..base.run_program import CommandFailed, run
 from ..base.templates import templates
 from .model import load_site
 

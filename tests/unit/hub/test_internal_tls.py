@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from machine_sites import demo
 
-from sitekit.base.command import run
+from sitekit.base.run_program import run
 from sitekit.contracts.internal_tls import (
     SUFFIX,
     authority,

@@ -17,7 +17,7 @@ from kernel_site import KernelSite
 from sitekit.kernels import result_table
 from sitekit.kernels.discovery import run_spider
 from sitekit.kernels.discovery.list_candidates import candidates
-from sitekit.kernels.discovery.module_tree import natural, read_tree
+from sitekit.kernels.discovery.list_modules import natural, read_tree
 from sitekit.kernels.discovery.rules import Rules
 from sitekit.kernels.result_table import Row
 from sitekit.kernels.trials.probe_candidates import Failure, probe

@@ -15,7 +15,7 @@ from sitekit.base.errors import BadInput, Problem
 from sitekit.kernels import result_table
 from sitekit.kernels.check_writers import refuse_writable
 from sitekit.kernels.discovery.list_candidates import candidates, slug
-from sitekit.kernels.discovery.module_tree import Module, natural
+from sitekit.kernels.discovery.list_modules import Module, natural
 from sitekit.kernels.discovery.rules import Rules, load_rules, matches
 from sitekit.kernels.generations.kernel_record import is_unchanged, stamps
 from sitekit.kernels.generations.logos import FILES, logo_files

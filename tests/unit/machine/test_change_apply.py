@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from machine_sites import bare_machine, can_change, demo, family, tree
 
-from sitekit.base.command import CommandFailed
 from sitekit.base.errors import BadInput, Problem
+from sitekit.base.run_program import CommandFailed
 from sitekit.machine.apply import commands as apply_module
 from sitekit.machine.apply.commands import apply, plan_apply
 from sitekit.machine.apply.service_changes import list_service_changes

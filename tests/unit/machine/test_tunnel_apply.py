@@ -8,7 +8,7 @@ import pytest
 from golden_sites import site_of
 from machine_sites import bare_machine, can_change, tree
 
-from sitekit.base.ssh_keys import public_key
+from sitekit.base.public_key_path import public_key
 from sitekit.contracts import tunnel
 from sitekit.machine.apply.commands import apply
 from sitekit.machine.installed import unix_accounts

@@ -20,9 +20,9 @@ import pytest
 
 from sitekit.backends.slurm.pending_reasons import NO_ROOM
 from sitekit.base.catalogue import translations
-from sitekit.base.command import CommandFailed
 from sitekit.base.data_files import data
 from sitekit.base.errors import BadInput, Problem
+from sitekit.base.run_program import CommandFailed
 from sitekit.operations.drill import accounts
 from sitekit.operations.drill.bottleneck import first_bottleneck, with_english_reason
 from sitekit.operations.drill.commands import drill

@@ -8,7 +8,7 @@ from asyncio.subprocess import Process
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...base.command import piped
+from ...base.run_program import piped
 from ...site import Site
 from ..job import NoAnswer
 

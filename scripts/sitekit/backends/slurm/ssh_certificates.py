@@ -12,7 +12,7 @@ import os
 import time
 from pathlib import Path
 
-from ...base.ssh_keys import public_key
+from ...base.public_key_path import public_key
 from ...site import Site
 from ..job import NoAnswer
 from . import ssh_files as ssh

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...base.command import run
+from ...base.run_program import run
 from ...site import Site
 from . import paths_and_ports
 

@@ -7,10 +7,10 @@ import dataclasses
 import time
 from pathlib import Path
 
-from ...base.command import Argv, CommandFailed, run
 from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...base.progress import say, step
+from ...base.run_program import Argv, CommandFailed, run
 from ...machine.supervisors import control
 from ...machine.supervisors.service import Service
 from ...site import Site

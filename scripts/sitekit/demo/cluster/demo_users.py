@@ -8,8 +8,8 @@ import pwd
 from collections.abc import Callable
 from pathlib import Path
 
-from ...base.command import run
 from ...base.files import write_atomic
+from ...base.run_program import run
 from ...machine.participants.passwords import new_password
 from . import paths_and_ports
 from .record_changes import Made

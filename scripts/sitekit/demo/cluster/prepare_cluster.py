@@ -11,9 +11,9 @@ import secrets
 import shutil
 from pathlib import Path
 
-from ...base.command import run
 from ...base.files import write_atomic
 from ...base.progress import step
+from ...base.run_program import run
 from ...site import Site
 from . import paths_and_ports
 from .describe_host import Host

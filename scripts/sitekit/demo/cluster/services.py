@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ...base.command import CommandFailed, run
+from ...base.run_program import CommandFailed, run
 from ...machine.supervisors.control import Supervisor, SupervisordSupervisor, SystemdSupervisor
 from ...machine.supervisors.service import Service
 from ...site import Site

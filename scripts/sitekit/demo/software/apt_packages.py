@@ -7,8 +7,8 @@ import re
 import subprocess
 from collections.abc import Callable, Sequence
 
-from ...base.command import CommandFailed, piped, run
 from ...base.progress import step
+from ...base.run_program import CommandFailed, piped, run
 from ..cluster.record_changes import Made
 from .platform import table
 

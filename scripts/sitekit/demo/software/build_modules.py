@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...base.command import run
 from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...base.progress import say, step
+from ...base.run_program import run
 from ...site import Site
 from ..cluster import paths_and_ports
 from ..cluster.record_changes import Made

@@ -17,8 +17,8 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from ...base.command import run
 from ...base.errors import Problem
+from ...base.run_program import run
 from .apt_packages import APT, QUIET
 
 SYSTEM = Path("/usr/bin/python3")

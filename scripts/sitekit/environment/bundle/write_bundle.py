@@ -19,10 +19,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ...base.child_process import ask_child_process
-from ...base.command import Argv, run
 from ...base.data_files import CHECKOUT, OWN_KERNELS, OWN_PACKAGES
 from ...base.files import write_atomic
 from ...base.progress import say, step
+from ...base.run_program import Argv, run
 from ...site import Site
 from ..channel import ENGINE, solve_environment
 from ..release.install_packages import wheels_name

@@ -17,9 +17,9 @@ from urllib.parse import unquote, urlsplit
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from ...base.command import Argv, run
 from ...base.errors import Problem
 from ...base.progress import step
+from ...base.run_program import Argv, run
 from ..wheels.convert_one_wheel import PYPI_NAMES, target_environment
 from ..wheels.environment_yml import Packages
 from ..wheels.wheels_lock_file import entries, matching

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...base.child_process import end_with_this_process
-from ...base.command import run
+from ...base.run_program import run
 from .releases import Release
 
 UNCHECKED = ("-f", "--invalidation-mode", "unchecked-hash")

@@ -12,8 +12,8 @@ import re
 import tempfile
 from pathlib import Path
 
-from ...base.command import Argv, run
 from ...base.progress import step
+from ...base.run_program import Argv, run
 from ...session.release_modules import FILE
 from ...site import Site
 from .configure_release import plain_environment

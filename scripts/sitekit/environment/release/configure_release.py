@@ -8,8 +8,8 @@ import os
 import shutil
 from pathlib import Path
 
-from ...base.command import run
 from ...base.files import write_atomic
+from ...base.run_program import run
 from . import container_files, user_commands
 from .releases import Release
 from .required_package_contents import Piece

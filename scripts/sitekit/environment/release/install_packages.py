@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ...base.child_process import ask_child_process, end_with_this_process
-from ...base.command import Argv, run
 from ...base.progress import step
+from ...base.run_program import Argv, run
 from ...site import Site
 from ..channel import ENGINE
 from ..channel.pip_pins import requirement_name

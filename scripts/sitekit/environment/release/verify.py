@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ...base.child_process import ask_child_process
-from ...base.command import run
 from ...base.errors import Problem
+from ...base.run_program import run
 from ...site import Site
 from ..channel import ENGINE
 from . import file_hashes, trial_run

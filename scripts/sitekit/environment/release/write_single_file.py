@@ -18,10 +18,10 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
-from ...base.command import Argv, run
 from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...base.progress import step
+from ...base.run_program import Argv, run
 from ...session.release_modules import FILE
 from ...site import Site
 from .prefix_lock import set_modes

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ...base.command import Argv, run
 from ...base.errors import Problem
 from ...base.progress import say
+from ...base.run_program import Argv, run
 from .convert_one_wheel import target_environment
 from .environment_yml import Packages
 from .python_node_proxy import PYTHON

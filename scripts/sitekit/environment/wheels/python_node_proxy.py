@@ -13,9 +13,9 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
-from ...base.command import run
 from ...base.errors import Problem
 from ...base.progress import say
+from ...base.run_program import run
 from .environment_yml import Packages
 from .write_conda_package import Entry, Package, subdir
 

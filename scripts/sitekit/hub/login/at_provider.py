@@ -29,7 +29,7 @@ from .claims import (
     service_of,
 )
 from .last_login import Identity, LastLogins, NoWord
-from .login_handlers import CallbackHandler, LoginHandler
+from .provider_login_handlers import CallbackHandler, LoginHandler
 from .recheck_users import check_again
 from .remove_admin_rights import take_rights
 

@@ -21,7 +21,7 @@ from ..servers.accounts import AccountMap
 from .at_provider import AtProvider
 from .claims import Claims, Refusal, name_and_domain, service_of, text_claim, texts
 from .last_login import LastLogins
-from .login_handlers import LoginHandler
+from .provider_login_handlers import LoginHandler
 
 GROUPS = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships"
 NO_CONTENT, FOUND, NOT_FOUND = 204, 302, 404

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from ...base.ssh_keys import public_key
+from ...base.public_key_path import public_key
 from ...contracts.tunnel import authority, host, host_key
 from ...site import Site
 

@@ -12,7 +12,7 @@ from ...backends.resource_choice import Choice
 from ..servers.hub_state import HubState, longest_run
 from ..servers.idle_limits import session_environment
 from ..servers.log_start import log_start
-from .look_up_accounts import uid_of
+from .look_up_unix_accounts import uid_of
 
 
 async def record_start(hub_state: HubState, spawner: Spawner, choice: Choice, backend: str) -> str:

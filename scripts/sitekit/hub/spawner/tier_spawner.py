@@ -34,7 +34,7 @@ from ..servers.form_values import (
 from ..servers.hub_state import HubState
 from ..servers.ledger_choices import created
 from .adopt_servers import AdoptingSpawner
-from .look_up_accounts import groups_of
+from .look_up_unix_accounts import groups_of
 from .server import Server
 
 SUBMITTING = 90  # longest time of the gate, in seconds; added to the tier's start_timeout

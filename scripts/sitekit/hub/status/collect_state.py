@@ -10,8 +10,8 @@ from typing import Any
 from ...site import Site
 from ..servers.hub_state import HubState
 from ..servers.ledger_measures import Start
+from .poll_prefix_state import PrefixState, last_prefix
 from .summarize_servers import OpenServer, describe_cards, describe_server, describe_sums
-from .watch_prefix import PrefixState, last_prefix
 
 DAY = 86400.0
 

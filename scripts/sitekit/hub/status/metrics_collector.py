@@ -15,8 +15,8 @@ from ..servers.ledger import LedgerTrouble
 from ..servers.server_states import OPEN_STATES
 from . import metrics
 from .collect_state import servers_now
+from .poll_prefix_state import last_prefix
 from .summarize_servers import add_up, empty_sum
-from .watch_prefix import last_prefix
 
 MIB = 1024**2
 

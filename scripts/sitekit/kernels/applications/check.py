@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from ...base import progress
-from ...base.command import identity
 from ...base.errors import BadInput, Problem
 from ...base.files import write_atomic
+from ...base.run_program import identity
 from ...contracts.applications import application_settings, record_path
 from ...session.applications import MODULE, arguments, digest, read_tested
 from ...site import Site

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ...base.command import run
 from ...base.errors import BadInput
+from ...base.run_program import run
 from ...site.model_fields import flow
 from .list_candidates import slug
 from .parse_makefile import Line, command_lines, read_makefile

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from .module_tree import Chain, Module, natural
+from .list_modules import Chain, Module, natural
 from .rules import Discover, Rule, Rules
 from .run_spider import Broken
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...base.command import Argv, CommandFailed, run
 from ...base.errors import Problem
+from ...base.run_program import Argv, CommandFailed, run
 
 Tree = dict[str, dict[str, dict[str, Any]]]
 """Maps a module's name without version to its modulefiles, and each modulefile to the data that

@@ -23,10 +23,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
-from ...base.command import run
 from ...base.data_files import data
 from ...base.errors import Problem
 from ...base.files import switch_link, write_atomic
+from ...base.run_program import run
 from ...site import Site
 from .generation_record import MARK, Record, read_record, write_record
 from .kernel_record import Kernel

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ...base import progress
-from ...base.command import need_root, run
 from ...base.errors import BadInput, Problem
 from ...base.files import write_atomic
+from ...base.run_program import need_root, run
 from ...contracts.gate_config import session_settings
 from ...contracts.images import image_settings, record_path
 from ...session.container import minor, package, tested_as

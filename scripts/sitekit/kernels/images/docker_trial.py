@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ...base.command import CommandFailed, run
+from ...base.run_program import CommandFailed, run
 from ...contracts.trial_hub import trial_environment
 from ...session.container import START
 from ...session.container_environment import SENT

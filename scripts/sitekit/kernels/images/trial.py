@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...base.command import CommandFailed, identity, run
+from ...base.run_program import CommandFailed, identity, run
 from ...contracts.trial_hub import trial_environment, trial_hub
 from ...session.container import command, environment, home_inside
 from ..trials.try_kernels import ASK, SMOKE

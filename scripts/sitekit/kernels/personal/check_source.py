@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from ...base.errors import BadInput, Unfit
 from ..discovery.list_candidates import Candidate, slug
-from ..discovery.module_tree import Module
+from ..discovery.list_modules import Module
 from ..discovery.rules import Rule
 
 PREFIX = "my-"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...base.command import run
+from ...base.run_program import run
 from ..discovery.list_candidates import PROGRAMS, Candidate
 from ..discovery.rules import CONNECTION
 from . import container_commands

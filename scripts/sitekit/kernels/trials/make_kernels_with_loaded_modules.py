@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..discovery.list_candidates import PROGRAMS
-from ..discovery.module_tree import natural
+from ..discovery.list_modules import natural
 from ..generations.kernel_record import Kernel
 from .build_kernel import NAMES
 from .import_launcher import launcher

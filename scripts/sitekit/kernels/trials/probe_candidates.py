@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...base import progress
-from ...base.command import CommandFailed, identity
+from ...base.run_program import CommandFailed, identity
 from ...site import Site
 from ..discovery.list_candidates import Candidate
 from ..discovery.rules import Rules

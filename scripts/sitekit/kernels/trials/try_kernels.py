@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ...base import progress
-from ...base.command import identity
 from ...base.errors import Problem
+from ...base.run_program import identity
 from ...site import Site
 from ..generations.generation import root, spec_file
 from ..generations.kernel_record import Kernel

@@ -7,10 +7,10 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from ...base.command import need_root
 from ...base.errors import BadInput, BadInputs, Problem, as_problem
 from ...base.finding import Finding
 from ...base.progress import say, step
+from ...base.run_program import need_root
 from ...site import Site
 from ...site.course_files import site_courses
 from ..checks.passwords import who_stays_out

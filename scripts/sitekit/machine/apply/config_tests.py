@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...base.command import CommandFailed
+from ...base.run_program import CommandFailed
 from ..host.platform import WebServer
 from ..installed.read_and_restore_path import MACHINE
 from ..system_sshd import control as system_sshd

@@ -9,9 +9,9 @@ import secrets
 from functools import partial
 from pathlib import Path
 
-from ...base.command import need_root
 from ...base.errors import Problem
 from ...base.progress import say
+from ...base.run_program import need_root
 from ...site import Site
 from ..checks.preconditions import require_preconditions
 from ..host.file_to_write import File

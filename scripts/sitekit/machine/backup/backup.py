@@ -20,11 +20,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ... import __version__
-from ...base.command import acting_as, need_root
 from ...base.data_files import CHECKOUT, OWN_KERNELS, OWN_PACKAGES
 from ...base.errors import Problem
 from ...base.files import open_file
 from ...base.progress import say, step
+from ...base.run_program import acting_as, need_root
 from ...contracts.database import postgresql, restored_copy
 from ...site import Site
 from ...site.course_files import courses_folder

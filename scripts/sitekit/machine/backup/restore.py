@@ -18,11 +18,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ...base.command import acting_as, need_root
 from ...base.data_files import CHECKOUT
 from ...base.errors import BadInput, Problem
 from ...base.files import write_atomic
 from ...base.progress import say
+from ...base.run_program import acting_as, need_root
 from ...contracts.database import database_in_words, restored_copy
 from ...site import Site, load_site
 from ..apply.execute_plan import execute

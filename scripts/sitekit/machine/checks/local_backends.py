@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...base.command import CommandFailed, run
 from ...base.finding import Finding, unseen, warning
+from ...base.run_program import CommandFailed, run
 from ...site import Site
 from ...site.memory_and_time import format_memory
 

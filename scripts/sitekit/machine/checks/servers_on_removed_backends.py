@@ -9,8 +9,8 @@ from __future__ import annotations
 import pwd
 from collections.abc import Iterator
 
-from ...base.command import acting_as
 from ...base.finding import Finding
+from ...base.run_program import acting_as
 from ...site import Site
 from ..host import sqlite
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...base.command import CommandFailed, run
 from ...base.errors import Problem
 from ...base.finding import Finding, unseen
+from ...base.run_program import CommandFailed, run
 from ...site import Site
 from ..host.platform import Platform
 from ..installed import unix_accounts

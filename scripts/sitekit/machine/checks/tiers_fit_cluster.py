@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...backends.slurm.run_local_program import slurm_environment
-from ...base.command import Argv, CommandFailed, run
 from ...base.finding import Finding, Severity, unseen, warning
+from ...base.run_program import Argv, CommandFailed, run
 from ...site import Site
 from ...site.memory_and_time import format_memory, format_time
 from ...site.tier import Tier

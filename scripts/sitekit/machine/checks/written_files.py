@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Mapping, Set
 from pathlib import Path
 
-from ...base.command import CommandFailed, run
 from ...base.errors import Problem
+from ...base.run_program import CommandFailed, run
 from ...contracts.tunnel import host_key, sshd_config
 from ...site import Site, load_site
 from ..host.file_to_write import File

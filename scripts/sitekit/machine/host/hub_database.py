@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from ...base.command import acting_as
 from ...base.errors import Problem
+from ...base.run_program import acting_as
 from ...contracts.database import database_in_words, postgresql, restored_copy
 from ...site import Site
 from . import postgresql as server

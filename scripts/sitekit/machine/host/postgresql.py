@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ...base.command import Argv, CommandFailed, run
 from ...base.errors import Problem
+from ...base.run_program import Argv, CommandFailed, run
 from ...contracts.database import database_in_words, libpq_url, postgresql
 from ...site import Site
 

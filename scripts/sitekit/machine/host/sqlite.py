@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
-from ...base.command import acting_as
 from ...base.errors import Problem
+from ...base.run_program import acting_as
 
 
 @contextmanager

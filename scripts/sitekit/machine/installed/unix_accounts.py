@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...base.command import Arg, Argv, run
 from ...base.errors import Problem
+from ...base.run_program import Arg, Argv, run
 from .read_and_restore_path import MACHINE
 
 

@@ -10,7 +10,7 @@ from ...backends.slurm import ssh_files as ssh
 from ...base.errors import BadInput
 from ...base.files import write_atomic
 from ...base.progress import say
-from ...base.ssh_keys import public_key
+from ...base.public_key_path import public_key
 from ...site import Site
 from ..host.file_to_write import File
 from .files import instructions, login_node_files

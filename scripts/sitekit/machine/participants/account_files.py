@@ -8,8 +8,8 @@ import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...base.command import run
 from ...base.errors import Problem
+from ...base.run_program import run
 from ..host.file_to_write import digest
 from . import account_record
 

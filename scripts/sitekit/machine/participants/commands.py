@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...base.command import need_root
 from ...base.errors import BadInput
 from ...base.files import write_atomic
 from ...base.progress import say
+from ...base.run_program import need_root
 from ...site import Site
 from ..host.lock import hold_machine_lock
 from ..system_sshd.config import PROGRAM as SSHD

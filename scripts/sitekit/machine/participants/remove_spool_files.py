@@ -10,7 +10,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from ...base.command import run
+from ...base.run_program import run
 
 CRONTABS = (Path("/var/spool/cron/crontabs"), Path("/var/spool/cron"))
 AT = tuple(Path("/var/spool") / name for name in ("cron/atjobs", "cron/atspool", "at", "at/spool"))

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ...base.command import Argv, run
+from ...base.run_program import Argv, run
 from ...contracts.internal_tls import (
     PROXY,
     SIGNED_BY,

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from ...backends.slurm import ssh_files as ssh
-from ...base.command import run
-from ...base.ssh_keys import public_key
+from ...base.public_key_path import public_key
+from ...base.run_program import run
 from ...base.templates import templates
 from ...site import Site
 from ..host.file_to_write import File

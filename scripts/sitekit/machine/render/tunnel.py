@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from ...base.data_files import data
-from ...base.ssh_keys import public_key
+from ...base.public_key_path import public_key
 from ...base.templates import templates
 from ...contracts import tunnel
 from ...site import Site

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...base.command import need_root
 from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...base.progress import say
+from ...base.run_program import need_root
 from ...site import Site
 from ..host.lock import hold_machine_lock
 from ..host.platform import this_platform

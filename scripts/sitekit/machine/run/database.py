@@ -14,9 +14,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from ...base.command import Argv, run
 from ...base.errors import Problem
 from ...base.progress import say
+from ...base.run_program import Argv, run
 from ...contracts.database import database_in_words, database_url
 from ...site import Site
 from ..host import sqlite

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...base.command import run
+from ...base.run_program import run
 from ...contracts.database import database_url
 from ...site import Site
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import pwd
 from pathlib import Path
 
-from ...base.command import Argv, acting_as, run
 from ...base.errors import Problem
+from ...base.run_program import Argv, acting_as, run
 from ...site import Site
 from ..host import sqlite
 

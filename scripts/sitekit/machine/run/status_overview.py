@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...base.command import CommandFailed
 from ...base.progress import say
+from ...base.run_program import CommandFailed
 from ...contracts.images import describe_images
 from ...contracts.kernel_state import describe_kernel_state, read_kernel_state
 from ...site import Site

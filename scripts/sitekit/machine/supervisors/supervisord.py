@@ -19,8 +19,8 @@ from typing import Any
 
 import psutil
 
-from ...base.command import run
 from ...base.errors import Problem
+from ...base.run_program import run
 from .interface import State, Word
 from .service import Service, supervisord_conf
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...base.command import run
 from ...base.errors import Problem
+from ...base.run_program import run
 from .interface import State, Word
 from .service import Service, systemd_unit
 

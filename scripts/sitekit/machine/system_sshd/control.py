@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from ...base.command import run
 from ...base.errors import Problem
+from ...base.run_program import run
 from ..host.platform import Platform
 from ..supervisors.control import which_supervisor
 from ..supervisors.interface import State

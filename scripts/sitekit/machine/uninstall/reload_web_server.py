@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...base.command import CommandFailed
 from ...base.errors import Problem
 from ...base.progress import say
+from ...base.run_program import CommandFailed
 from ..host.platform import WebServer
 from ..web import other_hosts, system_server
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from ...base.command import need_root
 from ...base.errors import BadInput
 from ...base.files import write_atomic
 from ...base.progress import say
+from ...base.run_program import need_root
 from ...contracts.database import database_in_words, postgresql
 from ...contracts.tunnel import entries
 from ...site import Site

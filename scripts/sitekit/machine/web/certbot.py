@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import shutil
 
-from ...base.command import need_root, run
 from ...base.errors import BadInput, Problem
 from ...base.progress import say, step
+from ...base.run_program import need_root, run
 from ...site import Site
 from ..host.lock import hold_machine_lock
 from .config import take_certificate

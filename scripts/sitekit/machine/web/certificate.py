@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from ...base.command import run
+from ...base.run_program import run
 from ...site import Site
 from ...site.address_types import is_ip
 

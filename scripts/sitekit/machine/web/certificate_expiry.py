@@ -12,9 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from ...base.command import run
 from ...base.errors import Problem
 from ...base.progress import say
+from ...base.run_program import run
 from ...site import Site
 from ...site.front import Certificate
 from ..host.tls_client import open_tls_connection

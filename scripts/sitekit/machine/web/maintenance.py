@@ -6,10 +6,10 @@ file exists.
 
 from __future__ import annotations
 
-from ...base.command import need_root
 from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...base.progress import say
+from ...base.run_program import need_root
 from ...site import Site
 
 

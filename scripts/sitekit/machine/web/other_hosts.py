@@ -18,8 +18,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...base.command import CommandFailed, run
 from ...base.errors import Problem
+from ...base.run_program import CommandFailed, run
 from ..host.platform import WebServer
 from ..host.tls_client import open_tls_connection
 

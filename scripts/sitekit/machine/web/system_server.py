@@ -17,8 +17,8 @@ from typing import Literal
 
 import psutil
 
-from ...base.command import CommandFailed, run
 from ...base.errors import Problem
+from ...base.run_program import CommandFailed, run
 from ...site import Site
 from ..host.platform import WebServer
 from ..host.tls_client import open_tls_connection

@@ -14,8 +14,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...base.command import CommandFailed, run
 from ...base.errors import Problem
+from ...base.run_program import CommandFailed, run
 from ..host.find_listening_processes import listeners
 from ..host.platform import WebServer
 from .certificate import key_belongs_to

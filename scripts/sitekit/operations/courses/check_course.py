@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 
 from ...backends.slurm.run_local_program import slurm_environment
-from ...base.command import CommandFailed, run
 from ...base.errors import BadInput, Problem, as_problem
 from ...base.finding import Finding, unseen
 from ...base.progress import say, step
+from ...base.run_program import CommandFailed, run
 from ...contracts.kernel_state import read_kernel_state
 from ...machine.checks import tiers_fit_cluster
 from ...site import Site

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...backends.slurm.run_local_program import slurm_environment
-from ...base.command import Argv, run
 from ...base.finding import Finding, unseen
+from ...base.run_program import Argv, run
 from ...site import Site
 from ...site.course import CourseMaterial
 from ...site.course_files import Course

@@ -17,10 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ...base.command import need_root
 from ...base.errors import BadInput, Problem
 from ...base.files import write_atomic
 from ...base.progress import say, step
+from ...base.run_program import need_root
 from ...contracts.internal_tls import as_installed
 from ...site import Site
 from ...site.course_files import Course, offered_courses

@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ...base.command import need_root
 from ...base.errors import BadInputs
 from ...base.finding import Finding, Severity
 from ...base.progress import say, step
+from ...base.run_program import need_root
 from ...machine.apply import commands as applying
 from ...machine.checks.run_checks import describe_findings, refusals
 from ...machine.host.platform import this_platform

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...backends.slurm.run_local_program import slurm_environment
-from ...base.command import Argv, CommandFailed, run
+from ...base.run_program import Argv, CommandFailed, run
 from ...contracts.gate_config import servers_prefix
 from ...site import Site
 from ...site.tier import Tier

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ...base.command import Argv, CommandFailed, run
 from ...base.errors import Problem
+from ...base.run_program import Argv, CommandFailed, run
 
 PYTHON = Path("/usr/bin/python3")
 _PROGRAM = Path(__file__).parent / "inside" / "look_as_account.py"

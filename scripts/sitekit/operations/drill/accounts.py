@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...backends.slurm.run_local_program import slurm_environment
-from ...base.command import run
 from ...base.errors import BadInput, Problem, shown
 from ...base.path_access import steps_of_path
 from ...base.progress import step
+from ...base.run_program import run
 from ...machine.host.lock import hold_machine_lock
 from ...machine.participants import account_record, create_accounts, hub_users, remove_accounts
 from ...machine.participants.arguments import Wanted

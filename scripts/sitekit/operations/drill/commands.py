@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass
 
-from ...base.command import need_root
 from ...base.errors import BadInput
 from ...base.progress import say
+from ...base.run_program import need_root
 from ...contracts.internal_tls import as_installed
 from ...site import Site
 from ...site.tier import Tier

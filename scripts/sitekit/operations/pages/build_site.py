@@ -12,10 +12,10 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from ...base.command import Arg, CommandFailed, run
 from ...base.data_files import CHECKOUT
 from ...base.errors import BadInput, Problem, shown
 from ...base.progress import say, step
+from ...base.run_program import Arg, CommandFailed, run
 from ...environment.release.prefix_lock import open_prefix
 from ...environment.release.remove_releases import DOCS_MARK
 from ...site import Site

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ...base.command import need_root
 from ...base.errors import BadInput
 from ...base.progress import say
+from ...base.run_program import need_root
 from ...hub.servers.announcement import read_announcement
 from ...site import Site
 from ..parse_make_variables import parse_variables, required

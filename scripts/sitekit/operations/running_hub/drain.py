@@ -7,9 +7,9 @@ import time
 
 from ...backends.job import NoAnswer
 from ...backends.load_backends import backends_of
-from ...base.command import need_root
 from ...base.errors import BadInput, Problem
 from ...base.progress import say, step
+from ...base.run_program import need_root
 from ...hub.servers.announcement import read_text
 from ...hub.servers.check_drain_request import read_place, refuse_unknown_place
 from ...hub.servers.ledger import Ledger

@@ -8,8 +8,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from ...base.command import acting_as
 from ...base.errors import BadInput, Problem, shown
+from ...base.run_program import acting_as
 from ...hub.servers.ledger import Ledger, LedgerTrouble
 from ...hub.servers.ledger_schema import NewerLedger, OlderLedger
 from ...hub.servers.running_ledger import RunningLedger

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from ...base.command import run
 from ...base.errors import BadInput, Problem
+from ...base.run_program import run
 from ...environment.release.configure_release import plain_environment
 from ...environment.release.trial_run import started_server
 from ...site import Site

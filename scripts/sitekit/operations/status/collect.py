@@ -20,13 +20,13 @@ from ...backends.interface import Backend
 from ...backends.job import Job, NoAnswer, Phase, Refused
 from ...backends.load_backends import backends_of
 from ...backends.snapshot import Snapshot
-from ...base.command import acting_as
 from ...base.errors import Problem, as_problem
+from ...base.run_program import acting_as
 from ...hub.servers.ledger_measures import Start, ended_starts, open_starts
 from ...hub.servers.server_states import ServerState
 from ...hub.status.collect_state import DAY, describe_site
+from ...hub.status.poll_prefix_state import read_prefix
 from ...hub.status.summarize_servers import OpenServer, describe_server
-from ...hub.status.watch_prefix import read_prefix
 from ...machine.host import sqlite
 from ...machine.run.status_overview import overview
 from ...machine.web.certificate_expiry import days_left

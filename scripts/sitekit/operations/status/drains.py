@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...backends.interface import Backend
-from ...base.command import acting_as
 from ...base.errors import Problem
+from ...base.run_program import acting_as
 from ...hub.servers.record_drains import drained_places
 from ...machine.host import sqlite
 from ...site import Site

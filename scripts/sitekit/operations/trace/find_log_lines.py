@@ -19,8 +19,8 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from ...base.command import CommandFailed, acting_as, run
 from ...base.files import open_file
+from ...base.run_program import CommandFailed, acting_as, run
 from ...hub.servers.ledger import Row
 from ...site import Site
 from .step import NotReadable, Step, plain

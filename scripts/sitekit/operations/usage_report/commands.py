@@ -10,10 +10,10 @@ from pathlib import Path
 
 from ...backends.job import NoAnswer
 from ...backends.slurm.job_use import JobUse, job_use, jobs_between
-from ...base.command import need_root
 from ...base.errors import BadInput, Problem
 from ...base.files import write_atomic
 from ...base.progress import say, step
+from ...base.run_program import need_root
 from ...hub.servers.ledger_usage import Usage
 from ...site import Site
 from ..parse_make_variables import parse_variables

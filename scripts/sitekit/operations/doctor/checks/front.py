@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ....base.command import CommandFailed, run
 from ....base.errors import Problem
 from ....base.finding import Finding, warning
+from ....base.run_program import CommandFailed, run
 from ....machine.host.site_on_machine import Target
 from ....machine.host.tls_client import open_tls_connection
 from ....machine.installed.read_and_restore_path import MACHINE

@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 
-from ....base.command import CommandFailed, run
 from ....base.finding import Finding, warning
+from ....base.run_program import CommandFailed, run
 from ....contracts.database import database_url
 from ....contracts.gate_config import gate_config
 from ....contracts.internal_tls import hub_url

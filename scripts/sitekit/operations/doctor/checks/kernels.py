@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ....base.command import CommandFailed, run
 from ....base.finding import Finding, warning
+from ....base.run_program import CommandFailed, run
 from ....contracts.kernel_state import KernelState, read_kernel_state
 from ....kernels.generations import generation
 from ....kernels.generations.generation_record import Record, read_record

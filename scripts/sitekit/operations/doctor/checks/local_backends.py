@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from ....base.command import Argv, CommandFailed, run
 from ....base.finding import Finding
+from ....base.run_program import Argv, CommandFailed, run
 from ....contracts.local_gate_config import bridge
 from ....machine.checks import local_backends
 from ....site import Site

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ....base.command import Argv, run
 from ....base.finding import Finding, warning
+from ....base.run_program import Argv, run
 from ....machine.checks.pam import check_pam
 from ....machine.checks.passwords import check_module, who_stays_out
 from ....machine.checks.ssh_lockout import check_nobody_locked_out

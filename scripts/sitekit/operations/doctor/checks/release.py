@@ -9,8 +9,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from ....base.command import Argv, CommandFailed, run
 from ....base.finding import Finding, unseen, warning
+from ....base.run_program import Argv, CommandFailed, run
 from ....environment.release.releases import WHOLE, releases
 from ....machine.run.commands import hub_release
 from ....machine.run.site_state import LOW_SPACE

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ....base.command import run
 from ....base.finding import Finding, warning
+from ....base.run_program import run
 from ....machine.render.services import site_services
 from ....machine.render.timers import timers
 from ....machine.run.page_isolation import kept_apart

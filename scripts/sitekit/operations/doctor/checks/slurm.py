@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ....backends.slurm.run_local_program import slurm_environment
-from ....base.command import Argv, CommandFailed, run
 from ....base.finding import Finding, note, warning
+from ....base.run_program import Argv, CommandFailed, run
 from ....machine.checks.tiers_fit_cluster import PROGRAMS, check_slurm_programs
 from ....site import Site
 from ..check import Subject

@@ -9,10 +9,10 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from ....base.command import Argv, CommandFailed, run
 from ....base.errors import Problem
 from ....base.finding import Finding, warning
 from ....base.path_access import steps_of_path
+from ....base.run_program import Argv, CommandFailed, run
 from ....machine.checks.sudo import check_rule, check_sudo
 from ....machine.installed import unix_accounts
 from ....machine.installed.read_and_restore_path import MACHINE
