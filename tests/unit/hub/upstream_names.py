@@ -15,10 +15,7 @@ from types import ModuleType
 
 PACKAGES = ("sitekit.hub", "sitekit.session")
 # ours, and what changes with Python alone
-OTHERS = (
-    *("builtins", "abc", "asyncio", "sqlite3", "importlib", "_frozen_importlib_external"),
-    *("sitekit", "tornado.web"),
-)
+OTHERS = (*sys.stdlib_module_names, "sitekit")
 REPLACED = [
     "jupyterhub.app:JupyterHub._service_map",
     "jupyterhub.app:JupyterHub.init_internal_ssl",
@@ -105,9 +102,8 @@ def _above(ours: type, name: str) -> list[str]:
     """The nearest upstream method of this name that is replaced in `ours`, as a line."""
     for base in ours.__mro__[1:]:
         method = vars(base).get(name)
-        if base.__module__.startswith(OTHERS) or not (
-            inspect.isroutine(method) or isinstance(method, property)
-        ):
+        others = base.__module__.partition(".")[0] in OTHERS or base.__module__ == "tornado.web"
+        if others or not (inspect.isroutine(method) or isinstance(method, property)):
             continue
         return [f"{base.__module__}:{base.__qualname__}.{name} {_signature(method)}"]
     return []
