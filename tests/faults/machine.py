@@ -59,14 +59,14 @@ class Machine:
 
     def kill(self, name: str) -> None:
         """kill -9, which leaves no time for anything."""
-        with suppress(AssertionError):  # one that does not run is dead already
+        with suppress(AssertionError, ProcessLookupError):  # one that does not run is dead already
             os.kill(self.pid(name), signal.SIGKILL)
 
     def mend(self, *names: str) -> None:
         """See that services run and answer; the supervisor has usually brought them back by itself."""
         for name in names:
             service, supervisor = self._services[name]
-            with suppress(AssertionError):
+            with suppress(AssertionError, ProcessLookupError):
                 os.kill(self.pid(name), signal.SIGCONT)
             with suppress(AssertionError):
                 until(lambda s=service, by=supervisor: _answers(s, by), 20, 0.1)

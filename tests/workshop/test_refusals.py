@@ -172,7 +172,7 @@ def test_a_neighbour_does_not_reach_the_hub(workshop: Workshop, people: dict[str
     """With a route to the bridge, the weak host model of Linux would let it."""
     hub, port = workshop.site.hub.address, workshop.site.hub.port
     python = os.fspath(workshop.site.current / "bin/python")
-    words = (python, "-I", "-c", CONNECT.format(address=hub, port=port))
+    words = (python, "-I", "-c", connect(hub, port))
     assert "REFUSED SSL" in run(*words) or "READ" in run(*words), "this host reaches it"
     with neighbour(hub) as inside:
         assert run(*inside, *words).startswith("REFUSED Timeout")
