@@ -176,6 +176,6 @@ def test_a_neighbour_does_not_reach_the_hub(workshop: Workshop, people: dict[str
     assert "REFUSED SSL" in run(*words) or "READ" in run(*words), "this host reaches it"
     with neighbour(hub) as inside:
         assert run(*inside, *words).startswith("REFUSED Timeout")
-        front = CONNECT.format(address="198.51.100.1", port=workshop.site.front.port)
+        front = connect("198.51.100.1", workshop.site.front.port)
         told = run(*inside, python, "-I", "-c", front)
         assert "Timeout" not in told, "it reaches the web server"
