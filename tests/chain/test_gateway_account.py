@@ -10,6 +10,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ..slurm import jobs
 from .oauth import applied, environments, provider, refusal, started, visiting
 from .provider import Known, Provider
@@ -17,6 +19,7 @@ from .provider import Known, Provider
 __all__ = ["provider"]  # a fixture
 
 
+@pytest.mark.soak  # the sites with a gateway account (tests/sites) show most of it
 def test_all_share_one_account_and_have_folders_of_their_own(provider: Provider) -> None:
     provider.people = {
         who: Known({"login": who, "email": None}, {"example"}) for who in ("ann", "eve")

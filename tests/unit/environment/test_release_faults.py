@@ -88,6 +88,7 @@ def kill_once(checkout: Checkout, longest: float) -> float:
     return moment
 
 
+@pytest.mark.soak
 def test_kills_in_a_row_at_random_moments(larger: Checkout) -> None:
     first = small.works(larger.site)
     moments = []
