@@ -16,6 +16,7 @@ from ..conftest import Demo
 from ..packages import install
 from ..person import Person
 from ..prometheus import BOARDS, prometheus
+from .conftest import Picture
 from .draw_dashboard import page_of
 
 SECONDS = 150
@@ -37,7 +38,7 @@ def test_each_panel_shows_values(
     alice: Person,
     bob: Person,
     tmp_path: Path,
-    request: pytest.FixtureRequest,
+    picture: Picture,
 ) -> None:
     begin = time.time() + 2  # the first answers
     for person, tier in ((alice, "small"), (bob, "large")):
@@ -47,7 +48,6 @@ def test_each_panel_shows_values(
         for person in (alice, bob):
             assert person.http.get("/hub/home").status_code == 200
         time.sleep(2)
-    folder = request.config.getoption("--update-pictures")
     for board in BOARDS:
         file = tmp_path / f"{board.stem}.html"
         told = json.loads(board.read_text())
@@ -57,7 +57,5 @@ def test_each_panel_shows_values(
         expect(page.locator("section")).to_have_count(len(told["panels"]))
         expect(page.locator("polyline, .value").first).to_be_attached()
         expect(page.get_by_text("No data")).to_have_count(0)
-        if folder:
-            name = board.stem.replace("sitekit-", "dashboard-")
-            page.screenshot(path=folder / f"{name}.png", full_page=True)
+        picture(page, board.stem.replace("sitekit-", "dashboard-"), 1200)
         page.close()

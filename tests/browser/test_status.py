@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from ..conftest import Demo, logged_in
 from ..person import Person
 from .accessible import require_accessible
-from .conftest import shoot
+from .conftest import Picture, shoot
 from .test_first_hour import login
 
 PAGE = "/hub/sitekit/status"
@@ -31,12 +31,7 @@ def test_nobody_else_sees_the_page(demo: Demo, alice: Person) -> None:
 
 
 def test_an_administrator_sees_servers_and_stops_one(
-    page: Page,
-    demo: Demo,
-    alice: Person,
-    bob: Person,
-    carol: Person,
-    request: pytest.FixtureRequest,
+    page: Page, demo: Demo, alice: Person, bob: Person, carol: Person, picture: Picture
 ) -> None:
     assert alice.start("small")[-1].get("ready")
     login(page, demo, "carol")
@@ -57,8 +52,7 @@ def test_an_administrator_sees_servers_and_stops_one(
     for text in ("answered in", "Certificate front", "GB free", "work, "):
         expect(page.locator("#facts")).to_contain_text(text)
     shoot(page, "status")
-    if folder := request.config.getoption("--update-pictures"):
-        page.screenshot(path=folder / "status.png", full_page=True, animations="disabled")
+    picture(page, "status", 1180)
     require_accessible(page, "status")
 
     page.on("dialog", lambda dialog: dialog.accept())

@@ -50,6 +50,7 @@ def test_a_page_is_linked_from_another_one() -> None:
 
 PICTURE = re.compile(r"!\[[^\]]{10,}\]\(([^)\s]+)\)")
 WRITES = re.compile(r'\bpicture\(page, "([a-z_]+)"')
+DASHBOARDS = (TOP / "config/monitoring").glob("sitekit-*.json")
 
 
 def test_each_picture_is_shown_and_a_test_writes_it() -> None:
@@ -62,7 +63,9 @@ def test_each_picture_is_shown_and_a_test_writes_it() -> None:
     }
     assert shown == set(folder.iterdir())
     tests = "".join(path.read_text() for path in (TOP / "tests/browser").glob("test_*.py"))
-    assert {f"{name}.png" for name in WRITES.findall(tests)} == {path.name for path in shown}
+    written = {f"{name}.png" for name in WRITES.findall(tests)}
+    written |= {f"{path.stem.replace('sitekit-', 'dashboard-')}.png" for path in DASHBOARDS}
+    assert written == {path.name for path in shown}
     assert [path.name for path in shown if path.stat().st_size > 300_000] == []
 
 
