@@ -1,4 +1,8 @@
-"""The real Apptainer, in a root of a newer Debian, because bookworm has no package of it."""
+"""The real Apptainer, in a root of a newer Debian, because bookworm has no package of it.
+
+It runs on this host: systemd-nspawn does not start it on the booted machine of the other tests of
+images.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +26,8 @@ from sitekit.session.container import tested_as as settings_of_a_test
 from sitekit.site.images import Image
 
 from ..conftest import Demo
+from ..images.image_folder import PYTHON, build
 from ..packages import install
-from .image_folder import PYTHON, build
 
 pytestmark = pytest.mark.soak
 PACKAGES = "apptainer,squashfuse,passwd,ca-certificates"
