@@ -16,7 +16,7 @@ from types import ModuleType
 PACKAGES = ("sitekit.hub", "sitekit.session")
 # ours, and what changes with Python alone
 OTHERS = (
-    *("builtins", "abc", "asyncio", "sqlite3", "importlib", "_frozen_importlib_external"),
+    *("builtins", "abc", "asyncio", "enum", "sqlite3", "importlib", "_frozen_importlib_external"),
     *("sitekit", "tornado.web"),
 )
 REPLACED = [
@@ -44,6 +44,10 @@ REPLACED = [
     "jupyter_server.base.handlers:APIHandler.update_api_activity",
     "jupyter_lsp.manager:LanguageServerManager.ready",
     "jupyter_lsp.serverextension:initialize",
+    "jupyter_server.services.contents.manager:AsyncContentsManager.delete",
+    "jupyter_server.services.contents.manager:AsyncContentsManager.get",
+    "jupyter_server.services.contents.manager:AsyncContentsManager.rename",
+    "jupyter_server.services.contents.manager:AsyncContentsManager.save",
     "jupyter_server.serverapp:ServerApp._bind_http_server_tcp",
     "jupyter_server.serverapp:ServerApp._find_http_port",
     "jupyterlab.commands:_yarn_config",
