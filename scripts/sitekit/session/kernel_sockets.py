@@ -22,6 +22,7 @@ from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebso
 from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 from traitlets import default
 
+from . import notebook_outputs
 from .kernelspecs import KernelSpecs
 from .killed_kernels import note_restart
 
@@ -45,7 +46,12 @@ class Kernel(ServerKernelManager):
 
     async def restart_kernel(self, *words: Any, **named: Any) -> Any:
         note_restart(self)  # before its process is replaced
+        await notebook_outputs.end(self, restart=True)
         return await super().restart_kernel(*words, **named)
+
+    async def shutdown_kernel(self, *words: Any, **named: Any) -> Any:
+        await notebook_outputs.end(self, restart=False)
+        return await super().shutdown_kernel(*words, **named)
 
     def cleanup_connection_file(self) -> None:
         """Remove the folder of the kernel's sockets when the kernel ends.
@@ -75,9 +81,30 @@ class Channels(ZMQChannelsWebsocketConnection):
     (microsoft/debugpy, "Security").
     """
 
+    def connect(self) -> Any:
+        if writer := notebook_outputs.writer(self.kernel_manager):
+            writer.page_comes(self)
+        return super().connect()
+
+    def disconnect(self) -> Any:
+        super().disconnect()
+        if writer := notebook_outputs.writer(self.kernel_manager, make=False):
+            writer.page_goes(self, self.websocket_handler.close_code)
+
     def handle_incoming_message(self, incoming_msg: Any) -> None:
-        if message_type(incoming_msg, self.subprotocol) != "debug_request":
+        kind = message_type(incoming_msg, self.subprotocol)
+        if kind == "execute_request":
+            self._note_cell(incoming_msg)
+        if kind != "debug_request":
             super().handle_incoming_message(incoming_msg)
+
+    def _note_cell(self, message: Any) -> None:
+        """Note which cell the kernel is asked to run, so that its outputs can be written later."""
+        writer = notebook_outputs.writer(self.kernel_manager, make=False)
+        header, metadata, content = request_parts(message, self.subprotocol)
+        cell, code = metadata.get("cellId"), content.get("code")
+        if writer and isinstance(cell, str) and isinstance(code, str):
+            writer.outputs.ask(header["msg_id"], cell, code, self.session_key)
 
 
 def message_type(message: Any, subprotocol: str | None) -> str:
@@ -88,3 +115,15 @@ def message_type(message: Any, subprotocol: str | None) -> str:
     if isinstance(message, bytes):
         return deserialize_binary_message(message)["header"]["msg_type"]
     return json.loads(message)["header"]["msg_type"]
+
+
+def request_parts(message: Any, subprotocol: str | None) -> tuple[Any, Any, Any]:
+    """Return the header, the metadata and the content of a message from the page."""
+    if subprotocol == V1:
+        _, parts = deserialize_msg_from_ws_v1(message)
+        header, _, metadata, content = (json.loads(bytes(part)) for part in parts[:4])
+        return header, metadata, content
+    whole = (
+        deserialize_binary_message(message) if isinstance(message, bytes) else json.loads(message)
+    )
+    return whole["header"], whole.get("metadata") or {}, whole["content"]

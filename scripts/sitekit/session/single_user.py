@@ -244,6 +244,8 @@ def set_address(listener: socket.socket, identity: Identity | None) -> None:
 def configure(app: Any, settings: dict[str, Any]) -> None:
     """Set Jupyter Server's XSRF cookie, kernels and log, and the settings of sitekit's
     extensions."""
+    from .notebook_outputs import write_outputs_of_closed_pages
+
     # The front uses TLS only. JupyterHub sets these attributes for its own cookies
     # (cookie_options), but not for this one.
     app.web_app.settings.setdefault("xsrf_cookie_kwargs", {}).update(secure=True, samesite="Lax")
@@ -256,6 +258,7 @@ def configure(app: Any, settings: dict[str, Any]) -> None:
         app.kernel_spec_manager.kernel_dirs.append(own)
     default = app.kernel_spec_manager.default()
     app.kernel_manager.default_kernel_name = kernel_of_course(app, settings) or default
+    write_outputs_of_closed_pages(app)
     # A card shows the last lines of this log. Requests that succeeded would fill it.
     logging.getLogger("tornado.access").setLevel(logging.WARNING)
 

@@ -1,0 +1,137 @@
+"""Build the outputs of one run of a cell from the kernel's messages, as a notebook's file has them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+OVERHEAD = 1000
+"""Bytes that are counted for a run and for an output besides its text."""
+
+_BACKSPACE = re.compile(r"[^\n]\x08")
+_CARRIAGE_RETURN = re.compile(r".*\r(?=[^\n])")
+
+
+def digest(code: str) -> str:
+    """Return a short value by which two texts of a cell are compared."""
+    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Stream:
+    """The text of stdout or stderr. A carriage return or a backspace removes text before it, as in
+    JupyterLab, so that a progress bar stays one line."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._complete: list[str] = []
+        self._line = ""
+
+    def add(self, text: str) -> int:
+        """Append text; return by how many characters the stream has grown."""
+        before, self._line = len(self._line), self._line + text
+        grown = 0
+        if "\n" in self._line:
+            lines, _, self._line = self._line.rpartition("\n")
+            self._complete.append(_printed(lines + "\n"))
+            grown = len(self._complete[-1])
+        self._line = _printed(self._line)
+        return grown + len(self._line) - before
+
+    def as_output(self) -> dict[str, Any]:
+        text = "".join(self._complete) + self._line
+        return {"output_type": "stream", "name": self.name, "text": text}
+
+
+class Display:
+    """An output that is no stream: an image, a table, a result or an error."""
+
+    def __init__(self, output: dict[str, Any], display_id: str | None, size: int) -> None:
+        self.output, self.display_id, self.size = output, display_id, size
+
+    def as_output(self) -> dict[str, Any]:
+        return dict(self.output)
+
+
+class CellRun:
+    """One run of a cell: the page that asked for it, its number, and its outputs until now."""
+
+    def __init__(self, cell: str, code: str, page: str) -> None:
+        self.cell, self.page = cell, page
+        self.code = digest(code)
+        self.count: int | None = None
+        self.ended: float | None = None
+        self.missed = False  # a page has not received all of the outputs
+        self.size = OVERHEAD
+        self.changes = 0
+        self.written = 0  # the value of `changes` when the file was written
+        self._outputs: list[Stream | Display] = []
+        self._clear_first = False
+
+    def begin(self, count: Any) -> None:
+        """The kernel has begun the run, and has given it this number."""
+        if isinstance(count, int):
+            self.count = count
+            self.changes += 1
+
+    def end(self, now: float) -> None:
+        if self.ended is None:
+            self.ended = now
+            self.changes += 1
+
+    def outputs(self) -> list[dict[str, Any]]:
+        """Return the outputs as a notebook's file has them."""
+        return [one.as_output() for one in self._outputs]
+
+    def print(self, name: str, text: str) -> None:
+        """Append text to the stream stdout or stderr."""
+        self._clear_if_asked()
+        last = self._outputs[-1] if self._outputs else None
+        if not (isinstance(last, Stream) and last.name == name):
+            last = Stream(name)
+            self._outputs.append(last)
+            self.size += OVERHEAD
+        self.size += last.add(text)
+        self.changes += 1
+
+    def show(self, output: dict[str, Any], display_id: str | None, size: int) -> None:
+        """Append an output that is no stream."""
+        self._clear_if_asked()
+        self._outputs.append(Display(output, display_id, size))
+        self.size += OVERHEAD + size
+        self.changes += 1
+
+    def has(self, display_id: str) -> bool:
+        """Return whether one of the outputs has this display_id."""
+        return bool(display_id) and any(
+            isinstance(one, Display) and one.display_id == display_id for one in self._outputs
+        )
+
+    def update(self, display_id: str, content: dict[str, Any], size: int) -> None:
+        """Replace the data of the outputs that have this display_id."""
+        for one in self._outputs:
+            if isinstance(one, Display) and one.display_id == display_id:
+                new = {key: content.get(key, {}) for key in ("data", "metadata")}
+                one.output = {**one.output, **new}
+                self.size += size - one.size
+                one.size = size
+                self.changes += 1
+
+    def clear(self, wait: bool) -> None:
+        """Remove all outputs now, or before the next output."""
+        self._clear_first = wait
+        if not wait:
+            self._outputs = []
+            self.size = OVERHEAD
+            self.changes += 1
+
+    def _clear_if_asked(self) -> None:
+        if self._clear_first:
+            self.clear(wait=False)
+
+
+def _printed(text: str) -> str:
+    """Return the text without what backspaces and carriage returns have removed (as nbclient)."""
+    while "\b" in text and (shorter := _BACKSPACE.sub("", text)) != text:
+        text = shorter
+    return _CARRIAGE_RETURN.sub("", text) if "\r" in text else text

@@ -1,0 +1,176 @@
+"""Keep the outputs of a kernel's cells until a page has saved them or the server has written them.
+
+All outputs of a run are kept from the run's start, also while a page shows the notebook: nobody
+knows how many of them the page has saved before it was closed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .cell_run import OVERHEAD, CellRun
+
+MOST = 10_000_000
+"""The most that is kept of one kernel's outputs, in bytes."""
+MOST_RUNS = 1000
+SAVED_AFTER = 5.0
+"""A page that saves a notebook this many seconds after a run's end has received all its outputs."""
+NOT_KEPT = (
+    "The rest of this output was not kept: while no page shows a notebook, the server keeps "
+    f"{MOST // 1_000_000} MB of the outputs of its cells.\n"
+)
+SHOWN = ("execute_result", "display_data", "error")
+OF_A_CELL = (*SHOWN, "stream", "clear_output", "update_display_data", "execute_input", "status")
+MOST_WIDGETS = 1000
+
+
+class KernelOutputs:
+    """The runs of one kernel's cells, by the id of the message that asked for them."""
+
+    def __init__(self, on_end: Callable[[], None] = lambda: None) -> None:
+        self.runs: dict[str, CellRun] = {}
+        self.watched = True  # a page shows the notebook
+        self._on_end = on_end
+        self._last: dict[str, str] = {}  # the run of each cell
+        self._full: set[str] = set()
+        self._size = 0
+        self._widgets: dict[str, str] = {}
+
+    def ask(self, message: str, cell: str, code: str, page: str) -> None:
+        """A page has asked the kernel to run a cell. An earlier run of this cell is forgotten."""
+        if earlier := self._last.get(cell):
+            self.forget(earlier)
+        run = CellRun(cell, code, page)
+        self._make_room(run.size)
+        if len(self.runs) < MOST_RUNS and self._size + run.size <= MOST:
+            self.runs[message], self._last[cell] = run, message
+            self._size += run.size
+
+    def forget(self, message: str) -> None:
+        if run := self.runs.pop(message, None):
+            self._last.pop(run.cell, None)
+            self._size -= run.size
+            self._full.discard(message)
+
+    def receive(self, parent: str, kind: str, content: Callable[[], Any], size: int) -> None:
+        """The kernel has published a message. `content` returns the message's content."""
+        if kind == "comm_msg":
+            self._note_widget(content())
+        elif kind == "update_display_data":
+            self._update(content(), size)
+        elif kind in OF_A_CELL and (run := self.runs.get(parent)):
+            if kind in ("execute_input", "status"):
+                self._note_state(parent, run, kind, content())
+            elif run.count is not None and parent not in self._widgets.values():
+                self._add(parent, run, kind, content, size)
+
+    def page_leaves(self, page: str, last: bool) -> None:
+        """A page is gone. `last`: no other page shows the notebook."""
+        self.watched = not last
+        for run in self.runs.values():
+            run.missed = run.missed or run.page == page
+
+    def page_returns(self, page: str, received: bool) -> None:
+        """A page connects. `received`: it gets all messages that were sent since it was gone."""
+        self.watched = True
+        for run in self.runs.values():
+            if received and run.page == page:
+                run.missed = False
+
+    def page_saves(self) -> None:
+        """A page saves the notebook: its file has the outputs that the page has received."""
+        before = time.monotonic() - SAVED_AFTER
+        for message, run in list(self.runs.items()):
+            if run.ended is not None and run.ended < before and not run.missed:
+                self.forget(message)
+
+    def end_all(self) -> None:
+        """The kernel has ended: so has each run that it had begun."""
+        for message, run in list(self.runs.items()):
+            if run.count is None:
+                self.forget(message)
+            else:
+                run.end(time.monotonic())
+
+    def unwritten(self) -> dict[str, CellRun]:
+        """Return the runs with outputs that are not yet in the notebook's file."""
+        return {
+            message: run
+            for message, run in self.runs.items()
+            if run.count is not None and run.changes != run.written
+        }
+
+    def _note_state(self, message: str, run: CellRun, kind: str, content: Any) -> None:
+        if kind == "execute_input":
+            run.begin(content.get("execution_count"))
+        elif content.get("execution_state") == "idle" and run.count is None:
+            self.forget(message)  # the kernel did not run it, because an earlier cell had failed
+        elif content.get("execution_state") == "idle":
+            run.end(time.monotonic())
+            self._on_end()
+
+    def _add(
+        self, message: str, run: CellRun, kind: str, content: Callable[[], Any], size: int
+    ) -> None:
+        before = run.size
+        if kind == "clear_output":
+            run.clear(bool(content().get("wait")))
+            self._full.discard(message)
+        elif message in self._full or not self._fits(message, size):
+            return
+        elif kind == "stream":
+            told = content()
+            run.print(str(told["name"]), str(told["text"]))
+        else:
+            from nbformat.v4 import output_from_msg
+
+            told = content()
+            output = output_from_msg({"header": {"msg_type": kind}, "content": told})
+            run.show(dict(output), (told.get("transient") or {}).get("display_id"), size)
+        self._size += run.size - before
+
+    def _update(self, content: dict[str, Any], size: int) -> None:
+        """Change the outputs that have this display_id, in whichever cells they are."""
+        display_id = str((content.get("transient") or {}).get("display_id") or "")
+        for message, run in list(self.runs.items()):
+            if run.has(display_id) and message not in self._full and self._fits(message, size):
+                before = run.size
+                run.update(display_id, content, size)
+                self._size += run.size - before
+
+    def _fits(self, message: str, size: int) -> bool:
+        """Return whether an output of this size is kept. If not, the run gets no more outputs."""
+        self._make_room(size + OVERHEAD, message)
+        if self._size + size + OVERHEAD <= MOST:
+            return True
+        if self.watched:
+            # The page may have saved more of this output than the server would write.
+            self.forget(message)
+            return False
+        self._full.add(message)
+        run = self.runs[message]
+        before = run.size
+        run.print("stderr", NOT_KEPT)
+        self._size += run.size - before
+        return False
+
+    def _make_room(self, size: int, running: str = "") -> None:
+        """Forget the runs whose outputs a page has received, if this size does not fit."""
+        if self._size + size <= MOST and len(self.runs) < MOST_RUNS:
+            return
+        for message, run in list(self.runs.items()):
+            if message != running and run.ended is not None and not run.missed:
+                self.forget(message)
+
+    def _note_widget(self, content: dict[str, Any]) -> None:
+        """Note which cell's outputs an Output widget of ipywidgets shows instead of the cell."""
+        data = content.get("data")
+        state = data.get("state") if isinstance(data, dict) else None
+        if not isinstance(state, dict) or "msg_id" not in state:
+            return
+        widget = str(content.get("comm_id"))
+        self._widgets.pop(widget, None)
+        if state["msg_id"] and len(self._widgets) < MOST_WIDGETS:
+            self._widgets[widget] = str(state["msg_id"])

@@ -1,0 +1,202 @@
+"""Outputs of cells whose notebook no page shows: a server in a release's Python, its kernels, and
+the notebooks' files."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+import session_parts as parts
+import websocket
+from session_parts import Server, session, until
+
+SLOW = (
+    "import time\nfor i in range(8):\n    print(i, flush=True)\n    time.sleep(0.2)\nprint('end')"
+)
+ALL = "".join(f"{i}\n" for i in range(8)) + "end\n"
+CODES = {
+    "slow": SLOW,
+    "bar": "import sys\nfor i in range(3): print(f'\\r{i}', end='', flush=True)\nprint(' of 3')",
+    "rich": "from IPython.display import *\nh = display(HTML('<b>1</b>'), display_id=True)\n"
+    "h.update(HTML('<b>2</b>'))\n6 * 7",
+    "clear": "print('old')\nclear_output()\nprint('new', file=sys.stderr)",
+    "other": "print('of the text that ran')",
+    "gone": "print('of a cell that is not in the file')",
+    "error": "1 / 0",
+    "never": "print('after an error')",
+}
+
+
+@pytest.fixture(scope="module")
+def server(hub_environment: None) -> Iterator[Server]:
+    with session() as (_, server):
+        yield server
+
+
+class Book:
+    """A notebook with a kernel, and the pages that show it."""
+
+    def __init__(self, server: Server, name: str, codes: dict[str, str]) -> None:
+        self.server, self.file, self.codes = server, server.home / name, codes
+        old = {"output_type": "stream", "name": "stdout", "text": ["of an earlier run\n"]}
+        cells = [
+            {
+                **{"cell_type": "code", "id": cell, "metadata": {}, "execution_count": 99},
+                **{"source": code.splitlines(keepends=True), "outputs": [old]},
+            }
+            for cell, code in codes.items()
+        ]
+        content = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        self.file.write_text(json.dumps(content))
+        asked = {"path": name, "name": name, "type": "notebook", "kernel": {"name": "own"}}
+        self.kernel = server.ask("POST", "api/sessions", asked)["kernel"]["id"]
+
+    def page(self, session_id: str = "") -> websocket.WebSocket:
+        return websocket.create_connection(
+            f"ws://127.0.0.1:{self.server.port}/user/u/api/kernels/{self.kernel}/channels"
+            f"?session_id={session_id or uuid.uuid4().hex}",
+            header={"Authorization": f"token {parts.USER_TOKEN}"},
+            timeout=60,
+        )
+
+    def run(self, page: websocket.WebSocket, cell: str, code: str | None = None) -> None:
+        header = {"msg_id": uuid.uuid4().hex, "username": "", "session": uuid.uuid4().hex}
+        content = {"code": code or self.codes[cell], "silent": False, "allow_stdin": False}
+        message = {
+            "header": {**header, "version": "5.3", "date": "", "msg_type": "execute_request"},
+            **{"parent_header": {}, "metadata": {"cellId": cell}, "buffers": []},
+            **{"content": {**content, "stop_on_error": True}, "channel": "shell"},
+        }
+        page.send(json.dumps(message))
+
+    def cell(self, cell: str) -> dict[str, Any]:
+        [found] = [one for one in json.loads(self.file.read_text())["cells"] if one["id"] == cell]
+        return found
+
+    def printed(self, cell: str) -> str:
+        return "".join("".join(one.get("text", "")) for one in self.cell(cell)["outputs"])
+
+    def idle(self) -> bool:
+        return self.server.ask("GET", f"api/kernels/{self.kernel}")["execution_state"] == "idle"
+
+
+def wait_for(page: websocket.WebSocket, text: str) -> None:
+    """Read messages until a cell has printed this line."""
+    while f"{text}\n" not in json.loads(page.recv())["content"].get("text", ""):
+        pass
+
+
+def test_outputs_after_the_page_was_closed_are_in_the_notebook(server: Server) -> None:
+    book = Book(server, "closed.ipynb", {c: x for c, x in CODES.items() if c != "gone"})
+    whole = json.loads(book.file.read_text())
+    book.codes = CODES
+    with closing(book.page()) as page:
+        for cell in CODES:
+            book.run(page, cell, "print('of another text')" if cell == "other" else None)
+        wait_for(page, "2")
+    until(lambda: book.cell("error")["outputs"][0]["output_type"] == "error", server.said)
+    assert book.printed("slow") == ALL and len(book.cell("slow")["outputs"]) == 1
+    assert book.cell("slow")["execution_count"] == 1
+    assert book.printed("bar") == "2 of 3\n"
+    html, result = book.cell("rich")["outputs"]
+    assert html["data"]["text/html"] == ["<b>2</b>"] and html["output_type"] == "display_data"
+    assert (result["data"]["text/plain"], result["execution_count"]) == (["42"], 3)
+    assert [one["name"] for one in book.cell("clear")["outputs"]] == ["stderr"]
+    error = book.cell("error")["outputs"][0]
+    assert error["ename"] == "ZeroDivisionError" and "by zero" in "".join(error["traceback"])
+    for cell in ("never", "other"):
+        assert book.printed(cell) == "of an earlier run\n"
+    assert server.said().count("'closed.ipynb': it does not have the cell that ran") == 1
+    now = json.loads(book.file.read_text())
+    for one in (*now["cells"], *whole["cells"]):
+        del one["outputs"], one["execution_count"]
+    assert now == whole
+
+
+def test_while_a_page_shows_the_notebook_the_server_does_not_write(server: Server) -> None:
+    book = Book(server, "shown.ipynb", {"slow": SLOW})
+    before = book.file.read_bytes()
+    second = book.page()
+    with closing(book.page()) as first:
+        book.run(first, "slow")
+        wait_for(first, "2")
+    wait_for(second, "end")
+    until(book.idle, server.said)
+    time.sleep(2)  # the server would write after a second
+    assert book.file.read_bytes() == before
+    second.close()
+    until(lambda: book.printed("slow") == ALL, server.said)
+
+
+def test_a_page_whose_connection_was_lost_finds_its_file_until_another_reads_it(
+    server: Server,
+) -> None:
+    book = Book(server, "lost.ipynb", {"slow": SLOW})
+    before = book.file.read_bytes()
+    page = book.page("laptop")
+    book.run(page, "slow")
+    wait_for(page, "2")
+    page.sock.shutdown(socket.SHUT_RDWR)
+    until(lambda: not connections(book), server.said)
+    until(book.idle, server.said)
+    with closing(book.page("laptop")) as back:
+        wait_for(back, "end")
+        assert book.file.read_bytes() == before
+        back.sock.shutdown(socket.SHUT_RDWR)
+    until(lambda: not connections(book), server.said)
+    time.sleep(2)
+    assert book.file.read_bytes() == before
+    read = server.ask("GET", "api/contents/lost.ipynb?content=1&type=notebook")
+    [cell] = read["content"]["cells"]
+    assert cell["outputs"][0]["text"] == ALL == book.printed("slow")
+
+
+def connections(book: Book) -> int:
+    return int(book.server.ask("GET", f"api/kernels/{book.kernel}")["connections"])
+
+
+def test_a_page_that_has_just_read_the_notebook_owns_the_file(server: Server) -> None:
+    book = Book(server, "read.ipynb", {"slow": SLOW})
+    with closing(book.page()) as page:
+        book.run(page, "slow")
+        wait_for(page, "2")
+    until(lambda: not connections(book), server.said)
+    server.ask("GET", "api/contents/read.ipynb?content=1&type=notebook")
+    known = book.file.read_bytes()
+    assert book.printed("slow").startswith("0\n1\n2\n") and book.printed("slow") != ALL
+    until(book.idle, server.said)
+    time.sleep(2)
+    assert book.file.read_bytes() == known
+    book.page().close()
+    until(lambda: book.printed("slow") == ALL, server.said)
+
+
+def test_a_file_that_is_gone_or_damaged_is_left_as_it_is(server: Server) -> None:
+    gone, damaged = (Book(server, f"{name}.ipynb", {"slow": SLOW}) for name in ("gone", "damaged"))
+    for book in (gone, damaged):
+        with closing(book.page()) as page:
+            book.run(page, "slow")
+            wait_for(page, "2")
+    gone.file.unlink()
+    damaged.file.write_text("{")
+    for book in (gone, damaged):
+        until(
+            lambda book=book: f"'{book.file.name}' cannot be written" in server.said(), server.said
+        )
+    assert not gone.file.exists() and damaged.file.read_text() == "{"
+
+
+def test_the_servers_end_writes_what_a_cell_has_printed_until_then(server: Server) -> None:
+    book = Book(server, "end.ipynb", {"slow": SLOW.replace("0.2", "30")})
+    with closing(book.page()) as page:
+        book.run(page, "slow")
+        wait_for(page, "0")
+    server.process.terminate()
+    assert server.ends() == 0, server.said()
+    assert book.printed("slow") == "0\n" and book.cell("slow")["execution_count"] == 1
