@@ -51,7 +51,8 @@ def test_a_stopped_named_server_is_not_answered_by_the_default_one(
     machine.kill("proxy")
     machine.mend("proxy")
     until(lambda: alice.http.get("/user/alice/one/lab").status_code == 424, 60)
-    assert answers(alice, "") == 200
+    # the hub itself answers for both servers until the proxy has their routes again
+    until(lambda: answers(alice, "") == 200, 60)
     assert alice.start("small", "one")[-1].get("ready")
     assert answers(alice, "one") == 200
     ask(machine.site, "scancel", str(job_of(machine, alice, "one")))

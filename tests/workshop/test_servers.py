@@ -254,7 +254,7 @@ def test_time_is_limited_without_the_hub(workshop: Workshop, people: dict[str, P
         list(pool.map(brief, people))
     run("systemctl", "stop", workshop.site.service("hub"))
     try:
-        until(lambda: not units(workshop) and not containers(), 90, 1)
+        until(lambda: not units(workshop) and not containers(), 240, 1)
     finally:
         run("systemctl", "start", workshop.site.service("hub"))
     until(lambda: all(reached(person) for person in people.values()), 60)
