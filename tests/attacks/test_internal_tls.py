@@ -385,16 +385,21 @@ def captured(*ports: int) -> Iterator[dict[int, bytearray]]:
     tap.settimeout(1)
     over = threading.Event()
 
+    def note(packet: bytes) -> None:
+        tcp = packet[(packet[0] & 15) * 4 :]
+        ends = {int.from_bytes(tcp[:2], "big"), int.from_bytes(tcp[2:4], "big")}
+        for port in ends & found.keys():
+            found[port] += tcp[(tcp[12] >> 4) * 4 :]
+
     def listen() -> None:
         while not over.is_set():
             with suppress(TimeoutError):
-                packet = tap.recv(65536)
-                tcp = packet[(packet[0] & 15) * 4 :]
-                for port in {
-                    int.from_bytes(tcp[:2], "big"),
-                    int.from_bytes(tcp[2:4], "big"),
-                } & found.keys():
-                    found[port] += tcp[(tcp[12] >> 4) * 4 :]
+                note(tap.recv(65536))
+        # the packets that were sent before the end, and are still in the buffer
+        tap.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                note(tap.recv(65536))
 
     thread = threading.Thread(target=listen)
     thread.start()
