@@ -112,9 +112,7 @@ def message_type(message: Any, subprotocol: str | None) -> str:
     if subprotocol == V1:
         _, parts = deserialize_msg_from_ws_v1(message)
         return json.loads(bytes(parts[0]))["msg_type"]
-    if isinstance(message, bytes):
-        return deserialize_binary_message(message)["header"]["msg_type"]
-    return json.loads(message)["header"]["msg_type"]
+    return _whole(message)["header"]["msg_type"]
 
 
 def request_parts(message: Any, subprotocol: str | None) -> tuple[Any, Any, Any]:
@@ -123,7 +121,12 @@ def request_parts(message: Any, subprotocol: str | None) -> tuple[Any, Any, Any]
         _, parts = deserialize_msg_from_ws_v1(message)
         header, _, metadata, content = (json.loads(bytes(part)) for part in parts[:4])
         return header, metadata, content
-    whole = (
-        deserialize_binary_message(message) if isinstance(message, bytes) else json.loads(message)
-    )
+    whole = _whole(message)
     return whole["header"], whole.get("metadata") or {}, whole["content"]
+
+
+def _whole(message: Any) -> Any:
+    """Return a message of Jupyter's older format, which is one JSON object."""
+    if isinstance(message, bytes):
+        return deserialize_binary_message(message)
+    return json.loads(message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +17,8 @@ def put_outputs(notebook: dict[str, Any], runs: Mapping[str, CellRun]) -> set[st
     start, so that they replace those of the cell.
     """
     cells = notebook["cells"]
-    ids = [cell.get("id") for cell in cells]
-    known = {cell["id"]: cell for cell in cells if cell.get("id") and ids.count(cell["id"]) == 1}
+    ids = Counter(cell.get("id") for cell in cells)
+    known = {cell["id"]: cell for cell in cells if cell.get("id") and ids[cell["id"]] == 1}
     put = set()
     for message, run in runs.items():
         cell = known.get(run.cell)

@@ -53,7 +53,11 @@ class NotebookOutputs:
             writer.outputs.page_saves()
 
     async def _of(self, path: str) -> list[Writer]:
-        return [one for one in list(self._writers.values()) if await one.path() == path.strip("/")]
+        writers = list(self._writers.values())
+        if not writers:
+            return []
+        sessions = await writers[0].sessions()  # of the whole server
+        return [one for one in writers if one.path(sessions) == path.strip("/")]
 
 
 def write_outputs_of_closed_pages(app: Any) -> None:

@@ -68,9 +68,13 @@ class Writer:
         self.outputs.page_leaves(page.session_key, last=not self._pages)
         self._write_soon()
 
-    async def path(self) -> str | None:
+    async def sessions(self) -> list[dict[str, Any]]:
+        """Return all sessions of the server, which name the notebook of each kernel."""
+        manager = self._kernel.parent.parent.session_manager
+        return list(await ensure_async(manager.list_sessions()))
+
+    def path(self, sessions: list[dict[str, Any]]) -> str | None:
         """Return the path of the only notebook that uses this kernel, and no other kernel."""
-        sessions = await ensure_async(self._kernel.parent.parent.session_manager.list_sessions())
         books = [one for one in sessions if one["type"] == "notebook"]
         own = [one["path"] for one in books if one["kernel"]["id"] == self._kernel.kernel_id]
         if len(own) != 1 or [one["path"] for one in books].count(own[0]) != 1:
@@ -143,7 +147,7 @@ class Writer:
         path = None
         try:
             if self.outputs.unwritten() and self._may_write():
-                path = await self.path()
+                path = self.path(await self.sessions())
             if path is not None:
                 async with self._contents.held(path):
                     await self._write_into(path)
