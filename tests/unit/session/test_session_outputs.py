@@ -31,6 +31,8 @@ CODES = {
     "error": "1 / 0",
     "never": "print('after an error')",
 }
+# the server's pings keep a connection's own time limit from being reached
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +89,10 @@ class Book:
 
 
 def wait_for(page: websocket.WebSocket, text: str) -> None:
-    """Read messages until a cell has printed this line."""
-    while f"{text}\n" not in json.loads(page.recv())["content"].get("text", ""):
-        pass
+    """Read messages until a cell has printed this line, which can come in several messages."""
+    printed = ""
+    while f"{text}\n" not in printed:
+        printed += json.loads(page.recv())["content"].get("text", "")
 
 
 def test_outputs_after_the_page_was_closed_are_in_the_notebook(server: Server) -> None:
