@@ -26,6 +26,15 @@ def processes() -> Iterator[Path]:
                 yield folder
 
 
+def has_ended(pid: int | str) -> bool:
+    """Whether a process has ended; its parent may not have read its exit code yet."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return True
+    return fields[0] in "ZX"
+
+
 def words_of(process: Path) -> list[str]:
     """Return the command line of a process; empty if the process has ended."""
     try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from sitekit.site import Site
 
@@ -36,3 +37,13 @@ def until(what: Callable[[], object], patience: float = 60, every: float = 0.3) 
         assert time.monotonic() < deadline, f"did not happen within {patience:g} s"
         time.sleep(every)
     return found
+
+
+@contextmanager
+def partition_down(site: Site, name: str) -> Iterator[None]:
+    """While the block runs, jobs of the partition wait: it accepts them, and starts none."""
+    ask(site, "scontrol", "update", f"PartitionName={name}", "State=DOWN")
+    try:
+        yield
+    finally:
+        ask(site, "scontrol", "update", f"PartitionName={name}", "State=UP")

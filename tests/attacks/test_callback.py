@@ -19,7 +19,7 @@ from sitekit.contracts.internal_tls import name_of
 
 from ..conftest import Demo
 from ..person import Person
-from ..slurm import ask, jobs, until
+from ..slurm import ask, jobs, partition_down, until
 from .conftest import Server, call
 from .state import ledger_row, look, nothing_changes, routes, rows
 
@@ -82,17 +82,16 @@ class Waiting:
 @pytest.fixture(scope="module")
 def waiting(demo: Demo, idle: Person) -> Iterator[Waiting]:
     """bob's server, held in the queue by a partition that takes jobs and starts none."""
-    ask(demo.site, "scontrol", "update", f"PartitionName={PARTITION}", "State=DOWN")
     try:
-        answer = idle.choose("long")
-        assert answer.status_code == 302, answer.text
-        [job] = until(lambda: jobs(demo.site, idle.name))
-        assert job.split()[2] == "PENDING"
-        number = job.split()[0]
-        until(lambda: ledger_row(demo.site, number))
-        yield Waiting(idle, number, token_of_pending(demo, number))
+        with partition_down(demo.site, PARTITION):
+            answer = idle.choose("long")
+            assert answer.status_code == 302, answer.text
+            [job] = until(lambda: jobs(demo.site, idle.name))
+            assert job.split()[2] == "PENDING"
+            number = job.split()[0]
+            until(lambda: ledger_row(demo.site, number))
+            yield Waiting(idle, number, token_of_pending(demo, number))
     finally:
-        ask(demo.site, "scontrol", "update", f"PartitionName={PARTITION}", "State=UP")
         if idle.server() is not None:
             idle.stop_and_wait()
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ..conftest import Demo
-from ..slurm import ask, jobs, until
+from ..slurm import ask, jobs, partition_down, until
 from .gate import Done, as_account, gate, gate_of_each, good
 from .gate_requests import REQUESTS, VARIABLES
 from .state import nothing_changes
@@ -111,16 +111,14 @@ def bobs(demo: Demo) -> Iterator[int]:
 @contextmanager
 def waiting(demo: Demo, user: str) -> Iterator[int]:
     """A server's job that waits."""
-    ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=down")
-    number = int(
-        gate(demo.site, good(tag="b0bb0bb0bb0bb0bb", partitions="jupyter-long"), user).answer["job"]
-    )
-    try:
-        yield number
-    finally:
-        ask(demo.site, "scancel", str(number))
-        until(lambda: not any(job.startswith(f"{number} ") for job in jobs(demo.site, user)))
-        ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=up")
+    request = good(tag="b0bb0bb0bb0bb0bb", partitions="jupyter-long")
+    with partition_down(demo.site, "jupyter-long"):
+        number = int(gate(demo.site, request, user).answer["job"])
+        try:
+            yield number
+        finally:
+            ask(demo.site, "scancel", str(number))
+            until(lambda: not any(job.startswith(f"{number} ") for job in jobs(demo.site, user)))
 
 
 @pytest.mark.parametrize("graceful", [True, False])

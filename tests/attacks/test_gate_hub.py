@@ -16,7 +16,7 @@ import pytest
 from sitekit.contracts.internal_tls import hub_url
 
 from ..conftest import Demo
-from ..slurm import ask
+from ..slurm import ask, partition_down
 from .conftest import Server
 from .gate import gate, gate_of_each, good
 from .test_gate import refused
@@ -95,21 +95,20 @@ def test_roots_file_says_what_the_hub_says(server: Server) -> None:
 @contextmanager
 def environment_of_job(demo: Demo, given: dict[str, str]) -> Iterator[dict[str, str]]:
     """The JUPYTERHUB_ variables with which a job would start, as slurmctld keeps them."""
-    ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=down")
-    number = gate(demo.site, good(partitions="jupyter-long", environment=given)).answer["job"]
-    try:
-        [kept] = Path("/var/lib/sitekit/demo-cluster/slurmctld").glob(
-            f"hash.*/job.{number}/environment"
-        )
-        pairs = (
-            word.split("=", 1)
-            for word in kept.read_bytes().decode(errors="replace").split("\0")
-            if "=" in word
-        )
-        yield {name: value for name, value in pairs if name.startswith("JUPYTERHUB_")}
-    finally:
-        ask(demo.site, "scancel", str(number))
-        ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=up")
+    with partition_down(demo.site, "jupyter-long"):
+        number = gate(demo.site, good(partitions="jupyter-long", environment=given)).answer["job"]
+        try:
+            [kept] = Path("/var/lib/sitekit/demo-cluster/slurmctld").glob(
+                f"hash.*/job.{number}/environment"
+            )
+            pairs = (
+                word.split("=", 1)
+                for word in kept.read_bytes().decode(errors="replace").split("\0")
+                if "=" in word
+            )
+            yield {name: value for name, value in pairs if name.startswith("JUPYTERHUB_")}
+        finally:
+            ask(demo.site, "scancel", str(number))
 
 
 # --- what is written down --------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from playwright.sync_api import ConsoleMessage, Error, Page, expect
 
 from ..conftest import Demo
 from ..person import Person
-from ..slurm import ask, jobs, until
+from ..slurm import ask, jobs, partition_down, until
 from .accessible import require_accessible
 from .conftest import Picture
 from .test_first_hour import login
@@ -138,8 +138,7 @@ def test_with_the_keyboard_alone_to_a_server_and_its_pages(
     page = watched
     notified = keep_notifications(page)
     log_in_by_keyboard(page, demo, "bob")
-    ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=down")
-    try:
+    with partition_down(demo.site, "jupyter-long"):
         choose_by_keyboard(page, demo, "long")
         page.wait_for_url("**/hub/spawn-pending/bob**")
         expect(page.get_by_text(re.compile("partition is stopped")).first).to_be_visible()
@@ -149,8 +148,6 @@ def test_with_the_keyboard_alone_to_a_server_and_its_pages(
         tab_to(page, "#sitekit-notify")
         page.keyboard.press("Enter")
         expect(page.get_by_role("button", name="You will be notified")).to_be_visible()
-    finally:
-        ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=up")
     page.wait_for_url("**/user/bob/lab**")
     assert notified == ["Your server is ready."]
     page.goto("/hub/home")

@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 
 from ..conftest import Demo
 from ..person import Person
-from ..slurm import ask, jobs, until
+from ..slurm import jobs, partition_down, until
 from .test_first_hour import login
 
 
@@ -16,18 +16,17 @@ def test_cancel_a_server_that_waits_for_room(
     page: Page, demo: Demo, bob: Person, name: str
 ) -> None:
     login(page, demo, "bob")
-    ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=down")
     try:
-        page.goto(f"/hub/spawn/bob/{name}".rstrip("/"))
-        page.check("input[name=tier][value=long]")
-        page.click("#spawn_form [type=submit]")
-        page.wait_for_url("**/hub/spawn-pending/bob**")
-        until(lambda: jobs(demo.site, "bob"))
-        page.click("#stop-server-btn")
-        until(lambda: not jobs(demo.site, "bob"))
-        until(lambda: bob.server(name) is None)
+        with partition_down(demo.site, "jupyter-long"):
+            page.goto(f"/hub/spawn/bob/{name}".rstrip("/"))
+            page.check("input[name=tier][value=long]")
+            page.click("#spawn_form [type=submit]")
+            page.wait_for_url("**/hub/spawn-pending/bob**")
+            until(lambda: jobs(demo.site, "bob"))
+            page.click("#stop-server-btn")
+            until(lambda: not jobs(demo.site, "bob"))
+            until(lambda: bob.server(name) is None)
     finally:
-        ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=up")
         bob.stop_and_wait(name)
         if name:
             bob.api("DELETE", f"/users/bob/servers/{name}", {"remove": True})

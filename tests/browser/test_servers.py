@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import pwd
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from subprocess import CalledProcessError
 
@@ -15,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from ..conftest import Demo
 from ..person import Person
-from ..slurm import ask, jobs, until
+from ..slurm import ask, jobs, partition_down, until
 from .conftest import Picture, shoot
 from .test_first_hour import login
 
@@ -35,19 +33,10 @@ def look_at(page: Page, name: str) -> None:
     page.set_viewport_size(WIDE)
 
 
-@contextmanager
-def partition_down(demo: Demo, name: str) -> Iterator[None]:
-    ask(demo.site, "scontrol", "update", f"PartitionName={name}", "State=down")
-    try:
-        yield
-    finally:
-        ask(demo.site, "scontrol", "update", f"PartitionName={name}", "State=up")
-
-
 def test_a_request_that_waits_is_shown_and_changed(page: Page, demo: Demo, bob: Person) -> None:
     login(page, demo, "bob")
     page.wait_for_selector("input[name=tier]")
-    with partition_down(demo, "jupyter-long"):
+    with partition_down(demo.site, "jupyter-long"):
         page.check("input[name=tier][value=long]")
         page.click("#spawn_form [type=submit]")
         page.wait_for_url("**/hub/spawn-pending/bob**")

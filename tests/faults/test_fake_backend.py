@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ..person import Person
+from ..processes import has_ended
 from ..slurm import until
 from .agreement import answers
 from .conftest import servers
@@ -102,7 +103,7 @@ def test_a_server_waits_starts_survives_the_hub_and_stops(
     [row] = [row for row in machine.rows() if not row["ended"]]
     assert (row["backend"], row["job"], row["account"]) == ("fake", job.name, "alice")
     alice.stop_and_wait()
-    until(lambda: (job / "exit").exists() or not Path(f"/proc/{process_of(job)}").exists(), 30)
+    until(lambda: (job / "exit").exists() or has_ended(process_of(job)), 30)
 
 
 def answers_with(person: Person, key: str) -> object:

@@ -22,6 +22,8 @@ from sitekit.site import Site
 
 from ..conftest import Demo
 from ..packages import install
+from ..processes import has_ended
+from ..slurm import until
 from ..sshd import PORT, write_sshd_files
 
 ACCOUNT = "jupyterhub-gate"
@@ -50,10 +52,7 @@ class LoginNode:
             return
         pid = int((self.folder / "pid").read_text())
         os.kill(pid, 15)
-        deadline = time.monotonic() + 20
-        while Path(f"/proc/{pid}").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: has_ended(pid), 20, 0.05)
         (self.folder / "pid").unlink(missing_ok=True)
 
     def log(self) -> str:

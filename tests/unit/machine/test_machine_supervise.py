@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 from machine_sites import demo, family
+from tests.processes import has_ended
+from tests.slurm import until
 
 from sitekit.base.errors import Problem
 from sitekit.machine.render.services import site_services
@@ -231,10 +233,8 @@ def test_children_outlive_a_hub_and_no_other_service(
     hubs, proxys = (int((tmp_path / f"{name}.child").read_text()) for name in ("hub", "proxy"))
     control.stop(services, supervisor)
     try:
-        assert Path(f"/proc/{hubs}").exists()
-        assert (
-            not Path(f"/proc/{proxys}").exists() or "Z" in Path(f"/proc/{proxys}/stat").read_text()
-        )
+        until(lambda: has_ended(proxys))
+        assert not has_ended(hubs)
     finally:
         os.kill(hubs, signal.SIGKILL)
 

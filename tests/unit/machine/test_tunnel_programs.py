@@ -15,6 +15,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.processes import has_ended
+from tests.slurm import until
 
 from sitekit.base.data_files import data
 
@@ -130,8 +132,7 @@ def test_a_connection_ends_with_its_tunnel(
     (libexec / "entries" / TAG).unlink()
     program.end_connections(config)
     assert connection.wait(20) == -9
-    state = Path(f"/proc/{child}/stat")
-    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] in "ZX"
+    until(lambda: has_ended(child))
     program.end_connections(config)
     assert not place.exists()
 

@@ -20,6 +20,7 @@ import kernel_site
 import pytest
 import session_parts as parts
 from session_parts import Hub, Server, session, until
+from tests.processes import has_ended
 
 from sitekit.backends.job import Cause, Ending
 from sitekit.hub.messages.ended_cards import card_of
@@ -45,7 +46,7 @@ def test_it_listens_tells_its_port_once_and_ends_well_on_sigterm() -> None:
         assert server.ends() == 0, server.said()
         assert not [path.name for path in server.tmp.iterdir() if path.name.startswith("jupyter-")]
         for child in children:
-            until(lambda child=child: not Path(f"/proc/{child}").exists())
+            until(lambda child=child: has_ended(child))
 
 
 def kernels_of(server: Server) -> list[int]:
@@ -68,7 +69,7 @@ def test_it_ends_well_with_a_kernel_that_does_not_listen() -> None:
         [child] = kernels_of(server)
         server.process.terminate()
         assert server.ends() == 0, server.said()
-        until(lambda: not Path(f"/proc/{child}").exists())
+        until(lambda: has_ended(child))
 
 
 def busy(server: Server, kernel: str, code: str) -> None:

@@ -10,6 +10,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.processes import has_ended
+from tests.slurm import until
 
 from sitekit.session import tunnel
 from sitekit.session.tunnel import SENT, Tunnel, take_tunnel
@@ -125,13 +127,4 @@ def test_ssh_ends_with_the_server_and_not_at_sigterm(tmp_path: Path) -> None:
         assert ended == "None"
         server.kill()
         server.wait()
-    until_gone(int(pid))
-
-
-def until_gone(pid: int) -> None:
-    import time
-
-    deadline = time.monotonic() + 20
-    while Path(f"/proc/{pid}/stat").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: has_ended(pid))
