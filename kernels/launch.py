@@ -26,7 +26,7 @@ REDIRECTING = (".modulerc", ".modulerc.lua", ".lmodrc.lua")
 NO_HOME = "/nonexistent"
 LOAD_SECONDS = 120
 # The file in which the user's server stores what is loaded in its Software Modules tab
-# (sitekit/session/store_loaded_modules.py).
+# (sitekit/session/modules/store_loaded_modules.py).
 LOADED = "modules.json"
 TAB = "in the Software Modules tab, then Kernel > Restart Kernel"
 

@@ -1,1 +1,1 @@
-../scripts/sitekit/session/lmod_output.py
+../scripts/sitekit/session/modules/lmod_output.py

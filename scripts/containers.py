@@ -14,7 +14,7 @@ import sys
 import time
 from datetime import datetime
 
-INSIDE = "/opt/sitekit-session"  # as in sitekit/session/settings_in_container.py
+INSIDE = "/opt/sitekit-session"  # as in sitekit/session/containers/settings_in_container.py
 START = INSIDE + "/sitekit/session/container_start.py"
 STDIN = "/dev/stdin"  # only the docker program reads what it is given here
 SITE, ACCOUNT, UID, SECONDS = ("sitekit.site", "sitekit.account", "sitekit.uid", "sitekit.seconds")

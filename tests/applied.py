@@ -12,8 +12,9 @@ from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.machine.apply.commands import apply
 from sitekit.machine.supervisors.control import which_supervisor
 from sitekit.operations.courses import check_course
-from sitekit.site import Site, course_files
-from sitekit.site.course_files import offered_courses
+from sitekit.site import Site
+from sitekit.site.courses import course_files
+from sitekit.site.courses.course_files import offered_courses
 
 from .slurm import ask
 

@@ -191,7 +191,7 @@ JUDGED = (
     Judged(
         "api",
         "only reads the figures of this server and of its user's home",
-        "sitekit.session.figures_for_jupyterlab",
+        "sitekit.session.figures.figures_for_jupyterlab",
         {"FiguresHandler": ("/sitekit/figures",)},
     ),
     Judged(

@@ -1,5 +1,5 @@
 // The start form (config/templates/tiers.html): says when a server would end and what own values mean, checks them as
-// the hub does (scripts/sitekit/hub/servers/parse_sizes_and_times.py), and saves and shares choices. A server also starts
+// the hub does (scripts/sitekit/hub/choices/parse_sizes_and_times.py), and saves and shares choices. A server also starts
 // without this script.
 (() => {
   "use strict";

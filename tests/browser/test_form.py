@@ -8,8 +8,8 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from sitekit.hub.servers.check_choice import BadChoice
-from sitekit.hub.servers.choice_fields import ANYBODY, fields_of
+from sitekit.hub.choices.check_choice import BadChoice
+from sitekit.hub.choices.choice_fields import ANYBODY, fields_of
 
 from ..conftest import Demo
 from ..person import Person

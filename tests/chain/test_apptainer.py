@@ -22,8 +22,8 @@ from sitekit.demo.software.build_pythons import mirror
 from sitekit.demo.software.platform import distribution
 from sitekit.kernels.images.check_image_files import stamps
 from sitekit.kernels.images.trial import Trial, describe, start_kernels, start_server
-from sitekit.session.container import tested_as as settings_of_a_test
-from sitekit.site.images import Image
+from sitekit.session.containers.container import tested_as as settings_of_a_test
+from sitekit.site.sections.images import Image
 
 from ..conftest import Demo
 from ..images.image_folder import PYTHON, build

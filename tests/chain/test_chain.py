@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from sitekit.site.memory_and_time import human_memory, human_time
+from sitekit.site.types.memory_and_time import human_memory, human_time
 
 from ..conftest import Demo
 from ..person import KernelDied, Person

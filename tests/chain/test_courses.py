@@ -22,7 +22,7 @@ from sitekit.machine.apply.commands import apply
 from sitekit.operations.courses.check_course import course_check
 from sitekit.operations.courses.course_drill import course_drill
 from sitekit.site import Site
-from sitekit.site.course_files import offered_courses
+from sitekit.site.courses.course_files import offered_courses
 
 from ..applied import courses_applied
 from ..conftest import Demo, logged_in

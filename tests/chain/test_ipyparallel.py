@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.session.ipyparallel_profile import FOLDER
+from sitekit.session.kernels.ipyparallel_profile import FOLDER
 
 from ..applied import applied
 from ..conftest import Demo, logged_in

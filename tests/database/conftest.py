@@ -11,7 +11,7 @@ from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.machine.apply.commands import apply
 from sitekit.machine.supervisors.control import which_supervisor
 from sitekit.site import Site
-from sitekit.site.hub import PostgreSql as Settings
+from sitekit.site.sections.hub import PostgreSql as Settings
 
 from ..conftest import Demo
 from ..faults.machine import Machine

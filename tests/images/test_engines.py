@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.session.ipyparallel_profile import FOLDER
+from sitekit.session.kernels.ipyparallel_profile import FOLDER
 
 from ..conftest import Demo, logged_in
 from ..person import Person

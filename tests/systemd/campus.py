@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sitekit.site import Site
-from sitekit.site.front import Certificate
+from sitekit.site.sections.front import Certificate
 
 from ..conftest import Demo
 from ..front.saml import IDP, identity_provider, service_provider

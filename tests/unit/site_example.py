@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sitekit.site import Site
-from sitekit.site.validate_yaml import validate
-from sitekit.site.yaml_file import Document, read_yaml
+from sitekit.site.yaml_files.validate_yaml import validate
+from sitekit.site.yaml_files.yaml_file import Document, read_yaml
 
 FILE = Path(__file__).parents[2] / "config" / "site.example.yml"
 

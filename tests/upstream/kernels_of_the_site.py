@@ -22,9 +22,9 @@ from typing import Any, ClassVar
 from jupyter_client import BlockingKernelClient
 from jupyter_kernel_test import KernelTests
 
-from sitekit.session import store_loaded_modules
-from sitekit.session.kernel_sockets import Kernel, Specs
-from sitekit.session.lmod_output import applied, changes
+from sitekit.session.kernels.kernel_sockets import Kernel, Specs
+from sitekit.session.modules import store_loaded_modules
+from sitekit.session.modules.lmod_output import applied, changes
 from sitekit.session.single_user import clean_environment, make_runtime_folder
 
 SAMPLES: dict[str, dict[str, Any]] = {

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.site.course_files import offered_courses
+from sitekit.site.courses.course_files import offered_courses
 
 from ..applied import courses_applied
 from ..person import Person

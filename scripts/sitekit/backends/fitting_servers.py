@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ..site.tier import Tier
+from ..site.sections.tier import Tier
 
 
 @dataclass(frozen=True)

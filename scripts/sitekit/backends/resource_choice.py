@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ..site.tier import Tier
+from ..site.sections.tier import Tier
 
 
 @dataclass(frozen=True)

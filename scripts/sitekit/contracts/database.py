@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from ..site import Site
-from ..site.hub import PostgreSql
+from ..site.sections.hub import PostgreSql
 
 CONNECT_SECONDS = 10
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..site import Site
-from ..site.course_files import Course
+from ..site.courses.course_files import Course
 from .applications import application_settings
 from .images import image_settings
 from .internal_tls import hub_url

@@ -2,7 +2,7 @@
 the image's test result.
 
 `make apply` writes the settings to gate.json. `make images_check` writes the test result. In the
-job, session/container.py reads the settings and the test result.
+job, session/containers/container.py reads the settings and the test result.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..site import Site
-from ..site.images import Image
+from ..site.sections.images import Image
 
 
 def record_path(prefix: Path, key: str) -> Path:

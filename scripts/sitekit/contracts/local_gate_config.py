@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..site import Site
-from ..site.course_files import Course
-from ..site.tier import Tier
+from ..site.courses.course_files import Course
+from ..site.sections.tier import Tier
 from .gate_config import MIN_UID, course_settings, hub_variables, session_settings
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from ..site import Site
 
 SENT = "JUPYTERHUB_SITEKIT_TUNNEL"
-"""The environment variable with a job's SSH key and certificate. session/tunnel.py reads this
+"""The environment variable with a job's SSH key and certificate. session/hub_connection/tunnel.py reads this
 variable."""
 
 

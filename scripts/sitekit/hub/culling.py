@@ -13,8 +13,8 @@ from typing import Any
 
 from ..contracts.internal_tls import as_installed, client_context
 from ..site import Site
+from .ledger.ledger_courses import idle_limit_of_course
 from .servers.idle_limits import CULLER, stop_delay
-from .servers.ledger_courses import idle_limit_of_course
 from .servers.offered_courses import OfferedCourses
 
 EVERY = 60  # seconds between two checks of all servers

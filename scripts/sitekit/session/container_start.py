@@ -11,7 +11,7 @@ import sys
 if __name__ == "__main__":
     # Python's option -I leaves this file's folder out
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-    from sitekit.session.container_environment import take_environment
+    from sitekit.session.containers.container_environment import take_environment
 
     take_environment()
     os.chdir(os.environ["HOME"])

@@ -6,7 +6,7 @@ release_modules.py are read from the release file by file.
 
 from __future__ import annotations
 
-from .release_modules import use_release_modules
+from .imports.release_modules import use_release_modules
 
 if __name__ == "__main__":
     use_release_modules()

@@ -21,21 +21,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from . import applications, settings_in_container
-from .copy_repository import copy_repository
-from .fetch_messages import ask_for_messages
-from .ipyparallel_profile import write_profile
-from .limit_handshakes import ask_all
+from . import applications
+from .containers import settings_in_container
+from .courses.copy_repository import copy_repository
+from .courses.prepare_course import kernel_of_course, prepare_course
+from .hub_connection.fetch_messages import ask_for_messages
+from .hub_connection.limit_handshakes import ask_all
+from .hub_connection.report_memory import report_memory
+from .hub_connection.report_start import await_hub, tell_hub
+from .hub_connection.tls import Identity, forget_names, take_identity
+from .hub_connection.tunnel import take_tunnel
+from .imports.release_modules import close_release_modules
+from .kernels.ipyparallel_profile import write_profile
 from .log_start import log_start, take_start_id
 from .overrides.kill_kernels_before_server import end_kernels_first
-from .prepare_course import kernel_of_course, prepare_course
-from .release_modules import close_release_modules
-from .report_memory import report_memory
-from .report_start import await_hub, tell_hub
 from .root_folder import make_root
 from .start_with_full_home import use_temporary_folders
-from .tls import Identity, forget_names, take_identity
-from .tunnel import take_tunnel
 from .user_variables import LoginShell
 
 KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_CPUS_ON_NODE"}
@@ -47,7 +48,7 @@ would start its processes by srun. docs/servers.md lists the variables that user
 """
 
 LONGEST_SOCKET = "k-12345678-s-5"
-"""As long as the names of sockets from session/kernel_sockets.py, k-12345678/s-5."""
+"""As long as the names of sockets from session/kernels/kernel_sockets.py, k-12345678/s-5."""
 
 
 def main() -> None:
@@ -57,7 +58,7 @@ def main() -> None:
     )  # until Jupyter Server sets its own handler
     settings = json.loads(os.environ.pop("SITEKIT_SESSION"))
     if "image" in settings:
-        from .container import enter
+        from .containers.container import enter
 
         enter(settings)
     take_start_id()
@@ -244,7 +245,7 @@ def set_address(listener: socket.socket, identity: Identity | None) -> None:
 def configure(app: Any, settings: dict[str, Any]) -> None:
     """Set Jupyter Server's XSRF cookie, kernels and log, and the settings of sitekit's
     extensions."""
-    from .notebook_outputs import write_outputs_of_closed_pages
+    from .outputs.notebook_outputs import write_outputs_of_closed_pages
 
     # The front uses TLS only. JupyterHub sets these attributes for its own cookies
     # (cookie_options), but not for this one.
@@ -265,7 +266,7 @@ def configure(app: Any, settings: dict[str, Any]) -> None:
 
 def listen(app: Any, listener: socket.socket, identity: Identity | None) -> None:
     """Accept connections on the socket, and report the server's start and end to the hub."""
-    from .report_end import tell_at_sigterm
+    from .hub_connection.report_end import tell_at_sigterm
 
     if identity:
         forget_names()

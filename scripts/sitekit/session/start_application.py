@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from . import lmod_output
+from .modules import lmod_output
 
 LOAD_TIMEOUT = 120  # seconds
 END_FIRST = "500"  # as overrides/kill_kernels_before_server.py sets for kernels

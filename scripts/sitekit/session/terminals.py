@@ -15,7 +15,8 @@ from typing import Any
 
 from jupyter_server_terminals.terminalmanager import TerminalManager
 
-from . import lmod_output, nbdime_for_git, store_loaded_modules
+from . import nbdime_for_git
+from .modules import lmod_output, store_loaded_modules
 from .overrides.kill_kernels_before_server import first_to_end
 
 PROGRAMS = Path(sys.prefix, "share", "sitekit", "bin")

@@ -11,14 +11,20 @@ from pathlib import Path
 from pydantic import model_validator
 
 from ..base.errors import Unfits
-from .front_login_checks import front_login_fits
-from .images_of_tiers import unknown_images
-from .local_tier_checks import local_tiers_fit
-from .refuse_conflicts import accounts_apart, paths_apart, ports_apart, start_fits, tiers_apart
+from .checks.front_login_checks import front_login_fits
+from .checks.images_of_tiers import unknown_images
+from .checks.local_tier_checks import local_tiers_fit
+from .checks.refuse_conflicts import (
+    accounts_apart,
+    paths_apart,
+    ports_apart,
+    start_fits,
+    tiers_apart,
+)
+from .checks.ssh_checks import login_node_fits, tunnel_fits
 from .settings import SiteSettings
-from .ssh_checks import login_node_fits, tunnel_fits
-from .validate_yaml import validate
-from .yaml_file import read_yaml
+from .yaml_files.validate_yaml import validate
+from .yaml_files.yaml_file import read_yaml
 
 
 class Site(SiteSettings):

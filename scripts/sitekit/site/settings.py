@@ -11,20 +11,20 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..base.errors import Unfit
-from .address_types import WebAddress
 from .backend_names import LOCAL
-from .daily_tasks import Backup, KernelCheck
-from .docker import Docker
-from .drill import Drill
-from .front import Front
-from .hub import Hub
-from .login import Login
-from .monitoring import Monitoring
-from .pages import Pages
-from .server import Server
-from .slurm import Slurm, Tunnel
-from .tier import Tier
-from .value_types import AbsolutePath, Channel, Port, ServiceAccount, Title, Word
+from .sections.daily_tasks import Backup, KernelCheck
+from .sections.docker import Docker
+from .sections.drill import Drill
+from .sections.front import Front
+from .sections.hub import Hub
+from .sections.login import Login
+from .sections.monitoring import Monitoring
+from .sections.pages import Pages
+from .sections.server import Server
+from .sections.slurm import Slurm, Tunnel
+from .sections.tier import Tier
+from .types.address_types import WebAddress
+from .types.value_types import AbsolutePath, Channel, Port, ServiceAccount, Title, Word
 
 
 class Section(BaseModel):
@@ -236,7 +236,7 @@ class SiteSettings(Section):
     @property
     def ledger(self) -> Path:
         """Return the path of the ledger: the database in which the hub records all servers
-        (sitekit.hub.servers.ledger)."""
+        (sitekit.hub.ledger.ledger)."""
         return self.paths.state / "ledger.sqlite"
 
     @property

@@ -13,7 +13,7 @@ from ruamel.yaml.representer import RoundTripRepresenter
 from ..base import progress
 from ..base.catalogue import faults, messages, missing, read_catalogue
 from ..base.errors import BadInput, BadInputs
-from .course_files import site_courses
+from .courses.course_files import site_courses
 from .model import Site
 
 

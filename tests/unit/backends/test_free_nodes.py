@@ -14,7 +14,7 @@ from sitekit.backends.slurm import free_nodes as read
 from sitekit.backends.slurm.free_nodes import FreeNodes, read_nodes
 from sitekit.base.data_files import data
 from sitekit.site import load_site
-from sitekit.site.tier import Tier
+from sitekit.site.sections.tier import Tier
 
 GPUS = ("gpu:a100:4(S:0-1),gpu:v100:2,craynetwork:4", "gpu:a100:1(IDX:0),gpu:v100:2(IDX:4-5)")
 RECORDS = [

@@ -12,7 +12,7 @@ from machine_sites import demo
 from sitekit.backends.resource_choice import Choice
 from sitekit.backends.slurm.gate_client import request_of
 from sitekit.contracts.gate_config import gate_config
-from sitekit.site.course_files import Course, read_course
+from sitekit.site.courses.course_files import Course, read_course
 
 TEXT = """
 title: Bioinformatics 101

@@ -18,8 +18,8 @@ from sitekit.backends.resource_choice import Choice
 from sitekit.backends.slurm.gate_client import request_of
 from sitekit.contracts.gate_config import hub_variables
 from sitekit.contracts.tunnel import SENT
-from sitekit.site import tier
-from sitekit.site.tier import Tier
+from sitekit.site.sections import tier
+from sitekit.site.sections.tier import Tier
 
 TIER = {
     "key": "small",

@@ -13,7 +13,7 @@ from machine_sites import demo
 from sitekit.backends.slurm.gate_client import request_of
 from sitekit.contracts.gate_config import gate_config
 from sitekit.contracts.images import describe_images, record_path
-from sitekit.hub.servers.check_choice import read_choice
+from sitekit.hub.choices.check_choice import read_choice
 from sitekit.site import Site
 
 IMAGE = {

@@ -13,7 +13,7 @@ from sitekit.demo.cluster.accounting import wanted
 from sitekit.demo.cluster.describe_host import Host, node_memory, writable_cgroup
 from sitekit.demo.cluster.slurm_conf import PARTITIONS, render, slurm_conf
 from sitekit.demo.software.modulefiles import modulefiles
-from sitekit.site.memory_and_time import parse_time
+from sitekit.site.types.memory_and_time import parse_time
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "demo"
 SITE = paths_and_ports.demo_site("supervisord")

@@ -16,9 +16,9 @@ from sitekit.backends.resource_choice import Choice
 from sitekit.backends.slurm.parse_jobs import SlurmJob
 from sitekit.base.data_files import data
 from sitekit.base.language import Translated
+from sitekit.hub.ledger.ledger import Ledger
 from sitekit.hub.messages.describe_server import ServerModel, describe
 from sitekit.hub.pages.describe_servers import template_variables
-from sitekit.hub.servers.ledger import Ledger
 from sitekit.site import load_site
 
 SITE = load_site(data("config/sites/demo.yml"))

@@ -8,7 +8,7 @@ from sitekit.base.data_files import data
 from sitekit.hub.courses.participants import participants
 from sitekit.hub.servers.hub_state import HubState
 from sitekit.site import load_site
-from sitekit.site.course_files import read_course
+from sitekit.site.courses.course_files import read_course
 
 
 def test_an_ended_server_of_a_backend_that_is_gone(tmp_path: Path) -> None:

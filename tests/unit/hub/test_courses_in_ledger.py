@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.hub.servers import ledger_courses
-from sitekit.hub.servers.ledger import Ledger
+from sitekit.hub.ledger import ledger_courses
+from sitekit.hub.ledger.ledger import Ledger
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from sitekit.backends.slurm import gate_client
 from sitekit.backends.slurm.backend import SlurmBackend
 from sitekit.backends.slurm.gate_client import request_of
 from sitekit.base.errors import BadInput
-from sitekit.hub.servers import record_drains
-from sitekit.hub.servers.check_choice import BadChoice, Eligibility, read_choice, tiers_for
-from sitekit.hub.servers.drained_places import Drains
-from sitekit.hub.servers.ledger import Ledger
+from sitekit.hub.choices.check_choice import BadChoice, Eligibility, read_choice, tiers_for
+from sitekit.hub.ledger import record_drains
+from sitekit.hub.ledger.drained_places import Drains
+from sitekit.hub.ledger.ledger import Ledger
 from sitekit.site import Site, load_site
 
 TRITON = Path(__file__).parents[3] / "config/sites/triton.yml"

@@ -12,12 +12,12 @@ import pytest
 from test_hub_options import ROOMY, STAFF
 
 from sitekit.backends.fitting_servers import FreeNode
+from sitekit.hub.choices.check_choice import BadChoice, Eligibility, read_choice
+from sitekit.hub.choices.choice_fields import fields_of
+from sitekit.hub.choices.form_values import FormValues, as_query, in_address, typed_in
+from sitekit.hub.ledger.drained_places import Drains
+from sitekit.hub.ledger.ledger import Ledger
 from sitekit.hub.messages.form import Visit, tier_form
-from sitekit.hub.servers.check_choice import BadChoice, Eligibility, read_choice
-from sitekit.hub.servers.choice_fields import fields_of
-from sitekit.hub.servers.drained_places import Drains
-from sitekit.hub.servers.form_values import FormValues, as_query, in_address, typed_in
-from sitekit.hub.servers.ledger import Ledger
 from sitekit.site import Site
 
 ABOUT = ROOMY.tiers[0].model_copy(update={"about": "For <b>exercises</b>.", "memory_cap": "1.5x"})

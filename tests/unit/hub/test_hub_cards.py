@@ -10,11 +10,11 @@ from sitekit.backends.job import Ending, Refused
 from sitekit.backends.slurm.job_queries import JobRecord
 from sitekit.backends.slurm.sbatch_errors import explain_refusal
 from sitekit.base.data_files import data
+from sitekit.hub.choices.form_values import FormValues
 from sitekit.hub.messages.cards_of_stops_by_others import card_of_stop
 from sitekit.hub.messages.ended_cards import card_of, without_requests
 from sitekit.hub.messages.failed_start_cards import Card, card_of_refusal
 from sitekit.hub.messages.form import Visit, template
-from sitekit.hub.servers.form_values import FormValues
 from sitekit.hub.servers.idle_limits import CULLER
 from sitekit.site import load_site
 

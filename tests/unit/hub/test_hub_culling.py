@@ -14,8 +14,8 @@ from sitekit.backends.resource_choice import Choice
 from sitekit.base.data_files import data
 from sitekit.hub import culling
 from sitekit.hub.culling import update_culling
+from sitekit.hub.ledger.ledger import Ledger
 from sitekit.hub.servers.idle_limits import activity_interval, session_environment, stop_delay
-from sitekit.hub.servers.ledger import Ledger
 from sitekit.site import Site, load_site
 
 DEMO = load_site(data("config/sites/demo.yml"))

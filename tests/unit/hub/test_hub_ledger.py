@@ -11,8 +11,8 @@ import pytest
 from slurm_parts import job
 
 from sitekit.backends.snapshot import Snapshot
-from sitekit.hub.servers.ledger import Ledger
-from sitekit.hub.servers.ledger_schema import NewerLedger
+from sitekit.hub.ledger.ledger import Ledger
+from sitekit.hub.ledger.ledger_schema import NewerLedger
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_starts_in_a_loop_fill_no_disk(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each that fails leaves a card. Open rows stay, and so do other users' and the latest."""
-    monkeypatch.setattr("sitekit.hub.servers.ledger.EACH", 5)
+    monkeypatch.setattr("sitekit.hub.ledger.ledger.EACH", 5)
     others, running = ledger.record_intent("bob", "", "hash-2", {}), start(ledger)
     ledger.end(others, {"kind": "crash"})
     for number in range(50):

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from sitekit.backends.slurm.gate_client import request_of
 from sitekit.base.data_files import data
-from sitekit.hub.servers.check_choice import BadChoice, Eligibility, read_choice, tiers_for
-from sitekit.hub.servers.form_values import form_values_of, from_form
-from sitekit.hub.servers.parse_sizes_and_times import as_typed
+from sitekit.hub.choices.check_choice import BadChoice, Eligibility, read_choice, tiers_for
+from sitekit.hub.choices.form_values import form_values_of, from_form
+from sitekit.hub.choices.parse_sizes_and_times import as_typed
 from sitekit.site import Site, load_site
-from sitekit.site.memory_and_time import parse_time
+from sitekit.site.types.memory_and_time import parse_time
 
 SITE = load_site(data("config/sites/demo.yml"))
 HOSTILE = [

@@ -10,7 +10,7 @@ from machine_sites import demo
 
 from sitekit.base.errors import BadInput
 from sitekit.base.language import Translated
-from sitekit.site.pages import Pages
+from sitekit.site.sections.pages import Pages
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 ALL = {

@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from machine_sites import demo
 
+from sitekit.hub.ledger.ledger import Ledger
 from sitekit.hub.login import last_login
 from sitekit.hub.login.claims import Claims, Refusal, identity_of
 from sitekit.hub.login.last_login import LOGIN_AGE, PAUSE, LastLogins, NoWord
 from sitekit.hub.servers import accounts
 from sitekit.hub.servers.accounts import AccountMap, NoAccount, NotNow, ask_program, parse
-from sitekit.hub.servers.ledger import Ledger
 from sitekit.site import Site
 
 PROVIDER = "oidc https://login.example.org"

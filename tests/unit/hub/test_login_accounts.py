@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from machine_sites import demo
 
 from sitekit.contracts.gate_config import gate_config
+from sitekit.hub.ledger.ledger import Ledger
 from sitekit.hub.login.claims import account_of
 from sitekit.hub.servers import accounts
 from sitekit.hub.servers.accounts import AccountMap, NoAccount, parse
-from sitekit.hub.servers.ledger import Ledger
 
 CLIENT = {
     "client_id": "jupyter",

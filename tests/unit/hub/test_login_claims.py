@@ -17,8 +17,8 @@ from sitekit.hub.login.claims import (
     text_claim,
     texts,
 )
-from sitekit.site.login import Login
-from sitekit.site.login_provider import People
+from sitekit.site.sections.login import Login
+from sitekit.site.sections.login_provider import People
 
 CLIENT = {
     "client_id": "jupyter",

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from sitekit.base.data_files import data
+from sitekit.hub.choices.check_choice import BadChoice, Eligibility, read_choice, tiers_for
 from sitekit.hub.servers import offered_courses
-from sitekit.hub.servers.check_choice import BadChoice, Eligibility, read_choice, tiers_for
 from sitekit.hub.servers.offered_courses import OfferedCourses
 from sitekit.site import Site, load_site
-from sitekit.site.course_files import Course
+from sitekit.site.courses.course_files import Course
 
 SITE = load_site(data("config/sites/demo.yml"))
 TEXT = """

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.hub.servers.ledger import Ledger, LedgerTrouble
-from sitekit.hub.servers.ledger_schema import NewerLedger, OlderLedger
-from sitekit.hub.servers.ledger_usage import FORGET
-from sitekit.hub.servers.running_ledger import RunningLedger
+from sitekit.hub.ledger.ledger import Ledger, LedgerTrouble
+from sitekit.hub.ledger.ledger_schema import NewerLedger, OlderLedger
+from sitekit.hub.ledger.ledger_usage import FORGET
+from sitekit.hub.ledger.running_ledger import RunningLedger
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from sitekit.base.errors import BadInput
-from sitekit.hub.servers.ledger import Ledger
-from sitekit.hub.servers.ledger_choices import LONGEST, MOST, SavedChoice, created
+from sitekit.hub.ledger.ledger import Ledger
+from sitekit.hub.ledger.ledger_choices import LONGEST, MOST, SavedChoice, created
 
 OPTIONS = {"profile": "own", "memory": "4G"}
 

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 from page_parts import Hub
 
+from sitekit.hub.choices.form_values import FormValues
 from sitekit.hub.messages.form import Visit, template
 from sitekit.hub.messages.format_times import format_clock_time
-from sitekit.hub.servers.form_values import FormValues
 
 HOME = {"allow_named_servers": True, "named_server_limit_per_user": 2, "invalid_server_names": []}
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from sitekit.hub.servers.ledger import Row
+from sitekit.hub.ledger.ledger import Row
 from sitekit.hub.spawner import retry_pauses as module
 from sitekit.hub.spawner.retry_pauses import FIRST, LONGEST, Pauses
 

@@ -12,9 +12,9 @@ from golden_sites import site_of
 
 from sitekit.backends.job import Refused
 from sitekit.contracts import tunnel
+from sitekit.hub.ledger.ledger import Ledger
 from sitekit.hub.servers import allow_tunnels as tunnels_of_hub
 from sitekit.hub.servers.allow_tunnels import Tunnels
-from sitekit.hub.servers.ledger import Ledger
 
 SITE, _ = site_of("demo-tunnel")
 

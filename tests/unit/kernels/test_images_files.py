@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from sitekit.kernels.images.check_image_files import Unproven, check_files, stamps
-from sitekit.session.container import stamp
-from sitekit.site.images import Image
+from sitekit.session.containers.container import stamp
+from sitekit.site.sections.images import Image
 
 DIGEST = "sha256:" + hashlib.sha256(b"an image").hexdigest()
 

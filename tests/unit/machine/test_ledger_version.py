@@ -13,7 +13,7 @@ import release_parts as parts
 from machine_sites import can_change
 
 from sitekit.base.errors import Problem
-from sitekit.hub.servers.ledger_schema import VERSION
+from sitekit.hub.ledger.ledger_schema import VERSION
 from sitekit.machine.run.ledger_version import refuse_newer_ledger
 from sitekit.site import Site
 

@@ -14,7 +14,7 @@ from sitekit.operations.courses import capacity, check_reservation
 from sitekit.operations.courses.check_course import course_of
 from sitekit.operations.courses.new_course import course_new
 from sitekit.site import Site, load_site
-from sitekit.site.course_files import Course, read_course
+from sitekit.site.courses.course_files import Course, read_course
 
 SITE = load_site(data("config/sites/demo.yml"))
 GIVEN = (

@@ -19,7 +19,7 @@ from sitekit.operations.courses import course_drill
 from sitekit.operations.drill import tokens
 from sitekit.operations.drill.hub_client import HAD_ONE, HubClient
 from sitekit.site import Site, load_site
-from sitekit.site.course_files import Course, read_course
+from sitekit.site.courses.course_files import Course, read_course
 
 SITE = load_site(data("config/sites/demo.yml"))
 

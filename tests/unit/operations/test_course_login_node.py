@@ -15,7 +15,7 @@ from sitekit.base.data_files import data
 from sitekit.machine.apply.remind_to_update_gate import for_the_gate
 from sitekit.operations.courses import login_node
 from sitekit.site import Site, load_site
-from sitekit.site.course_files import Course, offered_courses, read_course
+from sitekit.site.courses.course_files import Course, offered_courses, read_course
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHhCV8pGy6ZBC3j9VwQkMCT1XyB3zSkDPj8kIXbBzq8Q"
 NODE = {"host": "login.example.org", "account": "gw", "host_keys": [KEY], "prefix": "/shared/j"}

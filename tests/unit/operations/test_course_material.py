@@ -13,7 +13,7 @@ import pytest
 from sitekit.base.data_files import data
 from sitekit.operations.courses import check_material as checked
 from sitekit.site import Site, load_site
-from sitekit.site.course_files import Course, read_course
+from sitekit.site.courses.course_files import Course, read_course
 
 SITE = load_site(data("config/sites/demo.yml"))
 ME = pwd.getpwuid(os.geteuid()).pw_name

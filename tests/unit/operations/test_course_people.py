@@ -11,8 +11,8 @@ from sitekit.base.data_files import data
 from sitekit.base.errors import BadInputs
 from sitekit.operations.courses import check_associations, look_up_roster
 from sitekit.site import Site, load_site
-from sitekit.site.course_files import read_course, site_courses
-from sitekit.site.login_provider import People
+from sitekit.site.courses.course_files import read_course, site_courses
+from sitekit.site.sections.login_provider import People
 from sitekit.site.show import check_site
 
 SITE = load_site(data("config/sites/demo.yml"))

@@ -31,7 +31,7 @@ from sitekit.operations.drill.measure_cpu_time import Use
 from sitekit.operations.drill.run_drill import PHASES, Drill, Story
 from sitekit.operations.drill.send_requests import python_of, words_of
 from sitekit.site import Site, load_site
-from sitekit.site.pages import Pages
+from sitekit.site.sections.pages import Pages
 
 SITE = load_site(data("config/sites/demo.yml"))
 IDLE = Use(wall=10, floor=1, hub=0.1, machine=0.2, cpus=2, load_before=0)

@@ -13,7 +13,7 @@ from sitekit.operations.doctor.table import CHECKS
 from sitekit.operations.pages import site_keys, troubleshooting
 from sitekit.operations.pages.card_texts import card_texts
 from sitekit.site import Site
-from sitekit.site.model_fields import walk
+from sitekit.site.yaml_files.model_fields import walk
 
 DOCS = Path(__file__).parents[3] / "docs"
 CODE = DOCS.parent / "scripts" / "sitekit"

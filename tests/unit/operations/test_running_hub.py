@@ -15,7 +15,7 @@ import pytest
 
 from sitekit.base.data_files import data
 from sitekit.base.errors import BadInput, Problem
-from sitekit.hub.servers.ledger import Ledger
+from sitekit.hub.ledger.ledger import Ledger
 from sitekit.operations.running_hub import announce, drain, ledger
 from sitekit.operations.usage_report import commands as usage
 from sitekit.site import load_site

@@ -20,7 +20,7 @@ from slurm_parts import job
 from sitekit.backends.job import NoAnswer
 from sitekit.base.data_files import data
 from sitekit.base.errors import Problem
-from sitekit.hub.servers.ledger import Ledger
+from sitekit.hub.ledger.ledger import Ledger
 from sitekit.hub.servers.server_states import state_of
 from sitekit.hub.status.poll_prefix_state import PrefixState, read_prefix
 from sitekit.hub.status.summarize_servers import add_up, describe_server

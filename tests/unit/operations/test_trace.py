@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from sitekit.base.errors import BadInput
-from sitekit.hub.servers.ledger_rows import Row
+from sitekit.hub.ledger.ledger_rows import Row
 from sitekit.operations.trace import commands, find_log_lines
 from sitekit.operations.trace.commands import as_json, as_text, ledger_steps
 from sitekit.operations.trace.find_log_lines import (

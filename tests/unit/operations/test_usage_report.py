@@ -23,8 +23,8 @@ from sitekit.backends.slurm.job_use import (
     read_uses,
 )
 from sitekit.base.errors import BadInput
-from sitekit.hub.servers.ledger import Ledger
-from sitekit.hub.servers.ledger_usage import Usage
+from sitekit.hub.ledger.ledger import Ledger
+from sitekit.hub.ledger.ledger_usage import Usage
 from sitekit.operations.usage_report.advice import advise
 from sitekit.operations.usage_report.commands import make_report
 from sitekit.operations.usage_report.compute_figures import Figures, percentile
@@ -352,12 +352,12 @@ def test_the_ledger_keeps_what_the_report_counts_when_it_forgets_a_start(
     assert [(u.tier, u.memory, u.cap, u.cpus, u.kind, u.idle) for u in before] == [
         ("small", 2000, 10000, 12, "memory", 600)
     ]
-    monkeypatch.setattr("sitekit.hub.servers.ledger.KEEP", -1)
+    monkeypatch.setattr("sitekit.hub.ledger.ledger.KEEP", -1)
     ledger.record_intent("bob", "", None, {"tier": "large"})
     assert ledger.row(tag) is None
     assert [u for u in ledger.usage(0, NOW * 2) if u.tag == tag] == before
     assert ledger.usage(0, before[0].intended) == []
-    monkeypatch.setattr("sitekit.hub.servers.ledger_usage.KEPT", -1)
+    monkeypatch.setattr("sitekit.hub.ledger.ledger_usage.KEPT", -1)
     ledger.record_intent("bob", "", None, {"tier": "large"})
     assert not [u for u in ledger.usage(0, NOW * 2) if u.tag == tag]
     assert os.path.getsize(tmp_path / "ledger.sqlite")

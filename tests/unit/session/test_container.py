@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from sitekit.hub.messages.ended_cards import CRASHES
-from sitekit.session import container
-from sitekit.session.container import command, environment, refusal, stamp
+from sitekit.session.containers import container
+from sitekit.session.containers.container import command, environment, refusal, stamp
 
 SHOWN = Path("/shared/jupyter/releases/one/share/sitekit/container")
 START = ["-I", "-B", "/opt/sitekit-session/sitekit/session/container_start.py"]

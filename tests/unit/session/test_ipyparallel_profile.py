@@ -9,9 +9,15 @@ from typing import Any
 
 import pytest
 
-from sitekit.session import ipyparallel_profile as profile
-from sitekit.session.container import on_another_node
-from sitekit.session.ipyparallel_profile import CLUSTER, FOLDER, MARK, cluster_config, write_profile
+from sitekit.session.containers.container import on_another_node
+from sitekit.session.kernels import ipyparallel_profile as profile
+from sitekit.session.kernels.ipyparallel_profile import (
+    CLUSTER,
+    FOLDER,
+    MARK,
+    cluster_config,
+    write_profile,
+)
 
 ENGINES = {"partition": "compute", "memory": 3000, "cpus": 2, "time": 5400}
 IMAGE = {

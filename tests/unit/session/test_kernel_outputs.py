@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from sitekit.session import kernel_outputs
-from sitekit.session.kernel_outputs import MOST, MOST_RUNS, NOT_KEPT, KernelOutputs
-from sitekit.session.notebook_cells import put_outputs
+from sitekit.session.outputs import kernel_outputs
+from sitekit.session.outputs.kernel_outputs import MOST, MOST_RUNS, NOT_KEPT, KernelOutputs
+from sitekit.session.outputs.notebook_cells import put_outputs
 
 
 class Kernel:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sitekit.kernels.trials.import_launcher import launcher
-from sitekit.session import lmod_output, store_loaded_modules
+from sitekit.session.modules import lmod_output, store_loaded_modules
 from sitekit.session.overrides import lmod_guard
 
 needs_lmod = pytest.mark.skipif(

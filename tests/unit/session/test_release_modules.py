@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sitekit.environment.release.write_bytecode_file import collect
-from sitekit.session.release_modules import ReleaseModules
+from sitekit.session.imports.release_modules import ReleaseModules
 
 NAMES = ["json", "_io", "a_package", "a_package.inner", "a_package.inner", "not_there"]
 

@@ -17,7 +17,7 @@ import session_parts as parts
 from git_remote import Remote, git, remote
 from session_parts import Hub, Server
 
-from sitekit.session.prepare_course import copy_once, explain
+from sitekit.session.courses.prepare_course import copy_once, explain
 
 Run = Callable[..., Server]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.session import cgroup, gpu_use, home_space
-from sitekit.session.cache_slow_figure import Kept
-from sitekit.session.cgroup import Memory
-from sitekit.session.home_space import Room
+from sitekit.session.figures import cgroup, gpu_use, home_space
+from sitekit.session.figures.cache_slow_figure import Kept
+from sitekit.session.figures.cgroup import Memory
+from sitekit.session.figures.home_space import Room
 
 GIB = 1024**3
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from sitekit.environment.release.configure_release import GUARDED, settings
 from sitekit.environment.release.required_package_contents import PIECES
-from sitekit.session import lmod_output, store_loaded_modules
+from sitekit.session.modules import lmod_output, store_loaded_modules
 from sitekit.session.overrides import lmod_guard
 
 PROGRAM = Path(__file__).parent / "programs" / "lmod.py"

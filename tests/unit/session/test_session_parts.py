@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from site_example import full_site
 
 from sitekit.contracts.gate_config import session_settings
-from sitekit.session import cgroup, user_variables
+from sitekit.session import user_variables
+from sitekit.session.figures import cgroup
+from sitekit.session.figures.time_left import notice
 from sitekit.session.root_folder import make_root
-from sitekit.session.time_left import notice
 from sitekit.session.user_variables import LoginShell
 
 ROOT = "~/.jupyterhub-tree"

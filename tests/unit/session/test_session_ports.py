@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitekit.session import connect_only_to_own_ports, strip_proxied_credentials
-from sitekit.session.connect_only_to_own_ports import LISTEN, Row
+from sitekit.session.http_requests import connect_only_to_own_ports, strip_proxied_credentials
+from sitekit.session.http_requests.connect_only_to_own_ports import LISTEN, Row
 
 NOBODY = ("0.0.0.0", 0)  # noqa: S104
 OURS, THEIRS = os.getuid(), os.getuid() + 1

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitekit.session.check_pull_link import Refused, check_link, place, repository
+from sitekit.session.courses.check_pull_link import Refused, check_link, place, repository
 
 ALLOWED = ["https://github.com", "https://git.example.org:8443/courses"]
 

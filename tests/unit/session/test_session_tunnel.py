@@ -13,8 +13,8 @@ import pytest
 from tests.processes import has_ended
 from tests.slurm import until
 
-from sitekit.session import tunnel
-from sitekit.session.tunnel import SENT, Tunnel, take_tunnel
+from sitekit.session.hub_connection import tunnel
+from sitekit.session.hub_connection.tunnel import SENT, Tunnel, take_tunnel
 
 TO = {
     "host": "hub.example.org",

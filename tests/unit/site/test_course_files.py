@@ -21,15 +21,11 @@ from sitekit.base.files import open_file
 from sitekit.machine.host.file_to_write import File
 from sitekit.machine.host.platform import this_platform
 from sitekit.machine.render.rendered_files import render
-from sitekit.site import Site, course_files, load_site, read_course_file
-from sitekit.site.course import CourseFile
-from sitekit.site.course_files import (
-    Course,
-    read_course,
-    read_courses,
-    site_courses,
-)
-from sitekit.site.read_roster import read_roster
+from sitekit.site import Site, load_site
+from sitekit.site.courses import course_files, read_course_file
+from sitekit.site.courses.course import CourseFile
+from sitekit.site.courses.course_files import Course, read_course, read_courses, site_courses
+from sitekit.site.courses.read_roster import read_roster
 from sitekit.site.show import check_site
 
 SITE = load_site(data("config/sites/demo.yml"))

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from sitekit.base.errors import Unfits
-from sitekit.site.login import Login
+from sitekit.site.sections.login import Login
 
 CLIENT = {"client_id": "jupyter", "client_secret": "/etc/ssl/private/jupyter-login"}
 IDP = {"identity_providers": ["https://idp.example.org/shibboleth"]}

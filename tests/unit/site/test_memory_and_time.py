@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitekit.site import memory_and_time
+from sitekit.site.types import memory_and_time
 
 MEMORY = [
     ("2200M", 2200),

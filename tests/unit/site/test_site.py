@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from sitekit.base.errors import BadInput, BadInputs
 from sitekit.site import Site, load_site
-from sitekit.site.model_fields import example, walk
-from sitekit.site.tier import Tier
-from sitekit.site.validate_yaml import validate
-from sitekit.site.yaml_file import Document, read_yaml
+from sitekit.site.sections.tier import Tier
+from sitekit.site.yaml_files.model_fields import example, walk
+from sitekit.site.yaml_files.validate_yaml import validate
+from sitekit.site.yaml_files.yaml_file import Document, read_yaml
 
 HERE = Path(__file__).parent
 GOOD = read_yaml(HERE / "good_site.yml")

@@ -13,9 +13,9 @@ from site_example import FILE, every_key, fitting
 
 from sitekit.base.errors import BadInputs
 from sitekit.site import Site, load_site
-from sitekit.site.model_fields import is_list, model_in, walk
-from sitekit.site.validate_yaml import validate
-from sitekit.site.yaml_file import Document, read_yaml
+from sitekit.site.yaml_files.model_fields import is_list, model_in, walk
+from sitekit.site.yaml_files.validate_yaml import validate
+from sitekit.site.yaml_files.yaml_file import Document, read_yaml
 
 with tempfile.TemporaryDirectory() as _folder:
     DOCUMENT = every_key(Path(_folder))

@@ -9,8 +9,8 @@ import pytest
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from sitekit.base.errors import BadInputs, Unfit, Unfits, shown
-from sitekit.site.validate_yaml import validate
-from sitekit.site.yaml_file import read_yaml
+from sitekit.site.yaml_files.validate_yaml import validate
+from sitekit.site.yaml_files.yaml_file import read_yaml
 
 
 def _even(number: int) -> int:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sitekit.base.errors import BadInput
-from sitekit.site.yaml_file import Document, dotted, read_yaml
+from sitekit.site.yaml_files.yaml_file import Document, dotted, read_yaml
 
 IN_ONE_DIRECTORY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 

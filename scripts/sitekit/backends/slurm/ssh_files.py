@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...site import Site
-from ...site.slurm import Ssh
+from ...site.sections.slurm import Ssh
 
 HOST = "login-node"
 """The name of the login node in the hub's ssh_config."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...base.data_files import data
 from ...site import Site
-from ...site.memory_and_time import format_time
+from ...site.types.memory_and_time import format_time
 from . import paths_and_ports
 from .describe_host import Host
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.errors import BadInput
-from ...site.yaml_file import read_yaml
+from ...site.yaml_files.yaml_file import read_yaml
 
 REMEDY = "the demo needs Debian 12 or Ubuntu 22.04, or newer; on another system set up a site with config/site.yml"
 

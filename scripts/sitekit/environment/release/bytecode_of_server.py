@@ -1,6 +1,6 @@
 """Write the bytecode that a starting server imports to one file of the release.
 
-session/release_modules.py reads this file. To find the modules, a server is started as a test.
+session/imports/release_modules.py reads this file. To find the modules, a server is started as a test.
 Python lists the modules that the server imports (`-v`). `-X importtime` would not list modules that
 importlib.import_module imports, such as the server's extensions.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ...base.progress import step
 from ...base.run_program import Argv, run
-from ...session.release_modules import FILE
+from ...session.imports.release_modules import FILE
 from ...site import Site
 from .configure_release import plain_environment
 from .releases import Release

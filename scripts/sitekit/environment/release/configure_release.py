@@ -51,11 +51,13 @@ SERVER = {
     "ResourceUseDisplay": {"enable_prometheus_metrics": False},
     "TerminalsExtensionApp": {"terminal_manager_class": "sitekit.session.terminals.Terminals"},
     "ServerApp": {
-        "kernel_spec_manager_class": "sitekit.session.kernel_sockets.Specs",
-        "kernel_websocket_connection_class": "sitekit.session.kernel_sockets.Channels",
+        "kernel_spec_manager_class": "sitekit.session.kernels.kernel_sockets.Specs",
+        "kernel_websocket_connection_class": "sitekit.session.kernels.kernel_sockets.Channels",
         "tornado_settings": {"websocket_max_message_size": MESSAGE},
     },
-    "MappingKernelManager": {"kernel_manager_class": "sitekit.session.kernel_sockets.Kernel"},
+    "MappingKernelManager": {
+        "kernel_manager_class": "sitekit.session.kernels.kernel_sockets.Kernel"
+    },
     # A trash folder would fill the user's home, because nothing empties it.
     "FileContentsManager": {"delete_to_trash": False},
     # A program that uses a SQLite database on Lustre or NFS may wait for the database's lock for

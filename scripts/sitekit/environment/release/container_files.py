@@ -1,7 +1,7 @@
 """Write the folder PREFIX/share/sitekit/container, with the files of the release that a server in a
 container image needs.
 
-Of all files of the release, the container can read only this folder (session/container.py).
+Of all files of the release, the container can read only this folder (session/containers/container.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...base.files import write_atomic
-from ...session.container import package
+from ...session.containers.container import package
 
 SESSION = Path(__file__).parents[2] / "session"
 LAB = "share/jupyter/labextensions"

@@ -1,7 +1,7 @@
 """Write the bytecode of Python modules to one file. The release's own Python runs this program, and
 the names of the modules come from stdin.
 
-session/release_modules.py describes the format of the file. The program does not import the
+session/imports/release_modules.py describes the format of the file. The program does not import the
 modules.
 """
 

@@ -22,7 +22,7 @@ from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...base.progress import step
 from ...base.run_program import Argv, run
-from ...session.release_modules import FILE
+from ...session.imports.release_modules import FILE
 from ...site import Site
 from .prefix_lock import set_modes
 from .releases import STATE, Release, note

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...base.data_files import CHECKOUT, OWN_PACKAGES, data
 from ...base.errors import BadInput
-from ...site.yaml_file import Document, read_yaml
+from ...site.yaml_files.yaml_file import Document, read_yaml
 from .convert_one_wheel import PYPI_NAMES
 
 NOT_WHEELS = {"python", "configurable-http-proxy", "nodejs"}

@@ -10,7 +10,7 @@ from jupyterhub.scopes import needs_scope
 from tornado import web
 
 from ...base.errors import BadInput, shown
-from ..servers.announcement import SENDERS, body_of, in_lab, read_announcement
+from ..ledger.announcement import SENDERS, body_of, in_lab, read_announcement
 from ..servers.hub_state import HubState
 from ..servers.log_operator_actions import log_actions
 from .server_callbacks import ServersOwnHandler

@@ -15,7 +15,7 @@ from tornado import web
 
 from ...backends.job import NoAnswer
 from ...base.errors import BadInput, shown
-from ..servers.announcement import read_text
+from ..ledger.announcement import read_text
 from ..servers.check_drain_request import read_place, refuse_unknown_place
 from ..servers.hub_state import HubState
 from ..servers.log_operator_actions import log_actions

@@ -10,10 +10,10 @@ from jupyterhub.user import User
 from tornado import web
 
 from ...base.errors import BadInput
-from ..servers.check_choice import BadChoice, read_choice
-from ..servers.form_values import as_query
+from ..choices.check_choice import BadChoice, read_choice
+from ..choices.form_values import as_query
+from ..ledger.ledger_choices import created
 from ..servers.hub_state import HubState
-from ..servers.ledger_choices import created
 
 SAVED_CHOICES = r"/api/sitekit/choices"
 

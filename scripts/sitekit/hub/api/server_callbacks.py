@@ -19,8 +19,8 @@ from jupyterhub.apihandlers import default_handlers
 from jupyterhub.apihandlers.base import APIHandler
 from tornado import web
 
+from ..ledger.ledger import Row
 from ..servers.hub_state import HubState
-from ..servers.ledger import Row
 
 LISTENING = r"/api/sitekit/listening"
 ENDING = r"/api/sitekit/ending"

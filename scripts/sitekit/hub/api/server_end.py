@@ -19,12 +19,12 @@ from jupyterhub.utils import url_escape_path, url_path_join
 from tornado import web
 
 from ...site import Site
-from ...site.memory_and_time import human_memory
+from ...site.types.memory_and_time import human_memory
+from ..ledger.ledger import Row
 from ..messages import lab_texts
 from ..messages.larger_tier import larger_tier
 from ..pages.unreachable_server import notice_end
 from ..servers.hub_state import HubState
-from ..servers.ledger import Row
 
 END = r"/api/sitekit/end"
 CHANGE = "sitekit/change"

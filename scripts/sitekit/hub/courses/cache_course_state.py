@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ...site.course_files import Course
+from ...site.courses.course_files import Course
 from ..servers.hub_state import HubState
 from .participants import as_json, participants
 

@@ -17,10 +17,10 @@ from tornado import web
 from ...base.language import date_text
 from ...base.language import gettext as _
 from ...base.language import later as N_
-from ...site.course_files import Course
+from ...site.courses.course_files import Course
+from ..ledger.ledger_courses import longest_text
 from ..messages.failed_start_cards import Card
 from ..servers.hub_state import HubState
-from ..servers.ledger_courses import longest_text
 from ..servers.server_states import ServerState
 from .cache_course_state import CourseStates
 from .participants import ABSENT, FAILED, participants

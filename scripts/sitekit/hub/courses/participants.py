@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...site.course_files import Course
+from ...site.courses.course_files import Course
+from ..ledger.ledger import Row
 from ..messages.waiting import describe_wait
 from ..servers.hub_state import HubState
-from ..servers.ledger import Row
 from ..servers.server_states import ServerState, state_of
 from ..status.summarize_servers import EXPECTED
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...base.errors import shown
-from ...site.login import Login
-from ...site.login_provider import People
+from ...site.sections.login import Login
+from ...site.sections.login_provider import People
 
 # scripts/gate accepts the same names, and also names with '/'.
 _NAME = re.compile(r"[!-.0-~\u00a1-\ud7ff\ue000-\uffff]{1,64}")

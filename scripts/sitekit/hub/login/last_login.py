@@ -17,7 +17,7 @@ from ...site import Site
 from .claims import Claims, Refusal, provider_of, service_of
 
 if TYPE_CHECKING:
-    from ..servers.ledger import Ledger
+    from ..ledger.ledger import Ledger
 
 LOGIN_AGE = 12 * 3600.0
 """Seconds for which a login stays valid while the provider does not answer: one working day."""

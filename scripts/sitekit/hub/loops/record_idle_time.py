@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta, timezone
 
-from ..servers.ledger import Ledger
+from ..ledger.ledger import Ledger
 from ..spawner.loaded_spawners import spawners
 from ..spawner.tier_spawner import TierSpawner
 

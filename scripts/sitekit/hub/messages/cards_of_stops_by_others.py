@@ -10,7 +10,7 @@ from typing import Any
 
 from ...base.language import gettext as _
 from ...site import Site
-from ...site.memory_and_time import human_time
+from ...site.types.memory_and_time import human_time
 from ..servers.idle_limits import CULLER
 from .failed_start_cards import Card
 

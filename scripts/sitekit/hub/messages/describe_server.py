@@ -16,11 +16,11 @@ from ...backends.job import Job
 from ...backends.resource_choice import Choice
 from ...base.language import gettext as _
 from ...base.language import ngettext
-from ...site.memory_and_time import human_memory, human_time
+from ...site.types.memory_and_time import human_memory, human_time
+from ..ledger.ledger import Row
+from ..ledger.ledger_measures import Measures
 from ..servers.hub_state import HubState
 from ..servers.idle_limits import stop_delay
-from ..servers.ledger import Row
-from ..servers.ledger_measures import Measures
 from ..servers.server_states import RUNNING_STATES, ServerState, state_of
 from . import progress_text
 

@@ -13,8 +13,8 @@ from typing import Any, Literal, overload
 from ...backends.job import Cause, Ending
 from ...base.language import gettext as _
 from ...base.language import later as N_
-from ...site.memory_and_time import human_memory, human_time
-from ...site.tier import Tier
+from ...site.sections.tier import Tier
+from ...site.types.memory_and_time import human_memory, human_time
 from ..servers.hub_state import HubState
 from .failed_start_cards import NETWORK, Card, card_of_hidden_job
 from .larger_tier import larger_tier

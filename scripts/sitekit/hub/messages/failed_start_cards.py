@@ -16,7 +16,7 @@ from ...backends.interface import Backend
 from ...backends.job import Refused
 from ...base.language import gettext as _
 from ...base.language import later as N_
-from ...site.memory_and_time import human_time
+from ...site.types.memory_and_time import human_time
 from ..servers.hub_state import HubState
 from .log_lines import lines_that_matter
 

@@ -13,9 +13,9 @@ from jinja2 import Environment, FileSystemLoader, Template
 from ...backends.fitting_servers import FreeNode
 from ...base.data_files import data
 from ...base.language import Translated
-from ...site.tier import Tier
-from ..servers.check_choice import Eligibility, allowed_tiers, tiers_for
-from ..servers.form_values import FormValues, as_query
+from ...site.sections.tier import Tier
+from ..choices.check_choice import Eligibility, allowed_tiers, tiers_for
+from ..choices.form_values import FormValues, as_query
 from ..servers.hub_state import HubState
 from .format_times import format_clock_time
 from .page_files import page_file, page_texts

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...base.language import gettext as _
-from ...site.tier import Requires, Tier
+from ...site.sections.tier import Requires, Tier
 
 
 def larger_tier(

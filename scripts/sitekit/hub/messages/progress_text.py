@@ -16,9 +16,9 @@ from ...backends.interface import Backend
 from ...backends.job import Job
 from ...base.language import gettext as _
 from ...base.language import later as N_
-from ...site.memory_and_time import human_time
+from ...site.types.memory_and_time import human_time
+from ..ledger.ledger import Row
 from ..servers.hub_state import HubState
-from ..servers.ledger import Row
 from .waiting import describe_wait
 
 PHASES = {

@@ -11,10 +11,10 @@ from ...backends.fitting_servers import FreeNode, Room, room_for
 from ...base.language import gettext as _
 from ...base.language import ngettext
 from ...site import Site
-from ...site.memory_and_time import human_memory, human_time
-from ...site.tier import Tier
-from ..servers.choice_fields import Eligibility, Field, fields_of
-from ..servers.form_values import FormValues
+from ...site.sections.tier import Tier
+from ...site.types.memory_and_time import human_memory, human_time
+from ..choices.choice_fields import Eligibility, Field, fields_of
+from ..choices.form_values import FormValues
 
 
 @dataclass(frozen=True)

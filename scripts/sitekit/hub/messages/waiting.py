@@ -12,10 +12,10 @@ from ...backends.resource_choice import Choice
 from ...base.language import gettext as _
 from ...base.language import later as N_
 from ...base.language import ngettext
-from ...site.memory_and_time import human_memory, human_time
-from ...site.tier import Requires, Tier
+from ...site.sections.tier import Requires, Tier
+from ...site.types.memory_and_time import human_memory, human_time
+from ..ledger.ledger import Row
 from ..servers.hub_state import HubState
-from ..servers.ledger import Row
 
 SOONER = 120  # seconds by which another tier must start earlier to be named
 MOST = 3  # tiers that are named

@@ -15,7 +15,7 @@ from jupyterhub.handlers.base import BaseHandler
 from sqlalchemy.exc import SQLAlchemyError
 from tornado import web
 
-from ..servers.ledger import LedgerTrouble
+from ..ledger.ledger import LedgerTrouble
 
 WORDS = (
     "The hub cannot use its database: the disk may be full, or the database's server may not "

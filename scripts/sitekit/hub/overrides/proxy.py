@@ -17,9 +17,9 @@ from aiohttp import ClientResponseError
 from jupyterhub.proxy import ConfigurableHTTPProxy
 
 from ...contracts.internal_tls import tag_in
+from ..ledger.ledger import LedgerTrouble
 from ..pages.stopped_servers import MARK, ROUTE, spec
 from ..servers.hub_state import HubState
-from ..servers.ledger import LedgerTrouble
 
 log = logging.getLogger(__name__)
 

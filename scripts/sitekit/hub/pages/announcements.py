@@ -14,7 +14,7 @@ from ...backends.job import Maintenance
 from ...base.language import date_text
 from ...base.language import gettext as _
 from ...base.language import later as N_
-from ..servers.announcement import SENDERS
+from ..ledger.announcement import SENDERS
 from ..servers.hub_state import HubState
 
 STYLES = {"info": "info", "warning": "warning", "maintenance": "danger"}

@@ -7,9 +7,9 @@ import asyncio
 from jupyterhub.handlers.base import BaseHandler
 from tornado import web
 
+from ..ledger.ledger import Row
 from ..messages.ended_cards import without_requests
 from ..servers.hub_state import HubState
-from ..servers.ledger import Row
 
 LOG = r"/sitekit/log"
 

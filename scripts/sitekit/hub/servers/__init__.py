@@ -1,2 +1,1 @@
-"""Record each start of a server: the chosen resources, the job, the port, the end, and whether the
-server uses TLS."""
+"""What all servers of a hub share: accounts, states, certificates, courses and limits."""

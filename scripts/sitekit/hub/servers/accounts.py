@@ -16,8 +16,8 @@ from pathlib import Path
 from ...base.errors import shown
 from ...contracts.gate_config import MIN_UID
 from ...site import Site
-from ...site.login_provider import Accounts
-from .ledger import Ledger
+from ...site.sections.login_provider import Accounts
+from ..ledger.ledger import Ledger
 
 COMMAND_TIMEOUT = 10.0  # seconds
 END_TIMEOUT = 1.0  # seconds

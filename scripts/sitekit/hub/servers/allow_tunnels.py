@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from ...backends.job import Refused
 from ...contracts.tunnel import SENT, entries
 from ...site import Site
-from .ledger import Ledger
+from ..ledger.ledger import Ledger
 
 if TYPE_CHECKING:
     from .tunnel_certificates import TunnelCertificates

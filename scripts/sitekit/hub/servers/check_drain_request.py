@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from ...backends.interface import Backend
 from ...base.errors import BadInput, shown
 from ...site import Site
-from .drained_places import NAME
+from ..ledger.drained_places import NAME
 
 KINDS = ("node", "partition")
 

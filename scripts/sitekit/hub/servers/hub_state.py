@@ -14,10 +14,10 @@ from ...backends.job import Job, Offers
 from ...backends.load_backends import backends_of
 from ...contracts.internal_tls import name_of
 from ...site import Site
-from ...site.tier import Tier
+from ...site.sections.tier import Tier
+from ..ledger.ledger import Ledger, Row
 from .accounts import AccountMap
 from .allow_tunnels import HERE, Tunnels
-from .ledger import Ledger, Row
 from .log_start import log_start
 from .offered_courses import OfferedCourses
 

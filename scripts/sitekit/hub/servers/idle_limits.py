@@ -7,7 +7,7 @@ between the end of the idle limit and the stop of the server.
 from __future__ import annotations
 
 from ...backends.resource_choice import Choice
-from ...site.tier import Tier
+from ...site.sections.tier import Tier
 
 CULLER = "idle-culler"
 """The name of the culler's service. The name that JupyterHub reports if the culler has stopped a

@@ -12,7 +12,7 @@ import json
 import logging
 from datetime import datetime, timezone
 
-from .ledger import Ledger
+from ..ledger.ledger import Ledger
 
 log = logging.getLogger("JupyterHub")
 

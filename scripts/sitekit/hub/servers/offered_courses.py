@@ -14,8 +14,8 @@ from pathlib import Path
 
 from ...base.errors import BadInput
 from ...site import Site
-from ...site.course_files import Course, course_paths, offered_courses, read_course
-from ...site.tier import Tier
+from ...site.courses.course_files import Course, course_paths, offered_courses, read_course
+from ...site.sections.tier import Tier
 
 log = logging.getLogger("jupyterhub.courses")
 

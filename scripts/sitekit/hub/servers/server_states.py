@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 from ...backends.job import Job
-from .ledger_rows import Row
+from ..ledger.ledger_rows import Row
 
 
 class ServerState(str, enum.Enum):

@@ -20,9 +20,9 @@ from jupyterhub.app import JupyterHub
 
 from ...backends.job import Job, NoAnswer, Refused
 from ...backends.snapshot import Snapshot
+from ..ledger.ledger import Row
 from ..messages.ended_cards import card_of_ending
 from ..servers.hub_state import HubState
-from ..servers.ledger import Row
 from ..status import metrics
 from .loaded_spawners import spawners
 from .retry_pauses import Pauses

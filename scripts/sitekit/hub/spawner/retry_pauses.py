@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from ..servers.ledger import Row
+from ..ledger.ledger import Row
 
 FIRST, LONGEST = 4.0, 300.0  # seconds
 

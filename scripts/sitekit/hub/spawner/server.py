@@ -17,11 +17,11 @@ from jupyterhub.spawner import Spawner
 from ...backends.interface import Backend
 from ...backends.job import Job, NoAnswer, Refused
 from ...backends.resource_choice import Choice
+from ..ledger.ledger import Row
 from ..messages import progress_text
 from ..messages.ended_cards import card_of_ending
 from ..messages.failed_start_cards import Card, card_of_outage, card_of_refusal, card_of_slow_start
 from ..servers.hub_state import HubState
-from ..servers.ledger import Row
 from ..servers.log_start import log_start
 from .not_started import NotStarted
 from .submission import record_start, variables_of

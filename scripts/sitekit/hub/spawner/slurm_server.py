@@ -12,7 +12,7 @@ from dataclasses import replace
 from batchspawner import JobStatus, SlurmSpawner
 
 from ...backends.job import Job, NoAnswer
-from ...site.memory_and_time import format_memory, format_time
+from ...site.types.memory_and_time import format_memory, format_time
 from .server import Server
 
 

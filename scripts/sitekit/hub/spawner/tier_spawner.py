@@ -19,11 +19,8 @@ from traitlets import Type, default
 
 from ...backends.load_backends import load_object
 from ...backends.resource_choice import Choice
-from ..messages.form import Visit, tier_form
-from ..messages.progress_text import FIRST
-from ..servers.accounts import NoAccount
-from ..servers.check_choice import BadChoice, Eligibility, read_choice, tiers_for
-from ..servers.form_values import (
+from ..choices.check_choice import BadChoice, Eligibility, read_choice, tiers_for
+from ..choices.form_values import (
     LINKED,
     FormValues,
     form_values_of,
@@ -31,8 +28,11 @@ from ..servers.form_values import (
     in_address,
     typed_in,
 )
+from ..ledger.ledger_choices import created
+from ..messages.form import Visit, tier_form
+from ..messages.progress_text import FIRST
+from ..servers.accounts import NoAccount
 from ..servers.hub_state import HubState
-from ..servers.ledger_choices import created
 from .adopt_servers import AdoptingSpawner
 from .look_up_unix_accounts import groups_of
 from .server import Server

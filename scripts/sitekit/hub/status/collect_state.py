@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from ...site import Site
+from ..ledger.ledger_measures import Start
 from ..servers.hub_state import HubState
-from ..servers.ledger_measures import Start
 from .poll_prefix_state import PrefixState, last_prefix
 from .summarize_servers import OpenServer, describe_cards, describe_server, describe_sums
 

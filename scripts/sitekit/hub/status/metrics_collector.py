@@ -10,8 +10,8 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from ...contracts.kernel_state import KernelState
+from ..ledger.ledger import LedgerTrouble
 from ..servers.hub_state import HubState
-from ..servers.ledger import LedgerTrouble
 from ..servers.server_states import OPEN_STATES
 from . import metrics
 from .collect_state import servers_now

@@ -8,8 +8,8 @@ import math
 import time
 from collections.abc import Callable, Iterable
 
+from ..ledger.ledger_measures import Start
 from ..servers.hub_state import HubState
-from ..servers.ledger_measures import Start
 from . import metrics
 from .summarize_servers import EXPECTED
 

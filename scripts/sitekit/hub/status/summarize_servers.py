@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...backends.job import Job
-from ..servers.ledger_measures import Start
-from ..servers.ledger_rows import Row
+from ..ledger.ledger_measures import Start
+from ..ledger.ledger_rows import Row
 from ..servers.server_states import OPEN_STATES, RUNNING_STATES, ServerState, state_of
 
 EXPECTED = ("stopped", "idle", "time")

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from ...base.errors import BadInput
 from ...base.run_program import run
-from ...site.model_fields import flow
+from ...site.yaml_files.model_fields import flow
 from .list_candidates import slug
 from .parse_makefile import Line, command_lines, read_makefile
 from .rules import CONNECTION, Rule

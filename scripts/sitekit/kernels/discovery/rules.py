@@ -15,10 +15,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ...base.errors import Unfit, shown
-from ...site.memory_and_time import parse_time
-from ...site.validate_yaml import validate
-from ...site.value_types import AbsolutePath, Account, spelled
-from ...site.yaml_file import read_yaml
+from ...site.types.memory_and_time import parse_time
+from ...site.types.value_types import AbsolutePath, Account, spelled
+from ...site.yaml_files.validate_yaml import validate
+from ...site.yaml_files.yaml_file import read_yaml
 
 CONNECTION = "{connection_file}"
 SOCKETS = "{sockets}"

@@ -19,10 +19,10 @@ from ...base.files import write_atomic
 from ...base.run_program import need_root, run
 from ...contracts.gate_config import session_settings
 from ...contracts.images import image_settings, record_path
-from ...session.container import minor, package, tested_as
+from ...session.containers.container import minor, package, tested_as
 from ...site import Site
-from ...site.docker import DockerImage
-from ...site.images import Image
+from ...site.sections.docker import DockerImage
+from ...site.sections.images import Image
 from .. import result_table
 from ..result_table import Row
 from ..run_as_owner import another_owner

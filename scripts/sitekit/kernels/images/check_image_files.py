@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...base.errors import Problem
-from ...session.container import stamp
-from ...site.images import Image
+from ...session.containers.container import stamp
+from ...site.sections.images import Image
 from ..check_writers import refuse_writable
 
 CHUNK = 1024**2

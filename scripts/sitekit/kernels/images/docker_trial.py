@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from ...base.run_program import CommandFailed, run
 from ...contracts.trial_hub import trial_environment
-from ...session.container import START
-from ...session.container_environment import SENT
-from ...session.settings_in_container import INSIDE
+from ...session.containers.container import START
+from ...session.containers.container_environment import SENT
+from ...session.containers.settings_in_container import INSIDE
 from ...site import Site
-from ...site.docker import DockerImage
+from ...site.sections.docker import DockerImage
 from .check_image_files import Unproven
 from .trial import PATH, RUN_TIMEOUT, Trial
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from ...base.run_program import CommandFailed, identity, run
 from ...contracts.trial_hub import trial_environment, trial_hub
-from ...session.container import command, environment, home_inside
+from ...session.containers.container import command, environment, home_inside
 from ..trials.try_kernels import ASK, SMOKE
 from .check_image_files import Unproven
 

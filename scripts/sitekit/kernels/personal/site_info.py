@@ -9,8 +9,8 @@ from pathlib import Path
 from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...site import Site
+from ...site.sections.slurm import Slurm
 from ...site.settings import Kernels, Paths
-from ...site.slurm import Slurm
 from ..discovery.rules import Rules
 
 FILE = "site.json"

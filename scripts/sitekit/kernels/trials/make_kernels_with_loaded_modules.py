@@ -88,7 +88,7 @@ def write(home: Path, kernels: Iterable[Kernel]) -> None:
     """Write files to `home`, one for each kernel. Each file records that the modules of this kernel
     are loaded, as the Software Modules tab does.
 
-    The files have the format of session/store_loaded_modules.py.
+    The files have the format of session/modules/store_loaded_modules.py.
     """
     for kernel in kernels:
         if "inherit" in kernel.launch:

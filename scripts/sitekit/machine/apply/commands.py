@@ -12,7 +12,7 @@ from ...base.finding import Finding
 from ...base.progress import say, step
 from ...base.run_program import need_root
 from ...site import Site
-from ...site.course_files import site_courses
+from ...site.courses.course_files import site_courses
 from ..checks.passwords import who_stays_out
 from ..checks.preconditions import unmet_preconditions
 from ..checks.run_checks import SiteChange, collect_findings, describe_findings, refusals

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...site.course_files import offered_courses
+from ...site.courses.course_files import offered_courses
 from ..render.purpose_of_files import purpose
 from .kinds_of_changes import (
     Action,

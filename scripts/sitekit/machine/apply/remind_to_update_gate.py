@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ...site import Site
-from ...site.course_files import offered_courses
+from ...site.courses.course_files import offered_courses
 
 
 def for_the_gate(site: Site, changed: Mapping[Path, object]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...base.finding import Finding, unseen, warning
 from ...base.run_program import CommandFailed, run
 from ...site import Site
-from ...site.memory_and_time import format_memory
+from ...site.types.memory_and_time import format_memory
 
 MEMORY = Path("/proc/meminfo")
 SYSTEMD = Path("/run/systemd/system")

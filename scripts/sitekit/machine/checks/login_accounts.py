@@ -10,7 +10,7 @@ from ...base.errors import BadInput
 from ...base.path_access import steps_of_path
 from ...contracts.gate_config import MIN_UID
 from ...site import Site
-from ...site.login_provider import Accounts
+from ...site.sections.login_provider import Accounts
 from ..installed import unix_accounts
 
 

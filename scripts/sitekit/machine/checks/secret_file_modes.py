@@ -11,7 +11,7 @@ from ...base.errors import BadInput, BadInputs
 from ...base.path_access import Step, steps_of_path
 from ...contracts.database import postgresql
 from ...contracts.gate_config import MIN_UID
-from ...site.front import Certificate
+from ...site.sections.front import Certificate
 from ..host.site_on_machine import Target
 from ..installed import unix_accounts
 

@@ -15,8 +15,8 @@ from ...backends.slurm.run_local_program import slurm_environment
 from ...base.finding import Finding, Severity, unseen, warning
 from ...base.run_program import Argv, CommandFailed, run
 from ...site import Site
-from ...site.memory_and_time import format_memory, format_time
-from ...site.tier import Tier
+from ...site.sections.tier import Tier
+from ...site.types.memory_and_time import format_memory, format_time
 from .network import check_nodes_reach_hub
 
 PROGRAMS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo", "sacct")

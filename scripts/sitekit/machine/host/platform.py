@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from ...base.errors import BadInput
-from ...site.yaml_file import read_yaml
+from ...site.yaml_files.yaml_file import read_yaml
 
 
 class _Row(BaseModel):

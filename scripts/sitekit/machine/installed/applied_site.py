@@ -18,9 +18,9 @@ from pydantic import create_model
 from ...base.errors import BadInput, BadInputs
 from ...contracts.database import database_in_words, postgresql
 from ...site import Site
-from ...site.model_fields import names_at
-from ...site.validate_yaml import validate
-from ...site.yaml_file import read_yaml
+from ...site.yaml_files.model_fields import names_at
+from ...site.yaml_files.validate_yaml import validate
+from ...site.yaml_files.yaml_file import read_yaml
 from . import unix_accounts
 from .manifest import manifest_path
 from .read_and_restore_path import on_disk

@@ -9,8 +9,8 @@ from ...base.data_files import data
 from ...base.templates import templates
 from ...contracts.gate_config import gate_config, job_script
 from ...site import Site
-from ...site.course_files import site_courses
-from ...site.slurm import Ssh
+from ...site.courses.course_files import site_courses
+from ...site.sections.slurm import Ssh
 from ..host.file_to_write import File
 
 SSHD = Path("/etc/ssh/sshd_config.d")

@@ -27,7 +27,7 @@ from ...contracts.internal_tls import (
     certificate_and_key,
 )
 from ...site import Site
-from ...site.address_types import is_ip
+from ...site.types.address_types import is_ip
 from ..host.file_to_write import File
 from ..host.site_on_machine import Target
 

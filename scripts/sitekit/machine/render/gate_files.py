@@ -11,7 +11,7 @@ from ...base.data_files import data
 from ...contracts.gate_config import gate_config, job_script
 from ...contracts.local_gate_config import local_gate_config
 from ...site import Site
-from ...site.course_files import Course
+from ...site.courses.course_files import Course
 from ..host.file_to_write import File
 
 

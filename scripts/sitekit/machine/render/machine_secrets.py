@@ -17,7 +17,7 @@ from pathlib import Path
 from ...contracts.database import password_file, postgresql
 from ...contracts.front_login import HEADERS, SECRET, web_server_file
 from ...site import Site
-from ...site.front import Certificate
+from ...site.sections.front import Certificate
 from ..host.file_to_write import File
 from ..host.site_on_machine import Target
 from ..web.certificate import self_signed, serves

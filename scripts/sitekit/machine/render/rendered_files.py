@@ -12,7 +12,7 @@ from ...backends.slurm import ssh_files as ssh
 from ...base.data_files import data
 from ...contracts import internal_tls, metrics_token, tunnel
 from ...site import Site
-from ...site.course_files import Course, offered_courses
+from ...site.courses.course_files import Course, offered_courses
 from ...site.show import dump
 from ..host.file_to_write import File, Folder
 from ..host.platform import Platform

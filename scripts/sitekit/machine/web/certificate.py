@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...base.run_program import run
 from ...site import Site
-from ...site.address_types import is_ip
+from ...site.types.address_types import is_ip
 
 # the longest validity, in days, that browsers accept for certificates of private authorities
 VALID_DAYS = 825

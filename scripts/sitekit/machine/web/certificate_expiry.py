@@ -16,7 +16,7 @@ from ...base.errors import Problem
 from ...base.progress import say
 from ...base.run_program import run
 from ...site import Site
-from ...site.front import Certificate
+from ...site.sections.front import Certificate
 from ..host.tls_client import open_tls_connection
 from .certificate import is_for, names
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ...base.errors import BadInput
-from ...site.front import Certificate
+from ...site.sections.front import Certificate
 from ..host.site_on_machine import Target
 from .certificate import has_passphrase, is_for, key_belongs_to, lasts, names
 

@@ -10,7 +10,7 @@ from ...base.templates import templates
 from ...contracts.front_login import HEADERS, PAGE, web_server_file
 from ...contracts.internal_tls import PROXY, authority, certificate_and_key
 from ...site import Site
-from ...site.front import Certificate
+from ...site.sections.front import Certificate
 from ..host.file_to_write import File
 from ..host.platform import Platform, WebServer
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...base.templates import templates
 from ...site import Site
-from ...site.front import Certificate
+from ...site.sections.front import Certificate
 from ..host.file_to_write import File
 from ..host.platform import Platform
 from .config import RELOAD, certificate, server

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from ...site.tier import Tier
+from ...site.sections.tier import Tier
 
 FORMAT = "%N|%c|%m|%T|%R"
 """What sinfo prints for each node: name, CPUs, memory in MiB, state, partition."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from ...base.finding import Finding
 from ...machine.checks.tiers_fit_cluster import read_config
-from ...site.course_files import Course
+from ...site.courses.course_files import Course
 from . import look_up_roster
 
 REQUIRE = frozenset({"associations", "limits", "qos", "safe", "wckeys", "all"})

@@ -20,7 +20,7 @@ from ...base.run_program import CommandFailed, run
 from ...contracts.kernel_state import read_kernel_state
 from ...machine.checks import tiers_fit_cluster
 from ...site import Site
-from ...site.course_files import Course, courses_folder, offered_courses, read_course
+from ...site.courses.course_files import Course, courses_folder, offered_courses, read_course
 from . import capacity, check_associations, check_reservation, login_node, look_up_roster
 from .check_material import check_material
 

@@ -15,8 +15,8 @@ from ...backends.slurm.run_local_program import slurm_environment
 from ...base.finding import Finding, unseen
 from ...base.run_program import Argv, run
 from ...site import Site
-from ...site.course import CourseMaterial
-from ...site.course_files import Course
+from ...site.courses.course import CourseMaterial
+from ...site.courses.course_files import Course
 from . import check_reservation, look_up_roster
 
 PATIENCE = 60.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from ...base.finding import Finding
-from ...site.course_files import Course
+from ...site.courses.course_files import Course
 
 
 @dataclass(frozen=True)

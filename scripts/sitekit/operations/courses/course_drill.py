@@ -23,7 +23,7 @@ from ...base.progress import say, step
 from ...base.run_program import need_root
 from ...contracts.internal_tls import as_installed
 from ...site import Site
-from ...site.course_files import Course, offered_courses
+from ...site.courses.course_files import Course, offered_courses
 from ..drill.hub_client import HubClient
 from ..drill.tokens import STOPPING, SUBMITTING, tokens
 from . import look_up_roster

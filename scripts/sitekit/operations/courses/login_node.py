@@ -14,7 +14,7 @@ from ...backends.slurm import gate_client
 from ...backends.slurm import ssh_files as ssh
 from ...base.finding import Finding, unseen
 from ...site import Site
-from ...site.course_files import Course
+from ...site.courses.course_files import Course
 from . import look_up_roster
 
 OLD = ("no such course", "more than the gate knows")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ...base.finding import Finding
 from ...site import Site
-from ...site.course_files import Course
-from ...site.memory_and_time import format_memory
-from ...site.read_roster import never_matches
+from ...site.courses.course_files import Course
+from ...site.courses.read_roster import never_matches
+from ...site.types.memory_and_time import format_memory
 
 LEAST_HOME = 200
 """MiB that must be free in a home: the material, and files of Jupyter."""

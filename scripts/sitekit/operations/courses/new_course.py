@@ -12,7 +12,7 @@ from ...base.errors import BadInput, shown
 from ...base.files import write_atomic
 from ...base.progress import say
 from ...site import Site
-from ...site.course_files import KEY, courses_folder, read_course
+from ...site.courses.course_files import KEY, courses_folder, read_course
 
 QUESTIONS = {
     "COURSE": "The course's short name, which is also the folder of its material (a-z, 0-9, _, -)",

@@ -13,7 +13,7 @@ from ...backends.slurm.run_local_program import slurm_environment
 from ...base.run_program import Argv, CommandFailed, run
 from ...contracts.gate_config import servers_prefix
 from ...site import Site
-from ...site.tier import Tier
+from ...site.sections.tier import Tier
 from .context import Context
 
 WAIT, JOB_SECONDS = 30, 90

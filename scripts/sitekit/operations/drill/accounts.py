@@ -20,7 +20,7 @@ from ...machine.host.lock import hold_machine_lock
 from ...machine.participants import account_record, create_accounts, hub_users, remove_accounts
 from ...machine.participants.arguments import Wanted
 from ...site import Site
-from ...site.tier import Tier
+from ...site.sections.tier import Tier
 
 PREFIX = "sitekit-drill-"
 """How the names of these accounts begin. Accounts with this prefix belong to no workshop."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ...backends.slurm.pending_reasons import NO_ROOM
 from ...base.catalogue import translations
-from ...site.pages import Pages
+from ...site.sections.pages import Pages
 from .compute_figures import Fault, Percentiles
 from .measure_cpu_time import Use
 

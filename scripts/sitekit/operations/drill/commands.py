@@ -14,7 +14,7 @@ from ...base.progress import say
 from ...base.run_program import need_root
 from ...contracts.internal_tls import as_installed
 from ...site import Site
-from ...site.tier import Tier
+from ...site.sections.tier import Tier
 from . import accounts
 from .act_as_user import KnownUser, NewUser, User
 from .bottleneck import Bottleneck, first_bottleneck, with_english_reason

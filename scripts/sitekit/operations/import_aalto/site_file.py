@@ -11,9 +11,9 @@ from typing import Any
 
 from ...base.errors import BadInputs
 from ...site import Site
-from ...site.model_fields import flow
-from ...site.validate_yaml import validate
-from ...site.yaml_file import Document
+from ...site.yaml_files.model_fields import flow
+from ...site.yaml_files.validate_yaml import validate
+from ...site.yaml_files.yaml_file import Document
 from .hub_settings import Key, site_keys
 from .read_config import Config, Setting
 from .tiers import OldTier, old_tiers

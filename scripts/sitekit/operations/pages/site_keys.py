@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from ...base.data_files import CHECKOUT
 from ...site import Site
-from ...site.model_fields import model_in, walk
-from ...site.yaml_file import Document, parse_yaml
+from ...site.yaml_files.model_fields import model_in, walk
+from ...site.yaml_files.yaml_file import Document, parse_yaml
 
 _EXAMPLE = CHECKOUT / "config" / "site.example.yml"
 _HEAD = """\

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ...site import Site
-from ...site.memory_and_time import human_time
-from ...site.tier import Requires, Tier
+from ...site.sections.tier import Requires, Tier
+from ...site.types.memory_and_time import human_time
 
 
 def page(site: Site) -> str:

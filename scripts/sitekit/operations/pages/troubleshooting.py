@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...site.yaml_file import read_yaml
+from ...site.yaml_files.yaml_file import read_yaml
 from ..doctor.table import SUBJECTS
 from .card_texts import CardText, card_texts
 

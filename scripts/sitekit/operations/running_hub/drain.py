@@ -10,9 +10,9 @@ from ...backends.load_backends import backends_of
 from ...base.errors import BadInput, Problem
 from ...base.progress import say, step
 from ...base.run_program import need_root
-from ...hub.servers.announcement import read_text
+from ...hub.ledger.announcement import read_text
+from ...hub.ledger.ledger import Ledger
 from ...hub.servers.check_drain_request import read_place, refuse_unknown_place
-from ...hub.servers.ledger import Ledger
 from ...site import Site
 from ..parse_make_variables import parse_variables, required
 from .ledger import hubs_ledger, operator, refuse_unknown

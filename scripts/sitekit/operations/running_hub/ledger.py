@@ -10,9 +10,9 @@ from contextlib import closing, contextmanager
 
 from ...base.errors import BadInput, Problem, shown
 from ...base.run_program import acting_as
-from ...hub.servers.ledger import Ledger, LedgerTrouble
-from ...hub.servers.ledger_schema import NewerLedger, OlderLedger
-from ...hub.servers.running_ledger import RunningLedger
+from ...hub.ledger.ledger import Ledger, LedgerTrouble
+from ...hub.ledger.ledger_schema import NewerLedger, OlderLedger
+from ...hub.ledger.running_ledger import RunningLedger
 from ...machine.participants import hub_users
 from ...site import Site
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...site import Site
-from ...site.memory_and_time import human_memory
-from ...site.tier import Tier
+from ...site.sections.tier import Tier
+from ...site.types.memory_and_time import human_memory
 
 RULE_MEMORY, RULE_DATA = (100, 200), (5, 10)
 """The rule of thumb: MiB for each user, and how often the data is in memory, at least and at

@@ -22,7 +22,7 @@ from ...backends.load_backends import backends_of
 from ...backends.snapshot import Snapshot
 from ...base.errors import Problem, as_problem
 from ...base.run_program import acting_as
-from ...hub.servers.ledger_measures import Start, ended_starts, open_starts
+from ...hub.ledger.ledger_measures import Start, ended_starts, open_starts
 from ...hub.servers.server_states import ServerState
 from ...hub.status.collect_state import DAY, describe_site
 from ...hub.status.poll_prefix_state import read_prefix

@@ -11,7 +11,7 @@ from typing import Any
 from ...backends.interface import Backend
 from ...base.errors import Problem
 from ...base.run_program import acting_as
-from ...hub.servers.record_drains import drained_places
+from ...hub.ledger.record_drains import drained_places
 from ...machine.host import sqlite
 from ...site import Site
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...hub.servers.server_states import OPEN_STATES, RUNNING_STATES, ServerState
-from ...site.memory_and_time import human_memory, human_time
+from ...site.types.memory_and_time import human_memory, human_time
 
 MOST = 50  # lines of a list
 LONGEST = 300  # characters of a line

@@ -17,7 +17,7 @@ from ...backends.slurm.job_use import job_use
 from ...backends.slurm.list_jobs import listed
 from ...base.errors import BadInput
 from ...base.progress import say
-from ...hub.servers.ledger import Row
+from ...hub.ledger.ledger import Row
 from ...site import Site
 from ..parse_make_variables import parse_variables, required
 from ..running_hub.ledger import hubs_ledger

@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 from ...base.files import open_file
 from ...base.run_program import CommandFailed, acting_as, run
-from ...hub.servers.ledger import Row
+from ...hub.ledger.ledger import Row
 from ...site import Site
 from .step import NotReadable, Step, plain
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...site.memory_and_time import format_memory
+from ...site.types.memory_and_time import format_memory
 from .compute_figures import Figures, percentile
 
 FEWEST = 10  # measured servers without which nothing is said about a tier's size

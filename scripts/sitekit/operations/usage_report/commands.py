@@ -14,7 +14,7 @@ from ...base.errors import BadInput, Problem
 from ...base.files import write_atomic
 from ...base.progress import say, step
 from ...base.run_program import need_root
-from ...hub.servers.ledger_usage import Usage
+from ...hub.ledger.ledger_usage import Usage
 from ...site import Site
 from ..parse_make_variables import parse_variables
 from ..running_hub.ledger import hubs_ledger

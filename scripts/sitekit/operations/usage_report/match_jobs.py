@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ...backends.slurm.job_use import JobUse
-from ...hub.servers.ledger_usage import Usage
+from ...hub.ledger.ledger_usage import Usage
 
 SLACK = 120.0  # seconds between the clocks of hub and slurmctld
 USERS_WISH = frozenset({None, "", "stopped", "idle", "time", "cancelled"})

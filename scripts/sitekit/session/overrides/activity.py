@@ -25,10 +25,10 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.ioloop import PeriodicCallback
 
-from .. import cgroup
-from ..figures_for_jupyterlab import FiguresHandler
-from ..killed_kernels import notebooks
-from ..time_left import notice
+from ..figures import cgroup
+from ..figures.figures_for_jupyterlab import FiguresHandler
+from ..figures.killed_kernels import notebooks
+from ..figures.time_left import notice
 
 EVERY = 15  # seconds between checks of the kernels
 READS = ("GET", "HEAD", "OPTIONS")

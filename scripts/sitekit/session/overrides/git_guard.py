@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import request_origin
-from ..load_on_first_request import load_at_first_request
+from ..http_requests import request_origin
+from ..imports.load_on_first_request import load_at_first_request
 
 
 def guard(handlers: Any) -> None:

@@ -32,7 +32,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Any
 
-from ..placeholder_modules import real, stand_ins
+from ..imports.placeholder_modules import real, stand_ins
 from . import hub_requests
 
 WITHOUT = ("isoduration", "rfc3987_syntax")

@@ -22,7 +22,7 @@ import re
 from asyncio.subprocess import DEVNULL, PIPE
 from typing import Any
 
-from .. import lmod_output, store_loaded_modules
+from ..modules import lmod_output, store_loaded_modules
 
 WORD = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@:-]*", re.ASCII)
 """A module, a collection or a path.

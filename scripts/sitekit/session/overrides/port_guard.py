@@ -18,14 +18,14 @@ from urllib.parse import urlsplit
 
 from tornado import httpclient, httputil, iostream, web
 
-from .. import (
-    applications,
+from .. import applications
+from ..http_requests import (
     confirmation_page,
     connect_only_to_own_ports,
     request_origin,
     strip_proxied_credentials,
 )
-from ..placeholder_modules import stand_ins
+from ..imports.placeholder_modules import stand_ins
 
 with stand_ins({"aiohttp": {}}):  # only for servers on Unix sockets and for waiting (handlers.py)
     from jupyter_server_proxy import handlers, rawsocket, websocket

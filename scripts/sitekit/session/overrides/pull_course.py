@@ -3,7 +3,7 @@ changed. nbgitpuller would merge the two versions of such a file line by line, w
 notebook. With pull_course.py, the participant's file stays unchanged, and the repository's version
 is written beside it under another name.
 
-session/prepare_course.py runs this program, as pull_guard.py runs pull_in_subprocess.py.
+session/courses/prepare_course.py runs this program, as pull_guard.py runs pull_in_subprocess.py.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from .. import confirmation_page, request_origin
-from ..check_pull_link import Pull, Refused, check_link
+from ..courses.check_pull_link import Pull, Refused, check_link
+from ..http_requests import confirmation_page, request_origin
 
 FIELDS = (
     *("repo", "branch", "depth", "backup", "targetpath", "targetPath"),

@@ -9,8 +9,8 @@ import sys
 from types import SimpleNamespace
 
 sys.path.insert(0, sys.argv[1])
+from sitekit.hub.ledger.ledger import LedgerTrouble
 from sitekit.hub.overrides.proxy import SilentProxy
-from sitekit.hub.servers.ledger import LedgerTrouble
 
 added = []
 

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from prometheus_client import REGISTRY
 
 from sitekit.backends.slurm.parse_jobs import SlurmJob, phase_of
-from sitekit.hub.servers.ledger import Ledger
+from sitekit.hub.ledger.ledger import Ledger
 from sitekit.hub.status import observe_starts_and_ends
 from sitekit.hub.status.metrics_collector import Collector
 

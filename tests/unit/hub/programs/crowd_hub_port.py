@@ -19,7 +19,7 @@ from tornado.web import Application, RequestHandler
 
 from sitekit.contracts.internal_tls import client_context, server_context
 from sitekit.hub.overrides import internal_tls
-from sitekit.session import limit_handshakes
+from sitekit.session.hub_connection import limit_handshakes
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 

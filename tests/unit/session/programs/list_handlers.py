@@ -14,7 +14,7 @@ def listed(rules: list[Any]) -> Iterator[list[Any]]:
         inner = getattr(rule.target, "wildcard_router", rule.target)
         if hasattr(inner, "rules"):
             yield from listed(inner.rules)
-        elif isinstance(inner, Router):  # session/load_on_first_request.py
+        elif isinstance(inner, Router):  # session/imports/load_on_first_request.py
             inner.load()  # adds rules behind this one
         else:
             kinds = [f"{kind.__module__}:{kind.__qualname__}" for kind in rule.target.__mro__]

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from sitekit.session.tunnel import RUN
+from sitekit.session.hub_connection.tunnel import RUN
 
 words = [sys.executable, "-I", "-S", "-c", RUN, str(os.getpid())]
 child = subprocess.Popen([*words, "/bin/sleep", "60"])

@@ -59,7 +59,7 @@ if __name__ == "__main__":
     has = versions()
     inside = environment()
     answer: dict[str, object] = {"versions": has, "folders": sys.path, "environment": inside}
-    places = ("/usr/bin/ssh", f"{sys.prefix}/bin/ssh")  # as session/tunnel.py
+    places = ("/usr/bin/ssh", f"{sys.prefix}/bin/ssh")  # as session/hub_connection/tunnel.py
     answer["ssh"] = any(os.access(path, os.X_OK) for path in places)
     answer["git"] = bool(shutil.which("git", path=inside["PATH"]))
     answer["kernels"] = kernels() if has["jupyter_client"] else {}

@@ -43,7 +43,7 @@ def connection(place: str) -> dict[str, Any]:
     """Return the content of a new Jupyter connection file.
 
     The connection uses Unix sockets in the folder `place`, as users' servers do
-    (session/kernel_sockets.py).
+    (session/kernels/kernel_sockets.py).
     """
     numbered = {name: number for number, name in enumerate(PORTS, 1)}
     common = {

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 
 from ....base.finding import Finding, Severity, note, warning
-from ....site.memory_and_time import format_time
-from ....site.tier import Tier
+from ....site.sections.tier import Tier
+from ....site.types.memory_and_time import format_time
 from ..check import Subject
 from ..context import Context, Row
 from .slurm import local, on_slurm

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from ....base.errors import BadInput, BadInputs
 from ....base.finding import Finding, Severity
 from ....site import Site
-from ....site.course_files import Course, course_paths, offered_courses, read_course
+from ....site.courses.course_files import Course, course_paths, offered_courses, read_course
 from ...courses import check_course as course_check
 from ...courses import look_up_roster
 from ...courses.check_material import check_material as look_at_material

@@ -12,7 +12,7 @@ from pathlib import Path
 from ....base.finding import Finding, warning
 from ....machine.checks.network import check_addresses_and_ports, listen_error, service_of
 from ....machine.host.find_listening_processes import listeners
-from ....site.address_types import is_ip
+from ....site.types.address_types import is_ip
 from ..check import Subject
 from ..context import Context
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ....base.finding import Finding, warning
-from ....site.memory_and_time import format_memory
+from ....site.types.memory_and_time import format_memory
 from ..check import Subject
 from ..context import Context
 from ..node_job import Seen, seen_from_nodes

@@ -17,7 +17,7 @@ from ....machine.checks.tiers_fit_cluster import (
 )
 from ....machine.installed import unix_accounts
 from ....machine.installed.read_and_restore_path import MACHINE
-from ....site.memory_and_time import format_time
+from ....site.types.memory_and_time import format_time
 from ..check import Subject
 from ..context import Context
 from .slurm import local, on_slurm

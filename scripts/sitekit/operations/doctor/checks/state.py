@@ -11,7 +11,7 @@ from typing import Any
 
 from ....base.finding import Finding, warning
 from ....contracts.database import postgresql
-from ....hub.servers.ledger_schema import VERSION
+from ....hub.ledger.ledger_schema import VERSION
 from ....machine.checks.database import check_database
 from ....machine.checks.preconditions import check_state_owner
 from ....machine.host.postgresql import refuse_unusable

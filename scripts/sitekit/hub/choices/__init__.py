@@ -1,0 +1,1 @@
+"""Read and check what a user chooses in the form for the start of a server."""

@@ -1,0 +1,1 @@
+"""Check requests from other websites and to other ports of the node."""

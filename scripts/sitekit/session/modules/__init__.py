@@ -1,0 +1,1 @@
+"""Parse what Lmod prints, and store which modules the user has loaded."""

@@ -1,0 +1,1 @@
+"""Write the outputs of cells into notebooks that no page shows."""

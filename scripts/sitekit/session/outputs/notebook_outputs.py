@@ -1,0 +1,87 @@
+"""Keep the outputs of all kernels' cells, and write them into the notebooks that no page shows.
+
+JupyterLab's page, and not the server, writes the outputs into the notebook. What a cell printed
+while no page showed the notebook was lost (jupyterlab/jupyterlab#2833).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_server.services.contents.manager import AsyncContentsManager
+
+from ..overrides.hold_contents import Contents
+from .write_outputs import Writer
+
+OTHERS = ("jupyter_server_ydoc", "jupyter_server_nbmodel", "jupyter_server_documents")
+"""Server extensions that write outputs into notebooks by themselves."""
+_KEY = "sitekit_outputs"
+
+
+class NotebookOutputs:
+    """The writers of the kernels that a page has been connected to."""
+
+    def __init__(self, manager: AsyncContentsManager) -> None:
+        self._contents = Contents(manager, self._before_read, self._page_saves)
+        self._writers: dict[str, Writer] = {}  # by the kernel's id
+
+    def writer(self, kernel: Any, make: bool) -> Writer | None:
+        """Return the kernel's writer, which is made at the first page's connection."""
+        number = kernel.kernel_id
+        if make and number not in self._writers:
+            self._writers[number] = Writer(kernel, self._contents)
+            kernel.add_restart_callback(lambda: self._forget(number), "dead")
+        return self._writers.get(number)
+
+    async def end(self, kernel: Any, restart: bool) -> None:
+        """Write what is left: the kernel is shut down, or is restarted."""
+        if writer := self._writers.get(kernel.kernel_id):
+            await writer.end()
+            if not restart:
+                self._forget(kernel.kernel_id)
+
+    def _forget(self, number: str) -> None:
+        if writer := self._writers.pop(number, None):
+            writer.close()
+
+    async def _before_read(self, path: str, will_connect: bool) -> None:
+        for writer in await self._of(path):
+            await writer.before_read(will_connect)
+
+    async def _page_saves(self, path: str) -> None:
+        for writer in await self._of(path):
+            writer.outputs.page_saves()
+
+    async def _of(self, path: str) -> list[Writer]:
+        writers = list(self._writers.values())
+        if not writers:
+            return []
+        sessions = await writers[0].sessions()  # of the whole server
+        return [one for one in writers if one.path(sessions) == path.strip("/")]
+
+
+def write_outputs_of_closed_pages(app: Any) -> None:
+    """Make this server write the outputs of notebooks that no page shows, unless an extension of
+    the server does, or the contents manager is a site's own that is not asynchronous."""
+    extensions = app.extension_manager.extensions
+    others = [name for name in OTHERS if name in extensions and extensions[name].enabled]
+    if not others and isinstance(app.contents_manager, AsyncContentsManager):
+        app.web_app.settings[_KEY] = NotebookOutputs(app.contents_manager)
+
+
+def writer(kernel: Any, make: bool = True) -> Writer | None:
+    """Return the writer of a kernel of this server; None if the server does not write outputs.
+    `make`: make the writer if the kernel has none yet."""
+    outputs = _of_server(kernel)
+    return outputs.writer(kernel, make) if outputs else None
+
+
+async def end(kernel: Any, restart: bool) -> None:
+    """Write what is left of a kernel's outputs: the kernel is shut down, or is restarted."""
+    if outputs := _of_server(kernel):
+        await outputs.end(kernel, restart)
+
+
+def _of_server(kernel: Any) -> NotebookOutputs | None:
+    web_app = getattr(getattr(kernel.parent, "parent", None), "web_app", None)
+    return web_app.settings.get(_KEY) if web_app else None

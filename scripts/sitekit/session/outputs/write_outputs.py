@@ -1,0 +1,192 @@
+"""Write the outputs of a kernel's cells into their notebook's file while no page shows the notebook.
+
+As long as a page is connected to the kernel, the file belongs to the page, and the server writes
+nothing. Otherwise the server writes before a page reads the notebook, and when the kernel is shut
+down. If the last page has said that it is closed, the server also writes when a cell ends, and
+every 30 seconds. A page whose connection was lost may come back: it receives the outputs then, and
+would report that the file was changed on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import weakref
+from typing import Any
+
+from jupyter_core.utils import ensure_async
+
+from ..overrides.hold_contents import Contents
+from .kernel_outputs import KernelOutputs
+from .notebook_cells import put_outputs
+
+EVERY = 30.0
+SOON = 1.0
+"""Cells that end within this many seconds are written together."""
+ARRIVES = 60.0
+"""A page that has read a notebook connects to the kernel within this many seconds."""
+AT_THE_END = 10.0
+"""The most seconds that a kernel's shutdown waits for the file."""
+LARGEST = 50_000_000
+"""A larger notebook is not written: the server would need several times its size of memory."""
+CLOSED = (1000, 1001)
+"""The codes with which a browser closes the WebSocket of a page that is closed (RFC 6455, 7.4.1)."""
+
+
+class Writer:
+    """The outputs of a kernel, the pages that are connected to it, and when they are written."""
+
+    def __init__(self, kernel: Any, contents: Contents) -> None:
+        self._kernel, self._contents = kernel, contents
+        self.outputs = KernelOutputs(self._write_soon)
+        self._pages: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._left = ""
+        self._left_at = self._read_at = -ARRIVES
+        self._closed = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._said: set[str] = set()
+        self._stream = kernel.connect_iopub()
+        # As Jupyter Server does for its own streams: a session of its own reads each message once.
+        self._session = type(kernel.session)(config=kernel.session.config, key=kernel.session.key)
+        self._stream.on_recv(self._receive)
+
+    def page_comes(self, page: Any) -> None:
+        """A page connects to the kernel: from now on the file belongs to the page."""
+        received = not self._pages and self._left == page.session_key
+        self._pages.add(page)
+        self._read_at = -ARRIVES
+        self.outputs.page_returns(page.session_key, received)
+
+    def page_goes(self, page: Any, code: int | None) -> None:
+        """A page is no longer connected. `code`: with which it has closed its WebSocket."""
+        if page not in self._pages:
+            return
+        self._pages.discard(page)
+        self._left, self._left_at = page.session_key, time.monotonic()
+        self._closed = code in CLOSED
+        self.outputs.page_leaves(page.session_key, last=not self._pages)
+        self._write_soon()
+
+    async def sessions(self) -> list[dict[str, Any]]:
+        """Return all sessions of the server, which name the notebook of each kernel."""
+        manager = self._kernel.parent.parent.session_manager
+        return list(await ensure_async(manager.list_sessions()))
+
+    def path(self, sessions: list[dict[str, Any]]) -> str | None:
+        """Return the path of the only notebook that uses this kernel, and no other kernel."""
+        books = [one for one in sessions if one["type"] == "notebook"]
+        own = [one["path"] for one in books if one["kernel"]["id"] == self._kernel.kernel_id]
+        if len(own) != 1 or [one["path"] for one in books].count(own[0]) != 1:
+            return None
+        return str(own[0]).strip("/")
+
+    async def before_read(self, will_connect: bool) -> None:
+        """Write what a page would miss that reads the notebook now, and will probably connect."""
+        await self._write()
+        if will_connect and not self._pages:
+            self._read_at = time.monotonic()
+
+    async def end(self) -> None:
+        """The kernel is shut down or restarted. Its outputs are written, unless the server's own end has cut off
+        a page, which still shows the notebook."""
+        self._stream.flush()
+        self.outputs.end_all()
+        if self._closed or time.monotonic() - self._left_at > ARRIVES:
+            try:
+                await asyncio.wait_for(self._write(), AT_THE_END)
+            except asyncio.TimeoutError:
+                self._say("the outputs of a notebook could not be written in time")
+
+    def close(self) -> None:
+        """Stop listening to the kernel."""
+        if not self._stream.closed():
+            self._stream.close()
+
+    def _receive(self, parts: list[Any]) -> None:
+        try:
+            _, fed = self._session.feed_identities(parts)
+            message = self._session.deserialize(fed, content=False)
+            self.outputs.receive(
+                message["parent_header"].get("msg_id", ""),
+                message["header"]["msg_type"],
+                lambda: self._session.unpack(message["content"]),
+                sum(len(part) for part in fed),
+            )
+        except Exception as trouble:  # a kernel can send anything
+            self._say(f"a kernel's message cannot be kept for its notebook: {trouble!r}")
+
+    def _write_soon(self, seconds: float = SOON) -> None:
+        """Write within this many seconds, if the last page is closed."""
+        if self._pages or not self._closed:
+            return
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            if self._timer.when() <= loop.time() + seconds:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_later(seconds, self._begin)
+
+    def _begin(self) -> None:
+        self._timer = None
+        self._task = asyncio.ensure_future(self._write_and_repeat())
+
+    async def _write_and_repeat(self) -> None:
+        began = time.monotonic()
+        await self._write()
+        if self.outputs.runs:
+            # A large notebook on a slow filesystem is written less often.
+            self._write_soon(max(EVERY, 20 * (time.monotonic() - began)))
+
+    def _may_write(self) -> bool:
+        """Return whether no page shows the notebook, nor has read it to show it."""
+        return not self._pages and time.monotonic() - self._read_at > ARRIVES
+
+    async def _write(self) -> None:
+        """Write the outputs that are not yet in the file, unless the file belongs to a page."""
+        path = None
+        try:
+            if self.outputs.unwritten() and self._may_write():
+                path = self.path(await self.sessions())
+            if path is not None:
+                async with self._contents.held(path):
+                    await self._write_into(path)
+        except Exception as trouble:  # no failure may end the server, or a page's request
+            self._say(f"the outputs of {path!r} cannot be written: {trouble}")
+
+    async def _write_into(self, path: str) -> None:
+        if not self.outputs.unwritten() or not self._may_write():
+            return
+        about = await self._contents.get(path, content=False)
+        if about["type"] != "notebook" or not about["writable"]:
+            return self._say(f"the outputs of {path!r} are not written: it cannot be changed")
+        if (about.get("size") or 0) > LARGEST:
+            return self._say(f"the outputs of {path!r} are not written: it is too large")
+        model = await self._contents.get(path, type="notebook")
+        if model.get("message"):
+            return self._say(f"the outputs of {path!r} are not written: it is not valid")
+        runs = self.outputs.unwritten()
+        changes = {message: run.changes for message, run in runs.items()}
+        put = put_outputs(model["content"], runs)
+        for message in set(runs) - put:
+            self.outputs.forget(message)
+            self._say(f"outputs are not written into {path!r}: it does not have the cell that ran")
+        now = await self._contents.get(path, content=False)
+        if put and self._may_write() and now["last_modified"] == model["last_modified"]:
+            save = {"type": "notebook", "format": "json", "content": model["content"]}
+            await self._contents.save(save, path)
+            self._note_written({message: changes[message] for message in put})
+
+    def _note_written(self, changes: dict[str, int]) -> None:
+        for message, count in changes.items():
+            run = self.outputs.runs.get(message)
+            if run is not None:
+                run.written = count
+                if run.ended is not None and run.changes == count:
+                    self.outputs.forget(message)
+
+    def _say(self, line: str) -> None:
+        """Log a line, once."""
+        if line not in self._said and len(self._said) < 100:
+            self._said.add(line)
+            self._kernel.log.warning("sitekit: %s", line.replace("\n", " "))

@@ -1,0 +1,1 @@
+"""Refuse sites whose sections do not fit together."""

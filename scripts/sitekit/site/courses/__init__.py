@@ -1,0 +1,1 @@
+"""Read course files and rosters."""

@@ -1,0 +1,1 @@
+"""The sections of a site file, one file for each section."""

@@ -1,0 +1,1 @@
+"""Read a YAML file, and report errors with the line and the key."""
