@@ -49,7 +49,7 @@ def main() -> int:
         "--running", default="100,1000", help="hub: numbers of running servers; 30 %% more start"
     )
     parser.add_argument(
-        "--publish", action="store_true", help="write the figures into docs/performance.md"
+        "--publish", action="store_true", help="write the figures into docs/benchmarks.md"
     )
     given = parser.parse_args()
     sizes, states = [int(size) for size in given.sizes.split(",")], given.states.split(",")

@@ -4,9 +4,11 @@ somebody."""
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -110,6 +112,14 @@ def _shown(value: object) -> str:
 
 def _aligned(word: str, width: int) -> str:
     return word.rjust(width) if word[:1].isdigit() else word.ljust(width)
+
+
+def growth(rows: Sequence[Mapping[str, Any]], figure: str, of: str = "servers") -> float:
+    """The exponent with which a figure grows with another: the slope of the logarithms, by least
+    squares."""
+    sizes = [math.log(row[of]) for row in rows]
+    figures = [math.log(max(row[figure], 1e-4)) for row in rows]
+    return statistics.linear_regression(sizes, figures).slope
 
 
 MEASURED: dict[str, Any] = {}

@@ -21,13 +21,14 @@ from typing import Any
 from sitekit.base.run_program import run
 from sitekit.site import Site
 
-from .common import CHECKOUT, Bench, free_ports, keep, table
+from .common import CHECKOUT, Bench, free_ports, growth, keep, table
 from .counting import Counter, scheduler_programs
 from .measured_hub import PAGES, Hub, People, process_of
 from .queue import scratch_folder, site_of_the_bench
 from .scale import stand_in
 
 FIRST_UID = 600_000
+GROWING = ("healthy CPU s", "idle CPU", "MiB")
 GOALS = {"page ms": 50, "restart s": 5}
 
 
@@ -48,6 +49,9 @@ def measure(bench: Bench, sizes: list[tuple[int, int]], seconds: float) -> None:
     notes.append(f"Each page at most {GOALS['page ms']} ms of CPU: {met}.")
     met = "met" if largest["healthy s"] <= GOALS["restart s"] else "MISSED"
     notes.append(f"Restart to healthy at most {GOALS['restart s']} s: {met}.")
+    if len(rows) > 1:
+        exponents = (f"{key} {growth(rows, key):.2f}" for key in GROWING)
+        notes.append(f"With the servers to the power of: {', '.join(exponents)}.")
     table(f"hub: pages and restart, windows of {seconds:g} s", rows, notes)
     keep("hub", seconds=seconds, rows=rows, notes=notes)
 

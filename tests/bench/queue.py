@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from sitekit.base.run_program import identity
 from sitekit.site import Site, load_site
 
-from .common import CHECKOUT, Bench, ended, keep, memory, sudo_rule, table
+from .common import CHECKOUT, Bench, ended, growth, keep, memory, sudo_rule, table
 from .counting import Counter, queries, scheduler_programs, since
 
 PEOPLE = ("alice", "bob")
@@ -57,7 +57,12 @@ def measure(bench: Bench, sizes: list[int], states: list[str], seconds: float) -
                         rows.append(row)
                         programs_by_row.append(started)
                         print(f"  {row} {started}", flush=True)
-    notes = [*_verdict(rows), *NOTES, f"The demo's own hub: {memory(bench.hub())} MiB."]
+    notes = [
+        *_verdict(rows),
+        *_growths(rows),
+        *NOTES,
+        f"The demo's own hub: {memory(bench.hub())} MiB.",
+    ]
     table(f"queue: per minute, windows of {seconds:g} s", rows, notes)
     keep("queue", seconds=seconds, rows=rows, started=programs_by_row, notes=notes)
 
@@ -176,6 +181,19 @@ def _verdict(rows: list[dict[str, Any]]) -> list[str]:
             met = "met" if ratio >= FEWER else "MISSED"
             told.append(
                 f"{state}, 300 servers: {ratio:.0f} times fewer than upstream (goal {FEWER}, {met})"
+            )
+    return told
+
+
+def _growths(rows: list[dict[str, Any]]) -> list[str]:
+    """How the figures grow with the servers, for each state and side."""
+    told = []
+    for state, side in sorted({(row["state"], row["side"]) for row in rows}):
+        own = [row for row in rows if (row["state"], row["side"]) == (state, side)]
+        if len(own) > 1:
+            exponents = (f"{key} {growth(own, key):.2f}" for key in ("queries", "CPU s", "MiB"))
+            told.append(
+                f"{side}, {state}: with the servers to the power of: {', '.join(exponents)}."
             )
     return told
 

@@ -8,7 +8,6 @@ no machine of the tests runs a thousand jobs: a program in place of squeue print
 from __future__ import annotations
 
 import json
-import math
 import pwd
 import subprocess
 import sys
@@ -22,7 +21,7 @@ import psutil
 from sitekit.base.run_program import identity
 from sitekit.site import Site
 
-from .common import CHECKOUT, Bench, ended, keep, memory, table
+from .common import CHECKOUT, Bench, ended, growth, keep, memory, table
 from .counting import Counter, queries, scheduler_programs, since
 from .queue import PEOPLE, WARM_UP, cpu_of, scratch_folder, site_of_the_bench
 
@@ -50,8 +49,8 @@ def measure(bench: Bench, sizes: list[int], seconds: float) -> None:
     ]
     if len(rows) > 1:
         notes.append(
-            f"CPU grows with servers to the power of {_exponent(rows, 'CPU'):.2f}, "
-            f"memory of {_exponent(rows, 'MiB'):.2f}."
+            f"CPU grows with servers to the power of {growth(rows, 'CPU'):.2f}, "
+            f"memory of {growth(rows, 'MiB'):.2f}."
         )
     if largest := next((row for row in rows if row["servers"] == 1000), None):
         met = {key: "met" if largest[key] <= most else "MISSED" for key, most in GOALS.items()}
@@ -126,11 +125,3 @@ def _window(
         if told["ended"]:
             sys.exit(f"{told['ended']} of the servers ended before the window did")
         return row | {"lag ms, p99": told["p99"], "most": told["most"]}
-
-
-def _exponent(rows: list[dict[str, Any]], key: str) -> float:
-    """The slope of log(figure) over log(servers), by least squares."""
-    points = [(math.log(row["servers"]), math.log(max(row[key], 1e-4))) for row in rows]
-    middle = [sum(values) / len(points) for values in zip(*points, strict=True)]
-    above = sum((x - middle[0]) * (y - middle[1]) for x, y in points)
-    return above / sum((x - middle[0]) ** 2 for x, _ in points)

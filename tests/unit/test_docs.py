@@ -60,6 +60,7 @@ def test_each_picture_is_shown_and_a_test_writes_it() -> None:
         (page.parent / path).resolve()
         for page in PAGES
         for path in PICTURE.findall(page.read_text())
+        if path.endswith(".png")
     }
     assert shown == set(folder.iterdir())
     tests = "".join(path.read_text() for path in (TOP / "tests/browser").glob("test_*.py"))

@@ -1,8 +1,4 @@
-"""Load the Jinja templates of sitekit's top-level directories.
-
-Values are not escaped as HTML, because the templates render configuration files. An undefined
-variable is an error.
-"""
+"""Load the Jinja templates of sitekit's top-level directories. An undefined variable is an error."""
 
 from __future__ import annotations
 
@@ -16,13 +12,25 @@ from .data_files import data
 def templates(folder: str, **filters: Callable[..., str]) -> Environment:
     """Return the templates of one of sitekit's directories, such as `systemd`.
 
-    `filters` maps names to additional Jinja filters. Raises FileNotFoundError.
+    Values are not escaped, because the templates render configuration files. `filters` maps names
+    to additional Jinja filters. Raises FileNotFoundError.
     """
-    environment = Environment(  # noqa: S701 (no HTML)
+    environment = _environment(folder, escape=False)
+    environment.filters |= filters
+    return environment
+
+
+def page_templates(folder: str) -> Environment:
+    """Return the templates of HTML and SVG files in one of sitekit's directories. Values are
+    escaped. Raises FileNotFoundError."""
+    return _environment(folder, escape=True)
+
+
+def _environment(folder: str, *, escape: bool) -> Environment:
+    return Environment(
         loader=FileSystemLoader(data(folder)),
+        autoescape=escape,  # noqa: S701 (only for files that are no HTML)
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= filters
-    return environment

@@ -22,14 +22,22 @@ from ...site import Site
 from . import this_site
 
 _DOCS = CHECKOUT / "docs"
-_COPIED = ("*.md", "LICENSE", "docs/**/*.md", "docs/**/*.png", "config/sites/*.yml")
+_COPIED = (
+    "*.md",
+    "LICENSE",
+    "docs/**/*.md",
+    "docs/**/*.png",
+    "docs/**/*.svg",
+    "config/sites/*.yml",
+)
 _CONTENTS = {
     "For users": ("this-site", "users", "kernels-for-users"),
     "For administrators": (
         "administrators", "site-keys", "commands", "troubleshooting", "doctor", "coming-from-elsewhere",
         "servers", "kernels", "releases", "machine", "installer-actions", "updating", "login", "front",
         "security", "internal-tls", "ssh", "tunnels", "local-servers", "images", "applications", "ipyparallel",
-        "courses", "workshop-accounts", "operating", "monitoring", "drill", "performance", "platforms",
+        "courses", "workshop-accounts", "operating", "monitoring", "drill", "performance", "benchmarks",
+        "platforms",
         "sites/comet-globus", "sites/comet-xsede",
         "sites/gateway-workshop", "sites/workshop-vm",
     ),

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from ...base.data_files import data
+from ...base.templates import page_templates
 from ...site import Site
 from .advice import Advice
 from .chart_shapes import Chart, rows, stacked
@@ -77,16 +75,10 @@ def _rounded(value: float | None) -> str:
 
 def as_html(site: Site, report: Report, now: datetime) -> str:
     """Return the HTML page. The template escapes every text."""
-    environment = Environment(
-        loader=FileSystemLoader(data("config/templates")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     titles = {tier.key: tier.title for tier in site.tiers}
     used = [tier for tier in report.tiers if tier in report.total]
-    return environment.get_template("report.html.j2").render(
+    template = page_templates("config/templates").get_template("report.html.j2")
+    return template.render(
         site=site,
         first=name(report.months[0]),
         last=name(report.months[-1]),
