@@ -49,10 +49,14 @@ def main() -> int:
         "--running", default="100,1000", help="hub: numbers of running servers; 30 %% more start"
     )
     parser.add_argument(
+        "--users", type=int, default=10_000, help="hub: known users of the hub with most servers"
+    )
+    parser.add_argument(
         "--publish", action="store_true", help="write the figures into docs/benchmarks.md"
     )
     given = parser.parse_args()
     sizes, states = [int(size) for size in given.sizes.split(",")], given.states.split(",")
+    running = [int(size) for size in given.running.split(",")]
     rows = {
         "queue": lambda bench: queue.measure(bench, sizes, states, given.seconds),
         "spawn": lambda bench: spawn.measure(bench, given.times),
@@ -65,7 +69,7 @@ def main() -> int:
         "scale": lambda bench: scale.measure(bench, [10, 100, 1000], given.seconds),
         "hub": lambda bench: hub.measure(
             bench,
-            [(int(size), int(size) * 3 // 10) for size in given.running.split(",")],
+            [(size, size * 3 // 10, given.users * size // max(running)) for size in running],
             given.seconds,
         ),
         "release": release.measure,

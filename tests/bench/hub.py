@@ -32,9 +32,9 @@ GROWING = ("healthy CPU s", "idle CPU", "MiB")
 GOALS = {"page ms": 50, "restart s": 5}
 
 
-def measure(bench: Bench, sizes: list[tuple[int, int]], seconds: float) -> None:
-    """Print and keep one line per number of running and starting servers."""
-    rows = [_size(bench, running, waiting, seconds) for running, waiting in sizes]
+def measure(bench: Bench, sizes: list[tuple[int, int, int]], seconds: float) -> None:
+    """Print and keep one line per number of running servers, starting servers, and known users."""
+    rows = [_size(bench, _people(*size), seconds) for size in sizes]
     notes = [
         "home, form, waiting: CPU time of the hub for one request of the page, in ms, through the proxy.",
         "lag: how much later than wanted the event loop runs a task; idle, and while pages are requested.",
@@ -56,9 +56,8 @@ def measure(bench: Bench, sizes: list[tuple[int, int]], seconds: float) -> None:
     keep("hub", seconds=seconds, rows=rows, notes=notes)
 
 
-def _size(bench: Bench, running: int, waiting: int, seconds: float) -> dict[str, Any]:
+def _size(bench: Bench, people: People, seconds: float) -> dict[str, Any]:
     """The figures of one hub."""
-    people = _people(running, waiting)
     with ExitStack() as stack:
         folder = stack.enter_context(scratch_folder())
         stack.enter_context(_accounts(folder, people))
@@ -80,7 +79,11 @@ def _size(bench: Bench, running: int, waiting: int, seconds: float) -> dict[str,
         )
         hub = Hub(bench, site, folder, counter, filled["cookies"], people)
         stack.enter_context(hub.proxy())
-        row: dict[str, Any] = {"servers": running, "starting": waiting}
+        row: dict[str, Any] = {
+            "servers": len(people.running),
+            "starting": len(people.waiting),
+            "users": len(people.all),
+        }
         with hub.started() as (_, told):
             row |= {"first all s": told["all s"]}
         with hub.started() as (process, told):
@@ -89,9 +92,9 @@ def _size(bench: Bench, running: int, waiting: int, seconds: float) -> dict[str,
         return row
 
 
-def _people(running: int, waiting: int) -> People:
-    """Users with numbers of jobs; one more has no server."""
-    numbers = iter(range(running + waiting + 1))
+def _people(running: int, waiting: int, users: int) -> People:
+    """Users with numbers of jobs; the others, and at least one, have no server."""
+    numbers = range(max(users, running + waiting + 1))
     made = [(700_000 + n, f"bench{n:05}", FIRST_UID + n) for n in numbers]
     return People(made[:running], made[running : running + waiting], made[running + waiting :])
 
