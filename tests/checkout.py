@@ -55,6 +55,6 @@ class Checkout:
         The exit code must be `code`. make exits with 2 after every failure.
         """
         started = self.start(*words, before=before, **more)
-        said, _ = started.communicate(timeout=300)
+        said, _ = started.communicate(timeout=900)
         assert started.returncode == code, said
         return said

@@ -96,7 +96,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         return
     run = Path(os.environ.pop(RUN))
     if (run / "made").exists() and not config.getoption("--keep-demo"):
-        subprocess.run(["make", "demo_reset"], cwd=CHECKOUT, check=True, timeout=300)
+        subprocess.run(["make", "demo_reset"], cwd=CHECKOUT, check=True, timeout=900)
     shutil.rmtree(run)
 
 
@@ -177,7 +177,7 @@ def demo(request: pytest.FixtureRequest) -> Demo:
             with request.config.pluginmanager.getplugin(
                 "capturemanager"
             ).global_and_fixture_disabled():
-                subprocess.run(["make", "demo"], cwd=CHECKOUT, check=True, timeout=900)
+                subprocess.run(["make", "demo"], cwd=CHECKOUT, check=True, timeout=1800)
             (run / "up").touch()
     passwords = json.loads(Path("/var/lib/sitekit/demo-cluster/passwords.json").read_text())
     return Demo(site, passwords)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from sitekit.site import Site
 
 from .alerts import RULES
 from .conftest import CHECKOUT
+from .ports import free_port
 from .slurm import until
 
 BOARDS = sorted((CHECKOUT / "config/monitoring").glob("*.json"))
@@ -27,20 +27,18 @@ def prometheus(site: Site, folder: Path) -> Iterator[httpx.Client]:
     scrape = scrape_config(site).read_text().replace("interval: 30s", "interval: 1s")
     config = folder / "prometheus.yml"
     config.write_text(f"global: {{evaluation_interval: 1s}}\nrule_files: [{RULES}]\n{scrape}")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     words = [f"--config.file={config}", f"--storage.tsdb.path={folder}/data"]
     words.append(f"--web.listen-address={address}")
     with (folder / "log").open("w") as log:
         program = subprocess.Popen(["prometheus", *words], stdout=log, stderr=log)
     try:
-        with httpx.Client(base_url=f"http://{address}/api/v1") as client:
+        with httpx.Client(base_url=f"http://{address}/api/v1", timeout=60) as client:
             until(lambda: answers(client))
             yield client
     finally:
         program.terminate()
-        program.wait(30)
+        program.wait(90)
 
 
 def answers(client: httpx.Client) -> bool:

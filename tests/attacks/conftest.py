@@ -14,7 +14,7 @@ from ..chain.test_chain import python_of
 from ..conftest import Demo
 from ..person import Person
 from ..processes import culler_token
-from ..slurm import jobs, until
+from ..slurm import ask, jobs, until
 from .state import ANY, routes
 
 
@@ -93,7 +93,9 @@ def _leave_nothing(demo: Demo, person: Person) -> None:
         person.api(
             "DELETE", f"/users/{person.name}/servers/{name}", {"remove": True}
         ) if name else person.stop()
-    until(lambda: not jobs(demo.site, person.name))
+    until(lambda: person.api("GET", f"/users/{person.name}").json()["servers"] == {})
+    # a job that is ending still has its processes, its port and its folders
+    until(lambda: not ask(demo.site, "squeue", "--noheader", f"--user={person.name}"))
 
 
 @pytest.fixture(scope="package")

@@ -22,7 +22,7 @@ def end_of_log(site: Site) -> int:
     writes it."""
     mark = uuid.uuid4().hex
     start = hub_log(site).stat().st_size
-    httpx.get(f"{hub_url(site)}/hub/{mark}", verify=client_context(site, "proxy"), timeout=30)
+    httpx.get(f"{hub_url(site)}/hub/{mark}", verify=client_context(site, "proxy"), timeout=90)
     until(lambda: mark.encode() in _since(site, start), every=0.02)
     return hub_log(site).stat().st_size
 

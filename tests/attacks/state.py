@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import httpx
 from sitekit.contracts.internal_tls import client_context, proxy_api_url
 from sitekit.site import Site
 
-from ..slurm import ask
+from ..slurm import ask, until
 
 ANY = httpx.create_ssl_context(verify=False)
 
@@ -82,7 +82,7 @@ def routes(site: Site, by_the_hub: bool = True) -> dict[str, str]:
     hub answers for stopped servers, which it adds and deletes in its own time."""
     headers = {"Authorization": f"token {proxy_secret(site)}"}
     told = httpx.get(
-        proxy_api(site), headers=headers, verify=client_context(site, "hub"), timeout=30
+        proxy_api(site), headers=headers, verify=client_context(site, "hub"), timeout=90
     )
     return {
         path: route["target"]
@@ -109,14 +109,32 @@ def proxy_secret(site: Site) -> str:
 def copy_of(database: Path) -> Iterator[sqlite3.Connection]:
     """A copy of an SQLite database: the live one is not disturbed."""
     with tempfile.TemporaryDirectory() as folder:
-        for suffix in ("", "-wal"):
-            if (part := database.with_name(database.name + suffix)).exists():
-                shutil.copy(part, folder)
+        until(lambda: copied(database, Path(folder)), every=0.02)
         connection = sqlite3.connect(Path(folder) / database.name)
         try:
             yield connection
         finally:
             connection.close()
+
+
+def copied(database: Path, folder: Path) -> bool:
+    """Copy the files of an SQLite database. False if one of them changed meanwhile: the copies may
+    then be of different times."""
+    parts = [database.with_name(database.name + end) for end in ("", "-wal", "-journal")]
+    before = list(map(written, parts))
+    for part in parts:
+        (folder / part.name).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            shutil.copy(part, folder)
+    return before == list(map(written, parts))
+
+
+def written(file: Path) -> tuple[int, int, int] | None:
+    """What changes when a file is written or replaced; None without the file."""
+    with suppress(FileNotFoundError):
+        found = file.stat()
+        return found.st_ino, found.st_size, found.st_mtime_ns
+    return None
 
 
 def answer(database: sqlite3.Connection, query: str, *values: object) -> list[tuple[Any, ...]]:

@@ -28,7 +28,7 @@ def job(
     numbers: list[str] = []
     try:
         for _ in range(count):
-            numbers.append(ask(site, "sbatch", *ours, *more, "--wrap=sleep 300", user=user))
+            numbers.append(ask(site, "sbatch", *ours, *more, "--wrap=sleep 3600", user=user))
         yield numbers
     finally:
         if numbers:

@@ -89,7 +89,8 @@ def waiting(demo: Demo, idle: Person) -> Iterator[Waiting]:
             [job] = until(lambda: jobs(demo.site, idle.name))
             assert job.split()[2] == "PENDING"
             number = job.split()[0]
-            until(lambda: ledger_row(demo.site, number))
+            known = "SELECT 1 FROM starts WHERE job = ?"
+            until(lambda: rows(demo.site.ledger, known, number))
             yield Waiting(idle, number, token_of_pending(demo, number))
     finally:
         if idle.server() is not None:

@@ -17,7 +17,8 @@ import pytest
 from ..conftest import Demo
 from ..person import Person
 from ..processes import environment_of
-from .test_tokens import server_process
+from ..slurm import ask, jobs, until
+from .certificates import session_process
 
 SHELL = [
     ".bashrc",
@@ -179,6 +180,8 @@ def marks(demo: Demo, idle: Person, tmp_path: Path) -> Iterator[Path]:
     finally:
         if idle.server() is not None:
             idle.stop_and_wait()
+        # what still runs would write to the home that is removed
+        until(lambda: not ask(demo.site, "squeue", "--noheader", f"--user={idle.name}"))
         shutil.rmtree(home, ignore_errors=True)
         aside.rename(home)
         shutil.rmtree(folder)
@@ -192,7 +195,8 @@ def test_the_server_that_starts_is_the_releases(demo: Demo, idle: Person, marks:
         "these files of the user's were executed"
     )
 
-    process = server_process(demo.site, idle.name)
+    [job] = jobs(demo.site, idle.name)
+    process = session_process(job.split()[0]).name
     release = demo.site.current.resolve()
     assert Path(f"/proc/{process}/exe").resolve().is_relative_to(release)
     mapped = set(re.findall(r"\s(/\S+)$", Path(f"/proc/{process}/maps").read_text(), re.MULTILINE))

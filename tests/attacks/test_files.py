@@ -29,6 +29,7 @@ from ..prowl import (
     may,
     secrets_of,
 )
+from ..slurm import ask, until
 from .conftest import Server
 from .hublog import end_of_log, hub_log, logged
 
@@ -148,6 +149,8 @@ def test_a_login_leaves_no_secret_in_the_log(demo: Demo, secrets: dict[str, byte
 @pytest.fixture(scope="module")
 def paths(demo: Demo, server: Server) -> list[Path]:
     """With the whole prefix, and the programs that the services run."""
+    # a job that is ending still has a folder of its user's in Slurm's place
+    until(lambda: not ask(demo.site, "squeue", "--noheader", "--states=CG"))
     programs = {
         Path(exe) for folder in Path("/proc").glob("[0-9]*") if (exe := _program(folder, demo.site))
     }
@@ -199,5 +202,5 @@ def test_the_clusters_database_lets_nobody_in() -> None:
             "-e",
             "select 1",
         ]
-        refused = subprocess.run([*account, *words], capture_output=True, text=True, timeout=30)
+        refused = subprocess.run([*account, *words], capture_output=True, text=True, timeout=120)
         assert refused.returncode and "Access denied" in refused.stderr

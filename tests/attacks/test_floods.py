@@ -74,7 +74,7 @@ def test_a_long_login(demo: Demo, where: str, field: str) -> None:
     with (
         nothing_changes(demo.site),
         log_stays_short(demo),
-        httpx.Client(base_url=base, verify=verify) as client,
+        httpx.Client(base_url=base, verify=verify, timeout=90) as client,
     ):
         client.get("/hub/login")
         form = {
@@ -180,7 +180,7 @@ def test_silent_connections_keep_nobody_out(demo: Demo, server: Server) -> None:
     with ExitStack() as stack, log_stays_short(demo, 8_000):
         for port, process in processes.items():
             for number in range(600):
-                connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), 30))
+                connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), 90))
                 with suppress(OSError):
                     connection.sendall(
                         (b"", b"\x16", b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\x00\x05xxxxx")[

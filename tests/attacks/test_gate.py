@@ -128,9 +128,10 @@ def test_another_users_job_cannot_be_cancelled(demo: Demo, bobs: int, graceful: 
     assert "JobState=RUNNING" in state or "JobState=PENDING" in state
 
 
-def test_a_job_is_a_servers_whatever_its_user_calls_it(demo: Demo) -> None:
-    """Name and comment are its user's to change; where a running job's output goes is not."""
-    told = gate(demo.site, good(environment={}))
+def test_a_job_is_a_servers_whatever_its_user_calls_it(demo: Demo, bobs: int) -> None:
+    """Name and comment are its user's to change. The job waits, as bob's does: it would end at
+    once, because it cannot reach a hub."""
+    told = gate(demo.site, good(environment={}, partitions="jupyter-long"))
     number = str(told.answer["job"])
     ask(
         demo.site,
@@ -184,7 +185,7 @@ def test_ones_own_other_jobs_cannot_be_cancelled(demo: Demo) -> None:
         "--mem=50M",
         "--chdir=/",
         "--output=/dev/null",
-        "--wrap=sleep 60",
+        "--wrap=sleep 600",
     ]
     number = ask(demo.site, "sbatch", *words, user="alice")
     try:

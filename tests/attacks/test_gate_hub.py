@@ -152,8 +152,10 @@ def test_each_submit_and_cancel_is_a_line_in_syslog(
     demo: Demo, syslog: Callable[[], list[str]]
 ) -> None:
     token = "0123456789abcdef0123456789abcdef"
-    number = gate(demo.site, good(environment={"JUPYTERHUB_API_TOKEN": token})).answer["job"]
-    gate(demo.site, {"verb": "cancel", "job": number, "graceful": False})
+    request = good(partitions="jupyter-long", environment={"JUPYTERHUB_API_TOKEN": token})
+    with partition_down(demo.site, "jupyter-long"):  # so that the job does not end by itself
+        number = gate(demo.site, request).answer["job"]
+        gate(demo.site, {"verb": "cancel", "job": number, "graceful": False})
     gate(demo.site, {"verb": "log", "job": number})
     # the hub may end a server of an earlier test meanwhile
     submitted, cancelled = (line for line in syslog() if f" job={number}" in line)
@@ -163,7 +165,7 @@ def test_each_submit_and_cancel_is_a_line_in_syslog(
         f"submit site=demo uid={uid} cpus=1 home_full=false job={number} memory=200 minutes=10"
         in submitted
     )
-    assert 'partition="jupyter-short" tag="a77ac4a77ac4a77a"' in submitted
+    assert 'partition="jupyter-long" tag="a77ac4a77ac4a77a"' in submitted
     assert f"cancel site=demo uid={uid} graceful=false job={number}" in cancelled
     assert token not in submitted + cancelled
 

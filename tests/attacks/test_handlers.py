@@ -94,5 +94,5 @@ def test_no_page_of_another_site_opens_a_websocket(server: Server, address: str)
     )
     with pytest.raises(websocket.WebSocketBadStatusException, match=r"40[34]"):
         websocket.create_connection(
-            url, cookie=cookies, origin="https://evil.test", sslopt={"context": ANY}, timeout=60
+            url, cookie=cookies, origin="https://evil.test", sslopt={"context": ANY}, timeout=120
         )

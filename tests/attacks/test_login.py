@@ -109,14 +109,12 @@ def client(base: str, address: str, verify: ssl.SSLContext = ANY, **more: object
 def test_who_guesses_at_a_name_keeps_its_owner_waiting_nowhere_else(demo: Demo) -> None:
     """Guesses from one address wait for each other, wherever they claim to come from. Meanwhile the
     owner logs in."""
-    site, done = demo.site, []
+    site = demo.site
 
     def log_in(address: str, password: str, claims: dict[str, str]) -> httpx.Response:
         with demo.person("bob") as person:
             person.http = client(site.front.url, address, headers=claims, follow_redirects=True)
-            answer = person.login(password)
-        done.append(address)
-        return answer
+            return person.login(password)
 
     start = end_of_log(site)
     with ThreadPoolExecutor() as clients:
@@ -124,11 +122,12 @@ def test_who_guesses_at_a_name_keeps_its_owner_waiting_nowhere_else(demo: Demo) 
         until(lambda: b"PAM Authentication failed" in logged(site, start))
         assert log_in(ELSEWHERE[1], demo.passwords["bob"], CLAIMS[0]).url.path != "/hub/login"
         assert [guess.result().status_code for guess in guesses] == [403] * 3
-    assert done[-1] == ELSEWHERE[0]
     lines = logged(site, start).decode().splitlines()
     assert sum(f"('bob'@{ELSEWHERE[0]})" in line for line in lines) == 3, lines
     logins = [line for line in lines if "POST /hub/login" in line]
-    assert sorted(f"@{ELSEWHERE[1]})" in line for line in logins) == [False] * 3 + [True], logins
+    owners = [f"@{ELSEWHERE[1]})" in line for line in logins]
+    assert sorted(owners) == [False] * 3 + [True], logins
+    assert not owners[-1], "the owner was answered after all guesses"
 
 
 PAST_THE_FRONT = ["/", "/hub/login", "/hub/home", "/hub/oauth_callback", "/hub/logout", "/hub/nope", "/nope",
@@ -169,13 +168,15 @@ def test_the_hubs_port_answers_servers_no_page(
 def outsider(admin: Person) -> Iterator[Person]:
     """An account of the machine with a password, in none of the site's groups."""
     name, password = "kit-outsider", secrets.token_urlsafe(12)
-    subprocess.run(["useradd", "--no-create-home", "--no-user-group", name], check=True, timeout=30)
+    subprocess.run(
+        ["useradd", "--no-create-home", "--no-user-group", name], check=True, timeout=120
+    )
     try:
-        subprocess.run(["chpasswd"], input=f"{name}:{password}", text=True, check=True, timeout=30)
+        subprocess.run(["chpasswd"], input=f"{name}:{password}", text=True, check=True, timeout=120)
         with Person(name, password, admin.base) as person:
             yield person
     finally:
-        subprocess.run(["userdel", name], check=True, timeout=30)
+        subprocess.run(["userdel", name], check=True, timeout=120)
         admin.api("DELETE", f"/users/{name}")
 
 
@@ -186,7 +187,7 @@ def test_a_right_password_is_not_enough(demo: Demo, outsider: Person) -> None:
     assert outsider.http.get("/hub/api/user").status_code == 403
     [group] = demo.site.login.allowed_groups
     subprocess.run(
-        ["gpasswd", "--add", outsider.name, group], check=True, capture_output=True, timeout=30
+        ["gpasswd", "--add", outsider.name, group], check=True, capture_output=True, timeout=120
     )
     outsider.login()
     assert outsider.http.get("/hub/api/user").json()["name"] == outsider.name

@@ -134,7 +134,7 @@ def test_the_hubs_own_port_wants_a_token(demo: Demo, path: str) -> None:
 def test_the_front_speaks_only_tls(demo: Demo) -> None:
     site = demo.site.front
     with contextlib.suppress(httpx.TransportError):  # no answer is as good
-        assert httpx.get(f"http://{site.host}:{site.port}/hub/login", timeout=30).status_code == 400
+        assert httpx.get(f"http://{site.host}:{site.port}/hub/login", timeout=90).status_code == 400
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
@@ -148,7 +148,7 @@ def test_the_front_speaks_no_old_tls(demo: Demo, version: ssl.TLSVersion) -> Non
         context.set_ciphers("ALL:@SECLEVEL=0")
         context.minimum_version, context.maximum_version = lowest, highest
         with (
-            socket.create_connection((site.host, site.port), timeout=30) as plain,
+            socket.create_connection((site.host, site.port), timeout=90) as plain,
             context.wrap_socket(plain) as safe,
         ):
             return safe.version()

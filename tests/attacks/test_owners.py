@@ -66,7 +66,7 @@ def _socket_refused_by_proxy(demo: Demo, server: Server, header: str) -> bool:
     try:
         websocket.create_connection(
             demo.site.front.url.replace("https", "wss") + f"{server.base}api/events/subscribe",
-            sslopt={"cert_reqs": ssl.CERT_NONE}, cookie=header, origin=demo.site.front.url, timeout=30,
+            sslopt={"cert_reqs": ssl.CERT_NONE}, cookie=header, origin=demo.site.front.url, timeout=90,
         ).close()  # fmt: skip
     except websocket.WebSocketBadStatusException as refused:
         return not refused.resp_body  # the server says why
@@ -270,5 +270,5 @@ def test_the_secret_opens_the_api_of_the_proxy_and_nothing_else_does(demo: Demo)
         client_context(demo.site, "hub"),
     )
     for headers in ({}, {"Authorization": "token x"}):
-        assert httpx.post(url, headers=headers, verify=verify).status_code == 403
-    assert httpx.get(url, verify=verify).status_code in (403, 404)
+        assert httpx.post(url, headers=headers, verify=verify, timeout=90).status_code == 403
+    assert httpx.get(url, verify=verify, timeout=90).status_code in (403, 404)

@@ -15,7 +15,8 @@ from sitekit.site import Site
 from ..conftest import Demo
 from ..person import Person
 from ..processes import environment_of
-from ..slurm import ask
+from ..slurm import ask, jobs, until
+from .certificates import session_process
 from .conftest import Server, call
 from .hublog import hub_log
 from .state import ledger_row, proxy_secret, rows
@@ -118,12 +119,13 @@ def test_it_ends_with_the_server(demo: Demo, admin: Person) -> None:
     afterwards."""
     base = demo.site.front.url
     assert admin.start("small", "short")[-1].get("ready")
-    job = ask(demo.site, "squeue", "--noheader", "--user=carol", "--format=%i").split()[0]
-    token = environment_of(server_process(demo.site, "carol"))["JUPYTERHUB_API_TOKEN"]
+    [line] = jobs(demo.site, "carol")
+    job = line.split()[0]
+    token = environment_of(session_process(job).name)["JUPYTERHUB_API_TOKEN"]
     assert call(base, "GET", "/hub/api/user", token).status_code == 200
     admin.stop_and_wait("short")
     assert call(base, "GET", "/hub/api/user", token).status_code == 403
-    assert ledger_row(demo.site, job)["ended"]
+    until(lambda: ledger_row(demo.site, job)["ended"])
     notes = rows(demo.site.paths.state / "jupyterhub.sqlite", "SELECT note FROM api_tokens JOIN users "
                  "ON users.id = api_tokens.user_id WHERE users.name = 'carol'")  # fmt: skip
     assert not [note for (note,) in notes if note.startswith("Server at")]
@@ -144,14 +146,3 @@ def test_it_makes_no_other_tokens(
 
 def cookie_secret(site: Site) -> bytes:
     return (site.paths.state / "cookie_secret").read_bytes().strip()
-
-
-def server_process(site: Site, user: str) -> str:
-    """The process id of a user's only running server."""
-    uid = pwd.getpwnam(user).pw_uid
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit() and folder.stat().st_uid == uid:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-            if b"sitekit.session.server" in words:
-                return folder.name
-    raise AssertionError(f"{user} has no server")

@@ -15,14 +15,31 @@ import httpx
 
 
 def browser(base: str) -> httpx.Client:
-    return httpx.Client(base_url=base, verify=False, timeout=60)  # noqa: S501
+    return httpx.Client(base_url=base, verify=False, timeout=90)  # noqa: S501
+
+
+SHOWN: list[str] = []
+"""The codes that were computed."""
+
+
+def code_of(told: str) -> str:
+    """The code that an app shows at this moment, for `right:` and the secret; another one for
+    `wrong:`; for `again` the last one; any other text as it is."""
+    if told == "again":
+        return SHOWN[-1]
+    what, _, key = told.partition(":")
+    if not key:
+        return told
+    words = ["oathtool", "--totp", "--base32", key]
+    SHOWN.append(subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip())
+    return SHOWN[-1] if what == "right" else f"{(int(SHOWN[-1]) + 1) % 10**6:06}"
 
 
 def log_in(client: httpx.Client, name: str, password: str, code: str) -> bool:
     page = client.get("/hub/login")
     assert 'name="otp"' in page.text, "the login page asks for a code"
     xsrf = next(cookie.value for cookie in client.cookies.jar if cookie.name.endswith("_xsrf"))
-    form = {"username": name, "password": password, "otp": code, "_xsrf": xsrf}
+    form = {"username": name, "password": password, "otp": code_of(code), "_xsrf": xsrf}
     return (
         client.post("/hub/login", data=form).status_code == 302
         and client.get("/hub/api/user").is_success

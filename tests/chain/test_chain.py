@@ -71,7 +71,7 @@ def test_server_runs_as_its_user_in_a_slurm_job_of_the_first_partition(
     kernel.close()
 
     alice.stop_and_wait()
-    until(lambda: not jobs(demo.site, "alice"), 30)
+    until(lambda: not jobs(demo.site, "alice"))
     assert alice.server() is None
 
 

@@ -117,17 +117,15 @@ def test_a_job_goes_to_the_overflow_partition_only_while_the_first_one_is_full(
     )
     full = ask(demo.site, *fill, "--chdir=/", "--wrap=sleep 600", user="bob")
     try:
-        until(
-            lambda: any(f"{full} jupyter-short RUNNING" in job for job in jobs(demo.site, "bob")),
-            30,
-        )
+        until(lambda: any(f"{full} jupyter-short RUNNING" in job for job in jobs(demo.site, "bob")))
         assert alice.start("small")[-1].get("ready")
         [job] = jobs(demo.site, "alice")
         assert "jupyter-overflow RUNNING" in job
         alice.stop_and_wait()
     finally:
         ask(demo.site, "scancel", full)
-    until(lambda: not jobs(demo.site, "bob"), 60)
+    # also not COMPLETING: until a job has ended, its nodes start no other one
+    until(lambda: not ask(demo.site, "squeue", "--noheader", "--user=bob"))
     assert alice.start("small")[-1].get("ready")
     [job] = jobs(demo.site, "alice")
     assert "jupyter-short RUNNING" in job

@@ -89,7 +89,7 @@ def course(demo: Demo) -> Iterator[Course]:
                 yield one
                 ask(demo.site, "scancel", "--user=alice")
         finally:
-            until(lambda: not jobs(demo.site, "alice"), 60)
+            until(lambda: not jobs(demo.site, "alice"))
             ask(demo.site, "scontrol", "delete", "reservationname=bio101")
             config.unlink()
             subprocess.run(["rm", "-rf", "--", home / "bio101"], check=True)
@@ -173,10 +173,11 @@ def test_the_instructor_sees_a_participant_start(
     still = ("absent", "ended")  # ended: an earlier test has started it within a day
     assert state(carol)["alice"]["state"] in still
     assert start(alice) in (201, 202)
-    until(lambda: state(carol)["alice"]["state"] not in still, 10)
+    until(lambda: state(carol)["alice"]["state"] not in still)
     assert list(alice.progress())[-1].get("ready")
+    # the hub keeps what the page shows for a second
+    until(lambda: state(carol)["alice"]["state"] == "running")
     one = state(carol)["alice"]
-    assert one["state"] == "running"
     [job] = jobs(course.site, "alice")
     shown = ask(course.site, "scontrol", "--oneliner", "show", "job", job.split()[0])
     assert "Reservation=bio101" in shown and f"NodeList={one['node']} " in shown
@@ -220,11 +221,11 @@ def test_the_instructor_writes_to_all_and_restarts_and_work_stays(
     course.upstream.publish("second")
     assert alice.lab().status_code == 200
     assert act(carol, action="message", text="Read <i>page 2</i>.") == 302
-    until(lambda: told(alice)[1] == ["Read <i>page 2</i>."], 60)
+    until(lambda: told(alice)[1] == ["Read <i>page 2</i>."], 180)
 
     assert act(carol, action="restart", user="alice") == 302
     again = lambda: jobs(course.site, "alice") not in ([], [first])  # noqa: E731
-    until(lambda: again() and state(carol)["alice"]["state"] == "running", 90)
+    until(lambda: again() and state(carol)["alice"]["state"] == "running", 180)
     assert list(alice.progress())[-1].get("ready")
     assert alice.lab().status_code == 200
     assert (copy / "first.txt").read_text() == "alice's\n"
@@ -233,7 +234,7 @@ def test_the_instructor_writes_to_all_and_restarts_and_work_stays(
     assert ["Your file is as you left it" in text for text in told(alice)[0]] == [True]
 
     assert act(carol, action="stop", user="alice") == 302
-    until(lambda: state(carol)["alice"]["state"] == "ended", 60)
+    until(lambda: state(carol)["alice"]["state"] == "ended", 180)
     assert "An instructor of" in state(carol)["alice"]["why"]
     assert "An instructor of" in html.unescape(alice.http.get("/hub/home").text)
 
@@ -241,7 +242,8 @@ def test_the_instructor_writes_to_all_and_restarts_and_work_stays(
 def told(person: Person) -> tuple[list[str], list[str]]:
     """What the lab shows: sentences about the material, and messages."""
     notice = person.http.get(f"/user/{person.name}/sitekit/notice").json()
-    return notice["notices"], [message["text"] for message in notice["messages"]]
+    # without messages until the server has asked the hub for the first time
+    return notice["notices"], [message["text"] for message in notice.get("messages", [])]
 
 
 def test_the_course_is_checked_and_its_class_started(
@@ -250,6 +252,8 @@ def test_the_course_is_checked_and_its_class_started(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Also before its dates, and nothing of the drill stays. alice's git trusts the repository."""
+    # the node of a job that is ending starts no other one
+    until(lambda: not ask(course.site, "squeue", "--noheader", "--user=alice"))
     assert course_check(course.site, "bio101") == 0, capsys.readouterr().out
     out = capsys.readouterr().out
     assert "fit at once in the reservation bio101; the roster has 1 participants" in out
@@ -277,7 +281,7 @@ def test_the_course_is_checked_and_its_class_started(
         (course.folder / "names.csv").write_text("alice\ncarol,instructor\n")
         course.write()
         course.installed.write_text(today)
-    until(lambda: not jobs(course.site, "alice"), 60)
+    until(lambda: not jobs(course.site, "alice"))
     # no token of the drill is valid; the hub deletes those that are not within an hour
     with closing(sqlite3.connect(f"file:{course.site.database}?mode=ro", uri=True)) as database:
         query = "SELECT expires_at FROM api_tokens WHERE note LIKE '%drill%'"

@@ -185,7 +185,7 @@ def test_all_of_it_is_told_at_once_and_nothing_changes(
     for command in ("diff", "apply"):
         done = subprocess.run(
             [CHECKOUT / "scripts/kit", command], env={**os.environ, "SITE": str(tmp_path / "site.yml")},
-            capture_output=True, text=True, timeout=120,
+            capture_output=True, text=True, timeout=600,
         )  # fmt: skip
         assert done.returncode == 2, done.stdout + done.stderr
         caps = ("promises 6x",) if capped(demo.site) else ()

@@ -192,7 +192,7 @@ def test_a_name_without_the_secret_is_refused_even_from_the_proxy(
         f"{hub_url(campus)}{LOGIN}",
         headers=real,
         verify=client_context(campus, "proxy"),
-        timeout=30,
+        timeout=90,
     )
     assert answer.status_code == 403 and why in answer.text
     assert not answer.headers.get("set-cookie", "").count("jupyterhub-hub-login")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ..slurm import jobs
+from ..slurm import jobs, until
 from .oauth import applied, environments, provider, refusal, started, visiting
 from .provider import Known, Provider
 
@@ -59,7 +59,8 @@ def test_the_provider_names_the_account(provider: Provider) -> None:
             assert ann.come().status_code == 200
             started(ann)
             assert len(jobs(site, "alice")) == 1
-            assert {one["JUPYTERHUB_USER"] for one in environments("alice")} == {"ann"}
+            # processes of an earlier server may still be ending
+            until(lambda: {one["JUPYTERHUB_USER"] for one in environments("alice")} == {"ann"})
             ann.stop_and_wait()
             # the provider is asked again before a start
             del claims["uid"]

@@ -32,7 +32,7 @@ def answers_in_the_clear(site: Site) -> bool:
     """Whether the hub's port answers HTTP."""
     with (
         suppress(OSError),
-        socket.create_connection((site.hub.address, site.hub.port), 20) as plain,
+        socket.create_connection((site.hub.address, site.hub.port), 90) as plain,
     ):
         plain.sendall(b"GET /hub/api/ HTTP/1.0\r\n\r\n")
         return plain.recv(20).startswith(b"HTTP/1")
@@ -52,7 +52,8 @@ def goes_on(site: Site, person: Person, kernel: Kernel) -> None:
     is."""
     with person.__class__(person.name, person.password, person.base) as anew:
         until(lambda: anew.login().url.path != "/hub/login")  # not while the hub restarts
-        assert anew.lab().url.path.startswith(f"/user/{person.name}/")
+        # the restarted hub has to find the server first
+        until(lambda: anew.lab().url.path.startswith(f"/user/{person.name}/"))
         again = Kernel(anew, kernel.id, f"/user/{person.name}/")
         assert again.run("print(kept)") == "42"
         again.close()

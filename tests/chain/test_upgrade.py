@@ -3,7 +3,6 @@ keeps its release."""
 
 from __future__ import annotations
 
-import pwd
 import re
 import shutil
 import time
@@ -16,10 +15,12 @@ from sitekit.environment.release import releases
 from sitekit.machine.supervisors.control import which_supervisor
 from sitekit.site import Site
 
+from ..attacks.certificates import session_process
 from ..checkout import Checkout
 from ..conftest import CHECKOUT, Demo
 from ..person import Person
 from ..processes import processes, words_of
+from ..slurm import jobs
 from ..walk import walked
 from .test_chain import python_of
 
@@ -54,12 +55,9 @@ def checkout(demo: Demo, tmp_path: Path) -> Iterator[Checkout]:
 
 def server_release(site: Site, person: Person) -> str:
     """The release that the process of a person's server runs from."""
-    uid = pwd.getpwnam(person.name).pw_uid
-    for folder in processes():
-        words = words_of(folder)
-        if folder.stat().st_uid == uid and "sitekit.session.server" in words:
-            return Path(words[0]).relative_to(site.releases).parts[0]
-    raise AssertionError(f"{person.name} has no server")
+    [job] = jobs(site, person.name)
+    program = words_of(session_process(job.split()[0]))[0]
+    return Path(program).relative_to(site.releases).parts[0]
 
 
 def hub(site: Site) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from ..ports import free_port
 
 SETTINGS = (
     "-c listen_addresses=127.0.0.1 -c fsync=off -c port={port} -c unix_socket_directories={folder}"
@@ -26,7 +27,7 @@ class PostgreSql:
         """Run a program of PostgreSQL as the server's administrator; return what it prints."""
         argv = [str(self._bin / program), *words]
         done = subprocess.run(
-            argv, user="postgres", cwd="/", capture_output=True, text=True, timeout=60
+            argv, user="postgres", cwd="/", capture_output=True, text=True, timeout=300
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -36,10 +37,19 @@ class PostgreSql:
         options = SETTINGS.format(port=self.port, folder=self.folder)
         log = str(self.folder / "log")
         more = ["-l", log, "-o", options] if verb != "stop" else ["-m", "fast"]
-        argv = [str(self._bin / "pg_ctl"), "-w", "-D", str(self.folder / "data"), *more, verb]
+        argv = [
+            str(self._bin / "pg_ctl"),
+            "-w",
+            "-t",
+            "240",
+            "-D",
+            str(self.folder / "data"),
+            *more,
+            verb,
+        ]
         # the server keeps the streams of pg_ctl open
         done = subprocess.run(
-            argv, user="postgres", cwd="/", timeout=60,
+            argv, user="postgres", cwd="/", timeout=300,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         assert done.returncode == 0, Path(log).read_text()
@@ -72,8 +82,3 @@ def postgresql() -> Iterator[PostgreSql]:
             yield server
         finally:
             server.control("stop")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return found.getsockname()[1]

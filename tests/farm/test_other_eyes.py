@@ -22,7 +22,7 @@ def test_an_account_without_rights_finds_nothing_and_is_told_what_it_could_not_s
 ) -> None:
     words = [str(CHECKOUT / "scripts"), str(demo.site.etc / "site.yml"), "65534", "65534"]
     argv = [KIT, "-B", WITHOUT_ROOT, *words]
-    done = subprocess.run(argv, cwd="/", env={}, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(argv, cwd="/", env={}, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["causes"] == [], described(told)
@@ -35,7 +35,7 @@ def test_an_account_without_rights_finds_nothing_and_is_told_what_it_could_not_s
 def open_socket(demo: Demo, origin: str) -> websocket.WebSocket:
     address = demo.site.front.url.replace("https:", "wss:") + "/hub/sitekit/socket"
     return websocket.create_connection(
-        address, origin=origin, sslopt={"cert_reqs": 0, "check_hostname": False}, timeout=20
+        address, origin=origin, sslopt={"cert_reqs": 0, "check_hostname": False}, timeout=90
     )
 
 

@@ -6,9 +6,8 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from sitekit.machine.supervisors import control
 from sitekit.machine.supervisors.service import Service
 from sitekit.site import Site
 
+from ..attacks.state import copy_of
 from ..processes import environment_of, processes
 from ..slurm import ask, until
 
@@ -195,10 +195,6 @@ def _answers(service: Service, supervisor: control.Supervisor) -> bool:
 def _query(path: Path, statement: str) -> list[dict[str, Any]]:
     """Rows of a database that the hub has open. It is read in a copy, so that no lock and no file
     is left beside it."""
-    with tempfile.TemporaryDirectory() as folder:
-        for end in ("", "-wal"):
-            with suppress(FileNotFoundError):
-                Path(folder, f"copy{end}").write_bytes(Path(f"{path}{end}").read_bytes())
-        with closing(sqlite3.connect(Path(folder, "copy"))) as copy:
-            copy.row_factory = sqlite3.Row
-            return [dict(row) for row in copy.execute(statement)]
+    with copy_of(path) as copy:
+        copy.row_factory = sqlite3.Row
+        return [dict(row) for row in copy.execute(statement)]

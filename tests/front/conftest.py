@@ -23,12 +23,13 @@ from sitekit.machine.web.config import certificate, front, front_path, modules
 from sitekit.site import Site
 
 from ..packages import install
+from ..ports import free_port
 from .echo import Echo
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from machine_sites import demo, family
 
-__all__ = ["demo", "family"]
+__all__ = ["demo", "family", "free_port"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -45,12 +46,6 @@ def servers(request: pytest.FixtureRequest) -> None:
         "logrotate",
         "slurm-client",
     )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def configuration(site: Site, folder: Path, more: str = "") -> Path:
@@ -134,11 +129,12 @@ def running(
         yield web
     finally:
         web.terminate()
-        web.wait(20)
+        web.wait(90)
 
 
 def _answers(port: int, web: subprocess.Popen, said: Path) -> None:
-    for _ in range(400):
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
         with socket.socket() as probe:
             if not probe.connect_ex(("127.0.0.1", port)):
                 return

@@ -17,6 +17,7 @@ from ..conftest import CHECKOUT
 # In namespaces of mounts and network: what is written to these folders goes to a memory disk, and
 # `lo` is all there is.
 PLACE = Path(__file__).with_name("place.sh")
+SERVES_WITHIN = 90  # seconds that a program may take until it serves
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Elsewhere:
         self, *words: object, check: bool = True, **more: object
     ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            self.argv(*words), capture_output=True, text=True, timeout=120, **more
+            self.argv(*words), capture_output=True, text=True, timeout=600, **more
         )
         assert not check or done.returncode == 0, (words, done.stdout, done.stderr)
         return done
@@ -61,18 +62,17 @@ class Elsewhere:
             self.argv(*words), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         try:
-            for _ in range(200):
-                if not until or self.run("sh", "-c", until, check=False).returncode == 0:
-                    break
+            deadline = time.monotonic() + SERVES_WITHIN
+            while until and self.run("sh", "-c", until, check=False).returncode:
                 assert program.poll() is None, program.communicate()[0]
+                if time.monotonic() > deadline:
+                    program.terminate()
+                    raise AssertionError(f"{words[0]} does not serve: {program.communicate()[0]}")
                 time.sleep(0.1)
-            else:
-                program.terminate()
-                raise AssertionError(f"{words[0]} does not serve: {program.communicate()[0]}")
             yield program
         finally:
             program.terminate()
-            program.communicate(timeout=20)
+            program.communicate(timeout=90)
 
 
 @contextmanager
@@ -86,5 +86,5 @@ def elsewhere(folder: Path, parts: str = "etc var run usr/local") -> Iterator[El
         yield Elsewhere(holder.pid)
     finally:
         holder.terminate()
-        holder.wait(20)
+        holder.wait(90)
         holder.stdout.close()

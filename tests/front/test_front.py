@@ -9,7 +9,6 @@ import re
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 from sitekit.machine.web.config import front, front_path
 from sitekit.site import Site
 
+from ..slurm import until
 from .conftest import a_site, backend, configuration, demo, family, free_port, program, running
 
 KINDS = ("apache", "nginx")
@@ -61,7 +61,7 @@ def ask(
     site: Site, path: str, headers: dict[str, str] | None = None, **more: object
 ) -> http.client.HTTPResponse:
     caller = http.client.HTTPSConnection(
-        "localhost", site.front.port, context=context(**more), timeout=20
+        "localhost", site.front.port, context=context(**more), timeout=90
     )
     caller.request("GET", path, headers=headers or {})
     return caller.getresponse()
@@ -167,7 +167,7 @@ def test_paths_arrive_as_they_were_written(web: Running):
 
 def test_a_websocket_passes_through(web: Running):
     with (
-        socket.create_connection(("localhost", web.site.front.port), 20) as plain,
+        socket.create_connection(("localhost", web.site.front.port), 90) as plain,
         context().wrap_socket(plain) as ws,
     ):
         ws.sendall(
@@ -182,7 +182,7 @@ def test_a_websocket_passes_through(web: Running):
 def test_the_hub_is_sent_small_things_and_servers_large_ones(web: Running):
     def post(path: str, size: int) -> http.client.HTTPResponse:
         caller = http.client.HTTPSConnection(
-            "localhost", web.site.front.port, context=context(), timeout=20
+            "localhost", web.site.front.port, context=context(), timeout=90
         )
         caller.request("POST", path, b"x" * size)
         return caller.getresponse()
@@ -206,7 +206,7 @@ def test_who_sends_a_header_slowly_is_sent_away(web: Running):
 
 def test_methods_that_show_a_request_are_refused(web: Running):
     caller = http.client.HTTPSConnection(
-        "localhost", web.site.front.port, context=context(), timeout=20
+        "localhost", web.site.front.port, context=context(), timeout=90
     )
     caller.request("TRACE", "/hub/login", headers={"Cookie": "a=b"})
     answer = caller.getresponse()
@@ -263,11 +263,8 @@ def test_when_the_proxy_is_away_people_are_told_and_its_return_is_noticed_at_onc
 
 def test_no_log_holds_a_query(web: Running):
     ask(web.site, f"/hub/login?token={SECRET}", {"Referer": f"https://localhost/?token={SECRET}"})
-    for _ in range(100):
-        if "GET /hub/login HTTP/1.1" in (logs := str(web.logs)):
-            break
-        time.sleep(0.05)
-    assert "GET /hub/login HTTP/1.1" in logs and SECRET not in logs
+    until(lambda: "GET /hub/login HTTP/1.1" in str(web.logs), every=0.05)
+    assert SECRET not in str(web.logs)
 
 
 @pytest.mark.parametrize("kind", KINDS)

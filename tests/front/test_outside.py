@@ -30,7 +30,7 @@ class Guarded:
 
     def browser(self) -> httpx.Client:
         url = self.site.front.url
-        return httpx.Client(verify=False, follow_redirects=True, base_url=url, timeout=30)  # noqa: S501
+        return httpx.Client(verify=False, follow_redirects=True, base_url=url, timeout=90)  # noqa: S501
 
 
 def guarded(stack: ExitStack, folder: Path, inside: str) -> Guarded:

@@ -36,7 +36,7 @@ def test_logrotate_takes_the_file(case: str, tmp_path: Path) -> None:
     copy = tmp_path / "conf"
     copy.write_text(rotation(case))
     told = subprocess.run(
-        ["logrotate", "--debug", copy], capture_output=True, text=True, timeout=30
+        ["logrotate", "--debug", copy], capture_output=True, text=True, timeout=120
     )
     assert told.returncode == 0 and "error:" not in told.stderr
     assert "weekly (8 rotations)" in told.stderr
@@ -68,13 +68,14 @@ def test_the_web_server_goes_on_in_the_new_log(kind: str, tmp_path: Path) -> Non
                 lambda page=page: (
                     ask(site, f"/hub/{page}").status == 200 and page in log.read_text()
                 ),
-                20,
-                0.05,
+                every=0.05,
             )
-            subprocess.run(rotate, check=True, capture_output=True, timeout=30)
+            subprocess.run(rotate, check=True, capture_output=True, timeout=120)
             new = log.stat()
             assert (new.st_uid, new.st_gid, new.st_mode & 0o777) == (0, 0, 0o640)
-        until(lambda: ask(site, "/hub/last").status == 200 and "last" in log.read_text(), 20, 0.05)
+        until(
+            lambda: ask(site, "/hub/last").status == 200 and "last" in log.read_text(), every=0.05
+        )
     assert "third" in log.with_name(f"{log.name}.1").read_text()
     assert "first" in gzip.decompress(log.with_name(f"{log.name}.3.gz").read_bytes()).decode()
     assert "third" not in log.read_text()

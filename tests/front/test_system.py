@@ -18,6 +18,7 @@ import pytest
 from sitekit.machine.host.file_to_write import digest
 from sitekit.site.show import dump
 
+from ..slurm import until
 from .conftest import bare, install
 from .elsewhere import Elsewhere, elsewhere
 
@@ -26,6 +27,7 @@ HOST = "hub.test"
 ETC = (
     "find /etc -printf '%y %p %m %U %G %l\n' | sort; find /etc -type f -exec sha256sum {} + | sort"
 )
+PID = "/run/apache2/apache2.pid"
 APPLY = Path(__file__).parent / "programs" / "apply.py"
 
 
@@ -61,7 +63,7 @@ class Machine:
 
     def others(self, url: str = "http://127.0.0.1/") -> str:
         """What another site says. Every name leads to 127.0.0.1."""
-        ask = ["curl", "-ksS", "-m", "5", "--connect-to", "::127.0.0.1:", url]
+        ask = ["curl", "-ksS", "-m", "90", "--connect-to", "::127.0.0.1:", url]
         return self.place.run(*ask, check=False).stdout
 
     def hub(self) -> str:
@@ -71,7 +73,7 @@ class Machine:
             "curl",
             "-ksS",
             "-m",
-            "5",
+            "90",
             "-D",
             "-",
             "--resolve",
@@ -80,6 +82,15 @@ class Machine:
         ]
         return self.place.run(*ask, check=False).stdout
 
+    def serves(self, text: str) -> None:
+        """Wait until the site's virtual host answers with this text: after a reload, processes with
+        the old configuration may answer for a moment."""
+        until(lambda: text in self.hub().lower())
+
+    def serves_no_more(self) -> None:
+        """Wait until nobody answers in the place of the site's virtual host."""
+        until(lambda: self.hub() == "")
+
     @contextmanager
     def watched(self, *urls: str) -> Iterator[list[str]]:
         """What other sites did not answer while this lasts, asked again and again: by default that
@@ -87,7 +98,7 @@ class Machine:
         urls = urls or ("http://127.0.0.1/",)
         missed, over = [], threading.Event()
         asked = [word for url in urls for word in ("--connect-to", "::127.0.0.1:", url)]
-        script = 'while read -r _; do curl -ksS -m 5 -w " %{url} %{http_code}\\n" "$@" 2>&1; echo .; done'
+        script = 'while read -r _; do curl -ksS -m 60 -w " %{url} %{http_code}\\n" "$@" 2>&1; echo .; done'
         words = self.place.argv("sh", "-c", script, "sh", *asked)
         with subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -121,11 +132,7 @@ def shared(kind: str, folder: Path) -> Iterator[Machine]:
         machine = Machine(place, kind, folder)
         place.run("groupadd", "-f", "jupyter-users")
         machine.write("/var/www/html/index.html", "others")
-        start, pid = (
-            ("apache2ctl start", "/run/apache2/apache2.pid")
-            if kind == "apache"
-            else ("nginx", "/run/nginx.pid")
-        )
+        start, pid = ("apache2ctl start", PID) if kind == "apache" else ("nginx", "/run/nginx.pid")
         place.run("sh", "-c", start)
         try:
             assert "others" in machine.others()
@@ -158,10 +165,8 @@ def test_apply_takes_the_site_into_use_and_uninstall_out_of_it(apache: Machine) 
     assert "    reload          apache2\n" in shown, "also for modules that it did not have"
     with apache.watched() as missed:
         apache.kit("apply")
-        assert (
-            "content-security-policy: default-src 'self'" in apache.hub().lower()
-            and "503" in apache.hub()
-        )
+        apache.serves("content-security-policy: default-src 'self'")
+        apache.serves("503")
         assert "apache2                          running" in apache.kit("status", code=1), (
             "though the hub does not"
         )
@@ -169,7 +174,8 @@ def test_apply_takes_the_site_into_use_and_uninstall_out_of_it(apache: Machine) 
         apache.kit("uninstall")
     assert missed == []
     assert apache.etc == before
-    assert "others" in apache.others() and apache.hub() == ""
+    assert "others" in apache.others()
+    apache.serves_no_more()
 
 
 def test_one_that_listens_on_the_address_of_the_name_alone_takes_it_in(apache: Machine) -> None:
@@ -208,19 +214,16 @@ def named(apache: Machine) -> Machine:
     apache.place.run(
         "sh", "-c", "a2enmod -q ssl; a2ensite -q www; a2dissite -q 000-default; apache2ctl restart"
     )
-    for _ in range(100):
-        if all("others" in apache.others(url) for url in NAMED):
-            return apache
-        time.sleep(0.1)
-    raise AssertionError("the other site does not answer")
+    until(lambda: all("others" in apache.others(url) for url in NAMED))
+    return apache
 
 
 def test_the_other_site_stays_the_one_for_names_that_nobody_has(named: Machine) -> None:
     ask = ("curl", "-sSI", "--connect-to", "::127.0.0.1:", f"http://{HOST}/x")
     with named.watched(*NAMED, "http://unknown.test/", "https://unknown.test/") as missed:
         told = named.kit("apply")
-        assert "503" in named.hub()
-        assert f"Location: https://{HOST}/x" in named.place.run(*ask).stdout
+        named.serves("503")
+        until(lambda: f"Location: https://{HOST}/x" in named.place.run(*ask).stdout)
         named.kit("uninstall")
     assert missed == []
     assert "as before answer the other hosts of apache2: www.test" in told
@@ -229,12 +232,12 @@ def test_the_other_site_stays_the_one_for_names_that_nobody_has(named: Machine) 
 def test_where_no_site_has_a_virtual_host_the_main_server_answers_as_before(
     apache: Machine,
 ) -> None:
-    apache.write(
-        "/etc/apache2/conf-enabled/main.conf", "DocumentRoot /var/www/html\nServerTokens OS\n"
-    )
+    main = "DocumentRoot /var/www/html\nServerTokens OS\nErrorDocument 404 anew\n"
+    apache.write("/etc/apache2/conf-enabled/main.conf", main)
     apache.place.run(
         "sh", "-c", "a2disconf -q security; a2dissite -q 000-default; apache2ctl restart"
     )
+    until(lambda: "anew" in apache.others("http://127.0.0.1/nothing"))  # it has restarted
     banner = "curl -sSI http://127.0.0.1/ | grep -i ^server:"
     with apache.watched("http://127.0.0.1/", "http://any.test/") as missed:
         apache.kit("apply")
@@ -275,7 +278,8 @@ def test_a_stapling_cache_of_an_older_sitekit_goes_without_the_end_of_the_web_se
     named.write(manifest, record.replace(digest(written.encode()), digest(older.encode())))
     named.place.run("apache2ctl", "restart")
     assert "ok restart apache2" in named.kit("apply", certificate="self-signed")
-    assert "503" in named.hub() and all("others" in named.others(url) for url in NAMED)
+    named.serves("503")
+    assert all("others" in named.others(url) for url in NAMED)
 
 
 SPOILED = {
@@ -316,7 +320,8 @@ def test_what_the_web_server_does_not_survive_or_does_not_serve_is_put_back(
             assert re.search(said, told, re.DOTALL), told
             assert "ok everything is as it was" in told and "not everything" not in told
             assert spoiled.etc == before, said
-            assert "others" in spoiled.others() and spoiled.hub() == "", said
+            assert "others" in spoiled.others(), said
+            spoiled.serves_no_more()
     assert missed == []
 
 
@@ -326,6 +331,7 @@ def test_one_that_does_not_run_is_not_started_and_keeps_the_modules_that_others_
     modules = "ls /etc/apache2/mods-enabled"
     before = set(apache.place.run("sh", "-c", modules).stdout.split())
     apache.place.run("apache2ctl", "stop")
+    until(lambda: apache.place.run("test", "-e", PID, check=False).returncode)  # it has ended
     told = apache.kit("apply")
     assert "ok test /usr/sbin/apache2ctl configtest" in told
     assert (
@@ -335,14 +341,15 @@ def test_one_that_does_not_run_is_not_started_and_keeps_the_modules_that_others_
     assert "apache2                          stopped" in apache.kit("status", code=1)
     assert apache.others() == ""
     apache.place.run("apache2ctl", "start")
-    assert "503" in apache.hub()
+    apache.serves("503")
     apache.write("/etc/apache2/conf-enabled/came.conf", "Header set X-Came yes\n")
     told = apache.kit("uninstall")
     assert (
         "left /etc/apache2/mods-enabled/headers.load: another site of apache2 now needs it" in told
     )
     assert set(apache.place.run("sh", "-c", modules).stdout.split()) - before == {"headers.load"}
-    assert "others" in apache.others() and apache.hub() == ""
+    assert "others" in apache.others()
+    apache.serves_no_more()
 
 
 def test_another_site_of_nginx_stays_the_one_for_names_that_nobody_has(nginx: Machine) -> None:
@@ -357,13 +364,10 @@ def test_another_site_of_nginx_stays_the_one_for_names_that_nobody_has(nginx: Ma
     nginx.place.run("sh", "-c", "rm /etc/nginx/sites-enabled/default; nginx -s reload")
     mine, other = a_certificate(nginx, "hub"), a_certificate(nginx, "another")
     urls = (*NAMED, "http://unknown.test/", "https://unknown.test/")
-    for _ in range(100):
-        if all("others" in nginx.others(url) for url in urls):
-            break
-        time.sleep(0.1)
+    until(lambda: all("others" in nginx.others(url) for url in urls))
     with nginx.watched(*urls) as missed:
         told = nginx.kit("apply", certificate=mine)
-        assert "content-security-policy: default-src 'self'" in nginx.hub().lower()
+        nginx.serves("content-security-policy: default-src 'self'")
         assert "does not belong to" in nginx.kit(
             "apply", code=2, certificate={**mine, "key": other["key"]}
         )
@@ -376,9 +380,10 @@ def test_nginx_reads_all_that_is_its_own_with_the_site_in_it(nginx: Machine) -> 
     before = nginx.etc
     with nginx.watched() as missed:
         assert "ok test /usr/sbin/nginx -t" in nginx.kit("apply")
-        assert "content-security-policy: default-src 'self'" in nginx.hub().lower()
+        nginx.serves("content-security-policy: default-src 'self'")
         nginx.kit("uninstall")
-    assert missed == [] and nginx.etc == before and nginx.hub() == ""
+    assert missed == [] and nginx.etc == before
+    nginx.serves_no_more()
     nginx.write("/etc/nginx/conf.d/first.conf", "log_format sitekit-shared '$uri';\n")
     before = nginx.etc
     told = nginx.kit("apply", code=1)

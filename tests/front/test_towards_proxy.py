@@ -78,7 +78,7 @@ def test_the_proxy_is_told_all_and_knows_the_front(web: tuple[Site, Path]) -> No
             "/user/alice/a%2Fb?x=1",
             "https",
         )
-        plain = socket.create_connection(("localhost", site.front.port), 20)
+        plain = socket.create_connection(("localhost", site.front.port), 90)
         with plain, context().wrap_socket(plain) as upgraded:
             head = "GET /user/alice/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
             upgraded.sendall(head.encode())

@@ -61,6 +61,7 @@ def own_machine(
         yield machine
 
 
+@pytest.mark.timeout(3700)
 @pytest.mark.parametrize("room", ROOMS_INSIDE)
 def test_all_of_a_folder_passes(
     own_machine: Booted, room: str, request: pytest.FixtureRequest
@@ -68,7 +69,7 @@ def test_all_of_a_folder_passes(
     soak = request.config.getoption("--soak")
     with online(own_machine) if soak and room == ONLINE else nullcontext():
         words = ["--soak"] if soak else []
-        run_tests(own_machine, *words, f"tests/{room}", patience=3600 if soak else 1200)
+        run_tests(own_machine, *words, f"tests/{room}", patience=3600 if soak else 2400)
 
 
 @pytest.mark.soak

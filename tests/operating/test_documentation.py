@@ -54,7 +54,7 @@ def sent_as_written(demo: Demo, path: str, cookies: httpx.Cookies) -> bytes:
     lines = (f"Host: {demo.site.front.host}:{port}", f"Cookie: {cookie}", "Connection: close")
     request = "\r\n".join((f"GET {path} HTTP/1.1", *lines, "", ""))
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
+        socket.create_connection(("127.0.0.1", port), timeout=90) as plain,
         context.wrap_socket(plain, server_hostname=demo.site.front.host) as connection,
     ):
         connection.sendall(request.encode())

@@ -47,7 +47,7 @@ class Kit:
     def run(self, *words: str) -> tuple[int, str]:
         """Return the exit code, and what the command printed."""
         with self.start(*words) as process:
-            printed = process.communicate(timeout=120)[0]
+            printed = process.communicate(timeout=600)[0]
         return process.returncode, printed
 
     def make(self, count: int, *words: str) -> str:

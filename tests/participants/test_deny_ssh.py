@@ -65,7 +65,7 @@ def log_in(folder: Path, user: str, password: str = "") -> bool:
         "-o",
         "NumberOfPasswordPrompts=1",
     ]
-    argv += ["-o", f"UserKnownHostsFile={folder}/known", "-o", "ConnectTimeout=10"]
+    argv += ["-o", f"UserKnownHostsFile={folder}/known", "-o", "ConnectTimeout=60"]
     way = "password" if password else "publickey"
     argv += [
         "-o",
@@ -82,7 +82,7 @@ def log_in(folder: Path, user: str, password: str = "") -> bool:
         "SSH_ASKPASS_REQUIRE": "force",
         "ANSWER": password,
     }
-    done = subprocess.run(argv, env=given, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(argv, env=given, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0 or "Permission denied" in done.stderr, done.stderr
     return done.returncode == 0 and done.stdout == f"{user}\n"
 

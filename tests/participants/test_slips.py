@@ -29,7 +29,7 @@ def printed_by_chromium(page: Path, folder: Path) -> Path:
         [*argv, f"--print-to-pdf={file}", page.as_uri()],
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=600,
     )
     return file
 
@@ -37,7 +37,7 @@ def printed_by_chromium(page: Path, folder: Path) -> Path:
 def pictures(file: Path, folder: Path) -> list[memoryview]:
     """The pages of a PDF as grey pixels."""
     subprocess.run(
-        ["pdftoppm", "-gray", "-r", "120", file, folder / "page"], check=True, timeout=60
+        ["pdftoppm", "-gray", "-r", "120", file, folder / "page"], check=True, timeout=300
     )
     return [pixels(path.read_bytes()) for path in sorted(folder.glob("page*.pgm"))]
 
@@ -62,7 +62,7 @@ def test_each_slip_has_its_code_and_its_words(kit: Kit, form: str, tmp_path: Pat
     ]
     assert found == [kit.site.front.url] * COUNT
     argv = ["pdftotext", "-layout", file, "-"]
-    text = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stdout
+    text = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=300).stdout
     for person in kit.record().participants:
         assert text.count(person.name) == text.count(person.password) == 1
     assert text.count(kit.site.title) >= COUNT

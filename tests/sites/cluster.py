@@ -59,7 +59,7 @@ def restart(machine: Machine) -> None:
             set(ask(machine.site, "sinfo", "--noheader", "--Node", "--format=%T").split())
             <= {"idle", "mixed"}
         ),
-        60,
+        180,
     )
 
 
@@ -75,8 +75,19 @@ def account(site: Site, name: str) -> Iterator[None]:
     finally:
         cancel_all(site, name)
         for kind in ("user", "account"):
-            ask(site, "sacctmgr", "--immediate", "delete", kind, name)
-        subprocess.run(["userdel", "--remove", name], check=True, capture_output=True)
+            until(lambda kind=kind: is_deleted(site, kind, name))
+        # userdel refuses while a process of the account is ending
+        words = ["userdel", "--remove", name]
+        until(lambda: subprocess.run(words, capture_output=True).returncode == 0)
+
+
+def is_deleted(site: Site, kind: str, name: str) -> bool:
+    """Delete a user or an account of the accounting. False if slurmdbd does not know yet that the
+    last job has ended."""
+    with suppress(subprocess.CalledProcessError):
+        ask(site, "sacctmgr", "--immediate", "delete", kind, name)
+        return True
+    return False
 
 
 @contextmanager
@@ -113,4 +124,4 @@ def reservation(site: Site, name: str) -> Iterator[None]:
 def cancel_all(site: Site, account: str) -> None:
     """Cancel the jobs that a failed test has left, and wait until they have ended."""
     ask(site, "scancel", f"--user={account}")
-    until(lambda: not ask(site, "squeue", "--noheader", f"--user={account}"), 60)
+    until(lambda: not ask(site, "squeue", "--noheader", f"--user={account}"), 180)

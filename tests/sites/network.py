@@ -14,7 +14,7 @@ the hub cannot reach."""
 
 
 def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, text=True, timeout=20)
+    subprocess.run(["ip", *words], check=True, capture_output=True, text=True, timeout=90)
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def network() -> Iterator[None]:
         yield
     finally:
         # the cable goes with the namespace, once the last process in there has ended
-        subprocess.run(["ip", "link", "delete", CABLE], capture_output=True, timeout=20)
+        subprocess.run(["ip", "link", "delete", CABLE], capture_output=True, timeout=90)
         ip("netns", "delete", NAMESPACE)
 
 
@@ -50,6 +50,6 @@ def on_the_hub(
     """Run a program on the hub's machine. `ip netns exec` would hide /sys/fs/cgroup."""
     enter = ["nsenter", f"--net=/run/netns/{NAMESPACE}", "env"]
     argv = [*enter, *(f"{key}={value}" for key, value in environment.items()), *map(str, words)]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=600)
     assert not check or done.returncode == 0, f"{words}: {done.stdout}\n{done.stderr}"
     return done

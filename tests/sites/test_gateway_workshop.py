@@ -130,7 +130,7 @@ def test_servers_survive_while_the_link_is_cut(
         with cut():
             time.sleep(seconds)
         for person, kernel in zip(people, kernels, strict=True):
-            until(lambda person=person: person.lab().status_code == 200, 120)
+            until(lambda person=person: person.lab().status_code == 200, 240)
             again = Kernel(person, kernel.id, person.server_path(""))
             assert again.run("print(kept)") == "42"
             again.close()

@@ -41,7 +41,7 @@ class LoginNode:
         Path("/run/sshd").mkdir(exist_ok=True)
         log = str(self.folder / "log")
         subprocess.run(["/usr/sbin/sshd", "-f", self.folder / "config", "-E", log], check=True)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while not (self.folder / "pid").exists():
             assert time.monotonic() < deadline, Path(log).read_text()
             time.sleep(0.05)
@@ -52,7 +52,7 @@ class LoginNode:
             return
         pid = int((self.folder / "pid").read_text())
         os.kill(pid, 15)
-        until(lambda: has_ended(pid), 20, 0.05)
+        until(lambda: has_ended(pid), every=0.05)
         (self.folder / "pid").unlink(missing_ok=True)
 
     def log(self) -> str:

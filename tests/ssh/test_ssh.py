@@ -57,11 +57,11 @@ def test_while_the_login_node_is_away_servers_stay(
         login_node.stop()
         cut(login_node)
         try:
-            until(lambda: status(carol)["answers"] is False, 90)
+            until(lambda: status(carol)["answers"] is False, 180)
             assert alice.server()["ready"] and alice.lab().status_code == 200
         finally:
             login_node.start()
-        until(lambda: status(carol)["answers"] is True, 90)
+        until(lambda: status(carol)["answers"] is True, 180)
     assert alice.server()["ready"] and alice.lab().status_code == 200
     [_] = jobs(login_node.site, "alice")
     alice.stop_and_wait()

@@ -67,9 +67,9 @@ class Booted:
                 [*into, "--fork", "--kill-child", *boot],
                 stdin=subprocess.DEVNULL, stdout=said, stderr=said, preexec_fn=self._join,
             )  # fmt: skip
-        until(lambda: self._starts() or self._shell.poll() is not None, 20, 0.1)
+        until(lambda: self._starts() or self._shell.poll() is not None, 120, 0.1)
         assert self._shell.poll() is None, self.said.read_text()[-3000:]
-        until(self._is_up, 120)
+        until(self._is_up, 300)
 
     def _join(self) -> None:
         for group in self.groups:
@@ -106,7 +106,7 @@ class Booted:
         ]
 
     def run(
-        self, *words: object, check: bool = True, timeout: float = 60
+        self, *words: object, check: bool = True, timeout: float = 300
     ) -> subprocess.CompletedProcess[str]:
         clean = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
         argv = self.argv(*words)
@@ -131,7 +131,7 @@ class Booted:
         """A command of the kit, as `make` runs it."""
         kit = ["env", f"PYTHONPATH={CHECKOUT / 'scripts'}", *([f"SITE={site}"] if site else [])]
         kit += [CHECKOUT / ".kit/bin/python", "-B", "-m", "sitekit"]
-        return self.run(*kit, command, *words, check=check, timeout=300)
+        return self.run(*kit, command, *words, check=check, timeout=900)
 
     def systemctl(self, *words: object) -> str:
         return self.run("systemctl", *words).stdout.strip()
@@ -144,17 +144,17 @@ class Booted:
         return int(self.shown(unit, "MainPID"))
 
     def reboot(self) -> None:
-        self.systemctl("reboot")
-        self._shell.wait(120)
-        until(self._groups_are_gone, 10, 0.05)
+        self.run("systemctl", "reboot", check=False)  # it may be ended with everything else
+        self._shell.wait(300)
+        until(self._groups_are_gone, every=0.05)
         self.boot()
 
     def end(self) -> None:
         """Nothing of it is left: not a process, and not a group."""
         if self._shell and self._shell.poll() is None:
             self._shell.kill()  # and with it, by --kill-child, PID 1 and all below it
-            self._shell.wait(20)
-        until(self._groups_are_gone, 10, 0.05)
+            self._shell.wait(90)
+        until(self._groups_are_gone, every=0.05)
 
     def _groups_are_gone(self) -> bool:
         """A group goes when the last process in it, and the last group below it, is gone."""
@@ -193,7 +193,7 @@ def booted(
         argv = [*MORTAL, "unshare", "-m", "-n", "sh", GROUND, ground, CHECKOUT, below, copied]
         holder = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         stack.callback(holder.stdout.close)
-        stack.callback(holder.wait, 20)
+        stack.callback(holder.wait, 90)
         stack.callback(holder.terminate)
         assert holder.stdout.readline() == "ready\n"
         machine = Booted(ground, holder.pid, said, cgroups)

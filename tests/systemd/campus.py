@@ -95,13 +95,12 @@ def larger_nodes(machine: Booted, demo: Demo) -> None:
     sizes = "s/RealMemory=[0-9]*/RealMemory=128000/; /^PartitionName=jupyter-/s/MaxTime=[0-9:-]*/MaxTime=5-00:00:00/"
     machine.run("sed", "--in-place", sizes, demo.site.slurm.conf)
     machine.systemctl("restart", "sitekit-demo-slurmctld.service", "sitekit-demo-slurmd-*.service")
-    until(
-        lambda: (
-            set(machine.run("sinfo", "--noheader", "--format=%T").stdout.split())
-            <= {"idle", "mixed"}
-        ),
-        60,
-    )
+
+    def are_there() -> bool:
+        states = machine.run("sinfo", "--noheader", "--format=%T", check=False).stdout.split()
+        return bool(states) and set(states) <= {"idle", "mixed"}
+
+    until(are_there, 180)
 
 
 def own_certificate(machine: Booted, site: Site) -> None:
@@ -136,7 +135,7 @@ def organisation(machine: Booted, site: Site) -> None:
     machine.run(
         "systemd-run", "--unit=idp", "--setenv=SIMPLESAMLPHP_CONFIG_DIR=/srv/idp", "--", *serve
     )
-    until(lambda: machine.run("curl", "--silent", IDP, check=False).returncode == 0, 20)
+    until(lambda: machine.run("curl", "--silent", IDP, check=False).returncode == 0)
     service_provider(machine, site.front.host)
     machine.systemctl("restart", "shibd")
 

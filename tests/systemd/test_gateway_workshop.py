@@ -93,7 +93,9 @@ def clear(machine: Booted, site: Site) -> None:
         until(lambda name=account: not machine.run("userdel", "-r", name, check=False).returncode)
     for kind in ("user", "account"):
         words = ("sacctmgr", "--immediate", "delete", kind, "workshop")
-        machine.run("env", f"SLURM_CONF={site.slurm.conf}", *words)
+        asked = ("env", f"SLURM_CONF={site.slurm.conf}", *words)
+        # refused until slurmdbd knows that the last job has ended
+        until(lambda words=asked: not machine.run(*words, check=False).returncode)
     machine.systemctl("stop", "apache2")
 
 
@@ -137,6 +139,6 @@ def test_after_a_restart_of_all_services_the_server_is_there(
     with coming_from(ADDRESS, workshop), visiting(workshop, "ann") as ann:
         units = [workshop.service(part) for part in ("tunnel", "proxy", "hub")]
         machine.systemctl("restart", *units)
-        until(lambda: ann.come().status_code == 200, 60)
-        until(lambda: ann.lab().status_code == 200, 90)
+        until(lambda: ann.come().status_code == 200, 180)
+        until(lambda: ann.lab().status_code == 200, 180)
         ann.stop_and_wait()

@@ -87,7 +87,8 @@ def test_a_session_lasts_for_three_days(triton: Demo, alice: Person, machine: Bo
     url, now = f"{triton.site.front.url}/hub/home", alice.http.cookies.get(COOKIE, path="/hub/")
     for days, seen in ((2.9, 200), (3.1, 302)):
         cookies = {COOKIE: aged(now, days * 86400, secret)}
-        assert httpx.get(url, cookies=cookies, verify=False).status_code == seen  # noqa: S501
+        answer = httpx.get(url, cookies=cookies, verify=False, timeout=90)  # noqa: S501
+        assert answer.status_code == seen
 
 
 def aged(cookie: str, seconds: float, secret: bytes) -> str:

@@ -42,7 +42,7 @@ Delegate=yes
 PODMAN_SETTINGS = '[containers]\ndefault_ulimits=["nofile=1024:1024","nproc=4096:4096"]\n'
 
 
-def run(*argv: object, check: bool = True, given: str = "", patience: float = 120) -> str:
+def run(*argv: object, check: bool = True, given: str = "", patience: float = 300) -> str:
     """Run a program as root, and return its output."""
     words = [str(word) for word in argv]
     done = subprocess.run(words, input=given, capture_output=True, text=True, timeout=patience)
@@ -71,7 +71,7 @@ def accounts() -> Iterator[None]:
             run("groupdel", group, check=False)
 
 
-def docker(*words: object, check: bool = True, patience: float = 120) -> str:
+def docker(*words: object, check: bool = True, patience: float = 300) -> str:
     """Run a command of the engine, as root."""
     return run("/usr/bin/docker", "-H", f"unix://{SOCKET}", *words, check=check, patience=patience)
 
@@ -82,7 +82,7 @@ def start_engine(folder: Path) -> None:
     UNIT.write_text((PODMAN_SERVICE if PODMAN else SERVICE).format(folder=folder, socket=SOCKET))
     run("systemctl", "daemon-reload")
     run("systemctl", "start", ENGINE)
-    until(lambda: docker("info", "--format", "{{.ID}}", check=False), 30)
+    until(lambda: docker("info", "--format", "{{.ID}}", check=False), 120)
 
 
 def stop_engine() -> None:
@@ -97,7 +97,7 @@ def make_namespace(file: Path) -> None:
     that a new namespace does not always have a higher one: then another is made.
     """
     command = ["unshare", f"--mount={file}", "sh", "-c", "umount -R /proc/sys || true"]
-    until(lambda: subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0, 30)
+    until(lambda: subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0)
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def frozen(workshop: Workshop, *breaks: str) -> Iterator[None]:
         yield
     finally:
         run("kill", "-CONT", pid)
-        until(lambda: not _missing(workshop), 30)
+        until(lambda: not _missing(workshop), 120)
 
 
 def _missing(workshop: Workshop) -> bool:
@@ -112,7 +112,7 @@ def without_service(workshop: Workshop) -> Iterator[None]:
         yield
     finally:
         run("systemctl", "start", unit)
-        until(lambda: not _missing(workshop), 30)
+        until(lambda: not _missing(workshop), 120)
 
 
 FAULTS: dict[str, Callable[[Workshop], Any]] = {

@@ -25,7 +25,7 @@ NAME = "trainee3"
 def page(browser: Browser, workshop: Workshop) -> Iterator[Page]:
     """A window on the site, which accepts the site's self-signed certificate."""
     context = browser.new_context(ignore_https_errors=True, base_url=workshop.site.front.url)
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(180_000)  # a busy machine starts a server slowly
     yield context.new_page()
     context.close()
 
@@ -52,5 +52,5 @@ def test_a_participant_runs_cells_and_reads_the_card(workshop: Workshop, page: P
         page.goto(f"/hub/spawn/{NAME}")
         return page.locator('.sitekit-card[data-kind="crash"]').count() == 1
 
-    until(card, 60, 1)
+    until(card, 240, 1)
     expect(page.locator(".sitekit-card")).to_contain_text("signal 9")

@@ -113,7 +113,7 @@ def shown(person: Person, kind: str) -> dict[str, Any]:
             person.http.get(f"/user/{person.name}/", follow_redirects=False)
         return card(person)
 
-    told = until(looked, 100, 1)
+    told = until(looked, 240, 1)
     assert isinstance(told, dict) and told["kind"] == kind, told
     return told
 
@@ -178,7 +178,7 @@ def test_servers_survive_hub_and_engine(workshop: Workshop, people: dict[str, Pe
     workshop.restart_engine()
     os.kill(workshop.pid("containers"), signal.SIGKILL)
     for engine, person in people.items():
-        until(lambda one=person: answer(one) == 200, 90)
+        until(lambda one=person: answer(one) == 200, 240)
         again = Kernel(person, kernels[engine].id, person.server_path(""))
         assert again.run("print(kept)") == "42"
         again.close()
@@ -207,7 +207,7 @@ def test_an_engine_that_does_not_answer_ends_no_server(
         assert answer(people["docker"]) == answer(people["systemd"]) == 200
     finally:
         start_engine(workshop.engine)
-    until(lambda: answer(people["docker"]) == 200, 60)
+    until(lambda: answer(people["docker"]) == 200, 240)
     assert len(containers()) == 1
 
 
@@ -217,7 +217,7 @@ def test_a_missing_image_is_told(workshop: Workshop) -> None:
         person.login()
         person.choose("gone")
         assert shown(person, "image-missing")["remedy"].startswith("Choose another image")
-    assert containers("--all") == before
+    assert set(containers("--all")) <= set(before)
 
 
 @pytest.mark.parametrize("engine", ON)
