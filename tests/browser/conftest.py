@@ -5,11 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Page,
+    Route,
+    expect,
+    sync_playwright,
+)
 
 from ..conftest import CHECKOUT, Demo
 
@@ -26,6 +36,11 @@ QUIET = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
+
+PATIENCE = 120_000
+"""Milliseconds within which a page has to show what a test expects: a machine may be busy."""
+CUT_OFF = ("net::ERR_ABORTED", "is interrupted by another navigation")
+"""What playwright says of a load that another navigation of the same page has ended."""
 
 Picture = Callable[..., None]
 
@@ -49,7 +64,7 @@ def browser() -> Iterator[Browser]:
             timeout=600,
             stdout=subprocess.DEVNULL,
         )
-    expect.set_options(timeout=60_000)  # as that of a page below: a machine may be busy
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET)
         yield chromium
@@ -65,7 +80,7 @@ def window(browser: Browser, demo: Demo) -> Iterator[BrowserContext]:
         base_url=demo.site.front.url,
         viewport={"width": 1280, "height": 800},
     )
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE)
     yield context
     context.close()
 
@@ -103,12 +118,53 @@ def picture(request: pytest.FixtureRequest) -> Picture:
     return write
 
 
-def stop_on_home_page(page: Page, base: str = "") -> None:
-    """Stop the default server by its button.
+def go_to(page: Page, address: str) -> None:
+    """Load a page. If the open page navigates by itself at this moment, load the page again."""
+    for _ in range(10):
+        try:
+            page.goto(address)
+            return
+        except Error as error:
+            if not any(words in str(error) for words in CUT_OFF):
+                raise
+    raise AssertionError(f"another navigation has ended each load of {address}")
 
-    JupyterHub's page attaches its click handlers after the load event (requirejs): a click before
-    that is lost.
+
+def wait_for_scripts(page: Page) -> None:
+    """Wait until the page of the hub has attached its click handlers: a click before that is lost.
+
+    JupyterHub's pages attach theirs after the load event (requirejs).
     """
-    page.goto(f"{base}/hub/home", wait_until="networkidle")
+    page.wait_for_function("window._jupyterhub_page_loaded")
+
+
+def wait_until(page: Page, what: Callable[[], object]) -> None:
+    """Wait until `what()` is true, while playwright handles the page's requests and events."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not what():
+        assert time.monotonic() < deadline, f"did not happen within {PATIENCE / 1000:g} s"
+        page.wait_for_timeout(50)
+
+
+@contextmanager
+def no_reload(page: Page, pattern: str) -> Iterator[None]:
+    """While the block runs, a page with this address cannot load itself again.
+
+    A redirect to the address is no request of the page, and is not held up.
+    """
+    held: list[Route] = []
+    page.route(pattern, lambda route: held.append(route))
+    try:
+        yield
+    finally:
+        page.unroute(pattern)
+        for route in held:
+            route.continue_()
+
+
+def stop_on_home_page(page: Page, base: str = "") -> None:
+    """Stop the default server by its button."""
+    go_to(page, f"{base}/hub/home")
+    wait_for_scripts(page)
     page.click("#stop")
     expect(page.locator("#stop")).to_be_hidden()

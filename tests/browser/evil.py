@@ -95,5 +95,5 @@ def _route(site: Site, method: str, path: str, told: object = None) -> None:
     url = f"{proxy_api_url(site)}/api/routes{path}"
     body = None if told is None else json.dumps(told).encode()
     headers = {"Authorization": f"token {token}"}
-    known = {"verify": client_context(site, "hub"), "timeout": 10}
+    known = {"verify": client_context(site, "hub"), "timeout": 60}
     httpx.request(method, url, content=body, headers=headers, **known).raise_for_status()

@@ -17,7 +17,7 @@ from ..conftest import Demo
 from ..person import Person
 from ..slurm import ask, jobs, partition_down, until
 from .accessible import require_accessible
-from .conftest import Picture
+from .conftest import Picture, go_to, wait_until
 from .test_first_hour import login
 
 
@@ -124,7 +124,8 @@ def test_pages_without_a_server(watched: Page, demo: Demo, bob: Person, picture:
     ):
         page.goto(path)
         require_accessible(page, name)
-    page.route("**/hub/user/bob/**", lambda route: route.fulfill(body=""))
+    # the page tries the server's address by itself; this answer leaves the page as it is
+    page.route("**/hub/user/bob/**", lambda route: route.fulfill(status=204))
     page.goto("/hub/error/503?url=/user/bob/")
     page.evaluate("for (let timer = 0; timer < 99; timer++) clearTimeout(timer)")
     require_accessible(page, "server does not answer")
@@ -149,6 +150,7 @@ def test_with_the_keyboard_alone_to_a_server_and_its_pages(
         page.keyboard.press("Enter")
         expect(page.get_by_role("button", name="You will be notified")).to_be_visible()
     page.wait_for_url("**/user/bob/lab**")
+    wait_until(page, lambda: notified)
     assert notified == ["Your server is ready."]
     page.goto("/hub/home")
     expect(page.locator("#stop")).to_be_visible()
@@ -156,13 +158,13 @@ def test_with_the_keyboard_alone_to_a_server_and_its_pages(
     require_accessible(page, "home")
     ask(demo.site, "scancel", jobs(demo.site, "bob")[0].split()[0])
     bob.http.get("/user/bob/", follow_redirects=False)  # the hub then queries Slurm at once
-    until(lambda: bob.api("GET", "/sitekit/card").status_code == 200, 60)
+    until(lambda: bob.api("GET", "/sitekit/card").status_code == 200, 120)
     for name, path in (
         ("home with a card", "/hub/home"),
         ("form with a card", "/hub/spawn/bob"),
         ("not running, with a card", "/hub/user/bob/lab"),
     ):
-        page.goto(path)
+        go_to(page, path)  # the home page loads itself again when the server has ended
         expect(page.locator(".sitekit-card")).to_be_visible()
         require_accessible(page, name)
     page.get_by_role("button", name="Dismiss").click()

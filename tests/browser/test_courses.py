@@ -63,8 +63,8 @@ def test_the_instructors_page_changes_by_itself(
     assert html.escape(TITLE) in page.content()
     row = page.locator('tr[data-name="bob"]')
     assert bob.choose("chem7").status_code == 302
-    expect(row.locator(".state")).to_have_text("running")
     assert list(bob.progress())[-1].get("ready")
+    expect(row.locator(".state")).to_have_text("running")
     expect(page.locator("#counts")).to_contain_text("1 running")
     expect(row.locator(".node")).not_to_be_empty()
     page.fill("#text", "Coffee at <b>ten</b> [here](https://evil.example)")

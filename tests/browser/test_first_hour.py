@@ -9,14 +9,16 @@ from playwright.sync_api import Page, expect
 
 from ..conftest import Demo
 from ..person import Person
-from .conftest import Picture, shoot, stop_on_home_page
+from .conftest import Picture, no_reload, shoot, stop_on_home_page
 
 
 def login(page: Page, demo: Demo, name: str, password: str | None = None) -> None:
     page.goto("/")
     page.fill("#username_input", name)
     page.fill("#password_input", password or demo.passwords[name])
-    page.click("#login_submit")
+    # the next load of a page would otherwise end the login
+    with page.expect_navigation(wait_until="commit"):
+        page.click("#login_submit")
 
 
 def test_wrong_password_is_told_in_words(page: Page, demo: Demo) -> None:
@@ -36,10 +38,11 @@ def test_log_in_choose_start_and_run_a_cell(
     expect(page.locator(".sitekit-tier")).to_have_count(len(demo.site.tiers))
     shoot(page, "form")
     page.check("input[name=tier][value=small]")
-    page.click("#spawn_form [type=submit]")
-    page.wait_for_url("**/hub/spawn-pending/bob**")
-    expect(page.locator("#progress-message")).to_contain_text(re.compile(".{6}"))
-    shoot(page, "waiting")
+    with no_reload(page, "**/hub/spawn-pending/bob**"):  # the server may be ready at any moment
+        page.click("#spawn_form [type=submit]")
+        page.wait_for_url("**/hub/spawn-pending/bob**")
+        expect(page.locator("#progress-message")).to_contain_text(re.compile(".{6}"))
+        shoot(page, "waiting")
     page.wait_for_url("**/user/bob/lab**")
     page.goto("/user/bob/lab?reset")  # not what an earlier session of bob's had open
     page.wait_for_selector('.jp-LauncherCard[data-category="Notebook"]')

@@ -14,7 +14,7 @@ from sitekit.hub.choices.choice_fields import ANYBODY, fields_of
 from ..conftest import Demo
 from ..person import Person
 from ..slurm import ask, jobs, until
-from .conftest import shoot
+from .conftest import PATIENCE, shoot
 from .test_first_hour import login
 
 MEMORY = [
@@ -64,6 +64,7 @@ def test_a_refused_form_without_the_script(demo: Demo, browser: Browser) -> None
     window = browser.new_context(
         ignore_https_errors=True, base_url=demo.site.front.url, java_script_enabled=False
     )
+    window.set_default_timeout(PATIENCE)
     try:
         page = window.new_page()
         login(page, demo, "alice")
@@ -75,7 +76,7 @@ def test_a_refused_form_without_the_script(demo: Demo, browser: Browser) -> None
         page.click("#spawn_form [type=submit]")
         expect(page.locator("#sitekit-errors")).to_contain_text("99 GB")
         page.click("#sitekit-errors a")
-        assert page.url.endswith("#own.memory")
+        expect(page).to_have_url(re.compile(r"#own\.memory$"))
         expect(page.locator('[id="own.memory"]')).to_have_value("99 GB")
         expect(page.locator('[id="own.cpus"]')).to_have_value("3")
         expect(page.locator("#sitekit-server")).to_have_value("second")

@@ -47,7 +47,7 @@ def open_notebook(lab: Page, title: str) -> None:
     if not lab.locator(".jp-Launcher:visible").count():
         lab.locator('.lm-TabBar-addButton[title="New Launcher"]').click()
     card(lab, title).click()
-    expect(lab.get_by_role("button", name=f"{title} | Idle")).to_be_visible(timeout=30_000)
+    expect(lab.get_by_role("button", name=f"{title} | Idle")).to_be_visible()
 
 
 def run(lab: Page, code: str) -> Locator:
@@ -94,9 +94,9 @@ def test_a_kernel_that_cannot_start_says_why_and_the_modules_tab_cures_it(lab: P
     module.get_by_role("button").click()
     expect(lab.locator("#module_loaded_list li")).to_contain_text(["python/3.9"])
     lab.get_by_role("button", name="Restart the kernel", exact=True).click()
-    lab.locator(".jp-Dialog button.jp-mod-accept").click()
-    lab.wait_for_timeout(1000)  # until it restarts it is idle
-    expect(lab.get_by_role("button", name="| Idle")).to_be_visible(timeout=30_000)
+    with lab.expect_response(lambda answer: "/restart" in answer.url):  # until then it is idle
+        lab.locator(".jp-Dialog button.jp-mod-accept").click()
+    expect(lab.get_by_role("button", name="| Idle")).to_be_visible()
     expect(run(lab, "import sys; sys.executable")).to_contain_text(
         "/opt/sitekit/demo/software/python/3.9/bin/python"
     )

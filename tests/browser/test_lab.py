@@ -125,9 +125,10 @@ def check_card(page: Page, demo: Demo) -> None:
     shoot(page, "ended-in-lab")
     names = page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name)")
     address = httpx.URL([name for name in names if "/sitekit/end?" in name][-1])
-    assert httpx.get(address, verify=False).json()["card"]["kind"] == "cancelled"  # noqa: S501
+    told = httpx.get(address, verify=False, timeout=60)  # noqa: S501
+    assert told.json()["card"]["kind"] == "cancelled"
     for key in ("", "0" * 64):
         wrong = address.copy_set_param("key", key)
-        assert httpx.get(wrong, verify=False).status_code == 404  # noqa: S501
+        assert httpx.get(wrong, verify=False, timeout=60).status_code == 404  # noqa: S501
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_have_count(0)

@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import pwd
 import re
+from contextlib import suppress
 from pathlib import Path
 from subprocess import CalledProcessError
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Error, Locator, Page, expect
 
 from ..conftest import Demo
 from ..person import Person
 from ..slurm import ask, jobs, partition_down, until
-from .conftest import Picture, shoot
+from .conftest import Picture, go_to, shoot, wait_for_scripts
 from .test_first_hour import login
 
 NARROW = {"width": 320, "height": 700}
@@ -53,10 +54,12 @@ def test_a_request_that_waits_is_shown_and_changed(page: Page, demo: Demo, bob: 
         faster = page.locator("#sitekit-faster li", has_text="Small, for a first look")
         expect(faster).to_contain_text(re.compile("expected at .*, but 4 hours instead of 5 days"))
         look_at(page, "waiting")
-        page.goto("/hub/home")
+        go_to(page, "/hub/home")
         expect(page.locator(".sitekit-state")).to_have_text("waiting")
         expect(page.locator(".sitekit-message")).to_contain_text("stopped by the administrators")
         page.get_by_role("button", name="Show the progress").click()
+        page.wait_for_url("**/hub/spawn-pending/bob**")
+        wait_for_scripts(page)
         page.get_by_role("button", name="Change the request").click()
         page.wait_for_url("**/hub/spawn/bob**")
         expect(page.locator("input[name=tier][value=long]")).to_be_checked()
@@ -74,20 +77,21 @@ def test_a_server_on_the_home_page_its_card_on_each_page_and_start_with_more(
     job = _start_with_little_time(demo, bob)
     login(page, demo, "bob")
     until(lambda: "Start the next one now" in bob.http.get("/hub/home").text)
-    page.goto("/hub/home")
+    go_to(page, "/hub/home")
     server = page.locator(".sitekit-server").first
-    expect(server.locator(".sitekit-left")).to_contain_text("29 minutes")
-    until(lambda: bob.api("GET", "/sitekit/server").json()["used"])
-    page.reload(wait_until="networkidle")
+    expect(server.locator(".sitekit-left")).to_contain_text(re.compile(r"\b2\d minutes"))
+    until(lambda: bob.api("GET", "/sitekit/server").json()["used"], 180)
+    page.reload()
     expect(server.locator(".sitekit-memory")).to_contain_text("MB of 1.5 GB")
     look_at(page, "home")
     _its_log_and_its_scope(page, bob)
     _the_next_one(page, bob)
 
-    page.goto("/hub/home", wait_until="networkidle")
+    go_to(page, "/hub/home")
     _end_for_memory(demo, job)
-    until(lambda: bob.api("GET", "/sitekit/card").status_code == 200)
-    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    until(lambda: bob.api("GET", "/sitekit/card").status_code == 200, 120)
+    with suppress(Error):  # the page may have loaded itself again at this moment
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     card = page.locator('.sitekit-card[data-kind="memory"]')
     expect(card).to_contain_text(re.compile("it may use 1.5 GB .*ended:", re.DOTALL))
     look_at(page, "card")
@@ -95,7 +99,7 @@ def test_a_server_on_the_home_page_its_card_on_each_page_and_start_with_more(
     copied = _copy(page, card)
     assert f"job: {job}" in copied and "user bob" in copied
     for address, name in (("/hub/spawn/bob", "card-form"), ("/user/bob/lab", "card-stopped")):
-        page.goto(address)
+        go_to(page, address)
         expect(card).to_contain_text("ran out of memory")
         look_at(page, name)
     _start_with_more_and_again(page, bob, card)
@@ -116,10 +120,10 @@ def _start_with_little_time(demo: Demo, bob: Person) -> str:
 
 def _the_next_one(page: Page, bob: Person) -> None:
     """Start another server of the same size while the first one runs."""
-    page.goto("/hub/home")
+    go_to(page, "/hub/home")
     page.get_by_role("button", name="Start the next one now").click()
     page.wait_for_url(re.compile("/spawn-pending/bob/next|/user/bob/next/"))
-    page.goto("/hub/home")
+    go_to(page, "/hub/home")  # the page before loads itself again when the server is ready
     second = page.locator('.sitekit-server[data-server-name="next"]')
     expect(second).to_contain_text("Small, for a first look")
     expect(page.locator(".sitekit-server").first).to_have_attribute("data-state", "running")
@@ -138,13 +142,14 @@ def _end_for_memory(demo: Demo, job: str) -> None:
 
 def _start_with_more_and_again(page: Page, bob: Person, card: Locator) -> None:
     """Start the larger server that the card offers, and after its end the same one again."""
-    page.goto("/hub/home")
+    go_to(page, "/hub/home")
     card.get_by_role("button", name="Start with more").click()
     page.wait_for_url("**/user/bob/lab**")
     until(lambda: bob.api("GET", "/sitekit/server").json()["state"] == "running")
-    page.goto("/hub/home", wait_until="networkidle")
+    go_to(page, "/hub/home")
     server = page.locator(".sitekit-server").first
     expect(server).to_contain_text("Your own size")
+    wait_for_scripts(page)
     page.click("#stop")
     expect(server.locator(".sitekit-state")).to_have_text("not running")
     expect(card).to_have_count(0)
@@ -156,6 +161,7 @@ def _start_with_more_and_again(page: Page, bob: Person, card: Locator) -> None:
 def _copy(page: Page, card: Locator) -> str:
     """Copy the text of a card for support, and return it from the clipboard."""
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.wait_for_load_state()
     card.get_by_role("button", name="Copy for support").click()
     expect(card.get_by_role("button", name="Copied")).to_be_visible()
     return page.evaluate("navigator.clipboard.readText()")
@@ -166,7 +172,7 @@ def _its_log_and_its_scope(page: Page, bob: Person) -> None:
     page.get_by_role("button", name="Log", exact=True).click()
     expect(page.get_by_label("Log")).to_contain_text("Jupyter")
     for scopes, status in ((["read:servers!user"], 200), (["read:users:name!user"], 403)):
-        made = bob.api("POST", "/users/bob/tokens", {"scopes": scopes, "expires_in": 60})
+        made = bob.api("POST", "/users/bob/tokens", {"scopes": scopes, "expires_in": 600})
         headers = {"Authorization": f"token {made.json()['token']}"}
         answer = bob.http.get("/hub/api/sitekit/server", headers=headers)
         assert answer.status_code == status, answer.text

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
+
+from sitekit.backends.snapshot import FAST
 
 from ..conftest import Demo, logged_in
 from ..person import Person
@@ -42,11 +45,13 @@ def test_an_administrator_sees_servers_and_stops_one(
     expect(row.locator(".state")).to_have_text("running")
     expect(row.locator(".node")).not_to_be_empty()
     expect(row.locator(".memory .bar")).to_be_visible()
+    since = time.monotonic()
     before = carol.api("GET", "/sitekit/status").json()["queries"]
     for _ in range(20):
         assert carol.http.get(f"{PAGE}/state").status_code == 200
     after = carol.api("GET", "/sitekit/status").json()["queries"]
-    assert after - before <= 2, "the loop's own queries, and none for a view"
+    of_loop = 2 + (time.monotonic() - since) // FAST
+    assert after - before <= of_loop, "the loop's own queries, and none for a view"
     assert bob.start("large")[-1].get("ready")
     expect(page.locator("#counts")).to_have_text("2 running")
     for text in ("answered in", "Certificate front", "GB free", "work, "):
@@ -56,7 +61,9 @@ def test_an_administrator_sees_servers_and_stops_one(
     require_accessible(page, "status")
 
     page.on("dialog", lambda dialog: dialog.accept())
-    page.get_by_role("button", name="Stop the server of bob").click()
+    stop = page.get_by_role("button", name="Stop the server of bob")
+    stop.focus()  # the page does not replace a row with the focus; a click beside it would be lost
+    stop.click()
     expect(page.locator('tr[data-user="bob"]')).to_have_count(0)
     expect(page.locator("#cards")).to_contain_text("An administrator of the hub stopped")
     expect(page.locator("#failed")).to_be_hidden()

@@ -15,7 +15,7 @@ from .machine import Machine
 Answer = TypeVar("Answer")
 
 
-def patiently(call: Callable[[], Answer], patience: float = 60) -> Answer:
+def patiently(call: Callable[[], Answer], patience: float = 120) -> Answer:
     """Call until the hub, which may be away for a moment, has answered: neither silence nor a 5xx."""
     deadline = time.monotonic() + patience
     while True:
@@ -84,7 +84,7 @@ def answers(person: Person, name: str) -> int:
     return answer.status_code if "version" in answer.text or answer.status_code != 200 else 0
 
 
-def settled(machine: Machine, people: dict[str, Person], patience: float = 120) -> None:
+def settled(machine: Machine, people: dict[str, Person], patience: float = 240) -> None:
     """Wait until nothing disagrees. Fails with what still does."""
     deadline = time.monotonic() + patience
     while said := complaints(machine, people):

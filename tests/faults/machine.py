@@ -100,14 +100,16 @@ class Machine:
             os.kill(process, signal.SIGCONT)
             self.mend(name)
 
-    def kill_hub(self) -> None:
+    def kill_hub(self, meanwhile: Callable[[], object] = lambda: None) -> None:
         """kill -9 the hub, and wait until its successor serves. The supervisor's own pause, which
-        grows with each kill soon after a start, is not waited for."""
+        grows with each kill soon after a start, is not waited for. `meanwhile` is called as soon as
+        the hub is killed."""
         service, supervisor = self._services["hub"]
         with suppress(AssertionError):  # one that does not run is dead already
             killed = self.pid("hub")
             os.kill(killed, signal.SIGKILL)
-            until(lambda: supervisor.state(service).pid != killed, 20, 0.05)
+            meanwhile()
+            until(lambda: supervisor.state(service).pid != killed, 60, 0.05)
         control.start([service], supervisor)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -162,7 +164,7 @@ class Machine:
     @property
     def known(self) -> dict[str, Any]:
         """For httpx: a certificate that the hub takes."""
-        return {"verify": client_context(self.site, "culler"), "timeout": 30}
+        return {"verify": client_context(self.site, "culler"), "timeout": 120}
 
     @contextmanager
     def partition(self, name: str, state: str) -> Iterator[None]:

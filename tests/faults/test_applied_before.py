@@ -50,5 +50,5 @@ def test_the_cullers_older_file_is_read(machine: Machine) -> None:
         "-c",
         f"__file__ = {str(machine.site.etc / 'x.py')!r}; {code}",
     ]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and "IdleCuller" in done.stdout, done.stderr

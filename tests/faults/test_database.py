@@ -21,7 +21,9 @@ WORDS = "The hub cannot use its database"
 @contextmanager
 def locked(machine: Machine) -> Iterator[None]:
     """Somebody else holds the file, as a backup program may that knows nothing of SQLite."""
-    with closing(sqlite3.connect(machine.site.database, isolation_level=None)) as other:
+    # the hub may write at this moment
+    path = machine.site.database
+    with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         yield
         other.execute("ROLLBACK")
@@ -81,10 +83,10 @@ def test_a_start_that_is_cancelled_is_never_told_as_ready(
         assert carol.choose("long").status_code == 302
         reader = threading.Thread(target=lambda: seen.extend(carol.progress()))
         reader.start()
-        until(lambda: machine.live_jobs(), 30)
+        until(lambda: machine.live_jobs(), 120)
         with carol_again(carol) as other:
             other.stop()
-        reader.join(60)
+        reader.join(180)
     assert not reader.is_alive()
     assert seen[-1].get("failed") and not any(event.get("ready") for event in seen), seen
     settled(machine, people)

@@ -63,14 +63,9 @@ def restart(machine: Machine) -> None:
         pass
 
 
-def the_job(jobs: Path) -> Path:
-    """The youngest job's folder, once its process is there."""
-    file = until(
-        lambda: max(
-            jobs.glob("fake-*/job"), key=lambda file: file.stat().st_mtime_ns, default=None
-        ),
-        30,
-    )
+def new_job(jobs: Path, before: set[Path]) -> Path:
+    """The folder of the job that was not there before, once its process is there."""
+    [file] = until(lambda: set(jobs.glob("fake-*/job")) - before, 120)
     return file.parent
 
 
@@ -85,16 +80,16 @@ def test_a_server_waits_starts_survives_the_hub_and_stops(
     alice = people["alice"]
     assert "On the second backend" in alice.form()
     assert alice.choose("fake").status_code == 302
-    job = the_job(jobs)
+    job = new_job(jobs, set())
     waits = f"Job {job.name} waits. Nobody has said go."
     assert next(event for event in alice.progress() if event["message"] == waits)
     machine.kill_hub()
     assert not answers_with(alice, "ready"), "it still waits, and the next hub knows it"
     (job / "go").touch()
-    assert until(lambda: answers_with(alice, "ready"), 60)
+    assert until(lambda: answers_with(alice, "ready"), 120)
     assert answers(alice, "") == 200
     machine.kill_hub()
-    assert until(lambda: answers_with(alice, "ready"), 60)
+    assert until(lambda: answers_with(alice, "ready"), 120)
     assert answers(alice, "") == 200
     (jobs / "away").touch()
     restart(machine)
@@ -103,7 +98,7 @@ def test_a_server_waits_starts_survives_the_hub_and_stops(
     [row] = [row for row in machine.rows() if not row["ended"]]
     assert (row["backend"], row["job"], row["account"]) == ("fake", job.name, "alice")
     alice.stop_and_wait()
-    until(lambda: (job / "exit").exists() or has_ended(process_of(job)), 30)
+    until(lambda: (job / "exit").exists() or has_ended(process_of(job)), 60)
 
 
 def answers_with(person: Person, key: str) -> object:
@@ -117,13 +112,15 @@ def test_what_became_of_it_is_told(people: dict[str, Person], jobs: Path) -> Non
     assert alice.choose("fake").status_code != 302 or not list(alice.progress())[-1].get("ready")
     assert card(alice)["what"] == "The second backend has no more room."
     (jobs / "full").unlink()
+    before = set(jobs.glob("fake-*/job"))
     assert alice.choose("fake").status_code == 302
-    job = the_job(jobs)
+    job = new_job(jobs, before)
     (job / "go").touch()
-    assert until(lambda: answers_with(alice, "ready"), 60)
+    assert until(lambda: answers_with(alice, "ready"), 120)
     os.killpg(process_of(job), signal.SIGKILL)
-    until(lambda: not servers(alice), 60)
-    assert card(alice)["kind"] == "crash" and "signal 9" in card(alice)["what"]
+    until(lambda: not servers(alice), 180)
+    told = until(lambda: card(alice))
+    assert told["kind"] == "crash" and "signal 9" in told["what"]
 
 
 def test_slurm_goes_on_beside_it(people: dict[str, Person], jobs: Path) -> None:

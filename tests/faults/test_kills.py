@@ -43,7 +43,7 @@ def drill(machine: Machine, people: dict[str, Person], *, spawns: int, kills: in
         if name in servers(person):
             running.pop(slot, None)
             patiently(lambda p=person, n=name: p.stop(n))
-            patiently(lambda p=person, n=name: n not in servers(p), 120)
+            patiently(lambda p=person, n=name: n not in servers(p), 240)
         moment = dice.uniform(0, 3)
         asking = threading.Thread(target=ask, args=(person, name))
         asking.start()
@@ -58,7 +58,7 @@ def drill(machine: Machine, people: dict[str, Person], *, spawns: int, kills: in
                 f"job {job} was running when the hub was killed, and {user}'s server {owned!r} is lost"
             )
         running = {(row["user"], row["name"]): row["job"] for row in machine.rows() if up(row)}
-    settled(machine, people, 180)
+    settled(machine, people, 360)
     tokens |= tokens_of(machine)
     alive = machine.live_jobs()
     assert {job: machine.token_answers(token) for job, token in tokens.items()} == {

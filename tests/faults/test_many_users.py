@@ -41,7 +41,8 @@ def test_restarts_with_running_servers(
             start = end_of_log(machine.site)
             machine.kill_hub()
             until(
-                lambda: all(servers(person).get("", {}).get("ready") for person in people.values())
+                lambda: all(servers(person).get("", {}).get("ready") for person in people.values()),
+                180,
             )
             said = logged(machine.site, start)
             assert not [line for line in said.splitlines() if any(word in line for word in NEVER)]

@@ -7,10 +7,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 import pytest
 
 from sitekit.demo.cluster.paths_and_ports import SLURMCTLD_PORT
@@ -24,6 +25,7 @@ from .machine import Machine
 
 SILENCE = "The scheduler does not answer; running servers are not affected"
 PAGE = 10  # seconds within which every page of the hub has to come
+KEPT = f"{SILENCE}. Your request is kept"
 
 
 @contextmanager
@@ -125,28 +127,39 @@ def silence(
     asked: list[dict[str, Any]] = []
     waited: list[dict[str, Any]] = []
     asking = threading.Thread(target=lambda: asked.extend(asked_for(alice)))
-    waiting = threading.Thread(target=lambda: waited.extend(carol.start("long", "one")))
+    waiting = threading.Thread(target=wait_for_room, args=(carol, waited))
     with machine.partition("jupyter-long", "down"):
         waiting.start()
-        until(lambda: any("PENDING" in job for job in jobs(machine.site, "carol")), 30)
+        until(lambda: any("PENDING" in job for job in jobs(machine.site, "carol")), 120)
         with outage(machine):
             since = time.monotonic()
             asking.start()
             assert bob.stop("one").status_code in (202, 204)
-            until(lambda: SILENCE in page(bob, "/hub/spawn/bob/two"), 45, 1)
+            until(lambda: SILENCE in page(bob, "/hub/spawn/bob/two"), 120, 1)
             for person in school.people.values():
                 assert "/hub/logout" in page(person, "/hub/home")
-            school.compute_until(lambda: time.monotonic() > since + seconds)
+            school.compute_until(lambda: time.monotonic() > since + seconds and is_kept(waited))
             assert all(answers(person, "") == 200 for person in school.people.values())
             assert all(servers(person)[""]["ready"] for person in school.people.values())
     school.compute_until(lambda: not (asking.is_alive() or waiting.is_alive()))
     told(asked)
-    assert any(f"{SILENCE}. Your request is kept" in event["message"] for event in waited), waited
     assert waited[-1].get("ready"), waited[-1]
-    school.compute_until(lambda: not complaints(machine, school.people), 120)
+    school.compute_until(lambda: not complaints(machine, school.people), 240)
     alive = machine.live_jobs()
     assert second not in alive, "the server that was stopped during the outage runs on"
     assert school.jobs.items() <= alive.items()
+
+
+def wait_for_room(person: Person, events: list[dict[str, Any]]) -> None:
+    """Ask for a server, and add each event of the progress page as soon as it comes."""
+    assert person.choose("long", "one").status_code == 302
+    for event in person.progress("one"):
+        events.append(event)
+
+
+def is_kept(events: list[dict[str, Any]]) -> bool:
+    """Whether the one who waits was told of the silence."""
+    return any(KEPT in event["message"] for event in events)
 
 
 def asked_for(person: Person) -> list[dict[str, Any]]:
@@ -166,7 +179,14 @@ def told(events: list[dict[str, Any]]) -> None:
 
 
 def page(person: Person, path: str) -> str:
-    answer = person.http.get(path, timeout=PAGE)
+    """A page of the hub. One that waits for Slurm takes longer than PAGE each time; a busy machine
+    does not."""
+    for _ in range(5):
+        with suppress(httpx.TimeoutException):
+            answer = person.http.get(path, timeout=PAGE)
+            break
+    else:
+        raise AssertionError(f"{path} does not come within {PAGE} s")
     assert answer.status_code == 200, f"{path} answered {answer.status_code}"
     return answer.text
 
@@ -176,7 +196,7 @@ def test_hub_killed_during_an_outage(machine: Machine, at_work: Class) -> None:
     with machine.frozen("slurmctld"):
         machine.kill_hub()
         for name, person in at_work.people.items():
-            until(lambda p=person: servers(p)[""]["ready"], 30)
+            until(lambda p=person: servers(p).get("", {}).get("ready"), 120)
             assert answers(person, "") == 200
             assert at_work.kernels[name].run("print(kept)") == name
             assert patiently(lambda p=person: p.lab()).status_code == 200

@@ -23,7 +23,7 @@ def test_routes_are_back_after_the_proxy_was_killed(
     assert kernel.run("kept = 6 * 7") == ""
     before = [*jobs(machine.site, "alice"), *jobs(machine.site, "bob")]
     machine.kill("proxy")
-    until(lambda: reaches(alice, "") and reaches(bob, "one"), 10, 0.2)
+    until(lambda: reaches(alice, "") and reaches(bob, "one"), 120, 0.2)
     again = Kernel(alice, kernel.id, "/user/alice/")
     assert again.run("print(kept)") == "42"
     again.close()

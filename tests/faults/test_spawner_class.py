@@ -78,5 +78,5 @@ def run_hub(machine: Machine) -> subprocess.CompletedProcess[str]:
         cwd=service.directory,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )

@@ -21,7 +21,7 @@ def said(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
     python = demo.site.current / "bin" / "python"
     folder = tmp_path_factory.mktemp("ledger")
     argv = [python, "-I", CHILD, demo.site.etc / "site.yml", folder]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -134,7 +134,7 @@ async def said_of(hub_state: HubState, state: str, **settings: Any) -> dict[str,
         "host": child.state_gethost() if running else None,
         # COMPLETING is running to batchspawner's regex, and has ended all the same: nobody asks
         # where it is
-        "address": await asyncio.wait_for(child._host(), 5)
+        "address": await asyncio.wait_for(child._host(), 60)
         if running and status == JobStatus.RUNNING
         else None,
         "job_id": child.job_id,
@@ -210,7 +210,7 @@ async def first_event(hub_state: HubState) -> str:
     """What a progress page reads that opens before the child is made."""
     TierSpawner.hub_state = hub_state
     spawner = TierSpawner(**owner(), config=Config(), authenticator=None, oauth_client_id="x")
-    event = await asyncio.wait_for(anext(spawner.progress()), 10)
+    event = await asyncio.wait_for(anext(spawner.progress()), 60)
     return str(event["message"])
 
 

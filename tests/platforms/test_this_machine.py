@@ -42,7 +42,7 @@ def test_the_real_etc_and_accounts_are_byte_identical_after_install_and_uninstal
         (scratch / "site.yml").write_text(dump(site))
         words = ["unshare", "--mount", "sh", INSIDE, scratch, sys.executable]
         environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
-        done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=120)
+        done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=600)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         assert {"hub-of-test", "proxy-of-test", "shadow"} in [
             set(line.split()) for line in done.stdout.splitlines()

@@ -26,24 +26,28 @@ const close = (id) => {
 
 function activate(app) {
   let touched = true; // opening the page counts as activity of a person
-  let idleNotice = null;
+  let idleNotice = null; // the promise of the notifications
   let timeWarned = Infinity; // the smallest of the time warnings that was given
   const told = new Set(); // the notices of a course that this page has shown
-  const shown = new Map(); // the messages that this page has shown: id -> the notifications
+  const shown = new Map(); // the messages that this page has shown: id -> the promise of the notifications
   let killedBefore = null; // how many programs were ended for memory when this page last asked
 
   for (const kind of TOUCHES) {
     document.addEventListener(kind, () => { touched = true; }, { capture: true, passive: true });
   }
 
+  // The server may be asked again before a notification is there: each function below notes first what it is about to
+  // show, so that no notification comes twice.
   async function showIdle({ idle, idle_warning: warning }) {
     const due = idle !== null && idle <= warning;
     if (due && idleNotice === null) {
       const text = _("Nobody seems to use this server: it is stopped in {minutes}, at {time}. Files are kept; what is only in a kernel's memory is lost.", inFuture(idle));
-      idleNotice = await notify(app, text, [{ label: _("Stay"), commandId: STAY, caption: _("Keep this server") }]);
+      idleNotice = notify(app, text, [{ label: _("Stay"), commandId: STAY, caption: _("Keep this server") }]);
+      await idleNotice;
     } else if (!due && idleNotice !== null) {
-      await dismiss(app, idleNotice);
+      const before = idleNotice;
       idleNotice = null;
+      await dismiss(app, await before);
     }
   }
 
@@ -83,13 +87,14 @@ function activate(app) {
   async function showMessages({ messages = [] }) {
     for (const { id, from, text, level, once } of messages) {
       if (shown.has(id) || (once && isClosed(id))) continue;
-      shown.set(id, await notify(app, `${from}: ${text}`, [], level === "info" ? "info" : "warning")); // as plain text
+      shown.set(id, notify(app, `${from}: ${text}`, [], level === "info" ? "info" : "warning")); // as plain text
       if (once) close(id);
+      await shown.get(id);
     }
     for (const [id, notifications] of shown) {
       if (messages.some((one) => one.id === id)) continue;
       shown.delete(id);
-      await dismiss(app, notifications);
+      await dismiss(app, await notifications);
     }
   }
 

@@ -94,8 +94,9 @@ export const statusPlugin = ({ widgets, statusbar, mainmenu, apputils }) => ({
         show(shown, figures);
         if (menu?.fileMenu && pages.change) app.commands.notifyCommandChanged(CHANGE);
         const state = figures.home?.state ?? "";
-        if (state && state !== warned) await notify(app, homeWarning(figures.home), []);
-        warned = state;
+        const before = warned;
+        warned = state; // before the warning is there, the server may be asked again
+        if (state && state !== before) await notify(app, homeWarning(figures.home), []);
       } catch (error) {
         console.debug(error);
       }
