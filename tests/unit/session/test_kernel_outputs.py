@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -110,7 +111,7 @@ def test_a_run_is_forgotten_when_its_page_has_saved_it(monkeypatch: pytest.Monke
     for run, cell in (("ended", "a"), ("running", "b")):
         kernel.start(run, cell)
     kernel.end("ended")
-    kernel.outputs.page_saves()
+    kernel.outputs.page_saved(time.monotonic())
     assert list(kernel.outputs.runs) == ["running"]
 
 
@@ -121,10 +122,10 @@ def test_a_page_that_missed_outputs_does_not_save_them(monkeypatch: pytest.Monke
     kernel.outputs.page_leaves("page", last=True)
     kernel.end("1")
     kernel.outputs.page_returns("another page", received=False)
-    kernel.outputs.page_saves()
+    kernel.outputs.page_saved(time.monotonic())
     assert "1" in kernel.outputs.unwritten()
     kernel.outputs.page_returns("page", received=True)
-    kernel.outputs.page_saves()
+    kernel.outputs.page_saved(time.monotonic())
     assert not kernel.outputs.runs
 
 

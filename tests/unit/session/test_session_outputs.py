@@ -180,19 +180,26 @@ def test_a_page_that_has_just_read_the_notebook_owns_the_file(server: Server) ->
     until(lambda: book.printed("slow") == ALL, server.said)
 
 
-def test_a_file_that_is_gone_or_damaged_is_left_as_it_is(server: Server) -> None:
-    gone, damaged = (Book(server, f"{name}.ipynb", {"slow": SLOW}) for name in ("gone", "damaged"))
-    for book in (gone, damaged):
+def test_a_file_that_is_gone_or_damaged_is_left_as_it_is_and_one_that_has_moved_is_written(
+    server: Server,
+) -> None:
+    names = ("gone", "damaged", "old-name")
+    gone, damaged, moved = (Book(server, f"{name}.ipynb", {"slow": SLOW}) for name in names)
+    for book in (gone, damaged, moved):
         with closing(book.page()) as page:
             book.run(page, "slow")
             wait_for(page, "2")
     gone.file.unlink()
     damaged.file.write_text("{")
+    server.ask("PATCH", "api/contents/old-name.ipynb", {"path": "new-name.ipynb"})
+    moved.file = moved.file.with_name("new-name.ipynb")
     for book in (gone, damaged):
-        until(
-            lambda book=book: f"'{book.file.name}' cannot be written" in server.said(), server.said
-        )
+        until(lambda book=book: f"'{book.file.name}' are not written" in server.said(), server.said)
     assert not gone.file.exists() and damaged.file.read_text() == "{"
+    until(lambda: moved.printed("slow") == ALL, server.said)
+    sessions = server.ask("GET", "api/sessions")
+    [path] = [one["path"] for one in sessions if one["kernel"]["id"] == moved.kernel]
+    assert path == "new-name.ipynb"
 
 
 def test_the_servers_end_writes_what_a_cell_has_printed_until_then(server: Server) -> None:

@@ -70,7 +70,7 @@ class CellRun:
 
     def begin(self, count: Any) -> None:
         """The kernel has begun the run, and has given it this number."""
-        if isinstance(count, int):
+        if isinstance(count, int) and count >= 0:
             self.count = count
             self.changes += 1
 
@@ -107,11 +107,10 @@ class CellRun:
             isinstance(one, Display) and one.display_id == display_id for one in self._outputs
         )
 
-    def update(self, display_id: str, content: dict[str, Any], size: int) -> None:
-        """Replace the data of the outputs that have this display_id."""
+    def update(self, display_id: str, new: dict[str, Any], size: int) -> None:
+        """Replace data and metadata of the outputs that have this display_id."""
         for one in self._outputs:
             if isinstance(one, Display) and one.display_id == display_id:
-                new = {key: content.get(key, {}) for key in ("data", "metadata")}
                 one.output = {**one.output, **new}
                 self.size += size - one.size
                 one.size = size

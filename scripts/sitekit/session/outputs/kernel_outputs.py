@@ -79,9 +79,10 @@ class KernelOutputs:
             if received and run.page == page:
                 run.missed = False
 
-    def page_saves(self) -> None:
-        """A page saves the notebook: its file has the outputs that the page has received."""
-        before = time.monotonic() - SAVED_AFTER
+    def page_saved(self, began: float) -> None:
+        """A page has saved the notebook: its file has the outputs that the page had received.
+        `began`: when the page's request came."""
+        before = began - SAVED_AFTER
         for message, run in list(self.runs.items()):
             if run.ended is not None and run.ended < before and not run.missed:
                 self.forget(message)
@@ -124,20 +125,21 @@ class KernelOutputs:
             told = content()
             run.print(str(told["name"]), str(told["text"]))
         else:
-            from nbformat.v4 import output_from_msg
-
             told = content()
-            output = output_from_msg({"header": {"msg_type": kind}, "content": told})
-            run.show(dict(output), (told.get("transient") or {}).get("display_id"), size)
+            output = _valid_output(kind, told)
+            run.show(output, (told.get("transient") or {}).get("display_id"), size)
         self._size += run.size - before
 
     def _update(self, content: dict[str, Any], size: int) -> None:
         """Change the outputs that have this display_id, in whichever cells they are."""
         display_id = str((content.get("transient") or {}).get("display_id") or "")
+        output = _valid_output("display_data", content)
+        new = {key: output[key] for key in ("data", "metadata")}
         for message, run in list(self.runs.items()):
-            if run.has(display_id) and message not in self._full and self._fits(message, size):
+            kept = message in self.runs and message not in self._full and run.has(display_id)
+            if kept and self._fits(message, size):
                 before = run.size
-                run.update(display_id, content, size)
+                run.update(display_id, new, size)
                 self._size += run.size - before
 
     def _fits(self, message: str, size: int) -> bool:
@@ -174,3 +176,11 @@ class KernelOutputs:
         self._widgets.pop(widget, None)
         if state["msg_id"] and len(self._widgets) < MOST_WIDGETS:
             self._widgets[widget] = str(state["msg_id"])
+
+
+def _valid_output(kind: str, content: dict[str, Any]) -> dict[str, Any]:
+    """Return a message's output as a notebook's file has it. Raise an error if a notebook may not
+    have it: JupyterLab would report that the notebook is not valid."""
+    from nbformat.v4 import output_from_msg
+
+    return dict(output_from_msg({"header": {"msg_type": kind}, "content": content}))

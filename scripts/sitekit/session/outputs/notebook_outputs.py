@@ -22,7 +22,7 @@ class NotebookOutputs:
     """The writers of the kernels that a page has been connected to."""
 
     def __init__(self, manager: AsyncContentsManager) -> None:
-        self._contents = Contents(manager, self._before_read, self._page_saves)
+        self._contents = Contents(manager, self)
         self._writers: dict[str, Writer] = {}  # by the kernel's id
 
     def writer(self, kernel: Any, make: bool) -> Writer | None:
@@ -44,20 +44,30 @@ class NotebookOutputs:
         if writer := self._writers.pop(number, None):
             writer.close()
 
-    async def _before_read(self, path: str, will_connect: bool) -> None:
+    async def before_read(self, path: str, will_connect: bool) -> None:
         for writer in await self._of(path):
             await writer.before_read(will_connect)
 
-    async def _page_saves(self, path: str) -> None:
+    async def saved(self, path: str, began: float) -> None:
         for writer in await self._of(path):
-            writer.outputs.page_saves()
+            writer.outputs.page_saved(began)
+
+    async def renamed(self, old_path: str, new_path: str) -> None:
+        """Let the sessions of closed notebooks follow: a page would do it for those it shows. A
+        page that opens the new path gets the kernel that runs."""
+        old, new = old_path.strip("/"), new_path.strip("/")
+        for writer in list(self._writers.values()):
+            await writer.follow(old, new)
 
     async def _of(self, path: str) -> list[Writer]:
+        """Return the writers of the kernels of a notebook, by whichever path a page reads it."""
         writers = list(self._writers.values())
         if not writers:
             return []
         sessions = await writers[0].sessions()  # of the whole server
-        return [one for one in writers if one.path(sessions) == path.strip("/")]
+        paths = [(one, one.path(sessions)) for one in writers]
+        key = self._contents.key(path)
+        return [one for one, own in paths if own is not None and self._contents.key(own) == key]
 
 
 def write_outputs_of_closed_pages(app: Any) -> None:

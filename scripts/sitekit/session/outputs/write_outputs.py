@@ -10,6 +10,7 @@ would report that the file was changed on disk.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import weakref
 from typing import Any
@@ -33,6 +34,10 @@ CLOSED = (1000, 1001)
 """The codes with which a browser closes the WebSocket of a page that is closed (RFC 6455, 7.4.1)."""
 
 
+class Refused(Exception):
+    """The server may not write this notebook."""
+
+
 class Writer:
     """The outputs of a kernel, the pages that are connected to it, and when they are written."""
 
@@ -46,6 +51,7 @@ class Writer:
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._said: set[str] = set()
+        self._failures = 0  # attempts to write since the last one that succeeded
         self._stream = kernel.connect_iopub()
         # As Jupyter Server does for its own streams: a session of its own reads each message once.
         self._session = type(kernel.session)(config=kernel.session.config, key=kernel.session.key)
@@ -73,6 +79,18 @@ class Writer:
         manager = self._kernel.parent.parent.session_manager
         return list(await ensure_async(manager.list_sessions()))
 
+    async def follow(self, old: str, new: str) -> None:
+        """A file or a folder was renamed: let the session of this kernel's notebook follow,
+        unless a page that shows the notebook does."""
+        manager = self._kernel.parent.parent.session_manager
+        for one in [] if self._pages else await self.sessions():
+            path = str(one["path"]).strip("/")
+            own = one["type"] == "notebook" and one["kernel"]["id"] == self._kernel.kernel_id
+            if own and f"{path}/".startswith(f"{old}/"):
+                moved = new + path[len(old) :]
+                name = moved.rpartition("/")[2]
+                await ensure_async(manager.update_session(one["id"], path=moved, name=name))
+
     def path(self, sessions: list[dict[str, Any]]) -> str | None:
         """Return the path of the only notebook that uses this kernel, and no other kernel."""
         books = [one for one in sessions if one["type"] == "notebook"]
@@ -88,10 +106,11 @@ class Writer:
             self._read_at = time.monotonic()
 
     async def end(self) -> None:
-        """The kernel is shut down or restarted. Its outputs are written, unless the server's own end has cut off
-        a page, which still shows the notebook."""
+        """The kernel is shut down or restarted. Its outputs are written, unless the server's own
+        end has cut off a page, which still shows the notebook."""
         self._stream.flush()
         self.outputs.end_all()
+        self._read_at = -ARRIVES  # a page that has read the notebook would lose them, too
         if self._closed or time.monotonic() - self._left_at > ARRIVES:
             try:
                 await asyncio.wait_for(self._write(), AT_THE_END)
@@ -110,11 +129,20 @@ class Writer:
             self.outputs.receive(
                 message["parent_header"].get("msg_id", ""),
                 message["header"]["msg_type"],
-                lambda: self._session.unpack(message["content"]),
+                lambda: self._unpack(bytes(message["content"])),
                 sum(len(part) for part in fed),
             )
         except Exception as trouble:  # a kernel can send anything
             self._say(f"a kernel's message cannot be kept for its notebook: {trouble!r}")
+
+    def _unpack(self, packed: bytes) -> Any:
+        """Return a message's content. A half of a surrogate pair, which no file may have, becomes a
+        question mark."""
+        content = self._session.unpack(packed)
+        if rb"\ud" in packed or rb"\uD" in packed:
+            text = json.dumps(content, ensure_ascii=False)
+            content = json.loads(text.encode("utf-8", "replace"))
+        return content
 
     def _write_soon(self, seconds: float = SOON) -> None:
         """Write within this many seconds, if the last page is closed."""
@@ -135,8 +163,10 @@ class Writer:
         began = time.monotonic()
         await self._write()
         if self.outputs.runs:
-            # A large notebook on a slow filesystem is written less often.
-            self._write_soon(max(EVERY, 20 * (time.monotonic() - began)))
+            # A large notebook on a slow filesystem is written less often, and a full disk is not
+            # tried every time.
+            pause = EVERY * 2 ** min(self._failures, 5)
+            self._write_soon(max(pause, 20 * (time.monotonic() - began)))
 
     def _may_write(self) -> bool:
         """Return whether no page shows the notebook, nor has read it to show it."""
@@ -147,24 +177,36 @@ class Writer:
         path = None
         try:
             if self.outputs.unwritten() and self._may_write():
-                path = self.path(await self.sessions())
-            if path is not None:
-                async with self._contents.held(path):
-                    await self._write_into(path)
+                sessions = await self.sessions()
+                path = self.path(sessions)
+                if path is not None:
+                    self._refuse_second_path(path, sessions)
+                    async with self._contents.held(path):
+                        await self._write_into(path)
+            self._failures = 0
         except Exception as trouble:  # no failure may end the server, or a page's request
-            self._say(f"the outputs of {path!r} cannot be written: {trouble}")
+            self._failures += 1
+            kind = f"{path} {type(trouble).__name__} {getattr(trouble, 'status_code', '')}"
+            self._say(f"the outputs of {path!r} are not written: {trouble}", kind)
+
+    def _refuse_second_path(self, path: str, sessions: list[dict[str, Any]]) -> None:
+        """Raise Refused if another session's path is a link to the same file: a page may show it."""
+        key = self._contents.key
+        own = key(path)
+        if [key(one["path"]) for one in sessions if one["type"] == "notebook"].count(own) > 1:
+            raise Refused("it is also open under another name")
 
     async def _write_into(self, path: str) -> None:
         if not self.outputs.unwritten() or not self._may_write():
             return
         about = await self._contents.get(path, content=False)
         if about["type"] != "notebook" or not about["writable"]:
-            return self._say(f"the outputs of {path!r} are not written: it cannot be changed")
+            raise Refused("it cannot be changed")
         if (about.get("size") or 0) > LARGEST:
-            return self._say(f"the outputs of {path!r} are not written: it is too large")
-        model = await self._contents.get(path, type="notebook")
+            raise Refused("it is too large")
+        model = await self._contents.read_notebook(path)
         if model.get("message"):
-            return self._say(f"the outputs of {path!r} are not written: it is not valid")
+            raise Refused("it is not valid")
         runs = self.outputs.unwritten()
         changes = {message: run.changes for message, run in runs.items()}
         put = put_outputs(model["content"], runs)
@@ -185,8 +227,8 @@ class Writer:
                 if run.ended is not None and run.changes == count:
                     self.outputs.forget(message)
 
-    def _say(self, line: str) -> None:
-        """Log a line, once."""
-        if line not in self._said and len(self._said) < 100:
-            self._said.add(line)
+    def _say(self, line: str, kind: str = "") -> None:
+        """Log a line, once. Lines of the same kind are one."""
+        if (kind or line) not in self._said and len(self._said) < 100:
+            self._said.add(kind or line)
             self._kernel.log.warning("sitekit: %s", line.replace("\n", " "))

@@ -9,42 +9,82 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import time
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
 
+import nbformat
+from jupyter_server.services.contents.fileio import FileManagerMixin, path_to_intermediate
 from jupyter_server.services.contents.manager import AsyncContentsManager
 
 
+class Watcher(Protocol):
+    """Is told what pages do with notebooks."""
+
+    async def before_read(self, path: str, will_connect: bool) -> None:
+        """A page is going to read a notebook. `will_connect`: it does not read it as text."""
+
+    async def saved(self, path: str, began: float) -> None:
+        """A page has saved a notebook. `began`: when its request came."""
+
+    async def renamed(self, old_path: str, new_path: str) -> None:
+        """A page has renamed a file or a folder."""
+
+
 class Contents:
-    """The contents manager's own `get` and `save`, and a lock for each path.
+    """The contents manager's own `get` and `save`, and a lock for each file."""
 
-    `before_read` is called before a page reads a notebook (with True unless it reads the file as
-    text), and `saves` when a page saves a notebook.
-    """
-
-    def __init__(
-        self,
-        manager: AsyncContentsManager,
-        before_read: Callable[[str, bool], Awaitable[None]],
-        saves: Callable[[str], Awaitable[None]],
-    ) -> None:
+    def __init__(self, manager: AsyncContentsManager, watcher: Watcher) -> None:
         self.get, self.save = manager.get, manager.save
         self._rename, self._delete = manager.rename, manager.delete
-        self._before_read, self._saves = before_read, saves
-        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._checkpoint, self._restore = manager.create_checkpoint, manager.restore_checkpoint
+        self._manager, self._watcher = manager, watcher
+        self._locks: weakref.WeakValueDictionary[Any, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._holders: dict[Any, asyncio.Task[Any] | None] = {}
         manager.get, manager.save = self.read_by_page, self.saved_by_page
         manager.rename, manager.delete = self.renamed_by_page, self.deleted_by_page
+        manager.create_checkpoint = self.checkpoint_by_page
+        manager.restore_checkpoint = self.restored_by_page
+
+    def key(self, path: str) -> Any:
+        """Return a value that is the same for all paths of a file: links lead to the same file."""
+        file = self._file(path)
+        if file is None:
+            return path.strip("/")
+        real = os.path.realpath(file)
+        with contextlib.suppress(OSError):
+            found = os.stat(real)
+            if found.st_nlink > 1 and not os.path.isdir(real):
+                return found.st_dev, found.st_ino  # saved in place: the number remains
+        return real
 
     @contextlib.asynccontextmanager
     async def held(self, path: str) -> AsyncIterator[None]:
-        """Hold a notebook: no page reads or changes it meanwhile."""
-        key = path.strip("/")
+        """Hold a file: no page reads or changes it meanwhile."""
+        key = self.key(path)
+        if self._holds(key):
+            yield
+            return
         lock = self._locks.get(key)
         if lock is None:
             self._locks[key] = lock = asyncio.Lock()
         async with lock:
-            yield
+            self._holders[key] = asyncio.current_task()
+            try:
+                yield
+            finally:
+                del self._holders[key]
+
+    async def read_notebook(self, path: str) -> dict[str, Any]:
+        """Return a notebook's model. Raise an error if its file is no notebook: Jupyter Server
+        would put what a failed save has left in its place (fileio.py, _read_notebook)."""
+        file = self._file(path)
+        if file is not None and os.path.exists(path_to_intermediate(file)):
+            text = await self.get(path, type="file", format="text")
+            await asyncio.to_thread(nbformat.reads, text["content"], as_version=4)
+        return dict(await self.get(path, type="notebook"))
 
     async def read_by_page(
         self, path: str, content: bool = True, type: str | None = None, *more: Any, **named: Any
@@ -53,21 +93,44 @@ class Contents:
         # held.
         if not content or not path.endswith(".ipynb"):
             return await self.get(path, content, type, *more, **named)
-        await self._before_read(path, type != "file")
+        if not self._holds(self.key(path)):
+            await self._watcher.before_read(path, type != "file")
         async with self.held(path):
             return await self.get(path, content, type, *more, **named)
 
     async def saved_by_page(self, model: dict[str, Any], path: str = "") -> Any:
         if not path.endswith(".ipynb"):
             return await self.save(model, path)
-        await self._saves(path)
+        began = time.monotonic()
         async with self.held(path):
-            return await self.save(model, path)
+            saved = await self.save(model, path)
+        await self._watcher.saved(path, began)
+        return saved
 
     async def renamed_by_page(self, old_path: str, new_path: str) -> Any:
         async with self.held(old_path):
-            return await self._rename(old_path, new_path)
+            renamed = await self._rename(old_path, new_path)
+        await self._watcher.renamed(old_path, new_path)
+        return renamed
 
     async def deleted_by_page(self, path: str) -> Any:
         async with self.held(path):
             return await self._delete(path)
+
+    async def checkpoint_by_page(self, path: str) -> Any:
+        async with self.held(path):
+            return await self._checkpoint(path)
+
+    async def restored_by_page(self, checkpoint_id: str, path: str) -> Any:
+        async with self.held(path):
+            return await self._restore(checkpoint_id, path)
+
+    def _holds(self, key: Any) -> bool:
+        """Return whether the running task holds the file: one method has called another one."""
+        return key in self._holders and self._holders[key] is asyncio.current_task()
+
+    def _file(self, path: str) -> str | None:
+        """Return a path's file, for a contents manager that keeps its contents in files."""
+        if not isinstance(self._manager, FileManagerMixin):
+            return None
+        return str(self._manager._get_os_path(path.strip("/")))
