@@ -170,7 +170,7 @@ class SnapshotLoop:
         """Sleep until a caller needs a new snapshot at once, or until the interval between two
         queries is over.
 
-        The short interval counts from the time when the first user began to wait, so that a start
+        The short interval counts from the time when the first user began to wait. Therefore a start
         that takes less time than this interval needs only one query, after the server has reported
         its port.
         """

@@ -39,7 +39,7 @@ def authority(site: Site) -> Path:
     """Return the path of the key that signs jobs' certificates, which only the hub can read.
 
     This authority key signs only the SSH certificates of jobs. The login node does not trust the
-    authority key, so that a job cannot log in there with its certificate.
+    authority key. Therefore a job cannot log in there with its certificate.
     """
     return folder(site) / "authority"
 

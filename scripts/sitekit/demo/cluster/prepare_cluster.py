@@ -1,6 +1,6 @@
 """Create the demo cluster's directories, munge key, database and configuration files.
 
-Existing directories, keys and databases are kept, so that these functions can be called again.
+Existing directories, keys and databases are kept. Therefore these functions can be called again.
 """
 
 from __future__ import annotations

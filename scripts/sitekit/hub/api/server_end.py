@@ -63,7 +63,7 @@ class ServerEndHandler(APIHandler):
         """Skip JupyterHub's check of the _xsrf cookie, because no login is used."""
 
     def get_current_user_cookie(self) -> None:
-        """Return None, so that no login by cookie is used."""
+        """Return None so that no login by cookie is used."""
         return None
 
     def set_default_headers(self) -> None:

@@ -1,8 +1,8 @@
 """Record every start of a server, and its job, in a small SQLite file: the ledger.
 
 The file is in the site's state directory, which only the hub uses. The hub writes a row to the
-ledger before it submits the server's job, so that the ledger has a row for each job even if the hub
-dies. The tag in the row is also in the job's comment, by which a restarted hub finds the row.
+ledger before it submits the server's job. Therefore the ledger has a row for each job even if the
+hub dies. The tag in the row is also in the job's comment, by which a restarted hub finds the row.
 
 The ledger contains no secrets: in place of a token, it contains JupyterHub's hash of the token. The
 token's number in JupyterHub's database would not identify the token, because SQLite reuses numbers.
@@ -131,7 +131,7 @@ class Ledger(
         return tag
 
     def record_certificate(self, tag: str) -> None:
-        """Record that this start has a certificate, so that hub and proxy connect to the server by
+        """Record that this start has a certificate. Then hub and proxy connect to the server by
         TLS."""
         self._db.execute("UPDATE starts SET tls = 1 WHERE tag = ?", (tag,))
 
@@ -178,7 +178,7 @@ class Ledger(
         return found.fetchone() is not None
 
     def abandon(self, tag: str, card: dict[str, Any] | None = None) -> None:
-        """Record that this start is given up, so that its job is cancelled as soon as the scheduler
+        """Record that this start is given up. Then its job is cancelled as soon as the scheduler
         lists it. `card` contains the reason; `card` is None if the user stopped the server.
         """
         self._db.execute(

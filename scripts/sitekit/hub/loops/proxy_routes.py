@@ -44,5 +44,5 @@ async def restore(app: JupyterHub) -> None:
         log.warning("The proxy has lost routes; adding them again")
         await check_server_access.resend_ended(
             app.proxy
-        )  # first, so that no ended login opens a server
+        )  # first so that no ended login opens a server
         await app.proxy.check_routes(app.users, app._service_map, routes)

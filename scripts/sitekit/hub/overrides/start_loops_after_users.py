@@ -29,7 +29,7 @@ def begin_with_users(loops: Callable[[], Mapping[str, Loop]]) -> None:
 
     JupyterHub begins to check the servers in init_spawners (app.py), when users and settings are
     complete. This function only schedules the loops. JupyterHub creates every spawner before it
-    gives control to the event loop, so that the loops find all spawners. After that, JupyterHub
+    gives control to the event loop. Therefore the loops find all spawners. After that, JupyterHub
     polls each server, and a poll needs a snapshot (list of all jobs) that the loops have renewed.
     If the function `loops` raises an exception, the hub ends. Subcommands such as `jupyterhub
     token` start no loops.
@@ -72,7 +72,7 @@ def _users_with_servers(app: JupyterHub) -> list[Any]:
 async def _keep_running(run: Loop, name: str) -> None:
     """Run one of the hub's loops, and restart the loop if it fails.
 
-    Servers depend on the hub's loops, so that an error must not end a loop before the hub ends.
+    Servers depend on the hub's loops. Therefore an error must not end a loop before the hub ends.
     """
     while True:
         try:

@@ -42,8 +42,8 @@ class AccountMap:
     """Find the cluster account of each user of the hub.
 
     At a login, the site's setting `login.accounts` determines the account: it is the user's name,
-    or it comes from a file, a program or a claim of the provider. The ledger records the account,
-    so that a restarted hub can use it.
+    or it comes from a file, a program or a claim of the provider. The ledger records the account.
+    Therefore a restarted hub can use it.
     """
 
     root = 0

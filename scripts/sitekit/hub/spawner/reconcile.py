@@ -84,8 +84,8 @@ async def reconcile(hub_state: HubState, name: str, pauses: Pauses) -> None:
     """Compare the ledger, the queue and JupyterHub once, and correct differences. Only the servers
     of one backend (such as Slurm) are compared. Does nothing while the backend does not answer.
 
-    A round handles at most SERVERS_PER_ROUND servers. The servers of a round are chosen at random,
-    so that servers whose jobs cannot be cancelled do not delay others.
+    A round handles at most SERVERS_PER_ROUND servers. The servers of a round are chosen at random.
+    Therefore servers whose jobs cannot be cancelled do not delay others.
     """
     backend = hub_state.backends[name]
     snapshot = await backend.queue.newer()

@@ -1,4 +1,5 @@
-"""Import the launcher, kernels/launch.py, so that the probe uses the same functions as a start."""
+"""Import the launcher, kernels/launch.py. The probe (the test of a kernel) thus uses the same
+functions as a start."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ LOCK = Path("/run/sitekit-drill.lock")
 
 @contextmanager
 def one_drill() -> Iterator[None]:
-    """Hold a lock while the `with` block runs, so that only one drill runs at a time on this
+    """Hold a lock while the `with` block runs so that only one drill runs at a time on this
     machine. Raises Problem if another drill runs."""
     handle = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:

@@ -65,7 +65,7 @@ def _comment(lines: list[str], line: int) -> tuple[str, str]:
 
 
 def _escaped(text: str) -> str:
-    """Escape a text, so that Markdown finds no HTML and no emphasis in it. Code in backticks is not
+    """Escape a text so that Markdown finds no HTML and no emphasis in it. Code in backticks is not
     changed."""
     parts = re.split(r"(`[^`]*`)", text)
     parts[::2] = [re.sub(r"([*_<\[\]{}])", r"\\\1", part) for part in parts[::2]]

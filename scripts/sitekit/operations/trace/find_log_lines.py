@@ -172,7 +172,7 @@ def node_steps(site: Site, row: Row) -> list[Step]:
 
 def read_node_lines(lines: Iterable[str], tag: str) -> Iterator[Step]:
     """Yield the steps that session/log_start.py has printed in the job. A user can write the same
-    lines into the log, so that these lines prove nothing."""
+    lines into the log. Therefore these lines prove nothing."""
     form = re.compile(rf"sitekit: (\S+) start {tag}: (\S+)(.*)")
     for line in lines:
         if match := form.fullmatch(line):

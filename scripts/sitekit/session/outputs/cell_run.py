@@ -20,7 +20,7 @@ def digest(code: str) -> str:
 
 class Stream:
     """The text of stdout or stderr. A carriage return or a backspace removes text before it, as in
-    JupyterLab, so that a progress bar stays one line."""
+    JupyterLab. Therefore a progress bar stays one line."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -14,7 +14,7 @@ def put_outputs(notebook: dict[str, Any], runs: Mapping[str, CellRun]) -> set[st
     runs whose outputs the notebook now has.
 
     Only cells of the same id and of the same text are changed. A run has all outputs from its
-    start, so that they replace those of the cell.
+    start. Therefore they replace those of the cell.
     """
     cells = notebook["cells"]
     ids = Counter(cell.get("id") for cell in cells)

@@ -26,7 +26,7 @@ SETTLED = 900.0
 @subject.check(
     "rows",
     "starts in the ledger that nobody can end",
-    "the hub counts these servers as running, so that their users cannot start another one",
+    "the hub counts these servers as running, and their users cannot start another one",
     "sudo make start; if they stay, read the hub's log",
     needs=("state.ledger", "slurm.controller"),
     follows=("services.hub",),
