@@ -82,8 +82,8 @@ class Package:
         self._members.append((path, b"", 0o777, target))
 
     def add_tree(self, root: Path) -> None:
-        """Add all files below `root` to the package. The folders of `root` are those of a conda
-        prefix: bin, lib, share."""
+        """Add all files below `root` to the package. `root` has the folders of a conda environment,
+        such as bin, lib and share."""
         for file in sorted(root.rglob("*")):
             path = file.relative_to(root).as_posix()
             if file.is_symlink():

@@ -53,8 +53,8 @@ class ServerEndHandler(APIHandler):
     """Handle GET ?start=TAG&key=KEY: return whether this start has ended, and its card.
 
     In the response, `state` is "running", "ended" or "stopped". "stopped" means that the user has
-    stopped the server. If no start has the requested tag, or if the key is wrong, the HTTP status
-    is 404.
+    stopped the server. If no start of a server has the requested tag (id), or if the key is wrong,
+    the HTTP status is 404.
     """
 
     hub_state: HubState

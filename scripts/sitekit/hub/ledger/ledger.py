@@ -104,7 +104,7 @@ class Ledger(
         account: str = "",
         uid: int | None = None,
     ) -> str:
-        """Record that a job is about to be submitted, and return the tag of this start.
+        """Record that a job is about to be submitted; return the tag (a random id) of this start.
 
         If `account` is not given, the account has the user's name. If the account's `uid` is not
         given, owners of jobs are compared by name.
@@ -178,8 +178,9 @@ class Ledger(
         return found.fetchone() is not None
 
     def abandon(self, tag: str, card: dict[str, Any] | None = None) -> None:
-        """Record that this start is given up. Then its job is cancelled as soon as the scheduler
-        lists it. `card` contains the reason; `card` is None if the user stopped the server.
+        """Record that this start failed or was stopped. The hub then cancels the start's job as
+        soon as the scheduler lists the job. `card` contains the reason; `card` is None if the user
+        stopped the server.
         """
         self._db.execute(
             "UPDATE starts SET abandoned = ?, card = COALESCE(card, ?) WHERE tag = ? AND ended IS NULL",
@@ -197,7 +198,7 @@ class Ledger(
         )
 
     def row(self, tag: str) -> Row | None:
-        """Return the row of the start with this tag."""
+        """Return the row of the start with this tag (the id of a start)."""
         return self._one("SELECT * FROM starts WHERE tag = ?", tag)
 
     def by_token(self, token: str) -> Row | None:
@@ -215,7 +216,7 @@ class Ledger(
         return [row_of(record) for record in records]
 
     def rows_of(self, tags: Iterable[str]) -> list[Row]:
-        """Return the rows of the starts with these tags."""
+        """Return the rows of the starts with these tags (the ids of starts)."""
         statement = "SELECT * FROM starts WHERE tag IN (SELECT value FROM json_each(?))"
         records = self._db.execute(statement, (json.dumps(list(tags)),))
         return [row_of(record) for record in records]

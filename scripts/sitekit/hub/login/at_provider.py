@@ -122,8 +122,8 @@ class AtProvider(OAuthenticator):
         not log in.
 
         The method also removes the rights of a former administrator, which oauthenticator's own
-        method keeps (oauth2.py, where `admin` is None). It accepts users of GitHub without the key
-        `email`, with whom oauthenticator's method fails (github.py).
+        method keeps (oauth2.py, where `admin` is None). This method accepts users of GitHub without
+        the key `email`, with whom oauthenticator's method fails (github.py).
         """
         tokens, told = auth_model["auth_state"]["tokens"], auth_model["auth_state"]["claims"]
         # check this first: a person who comes with another person's name must not change that

@@ -2,9 +2,9 @@
 the site's sshd accepts the tunnels of running servers.
 
 sshd accepts a job's certificate as long as a file exists whose name is the server's tag
-(contracts/tunnel.py). The hub writes the file with the server's tag before it submits the server's
-job. A loop removes the file after the server has ended. After a crash of the hub, the loop that
-removes files also corrects files that do not match the ledger.
+(contracts/tunnel.py). The hub writes the file with the server's tag (the id of its start) before it
+submits the server's job. A loop removes the file after the server has ended. After a crash of the
+hub, the loop that removes files also corrects files that do not match the ledger.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ class Tunnels:
             await asyncio.sleep(INTERVAL)
 
     def listed(self) -> set[str]:
-        """Return the tags of the servers for which the folder of tunnels contains a file."""
+        """Return the tags (ids of starts) of the servers for which the folder of tunnels contains a
+        file."""
         return {name for name in os.listdir(self._folder) if TAG.fullmatch(name)}
 
     def agree(self, there: set[str]) -> None:

@@ -20,7 +20,7 @@ EVERY = 5.0  # seconds
 
 async def run(hub_state: HubState) -> None:
     """Observe the starts and ends in the ledger every few seconds. If the ledger cannot be read,
-    the next round tries again."""
+    the next run tries again."""
     since = time.time()
     while True:
         await asyncio.sleep(EVERY)

@@ -91,7 +91,7 @@ class Drill:
         the reason if the step fails.
 
         Every exception in a step is recorded as an error of the user, because users' servers can
-        send any content; the other users continue.
+        send any content. The other users continue.
         """
         began = self._clock()
         try:

@@ -16,6 +16,9 @@ _HEAD = """\
 
 This page is generated from the schema and from the comments of `config/site.example.yml`. `make show` prints
 your site file with all defaults. `make check_site` prints each error with its line.
+
+The section [Words](../README.md#words) of the README explains *backend*, *catalogue*, *claim*, *drill*, *front*,
+*gate*, *ledger*, *prefix*, *publish*, *release* and *tier*.
 """
 
 

@@ -38,7 +38,7 @@ class Contents:
 
     @contextlib.asynccontextmanager
     async def held(self, path: str) -> AsyncIterator[None]:
-        """Hold a notebook: no page reads or changes it meanwhile."""
+        """Lock a notebook during the `with` block: no page can read or change the notebook."""
         key = path.strip("/")
         lock = self._locks.get(key)
         if lock is None:

@@ -77,7 +77,8 @@ def strays(here: Context) -> Iterator[Finding]:
 
 
 def _jobs(backend: Backend) -> list[tuple[str, str, str]]:
-    """Return the running jobs whose comment has a server's tag, as (job id, user, tag).
+    """Return the running jobs whose comment has a server's tag (the id of its start), as (job id,
+    user, tag).
 
     Any user can submit a job whose comment looks like a server's tag. Because such a job can be
     foreign, a job that is not in the ledger gives only a note.
