@@ -3,8 +3,8 @@
 If that fails, start the tombstone, a kernel that shows the reason.
 
 `make kernels` publishes a copy of this file, with the release's `python -I` in its first line. The
-probe calls the same functions. The file uses the standard library only, so that it runs even if
-other software is broken. The other files that it needs are beside it.
+probe calls the same functions. The launcher uses the standard library only, and therefore runs even
+if other software is broken. The other files that it needs are beside it.
 """
 
 from __future__ import annotations

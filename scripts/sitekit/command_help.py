@@ -58,7 +58,9 @@ def _page() -> Iterator[str]:
     yield "# Commands\n"
     yield "Each command is a target of make. `scripts/sitekit/commands.py` generates this page and `make help`."
     yield "`make COMMAND HELP=1` describes one command. SITE=path names a site file other than `config/site.yml`.\n"
-    yield "Exit codes: 0 done, 1 failed, 2 refused before anything changed, 130 interrupted."
+    yield "Exit codes: 0 done, 1 failed, 2 refused before anything changed, 130 interrupted.\n"
+    yield "The section [Words](../README.md#words) of the README explains *bundle*, *drill*, *lock*, *prefix*,"
+    yield "*publish*, *release*, *roster*, *slip* and *tier*."
     for group, commands in GROUPS.items():
         yield f"\n## {group}\n"
         yield "| command | what it does | variables |\n|---|---|---|"

@@ -74,8 +74,8 @@ def _fitting(tier: Tier, node: FreeNode) -> int:
 
 
 def _largest(found: set[tuple[int, int, int]]) -> tuple[tuple[int, int, int], ...]:
-    """Return the items of `found`, the largest first. An item is left out if another item is at
-    least as large in each number."""
+    """Return the items of `found`, the largest first. An item is left out if another item has at
+    least the same value in each number."""
     kept: list[tuple[int, int, int]] = []
     for one in sorted(found, reverse=True):
         if not any(all(a <= b for a, b in zip(one, other, strict=True)) for other in kept):

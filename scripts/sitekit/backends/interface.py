@@ -10,10 +10,10 @@ For one server, the hub calls the following methods in this order:
    shows the returned names.
 2. The hub writes the server's `Work` to its ledger, and then calls `submit`, which returns the
    job's id.
-3. `find` returns the job from the last snapshot (the last list of all jobs), without a query. A
-   loop renews the snapshot for all servers.
-4. `look_up` queries the backend for one job that the snapshot does not list. The result None means
-    that the job certainly does not exist any more.
+3. `find` returns the job from the last list of all jobs, without a query. A loop renews this list
+   for all servers.
+4. `look_up` queries the backend for one job that the last list of jobs does not contain. The result
+    None means that the job certainly does not exist any more.
 5. `wait` returns for the waiting user where the job waits, why, and for how long.
 6. `address` returns the address of the host on which the job runs. The server itself reports its
    port to the hub.
@@ -74,8 +74,7 @@ class Backend(Protocol):
         ...
 
     def find(self, work: Work) -> Job | None:
-        """Return the job from the last snapshot (the last list of all jobs), without a new
-        query."""
+        """Return the job from the last list of all jobs, without a new query."""
         ...
 
     async def look_up(self, work: Work) -> Job | None:
@@ -101,7 +100,7 @@ class Backend(Protocol):
     def expected_start(self, tier: str) -> int | None:
         """Return when a new server of this tier would start, in seconds since the epoch.
 
-        None means that this is not known. No query is made.
+        None means that the expected start is not known. No query is made.
         """
         ...
 

@@ -1,8 +1,8 @@
 """Query the backend for the jobs of all servers together, and keep the answer (the snapshot). The
 query for all jobs runs more often while a user waits for a server.
 
-Polls, progress pages, the form and the administrator's page read the last snapshot. Polls and pages
-never start a query themselves. If the backend does not answer, the old snapshot is kept, with the
+Polls, progress pages, the form and the administrator's page read this last answer. Polls and pages
+never start a query themselves. If the backend does not answer, the old answer is kept, with the
 time of the first failure. No server is ended because its backend does not answer.
 """
 
@@ -40,7 +40,8 @@ class Snapshot:
 
     @cached_property
     def by_tag(self) -> dict[str, list[Job]]:
-        """Return all jobs whose comment contains a server's tag, also jobs of other users."""
+        """Return all jobs whose comment contains a server's tag (the id of its start), also jobs of
+        other users."""
         found: dict[str, list[Job]] = {}
         for job in self.jobs.values():
             if job.tag:
@@ -51,7 +52,7 @@ class Snapshot:
         """Return the job of one start of a server, from the list of all jobs.
 
         The job is found by its id. If the hub never received the id, the youngest job with the
-        server's tag is returned.
+        server's tag (the id of its start) is returned.
         """
         found = self.by_tag.get(work.tag, [])
         if work.job:
@@ -92,7 +93,8 @@ class SnapshotLoop:
 
     @property
     def age(self) -> float | None:
-        """Return the age of the snapshot in seconds; None if no query has been answered yet."""
+        """Return the age of the last list of jobs in seconds; None if no query has been answered
+        yet."""
         taken = self.snapshot.taken
         return round(time.monotonic() - taken, 1) if taken > 0 else None
 
@@ -131,15 +133,16 @@ class SnapshotLoop:
         self._stir.set()
 
     async def next(self) -> Snapshot:
-        """Wait until the next query has ended, and return its answer, the new snapshot.
+        """Wait until the next query has ended, and return its answer (a new list of jobs).
 
-        If the next query fails, the old snapshot is returned.
+        If the next query fails, the old list of jobs is returned.
         """
         await self._answered.wait()
         return self.snapshot
 
     async def newer(self) -> Snapshot:
-        """Return a snapshot whose query begins after this call; in an outage, the old snapshot.
+        """Return a list of jobs from a query that begins after this call; if the backend does not
+        answer, return the old list.
 
         The query begins as soon as the limit on the number of queries permits.
         """
@@ -167,10 +170,10 @@ class SnapshotLoop:
                 await self._until_due(time.monotonic())
 
     async def _until_due(self, last: float) -> None:
-        """Sleep until a caller needs a new snapshot at once, or until the interval between two
+        """Sleep until a caller needs a new list of jobs at once, or until the interval between two
         queries is over.
 
-        The short interval counts from the time when the first user began to wait, so that a start
+        The short interval counts from the time when the first user began to wait. Therefore a start
         that takes less time than this interval needs only one query, after the server has reported
         its port.
         """

@@ -1,4 +1,4 @@
-"""Read a gettext catalogue (.po) with translations of sitekit's texts, and find its faults."""
+"""Read a gettext file (.po) with translations of sitekit's texts, and find its faults."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TAG = re.compile(r"</?\w+>")
 
 
 def read_catalogue(path: Path) -> Catalog:
-    """Return the catalogue in a file. Raises BadInput, OSError."""
+    """Read a translation file, and return it as Babel's Catalog. Raises BadInput, OSError."""
     remedy = "check the file: msgfmt --check-format"
     try:
         with path.open("rb") as file:
@@ -41,10 +41,12 @@ def messages() -> Catalog:
 
 
 def translations(language: str, own: Path | None) -> NullTranslations:
-    """Return the translations into a language, from the site's own catalogue and sitekit's.
+    """Return the translations into a language, from the site's own translation file and sitekit's
+    translation file.
 
-    The site's own catalogue wins. A text stays English if neither catalogue translates the text, or
-    if the placeholders in its translation are wrong. Raises BadInput, OSError.
+    If both files translate a text, the site's translation is used. A text stays English if neither
+    file translates the text, or if the placeholders in its translation are wrong. Raises BadInput,
+    OSError.
     """
     found = NullTranslations()
     paths = [own] if own else []
@@ -58,7 +60,8 @@ def translations(language: str, own: Path | None) -> NullTranslations:
 
 
 def _compiled(catalogue: Catalog) -> NullTranslations:
-    """Return the translations in a catalogue, without those whose placeholders are wrong."""
+    """Return the translations in a translation file, without translations whose placeholders are
+    wrong."""
     for message in list(catalogue):
         if message.id and any(wrong_placeholders(message)):
             catalogue.delete(message.id, message.context)
@@ -72,7 +75,7 @@ def _compiled(catalogue: Catalog) -> NullTranslations:
 
 
 def faults(catalogue: Catalog, wanted: Catalog) -> list[str]:
-    """Return the faults of a catalogue that is meant to translate the texts of `wanted`.
+    """Return the faults of a translation file that must translate the texts of `wanted`.
 
     A missing translation is not a fault, because users then see the English text.
     """
@@ -89,7 +92,7 @@ def faults(catalogue: Catalog, wanted: Catalog) -> list[str]:
 
 
 def missing(catalogue: Catalog, wanted: Catalog) -> list[str]:
-    """Return the texts of `wanted` that a catalogue does not translate."""
+    """Return the texts of `wanted` that a translation file does not translate."""
     texts = []
     for message in wanted:
         translated = catalogue.get(message.id) if message.id else None

@@ -33,7 +33,7 @@ class BadInput(Problem):
 
 
 class BadInputs(BadInput):
-    """Report all errors of one file together, so that the person can correct all of them at
+    """Report all errors of one file together so that the person can correct all of them at
     once."""
 
     def __init__(self, problems: list[BadInput]) -> None:

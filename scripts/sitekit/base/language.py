@@ -57,7 +57,7 @@ def date_text(moment: datetime, pattern: str) -> str:
     """Return a date and time as text, with the names of months and days in the site's language.
 
     `pattern` is a date pattern for Babel's format_datetime, such as `d MMMM, HH:mm`, from the
-    catalogue of translations. Babel is imported only here, because most commands write no dates.
+    translation file. Babel is imported only here, because most commands write no dates.
     """
     from babel.core import UnknownLocaleError
     from babel.dates import format_datetime

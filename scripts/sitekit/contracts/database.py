@@ -1,7 +1,7 @@
 """Give the URL of the hub's database, for the hub and programs of the release (SQLAlchemy), and for
 PostgreSQL's own programs (libpq).
 
-The URL contains no password. It names a file with the password, in libpq's format
+The URL contains no password. The URL names a file with the password, in libpq's format
 (https://www.postgresql.org/docs/current/libpq-pgpass.html), which only the hub's account can read.
 """
 

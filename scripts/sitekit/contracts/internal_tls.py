@@ -95,7 +95,8 @@ def name_of(tag: str) -> str:
 
 
 def tag_in(name: str) -> str | None:
-    """Return a server's tag from a name that name_of() returned; None for any other host name."""
+    """Return a server's tag (the id of its start) from a host name that name_of() returned; None
+    for any other host name."""
     return name.removesuffix(SUFFIX) if name.endswith(SUFFIX) else None
 
 

@@ -39,7 +39,7 @@ def authority(site: Site) -> Path:
     """Return the path of the key that signs jobs' certificates, which only the hub can read.
 
     This authority key signs only the SSH certificates of jobs. The login node does not trust the
-    authority key, so that a job cannot log in there with its certificate.
+    authority key. Therefore a job cannot log in there with its certificate.
     """
     return folder(site) / "authority"
 
@@ -47,8 +47,9 @@ def authority(site: Site) -> Path:
 def entries(site: Site) -> Path:
     """Return the folder with one file for each open tunnel.
 
-    Each file is named after a server's tag, and contains the server's port on the hub's machine.
-    The hub writes the files about open tunnels, and the account of the site's sshd can read them.
+    The name of each file is a server's tag (the id of its start). The file contains the server's
+    port on the hub's machine. The hub writes the files about open tunnels, and the account of the
+    site's sshd can read them.
     """
     return Path("/var/lib/sitekit-tunnel") / site.name
 

@@ -144,7 +144,7 @@ def _claim(site: Site, made: Made) -> None:
 def _stop(site: Site) -> None:
     """Stop the hub, then cancel the jobs, then stop the cluster.
 
-    The hub stops first, so that no user can start a server while the jobs are cancelled.
+    The hub stops first so that no user can start a server while the jobs are cancelled.
     """
     run_other_commands.stop(site)
     cancel_jobs(site)

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 def translate_pages(c: Any, site: Site) -> None:
     """Set the language of the hub's texts, and let JupyterHub's templates translate texts.
 
-    If the site's own catalogue cannot be read, the hub uses only sitekit's own translations.
+    If the site's own translation file cannot be read, the hub uses only sitekit's own translations.
     """
     language, catalogue = site.pages.language, site.pages.catalogue
     try:

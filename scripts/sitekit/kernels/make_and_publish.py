@@ -1,7 +1,8 @@
 """Implement `make kernels`, which makes kernels from modules.
 
-The steps are: read the module tree, list candidates, probe them, write a new generation, start its
-kernels, print the table, switch one link to the generation, and remove old generations.
+The steps are: read the module tree, list candidates, test each candidate for the first time, write
+a new generation, start its kernels, print the table, switch one link to the generation, and remove
+old generations.
 """
 
 from __future__ import annotations
@@ -174,7 +175,7 @@ def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
 
 def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path | None) -> Plan:
     """Find the candidates (modules, environments and images from which kernels may be made), and
-    probe each candidate that is new or changed."""
+    run the first test of each candidate that is new or changed."""
     record = (read_record(now) if now else None) or Record()
     old = record.kernels
     found, notes = candidates(
@@ -213,7 +214,7 @@ def _known(
     site: Site, rules: Rules, candidate: Candidate, record: Record, now: Path | None
 ) -> Kernel | Failure | None:
     """Return the result that an earlier run has recorded for the candidate. Return None if the
-    candidate must be probed again.
+    candidate must be tested again.
 
     If the rules and the files of the candidate have not changed since the last test, the result of
     the last test is used. `now` is the published generation, and `record` is the record of this

@@ -113,7 +113,7 @@ use_copy() {
     else
         copy=$own/${release##*/}-$hash
         is_whole || unpack
-        # The copy stays locked while the server runs, so that no other start removes it.
+        # The copy stays locked while the server runs. Therefore no other start removes it.
         # systemd-tmpfiles(8) leaves locked folders, too.
         if [ -n "$copy" ] && exec 8<"$copy" && flock -n -s 8; then
             remove_other_copies

@@ -69,7 +69,7 @@ class Environment(Section):
 class Proxy(Section):
     """Define the section `proxy`: the service configurable-http-proxy.
 
-    The proxy is a separate service, so that it keeps running while the hub restarts.
+    The proxy is a separate service, and keeps running while the hub restarts.
     """
 
     user: ServiceAccount = "jupyterhub-proxy"

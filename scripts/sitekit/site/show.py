@@ -36,10 +36,10 @@ def show(site: Site) -> int:
 
 
 def check_site(site: Site) -> int:
-    """Print a summary of a valid site file, of its catalogue of translations, and of the course
-    files (`make check_site`).
+    """Print a summary of a valid site file, of its translation file, and of the course files (`make
+    check_site`).
 
-    Raises BadInputs if the catalogue of translations or a course file has an error.
+    Raises BadInputs if the translation file or a course file has an error.
     """
     tiers = f"{len(site.tiers)} tier{'' if len(site.tiers) == 1 else 's'}"
     groups = f"members of {', '.join(site.login.allowed_groups)}"
@@ -54,8 +54,8 @@ def check_site(site: Site) -> int:
 
 
 def _check_catalogue(path: Path, language: str) -> None:
-    """Print how many texts the site's own catalogue translates. Raises BadInputs if the catalogue
-    has faults."""
+    """Print how many texts the site's own translation file translates. Raises BadInputs if the
+    translation file has faults."""
     key = "pages.catalogue"
     try:
         catalogue, wanted = read_catalogue(path), messages()

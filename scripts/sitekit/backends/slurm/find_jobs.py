@@ -1,8 +1,8 @@
 """Find the Slurm job of a server.
 
-A server's job is searched in the last snapshot (the list of all jobs). If the snapshot does not
-contain the job, the job is searched by the job number in the ledger. A job that the server's
-account does not own is ignored.
+A server's job is searched in the last list of all jobs. If this list does not contain the job, the
+job is searched by the job number in the ledger. A job that the server's account does not own is
+ignored.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ OpenWork = Callable[[], Iterable[Work]]
 class ServerJobs:
     """Find the Slurm jobs of the site's servers.
 
-    `unseen` maps a server's tag to a job that Slurm has accepted, but that Slurm does not list to
-    the hub.
+    `unseen` maps a server's tag (the id of its start) to a job that Slurm has accepted, but that
+    Slurm does not list to the hub.
     """
 
     def __init__(self, site: Site, queue: Queue, open_work: OpenWork) -> None:
@@ -44,17 +44,18 @@ class ServerJobs:
         self.unseen: dict[str, str] = {}
 
     def find(self, work: Work) -> Job | None:
-        """Return the job from the last snapshot (the last list of all jobs), without a query."""
+        """Return the job from the last list of all jobs, without a query."""
         if job := self.queue.snapshot.job_of(work):
             self._seen.add(work.tag)
             self.unseen.pop(work.tag, None)
         return job
 
     async def look_up(self, work: Work) -> Job | None:
-        """Return the job, with a query by its number if the snapshot does not list it.
+        """Return the job, with a query by its number if the last list of jobs does not contain the
+        job.
 
-        The snapshot does not list a job whose name was changed, or that Slurm hides from the hub.
-        Returns None if the job has certainly ended. Raises NoAnswer.
+        The last list of jobs does not contain a job whose name was changed, or that Slurm hides
+        from the hub. Returns None if the job has certainly ended. Raises NoAnswer.
         """
         if job := self.find(work):
             return job
@@ -108,7 +109,8 @@ class ServerJobs:
         return job
 
     def is_hidden(self, work: Work) -> bool:
-        """Return whether Slurm accepted the job, but no snapshot of this hub has listed it."""
+        """Return whether Slurm accepted the job, but no list of jobs that this hub has read
+        contains the job."""
         return work.job is not None and self.find(work) is None and work.tag not in self._seen
 
     def waiting(self) -> list[Work]:

@@ -1,6 +1,6 @@
 """Query Slurm, while users wait, for each tier's expected start and for the number of jobs ahead.
 
-All waiting users share the results of one round of queries. The number of queries per minute is
+All waiting users share the results of the same queries. The number of queries per minute is
 limited.
 """
 
@@ -48,8 +48,8 @@ class Forecast:
         return time.time() - self.asked > 2 * EVERY
 
     def wait(self, job: SlurmJob) -> Wait:
-        """Return why a pending job waits, by the last snapshot and Slurm's last answers. No query
-        is sent."""
+        """Return why a pending job waits, from the last list of jobs and Slurm's last answers. No
+        query is sent."""
         return Wait(
             reason=explain(job.reason),
             where=job.partition,

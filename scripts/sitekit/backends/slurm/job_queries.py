@@ -1,4 +1,5 @@
-"""Query Slurm for data that the snapshot lacks: how a job ended, and a node's IP address."""
+"""Query Slurm for data that the list of jobs does not contain: how a job ended, and a node's IP
+address."""
 
 from __future__ import annotations
 

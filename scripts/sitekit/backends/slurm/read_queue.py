@@ -1,4 +1,4 @@
-"""Read the site's jobs for the snapshot from squeue or, if PrivateData hides jobs, from sacct."""
+"""Read the list of the site's jobs from squeue or, if PrivateData hides jobs, from sacct."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRIVACY_KEPT = 300.0  # seconds until the hub checks again whether it may see us
 
 
 class Queue(SnapshotLoop):
-    """Keep the snapshot (the last list of the site's jobs) of Slurm's queue."""
+    """Keep the last list of the site's jobs in Slurm's queue (the snapshot)."""
 
     def __init__(self, site: Site) -> None:
         super().__init__()

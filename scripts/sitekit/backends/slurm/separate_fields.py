@@ -3,7 +3,7 @@ this mark.
 
 The owner of a job chooses its name, its comment and its paths. Slurm prints a job's name, comment
 and paths unchanged, with line breaks and separators. The answer is therefore not split at lines or
-at known separators. Each query uses a new random mark, so that no user can put the mark into a
+at known separators. Each query uses a new random mark. Therefore no user can put the mark into a
 job's name on purpose. The answer is a sequence of fields, and every `width` fields are one record.
 """
 
@@ -42,7 +42,7 @@ class Frame:
     def columns(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the options of sacct for these fields.
 
-        The options include --parsable, not --parsable2, so that the mark follows the last field
+        The options include --parsable, not --parsable2 so that the mark follows the last field
         too.
         """
         return ("--parsable", f"--delimiter={self.mark}", f"--format={','.join(names)}")

@@ -1,6 +1,7 @@
 """Create the demo cluster's directories, munge key, database and configuration files.
 
-Existing directories, keys and databases are kept, so that these functions can be called again.
+The functions of this file can be called again, because existing directories, keys and databases are
+kept.
 """
 
 from __future__ import annotations

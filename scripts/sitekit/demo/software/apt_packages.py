@@ -72,7 +72,7 @@ def _would_install(names: Sequence[str]) -> list[str]:
 
 
 def _install(names: Sequence[str], advance: Callable[[], object]) -> None:
-    """Run apt-get in its own session, so that Ctrl-C in the terminal does not interrupt dpkg."""
+    """Run apt-get in its own session so that Ctrl-C in the terminal does not interrupt dpkg."""
     run(["dpkg", "--configure", "-a"], env=QUIET, timeout=600)
     argv = [*APT, "install", "-y", "--no-install-recommends", *names]
     last: list[str] = []
@@ -108,7 +108,7 @@ def _mask(units: list[str]) -> list[str]:
 
 
 def _unmask(units: list[str]) -> None:
-    """Unmask these systemd units, and disable them, so that they do not start at boot."""
+    """Unmask these systemd units, and disable them so that they do not start at boot."""
     if units:
         run(["systemctl", "unmask", *units], env=QUIET)
         run(["systemctl", "disable", *units], env=QUIET, check=False)

@@ -1,6 +1,6 @@
 """Build the two Python installations for the demo's modules, each with ipykernel.
 
-One Python is that of this machine's distribution, and the other Python is that of the
+One Python has the version of this machine's distribution. The other Python has the version of the
 distribution's previous release.
 """
 

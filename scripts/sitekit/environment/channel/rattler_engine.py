@@ -84,7 +84,7 @@ def write_lock(package_records: list[RepoDataRecord], channels: list[str], path:
 
 
 def move(request: dict[str, Any]) -> None:
-    """Rewrite the file `lock` (a list of packages with URLs), so that each URL is in the channel
+    """Rewrite the file `lock` (a list of packages with URLs) so that each URL is in the channel
     `channel`."""
     package_records = lock_records(request)
     for record in package_records:

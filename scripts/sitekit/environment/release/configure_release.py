@@ -139,7 +139,7 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
         else {}
     )
     return files | {
-        # Jupyter reads files in the order of their names. This file is the last one, so that it
+        # Jupyter reads files in the order of their names. This file is the last one, and therefore
         # overrides the files of the packages.
         "jupyter_server_config.d/zz-sitekit.json": {
             "ServerApp": {"jpserver_extensions": extensions}

@@ -24,7 +24,7 @@ length, which the installer replaces by the path."""
 def open_prefix(site: Site) -> Iterator[Path]:
     """Create and lock the prefix, and yield its cache, which only the owner can read.
 
-    The cache is in the prefix, so that files of releases can be hard links to files of the cache.
+    The cache is in the prefix. Therefore files of releases can be hard links to files of the cache.
     Users can never write to the files of the cache. Raises Problem if the prefix is unsafe, not
     writable, full, or locked by another sitekit.
     """
@@ -152,7 +152,7 @@ def _hold(lock: int, site: Site) -> None:
             f"another sitekit is at work here ({holder})", where, "wait until it is done"
         ) from None
     except OSError as error:
-        remedy = "mount it with flock (Lustre: -o flock), so that two commands cannot write at once"
+        remedy = "mount it with flock (Lustre: -o flock) so that two commands cannot write at once"
         raise Problem(f"this filesystem has no locks: {error.strerror}", where, remedy) from None
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)

@@ -148,7 +148,7 @@ def _size_of_tables(image: Path) -> int:
 
 def _read_first(prefix: Path) -> list[str]:
     """Return the files that each start of a server reads. In the image, these files are side by
-    side, so that Linux can read several of them at once."""
+    side, and Linux can read several files at once."""
     inside = [f"{folder}/{pattern}" for pattern in FIRST_OF_PACKAGES for folder in PACKAGES]
     found = [path for pattern in (*FIRST, *inside) for path in sorted(prefix.glob(pattern))]
     files = [path for path in found if path.is_file() and not path.is_symlink()]

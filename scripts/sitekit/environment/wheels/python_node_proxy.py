@@ -112,8 +112,8 @@ def _own_prefix(path: Path, content: bytes) -> bytes:
     """Remove the directory `local` from the installation paths in Debian's Python module sysconfig;
     return the new content.
 
-    Debian has added `local`, so that pip installs programs and data in another directory than dpkg.
-    A release does not need `local`, because a release contains no files of dpkg.
+    Debian has added `local`. Therefore pip installs programs and data in another directory than
+    dpkg. A release does not need `local`, because a release contains no files of dpkg.
     """
     if path.parts[2:] in (("sysconfig.py",), ("sysconfig", "__init__.py")):
         for name in (b"scripts", b"data"):

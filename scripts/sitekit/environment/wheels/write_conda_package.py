@@ -20,8 +20,8 @@ PLACEHOLDER = "/opt/anaconda1anaconda2anaconda3"
 """The files of a package contain this path as a placeholder, which the installer replaces by the
 prefix."""
 
-# 1980-01-01 is the first day that a zip file can store. All files have this time, so that the same
-# input gives the same package.
+# 1980-01-01 is the first day that a zip file can store. All files have this time. Therefore the
+# same input gives the same package.
 _EPOCH = 315532800
 _MACHINES = {"x86_64": "linux-64", "aarch64": "linux-aarch64", "ppc64le": "linux-ppc64le"}
 
@@ -82,8 +82,8 @@ class Package:
         self._members.append((path, b"", 0o777, target))
 
     def add_tree(self, root: Path) -> None:
-        """Add all files below `root` to the package. The folders of `root` are those of a conda
-        prefix: bin, lib, share."""
+        """Add all files below `root` to the package. `root` has the folders of a conda environment,
+        such as bin, lib and share."""
         for file in sorted(root.rglob("*")):
             path = file.relative_to(root).as_posix()
             if file.is_symlink():

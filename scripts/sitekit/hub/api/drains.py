@@ -83,7 +83,7 @@ class DrainsHandler(OperatorHandler):
 
 
 class DrainHandler(OperatorHandler):
-    """Handle DELETE /hub/api/sitekit/drains/KIND/NAME: end the drain of a node or partition, so
+    """Handle DELETE /hub/api/sitekit/drains/KIND/NAME: end the drain of a node or partition so
     that servers can start there again."""
 
     @needs_scope("admin:servers")

@@ -43,7 +43,7 @@ class ServersOwnHandler(APIHandler):
         """
 
     def get_current_user_cookie(self) -> None:
-        """Return None, so that a login by cookie is not accepted."""
+        """Return None so that a login by cookie is not accepted."""
         return None
 
     def row(self) -> Row:

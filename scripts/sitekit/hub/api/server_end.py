@@ -53,8 +53,8 @@ class ServerEndHandler(APIHandler):
     """Handle GET ?start=TAG&key=KEY: return whether this start has ended, and its card.
 
     In the response, `state` is "running", "ended" or "stopped". "stopped" means that the user has
-    stopped the server. If no start has the requested tag, or if the key is wrong, the HTTP status
-    is 404.
+    stopped the server. If no start of a server has the requested tag (id), or if the key is wrong,
+    the HTTP status is 404.
     """
 
     hub_state: HubState
@@ -63,7 +63,7 @@ class ServerEndHandler(APIHandler):
         """Skip JupyterHub's check of the _xsrf cookie, because no login is used."""
 
     def get_current_user_cookie(self) -> None:
-        """Return None, so that no login by cookie is used."""
+        """Return None so that no login by cookie is used."""
         return None
 
     def set_default_headers(self) -> None:

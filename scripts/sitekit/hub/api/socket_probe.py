@@ -1,4 +1,4 @@
-"""Answer a WebSocket connection with one word, so that `make doctor` can test whether front and
+"""Answer a WebSocket connection with one word so that `make doctor` can test whether front and
 proxy forward WebSockets. The handler needs no login. The handler ignores all data from the client,
 and closes the connection at once.
 """

@@ -37,7 +37,7 @@ class CourseStates:
         return told
 
     def forget(self, course: Course) -> None:
-        """Remove a course's state from the cache after an action of an instructor, so that the next
+        """Remove a course's state from the cache after an action of an instructor so that the next
         page shows new data."""
         self._states.pop(course.key, None)
 

@@ -1,4 +1,4 @@
-"""Define which partitions and nodes an operator has drained, so that no new servers start there.
+"""Define which partitions and nodes an operator has drained. No new servers start there.
 
 A drain does not change Slurm: the hub requests no drained partitions, and excludes drained nodes in
 its requests. Other jobs still start on drained nodes and in drained partitions.

@@ -1,8 +1,8 @@
 """Record every start of a server, and its job, in a small SQLite file: the ledger.
 
 The file is in the site's state directory, which only the hub uses. The hub writes a row to the
-ledger before it submits the server's job, so that the ledger has a row for each job even if the hub
-dies. The tag in the row is also in the job's comment, by which a restarted hub finds the row.
+ledger before it submits the server's job. Therefore the ledger has a row for each job even if the
+hub dies. The tag in the row is also in the job's comment, by which a restarted hub finds the row.
 
 The ledger contains no secrets: in place of a token, it contains JupyterHub's hash of the token. The
 token's number in JupyterHub's database would not identify the token, because SQLite reuses numbers.
@@ -104,7 +104,7 @@ class Ledger(
         account: str = "",
         uid: int | None = None,
     ) -> str:
-        """Record that a job is about to be submitted, and return the tag of this start.
+        """Record that a job is about to be submitted; return the tag (a random id) of this start.
 
         If `account` is not given, the account has the user's name. If the account's `uid` is not
         given, owners of jobs are compared by name.
@@ -131,7 +131,7 @@ class Ledger(
         return tag
 
     def record_certificate(self, tag: str) -> None:
-        """Record that this start has a certificate, so that hub and proxy connect to the server by
+        """Record that this start has a certificate. Then hub and proxy connect to the server by
         TLS."""
         self._db.execute("UPDATE starts SET tls = 1 WHERE tag = ?", (tag,))
 
@@ -178,8 +178,9 @@ class Ledger(
         return found.fetchone() is not None
 
     def abandon(self, tag: str, card: dict[str, Any] | None = None) -> None:
-        """Record that this start is given up, so that its job is cancelled as soon as the scheduler
-        lists it. `card` contains the reason; `card` is None if the user stopped the server.
+        """Record that this start failed or was stopped. The hub then cancels the start's job as
+        soon as the scheduler lists the job. `card` contains the reason; `card` is None if the user
+        stopped the server.
         """
         self._db.execute(
             "UPDATE starts SET abandoned = ?, card = COALESCE(card, ?) WHERE tag = ? AND ended IS NULL",
@@ -197,7 +198,7 @@ class Ledger(
         )
 
     def row(self, tag: str) -> Row | None:
-        """Return the row of the start with this tag."""
+        """Return the row of the start with this tag (the id of a start)."""
         return self._one("SELECT * FROM starts WHERE tag = ?", tag)
 
     def by_token(self, token: str) -> Row | None:
@@ -215,7 +216,7 @@ class Ledger(
         return [row_of(record) for record in records]
 
     def rows_of(self, tags: Iterable[str]) -> list[Row]:
-        """Return the rows of the starts with these tags."""
+        """Return the rows of the starts with these tags (the ids of starts)."""
         statement = "SELECT * FROM starts WHERE tag IN (SELECT value FROM json_each(?))"
         records = self._db.execute(statement, (json.dumps(list(tags)),))
         return [row_of(record) for record in records]

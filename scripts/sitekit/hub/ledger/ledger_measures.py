@@ -1,7 +1,7 @@
 """Record when each phase of a server's start ended, and the memory that the server uses.
 
-The functions that only read have an open database as their argument, so that `make status` can call
-these functions too.
+The functions that only read have an open database as their argument. Therefore `make status` can
+call these functions too.
 """
 
 from __future__ import annotations
@@ -82,9 +82,9 @@ class MeasuresInLedger:
     def record_ready(self, tag: str) -> None:
         """Record that the server is open to its user. A later call changes nothing.
 
-        The hub adds a server's route again after a restart. Nothing is recorded if the server has
-        listened for longer than OPENED, because in this case an older sitekit, which did not record
-        the time, has opened the server.
+        The hub adds a server's route again after a restart. If the server has listened for longer
+        than OPENED, nothing is recorded: an older sitekit, which did not record the time, has
+        opened this server.
         """
         now = time.time()
         self._db.execute(

@@ -59,7 +59,7 @@ CREATE TABLE IF NOT EXISTS tunnels (
 """The ports of open tunnels on the hub's machine, for a site with tunnels.
 
 A sitekit that does not know tunnels ignores this table too. Such a sitekit also refuses the key
-slurm.ssh.tunnel, so that it never runs the hub of a site with tunnels.
+slurm.ssh.tunnel. Such a sitekit therefore never runs the hub of a site with tunnels.
 """
 
 COURSES = """
@@ -215,8 +215,8 @@ GUARD = "CREATE VIEW servers AS SELECT 'this ledger belongs to a newer sitekit' 
 """Makes a sitekit without version numbers fail when it opens this ledger.
 
 That sitekit creates an index on its table `servers` when it opens a ledger. An index on a view is
-an error, so that its hub does not start and running servers are left alone. Without this view, the
-old sitekit would find an empty ledger, and would treat every server as lost.
+an error. Therefore the hub of such a sitekit does not start, and running servers are not ended.
+Without this view, the old sitekit would find an empty ledger, and would treat every server as lost.
 """
 
 
@@ -265,7 +265,7 @@ def _refuse_newer(found: int) -> None:
 
 def bring_up_to_date(ledger: sqlite3.Connection) -> None:
     """Create the tables of an empty ledger, or convert the tables of an older sitekit. The whole
-    change is one transaction, so that the ledger is unchanged if the hub dies meanwhile. Raises
+    change is one transaction. Therefore the ledger is unchanged if the hub dies meanwhile. Raises
     NewerLedger.
     """
     _refuse_newer(found := version_of(ledger))

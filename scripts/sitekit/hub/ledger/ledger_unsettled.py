@@ -32,7 +32,8 @@ class UnsettledInLedger:
         return found.fetchone() is not None
 
     def closed_with_live_job(self, snapshot: Snapshot) -> list[Row]:
-        """Return starts that are closed in the ledger although the snapshot lists live jobs."""
+        """Return starts that are closed in the ledger although the last list of jobs contains live
+        jobs."""
         statement = (
             "SELECT * FROM starts WHERE ended < ? AND tag IN (SELECT value FROM json_each(?))"
         )

@@ -64,7 +64,8 @@ class UsageInLedger:
         raise NotImplementedError
 
     def add_idle(self, tags: Iterable[str], seconds: float) -> None:
-        """Add `seconds` to the idle time of the starts with these tags, in one SQL statement."""
+        """Add `seconds` to the idle time of the starts with these tags (ids), in one SQL
+        statement."""
         self._db.execute(ADD_IDLE, (seconds, json.dumps(list(tags))))
 
     def usage(self, begin: float, end: float) -> list[Usage]:

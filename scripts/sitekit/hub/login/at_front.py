@@ -103,7 +103,7 @@ class AtFront(Authenticator):
         whether a user may be logged in.
 
         The hub cannot query the web server (the front) for a user's name without a request from the
-        user's browser. Users have to log in again some hours after their login, so that the web
+        user's browser. Users have to log in again some hours after their login so that the web
         server reports their name again. The new login needs no click while the session at the
         organization's own login is valid.
         """
@@ -153,7 +153,7 @@ def update_front_login(c: Any, site: Site, accounts: AccountMap) -> None:
     """Set JupyterHub's configuration for logins at the front (the site's web server)."""
     AtFront.site, AtFront.accounts = site, accounts
     AtFront.logins = LastLogins(site, accounts.ledger)
-    # removed from the hub's environment, so that programs that the hub starts do not get the secret
+    # removed from the hub's environment so that programs that the hub starts do not get the secret
     AtFront.secret = os.environ.pop(SECRET, "")
     c.JupyterHub.authenticator_class = AtFront
     c.Authenticator.auto_login = True

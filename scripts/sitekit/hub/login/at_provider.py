@@ -104,8 +104,8 @@ class AtProvider(OAuthenticator):
         """Check the user's name and return it. Raises Refusal.
 
         oauthenticator's own method answers with an error 500 if the claim is missing or is not
-        text, and logs all claims (oauth2.py). For Globus, oauthenticator removes every domain, so
-        that users of two organizations could get the same name (globus.py).
+        text, and logs all claims (oauth2.py). For Globus, oauthenticator removes every domain.
+        As a result, users of two organizations could get the same name (globus.py).
         """
         return name_and_domain(self.site.login, user_info)[0]
 
@@ -122,8 +122,8 @@ class AtProvider(OAuthenticator):
         not log in.
 
         The method also removes the rights of a former administrator, which oauthenticator's own
-        method keeps (oauth2.py, where `admin` is None). It accepts users of GitHub without the key
-        `email`, with whom oauthenticator's method fails (github.py).
+        method keeps (oauth2.py, where `admin` is None). This method accepts users of GitHub without
+        the key `email`, with whom oauthenticator's method fails (github.py).
         """
         tokens, told = auth_model["auth_state"]["tokens"], auth_model["auth_state"]["claims"]
         # check this first: a person who comes with another person's name must not change that

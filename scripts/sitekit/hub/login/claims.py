@@ -106,7 +106,7 @@ def _check_name(login: Login, name: str) -> None:
     look like other letters.
 
     The hub writes names in lower case. In lower case, some characters, such as the Kelvin sign,
-    become ordinary letters, so that two users could get the same name.
+    become ordinary letters. As a result, two users could get the same name.
     """
     plain = "".join(letter.lower() if letter.isascii() else letter for letter in name)
     if (

@@ -201,7 +201,7 @@ def update_provider(c: Any, site: Site, accounts: AccountMap) -> None:
     settings = c.OAuthenticator
     settings.login_service = service_of(login)
     settings.client_id = provider.client_id
-    # removed from the hub's environment, so that programs that the hub starts do not get the secret
+    # removed from the hub's environment so that programs that the hub starts do not get the secret
     settings.client_secret = os.environ.pop("OAUTH_CLIENT_SECRET", "")
     settings.oauth_callback_url = f"{site.front.url}/hub/oauth_callback"
     settings.scope = _scope(site)

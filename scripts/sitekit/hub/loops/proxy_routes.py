@@ -22,7 +22,7 @@ EVERY = 2.0  # seconds
 async def run() -> None:
     """Compare the proxy's routes with the hub's routes every few seconds, until the hub ends.
 
-    If the proxy does not answer, the comparison is repeated in the next round.
+    If the proxy does not answer, the comparison is repeated at the next run of the loop.
     """
     while True:
         await asyncio.sleep(EVERY)
@@ -44,5 +44,5 @@ async def restore(app: JupyterHub) -> None:
         log.warning("The proxy has lost routes; adding them again")
         await check_server_access.resend_ended(
             app.proxy
-        )  # first, so that no ended login opens a server
+        )  # first so that no ended login opens a server
         await app.proxy.check_routes(app.users, app._service_map, routes)

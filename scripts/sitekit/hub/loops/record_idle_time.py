@@ -26,7 +26,8 @@ async def run(ledger: Ledger) -> None:
 
 
 def idle_tags(found: list[TierSpawner], now: datetime) -> list[str]:
-    """Return the tags of the servers that run and have been without activity for long enough."""
+    """Return the tags (ids of starts) of the servers that run and have been without activity for
+    long enough."""
     tags = []
     for spawner in found:
         child, last = spawner.child_spawner, spawner.orm_spawner.last_activity

@@ -1,7 +1,7 @@
 """Write the text that a waiting user reads on the progress page.
 
-The text comes from the last snapshot (list of all jobs) and the last forecast of expected starts.
-No query of the scheduler is started to write the text.
+The text comes from the last list of all jobs and the last forecast of expected starts. No query of
+the scheduler is started to write the text.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ FIRST = {
 async def events(
     hub_state: HubState, backend: Backend, tag: str, offered: Collection[str] | None = None
 ) -> AsyncIterator[dict[str, Any]]:
-    """Yield a progress event for the server start with this tag whenever the event has changed.
+    """Yield a progress event for the server start with this tag (id) whenever the event has
+    changed.
 
     The events describe why the job waits, when it is expected to start, and then each step of the
     server's start. The argument `offered` contains the keys of the tiers that the user may choose,
@@ -63,7 +64,7 @@ async def events(
 
 
 def event(hub_state: HubState, tag: str, offered: Collection[str] | None = None) -> dict[str, Any]:
-    """Return JupyterHub's progress event for the server start with this tag.
+    """Return JupyterHub's progress event for the server start with this tag (id).
 
     The event contains JupyterHub's own keys and the key `phase`. For a waiting job, the event also
     contains the keys that WaitingServer.as_dict returns.

@@ -43,7 +43,7 @@ class FormHandler(SpawnHandler):
     async def _post(self, user_name: str, server_name: str, display_name: str) -> None:
         """Start the server that the URL or the form's field `server` names.
 
-        A refused name is shown at its field, so that nothing that the user typed is lost.
+        A refused name is shown at its field. Therefore nothing that the user typed is lost.
         JupyterHub's own handler would show an error page.
         """
         self.form_server = server_name
@@ -95,7 +95,7 @@ class FormHandler(SpawnHandler):
     async def _wrap_spawn_single_user(
         self, user: User, server_name: str, *words: Any, **named: Any
     ) -> None:
-        """Check the user's login before the start, so that the server is already starting when the
+        """Check the user's login before the start. Then the server is already starting when the
         browser opens the server's page.
 
         JupyterHub redirects the browser one second after the form was submitted (handlers/pages.py;

@@ -30,7 +30,7 @@ def keep_pages_behind_the_front(url: str, has_ended: Callable[[str], bool]) -> N
     Users must go through the front at `url`. X-Forwarded-For and similar headers are accepted only
     from the proxy. Because only the proxy may request pages, no other program can forge its IP
     address for the log and for the login delays. A server's certificate is refused once `has_ended`
-    returns True for its tag.
+    returns True for its tag (the id of the server's start).
     """
     prepare = BaseHandler.prepare
 

@@ -29,10 +29,10 @@ def begin_with_users(loops: Callable[[], Mapping[str, Loop]]) -> None:
 
     JupyterHub begins to check the servers in init_spawners (app.py), when users and settings are
     complete. This function only schedules the loops. JupyterHub creates every spawner before it
-    gives control to the event loop, so that the loops find all spawners. After that, JupyterHub
-    polls each server, and a poll needs a snapshot (list of all jobs) that the loops have renewed.
-    If the function `loops` raises an exception, the hub ends. Subcommands such as `jupyterhub
-    token` start no loops.
+    gives control to the event loop. Therefore the loops find all spawners. After that, JupyterHub
+    polls each server, and a poll needs a list of all jobs that the loops have renewed. If the
+    function `loops` raises an exception, the hub ends. Subcommands such as `jupyterhub token` start
+    no loops.
     """
     init_spawners = JupyterHub.init_spawners
     tasks: list[
@@ -58,10 +58,10 @@ def begin_with_users(loops: Callable[[], Mapping[str, Loop]]) -> None:
 def _users_with_servers(app: JupyterHub) -> list[Any]:
     """Return the users who have servers, loaded from the database at once.
 
-    JupyterHub loads the users together with their servers, and loads them once more, each with
-    three queries, in the loop over the servers: its query reads the servers a second time
-    (populate_existing), and forgets the user of each server (app.py, init_spawners, 6.1). While a
-    list holds the users, SQLAlchemy finds them in memory.
+    JupyterHub itself loads these users twice (app.py, init_spawners, 6.1). Its loop over the
+    servers reads the servers a second time (populate_existing), and SQLAlchemy then forgets the
+    user of each server. JupyterHub loads each user again with three queries. While a list contains
+    the users, SQLAlchemy finds the users in memory.
     """
     servers = orm.User._orm_spawners
     running = servers.any(orm.Spawner.server_id.isnot(None))
@@ -72,7 +72,7 @@ def _users_with_servers(app: JupyterHub) -> list[Any]:
 async def _keep_running(run: Loop, name: str) -> None:
     """Run one of the hub's loops, and restart the loop if it fails.
 
-    Servers depend on the hub's loops, so that an error must not end a loop before the hub ends.
+    Servers depend on the hub's loops. Therefore an error must not end a loop before the hub ends.
     """
     while True:
         try:

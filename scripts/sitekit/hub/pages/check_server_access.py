@@ -159,7 +159,7 @@ class AuthorizeHandler(OAuthAuthorizeHandler):
     """Renew the cookie with the entry (the permission to open servers) when the hub authorizes a
     user at a server.
 
-    The server sets its own cookie at that moment, so that the entry and this cookie last equally
+    The server sets its own cookie at that moment. Therefore the entry and this cookie last equally
     long.
     """
 
@@ -175,7 +175,7 @@ class AuthorizeHandler(OAuthAuthorizeHandler):
 
 
 class EndingLogoutHandler(LogoutHandler):
-    """Make the browser's entry invalid at logout, so that no copy of its cookie works either."""
+    """Make the browser's entry invalid at logout so that no copy of its cookie works either."""
 
     async def default_handle_logout(self) -> None:
         if self.current_user and (ends := entry_of(self)):

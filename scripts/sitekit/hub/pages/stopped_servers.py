@@ -56,7 +56,7 @@ def wanted_routes(app: JupyterHub) -> set[str]:
 
 
 async def update_routes(app: JupyterHub) -> None:
-    """Add and delete routes in the proxy, so that the hub answers for exactly the servers that are
+    """Add and delete routes in the proxy so that the hub answers for exactly the servers that are
     stopped or suspended."""
     specs = wanted_routes(app)
     for path in specs - app.proxy.stand_ins:

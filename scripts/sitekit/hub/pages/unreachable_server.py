@@ -26,7 +26,7 @@ class NoAnswerHandler(ProxyErrorHandler):
     """Answer the proxy's request for an error page, when a server does not answer the proxy.
 
     JupyterHub's own error page advises to restart the server, which does not help while the hub
-    counts the server as running. The proxy's request contains no cookies, so that the hub cannot
+    counts the server as running. The proxy's request contains no cookies. Therefore the hub cannot
     identify the user. The error page therefore leads to the hub's own address for the server, where
     the user is logged in.
     """
@@ -39,7 +39,7 @@ class NoAnswerHandler(ProxyErrorHandler):
             await super().get(status_code_s)
             return
         for backend in self.hub_state.backends.values():
-            # a lab repeats its requests, so that the end of its server is noticed soon
+            # JupyterLab repeats its requests. A query now notices the end of its server soon
             backend.queue.look()
         # Without JupyterHub's ?redirects=N: that counts redirects without a pause, and this page
         # waits some seconds.
@@ -53,7 +53,7 @@ class ServerPageHandler(UserUrlHandler):
 
     JupyterHub itself redirects the user to a server that JupyterHub counts as running. A server
     counts as running until the next poll, even if the server has ended. ServerPageHandler queries
-    Slurm first, so that users are not sent to an ended server.
+    Slurm first. Therefore users are not sent to an ended server.
     """
 
     hub_state: HubState

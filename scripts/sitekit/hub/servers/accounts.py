@@ -42,8 +42,8 @@ class AccountMap:
     """Find the cluster account of each user of the hub.
 
     At a login, the site's setting `login.accounts` determines the account: it is the user's name,
-    or it comes from a file, a program or a claim of the provider. The ledger records the account,
-    so that a restarted hub can use it.
+    or it comes from a file, a program or a claim of the provider. The ledger records the account.
+    Therefore a restarted hub can use it.
     """
 
     root = 0
@@ -65,9 +65,9 @@ class AccountMap:
     def of(self, user: str) -> str:
         """Return the Unix account of a user who has logged in.
 
-        Raises NoAccount if the user has no account, or has to log in again. JupyterHub itself would
-        start a server of a user who has to log in again, if a program with a token or an
-        administrator requests the start (handlers/base.py, refresh_auth).
+        Raises NoAccount if the user has no account, or has to log in again. If a program with a
+        token or an administrator requests a start, JupyterHub itself would start the server even if
+        the user has to log in again (handlers/base.py, refresh_auth).
         """
         if why := self.refused.get(user):
             raise NoAccount(f"{shown(user)} has to log in again: {why}")

@@ -2,9 +2,9 @@
 the site's sshd accepts the tunnels of running servers.
 
 sshd accepts a job's certificate as long as a file exists whose name is the server's tag
-(contracts/tunnel.py). The hub writes the file with the server's tag before it submits the server's
-job. A loop removes the file after the server has ended. After a crash of the hub, the loop that
-removes files also corrects files that do not match the ledger.
+(contracts/tunnel.py). The hub writes the file with the server's tag (the id of its start) before it
+submits the server's job. A loop removes the file after the server has ended. After a crash of the
+hub, the loop that removes files also corrects files that do not match the ledger.
 """
 
 from __future__ import annotations
@@ -74,13 +74,14 @@ class Tunnels:
         raise Refused("tunnel", f"no port from {low} to {high} of the hub's machine is free")
 
     async def run(self) -> None:
-        """Repeat until the hub ends: remove and write files, so that they match the ledger."""
+        """Repeat until the hub ends: remove and write files so that they match the ledger."""
         while True:
             self.agree(await asyncio.to_thread(self.listed))
             await asyncio.sleep(INTERVAL)
 
     def listed(self) -> set[str]:
-        """Return the tags of the servers for which the folder of tunnels contains a file."""
+        """Return the tags (ids of starts) of the servers for which the folder of tunnels contains a
+        file."""
         return {name for name in os.listdir(self._folder) if TAG.fullmatch(name)}
 
     def agree(self, there: set[str]) -> None:
@@ -96,8 +97,8 @@ class Tunnels:
             self._write(tag, opened[tag])
 
     def _write(self, tag: str, port: int) -> None:
-        """Write the file for sshd. The account of sshd is a member of the folder's group, so that
-        sshd can read the file."""
+        """Write the file for sshd. The account of sshd is a member of the folder's group.
+        Therefore sshd can read the file."""
         place = Path(self._folder, f".{tag}")
         place.write_text(str(port))
         place.chmod(0o640)

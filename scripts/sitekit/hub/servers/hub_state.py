@@ -56,7 +56,7 @@ class HubState:
     def backends(self) -> dict[str, Backend]:
         """Return the backends by name: of all tiers, and of all servers that may still run.
 
-        The ledger is opened only at the first access to the backends, so that a program that only
+        The ledger is opened only at the first access to the backends. Therefore a program that only
         checks JupyterHub's configuration does not open the ledger.
         """
         in_use = {row.backend for row in self.ledger.open()}
@@ -99,7 +99,7 @@ class HubState:
         return course.tier if course else self.site.tier(key)
 
     def job_of(self, row: Row) -> Job | None:
-        """Return a server's job from the last snapshot (the last list of all jobs)."""
+        """Return a server's job from the last list of all jobs."""
         return self.backend_of(row).find(row)
 
     @property
@@ -117,18 +117,19 @@ class HubState:
         return Certificates(self.site)
 
     def expect(self, tag: str) -> asyncio.Event:
-        """Return an asyncio event, which is set when the server with this tag reports its port."""
+        """Return an asyncio event, which is set when the server whose start has this tag (id)
+        reports its port."""
         return self._expected.setdefault(tag, asyncio.Event())
 
     def forget(self, tag: str) -> None:
-        """Remove the server with this tag from the list of servers that have not yet reported their
-        port."""
+        """Remove the server whose start has this tag (id) from the list of servers that have not
+        yet reported their port."""
         self._expected.pop(tag, None)
 
     def record_port(self, tag: str, port: int) -> bool:
         """Record the port from a server's callback.
 
-        Returns False if no server with this tag is starting.
+        Returns False if no server whose start has this tag (id) is starting.
         """
         if not self.ledger.record_port(tag, port):
             return False
@@ -161,7 +162,7 @@ class HubState:
     def record_address(self, tag: str, address: str) -> None:
         """Record the IP address of a server's node, as soon as the address is known.
 
-        The hub's HTTP client and the proxy look up the IP address by the start's tag.
+        The hub's HTTP client and the proxy look up the IP address by the start's tag (a random id).
         """
         if tag and address:
             self.addresses[tag] = address
@@ -178,7 +179,7 @@ class HubState:
         return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
     def has_ended(self, tag: str) -> bool:
-        """Return whether the server start with this tag has ended, or never existed."""
+        """Return whether the server start with this tag (id) has ended, or never existed."""
         row = self.ledger.row(tag)
         return row is None or row.ended is not None
 

@@ -1,6 +1,6 @@
 """Write each step of a server's start to the hub's log, in one line that contains the start's id.
 
-The line is `Start ID: STEP` and a JSON object. The id is the start's tag in the ledger. The tag is
+The line is `Start ID: STEP` and a JSON object. In the ledger, this id is called the tag. The tag is
 also in the job's comment, in the gate's log lines and in the job's log. `make trace` searches for
 the tag in all these logs and in the job's comment.
 """

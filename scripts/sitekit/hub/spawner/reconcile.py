@@ -45,7 +45,7 @@ ENDING_TIMEOUT = 180.0
 async def run(hub_state: HubState, backend: str) -> None:
     """Run reconcile() for a backend (such as Slurm) again and again, until the hub ends.
 
-    If a round fails, the error is logged, and the next round tries again.
+    If a run fails, the error is logged, and the loop continues with the next run.
     """
     last, pauses = float("-inf"), Pauses()
     while True:
@@ -84,8 +84,8 @@ async def reconcile(hub_state: HubState, name: str, pauses: Pauses) -> None:
     """Compare the ledger, the queue and JupyterHub once, and correct differences. Only the servers
     of one backend (such as Slurm) are compared. Does nothing while the backend does not answer.
 
-    A round handles at most SERVERS_PER_ROUND servers. The servers of a round are chosen at random,
-    so that servers whose jobs cannot be cancelled do not delay others.
+    One run handles at most SERVERS_PER_ROUND servers. These servers are chosen at random. Therefore
+    servers whose jobs cannot be cancelled do not delay others.
     """
     backend = hub_state.backends[name]
     snapshot = await backend.queue.newer()
@@ -108,7 +108,8 @@ async def reconcile(hub_state: HubState, name: str, pauses: Pauses) -> None:
 
 
 def list_stray_jobs(hub_state: HubState, snapshot: Snapshot) -> list[str]:
-    """Return live jobs that have a tag of this site but no record in the ledger.
+    """Return live jobs whose comment has a tag (the id of a start) of this site, but that have no
+    record in the ledger.
 
     The length of the list is limited, because any user can submit any number of jobs with such a
     tag.
@@ -120,7 +121,8 @@ def list_stray_jobs(hub_state: HubState, snapshot: Snapshot) -> list[str]:
 
 
 def tags_of_loaded_servers() -> list[str]:
-    """Return the tags of servers that start, run or are being checked in JupyterHub.
+    """Return the tags (ids of starts) of servers that start, run or are being checked in
+    JupyterHub.
 
     Servers that reported their end more than ENDING_TIMEOUT ago, but have not ended, are left out
     of the result.
@@ -152,7 +154,7 @@ async def close_or_cancel(hub_state: HubState, row: Row, pauses: Pauses) -> None
 async def cancel_job(hub_state: HubState, row: Row, job: Job, pauses: Pauses) -> None:
     """Cancel the job of a server that JupyterHub does not manage any more.
 
-    If the scheduler does not answer, a later round tries again.
+    If the scheduler does not answer, a later run tries again.
     """
     if row.job is None:  # the hub never received the job's number; the job was found by its tag
         hub_state.ledger.record_job(row.tag, job.id)

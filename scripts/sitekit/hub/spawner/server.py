@@ -248,7 +248,7 @@ class Server(Spawner):
         return 1
 
     def current_job(self) -> Job | None:
-        """Return the server's job from the last snapshot (the last list of all jobs)."""
+        """Return the server's job from the last list of all jobs."""
         row = self.row()
         return self.hub_state.job_of(row) if row else None
 

@@ -34,7 +34,7 @@ async def stop_servers(hub_state: HubState, order: Mapping[str, Any]) -> int:
     """Stop the servers that a user had at the time of the order, with a card that contains the
     reason; return the number of stopped servers.
 
-    A server that is starting is given up: the hub cancels its job, and its start fails.
+    If a server is starting, the hub cancels the server's job, and the start fails.
     """
     what = "An administrator of the hub stopped your server."
     card = Card("stopped", what, order["text"] or "Start it again, or ask them why they did it.")
@@ -47,7 +47,8 @@ async def stop_servers(hub_state: HubState, order: Mapping[str, Any]) -> int:
 
 
 def _tag_of(spawner: TierSpawner) -> str:
-    """Return the tag of the spawner's server; "" without one."""
+    """Return the tag (id) of the start of the spawner's server; "" if the server was not
+    started."""
     return spawner.child_spawner.tag if spawner.child_spawner else ""
 
 

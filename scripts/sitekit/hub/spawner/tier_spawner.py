@@ -196,7 +196,7 @@ class TierSpawner(AdoptingSpawner):
         return self.child_spawner
 
     def _pass_on(self, names: set[str], child: Server) -> None:
-        """Give the child the values of these traits, now and after each change.
+        """Copy the values of these traits to the child spawner, now and after each change.
 
         wrapspawner creates one directional_link for each trait, which takes half of the time in
         which a hub with a thousand servers restarts.

@@ -20,7 +20,7 @@ EVERY = 5.0  # seconds
 
 async def run(hub_state: HubState) -> None:
     """Observe the starts and ends in the ledger every few seconds. If the ledger cannot be read,
-    the next round tries again."""
+    the next run tries again."""
     since = time.time()
     while True:
         await asyncio.sleep(EVERY)
@@ -37,7 +37,7 @@ def observe_since(hub_state: HubState, since: float, until: float = math.inf) ->
     up to `until`.
 
     First, the time at which each job has begun is recorded, because a fast start can already be
-    complete. Then all rows of the ledger are read before the first row is counted, so that no row
+    complete. Then all rows of the ledger are read before the first row is counted. Therefore no row
     is counted twice if reading the ledger fails. A row that causes an error is logged, and left
     out.
     """
@@ -81,7 +81,7 @@ def _observe_end(start: Start) -> None:
 def observe_start(start: Start) -> None:
     """Observe the phases of a server that has become ready.
 
-    Slurm's times are whole seconds of another clock, so that a phase can seem to be negative.
+    Slurm's times are whole seconds of another clock. Therefore a phase can seem to be negative.
     """
     row, measures = start
     ends = (row.intended, measures.submitted, measures.began, row.listening, measures.ready)

@@ -107,7 +107,7 @@ def describe_sums(servers: list[OpenServer]) -> dict[str, Any]:
 
 
 def describe_cards(ended: Iterable[Start], most: int = 20) -> dict[str, Any]:
-    """Return the cards of ended servers: how many of each kind, and the last of them.
+    """Return the cards of ended servers: the number of cards of each kind, and the last cards.
 
     A card is the text that tells a user why a server ended.
     """

@@ -49,7 +49,7 @@ def root(site: Site) -> Path:
 
 @contextmanager
 def lock(site: Site) -> Iterator[None]:
-    """Hold a lock, so that only one `make kernels` runs at a time. Raises Problem if another `make
+    """Hold a lock so that only one `make kernels` runs at a time. Raises Problem if another `make
     kernels` runs."""
     folder = root(site) / "generations"
     folder.mkdir(parents=True, exist_ok=True)

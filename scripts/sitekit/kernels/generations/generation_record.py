@@ -22,7 +22,7 @@ class Record:
 
     `kernels` maps kernel ids to the kernels that passed the test. `failing` has the kernels that
     failed in a later check: kernel id -> reason. `quiet` lists modules that were tested and contain
-    no kernel, so that they are not tested again. `test_as` is the account that ran the kernels in
+    no kernel. These modules are not tested again. `test_as` is the account that ran the kernels in
     the test. `start_timeout` is the time limit of the test in seconds.
     """
 

@@ -1,6 +1,6 @@
-"""Store the data of one kernel, from the first test (the probe) until users see the kernel.
+"""Store the data of one kernel, from the first test until users see the kernel.
 
-The class has only plain data, so that a generation can store each kernel as JSON.
+The class has only plain data. Therefore a generation can store each kernel as JSON.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Kernel:
     kernel.json. `expect` has the values that the kernel must report when it is started. `found` is
     true if kernels.yml does not name the kernel. `key` is a digest of the rules by which the kernel
     was made. `watch` has the files from which the kernel was made: path -> change time and size at
-    the time of the probe.
+    the time of the first test.
     """
 
     id: str

@@ -40,7 +40,7 @@ def check_images(site: Site, keys: tuple[str, ...]) -> int:
     """Test the images with these keys, or all images if there are no keys. Returns 1 if an image
     failed.
 
-    If an image fails, its record of an earlier test is removed, so that no user can start the
+    If an image fails, its record of an earlier test is removed. Therefore no user can start the
     image. Raises BadInput for an unknown key. Raises Problem if this machine has no container
     engine or no release.
     """

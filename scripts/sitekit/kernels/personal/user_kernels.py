@@ -2,7 +2,7 @@
 
 The user's kernels are in HOME/.local/share/jupyter/kernels/my-<name>/{kernel.json, launch.json,
 logo-*, own.json}. Users' kernels are tested like the site's kernels. The site's launcher also
-starts users' kernels, so that a user's kernel shows a message if its software no longer exists.
+starts users' kernels. Therefore a user's kernel shows a message if its software no longer exists.
 """
 
 from __future__ import annotations

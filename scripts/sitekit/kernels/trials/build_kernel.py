@@ -1,4 +1,4 @@
-"""Create the data of a kernel (class Kernel) from the results of its probe (the first test)."""
+"""Create the data of a kernel (class Kernel) from the results of its first test."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def build_kernel(
 ) -> Kernel:  # fmt: skip
     """Return the data of the kernel that is made from a candidate.
 
-    `launch_data` has the instructions for the launcher that are known before the probe. `env` has
-    the environment variables after the modules were loaded. `seen` is the report that the
-    interpreter printed in the probe.
+    `launch_data` has the instructions for the launcher that are known before the first test. `env`
+    has the environment variables after the modules were loaded. `seen` is the report that the
+    interpreter printed in the first test.
     """
     library, language = seen.get("library", ""), interpreter.language
     expect = {"modules": env.get("LOADEDMODULES", "")}

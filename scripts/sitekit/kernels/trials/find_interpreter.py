@@ -17,8 +17,8 @@ from ..discovery.rules import CONNECTION
 from . import container_commands
 from .import_launcher import launcher
 
-# On Lustre or NFS, IPython's history database may wait for its lock for ever, so that the kernel
-# does not start. The connection file comes last: kernels/by_socket.py relies on that.
+# On Lustre or NFS, IPython's history database may wait for its lock for ever. As a result, the
+# kernel does not start. The connection file comes last: kernels/by_socket.py relies on that.
 IPYKERNEL = ("-m", "ipykernel_launcher", "--HistoryManager.hist_file=:memory:", "-f", CONNECTION)
 _INSIDE = Path(__file__).parent / "inside"
 

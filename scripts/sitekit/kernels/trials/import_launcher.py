@@ -1,4 +1,5 @@
-"""Import the launcher, kernels/launch.py, so that the probe uses the same functions as a start."""
+"""Import the launcher, kernels/launch.py. The first test of a kernel thus uses the same functions
+as a start of the kernel."""
 
 from __future__ import annotations
 

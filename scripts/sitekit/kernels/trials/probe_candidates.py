@@ -1,7 +1,7 @@
 """Load the modules of each candidate for a kernel in isolation, and get the version of the
 candidate's interpreter.
 
-All candidates are probed before any kernel is started.
+The first test of all candidates ends before any kernel is started.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Failure:
 
 
 def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, Any]:
-    """Return the instructions for the launcher (kernels/launch.py) that are known before the
-    probe."""
+    """Return the instructions for the launcher (kernels/launch.py) that are known before the first
+    test."""
     rule, slurm = candidate.rule, str(site.slurm.bin)
     activated = {"CONDA_PREFIX": rule.conda, "VIRTUAL_ENV": rule.virtualenv}
     bin_folder = {"bin": str(rule.bin)} if rule.bin else {}
@@ -91,7 +91,8 @@ def key_of(site: Site, rules: Rules, candidate: Candidate) -> str:
 def probe_all(
     site: Site, rules: Rules, found: list[Candidate], user: str | None
 ) -> list[Kernel | Failure]:
-    """Probe the candidates in parallel, and return the results in the order of `found`.
+    """Run the first test of all candidates in parallel, and return the results in the order of
+    `found`.
 
     Progress is shown. Modules are loaded, and interpreters run, as the account `user`.
     """

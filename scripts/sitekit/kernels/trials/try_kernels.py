@@ -1,5 +1,5 @@
 """Start kernels in a clean and in a hostile environment, and compare each kernel with the result of
-its probe (the first test)."""
+its first test."""
 
 from __future__ import annotations
 
@@ -212,11 +212,11 @@ def _results(
 
 
 def _fault(kernel: Kernel, result: dict[str, Any], elsewhere: bool) -> str | None:
-    """Compare the result of one start of a kernel with the probe. Return the fault; None if the
-    kernel works.
+    """Compare the result of one start of a kernel with the result of the first test. Return the
+    fault; None if the kernel works.
 
     The kernel must answer, and its interpreter, modules and library must be the same as in the
-    probe. On a compute node (`elsewhere` is true), the modules may choose another build of the
+    first test. On a compute node (`elsewhere` is true), the modules may choose another build of the
     interpreter for the CPU type.
     """
     if "reason" in result:

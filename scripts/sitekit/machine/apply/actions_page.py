@@ -29,6 +29,9 @@ This page lists everything that `sudo make apply` and the other commands change 
 `{name}` with systemd on Debian. The code that plans the changes generates this page. For your own site and machine,
 `make diff` prints the same list, with the contents of the files, before anything is changed.
 
+The section [Words](../README.md#words) of the README explains *culler*, *front*, *gate*, *ledger*, *manifest*,
+*prefix*, *release* and *slip*.
+
 ## sudo make apply
 
 `make apply` first reads the state of the machine and makes a plan. `make apply` then tests every file that would
@@ -127,8 +130,8 @@ the remaining steps of a run that failed. The machine's own web server is reload
 - files and links that were changed by hand, and files that existed before sitekit
 - links to modules that another site of the web server now needs
 - accounts that another site uses too
-- state, logs and backups. After an uninstall, only root can read them. `PURGE=1` removes the content of those of these
-  folders that sitekit created.
+- state, logs and backups. After an uninstall, only root can read them. `PURGE=1` removes the content
+  of the folders in this list that sitekit has created.
 
 `uninstall` does not change homes, accounts of participants, running jobs, packages, and the prefix with releases and
 kernels.

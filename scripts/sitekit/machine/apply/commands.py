@@ -136,7 +136,7 @@ def plan_apply(
     If `generated_files` (keys and certificates) is given, the plan uses these files instead of the
     keys and certificates on the machine.
     """
-    # the course files are read only once, so that exactly the checked texts are written and go to
+    # the course files are read only once so that exactly the checked texts are written and go to
     # the gate
     files = render(site, platform, site_courses(site))
     before = load_manifest(applied(site, root), root)
@@ -171,4 +171,4 @@ def _by_hand(plan: ApplyPlan, site: Site, platform: Platform, seen: MachineState
         if not runs(seen.services, web):
             yield f"{web.service} does not run, and sitekit does not start it: systemctl enable --now {web.service}"
         if web.by_hand and there == NOTHING:
-            yield f"run this once, so that {web.service} may connect to the hub: {web.by_hand}"
+            yield f"run this once so that {web.service} may connect to the hub: {web.by_hand}"

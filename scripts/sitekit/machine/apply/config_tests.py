@@ -32,7 +32,7 @@ class CheckWebServer:
                 if system_server.state(self.web).word == "running":
                     check_whole(self.web)
             except CommandFailed as failure:
-                failure.remedy = f"mend what it names, so that {self.web.service} can load the site"
+                failure.remedy = f"mend what it names so that {self.web.service} can load the site"
                 raise
 
 

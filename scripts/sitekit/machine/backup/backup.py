@@ -228,7 +228,7 @@ def _owner(path: Path) -> Owner:
 
 
 def _copy(path: Path, to: Path, owner: Owner) -> None:
-    """Copy a file with the rights of `owner`. A database is copied with SQLite, so that the copy is
+    """Copy a file with the rights of `owner`. A database is copied with SQLite so that the copy is
     consistent. Raises PermissionError or Problem."""
     to.unlink(missing_ok=True)
     with acting_as(*owner):

@@ -51,7 +51,7 @@ def hub_database(site: Site) -> HubDatabase:
 
 
 def as_the_hub(site: Site) -> AbstractContextManager[None]:
-    """Run the `with` block with the rights of the hub's account, so that no file in the hub's
+    """Run the `with` block with the rights of the hub's account so that no file in the hub's
     folder gets the owner root."""
     hub = pwd.getpwnam(site.hub.user)
     return acting_as(hub.pw_uid, hub.pw_gid)

@@ -1,4 +1,4 @@
-"""Lock the machine, so that only one command of sitekit at a time changes it.
+"""Lock the machine so that only one command of sitekit at a time changes it.
 
 Only root can open the lock file, because an account that can open the file could keep the lock for
 ever.

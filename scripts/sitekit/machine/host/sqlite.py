@@ -15,8 +15,9 @@ from ...base.run_program import acting_as
 def open_database(database: Path) -> Iterator[sqlite3.Connection]:
     """Open a database for reading and writing. Raises Problem for an error of SQLite.
 
-    A hub that was killed may leave an unfinished transaction. The program that opens the database
-    next must be able to write, so that SQLite can undo an unfinished transaction.
+    A hub that was killed may leave an unfinished transaction. SQLite undoes an unfinished
+    transaction when a program opens the database the next time. This program must be allowed to
+    write.
     """
     with (
         _errors_as_problem(database),

@@ -119,7 +119,7 @@ def _holds_something(real: Path) -> bool:
     """Return whether a folder contains files. If the current user may not read the folder, the
     result is True.
 
-    `sudo make apply` runs as root, so that it can check each folder.
+    `sudo make apply` runs as root, and can check each folder.
     """
     try:
         return real.is_dir() and any(real.iterdir())

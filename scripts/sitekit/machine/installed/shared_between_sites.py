@@ -62,7 +62,7 @@ def share(site: Site, root: Path) -> None:
 
 
 def _others(site: Site, root: Path) -> Iterator[tuple[Site, Manifest, Manifest]]:
-    """Yield each other site of the machine, with two manifests: the manifest on the disk, and the
+    """Yield every other site of the machine, with two manifests: the manifest on the disk, and the
     completed manifest.
 
     Manifests of older versions of sitekit do not list the accounts and files that existed before

@@ -33,12 +33,12 @@ _PATIENCE = 120
 
 
 def known(site: Site, names: Collection[str]) -> list[str]:
-    """Return those of the names `names` that are users in the hub's database. Raises Problem."""
+    """Return the names in `names` that are users in the hub's database. Raises Problem."""
     return _found(site, _ALL, names)
 
 
 def with_servers(site: Site, names: Collection[str]) -> list[str]:
-    """Return those of the users `names` whose server runs, starts or stops. Raises Problem."""
+    """Return the users in `names` whose server runs, starts or stops. Raises Problem."""
     return _found(site, _WITH_SERVERS, names)
 
 

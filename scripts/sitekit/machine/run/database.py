@@ -2,9 +2,9 @@
 
 `make start` changes the database while the hub is stopped. `make apply`, and systemd after a crash
 or a boot, start the hub without this step. JupyterHub then copies and upgrades a SQLite database
-itself (c.JupyterHub.upgrade_db). It makes no copy of a PostgreSQL database, and therefore does not
-start with another schema. Whichever way the database is changed, a backup of the old database is
-kept.
+itself (c.JupyterHub.upgrade_db). JupyterHub makes no copy of a PostgreSQL database, and therefore
+does not start if the database has another schema. Whichever way the database is changed, a backup
+of the old database is kept.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class Supervisor(Protocol):
         """
 
     def unload(self, services: Sequence[Service]) -> None:
-        """Disable stopped services, so that these services do not start again by themselves, for
+        """Disable stopped services so that these services do not start again by themselves, for
         example at a boot."""
 
     def state(self, service: Service) -> State:

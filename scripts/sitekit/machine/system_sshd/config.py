@@ -45,7 +45,7 @@ def check_included(target: Target) -> None:
         return
     patterns = list(_included(config.read_text(errors="replace")))
     if not any(fnmatchcase(str(denied_path(site)), pattern) for pattern in patterns):
-        what = f"sshd does not read {FOLDER}, so that members of {site.login.deny_ssh[0]} could log in by SSH"
+        what = f"sshd does not read {FOLDER}, and members of {site.login.deny_ssh[0]} could log in by SSH"
         raise BadInput(what, "login.deny_ssh", f"add this as the first line of {CONFIG}: {INCLUDE}")
 
 

@@ -1,4 +1,4 @@
-"""Reload the machine's own web server after an uninstall has removed the site's files, so that its
+"""Reload the machine's own web server after an uninstall has removed the site's files so that its
 other websites continue."""
 
 from __future__ import annotations

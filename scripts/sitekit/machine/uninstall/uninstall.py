@@ -3,7 +3,7 @@ administrators have changed.
 
 Paths are removed in the order of their depth, the deepest path first. The hub's data is kept,
 except with `sudo make uninstall PURGE=1`. When a file or another object is removed, its entry in
-the manifest is deleted at once, so that a second run can continue after a failure.
+the manifest is deleted at once. Therefore a second run can continue after a failure.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ REMEDIES = {
     (
         "acme",
         "apache",
-    ): "reload Apache, so that it loads a renewed one; else read its error log for [md:...]",
+    ): "reload Apache so that it loads a renewed one; else read its error log for [md:...]",
     ("acme", "nginx"): "certbot renew, and read its output; journalctl -u certbot",
 }
 

@@ -54,8 +54,8 @@ class Check:
     - `seconds`: the time limit, after which the check counts as failed.
     - `applies`: a function that returns whether the site has the part that the check examines.
     - `before`: the commands (`apply`, `start`) that run this check before they change anything. A
-      command that runs the check is refused if the check finds an error, so that this command must
-      not be the remedy for the error.
+      command that runs the check is refused if the check finds an error. Therefore this command
+      must not be the remedy for the error.
     """
 
     id: str

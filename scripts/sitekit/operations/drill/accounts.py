@@ -31,7 +31,7 @@ LOCK = Path("/run/sitekit-drill.lock")
 
 @contextmanager
 def one_drill() -> Iterator[None]:
-    """Hold a lock while the `with` block runs, so that only one drill runs at a time on this
+    """Hold a lock while the `with` block runs so that only one drill runs at a time on this
     machine. Raises Problem if another drill runs."""
     handle = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
@@ -103,8 +103,8 @@ def _read_groups_again(site: Site, partition: str) -> None:
     groups again.
 
     By itself, slurmctld reads the members only every ten minutes (GroupUpdateTime in
-    slurm.conf(5)). Until slurmctld has read the new members, it refuses their jobs. Raises
-    CommandFailed.
+    slurm.conf(5)). slurmctld refuses the jobs of new members of a group until slurmctld has read
+    the group again. Raises CommandFailed.
     """
     said = _slurm(site, "scontrol", "--oneliner", "show", "partition", partition)
     found = re.search(r"\bAllowGroups=(\S+)", said)

@@ -49,8 +49,8 @@ class Drill:
     def run(self) -> list[Story]:
         """Let all users start a server at once, run a cell, and stop the server.
 
-        The users do not wait for each other, so that a drill can have more users than the number of
-        servers that fit on the cluster.
+        The users do not wait for each other. Therefore a drill can have more users than the number
+        of servers that fit on the cluster.
         """
         pool = ThreadPoolExecutor(len(self._users))
         try:
@@ -91,7 +91,7 @@ class Drill:
         the reason if the step fails.
 
         Every exception in a step is recorded as an error of the user, because users' servers can
-        send any content; the other users continue.
+        send any content. The other users continue.
         """
         began = self._clock()
         try:

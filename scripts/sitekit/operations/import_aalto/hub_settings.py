@@ -172,7 +172,7 @@ def site_keys(config: Config, taken: set[str]) -> Iterator[tuple[Key, Any, Setti
 
 
 def _is_same(name: str, value: Any) -> bool:
-    """Return whether sitekit always uses this value for the setting, so that no key is needed."""
+    """Return whether sitekit always uses this value for the setting. If so, no key is needed."""
     word = str(getattr(value, "text", value)).lower()
     if name == "JupyterHub.spawner_class":
         word = word.rpartition(".")[2]

@@ -13,9 +13,7 @@ from ...base.errors import BadInput
 from .evaluate_expressions import Unknown, evaluate
 from .read_text import read_text
 
-_COMPOUND = (
-    "this line is inside of `{0}`, so that only a run of the file decides whether it applies"
-)
+_COMPOUND = "this line is inside of `{0}`, and only a run of the file decides whether it applies"
 _NAMES = {
     ast.If: "if",
     ast.For: "for",

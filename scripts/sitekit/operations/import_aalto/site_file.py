@@ -70,7 +70,7 @@ def new_site_of(config: Config) -> NewSite:
 
 def _merged(config: Config, taken: set[str]) -> Iterator[tuple[Key, Any, list[Setting]]]:
     """Yield each key of site.yml once, with its value and its settings. If several settings give
-    parts of one mapping, the parts are joined; otherwise the last value is used."""
+    parts of one mapping, the parts are joined. For all other settings, the last value is used."""
     values: dict[Key, Any] = {}
     settings: dict[Key, list[Setting]] = {}
     for key, value, setting in site_keys(config, taken):

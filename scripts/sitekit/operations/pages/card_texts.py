@@ -87,8 +87,7 @@ def _calls(
 
 
 def _flat(parts: Iterable[ast.expr], names: dict[str, ast.expr]) -> list[ast.expr]:
-    """Return the expressions; if one of them is `*NAME`, it is replaced by the items of this
-    tuple."""
+    """Return the expressions. An expression `*NAME` is replaced by the items of the tuple NAME."""
     flat: list[ast.expr] = []
     for part in parts:
         if isinstance(part, ast.Starred) and isinstance(part.value, ast.Name):

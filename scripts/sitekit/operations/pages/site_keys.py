@@ -16,6 +16,9 @@ _HEAD = """\
 
 This page is generated from the schema and from the comments of `config/site.example.yml`. `make show` prints
 your site file with all defaults. `make check_site` prints each error with its line.
+
+The section [Words](../README.md#words) of the README explains *backend*, *catalogue*, *claim*, *drill*, *front*,
+*gate*, *ledger*, *prefix*, *publish*, *release* and *tier*.
 """
 
 
@@ -65,7 +68,7 @@ def _comment(lines: list[str], line: int) -> tuple[str, str]:
 
 
 def _escaped(text: str) -> str:
-    """Escape a text, so that Markdown finds no HTML and no emphasis in it. Code in backticks is not
+    """Escape a text so that Markdown finds no HTML and no emphasis in it. Code in backticks is not
     changed."""
     parts = re.split(r"(`[^`]*`)", text)
     parts[::2] = [re.sub(r"([*_<\[\]{}])", r"\\\1", part) for part in parts[::2]]

@@ -64,5 +64,5 @@ def _who(tier: Tier) -> str:
 
 
 def _plain(text: str) -> str:
-    """Escape a text, so that it has no markup of Markdown or HTML."""
+    """Escape a text so that it has no markup of Markdown or HTML."""
     return re.sub(r"[^\w ]", lambda sign: f"&#{ord(sign[0])};", text)

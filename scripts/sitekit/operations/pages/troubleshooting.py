@@ -20,6 +20,8 @@ This page is generated from the texts of the cards, from `scripts/sitekit/operat
 the table of `make doctor`. The first part explains the cards that users see, the second part lists the checks of
 `make doctor`. In most cases `sudo make doctor` names the cause of a problem. Run `sudo make doctor` before you read on.
 
+The section [Words](../README.md#words) of the README explains *gate*, *ledger*, *release* and *tier*.
+
 A card is a text for a user whose server ended or did not start. On this page, `...` replaces a value, such as the
 name of a node. Each heading below *Cards* is a kind of card. The kind is also in the hub's log, the ledger and the
 REST API.

@@ -60,8 +60,8 @@ def _python(site: Site) -> Path:
 
 
 def _kernels(site: Site) -> list[tuple[str, str]]:
-    """Return each published Python kernel as (title, name). The list is sorted by name, so that the
-    newest version is usually the last."""
+    """Return each published Python kernel as (title, name). The list is sorted by name. Therefore
+    the newest version is usually the last."""
     found = []
     for file in sorted(site.kernels_current.glob("kernels/*/kernel.json")):
         spec = json.loads(file.read_text())

@@ -141,8 +141,8 @@ def _describe(start: Start, backends: dict[str, Backend], jobs: dict[str, list[J
 
 
 def _servers_of_jobs(backends: dict[str, Backend], jobs: dict[str, list[Job]]) -> list[OpenServer]:
-    """Return the status data of servers, from the jobs that have the name or tag of a server. Any
-    user can submit a job with the name or tag of a server.
+    """Return the status data of servers, from the jobs that have the name, or in the comment the
+    tag, of a server. Any user can submit a job with the name or the tag of a server.
 
     The tier and the memory are missing, because only the ledger has them.
     """

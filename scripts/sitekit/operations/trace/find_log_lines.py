@@ -171,8 +171,8 @@ def node_steps(site: Site, row: Row) -> list[Step]:
 
 
 def read_node_lines(lines: Iterable[str], tag: str) -> Iterator[Step]:
-    """Yield the steps that session/log_start.py has printed in the job. A user can write the same
-    lines into the log, so that these lines prove nothing."""
+    """Yield the steps that session/log_start.py has printed in the job. These lines of the log
+    prove nothing, because a user can write the same lines."""
     form = re.compile(rf"sitekit: (\S+) start {tag}: (\S+)(.*)")
     for line in lines:
         if match := form.fullmatch(line):

@@ -109,8 +109,8 @@ def _servers(backend: Backend) -> Iterator[tuple[str, int | None]]:
     """Yield each running server with the start time of its job.
 
     Pending jobs are left out, because a job uses the release that is current when the job starts.
-    Jobs without a server's tag are ignored, because anybody can submit a job that looks like a
-    server.
+    Jobs without a server's tag (the id of its start) are ignored, because anybody can submit a job
+    that looks like a server.
     """
     for job in asyncio.run(backend.list_jobs()):
         if job.tag and not job.pending and not job.ended:

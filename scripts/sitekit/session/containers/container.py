@@ -1,7 +1,7 @@
 """Run the server of this job inside a container image: checks, command line and environment.
 
 The session replaces itself (execve) with the container program, such as apptainer. The process id
-stays the same, so that Slurm's SIGTERM reaches the container program or the server. `make
+stays the same. Therefore Slurm's SIGTERM reaches the container program or the server. `make
 images_check` starts images with the same command line. The settings of an image come from
 gate.json, which only root can change.
 """

@@ -22,7 +22,7 @@ YES = {"1", "true", "yes", "on"}
 
 
 class Refused(ValueError):
-    """Report that sitekit refuses an nbgitpuller link, so that no repository is pulled. The
+    """Report that sitekit refuses an nbgitpuller link. Then no repository is pulled. The
     exception's text is the reason."""
 
 

@@ -40,7 +40,8 @@ def differs(value: int, last: int | None) -> bool:
 async def report_memory(identity: Identity | None = None) -> None:
     """Until the server ends, report the memory once a minute if the value has changed.
 
-    A hub that does not answer, or is too old for these reports, is tried again a minute later.
+    If the hub does not answer, or is too old for these reports, the next report follows a minute
+    later.
     """
     from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 

@@ -99,7 +99,7 @@ class Channels(ZMQChannelsWebsocketConnection):
             super().handle_incoming_message(incoming_msg)
 
     def _note_cell(self, message: Any) -> None:
-        """Note which cell the kernel is asked to run, so that its outputs can be written later."""
+        """Note which cell the kernel is asked to run so that its outputs can be written later."""
         writer = notebook_outputs.writer(self.kernel_manager, make=False)
         header, metadata, content = request_parts(message, self.subprotocol)
         cell, code = metadata.get("cellId"), content.get("code")

@@ -14,13 +14,13 @@ _CARRIAGE_RETURN = re.compile(r".*\r(?=[^\n])")
 
 
 def digest(code: str) -> str:
-    """Return a short value by which two texts of a cell are compared."""
+    """Return a hash of a cell's text, with which two texts can be compared."""
     return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Stream:
-    """The text of stdout or stderr. A carriage return or a backspace removes text before it, as in
-    JupyterLab, so that a progress bar stays one line."""
+    """The text of stdout or stderr. As in JupyterLab, a carriage return or a backspace removes the
+    text before the character. A progress bar therefore stays one line."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -44,7 +44,7 @@ class Stream:
 
 
 class Display:
-    """An output that is no stream: an image, a table, a result or an error."""
+    """An output that is not text of stdout or stderr: an image, a table, a result or an error."""
 
     def __init__(self, output: dict[str, Any], display_id: str | None, size: int) -> None:
         self.output, self.display_id, self.size = output, display_id, size
@@ -54,7 +54,8 @@ class Display:
 
 
 class CellRun:
-    """One run of a cell: the page that asked for it, its number, and its outputs until now."""
+    """One run of a cell: the page that requested the run, the number of the run, and the outputs
+    until now."""
 
     def __init__(self, cell: str, code: str, page: str) -> None:
         self.cell, self.page = cell, page

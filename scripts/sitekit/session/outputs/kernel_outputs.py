@@ -1,7 +1,7 @@
 """Keep the outputs of a kernel's cells until a page has saved them or the server has written them.
 
-All outputs of a run are kept from the run's start, also while a page shows the notebook: nobody
-knows how many of them the page has saved before it was closed.
+The outputs of a run are kept from the start of the run, even while a page shows the notebook,
+because a page may be closed before the page has saved all outputs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from .cell_run import OVERHEAD, CellRun
 
 MOST = 10_000_000
-"""The most that is kept of one kernel's outputs, in bytes."""
+"""The largest size of the outputs that are kept for one kernel, in bytes."""
 MOST_RUNS = 1000
 SAVED_AFTER = 5.0
 """A page that saves a notebook this many seconds after a run's end has received all its outputs."""
@@ -27,7 +27,8 @@ MOST_WIDGETS = 1000
 
 
 class KernelOutputs:
-    """The runs of one kernel's cells, by the id of the message that asked for them."""
+    """Keep the runs of one kernel's cells. The key of a run is the id of the message that requested
+    the run."""
 
     def __init__(self, on_end: Callable[[], None] = lambda: None) -> None:
         self.runs: dict[str, CellRun] = {}
@@ -39,7 +40,8 @@ class KernelOutputs:
         self._widgets: dict[str, str] = {}
 
     def ask(self, message: str, cell: str, code: str, page: str) -> None:
-        """A page has asked the kernel to run a cell. An earlier run of this cell is forgotten."""
+        """Record that a page has requested the run of a cell, and forget an earlier run of this
+        cell."""
         if earlier := self._last.get(cell):
             self.forget(earlier)
         run = CellRun(cell, code, page)
@@ -55,7 +57,8 @@ class KernelOutputs:
             self._full.discard(message)
 
     def receive(self, parent: str, kind: str, content: Callable[[], Any], size: int) -> None:
-        """The kernel has published a message. `content` returns the message's content."""
+        """Process a message that the kernel has published. `content` returns the message's
+        content."""
         if kind == "comm_msg":
             self._note_widget(content())
         elif kind == "update_display_data":
@@ -67,13 +70,14 @@ class KernelOutputs:
                 self._add(parent, run, kind, content, size)
 
     def page_leaves(self, page: str, last: bool) -> None:
-        """A page is gone. `last`: no other page shows the notebook."""
+        """Record that a page was closed. `last` is True if no other page shows the notebook."""
         self.watched = not last
         for run in self.runs.values():
             run.missed = run.missed or run.page == page
 
     def page_returns(self, page: str, received: bool) -> None:
-        """A page connects. `received`: it gets all messages that were sent since it was gone."""
+        """Record that a page connects. `received` is True if the page gets all messages that the
+        kernel has sent since the page lost its connection."""
         self.watched = True
         for run in self.runs.values():
             if received and run.page == page:
@@ -88,7 +92,7 @@ class KernelOutputs:
                 self.forget(message)
 
     def end_all(self) -> None:
-        """The kernel has ended: so has each run that it had begun."""
+        """Mark all runs that the kernel has begun as ended, because the kernel has ended."""
         for message, run in list(self.runs.items()):
             if run.count is None:
                 self.forget(message)
@@ -131,7 +135,7 @@ class KernelOutputs:
         self._size += run.size - before
 
     def _update(self, content: dict[str, Any], size: int) -> None:
-        """Change the outputs that have this display_id, in whichever cells they are."""
+        """Change the outputs that have this display_id, in all cells."""
         display_id = str((content.get("transient") or {}).get("display_id") or "")
         output = _valid_output("display_data", content)
         new = {key: output[key] for key in ("data", "metadata")}

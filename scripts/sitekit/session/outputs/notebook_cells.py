@@ -10,11 +10,11 @@ from .cell_run import CellRun, digest
 
 
 def put_outputs(notebook: dict[str, Any], runs: Mapping[str, CellRun]) -> set[str]:
-    """Change the outputs and the number of the cells that the runs are of; return the ids of the
-    runs whose outputs the notebook now has.
+    """Write the outputs and the number of each run into its cell; return the ids of the runs whose
+    outputs are now in the notebook.
 
-    Only cells of the same id and of the same text are changed. A run has all outputs from its
-    start, so that they replace those of the cell.
+    Only cells of the same id and of the same text are changed. The outputs of a run replace all
+    outputs of the cell, because the run has all outputs from its start.
     """
     cells = notebook["cells"]
     ids = Counter(cell.get("id") for cell in cells)
@@ -31,7 +31,7 @@ def put_outputs(notebook: dict[str, Any], runs: Mapping[str, CellRun]) -> set[st
 
 def _is_of(cell: dict[str, Any], run: CellRun) -> bool:
     """Return whether the cell has the text that ran, and still has the outputs that were written
-    before. A cell whose outputs the user has cleared or made anew since is not changed."""
+    before. A cell is not changed if the user has cleared the outputs, or has run the cell again."""
     return (
         cell["cell_type"] == "code"
         and digest(cell["source"]) == run.code

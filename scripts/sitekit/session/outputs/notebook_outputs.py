@@ -1,7 +1,7 @@
 """Keep the outputs of all kernels' cells, and write them into the notebooks that no page shows.
 
-JupyterLab's page, and not the server, writes the outputs into the notebook. What a cell printed
-while no page showed the notebook was lost (jupyterlab/jupyterlab#2833).
+JupyterLab's page, and not the server, writes the outputs into the notebook. Without this module,
+the output that a cell prints while no page shows the notebook is lost (jupyterlab/jupyterlab#2833).
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ _KEY = "sitekit_outputs"
 
 
 class NotebookOutputs:
-    """The writers of the kernels that a page has been connected to."""
+    """Hold a Writer for each kernel to which a page has connected."""
 
     def __init__(self, manager: AsyncContentsManager) -> None:
         self._contents = Contents(manager, self)
         self._writers: dict[str, Writer] = {}  # by the kernel's id
 
     def writer(self, kernel: Any, make: bool) -> Writer | None:
-        """Return the kernel's writer, which is made at the first page's connection."""
+        """Return the kernel's Writer. The Writer is created when the first page connects to the
+        kernel."""
         number = kernel.kernel_id
         if make and number not in self._writers:
             self._writers[number] = Writer(kernel, self._contents)
@@ -34,7 +35,7 @@ class NotebookOutputs:
         return self._writers.get(number)
 
     async def end(self, kernel: Any, restart: bool) -> None:
-        """Write what is left: the kernel is shut down, or is restarted."""
+        """Write the remaining outputs, because the kernel is shut down or restarted."""
         if writer := self._writers.get(kernel.kernel_id):
             await writer.end()
             if not restart:

@@ -1,10 +1,11 @@
 """Write the outputs of a kernel's cells into their notebook's file while no page shows the notebook.
 
 As long as a page is connected to the kernel, the file belongs to the page, and the server writes
-nothing. Otherwise the server writes before a page reads the notebook, and when the kernel is shut
-down. If the last page has said that it is closed, the server also writes when a cell ends, and
-every 30 seconds. A page whose connection was lost may come back: it receives the outputs then, and
-would report that the file was changed on disk.
+nothing. If no page is connected, the server writes before a page reads the notebook, and when the
+kernel is shut down. If the user has closed the last page, the server also writes when a cell ends,
+and every 30 seconds. If a page has lost its connection, the server does not write, because the page
+may connect again and receive the outputs. The page would then report that the file was changed on
+disk.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class Refused(Exception):
 
 
 class Writer:
-    """The outputs of a kernel, the pages that are connected to it, and when they are written."""
+    """Hold the outputs of one kernel and the pages that are connected to the kernel, and decide
+    when the outputs are written."""
 
     def __init__(self, kernel: Any, contents: Contents) -> None:
         self._kernel, self._contents = kernel, contents
@@ -58,7 +60,7 @@ class Writer:
         self._stream.on_recv(self._receive)
 
     def page_comes(self, page: Any) -> None:
-        """A page connects to the kernel: from now on the file belongs to the page."""
+        """Record that a page connects to the kernel. From now on only the page writes the file."""
         received = not self._pages and self._left == page.session_key
         self._pages.add(page)
         self._read_at = -ARRIVES
@@ -100,7 +102,8 @@ class Writer:
         return str(own[0]).strip("/")
 
     async def before_read(self, will_connect: bool) -> None:
-        """Write what a page would miss that reads the notebook now, and will probably connect."""
+        """Write the outputs before a page reads the notebook. A page that reads the notebook will
+        probably connect to the kernel."""
         await self._write()
         if will_connect and not self._pages:
             self._read_at = time.monotonic()
@@ -169,7 +172,8 @@ class Writer:
             self._write_soon(max(pause, 20 * (time.monotonic() - began)))
 
     def _may_write(self) -> bool:
-        """Return whether no page shows the notebook, nor has read it to show it."""
+        """Return True if no page shows the notebook, and no page has read the notebook to show
+        it."""
         return not self._pages and time.monotonic() - self._read_at > ARRIVES
 
     async def _write(self) -> None:

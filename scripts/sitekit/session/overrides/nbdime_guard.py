@@ -1,4 +1,4 @@
-"""Load nbdime as an extension of Jupyter Server, so that nbdime refuses requests of other websites
+"""Load nbdime as an extension of Jupyter Server so that nbdime refuses requests of other websites
 and downloads nothing. nbdime 4.0 shows any notebook that a request names, and downloads the
 notebook if the name is a URL (webapp/nbdimeserver.py, read_notebook). A link on another website
 could show an attacker's notebook on a page of the user's server. A link on another website could

@@ -1,7 +1,8 @@
 """Pull one repository with nbgitpuller's GitPuller.
 
 pull_guard.py runs this program, with the settings as its argument. pull_in_subprocess.py is a separate
-program, so that its settings for git (https only, no prompt in a terminal) apply to no other git.
+program. The settings for git (https only, no prompt in a terminal) therefore apply only to this
+program.
 """
 
 from __future__ import annotations

@@ -25,11 +25,11 @@ def front_login_fits(site: SiteSettings) -> Iterator[Unfit]:
     if not site.internal_tls:
         yield Unfit(
             "without internal TLS, other accounts of this host could take the proxy's port, and read users' names",
-            "leave internal_tls on, so that the front sends them to the site's own proxy only",
+            "leave internal_tls on so that the front sends them to the site's own proxy only",
             "internal_tls",
         )
     if site.slurm.ssh and not site.login.allow.anybody:
-        what = "the hub cannot read the groups of the login node, so that everybody could log in"
+        what = "the hub cannot read the groups of the login node, and everybody could log in"
         yield Unfit(
             what, "name users, such as `allow: {domains: [uni.example.org]}`", "login", "allow"
         )

@@ -25,7 +25,7 @@ def login_node_fits(site: SiteSettings) -> Iterator[Unfit]:
         )
     if node.account == site.login.gateway:
         yield Unfit(
-            f"'{node.account}' runs all servers, so that users could act as the account of the queries",
+            f"'{node.account}' runs all servers, and users could act as the account of the queries",
             "name another account for the queries, such as jupyterhub-gate",
             *("slurm", "ssh", "account"),
         )
@@ -45,7 +45,7 @@ def tunnel_fits(site: SiteSettings) -> Iterator[Unfit]:
     if not site.internal_tls:
         yield Unfit(
             "with tunnels, any account of the hub's machine could answer in the place of a server",
-            "leave internal_tls on, so that hub and proxy check each server's certificate",
+            "leave internal_tls on so that hub and proxy check each server's certificate",
             "internal_tls",
         )
     if site.tunnel.host is None and _is_loopback(site.hub.address):

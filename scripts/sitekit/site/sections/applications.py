@@ -35,7 +35,7 @@ def _command(words: tuple[str, ...]) -> tuple[str, ...]:
     listen on a port."""
     if not any(SOCKET in word for word in words):
         raise Unfit(
-            f"no word of the command has {SOCKET}, so that the application would listen elsewhere",
+            f"no word of the command has {SOCKET}, and the application would listen elsewhere",
             "all users of a node can reach a TCP port: use the application's option for a Unix "
             f"socket, such as --socket={SOCKET}",
         )

@@ -100,7 +100,7 @@ class Login(Row):
         """Yield an error if `allowed_groups` is missing, or is set but has no effect."""
         if self.method != "pam" and self.gateway and self.allowed_groups:
             yield Unfit(
-                "all servers run under one account, so that groups have no effect",
+                "all servers run under one account, and therefore groups have no effect",
                 "leave it out; login.allow sets who may log in",
                 "allowed_groups",
             )

@@ -100,7 +100,8 @@ class People(Row):
 
     @property
     def anybody(self) -> bool:
-        """Return whether at least one key is set, so that the set of users is not empty."""
+        """Return whether at least one key is set, that is, whether the set of users is not
+        empty."""
         return bool(self.users or self.organizations or self.domains or self.groups)
 
 

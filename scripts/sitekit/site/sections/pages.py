@@ -37,7 +37,7 @@ class Pages(Row):
     """Define the look and the language of the hub's web pages, and the links to help for users.
 
     `logo` is an image file (PNG, JPEG or SVG) that the hub serves. `color` is the color of buttons.
-    `catalogue` is a gettext catalogue (.po) with the site's own translations into `language`.
+    `catalogue` is a gettext file (.po) with the site's own translations into `language`.
     """
 
     logo: AbsolutePath | None = None

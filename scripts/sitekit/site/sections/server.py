@@ -89,7 +89,7 @@ class Server(Row):
             )
         if self.root_read_only and not self.links:
             raise Unfit(
-                "there are no links, so that users could save nothing",
+                "there are no links, and users could save nothing",
                 "add links, or leave it out",
                 "root_read_only",
             )

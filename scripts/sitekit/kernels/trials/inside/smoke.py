@@ -137,7 +137,7 @@ async def ready(client: AsyncKernelClient, process: subprocess.Popen[bytes]) -> 
     while True:
         request = client.kernel_info()
         # Until the kernel's sockets exist, our messages wait in our own sockets. Output that the
-        # kernel sends before we have subscribed is lost, so that the request is repeated.
+        # kernel sends before we have subscribed is lost. Therefore the request is repeated.
         while content is None:
             message = await reply(client.get_shell_msg, process)
             if message["parent_header"].get("msg_id") == request:

@@ -140,7 +140,7 @@ def members(here: Context) -> Iterator[Finding]:
 @subject.check(
     "ordinary-members",
     "the user IDs of the members",
-    f"the gate refuses accounts with a uid below {MIN_UID}, so that they get no server",
+    f"the gate refuses accounts with a uid below {MIN_UID}, and they get no server",
     "give these people an ordinary account",
     follows=("accounts.groups",),
 )

@@ -40,8 +40,8 @@ def _read(here: Context) -> tuple[list[Course], list[BadInput]]:
 
 
 def _each(here: Context, look: Callable[[Course], Iterable[Finding]]) -> Iterator[Finding]:
-    """Yield the findings of the check `look` for each course. If the course is offered now, the
-    findings are errors; if the course begins later, they are warnings."""
+    """Yield the findings of the check `look` for each course. The findings are errors if the course
+    is offered now, and warnings if the course begins later."""
     now = datetime.now(timezone.utc)
     for course in here.once("the courses", lambda: _read(here))[0]:
         for found in look(course):

@@ -33,7 +33,7 @@ def _there(here: Context) -> dict[str, Partition]:
 @subject.check(
     "partition-exists",
     "the partitions of each tier, in the output of sinfo",
-    "Slurm refuses a job for a missing partition, so that no server of the tier starts",
+    "Slurm refuses a job for a missing partition, and no server of the tier starts",
     "name a partition that `sinfo -s` lists in tiers[].partitions",
     needs=("slurm.controller", "slurm.queue"),
 )
@@ -151,7 +151,7 @@ def for_users(here: Context) -> Iterator[Finding]:
 @subject.check(
     "shares-nodes",
     "OverSubscribe and ExclusiveUser of each partition",
-    "each server gets a whole node, so that few users fill the partition",
+    "each server gets a whole node, and few users fill the partition",
     "OverSubscribe=NO, or `exclusive: true` for the tier",
     needs=("slurm.controller",),
     applies=local,

@@ -26,7 +26,7 @@ SETTLED = 900.0
 @subject.check(
     "rows",
     "starts in the ledger that nobody can end",
-    "the hub counts these servers as running, so that their users cannot start another one",
+    "the hub counts these servers as running, and their users cannot start another one",
     "sudo make start; if they stay, read the hub's log",
     needs=("state.ledger", "slurm.controller"),
     follows=("services.hub",),
@@ -77,7 +77,8 @@ def strays(here: Context) -> Iterator[Finding]:
 
 
 def _jobs(backend: Backend) -> list[tuple[str, str, str]]:
-    """Return the running jobs whose comment has a server's tag, as (job id, user, tag).
+    """Return the running jobs whose comment has a server's tag (the id of its start), as (job id,
+    user, tag).
 
     Any user can submit a job whose comment looks like a server's tag. Because such a job can be
     foreign, a job that is not in the ledger gives only a note.

@@ -180,7 +180,7 @@ def hub_process(here: Context) -> Iterator[Finding]:
     if state is None or state.pid is None:
         raise Unanswered("the hub does not run")
     if "NoNewPrivs:\t1" in Path(f"/proc/{state.pid}/status").read_text().splitlines():
-        what = "its process may not get other rights, so that sudo refuses it"
+        what = "its process may not get other rights, and sudo refuses it"
         yield Finding(what, here.applied.service("hub"))
 
 
