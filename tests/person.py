@@ -5,10 +5,13 @@ All requests use HTTPS, like those of a browser.
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
+import queue
 import re
 import ssl
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -177,6 +180,18 @@ class Kernel:
             origin=person.base,
             timeout=patience,
         )
+        self.socket.settimeout(None)
+        self._patience = patience
+        self._messages: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        """Read all messages as they come. Like a browser, this answers the server's pings at any
+        time: a server closes a connection whose pings nobody answers."""
+        with contextlib.suppress(websocket.WebSocketException, OSError):
+            while text := self.socket.recv():
+                self._messages.put(text)
+        self._messages.put("")
 
     def begin(self, code: str) -> str:
         """Send `code` to the kernel, do not wait for the result, and return the message's id."""
@@ -216,7 +231,7 @@ class Kernel:
         # the two messages arrive on different channels, in either order
         printed, open_ends = "", {"reply", "idle"}
         while open_ends:
-            answer = json.loads(self.socket.recv())
+            answer = json.loads(self._receive())
             kind, content = answer["msg_type"], answer["content"]
             if kind == "status" and content["execution_state"] in ("restarting", "dead"):
                 raise KernelDied(content["execution_state"])
@@ -231,6 +246,17 @@ class Kernel:
             elif kind == "status" and content["execution_state"] == "idle":
                 open_ends.discard("idle")
         return printed.strip()
+
+    def _receive(self) -> str:
+        """Return the next message. Raises WebSocketException if none comes any more, or in time."""
+        try:
+            text = self._messages.get(timeout=self._patience)
+        except queue.Empty:
+            silence = f"no message within {self._patience:g} s"
+            raise websocket.WebSocketTimeoutException(silence) from None
+        if not text:
+            raise websocket.WebSocketConnectionClosedException("the server has closed it")
+        return text
 
     def close(self) -> None:
         self.socket.close()

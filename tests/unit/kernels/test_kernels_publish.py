@@ -295,13 +295,11 @@ def sleeping() -> bool:
     return False
 
 
-def test_a_tombstone_answers_each_cell_stays_and_can_be_shut_down(
-    base: KernelSite, tmp_path: Path
-) -> None:
+def test_a_tombstone_answers_each_cell_stays_and_can_be_shut_down(base: KernelSite) -> None:
     """Three, one after another: a shutdown used to hang one time in ten."""
     launch = base.site.paths.prefix / "kernels" / "launch"
-    argv = [base.site.current / "bin" / "python", "-I", TALK, tmp_path, launch, "no-such-kernel"]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=240)
+    argv = [base.site.current / "bin" / "python", "-I", TALK, launch, "no-such-kernel"]
+    done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, timeout=900, check=True)
     kernels = json.loads(done.stdout.strip().splitlines()[-1])
     assert [(kernel["alive"], kernel["code"]) for kernel in kernels] == [(True, 0)] * 3
     for answer in (answer for kernel in kernels for answer in kernel["answers"]):

@@ -36,6 +36,9 @@ FIELDS = (
     "NodeList",
     "NNodes",
 )
+NO_NODE = "None assigned"
+"""The NodeList of a job that has not started. If such a job is cancelled, slurmdbd writes the time of
+its end as its Start, too."""
 TIMEOUT = 300.0  # seconds; slurmdbd reads a month of a large cluster from its disk
 
 
@@ -123,7 +126,7 @@ def _use(record: Sequence[str], steps: list[Sequence[str]]) -> JobUse | None:
         user=told["User"],
         state=(told["State"].split() or [""])[0],
         submit=submit,
-        start=_whole(told["Start"]),
+        start=None if told["NodeList"] == NO_NODE else _whole(told["Start"]),
         end=_whole(told["End"]),
         elapsed=_whole(told["ElapsedRaw"]) or 0,
         cpus=cpus,
@@ -131,7 +134,7 @@ def _use(record: Sequence[str], steps: list[Sequence[str]]) -> JobUse | None:
         gpus=_gpus(allocated),
         peak_memory=_mib(max(peaks, default=None)),
         cpu_seconds=seconds if steps and seconds else None,
-        node=told["NodeList"],
+        node="" if told["NodeList"] == NO_NODE else told["NodeList"],
     )
 
 

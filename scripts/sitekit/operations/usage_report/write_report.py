@@ -58,7 +58,7 @@ def _values(own: Figures) -> list[object]:
         len(own.users),
         own.starts,
         own.not_started,
-        *(f"{value:.2f}" for value in (*hours, own.idle_hours)),
+        *(f"{value:.4f}" for value in (*hours, own.idle_hours)),
         *(_rounded(percentile(own.waits, share)) for share in (0.5, 0.95)),
         own.memory or "",
         own.cap or "",
