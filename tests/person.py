@@ -9,9 +9,11 @@ import html
 import json
 import re
 import ssl
+import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -121,12 +123,17 @@ class Person:
         )
 
     def stop_and_wait(self, name: str = "", patience: float = 120) -> None:
-        """Stop the server, and wait until the hub does not list it any more."""
-        self.stop(name)
+        """Stop the server, and wait until the hub does not list it any more.
+
+        A hub that has restarted answers 500 as long as it checks whether the server runs.
+        """
+        answer = self.stop(name)
         deadline = time.monotonic() + patience
         while self.server(name) is not None:
-            assert time.monotonic() < deadline, "the server did not stop"
+            assert time.monotonic() < deadline, f"the server did not stop: {answer.text[:300]}"
             time.sleep(0.3)
+            if answer.status_code >= 500:
+                answer = self.stop(name)
 
     # --- the server ----------------------------------------------------------------------------------------------
 
@@ -231,6 +238,28 @@ class Kernel:
             elif kind == "status" and content["execution_state"] == "idle":
                 open_ends.discard("idle")
         return printed.strip()
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Answer the server's pings while the block runs, as a browser does. Without an answer, the
+        server closes the connection after 90 seconds. Messages that come meanwhile are not kept."""
+        over, patience = threading.Event(), self.socket.gettimeout()
+
+        def listen() -> None:
+            with suppress(websocket.WebSocketException, OSError):  # the next run() tells of it
+                while not over.is_set():
+                    with suppress(websocket.WebSocketTimeoutException):
+                        self.socket.recv()
+
+        self.socket.settimeout(0.2)
+        listener = threading.Thread(target=listen)
+        listener.start()
+        try:
+            yield
+        finally:
+            over.set()
+            listener.join()
+            self.socket.settimeout(patience)
 
     def close(self) -> None:
         self.socket.close()

@@ -140,7 +140,8 @@ def test_a_change_reaches_the_hub_and_nobody_else_notices(
     before = {name: machine.pid(name) for name in ("hub", "proxy", "front")}
     small, *others = site.tiers
     tiers = (small.model_copy(update={"title": "Another title"}), *others)
-    assert apply(site.model_copy(update={"tiers": tiers})) == 0
+    with at_work.kept_open():
+        assert apply(site.model_copy(update={"tiers": tiers})) == 0
     assert "Another title" in alice.http.get("/hub/spawn/alice/another").text
     after = {name: machine.pid(name) for name in before}
     assert {name for name in before if before[name] != after[name]} == {"hub"}
@@ -152,7 +153,8 @@ def test_a_new_certificate_is_served_and_no_connection_is_cut(site: Site, at_wor
     before, cert = machine.pid("front"), certificate(site)[0]
     old = cert.read_bytes()
     cert.unlink()
-    assert apply(site) == 0
+    with at_work.kept_open():
+        assert apply(site) == 0
     assert cert.read_bytes() != old and machine.pid("front") == before
     served = subprocess.run(
         ["openssl", "s_client", "-connect", f"localhost:{site.front.port}"],
@@ -278,7 +280,7 @@ def test_what_the_proxy_would_not_load_changes_nothing(
         }
 
     monkeypatch.setattr(rendered_files, "preloaded", other)
-    with pytest.raises(CommandFailed, match="has no method targetOf"):
+    with at_work.kept_open(), pytest.raises(CommandFailed, match="has no method targetOf"):
         apply(site)
     monkeypatch.undo()
     assert {path: path.read_bytes() for path in (site.libexec / "proxy").iterdir()} == before

@@ -86,7 +86,8 @@ def test_an_upgrade_and_the_way_back_are_not_noticed(
     assert kernel.run("x = 41; print('held')") == "held"
     first_hub, first_proxy = hub(site), proxy(site)
 
-    told = checkout.make("upgrade")
+    with kernel.kept_open():
+        told = checkout.make("upgrade")
     new = releases.current(site)
     assert new != old and f"In use now: {new.name}" in told
     assert re.search(r"^    - ipympl 0", told, re.MULTILINE), told
@@ -97,18 +98,14 @@ def test_an_upgrade_and_the_way_back_are_not_noticed(
     assert kernel.run("print(x + 1)") == "42"  # the same socket, the same kernel
     assert server_release(site, alice) == old.name
     assert alice.server_api("GET", "status").status_code == 200
-    assert bob.start("small")[-1].get("ready")
-    assert server_release(site, bob) == new.name
-
-    table = {
-        line.split()[0]: line
-        for line in checkout.make("releases").splitlines()
-        if line.startswith("20")
-    }
+    with kernel.kept_open():
+        assert bob.start("small")[-1].get("ready")
+        assert server_release(site, bob) == new.name
+        listed = checkout.make("releases")
+        told = checkout.make("rollback")
+    table = {line.split()[0]: line for line in listed.splitlines() if line.startswith("20")}
     assert "current" in table[new.name] and "bob's server" in table[new.name]
     assert "current" not in table[old.name] and "alice's server" in table[old.name]
-
-    told = checkout.make("rollback")
     assert releases.current(site) == old and f"In use now: {old.name}" in told
     assert kernel.run("print(x + 1)") == "42"
     assert bob.server_api("GET", "status").status_code == 200
