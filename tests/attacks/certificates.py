@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import ssl
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from sitekit.contracts.internal_tls import authority
 from sitekit.machine.web.certificate import self_signed
 from sitekit.site import Site
 
-from ..processes import environment_of
+from ..processes import environment_of, processes
 from .conftest import Server
 
 SENT = "JUPYTERHUB_SITEKIT_TLS"
@@ -19,14 +20,11 @@ SENT = "JUPYTERHUB_SITEKIT_TLS"
 
 def session_process(job: str) -> Path:
     """The process of a job's server, below /proc."""
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                mine = environment_of(folder.name).get("SLURM_JOB_ID") == job
-                if mine and b"session.server" in (folder / "cmdline").read_bytes():
-                    return folder
-            except OSError:
-                continue
+    for folder in processes():
+        with suppress(OSError):
+            mine = environment_of(folder.name).get("SLURM_JOB_ID") == job
+            if mine and b"session.server" in (folder / "cmdline").read_bytes():
+                return folder
     raise AssertionError(f"no process of job {job}")
 
 

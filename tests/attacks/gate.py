@@ -53,7 +53,7 @@ def as_account(
     ]
     data = given.encode(errors="surrogatepass") if isinstance(given, str) else given
     words = ["/usr/bin/setpriv", *account, "--", *clean, *argv]
-    done = subprocess.run(words, input=data, cwd="/", capture_output=True, timeout=100)
+    done = subprocess.run(words, input=data, cwd="/", capture_output=True, timeout=600)
     return Done(
         done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
     )

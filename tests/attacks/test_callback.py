@@ -122,7 +122,7 @@ def attributes(demo: Demo) -> list[str]:
     )
     python = [str(demo.site.current / "bin/python"), "-I", "-c", code]
     names = subprocess.run(
-        python, check=True, capture_output=True, text=True, timeout=60
+        python, check=True, capture_output=True, text=True, timeout=300
     ).stdout.split()
     assert {
         "exec_prefix",

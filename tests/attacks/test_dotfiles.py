@@ -152,7 +152,7 @@ def python_version(demo: Demo) -> str:
         "import sys; print('python%d.%d' % sys.version_info[:2])",
     ]
     return subprocess.run(
-        python, check=True, capture_output=True, text=True, timeout=60
+        python, check=True, capture_output=True, text=True, timeout=300
     ).stdout.strip()
 
 
@@ -168,13 +168,15 @@ def marks(demo: Demo, idle: Person, tmp_path: Path) -> Iterator[Path]:
     folder.chmod(0o777)
     home.rename(aside)
     try:
-        subprocess.run(["cp", "--archive", aside, home], check=True, timeout=60)
+        subprocess.run(["cp", "--archive", aside, home], check=True, timeout=300)
         for path, text in traps(home, folder, python_version(demo)).items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             path.chmod(0o755)
         subprocess.run(
-            ["chown", "--recursive", f"{entry.pw_uid}:{entry.pw_gid}", home], check=True, timeout=60
+            ["chown", "--recursive", f"{entry.pw_uid}:{entry.pw_gid}", home],
+            check=True,
+            timeout=300,
         )
         yield folder
     finally:

@@ -82,7 +82,7 @@ class Provider:
         name = "DNS:localhost" if self.host == "localhost" else f"IP:{self.host}"
         words += ["-addext", f"subjectAltName={name}", "-days", "2"]
         words += ["-keyout", str(self.folder / "key"), "-out", str(self.certificate)]
-        subprocess.run(words, check=True, capture_output=True, timeout=60)
+        subprocess.run(words, check=True, capture_output=True, timeout=300)
         self.certificate.chmod(0o644)
 
     def begin(self) -> None:

@@ -18,7 +18,7 @@ NOLOGIN = Path("/etc/nologin")
 
 
 def run(*words: str, given: str | None = None) -> None:
-    subprocess.run(words, input=given, text=True, check=True, capture_output=True, timeout=60)
+    subprocess.run(words, input=given, text=True, check=True, capture_output=True, timeout=300)
 
 
 @pytest.fixture(scope="module")

@@ -158,7 +158,7 @@ def unseen(account: str, *inside: str) -> str:
     argv = [*inside, sys.executable, UNSEEN, account]
     environment = {"PYTHONPATH": str(CHECKOUT / "scripts"), "PATH": "/usr/bin:/bin"}
     return subprocess.run(
-        argv, env=environment, check=True, capture_output=True, text=True, timeout=60
+        argv, env=environment, check=True, capture_output=True, text=True, timeout=300
     ).stdout
 
 

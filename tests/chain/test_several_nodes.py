@@ -21,7 +21,7 @@ SPREAD = """
 import os, subprocess
 job = os.environ["SITEKIT_JOB_ID"]
 words = ["srun", "--jobid=" + job, "--overlap", "--ntasks=4", "printenv", "SLURMD_NODENAME"]
-done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+done = subprocess.run(words, capture_output=True, text=True, timeout=300)
 print(*sorted(done.stdout.split()), done.stderr)
 """
 

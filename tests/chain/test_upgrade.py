@@ -99,16 +99,11 @@ def test_an_upgrade_and_the_way_back_are_not_noticed(
     assert alice.server_api("GET", "status").status_code == 200
     assert bob.start("small")[-1].get("ready")
     assert server_release(site, bob) == new.name
-
-    table = {
-        line.split()[0]: line
-        for line in checkout.make("releases").splitlines()
-        if line.startswith("20")
-    }
+    listed = checkout.make("releases")
+    told = checkout.make("rollback")
+    table = {line.split()[0]: line for line in listed.splitlines() if line.startswith("20")}
     assert "current" in table[new.name] and "bob's server" in table[new.name]
     assert "current" not in table[old.name] and "alice's server" in table[old.name]
-
-    told = checkout.make("rollback")
     assert releases.current(site) == old and f"In use now: {old.name}" in told
     assert kernel.run("print(x + 1)") == "42"
     assert bob.server_api("GET", "status").status_code == 200

@@ -30,6 +30,7 @@ def test_sslscan_finds_nothing_weak(site: Site) -> None:
     words = [
         "sslscan",
         "--no-colour",
+        "--timeout=60",
         "--sni-name=hub.test",
         "--show-sigs",
         "--xml=-",

@@ -283,7 +283,7 @@ def test_a_restarted_hub_takes_the_servers_over(
     restart([service(tunnels, "-hub")], site_supervisor(tunnels))
     until(lambda: entries(tunnels) == opened)
     for person in people:
-        until(lambda person=person: person.server() and person.server()["ready"], 180)
+        until(lambda person=person: (person.server() or {}).get("ready"), 180)
         until(lambda person=person: person.lab().status_code == 200)
     # squeue lists a job also while it is ending
     listed = ("squeue", "--noheader", f"--name={tunnels.job_name}")

@@ -79,10 +79,11 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_the_gate_refuses(workshop: Workshop, people: dict[str, Person], case: str) -> None:
-    before = (containers("--all"), units(workshop))
+    before = {*containers("--all"), *units(workshop)}
     reply = ask(workshop, REFUSED[case])
     assert not reply["ok"] and reply["kind"] == "refused", reply
-    assert (containers("--all"), units(workshop)) == before
+    # one of an earlier test may end meanwhile
+    assert {*containers("--all"), *units(workshop)} <= before
 
 
 def test_the_gate_is_for_the_hub_alone(workshop: Workshop) -> None:
