@@ -195,6 +195,12 @@ JUDGED = (
         {"FiguresHandler": ("/sitekit/figures",)},
     ),
     Judged(
+        "api",
+        "only reads the outputs of this server's kernels, and notes what a connected page has",
+        "sitekit.session.outputs.outputs_for_pages",
+        {"OutputsHandler": ("/sitekit/outputs",)},
+    ),
+    Judged(
         "asked",
         "answers only the user's lab, and accepts only names as words (overrides/lmod_guard.py)",
         "jupyterlmod.handler",

@@ -1,6 +1,9 @@
-"""A cell whose tab is closed while it runs: its output is there when the notebook is opened again."""
+"""A cell whose tab is closed while it runs: its output is there when the notebook is opened again,
+and the rest follows if the cell still runs."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -10,7 +13,8 @@ from ..person import Person
 from ..slurm import until
 from .test_first_hour import login
 
-CODE = "import time\nfor i in range(8):\n    print('line', i, flush=True)\n    time.sleep(1)"
+LINES = 40
+CODE = f"import time\nfor i in range({LINES}):\n    print('line', i, flush=True)\n    time.sleep(1)"
 OUTPUT = ".jp-OutputArea-output"
 BOOK = "closed-tab.ipynb"
 
@@ -19,8 +23,12 @@ def write_notebook(bob: Person) -> None:
     specs = bob.kernelspecs()
     [name] = [key for key, one in specs.items() if one["spec"]["display_name"] == "Python 3.11"]
     cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": CODE, "outputs": []}
+    cells = [
+        {**cell, "execution_count": None},
+        {**cell, "execution_count": None, "id": "b", "source": ""},
+    ]
     content = {
-        **{"cells": [{**cell, "execution_count": None}], "nbformat": 4, "nbformat_minor": 5},
+        **{"cells": cells, "nbformat": 4, "nbformat_minor": 5},
         "metadata": {"kernelspec": {"name": name, "display_name": "Python 3.11"}},
     }
     model = {"type": "notebook", "format": "json", "content": content}
@@ -32,6 +40,24 @@ def open_book(page: Page) -> None:
     page.goto(f"/user/bob/lab/tree/{BOOK}?reset")
     expect(page.locator(".jp-CodeCell .cm-content").first).to_contain_text("line")
     expect(page.get_by_role("button", name="Python 3.11 | ")).to_be_visible()
+
+
+def read_and_type(page: Page, bob: Person) -> None:
+    """The rest of the output follows, while the user types into another cell and saves."""
+    open_book(page)
+    output, typed = page.locator(OUTPUT), page.locator(".jp-CodeCell .cm-content").nth(1)
+    expect(output).to_contain_text("line 1")
+    typed.click()
+    page.keyboard.type("typed_meanwhile")
+    assert busy(bob)
+    shown = int(re.findall(r"line (\d+)", output.text_content() or "")[-1])
+    expect(output).to_contain_text(f"line {shown + 3}")
+    assert busy(bob)
+    expect(typed).to_have_text("typed_meanwhile")
+    page.keyboard.press("Control+s")
+    until(lambda: "typed_meanwhile" in str(bob.server_api("GET", f"contents/{BOOK}").json()))
+    expect(page.locator(".jp-Dialog")).to_have_count(0)
+    page.close()
 
 
 def busy(bob: Person) -> bool:
@@ -53,11 +79,13 @@ def test_output_of_a_closed_tab_is_there_and_the_notebook_can_be_saved(
         page.keyboard.press("Control+Enter")
         expect(page.locator(OUTPUT)).to_contain_text("line 1")
         page.close()
+        read_and_type(window.new_page(), bob)
         until(lambda: not busy(bob))
         again = window.new_page()
         open_book(again)
-        lines = "\n".join(f"line {i}" for i in range(8)) + "\n"
+        lines = "\n".join(f"line {i}" for i in range(LINES)) + "\n"
         assert again.locator(OUTPUT).text_content() == lines
+        expect(again.locator(".jp-CodeCell .cm-content").nth(1)).to_have_text("typed_meanwhile")
         again.locator(".jp-CodeCell .cm-content").first.click()
         again.keyboard.press("Control+End")
         again.keyboard.type("  # changed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from datetime import datetime
 from html.parser import HTMLParser
@@ -10,7 +11,16 @@ from pathlib import Path
 import jinja2
 import pytest
 from babel.messages.catalog import Catalog
-from languages import FOLDER, SCRIPTS, TEMPLATES, as_text, extracted, rewrite, texts_of_script
+from languages import (
+    CHECKOUT,
+    FOLDER,
+    SCRIPTS,
+    TEMPLATES,
+    as_text,
+    extracted,
+    rewrite,
+    texts_of_script,
+)
 from machine_sites import demo
 
 from sitekit.base import language
@@ -87,6 +97,47 @@ def test_a_template_has_no_text_outside_of_a_translation(path: Path) -> None:
     words = Words()
     words.feed(html)
     assert words.found == []
+
+
+# Exceptions and cards whose texts a page shows.
+TOLD = ("Card", "HTTPError", "NoAccount", "NotNow", "Refusal", "SpawnException")
+SAID = ("message", "reason", "remedy", "sorry", "what", "why")
+ROOMS = ("choices", "courses", "login", "overrides", "pages", "servers", "spawner")
+HUB = CHECKOUT / "scripts/sitekit/hub"
+MODULES = sorted(path for room in ROOMS for path in (HUB / room).glob("*.py"))
+ONLY_PROGRAMS = {
+    "hub_port_callers.py": "only programs use this port",
+    "restrict_handlers.py": "no page sends these requests to the REST API",
+}
+"""Modules whose messages no page shows."""
+
+
+def plain_texts(node: ast.expr) -> list[str]:
+    """Return the words that are written in an expression outside of a call, such as `_`."""
+    if isinstance(node, ast.Call):
+        return []
+    if isinstance(node, ast.Constant):
+        return [node.value] if re.search(r"[a-z]{2} ", str(node.value)) else []
+    return [text for child in ast.iter_child_nodes(node) for text in plain_texts(child)]
+
+
+def called(node: ast.AST) -> str:
+    """Return the name of the function that an expression calls."""
+    function = getattr(node, "func", None)
+    return getattr(function, "attr", getattr(function, "id", ""))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_the_hub_says_nothing_to_users_outside_of_a_translation(path: Path) -> None:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if called(node) in TOLD and path.name not in ONLY_PROGRAMS:
+            found += [text for word in node.args for text in plain_texts(word)]
+        elif called(node) == "render_template":
+            found += [text for word in node.keywords for text in plain_texts(word.value)]
+        elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in SAID:
+            found += plain_texts(node.value)
+    assert found == []
 
 
 SCRIPT_PATHS = sorted(path for folder in SCRIPTS for path in folder.glob("*.js"))

@@ -178,3 +178,43 @@ def test_outputs_that_the_user_has_cleared_since_do_not_come_back() -> None:
     cleared = notebook({"id": "a", "outputs": [], "execution_count": None})
     assert put_outputs(cleared, kernel.outputs.unwritten()) == set()
     assert put_outputs(notebook({"id": "a", "execution_count": 8}), kernel.outputs.runs) == {"1"}
+
+
+def test_a_page_gets_the_outputs_that_no_page_receives_and_saves_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kernel_outputs, "SAVED_AFTER", -1.0)
+    kernel = Kernel()
+    for run, cell in (("1", "a"), ("2", "b")):
+        kernel.start(run, cell)
+    kernel.outputs.ask("3", "c", "x", "page")
+    kernel.outputs.runs["2"].page = "another page that stays"
+    kernel.outputs.page_leaves("page", last=True)
+    kernel.print("1", "first\n")
+    told = kernel.outputs.for_page("new", {})
+    [run] = told["runs"]
+    assert (run["id"], run["cell"], run["code"], run["ended"]) == ("1", "a", "x", False)
+    assert [one["text"] for one in run["outputs"]] == ["first\n"] and told["running"]
+    assert kernel.outputs.for_page("new", {"1": run["changes"]})["runs"] == []
+    kernel.end("1")
+    kernel.end("3")
+    [run] = kernel.outputs.for_page("new", {"1": run["changes"]})["runs"]
+    assert run["ended"]
+    kernel.outputs.page_saved(time.monotonic())
+    assert "1" in kernel.outputs.runs, "the page may not have received it"
+    told = kernel.outputs.for_page("new", {"1": run["changes"]})
+    assert told == {"runs": [], "running": False}
+    kernel.outputs.page_saved(time.monotonic())
+    assert list(kernel.outputs.runs) == ["2"]
+
+
+def test_a_page_that_does_not_save_what_it_got_leaves_it_to_the_server() -> None:
+    kernel = Kernel()
+    kernel.start("1")
+    kernel.outputs.page_leaves("page", last=True)
+    kernel.end("1")
+    [run] = kernel.outputs.for_page("new", {})["runs"]
+    kernel.outputs.for_page("new", {"1": run["changes"]})
+    kernel.outputs.page_leaves("new", last=True)
+    kernel.outputs.page_saved(time.monotonic() + 60)
+    assert "1" in kernel.outputs.unwritten()

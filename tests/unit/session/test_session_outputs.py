@@ -10,6 +10,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import quote
 
 import pytest
 import session_parts as parts
@@ -135,6 +137,34 @@ def test_while_a_page_shows_the_notebook_the_server_does_not_write(server: Serve
     assert book.file.read_bytes() == before
     second.close()
     until(lambda: book.printed("slow") == ALL, server.said)
+
+
+def test_a_page_that_opens_a_notebook_gets_the_rest_and_the_file_stays_its_own(
+    server: Server,
+) -> None:
+    book = Book(server, "opened.ipynb", {"slow": SLOW})
+    with closing(book.page()) as page:
+        book.run(page, "slow")
+        wait_for(page, "2")
+    until(lambda: not connections(book), server.said)
+    server.ask("GET", "api/contents/opened.ipynb?content=1&type=notebook")
+    known = book.file.read_bytes()
+    asked = f"sitekit/outputs?kernel={book.kernel}&page=new"
+    assert server.ask("GET", asked) == {"runs": [], "running": True}
+    with closing(book.page("new")):
+        told = until(
+            lambda: next((one for one in server.ask("GET", asked)["runs"] if one["ended"]), None)
+        )
+        assert (told["cell"], told["code"], told["count"]) == ("slow", SLOW, 1)
+        assert [one["text"] for one in told["outputs"]] == [ALL]
+        have = quote(json.dumps({told["id"]: told["changes"]}))
+        assert server.ask("GET", f"{asked}&have={have}") == {"runs": [], "running": False}
+        assert book.file.read_bytes() == known
+    for wrong in (f"{asked}&have=[]", f"{asked}&have=x", "sitekit/outputs"):
+        with pytest.raises(HTTPError, match="400"):
+            server.ask("GET", wrong)
+    unknown = server.ask("GET", "sitekit/outputs?kernel=unknown&page=new")
+    assert unknown == {"runs": [], "running": False}
 
 
 def test_a_page_whose_connection_was_lost_finds_its_file_until_another_reads_it(

@@ -49,6 +49,7 @@ PIECES = (
             "jupyter_server_terminals",
             f"{OURS}.activity",
             f"{OURS}.lsp_on_request",
+            "sitekit.session.outputs.outputs_for_pages",
         ),
         ("@sitekit/notice",),
     ),

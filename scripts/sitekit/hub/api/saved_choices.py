@@ -10,6 +10,7 @@ from jupyterhub.user import User
 from tornado import web
 
 from ...base.errors import BadInput
+from ...base.language import gettext as _
 from ..choices.check_choice import BadChoice, read_choice
 from ..choices.form_values import as_query
 from ..ledger.ledger_choices import created
@@ -53,7 +54,7 @@ class SavedChoicesHandler(APIHandler):
         """Delete the choice that the query names: `?name=NAME`. Raises HTTPError (404)."""
         user = self._user("delete:servers")
         if not self.hub_state.ledger.delete_choice(user.name, self.get_query_argument("name", "")):
-            raise web.HTTPError(404, "you have saved no choice of this name")
+            raise web.HTTPError(404, _("you have saved no choice of this name"))
         self._list(user)
 
     def _list(self, user: Any) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from ...base.language import gettext as _
+
 WORDS = (
     ("minutes", "m"),
     ("minute", "m"),
@@ -38,7 +40,7 @@ def as_typed(
             if (number := _parsed(parse, text + unit)) and _holds(bounds, number)
         }
         if len(within) != 1:
-            raise ValueError("write its unit too")
+            raise ValueError(_("write its unit too"))
         return within.pop()
 
     return read

@@ -46,7 +46,7 @@ class CourseHandler(BaseHandler):
         """Return the course, if the user is one of its instructors. Raises HTTPError (404)."""
         course = self.hub_state.courses.course(key)
         if course is None or not course.is_instructor(self.current_user.name):
-            raise web.HTTPError(404, "there is no course of this name that you teach")
+            raise web.HTTPError(404, _("There is no course of this name that you teach."))
         return course
 
     async def state(self, course: Course) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class CoursePageHandler(CourseHandler):
         elif action in ("stop", "restart"):
             await self.act_on_server(course, action, self.get_body_argument("user", ""))
         else:
-            raise web.HTTPError(400, "action is none of: message, stop, restart")
+            raise web.HTTPError(400, _("This page sent an unknown action. Load it again."))
         self.states.forget(course)
         self.redirect(f"{self.hub.base_url}courses/{course.key}")
 
@@ -99,7 +99,7 @@ class CoursePageHandler(CourseHandler):
         text = " ".join(self.get_body_argument("text", "").split())
         limit = longest_text(self.current_user.name)
         if not 0 < len(text) <= limit or not text.isprintable():
-            raise web.HTTPError(400, f"write a text of at most {limit} characters")
+            raise web.HTTPError(400, _("Write a text of at most {limit} characters.", limit=limit))
         self.hub_state.ledger.record_message(course.key, self.current_user.name, text)
         self.note(course, "wrote to all participants")
 
@@ -112,16 +112,17 @@ class CoursePageHandler(CourseHandler):
         found = {one.name: one for one in participants(self.hub_state, course)}
         user = self.find_user(name) if name in found and found[name].state != ABSENT else None
         if user is None:
-            raise web.HTTPError(404, "no participant of this name has started a server")
+            raise web.HTTPError(404, _("No participant of this name has started a server."))
         one = found[name]
         if one.state not in (ServerState.RUNNING, ServerState.ENDED, FAILED):
-            raise web.HTTPError(409, f"the server of {name} is {one.state}; wait until it runs")
+            what = _("The server of {user} does not run yet. Wait until it runs.", user=name)
+            raise web.HTTPError(409, what)
         if action == "stop" and one.state != ServerState.RUNNING:
-            raise web.HTTPError(409, f"the server of {name} has stopped already")
+            raise web.HTTPError(409, _("The server of {user} has stopped already.", user=name))
         if one.state == ServerState.RUNNING:
             await self.stop_server(course, user, one.server, restart=action == "restart")
         elif action == "restart" and user.spawners[one.server].active:
-            raise web.HTTPError(409, f"{name} has another server now")
+            raise web.HTTPError(409, _("{user} has another server now.", user=name))
         self.note(course, f"{action}: the server of {name}")
         if action == "restart":
             task = asyncio.ensure_future(self.start_server(course, user, one.server))
@@ -134,7 +135,8 @@ class CoursePageHandler(CourseHandler):
         child = getattr(user.spawners[server], "child_spawner", None)
         row = self.hub_state.ledger.row(child.tag) if child and child.tag else None
         if row is None or row.choice.get("course") != course.key:
-            raise web.HTTPError(409, f"the server of {user.name} has changed; load the page again")
+            what = _("The server of {user} has changed. Load the page again.", user=user.name)
+            raise web.HTTPError(409, what)
         title = course.file.title
         what = _("An instructor of {course} stopped your server.", course=title)
         if restart:

@@ -21,6 +21,7 @@ from tornado import web
 from tornado.httputil import HTTPHeaders
 
 from ...base.errors import shown
+from ...base.language import gettext as _
 from ...contracts.front_login import HEADERS, PAGE, SECRET
 from ...site import Site
 from ..servers.accounts import ASK, AccountMap, NoAccount, NotNow
@@ -40,7 +41,7 @@ class FrontLoginHandler(BaseHandler):
         """Log the user in, and redirect the browser to the page that it had requested first."""
         user = await self.login_user()
         if user is None:
-            raise web.HTTPError(403, "You may not log in to this site.")
+            raise web.HTTPError(403, _("You may not log in to this site."))
         self.redirect(self.get_next_url(user))
 
 
@@ -67,7 +68,8 @@ class AtFront(Authenticator):
         which contain no front headers.
         """
         if not isinstance(handler, FrontLoginHandler):
-            raise web.HTTPError(403, "Log in with your organization's login: there is no password.")
+            what = _("Log in with your organization's login: there is no password.")
+            raise web.HTTPError(403, what)
         login = self.site.login
         try:
             told = {login.claim: self._told(handler.request.headers)}
@@ -144,9 +146,10 @@ def check_member(account: str, groups: tuple[str, ...]) -> None:
         own = set(os.getgrouplist(account, entry.pw_gid))
         allowed = {grp.getgrnam(name).gr_gid for name in groups}
     except (KeyError, OSError):
-        raise NotNow("The directory of accounts does not answer now. Try again.") from None
+        raise NotNow(_("The directory of accounts does not answer now. Try again.")) from None
     if not own & allowed:
-        raise NoAccount(f"The account {shown(account)} may not use this site. {ASK}")
+        what = _("The account {account} may not use this site.", account=shown(account))
+        raise NoAccount(f"{what} {_(ASK)}")
 
 
 def update_front_login(c: Any, site: Site, accounts: AccountMap) -> None:

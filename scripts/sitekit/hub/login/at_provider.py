@@ -16,6 +16,7 @@ from oauthenticator.oauth2 import OAuthenticator
 from tornado import web
 from tornado.httpclient import HTTPClientError
 
+from ...base.language import gettext as _
 from ...site import Site
 from ..servers.accounts import AccountMap, NoAccount, NotNow
 from .claims import (
@@ -68,9 +69,9 @@ class AtProvider(OAuthenticator):
         OAuth's `state` has not been checked.
         """
         if not isinstance(handler, CallbackHandler):
-            raise web.HTTPError(
-                403, f"Log in at {service_of(self.site.login)}: there is no password."
-            )
+            service = service_of(self.site.login)
+            what = _("Log in at {service}: there is no password.", service=service)
+            raise web.HTTPError(403, what)
         try:
             await self.discover()
             return await super().authenticate(handler, data, **more)
@@ -90,14 +91,17 @@ class AtProvider(OAuthenticator):
             return error
         if isinstance(error, HTTPClientError) and 400 <= error.code < 500:
             log.warning("%s refuses a login: %s", service, error)
-            return web.HTTPError(403, f"{service} did not confirm this login. Log in again.")
+            what = _("{service} did not confirm this login. Log in again.", service=service)
+            return web.HTTPError(403, what)
         if isinstance(error, HTTPClientError | OSError):
             log.error("%s does not answer: %s", service, error)
-            return web.HTTPError(503, f"{service} does not answer. Try again in a few minutes.")
+            what = _("{service} does not answer. Try again in a few minutes.", service=service)
+            return web.HTTPError(503, what)
         if isinstance(error, (web.HTTPError, *ODD)):
             # do not log the text of the error, because it may contain the provider's whole answer
             log.error("%s gave an answer of an unknown form: %s", service, type(error).__name__)
-            return web.HTTPError(403, f"{service} gave an answer of an unknown form. Log in again.")
+            what = _("{service} gave an answer of an unknown form. Log in again.", service=service)
+            return web.HTTPError(403, what)
         return error
 
     def user_info_to_username(self, user_info: Any) -> str:
@@ -159,7 +163,7 @@ class AtProvider(OAuthenticator):
             return await asyncio.wait_for(self._tell_and_ask(tokens), ASK_TIMEOUT)
         except HTTPClientError as error:
             if error.code == UNAUTHORIZED:
-                raise Refusal("the provider does not confirm the login any more") from error
+                raise Refusal(_("the provider does not confirm the login any more")) from error
             raise NoWord from error
         except (web.HTTPError, OSError, asyncio.TimeoutError, *ODD) as error:
             raise NoWord from error

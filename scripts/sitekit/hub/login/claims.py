@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...base.errors import shown
+from ...base.language import gettext as _
+from ...base.language import later as N_
 from ...site.sections.login import Login
 from ...site.sections.login_provider import People
 
@@ -20,7 +22,7 @@ TITLES = {
     "github": "GitHub",
     "globus": "Globus",
     "cilogon": "CILogon",
-    "front": "the login of your organization",
+    "front": N_("the login of your organization"),
 }
 
 
@@ -52,7 +54,8 @@ class Claims:
 
 def service_of(login: Login) -> str:
     """Return the name of the provider, as messages show it."""
-    return TITLES.get(login.method, login.url.removeprefix("https://"))
+    title = TITLES.get(login.method)
+    return _(title) if title else login.url.removeprefix("https://")
 
 
 def identity_of(login: Login, told: Any) -> tuple[str, str]:
@@ -84,16 +87,24 @@ def name_and_domain(login: Login, told: Any) -> tuple[str, str]:
         or (login.method == "oidc" and told.get("email_verified") is not True)
     ):
         raise Refusal(
-            f"{service_of(login)} has not verified your e-mail address. Verify it there, then log in again."
+            _(
+                "{service} has not verified your e-mail address. Verify it there, then log in again.",
+                service=service_of(login),
+            )
         )
     _check_name(login, name)
-    local, _, domain = name.rpartition("@")
+    local, _at, domain = name.rpartition("@")
     name, domain = name.lower(), domain.lower() if local else ""
     if domains := login.allow.domains:
         if name.count("@") != 1 or domain not in domains:
             raise Refusal(
-                f"This site is for users of {', '.join(domains)}, but you logged in as {shown(name)}. "
-                f"Log out at {service_of(login)}, and log in with the account of your organization."
+                _(
+                    "This site is for users of {domains}, but you logged in as {name}. Log out at "
+                    "{service}, and log in with the account of your organization.",
+                    domains=", ".join(domains),
+                    name=shown(name),
+                    service=service_of(login),
+                )
             )
         if len(domains) == 1:
             name = name.rpartition("@")[0]
@@ -117,8 +128,12 @@ def _check_name(login: Login, name: str) -> None:
         or name.lower() != plain
     ):
         raise Refusal(
-            f"{service_of(login)} gives you the name {shown(name)}, which cannot be a user's name here. "
-            "Tell the administrators of this site."
+            _(
+                "{service} gives you the name {name}, which cannot be a user's name here. Tell the "
+                "administrators of this site.",
+                service=service_of(login),
+                name=shown(name),
+            )
         )
 
 
@@ -127,8 +142,11 @@ def text_claim(login: Login, told: Any, claim: str) -> str:
     value = told.get(claim) if isinstance(told, dict) else None
     if not isinstance(value, str) or not value:
         raise Refusal(
-            f"{service_of(login)} did not return your {claim}. "
-            "Tell the administrators of this site."
+            _(
+                "{service} did not return your {claim}. Tell the administrators of this site.",
+                service=service_of(login),
+                claim=claim,
+            )
         )
     return value
 
@@ -168,7 +186,11 @@ def check_admitted(login: Login, claims: Claims) -> None:
     """Raise Refusal if the site file does not allow this user to log in."""
     if not are_meant(login.allow, claims):
         raise Refusal(
-            f"{service_of(login)} has confirmed that you are {shown(claims.name)}, but this user may not log in here. "
-            "Ask the administrators of this site to add you, or a group of yours.",
+            _(
+                "{service} has confirmed that you are {name}, but this user may not log in here. Ask "
+                "the administrators of this site to add you, or a group of yours.",
+                service=service_of(login),
+                name=shown(claims.name),
+            ),
             claims.name,
         )

@@ -6,6 +6,7 @@ import hmac
 import logging
 from collections.abc import Sequence
 
+from ...base.language import gettext as _
 from .claims import Refusal
 
 log = logging.getLogger("JupyterHub")
@@ -20,10 +21,12 @@ def user_of(users: Sequence[str], proofs: Sequence[str], secret: str) -> str:
     proven = bool(secret) and len(proofs) == 1
     if not proven or not hmac.compare_digest(proofs[0].encode(), secret.encode()):
         log.error("A request for a login did not come from the front, and was refused")
-        raise Refusal("This login did not come from this site's web server.")
+        raise Refusal(_("This login did not come from this site's web server."))
     if len(users) != 1 or not users[0] or not users[0].isascii():
         raise Refusal(
-            "The login of your organization did not return your name. "
-            "Tell the administrators of this site."
+            _(
+                "The login of your organization did not return your name. Tell the administrators of "
+                "this site."
+            )
         )
     return users[0]

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ...base.errors import shown
+from ...base.language import gettext as _
 from ...site import Site
 from .claims import Claims, Refusal, provider_of, service_of
 
@@ -56,9 +57,13 @@ class LastLogins:
         found = self._identity(user)
         if found and found != identity and found[0] == identity[0]:
             raise Refusal(
-                f"The name {shown(user)} belongs to somebody else on this site, who has another account at "
-                f"{service_of(self.site.login)}. Ask the administrators of this site. If you are the same "
-                "person, they have to delete the user of this name from the hub."
+                _(
+                    "The name {name} belongs to somebody else on this site, who has another account "
+                    "at {service}. Ask the administrators of this site. If you are the same person, "
+                    "they have to delete the user of this name from the hub.",
+                    name=shown(user),
+                    service=service_of(self.site.login),
+                )
             )
 
     def _identity(self, user: str) -> Identity | None:
@@ -100,15 +105,15 @@ class LastLogins:
         """
         found = self.ledger.login(user)
         if found is None:
-            raise Refusal("no login at the provider is known")
+            raise Refusal(_("no login at the provider is known"))
         identity, told, at = _split(found[0]), found[1], found[2]
         if identity[0] != provider_of(self.site.login):
-            raise Refusal("the last login was at another provider")
+            raise Refusal(_("the last login was at another provider"))
         try:
             return await self._ask(user, identity, ask)
         except NoWord:
             if not 0 <= time.time() - at < LOGIN_AGE:
-                raise Refusal("the last login was too long ago") from None
+                raise Refusal(_("the last login was too long ago")) from None
         sets = {key: frozenset(told[key]) for key in ("organizations", "groups")}
         return Claims(**{**told, **sets})
 
@@ -128,7 +133,7 @@ class LastLogins:
             self._tokens.pop(user, None)
             raise
         if (same, claims.name) != (identity, user):
-            raise Refusal("the user has another name at the provider now")
+            raise Refusal(_("the user has another name at the provider now"))
         self.record(user, identity, claims)
         return claims
 

@@ -20,6 +20,7 @@ from jupyterhub.auth import PAMAuthenticator
 from tornado import web
 from tornado.concurrent import run_on_executor
 
+from ...base.language import gettext as _
 from ...site import Site
 from .rate_limit import Patience, Turns
 
@@ -127,7 +128,7 @@ class PatientAuthenticator(PAMAuthenticator):
         except pamela.PAMError as error:
             self.log.warning("PAM does not let %s in: %s", account, error)
             why = _nologin() or re.sub(r"^\[PAM Error \d+\] ", "", str(error))
-            return f"Your password is right, but this account may not log in now: {why}"
+            return _("Your password is right, but this account may not log in now: {why}", why=why)
         return ""
 
     async def check_allowed(self, username: str, authentication: Any = None) -> bool:
@@ -216,7 +217,7 @@ def _nologin() -> str:
     cannot log in now."""
     for path in (Path("/run/nologin"), Path("/etc/nologin")):
         with suppress(OSError):
-            return path.read_text(errors="replace")[:1000].strip() or "logins are closed"
+            return path.read_text(errors="replace")[:1000].strip() or _("logins are closed")
     return ""
 
 

@@ -13,6 +13,8 @@ from oauthenticator.oauth2 import (
 )
 from tornado import web
 
+from ...base.language import gettext as _
+
 STATE = "__Host-sitekit-login"
 """The name of the cookie that binds a login to the browser in which the login began.
 
@@ -76,5 +78,6 @@ class CallbackHandler(StateCookie, OAuthCallbackHandler):
             self.get_argument("state", "").encode(), state.encode()
         ):
             raise web.HTTPError(
-                403, "This login did not begin in this browser, or began long ago. Log in again."
+                403,
+                _("This login did not begin in this browser, or began long ago. Log in again."),
             )

@@ -16,6 +16,7 @@ from oauthenticator.globus import GlobusOAuthenticator
 from tornado.httpclient import HTTPClientError
 
 from ...base.errors import shown
+from ...base.language import gettext as _
 from ...site import Site
 from ..servers.accounts import AccountMap
 from .at_provider import AtProvider
@@ -90,7 +91,10 @@ class AtGlobus(AtProvider, GlobusOAuthenticator):
         )
         if token is None:
             raise Refusal(
-                "Globus did not give this site access to your groups. Log in again, and allow the access."
+                _(
+                    "Globus did not give this site access to your groups. Log in again, and allow the "
+                    "access."
+                )
             )
         groups = await self.httpfetch(
             self.globus_groups_url,
@@ -127,8 +131,11 @@ class AtCILogon(AtProvider, CILogonOAuthenticator):
         idp = text_claim(login, user_info, "idp")
         if login.provider is None or idp not in login.provider.identity_providers:
             raise Refusal(
-                f"You logged in at {shown(idp)}, whose users may not log in here. "
-                "Log out at CILogon, and choose your own organization."
+                _(
+                    "You logged in at {provider}, whose users may not log in here. Log out at CILogon, "
+                    "and choose your own organization.",
+                    provider=shown(idp),
+                )
             )
         return name_and_domain(login, user_info)[0]
 
@@ -160,7 +167,10 @@ class AtOpenId(AtProvider, GenericOAuthenticator):
         same = text_claim(login, told, "issuer").rstrip("/") == login.url
         if not same or not all(end.startswith("https://") for end in ends):
             raise Refusal(
-                f"{service_of(login)} has a wrong configuration on this site. Tell the site's administrators."
+                _(
+                    "{service} has a wrong configuration on this site. Tell the site's administrators.",
+                    service=service_of(login),
+                )
             )
         self.authorize_url, self.token_url, self.userdata_url = ends
         # without this key, a provider accepts the client's secret only in the header

@@ -16,6 +16,8 @@ from typing import Generic, TypeVar
 
 from tornado import web
 
+from ...base.language import gettext as _
+
 DELAY = 1.0  # seconds of delay after a failure, doubled by each further failure with the name
 # Seconds. This value is the longest delay, the time after which one failure is forgotten, and the
 # longest time that an attempt waits because of other attempts from its address.
@@ -53,7 +55,8 @@ class Patience(Generic[Key]):
         try:
             if self._inside[key] > AT_ONCE:
                 raise web.HTTPError(
-                    429, "Too many attempts with this name at once. Try again in a few minutes."
+                    429,
+                    _("Too many attempts with this name at once. Try again in a few minutes."),
                 )
             async with lock:
                 yield
@@ -105,7 +108,7 @@ class Turns(asyncio.Semaphore):
             await asyncio.wait_for(self.acquire(), LONGEST)
         except asyncio.TimeoutError:  # a TimeoutError from Python 3.11 on
             raise web.HTTPError(
-                429, "Too many wrong passwords from your network. Try again in a minute."
+                429, _("Too many wrong passwords from your network. Try again in a minute.")
             ) from None
         answer = None
         try:

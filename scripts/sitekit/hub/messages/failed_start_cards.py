@@ -55,14 +55,11 @@ class Card:
             f"{html.escape(label)} {html.escape(value)}" for label, value in self.figures.items()
         )
         log = html.escape("\n".join(lines_that_matter(self.lines)))
+        lines = html.escape(_("Lines of the log"))
         return (
             f"<strong>{html.escape(self.what)}</strong> {html.escape(self.remedy)}"
             + (f"<br><small>{figures}</small>" if figures else "")
-            + (
-                f"<details><summary>Lines of the log</summary><pre>{log}</pre></details>"
-                if log
-                else ""
-            )
+            + (f"<details><summary>{lines}</summary><pre>{log}</pre></details>" if log else "")
         )
 
 

@@ -15,9 +15,11 @@ from jupyterhub.handlers.base import BaseHandler
 from sqlalchemy.exc import SQLAlchemyError
 from tornado import web
 
+from ...base.language import gettext as _
+from ...base.language import later as N_
 from ..ledger.ledger import LedgerTrouble
 
-WORDS = (
+WORDS = N_(
     "The hub cannot use its database: the disk may be full, or the database's server may not "
     "answer. Running servers are not affected. "
     "Try again in a few minutes, and tell your administrators if it stays so."
@@ -27,8 +29,9 @@ WORDS = (
 def tell_of_database() -> None:
     """If a database error ends a request, show a message about the database on the page or in the
     REST answer."""
-    SQLAlchemyError.jupyterhub_message = LedgerTrouble.jupyterhub_message = WORDS
-    SQLAlchemyError.jupyterhub_html_message = LedgerTrouble.jupyterhub_html_message = WORDS
+    words = _(WORDS)
+    SQLAlchemyError.jupyterhub_message = LedgerTrouble.jupyterhub_message = words
+    SQLAlchemyError.jupyterhub_html_message = LedgerTrouble.jupyterhub_html_message = words
     get_user, prepare, write = (
         BaseHandler.get_current_user,
         BaseHandler.prepare,
@@ -51,8 +54,8 @@ def tell_of_database() -> None:
             if not getattr(handler, "database_fails", False):
                 raise
         if getattr(handler, "database_fails", False):
-            trouble = web.HTTPError(503, WORDS)
-            trouble.jupyterhub_message = WORDS
+            trouble = web.HTTPError(503, words)
+            trouble.jupyterhub_message = words
             raise trouble
 
     def write_error(handler: BaseHandler, status_code: int, **settings: Any) -> None:

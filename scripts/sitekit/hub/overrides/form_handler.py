@@ -13,9 +13,13 @@ from jupyterhub.scopes import needs_scope
 from jupyterhub.user import User
 from tornado import web
 
+from ...base.language import gettext as _
+from ...base.language import later as N_
 from .count_named_servers import only_if_started
 
-NAME_FORM = "this cannot be the name of a server: use at most 30 of a-z, 0-9 and '-', and begin with a letter"
+NAME_FORM = N_(
+    "this cannot be the name of a server: use at most 30 of a-z, 0-9 and '-', and begin with a letter"
+)
 
 
 class FormHandler(SpawnHandler):
@@ -56,7 +60,8 @@ class FormHandler(SpawnHandler):
             try:
                 await self._check_named_server_request(user, typed, typed)
                 if typed in user.spawners and user.spawners[typed].active:
-                    raise web.HTTPError(400, f"the server {typed} is running already")
+                    what = _("the server {name} is running already", name=typed)
+                    raise web.HTTPError(400, what)
             except web.HTTPError as refused:
                 await self._show_refusal(user, refused)
                 return
@@ -77,7 +82,7 @@ class FormHandler(SpawnHandler):
         }
         user.spawner.options_from_form(form)
         what = str(refused.log_message or refused.reason)
-        user.spawner.typed.errors = {"server": NAME_FORM if what.startswith("Invalid") else what}
+        user.spawner.typed.errors = {"server": _(NAME_FORM) if what.startswith("Invalid") else what}
         self.set_status(refused.status_code)
         self.finish(await self._render_form(user, await user.spawner.get_options_form()))
 
@@ -106,7 +111,9 @@ class FormHandler(SpawnHandler):
         refresh_auth), so JupyterHub does not repeat this check.
         """
         if await self.refresh_auth(user, force=True) is None:
-            raise web.HTTPError(403, f"auth has expired for {user.name}, login again")
-        if pending := user.spawners[server_name].pending:
-            raise web.HTTPError(400, f"{user.name} is pending {pending}")
+            what = _("The login of {user} is over. Log in again.", user=user.name)
+            raise web.HTTPError(403, what)
+        if user.spawners[server_name].pending:
+            what = _("Your server is starting or stopping already. Wait until it has ended.")
+            raise web.HTTPError(400, what)
         await super()._wrap_spawn_single_user(user, server_name, *words, **named)

@@ -13,6 +13,7 @@ from jupyterhub.apihandlers.users import UserTokenListAPIHandler
 from jupyterhub.user import User
 from tornado import web
 
+from ...base.language import gettext as _
 from ..login.limit_browser_logins import PROGRAMS
 
 TOKENS = 50  # tokens of one user, including the tokens of the user's servers
@@ -35,10 +36,13 @@ class TokenHandler(UserTokenListAPIHandler):
         if self.request.method == "POST" and isinstance(body, dict):
             note, lifetime = body.get("note"), body.get("expires_in")
             if note is not None and not (isinstance(note, str) and len(note) <= NOTE):
-                raise web.HTTPError(400, f"note is not a text of at most {NOTE} characters")
+                raise web.HTTPError(
+                    400, _("note is not a text of at most {count} characters", count=NOTE)
+                )
             if isinstance(lifetime, int) and not 1 <= lifetime <= LONGEST:
                 raise web.HTTPError(
-                    400, f"expires_in is not a number of seconds from 1 to {LONGEST}"
+                    400,
+                    _("expires_in is not a number of seconds from 1 to {most}", most=LONGEST),
                 )
         return body
 
@@ -73,7 +77,7 @@ class TokenHandler(UserTokenListAPIHandler):
         if by_role and not self.by_administrators:
             raise web.HTTPError(
                 403,
-                "administrators may not create tokens for other users here (login.admin_access)",
+                _("administrators may not create tokens for other users here (login.admin_access)"),
             )
 
     def _refuse_more(self) -> None:
@@ -85,5 +89,10 @@ class TokenHandler(UserTokenListAPIHandler):
             >= TOKENS
         ):
             raise web.HTTPError(
-                400, f"{name} has {TOKENS} tokens, and no more are allowed. Delete one first"
+                400,
+                _(
+                    "{user} has {count} tokens, and no more are allowed. Delete one first",
+                    user=name,
+                    count=TOKENS,
+                ),
             )

@@ -15,6 +15,7 @@ from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.utils import url_escape_path, url_path_join
 from tornado import web
 
+from ...base.language import gettext as _
 from ..servers.hub_state import HubState
 
 PATH = r"/sitekit/change"
@@ -57,7 +58,7 @@ class ChangeTierHandler(BaseHandler):
         server."""
         user, name = self.current_user, self._name()
         if name and name not in user.orm_spawners:
-            raise web.HTTPError(404, "you have no server of this name")
+            raise web.HTTPError(404, _("You have no server of this name."))
         return user.spawners.get(name)
 
     def _form(self) -> str:

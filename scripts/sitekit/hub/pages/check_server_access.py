@@ -22,6 +22,7 @@ from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.user import User
 from tornado import web
 
+from ...base.language import gettext as _
 from ...site import Site
 from ..login.limit_browser_logins import LogoutHandler
 from . import entry_cookie
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 
 PATH = r"/sitekit/enter"
 OTHERS_SECONDS = 12 * 3600  # seconds for which a confirmation is valid: one working day
-# JupyterHub's words (handlers/base.py, UserUrlHandler)
+# JupyterHub's words (handlers/base.py, UserUrlHandler), the same in each language
 NOT_FOUND = "No access to resources or resources not found"
 _PAGE = re.compile(r"/user/([^/?#]+)(/[^?#]*)?([?].*)?")
 _PROXY_TIMEOUT = 5  # seconds for the proxy to answer that it has recorded a logout
@@ -145,7 +146,7 @@ class EnterHandler(BaseHandler):
             or "\\" in self._next
             or _DOTS & {unquote(page[1]), *parts}
         ):
-            raise web.HTTPError(400, "next is not the address of a user's server")
+            raise web.HTTPError(400, _("This link leads to no page of a user's server."))
         owner = unquote(page[1])
         if self.find_user(owner) is None:
             raise web.HTTPError(404, NOT_FOUND)

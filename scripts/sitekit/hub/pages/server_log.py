@@ -7,6 +7,7 @@ import asyncio
 from jupyterhub.handlers.base import BaseHandler
 from tornado import web
 
+from ...base.language import gettext as _
 from ..ledger.ledger import Row
 from ..messages.ended_cards import without_requests
 from ..servers.hub_state import HubState
@@ -29,7 +30,7 @@ class ServerLogHandler(BaseHandler):
         name = self.get_query_argument("server", "")
         row = self.hub_state.ledger.last_start(self.current_user.name, name)
         if row is None or row.job is None or row.ended:
-            raise web.HTTPError(404, "You have no running server of this name.")
+            raise web.HTTPError(404, _("You have no running server of this name."))
         lines = without_requests(await self._lines(row, row.job))
         self.finish(
             await self.render_template("log.html", server_name=name, job=row.job, lines=lines)

@@ -11,9 +11,12 @@ import re
 import signal
 import stat
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ...base.errors import shown
+from ...base.language import gettext as _
+from ...base.language import later as N_
 from ...contracts.gate_config import MIN_UID
 from ...site import Site
 from ...site.sections.login_provider import Accounts
@@ -24,7 +27,7 @@ END_TIMEOUT = 1.0  # seconds
 AT_ONCE = 8  # the most programs that run at the same time
 MOST_BYTES = 4096  # longest answer of a program
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
-ASK = "Ask the administrators of this site for one."
+ASK = N_("Ask the administrators of this site for one.")
 log = logging.getLogger("JupyterHub")
 
 
@@ -70,15 +73,18 @@ class AccountMap:
         the user has to log in again (handlers/base.py, refresh_auth).
         """
         if why := self.refused.get(user):
-            raise NoAccount(f"{shown(user)} has to log in again: {why}")
+            raise NoAccount(_("{user} has to log in again: {why}", user=shown(user), why=why))
         accounts = self.site.login.accounts
         if not isinstance(accounts, Accounts):
             return user
         account = accounts.gateway or self.ledger.account(user)
         if account is None:
             raise NoAccount(
-                f"The account of {shown(user)} on the cluster is not known. "
-                "It is looked up when the user logs in: log out, and log in again."
+                _(
+                    "The account of {user} on the cluster is not known. It is looked up when the user "
+                    "logs in: log out, and log in again.",
+                    user=shown(user),
+                )
             )
         return account
 
@@ -116,8 +122,13 @@ class AccountMap:
         """Return the account that the provider's claim names. Raises NoAccount."""
         if not claimed:
             raise NoAccount(
-                f"You have no account on the cluster as {shown(user)}: your organization's login "
-                f"did not return your {claim} as one name. {ASK}"
+                _(
+                    "You have no account on the cluster as {user}: your organization's login did not "
+                    "return your {claim} as one name.",
+                    user=shown(user),
+                    claim=claim,
+                )
+                + f" {_(ASK)}"
             )
         return claimed
 
@@ -134,33 +145,50 @@ class AccountMap:
         except OSError as error:
             log.error("The list of accounts, %s, cannot be read: %s", path, error.strerror)
             raise NotNow(
-                "The list of accounts of this site cannot be read now. Tell its administrators."
+                _("The list of accounts of this site cannot be read now. Tell its administrators.")
             ) from None
         account = self._read[1].get(user)
         if not account:
-            raise NoAccount(f"You have no account on the cluster as {shown(user)}. {ASK}")
+            raise _no_account(user)
         return account
 
     def _check(self, user: str, account: str) -> None:
         """Raise NoAccount if no server may run as this account."""
         ssh = self.site.slurm.ssh
         own = {"root", *self.site.service_accounts, *({ssh.account} if ssh else ())}
-        refused = f"{shown(account)} cannot be the account of {shown(user)} on the cluster"
+        refused = partial(_refusal, account, user)
         if not NAME.fullmatch(account):
-            raise NoAccount(f"{refused}: it is no name of an account. {ASK}")
+            raise NoAccount(refused(_("it is no name of an account")))
         if account in own:
-            raise NoAccount(f"{refused}: it is an account of the system. {ASK}")
+            raise NoAccount(refused(_("it is an account of the system")))
         if ssh:
             return  # the accounts are on the login node, where the gate checks them
         try:
             entry = self._entry(account)
         except (KeyError, OSError):
             # KeyError is also raised while the directory of accounts does not answer
-            raise NotNow(f"{refused}: there is no such account. {ASK}") from None
+            raise NotNow(refused(_("there is no such account"))) from None
         if entry.pw_uid < MIN_UID or entry.pw_name in own:
-            raise NoAccount(f"{refused}: it is an account of the system. {ASK}")
+            raise NoAccount(refused(_("it is an account of the system")))
         if entry.pw_name != account:
-            raise NoAccount(f"{refused}: the cluster spells it {shown(entry.pw_name)}. {ASK}")
+            why = _("the cluster spells it {name}", name=shown(entry.pw_name))
+            raise NoAccount(refused(why))
+
+
+def _refusal(account: str, user: str, why: str) -> str:
+    """Return the text for a user whose servers may not run as this account."""
+    what = _(
+        "{account} cannot be the account of {user} on the cluster: {why}.",
+        account=shown(account),
+        user=shown(user),
+        why=why,
+    )
+    return f"{what} {_(ASK)}"
+
+
+def _no_account(user: str) -> NoAccount:
+    what = _("You have no account on the cluster as {user}.", user=shown(user))
+    return NoAccount(f"{what} {_(ASK)}")
 
 
 def parse(text: str) -> dict[str, str]:
@@ -191,7 +219,7 @@ async def ask_program(program: Path, user: str, owner: int = 0) -> str:
     environment variables. The exit code EX_TEMPFAIL (75) means that the program cannot find the
     account at the moment.
     """
-    sorry = "The account on the cluster could not be looked up now. Try again in a few minutes."
+    sorry = _("The account on the cluster could not be looked up now. Try again in a few minutes.")
     pipe = asyncio.subprocess.PIPE
     try:
         _check_owner(program, program.stat(), owner)
@@ -216,7 +244,7 @@ async def ask_program(program: Path, user: str, owner: int = 0) -> str:
         raise NotNow(sorry)
     words = (printed or b"").decode(errors="replace").split()
     if process.returncode or len(words) != 1:
-        raise NoAccount(f"You have no account on the cluster as {shown(user)}. {ASK}")
+        raise _no_account(user)
     return words[0]
 
 
@@ -252,5 +280,5 @@ def _check_owner(path: Path, status: os.stat_result, owner: int) -> None:
             "Accounts other than root can write to %s: chown root %s; chmod go-w %s", *[path] * 3
         )
         raise NotNow(
-            "Other accounts can change this site's list of accounts. Tell the administrators."
+            _("Other accounts can change this site's list of accounts. Tell the administrators.")
         )

@@ -22,6 +22,7 @@ from jupyterhub.spawner import SpawnException
 from sqlalchemy.orm import object_session
 from wrapspawner import ProfilesSpawner
 
+from ...base.language import gettext as _
 from ..messages.failed_start_cards import Card
 from .not_started import NotStarted
 from .server import Server
@@ -103,7 +104,7 @@ async def _raise_if_ended(child: Server) -> None:
     row = child.hub_state.ledger.row(child.tag)
     if row and row.card:
         raise NotStarted(Card(**row.card))
-    raise SpawnException("The server has ended.")
+    raise SpawnException(_("The server has ended."))
 
 
 async def _answers(url: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from jupyterhub.app import JupyterHub
 
+from ...base.language import gettext as _
 from ..messages.failed_start_cards import Card
 from ..servers.hub_state import HubState
 from .loaded_spawners import spawners
@@ -36,8 +37,9 @@ async def stop_servers(hub_state: HubState, order: Mapping[str, Any]) -> int:
 
     If a server is starting, the hub cancels the server's job, and the start fails.
     """
-    what = "An administrator of the hub stopped your server."
-    card = Card("stopped", what, order["text"] or "Start it again, or ask them why they did it.")
+    what = _("An administrator of the hub stopped your server.")
+    remedy = order["text"] or _("Start it again, or ask them why they did it.")
+    card = Card("stopped", what, remedy)
     tags = [row.tag for row in hub_state.ledger.to_stop(order)]
     for tag in tags:
         hub_state.ledger.abandon(tag, card.as_dict())

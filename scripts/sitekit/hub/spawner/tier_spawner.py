@@ -19,6 +19,7 @@ from traitlets import Type, default
 
 from ...backends.load_backends import load_object
 from ...backends.resource_choice import Choice
+from ...base.language import gettext as _
 from ..choices.check_choice import BadChoice, Eligibility, read_choice, tiers_for
 from ..choices.form_values import (
     LINKED,
@@ -243,7 +244,7 @@ class TierSpawner(AdoptingSpawner):
         """Start a server of the chosen tier with the child spawner."""
         # JupyterHub always calls take_options() first; other callers are refused
         if self.choice is None:
-            raise SpawnException("no tier was chosen", reason="options")
+            raise SpawnException(_("no tier was chosen"), reason="options")
         tier = self.hub_state.tier(self.choice.tier)
         self._backend = tier.runs_on
         child = self.construct_child()
@@ -285,5 +286,5 @@ def last_progress_event(spawner: TierSpawner, event: dict[str, Any]) -> dict[str
     child = spawner.child_spawner
     row = child.hub_state.ledger.row(child.tag) if child else None
     if row is None or row.abandoned or row.ended or not row.port:
-        return {"progress": 100, "failed": True, "message": "The start was cancelled."}
+        return {"progress": 100, "failed": True, "message": _("The start was cancelled.")}
     return event

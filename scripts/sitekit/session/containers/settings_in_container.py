@@ -23,7 +23,12 @@ SWITCHES = "jupyter_server_config.d/zz-sitekit.json"
 OUTSIDE = "jupyterlmod"
 """The extension that is always disabled: the cluster's modules are outside of the image."""
 
-ALWAYS = ("jupyterlab", "jupyter_server_terminals", "sitekit.session.overrides.activity")
+ALWAYS = (
+    "jupyterlab",
+    "jupyter_server_terminals",
+    "sitekit.session.overrides.activity",
+    "sitekit.session.outputs.outputs_for_pages",
+)
 """The extensions that every server has, also if an image has disabled them."""
 
 

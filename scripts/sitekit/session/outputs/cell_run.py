@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Any
 
@@ -11,11 +10,6 @@ OVERHEAD = 1000
 
 _BACKSPACE = re.compile(r"[^\n]\x08")
 _CARRIAGE_RETURN = re.compile(r".*\r(?=[^\n])")
-
-
-def digest(code: str) -> str:
-    """Return a hash of a cell's text, with which two texts can be compared."""
-    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Stream:
@@ -58,12 +52,11 @@ class CellRun:
     until now."""
 
     def __init__(self, cell: str, code: str, page: str) -> None:
-        self.cell, self.page = cell, page
-        self.code = digest(code)
+        self.cell, self.code, self.page = cell, code, page
+        self.size = self._least = OVERHEAD + len(code)
         self.count: int | None = None
         self.ended: float | None = None
         self.missed = False  # a page has not received all of the outputs
-        self.size = OVERHEAD
         self.changes = 0
         self.written = 0  # the value of `changes` when the file was written
         self._outputs: list[Stream | Display] = []
@@ -79,6 +72,11 @@ class CellRun:
         if self.ended is None:
             self.ended = now
             self.changes += 1
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the run as JSON types, for a page that puts the outputs into the cell."""
+        told = {"cell": self.cell, "code": self.code, "count": self.count, "changes": self.changes}
+        return {**told, "ended": self.ended is not None, "outputs": self.outputs()}
 
     def outputs(self) -> list[dict[str, Any]]:
         """Return the outputs as a notebook's file has them."""
@@ -122,7 +120,7 @@ class CellRun:
         self._clear_first = wait
         if not wait:
             self._outputs = []
-            self.size = OVERHEAD
+            self.size = self._least
             self.changes += 1
 
     def _clear_if_asked(self) -> None:

@@ -7,7 +7,7 @@ because a page may be closed before the page has saved all outputs.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .cell_run import OVERHEAD, CellRun
@@ -82,6 +82,18 @@ class KernelOutputs:
         for run in self.runs.values():
             if received and run.page == page:
                 run.missed = False
+
+    def for_page(self, page: str, have: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the runs whose outputs no page receives, for a page that is connected; and whether
+        more will come. `have`: how much of them the page has. The page then saves them."""
+        runs, running = [], False
+        for message, run in self.runs.items():
+            if run.missed and run.count is not None and have.get(message) != run.changes:
+                runs.append({"id": message, **run.as_json()})
+            elif run.missed and run.ended is not None:
+                run.missed, run.page, run.ended = False, page, time.monotonic()
+            running = running or run.missed
+        return {"runs": runs, "running": running}
 
     def page_saved(self, began: float) -> None:
         """A page has saved the notebook: its file has the outputs that the page had received.

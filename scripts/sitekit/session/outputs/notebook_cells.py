@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from .cell_run import CellRun, digest
+from .cell_run import CellRun
 
 
 def put_outputs(notebook: dict[str, Any], runs: Mapping[str, CellRun]) -> set[str]:
@@ -34,6 +34,6 @@ def _is_of(cell: dict[str, Any], run: CellRun) -> bool:
     before. A cell is not changed if the user has cleared the outputs, or has run the cell again."""
     return (
         cell["cell_type"] == "code"
-        and digest(cell["source"]) == run.code
+        and cell["source"] == run.code
         and (not run.written or cell.get("execution_count") == run.count)
     )

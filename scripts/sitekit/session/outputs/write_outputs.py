@@ -76,6 +76,12 @@ class Writer:
         self.outputs.page_leaves(page.session_key, last=not self._pages)
         self._write_soon()
 
+    def for_page(self, page: str, have: dict[str, Any]) -> dict[str, Any]:
+        """Return the outputs that a page does not have, which is connected to the kernel."""
+        if page not in [one.session_key for one in self._pages]:
+            return {"runs": [], "running": True}  # its connection is not complete yet
+        return self.outputs.for_page(page, have)
+
     async def sessions(self) -> list[dict[str, Any]]:
         """Return all sessions of the server, which name the notebook of each kernel."""
         manager = self._kernel.parent.parent.session_manager

@@ -9,6 +9,7 @@
     application: "@jupyterlab/application",
     apputils: "@jupyterlab/apputils",
     mainmenu: "@jupyterlab/mainmenu",
+    notebook: "@jupyterlab/notebook",
     statusbar: "@jupyterlab/statusbar",
     widgets: "@lumino/widgets",
   };
@@ -22,10 +23,12 @@
 
   async function plugins() {
     const part = (file) => import(new URL(file, here).href);
-    const [notice, status, ended] = await Promise.all(["notice.js", "status.js", "ended.js"].map(part));
+    const files = ["notice.js", "status.js", "ended.js", "outputs.js"];
+    const [notice, status, ended, outputs] = await Promise.all(files.map(part));
     const found = await Promise.all(Object.values(PACKAGES).map(shared));
     const packages = Object.fromEntries(Object.keys(PACKAGES).map((key, place) => [key, found[place]]));
-    return [notice.noticePlugin, status.statusPlugin(packages), ended.endedPlugin(packages)];
+    const made = [status.statusPlugin, ended.endedPlugin, outputs.outputsPlugin].map((plugin) => plugin(packages));
+    return [notice.noticePlugin, ...made];
   }
 
   window._JUPYTERLAB = window._JUPYTERLAB || {};
