@@ -48,6 +48,12 @@ class Snapshot:
                 found.setdefault(job.tag, []).append(job)
         return found
 
+    @cached_property
+    def has_suspended_jobs(self) -> bool:
+        """Return whether a job is suspended; computed once, because the hub asks every few
+        seconds."""
+        return any(job.suspended for job in self.jobs.values())
+
     def job_of(self, work: Work) -> Job | None:
         """Return the job of one start of a server, from the list of all jobs.
 

@@ -67,3 +67,16 @@ def answers(url: str, body: object) -> bool:
     except URLError:
         return False
     return True
+
+
+def test_a_round_without_changes_reads_the_state_of_each_server_once() -> None:
+    argv = [kernel_site.release() / "bin/python", "-I", PROGRAMS / "routes_round.py", SCRIPTS]
+    told = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    assert json.loads(told.stdout or f'"{told.stderr}"') == {
+        "nothing to do": [[], 1],
+        "lost": [["ended logins", "check"], 2],
+        "a stopped server": [["add /user/alice/two/"], 1],
+        "it runs again": [[], 2],
+        "its user has none": [["delete /user/alice/two/"], 2],
+        "suspended": [["add /user/carol/"], 2],
+    }

@@ -57,7 +57,9 @@ def start(ledger: Ledger, user: str = "alice", number: str = "7") -> str:
 
 def test_the_measures_of_a_start_are_kept_once_and_go_with_it(ledger: Ledger) -> None:
     tag = start(ledger)
+    assert [row.tag for row, _ in ledger.not_begun()] == [tag]
     ledger.record_began(tag, 100.0)
+    assert ledger.not_begun() == []
     ledger.record_began(tag, 200.0)
     ledger.record_memory(tag, 300)
     ledger.record_memory(tag, 400)

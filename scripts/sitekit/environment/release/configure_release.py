@@ -8,6 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
+from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...base.run_program import run
 from . import container_files, user_commands
@@ -25,6 +26,9 @@ GUARDED = {
 """Maps each of sitekit's server extensions to the extension that sitekit's extension replaces."""
 HIDDEN = "share/jupyter/kernels/python3"
 BASH = "share/jupyter/kernels/bash"
+HUB = "bin/jupyterhub"
+JUPYTERHUB_IMPORT = "from jupyterhub.app import main\n"
+OUR_IMPORT = "from sitekit.hub.overrides.unused_imports import main\n"
 NOTICE = "@sitekit/notice"
 MESSAGE = 200 * 1024**2
 """The longest WebSocket message between browser and kernel, in bytes. Tornado closes the connection
@@ -99,6 +103,7 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
     for path, content in written.items():
         _write(release.path / path, content)
     hide_own_kernel(release.path)
+    start_light_hub(release.path)
     user_commands.write_programs(release.path, {piece.name for piece in pieces})
     folders = [user_commands.folder(release.path)]
     folders.append(container_files.write_container_files(release.path, IN_IMAGES, NOTICE))
@@ -118,7 +123,7 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
             for word in spec["argv"]
         ]
         _write(release.path / BASH / "kernel.json", {**spec, "argv": started})
-    files = [release.path / path for path in written] + [
+    files = [release.path / path for path in (*written, HUB)] + [
         file for folder in folders for file in folder.rglob("*")
     ]
     return {
@@ -163,6 +168,22 @@ def install_notice(prefix: Path) -> Path:
 def hide_own_kernel(prefix: Path) -> None:
     """Remove the kernel spec of the hub environment's Python, which ipykernel installs."""
     shutil.rmtree(prefix / HIDDEN, ignore_errors=True)
+
+
+def start_light_hub(prefix: Path) -> None:
+    """Make the program bin/jupyterhub start the hub without unused libraries
+    (hub/overrides/unused_imports.py). Raises Problem.
+
+    The program, and not the unit that starts it, is changed, so that a rollback to an older release
+    starts that release's hub as before.
+    """
+    program = prefix / HUB
+    text = program.read_text()
+    if JUPYTERHUB_IMPORT not in text and OUR_IMPORT not in text:
+        what = f"this program does not contain the line '{JUPYTERHUB_IMPORT.strip()}'"
+        raise Problem(what, str(program), "use the version of JupyterHub of environment.yml")
+    mode = program.stat().st_mode & 0o777
+    write_atomic(program, text.replace(JUPYTERHUB_IMPORT, OUR_IMPORT), mode)
 
 
 def plain_environment(prefix: Path, home: Path = Path("/nonexistent")) -> dict[str, str]:

@@ -19,6 +19,7 @@ STARTS = """
 SELECT starts.*, submitted, began, ready, memory FROM starts LEFT JOIN measures USING (tag)
 """
 OPEN = f"{STARTS} WHERE ended IS NULL ORDER BY intended"
+NOT_BEGUN = f"{STARTS} WHERE ended IS NULL AND began IS NULL ORDER BY intended"
 READY = f"{STARTS} WHERE ready > ?"
 ENDED = f"{STARTS} WHERE ended > ? ORDER BY ended DESC"
 OPENED = 900.0  # seconds within which the hub opens a server that listens
@@ -125,6 +126,14 @@ class MeasuresInLedger:
     def measured(self) -> list[Start]:
         """Return every start whose job may exist, with its measures."""
         return open_starts(self._db)
+
+    def not_begun(self) -> list[Start]:
+        """Return every open start for which no time is recorded at which its job began to run.
+
+        The hub asks every few seconds. Therefore SQLite selects the rows, and the hub does not read
+        the rows of all servers.
+        """
+        return list(_starts(self._db, NOT_BEGUN))
 
     def ready_since(self, since: float) -> list[Start]:
         """Return the starts that became ready after `since`."""

@@ -38,9 +38,13 @@ async def run() -> None:
 async def restore(app: JupyterHub) -> None:
     """Add the routes to servers that are missing in the proxy."""
     routes = await app.proxy.get_all_routes()
-    await stopped_servers.update_routes(app)
-    ready = {s.proxy_spec for s in spawners() if s.ready} - stopped_servers.suspended_routes(app)
-    if app.hub.routespec not in routes or not ready <= set(routes):
+    # whether a server is ready takes several reads: each server is looked at once in a round
+    ready = [spawner for spawner in spawners() if spawner.ready]
+    suspended = stopped_servers.suspended_routes(ready)
+    await stopped_servers.update_routes(app, ready, suspended)
+    lost = [s for s in ready if s.proxy_spec not in routes and s.proxy_spec not in suspended]
+    # a server may have stopped while routes were updated
+    if app.hub.routespec not in routes or any(spawner.ready for spawner in lost):
         log.warning("The proxy has lost routes; adding them again")
         await check_server_access.resend_ended(
             app.proxy

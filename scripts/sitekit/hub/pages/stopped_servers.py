@@ -24,46 +24,55 @@ JupyterHub does not see these routes, because JupyterHub deletes routes that it 
 ROUTE = {MARK: True, "hub": True}  # hub: every user may open it (proxy/owners.mjs)
 
 
-def suspended_routes(app: JupyterHub) -> set[str]:
-    """Return the proxy routes of suspended servers.
+def suspended_routes(ready: list[Any]) -> set[str]:
+    """Return the proxy routes of suspended servers. `ready` are the spawners of all servers that
+    JupyterHub counts as ready.
 
     Unless a job is suspended, no server is looked at: each look reads the ledger.
     """
-    held = [s for user in app.users.values() for s in user.spawners.values() if s.child_spawner]
+    held = [spawner for spawner in ready if spawner.child_spawner]
     backends = held[0].hub_state.backends.values() if held else ()
-    jobs = (job for backend in backends for job in backend.queue.snapshot.jobs.values())
-    if not any(job.suspended for job in jobs):
+    if not any(backend.queue.snapshot.has_suspended_jobs for backend in backends):
         return set()
     return {s.proxy_spec for s in held if is_suspended(s)}
 
 
-def wanted_routes(app: JupyterHub) -> set[str]:
-    """Return the proxy routes of stopped and suspended servers, at which the hub has to answer
-    instead."""
-    running = {user.name: user for user in app.users.values() if _ready(user, "")}
-    suspended = suspended_routes(app)
+def stopped_routes(app: JupyterHub, ready: list[Any]) -> set[str]:
+    """Return the proxy routes of named servers that do not run, of users whose default server is
+    ready."""
     if not app.allow_named_servers:
-        return suspended
+        return set()
     names = app.db.query(orm.User.name, orm.Spawner.name).join(
         orm.Spawner, orm.Spawner.user_id == orm.User.id
     )
-    named = [
-        (running[user], name)
-        for user, name in names.filter(orm.Spawner.name != "")
-        if user in running
-    ]
-    return suspended | {spec(user, name) for user, name in named if not _ready(user, name)}
+    named = names.filter(orm.Spawner.name != "").all()
+    if not named:  # the names of all users are not read then
+        return set()
+    default = {spawner.user.name: spawner.user for spawner in ready if not spawner.name}
+    running = {(spawner.user.name, spawner.name) for spawner in ready}
+    return {
+        spec(default[user], name)
+        for user, name in named
+        if user in default and (user, name) not in running
+    }
 
 
-async def update_routes(app: JupyterHub) -> None:
+async def update_routes(app: JupyterHub, ready: list[Any], suspended: set[str]) -> None:
     """Add and delete routes in the proxy so that the hub answers for exactly the servers that are
-    stopped or suspended."""
-    specs = wanted_routes(app)
+    stopped or suspended.
+
+    `ready` are the spawners of all servers that JupyterHub counts as ready, and `suspended` are the
+    routes of those that are suspended.
+    """
+    specs = suspended | stopped_routes(app, ready)
     for path in specs - app.proxy.stand_ins:
         await app.proxy.add_route(path, app.hub.host, ROUTE)
-    ready = {s.proxy_spec for user in app.users.values() for s in user.spawners.values() if s.ready}
-    # when a server is ready, JupyterHub replaces this route by the server's own
-    for path in app.proxy.stand_ins - specs - ready:
+    if not (needless := app.proxy.stand_ins - specs):
+        return
+    # When a server is ready, JupyterHub replaces this route by the server's own. The server may
+    # have become ready since the caller looked.
+    up = {s.proxy_spec for user in app.users.values() for s in user.spawners.values() if s.ready}
+    for path in needless - up:
         await app.proxy.delete_route(path)
 
 
@@ -76,7 +85,3 @@ def is_suspended(spawner: Any) -> bool:
     """Return whether Slurm has suspended a server that JupyterHub counts as ready."""
     job = spawner.child_spawner.current_job() if spawner.ready and spawner.child_spawner else None
     return bool(job and job.suspended)
-
-
-def _ready(user: Any, name: str) -> bool:
-    return name in user.spawners and user.spawners[name].ready

@@ -23,6 +23,7 @@ from ..messages.ended_cards import card_of_ending
 from ..messages.failed_start_cards import Card, card_of_outage, card_of_refusal, card_of_slow_start
 from ..servers.hub_state import HubState
 from ..servers.log_start import log_start
+from .follow_traits import FollowingTraits
 from .not_started import NotStarted
 from .submission import record_start, variables_of
 
@@ -30,7 +31,7 @@ GRACE = 8.0  # seconds between SIGTERM and the cancelling of the job
 STOP_TIMEOUT = 20.0  # seconds that stop() waits until the backend reports that the job is gone
 
 
-class Server(Spawner):
+class Server(FollowingTraits, Spawner):
     """Run one server. TierSpawner sets `choice` and `backend_name` before start().
 
     `persist` writes the spawner's state to JupyterHub's database.
@@ -136,7 +137,7 @@ class Server(Spawner):
         """Wait until the server reports its port or the job has ended, and return the URL."""
         callback = self.hub_state.expect(self.tag)
         try:
-            while not self.reported_port():
+            while not (port := self.reported_port()):
                 snapshot = asyncio.ensure_future(self.backend.queue.next())
                 called = asyncio.ensure_future(callback.wait())
                 await asyncio.wait({snapshot, called}, return_when=asyncio.FIRST_COMPLETED)
@@ -144,9 +145,8 @@ class Server(Spawner):
                 called.cancel()
                 if not self.reported_port() and await self.is_gone():
                     await self._fail_with_job()
-            self.port = self.reported_port()
-            self.ip = await self._host()
-            log_start(self.tag, "opened", address=self.ip, port=self.port)
+            self.ip, self.port = await self._host(), port
+            log_start(self.tag, "opened", address=self.ip, port=port)
             return self.hub_state.url(self.tag, self.ip, self.port)
         finally:
             self.hub_state.forget(self.tag)

@@ -39,6 +39,12 @@ from .look_up_unix_accounts import groups_of
 from .server import Server
 
 SUBMITTING = 90  # longest time of the gate, in seconds; added to the tier's start_timeout
+OWN_OF_CHILD = frozenset(
+    {"orm_spawner", "user_options", "child_spawner", "start_timeout", "ip", "port"}
+    | {"mem_limit", "mem_guarantee", "cpu_guarantee"}
+    | {"db"}  # JupyterHub logs that `db` is deprecated when it is read
+)
+"""Traits whose values the child spawner does not take from its parent."""
 
 
 class NotOffered(SpawnException):
@@ -189,26 +195,9 @@ class TierSpawner(AdoptingSpawner):
             )
             child.backend_name = backend
             child.persist = self._persist
-            own = {"orm_spawner", "user_options", "child_spawner", "start_timeout", "ip", "port"}
-            own |= {"mem_limit", "mem_guarantee", "cpu_guarantee"}
-            own |= {"db"}  # JupyterHub logs that `db` is deprecated when it is read
-            self._pass_on((set(self.trait_names()) & set(child.trait_names())) - own, child)
+            child.follow(self, OWN_OF_CHILD)
             self.child_spawner = child
         return self.child_spawner
-
-    def _pass_on(self, names: set[str], child: Server) -> None:
-        """Copy the values of these traits to the child spawner, now and after each change.
-
-        wrapspawner creates one directional_link for each trait, which takes half of the time in
-        which a hub with a thousand servers restarts.
-        """
-        for name in names:
-            setattr(child, name, getattr(self, name))
-
-        def changed(change: Any) -> None:
-            setattr(child, change["name"], change["new"])
-
-        self.observe(changed, names=sorted(names))
 
     def _persist(self) -> None:
         """Write the spawner's state to JupyterHub's database now.
@@ -236,6 +225,8 @@ class TierSpawner(AdoptingSpawner):
 
     def clear_state(self) -> None:
         Spawner.clear_state(self)
+        if self.child_spawner:
+            self.child_spawner.unfollow()
         self.child_spawner = None
 
     # --- start, poll, stop -----------------------------------------------------------------------------------

@@ -42,8 +42,7 @@ def observe_since(hub_state: HubState, since: float, until: float = math.inf) ->
     out.
     """
     ledger = hub_state.ledger
-    waiting = [one for one in ledger.measured() if one[1].began is None]
-    _each(waiting, lambda start: _record_began(hub_state, start))
+    _each(ledger.not_begun(), lambda start: _record_began(hub_state, start))
     ready = [one for one in ledger.ready_since(since) if (one[1].ready or 0) <= until]
     ended = [one for one in ledger.ended_since(since) if (one[0].ended or 0) <= until]
     _each(ready, observe_start)
