@@ -41,8 +41,8 @@ class Job:
     `user` and `uid` are the account that owns the job. `uid` is None if the backend does not report
     the uid. `state` is the backend's own name of the state, such as Slurm's COMPLETING. `start` is
     in seconds since the epoch; None if the time is unknown. `tag` is the server's tag in the job's
-    comment. The owner of a job can write any tag into its comment. Therefore a tag is valid only
-    for a server of the same account.
+    comment. Because the owner of a job can write any tag into its comment, a tag is valid only for
+    a server of the same account.
     """
 
     id: str

@@ -38,8 +38,8 @@ def host_key(site: Site) -> Path:
 def authority(site: Site) -> Path:
     """Return the path of the key that signs jobs' certificates, which only the hub can read.
 
-    This authority key signs only the SSH certificates of jobs. The login node does not trust the
-    authority key. Therefore a job cannot log in there with its certificate.
+    This authority key signs only the SSH certificates of jobs. Because the login node does not
+    trust the authority key, a job cannot log in there with its certificate.
     """
     return folder(site) / "authority"
 

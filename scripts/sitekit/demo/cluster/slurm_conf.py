@@ -1,6 +1,6 @@
 """Render the demo cluster's slurm.conf, cgroup.conf and slurmdbd.conf.
 
-The functions use only the site and the host. Therefore the functions return the same files whenever
+Because the functions use only the site and the host, the functions return the same files whenever
 they get the same arguments.
 """
 

@@ -86,8 +86,8 @@ class Patience(Generic[Key]):
 class Turns(asyncio.Semaphore):
     """Limit the attempts from one IP address. Each IP address has a number of turns (CLASSROOM),
     and each login attempt from an IP address uses one of its turns. A successful login frees its
-    turn at once. After failed logins, one turn becomes free every PACE seconds. The answers to an
-    attacker who tries many names are delayed before all turns are taken. Therefore a user with the
+    turn at once. After failed logins, one turn becomes free every PACE seconds. Because the answers
+    to an attacker who tries many names are delayed before all turns are taken, a user with the
     right password still gets a turn.
     """
 

@@ -159,7 +159,7 @@ class AuthorizeHandler(OAuthAuthorizeHandler):
     """Renew the cookie with the entry (the permission to open servers) when the hub authorizes a
     user at a server.
 
-    The server sets its own cookie at that moment. Therefore the entry and this cookie last equally
+    Because the server sets its own cookie at that moment, the entry and this cookie last equally
     long.
     """
 

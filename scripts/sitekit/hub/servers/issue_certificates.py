@@ -4,7 +4,7 @@ The server's private key is only in its job: the hub does not store it. The hub 
 millisecond to issue one certificate.
 
 JupyterHub's own internal_ssl gives all starts of a user's servers one pair of key and certificate,
-valid for five years. The names in that certificate are the same for all users. As a result, the
+valid for five years. Because the names in that certificate are the same for all users, the
 certificate of one user is accepted for another user's server (spawner.py, create_certs). This
 module uses the library `cryptography`, which JupyterHub installs for its internal_ssl.
 """

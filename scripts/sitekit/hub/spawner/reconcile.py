@@ -84,7 +84,7 @@ async def reconcile(hub_state: HubState, name: str, pauses: Pauses) -> None:
     """Compare the ledger, the queue and JupyterHub once, and correct differences. Only the servers
     of one backend (such as Slurm) are compared. Does nothing while the backend does not answer.
 
-    One run handles at most SERVERS_PER_ROUND servers. These servers are chosen at random. Therefore
+    One run handles at most SERVERS_PER_ROUND servers. Because these servers are chosen at random,
     servers whose jobs cannot be cancelled do not delay others.
     """
     backend = hub_state.backends[name]

@@ -70,7 +70,7 @@ class Manifest(_Record):
     def text(self) -> str:
         """Return the manifest as JSON.
 
-        The manifest contains no secrets. Everybody may read the manifest. Therefore `make diff` can
+        The manifest contains no secrets. Everybody may read the manifest, because `make diff` can
         run without root.
         """
         return self.model_dump_json(indent=1) + "\n"

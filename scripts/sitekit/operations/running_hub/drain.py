@@ -90,7 +90,7 @@ def _carried_out(ledger: Ledger, number: int, user: str) -> int:
 
 
 def _place(command: str, given: dict[str, str]) -> tuple[str, str]:
-    """Return the place that the arguments name, as (`node` or `partition`, its name). Raises
+    """Return what the arguments drain, as a pair: `node` or `partition`, and its name. Raises
     BadInput."""
     named = {key.lower(): value for key, value in given.items() if key != "TEXT"}
     return read_place(named, f"make {command}")

@@ -58,8 +58,8 @@ def explain(line: str, root: Path) -> str:
 
 def copy_once(source: Path, name: str, root: Path) -> str:
     """Copy a folder to the server's folder, unless an earlier start has copied the folder; return
-    the reason if the copy failed, else "". The copy is created under a temporary name. A complete
-    copy is renamed to its final name. Therefore an interrupted copy is never used.
+    the reason if the copy failed, else "". The copy is created under a temporary name. Because a
+    complete copy is renamed to its final name, an interrupted copy is never used.
     """
     try:
         copy = place(name, root, [])
