@@ -68,8 +68,8 @@ class Backend(Protocol):
     ) -> str:
         """Start a job under the account `work.account`, and return the job's id.
 
-        `live` are the account's jobs whose logs must not be removed. Raises Refused, or NoAnswer.
-        If NoAnswer is raised, the job may nevertheless exist.
+        `live` contains the numbers of the account's live jobs, whose logs must not be removed.
+        Raises Refused, or NoAnswer. If NoAnswer is raised, the job may nevertheless exist.
         """
         ...
 

@@ -118,8 +118,8 @@ class Wait:
 
     `where` is the name of the queue; "" if the backend has none. `ahead` is the number of jobs that
     are before this job, and `start` is the expected start in seconds since the epoch. None means
-    that the number or the time is not known. If `limited` is true, the job waits because of its
-    account or its own request. Therefore servers of other tiers would not start sooner.
+    that the number or the time is not known. If `limited` is true, servers of other tiers would not
+    start sooner, because a limit of the account or the job's own request makes the job wait.
     """
 
     reason: str

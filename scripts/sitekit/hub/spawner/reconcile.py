@@ -38,7 +38,7 @@ DAY = 86400.0
 # seconds for the spawner's stop(), which ends the server with SIGTERM; then the job is cancelled
 STOP_TIME = 40.0
 # Seconds that a server may take after it has reported its end. JupyterHub counts it as stopping
-# meanwhile, and does not stop it by itself.
+# at the same time, and does not stop it by itself.
 ENDING_TIMEOUT = 180.0
 
 
@@ -124,8 +124,8 @@ def tags_of_loaded_servers() -> list[str]:
     """Return the tags (ids of starts) of servers that start, run or are being checked in
     JupyterHub.
 
-    Servers that reported their end more than ENDING_TIMEOUT ago, but have not ended, are left out
-    of the result.
+    The result does not contain servers that reported their end more than ENDING_TIMEOUT ago, but
+    have not ended.
     """
     children = [spawner.child_spawner for spawner in spawners() if spawner.child_spawner]
     late = time.monotonic() - ENDING_TIMEOUT

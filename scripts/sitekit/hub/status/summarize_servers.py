@@ -1,4 +1,4 @@
-"""Describe the open servers of a site, and add them up by tier, partition and node.
+"""Describe the open servers of a site, and sum the figures by tier, partition and node.
 
 The running hub and `make status` use the same descriptions. The descriptions come from the ledger's
 rows and the last list of jobs, without a query of the backend.

@@ -55,8 +55,9 @@ def path_beside(path: Path) -> Path:
     """Return the path for new content that must not replace the file `path`, such as `path.new` in
     the same folder.
 
-    The program that reads `path` must ignore the new file. The name of the new file is chosen for
-    this. For example, logrotate ignores only certain suffixes of names (logrotate(8), tabooext).
+    The program that reads `path` must ignore the new file. The name of the new file is chosen
+    accordingly. For example, logrotate ignores only certain suffixes of names (logrotate(8),
+    tabooext).
     """
     return path.with_name(
         path.name + (".dpkg-new" if path.parent == Path("/etc/logrotate.d") else ".new")

@@ -115,7 +115,7 @@ def _modules(target: Target, platform: Platform, folder: Path) -> dict[Path, Lin
 
 def _closure(wanted: list[str], installed: dict[str, Loaded]) -> list[str]:
     """Return the modules `wanted` and all modules that they depend on. Modules that are built into
-    Apache have no file, and are left out."""
+    Apache have no file, and are omitted."""
     found, queue = set(), list(wanted)
     while queue:
         name = queue.pop()

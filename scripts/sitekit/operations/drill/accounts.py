@@ -151,8 +151,8 @@ def _disassociate(site: Site, users: list[str]) -> None:
 
 
 def _jobs(site: Site, users: list[str]) -> list[str]:
-    """Return the ids of the users' jobs that wait or run. Jobs in the state COMPLETING are left
-    out, because they do not need scancel.
+    """Return the ids of the users' jobs that wait or run. Jobs in the state COMPLETING are omitted,
+    because they do not need scancel.
 
     Raises CommandFailed.
     """

@@ -75,7 +75,7 @@ def stop_servers(site: Site, *words: str) -> int:
 
 
 def _carried_out(ledger: Ledger, number: int, user: str) -> int:
-    """Wait until the hub has carried out order `number`; return the number of servers that it has
+    """Wait until the hub has executed order `number`; return the number of servers that it has
     stopped.
 
     Raises Problem.

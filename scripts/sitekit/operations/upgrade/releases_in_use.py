@@ -108,7 +108,7 @@ def _note(
 def _servers(backend: Backend) -> Iterator[tuple[str, int | None]]:
     """Yield each running server with the start time of its job.
 
-    Pending jobs are left out, because a job uses the release that is current when the job starts.
+    Pending jobs are omitted, because a job uses the release that is current when the job starts.
     Jobs without a server's tag (the id of its start) are ignored, because anybody can submit a job
     that looks like a server.
     """

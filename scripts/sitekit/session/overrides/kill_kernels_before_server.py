@@ -1,4 +1,4 @@
-"""Make Linux kill kernels and terminals before the server when the job's memory is used up.
+"""Make Linux kill kernels and terminals before the server when the job's memory is exhausted.
 
 Linux selects the process to kill by oom_score_adj (proc(5)), which child processes inherit. Every
 process of a kernel, however small, is therefore killed before the server. Without a server, the
