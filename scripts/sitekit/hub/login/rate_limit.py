@@ -17,8 +17,8 @@ from typing import Generic, TypeVar
 from tornado import web
 
 DELAY = 1.0  # seconds of delay after a failure, doubled by each further failure with the name
-# Seconds. This value is the longest delay, the time after which one failure is forgotten, and the
-# longest time that an attempt waits because of other attempts from its address.
+# Seconds. This value has three uses: the longest delay, the time after which one failure is
+# forgotten, and the longest time that an attempt waits for other attempts from the same address.
 LONGEST = 30.0
 AT_ONCE = 5  # most login attempts with one name at a time
 REMEMBERED = 10_000  # most names whose failures are stored

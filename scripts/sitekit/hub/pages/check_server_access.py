@@ -84,9 +84,9 @@ def admit_browser(handler: BaseHandler, before: entry_cookie.Entry, owner: str) 
         max_age=max(entered.servers.values()) - int(now),
         secure=True,
         httponly=True,
-        # Lax: a link on another site opens one's own server, but its forms and frames do not. With
-        # Strict such a link would go in circles, because the browser would not send the cookie
-        # with the redirect either.
+        # Lax: a link on another site can open the user's own server, but a form or a frame of
+        # another site cannot. With Strict such a link would go in circles, because the browser
+        # would not send the cookie with the redirect either.
         samesite="Lax",
     )
 

@@ -37,8 +37,8 @@ STRAYS_LISTED = 100  # jobs
 DAY = 86400.0
 # seconds for the spawner's stop(), which ends the server with SIGTERM; then the job is cancelled
 STOP_TIME = 40.0
-# Seconds that a server may take after it has reported its end. JupyterHub counts it as stopping
-# at the same time, and does not stop it by itself.
+# Seconds that a server may take after it has reported its end. During this time, JupyterHub counts
+# the server as stopping, and does not stop the server by itself.
 ENDING_TIMEOUT = 180.0
 
 
