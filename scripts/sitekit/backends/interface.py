@@ -106,7 +106,7 @@ class Backend(Protocol):
 
     async def free_nodes(self) -> Collection[FreeNode] | None:
         """Return the free CPUs, memory and GPUs of each node, as read in the last minutes; None if
-        they are not known.
+        the free resources are not known.
 
         All callers share the result of one query a minute. A call takes at most a second.
         """

@@ -49,7 +49,7 @@ def entries(site: Site) -> Path:
 
     The name of each file is a server's tag (the id of its start). The file contains the server's
     port on the hub's machine. The hub writes the files about open tunnels, and the account of the
-    site's sshd can read them.
+    site's sshd can read these files.
     """
     return Path("/var/lib/sitekit-tunnel") / site.name
 

@@ -99,8 +99,8 @@ def _walk(prefix: Path) -> Iterator[str]:
 
 
 def _known(path: str, found: dict[str, str]) -> bool:
-    """Return whether a file may exist although no package lists it: a state file of the release, a
-    record of conda, or bytecode. `found` has the files that packages list."""
+    """Return whether a file may exist although no package lists the file: a state file of the
+    release, a record of conda, or bytecode. `found` has the files that packages list."""
     folder, name = os.path.split(path)
     if folder.endswith("__pycache__") and name.endswith(".pyc"):
         return (

@@ -41,9 +41,9 @@ class NotNow(NoAccount):
 class AccountMap:
     """Find the cluster account of each user of the hub.
 
-    At a login, the site's setting `login.accounts` determines the account: it is the user's name,
-    or it comes from a file, a program or a claim of the provider. Because the ledger records the
-    account, a restarted hub can use the recorded account.
+    At a login, the site's setting `login.accounts` determines the account: the user's name, or the
+    result of a file, a program or a claim of the provider. Because the ledger records the account,
+    a restarted hub can use the recorded account.
     """
 
     root = 0
@@ -225,7 +225,7 @@ async def _answer(process: asyncio.subprocess.Process) -> bytes | None:
     long.
 
     Because the first part of a text that is too long could be the name of another account, no part
-    of it is returned.
+    of the text is returned.
     """
     assert process.stdout is not None  # noqa: S101  (a pipe)
     printed = b""

@@ -74,7 +74,7 @@ class Tunnels:
         raise Refused("tunnel", f"no port from {low} to {high} of the hub's machine is free")
 
     async def run(self) -> None:
-        """Repeat until the hub ends: remove and write files so that they match the ledger."""
+        """Repeat until the hub ends: remove and write files so that the files match the ledger."""
         while True:
             self.agree(await asyncio.to_thread(self.listed))
             await asyncio.sleep(INTERVAL)

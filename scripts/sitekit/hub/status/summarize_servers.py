@@ -64,7 +64,7 @@ def describe_server(start: Start, job: Job | None, explain: Callable[[Job], str]
 
 
 def _partition(row: Row, job: Job | None) -> str:
-    """Return the partition of Slurm in which the job is, or in which it may start."""
+    """Return the partition of Slurm in which the job runs, or in which the job may start."""
     found = getattr(job, "partition", "")  # only Slurm's jobs have one
     return found or ",".join(row.choice.get("partitions", ()))
 

@@ -186,7 +186,8 @@ def _kept(state: Path, hub: Owner, left: list[Path]) -> list[Path]:
 def _configuration() -> Iterator[Path]:
     """Yield the files of the checkout that administrators write, such as config/site.yml.
 
-    The nightly backup contains no files of the checkout, because it runs from a release.
+    The nightly backup contains no files of the checkout, because the nightly backup runs from a
+    release.
     """
     if (CHECKOUT / "Makefile").exists():
         own = ("config/site.yml", OWN_KERNELS, OWN_PACKAGES, "environment.lock")

@@ -1,7 +1,7 @@
 """Find the users' servers (from Slurm) and programs (on this machine) that use each release.
 
-A program resolves the link `current` once, at its start, and keeps this release until it ends.
-sitekit finds this release from the start time of the program and the history of the link.
+A program resolves the link `current` once, at its start, and uses this release until the program
+ends. sitekit finds this release from the start time of the program and the history of the link.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def releases_around(
     past: list[tuple[float, str]], start: float
 ) -> tuple[str | None, set[str] | None]:
     """Return the release to which the link `current` pointed at the time `start`, and all releases
-    to which it pointed some minutes before and after.
+    to which the link pointed some minutes before and after.
 
     The function returns None twice if no change of the link `current` was recorded before `start`.
     """

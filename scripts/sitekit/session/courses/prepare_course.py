@@ -21,8 +21,9 @@ RENAMED = "Renamed "  # of nbgitpuller
 
 
 def prepare_course(settings: dict[str, Any]) -> None:
-    """Copy or update the course's material, and make JupyterLab open in it. Messages for the
-    participant are printed to the job's log, and stored in `notices`, which JupyterLab shows.
+    """Copy or update the course's material, and make JupyterLab open in the folder with the
+    material. Messages for the participant are printed to the job's log, and stored in `notices`,
+    which JupyterLab shows.
     """
     course, root = settings["course"], server_folder(settings)
     notices: list[str] = settings.setdefault("notices", [])

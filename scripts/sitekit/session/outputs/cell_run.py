@@ -70,7 +70,8 @@ class CellRun:
         self._clear_first = False
 
     def begin(self, count: Any) -> None:
-        """The kernel has begun the run, and has given it this number."""
+        """Record that the kernel has begun the run, and the number that the kernel has given to the
+        run."""
         if isinstance(count, int):
             self.count = count
             self.changes += 1

@@ -19,8 +19,8 @@ from jupyter_server.services.contents.manager import AsyncContentsManager
 class Contents:
     """The contents manager's own `get` and `save`, and a lock for each path.
 
-    `before_read` is called before a page reads a notebook (with True unless it reads the file as
-    text), and `saves` when a page saves a notebook.
+    `before_read` is called before a page reads a notebook. Its second argument is False if the page
+    reads the file as text. `saves` is called when a page saves a notebook.
     """
 
     def __init__(
