@@ -31,9 +31,9 @@ class _Record(BaseModel):
 class Participant(_Record):
     """One participant's account: name, uid, home, password and state.
 
-    - `planned`: nothing has been changed on the machine yet.
-    - `begun`: the account may exist in part.
-    - `made`: the account is complete.
+    The state `planned` means that nothing has been changed on the machine yet.
+    The state `begun` means that the account may exist in part.
+    The state `made` means that the account is complete.
     """
 
     name: str
