@@ -1,13 +1,16 @@
-// Entries that ended before their time, because somebody has logged out. The hub tells them by the proxy's API:
+// Store which entries (permissions to open servers) have ended early, because their users have logged out.
 //
-//     POST /api/routes/sitekit/ended/ID?until=SECONDS      as of which each cookie with that id is over by itself
+// The hub sends each ended entry to the proxy's API:
 //
-// They are kept in memory, as the routes are; to a proxy that started anew the hub tells them again.
+//     POST /api/routes/sitekit/ended/ID?until=SECONDS
+//
+// ID is the id in the cookies of this entry, and SECONDS is the time at which these cookies expire. The proxy keeps
+// ended entries in memory, like its routes. After a restart of the proxy, the hub sends all ended entries again.
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { replace } from "./class.mjs";
 
-const MOST = 100_000; // then the oldest is forgotten: somebody may log in and out in a loop
+const MOST = 100_000; // if there are more, the oldest is deleted, because a user can log in and out in a loop
 const ADDRESS = /^\/api\/routes\/sitekit\/ended\/([\w-]{1,64})\?until=(\d{1,12})$/;
 const until = new Map();
 

@@ -1,15 +1,16 @@
-// Whose server is it? A request for a user's server is passed on only if the hub has let this browser in.
+// Forward a request to a user's server only if the hub has admitted the browser that sends the request.
 //
-// On one domain the pages of all users have one origin: what alice opens below /user/bob/ could act with alice's login
-// ("Security Overview" in JupyterHub's manual). So this proxy contacts a server only for a browser with the cookie that
-// scripts/sitekit/hub/pages/entry_cookie.py signs, or for a client with a token in the Authorization header, which no link, form or
-// image can send. The route that was chosen says whose server it is: no address is read a second time.
+// On one domain, the pages of all users have the same origin: a page that alice opens below /user/bob/ could act with
+// alice's login ("Security Overview" in JupyterHub's manual). The proxy therefore forwards a request only if it has
+// the cookie that scripts/sitekit/hub/pages/entry_cookie.py signs, or a token in the header Authorization. No link,
+// form or image can send this header. The owner of the server comes from the route that the proxy has chosen for the
+// request, and not from a second reading of the URL.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { fail, replace } from "./class.mjs";
 import { hasEnded } from "./ended.mjs";
 
-const COOKIE = "__Host-sitekit-servers"; // with this prefix no other host, and no page of http, can set it
+const COOKIE = "__Host-sitekit-servers"; // with this prefix, no other host and no http page can set the cookie
 const ENTER = "/hub/sitekit/enter";
 const key = createHmac("sha256", secret()).update(COOKIE).digest();
 
@@ -25,7 +26,8 @@ replace("targetForReq", (before) => async function (req) {
   return match;
 });
 
-// Upstream comes here with whatever targetForReq throws, for requests and for WebSockets.
+// configurable-http-proxy calls this method with each error that targetForReq throws, for requests and for
+// WebSockets.
 replace("handleProxyError", (before) => function (code, kind, req, res, error) {
   if (!(error instanceof Refused)) return before.apply(this, arguments);
   this.log.debug("%s %s", error.message, req.method);
@@ -41,7 +43,8 @@ function mayEnter(req, user) {
   return typeof until === "number" && Date.now() / 1000 < until;
 }
 
-// What the cookie says: until when, in seconds since 1970, the browser may open the servers of each user.
+// Return the content of the cookie: for each user, the time (seconds since 1970) until which the browser may open the
+// servers of this user.
 function entries(req) {
   const values = cookies(req).filter((cookie) => cookie.startsWith(`${COOKIE}=`));
   const [text, mac, ...more] = values.length === 1 ? values[0].slice(COOKIE.length + 1).split(".") : [];
@@ -53,7 +56,8 @@ function entries(req) {
   return hasEnded(id) ? {} : servers;
 }
 
-// Split at what separates cookies, and trimmed of nothing else: names with odd spaces in them are other names.
+// Split the header only at the separator of cookies. Spaces are not removed, because a name with spaces is another
+// name.
 function cookies(req) {
   return (req.headers.cookie ?? "").split(/; ?/);
 }
@@ -64,12 +68,13 @@ function withhold(req) {
   else delete req.headers.cookie;
 }
 
-// A browser that opens a page. Old ones, and programs, do not say so.
+// Return whether a browser opens a page. Old browsers and other programs do not send the header sec-fetch-mode.
 function isNavigation(req) {
   return ["GET", "HEAD"].includes(req.method) && (req.headers["sec-fetch-mode"] ?? "navigate") === "navigate";
 }
 
-// Where to come back to. A token does not go with it, for the hub's log would show it.
+// Return the URL to which the hub redirects the browser later. A token is removed, because the hub's log would
+// contain it.
 function address(req) {
   const url = new URL(req.url, "http://localhost");
   if (url.searchParams.has("token")) url.searchParams.delete("token");
@@ -86,7 +91,8 @@ function refuseSocket(socket) {
   socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
 }
 
-// Between hub and proxy, from proxy.env. What is signed with it uses a key of its own.
+// Return the secret that hub and proxy share, from proxy.env. The cookie is signed with a key that is derived from
+// it.
 function secret() {
   const token = process.env.CONFIGPROXY_AUTH_TOKEN;
   return token || fail("CONFIGPROXY_AUTH_TOKEN is not set; the service reads it from proxy.env");

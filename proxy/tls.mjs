@@ -1,9 +1,11 @@
-// TLS to the hub and to users' servers: each target is known by the name that the hub gave for it, and by nothing else.
+// Connect by TLS to the hub and to users' servers, and check each target's certificate for the name that the hub has
+// sent.
 //
-// Upstream takes the name to check from the Host header of the request at hand, which its sender writes (node:https,
-// calculateServerName), and one authority is trusted for all targets. Here a server's certificate must hold the name of
-// its own start, TAG.server.internal, and come from the authority for servers; whatever else speaks TLS is the hub.
-// No resolver knows such a name: the hub tells the node's address with the route.
+// configurable-http-proxy itself checks the certificate for the name in the request's Host header, which the client
+// can choose (node:https, calculateServerName), and trusts one authority for all targets. With this file, the
+// certificate of a user's server must contain the name TAG.server.internal of this start of the server, and the
+// authority for servers must have signed it. All other targets with TLS are the hub. Names of servers are not in DNS:
+// the hub sends the IP address of the server's node together with the route.
 
 import { readFileSync } from "node:fs";
 import https from "node:https";
@@ -11,11 +13,11 @@ import { isIP } from "node:net";
 import { replace } from "./class.mjs";
 
 const SUFFIX = ".server.internal";
-const folder = process.env.SITEKIT_INTERNAL; // unset where a release or a site is only tried
+const folder = process.env.SITEKIT_INTERNAL; // not set during the test of a release or of a site
 const read = (name) => readFileSync(`${folder}/${name}`);
 const trusted = folder && { servers: read("servers-ca.pem"), services: read("services-ca.pem") };
 const own = folder && read("proxy.pem");
-const addresses = new Map(); // of the nodes, by the names of the servers
+const addresses = new Map(); // the name of a server -> the IP address of its node
 
 class NamedAgent extends https.Agent {
   createConnection(options, done) {
@@ -36,7 +38,7 @@ const agent = new NamedAgent({ keepAlive: true, key: own, cert: own, minVersion:
 replace("proxyOptsForTarget", (before) => function (target) {
   const options = before.call(this, target);
   if (target.protocol === "https:" && !folder) throw new Error("SITEKIT_INTERNAL is not set: nobody can be known");
-  if (target.protocol === "https:") options.agent = options.target.agent = agent; // the second is for error pages
+  if (target.protocol === "https:") options.agent = options.target.agent = agent; // options.target.agent is for error pages
   return options;
 });
 

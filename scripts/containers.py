@@ -119,7 +119,7 @@ def shown(config, account):
 def names_of(config, account):
     """Write the container's /etc/passwd and /etc/group, and return their folder.
 
-    These files list only root and this account. Therefore the container shows no other names of the
+    Because these files list only root and this account, the container shows no other names of the
     host.
     """
     place = os.path.join(os.path.dirname(config["folder"]), "names", account.pw_name)

@@ -126,8 +126,8 @@ def units(config):
 def keep_failed(place, loaded):
     """Record the ends of units that have failed, and remove these units from systemd's memory.
 
-    ExecStopPost= has ended before a unit counts as failed. Therefore a missing record stays
-    missing. While failed units are loaded, `systemctl is-system-running` prints "degraded".
+    Because ExecStopPost= has ended before a unit counts as failed, a missing record stays missing.
+    While failed units are loaded, `systemctl is-system-running` prints "degraded".
     """
     failed = sorted(job for job, unit in loaded.items() if unit.get("ActiveState") == "failed")
     for job in failed:

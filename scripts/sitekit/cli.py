@@ -63,6 +63,6 @@ def _run(command: Command, words: list[str]) -> int:
 
 
 def _function(command: Command) -> Callable[..., int]:
-    """Return the Python function that carries out a command."""
+    """Return the Python function that executes a command."""
     module, _, name = command.function.partition(":")
     return getattr(importlib.import_module(module), name)

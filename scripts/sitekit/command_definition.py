@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 class Command:
     """Describe one command.
 
-    - `function` has the form `module:name`. The arguments of this function are the arguments of the
-      command. If `site` is true, the Site is an additional first argument.
-    - `variables` are the variables of make that the command accepts, such as RELEASE in
-      `make rollback RELEASE=...`, each with its description.
-    - `details` is a text that only `make COMMAND HELP=1` prints.
+    `function` has the form `module:name`. The arguments of this function are the arguments of the
+    command. If `site` is true, the Site is an additional first argument.
+    `variables` are the variables of make that the command accepts, such as RELEASE in
+    `make rollback RELEASE=...`, each with its description.
+    `details` is a text that only `make COMMAND HELP=1` prints.
     """
 
     summary: str

@@ -237,7 +237,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "soak": Command("run all tests, including the long ones", root=True),
     },
 }
-"""All commands by group. A command without a function is carried out by the Makefile itself."""
+"""All commands by group. A command without a function is executed by the Makefile itself."""
 
 COMMANDS = {
     name: command

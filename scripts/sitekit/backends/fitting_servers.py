@@ -35,7 +35,7 @@ class Room:
     many GPUs exist.
 
     The form shows `nodes`. Each item of `nodes` contains the CPUs, memory and GPUs that are free on
-    one node. A node is left out if another node has at least as many free CPUs, as much free memory
+    one node. A node is omitted if another node has at least as many free CPUs, as much free memory
     and as many free GPUs.
     """
 
@@ -74,7 +74,7 @@ def _fitting(tier: Tier, node: FreeNode) -> int:
 
 
 def _largest(found: set[tuple[int, int, int]]) -> tuple[tuple[int, int, int], ...]:
-    """Return the items of `found`, the largest first. An item is left out if another item has at
+    """Return the items of `found`, the largest first. An item is omitted if another item has at
     least the same value in each number."""
     kept: list[tuple[int, int, int]] = []
     for one in sorted(found, reverse=True):

@@ -68,8 +68,8 @@ class Backend(Protocol):
     ) -> str:
         """Start a job under the account `work.account`, and return the job's id.
 
-        `live` are the account's jobs whose logs must not be removed. Raises Refused, or NoAnswer.
-        If NoAnswer is raised, the job may nevertheless exist.
+        `live` contains the numbers of the account's live jobs, whose logs must not be removed.
+        Raises Refused, or NoAnswer. If NoAnswer is raised, the job may nevertheless exist.
         """
         ...
 
@@ -106,7 +106,7 @@ class Backend(Protocol):
 
     async def free_nodes(self) -> Collection[FreeNode] | None:
         """Return the free CPUs, memory and GPUs of each node, as read in the last minutes; None if
-        they are not known.
+        the free resources are not known.
 
         All callers share the result of one query a minute. A call takes at most a second.
         """

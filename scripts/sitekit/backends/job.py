@@ -41,8 +41,8 @@ class Job:
     `user` and `uid` are the account that owns the job. `uid` is None if the backend does not report
     the uid. `state` is the backend's own name of the state, such as Slurm's COMPLETING. `start` is
     in seconds since the epoch; None if the time is unknown. `tag` is the server's tag in the job's
-    comment. The owner of a job can write any tag into its comment. Therefore a tag is valid only
-    for a server of the same account.
+    comment. Because the owner of a job can write any tag into its comment, a tag is valid only for
+    a server of the same account.
     """
 
     id: str
@@ -118,8 +118,8 @@ class Wait:
 
     `where` is the name of the queue; "" if the backend has none. `ahead` is the number of jobs that
     are before this job, and `start` is the expected start in seconds since the epoch. None means
-    that the number or the time is not known. If `limited` is true, the job waits because of its
-    account or its own request. Therefore servers of other tiers would not start sooner.
+    that the number or the time is not known. If `limited` is true, servers of other tiers would not
+    start sooner, because a limit of the account or the job's own request makes the job wait.
     """
 
     reason: str

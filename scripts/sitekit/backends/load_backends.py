@@ -20,8 +20,8 @@ def backends_of(
     """Create the site's backends, and return a mapping from each name to its backend.
 
     `open_work(name)` must return the servers of that backend whose jobs may still exist. `in_use`
-    names the backends of all servers that may still run, also if no tier names them any more.
-    Raises Problem if this version of sitekit does not contain one of these backends.
+    names the backends of all servers that may still run, even if no tier names these backends any
+    more. Raises Problem if this version of sitekit does not contain one of these backends.
     """
     names = dict.fromkeys([*(tier.runs_on for tier in site.tiers), *in_use])
     backends = {}

@@ -50,7 +50,8 @@ def switch_link(link: Path, target: str) -> None:
 def open_file(path: Path) -> BinaryIO:
     """Open a regular file for reading, in a directory that other users may write.
 
-    A symbolic link is not followed, and a named pipe does not block. Raises OSError.
+    open_file() follows no symbolic link, and does not wait if the path is a named pipe. Raises
+    OSError.
     """
     return open(path, "rb", opener=_itself)
 

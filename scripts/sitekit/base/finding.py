@@ -23,9 +23,9 @@ class Severity(enum.IntEnum):
 class Finding:
     """One fault that a check found.
 
-    `where` is a key of site.yml, a file or a service. If `remedy` or `why` is set, it replaces the
-    more general text of the doctor's check. `examined` is false if the check did not end, or failed
-    itself.
+    `where` is a key of site.yml, a file or a service. If `remedy` or `why` is set, this text
+    replaces the more general text of the check. `examined` is false if the check did not end, or
+    failed itself.
     """
 
     what: str

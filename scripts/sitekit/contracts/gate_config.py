@@ -72,7 +72,7 @@ def hub_variables(site: Site) -> dict[str, str]:
     """Return the environment variables for JupyterHub's single-user server that are the same for
     all servers.
 
-    The gate sets these environment variables. Therefore the hub cannot change them.
+    Because the gate sets these environment variables, the hub cannot change them.
     """
     return {
         "JUPYTERHUB_API_URL": f"{hub_url(site)}/hub/api",

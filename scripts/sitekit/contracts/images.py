@@ -34,7 +34,8 @@ def describe_images(site: Site) -> str:
 def image_settings(site: Site, image: Image, prefix: Path) -> dict[str, Any]:
     """Return the settings with which a session runs this image.
 
-    Raises ValueError if the site has no container engine. Every site with images has an engine.
+    Raises ValueError if the site has no container engine. Every site with container images also
+    sets a container engine.
     """
     if site.server.containers is None:
         raise ValueError("no engine")

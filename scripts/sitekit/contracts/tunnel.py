@@ -38,8 +38,8 @@ def host_key(site: Site) -> Path:
 def authority(site: Site) -> Path:
     """Return the path of the key that signs jobs' certificates, which only the hub can read.
 
-    This authority key signs only the SSH certificates of jobs. The login node does not trust the
-    authority key. Therefore a job cannot log in there with its certificate.
+    This authority key signs only the SSH certificates of jobs. Because the login node does not
+    trust the authority key, a job cannot log in there with its certificate.
     """
     return folder(site) / "authority"
 
@@ -49,7 +49,7 @@ def entries(site: Site) -> Path:
 
     The name of each file is a server's tag (the id of its start). The file contains the server's
     port on the hub's machine. The hub writes the files about open tunnels, and the account of the
-    site's sshd can read them.
+    site's sshd can read these files.
     """
     return Path("/var/lib/sitekit-tunnel") / site.name
 

@@ -108,7 +108,7 @@ def demo_reset(*words: str) -> int:
         _stop(site)
         made = Made()
         # Uninstalling a site keeps these directories for the next installation. The demo has no
-        # next installation that could use them, so they are removed first.
+        # next installation that could use these files, and removes them first.
         removed = remove_directories(made, memories(site))
         run_other_commands.uninstall(site)
         for line in reset(site, made, removed):

@@ -45,7 +45,7 @@ def preflight(site: Site) -> Distribution:
 def need_root(command: str = "demo", uid: int | None = None) -> None:
     """Raise BadInput unless this process runs as root.
 
-    If `uid` is given, it is checked instead of the process's effective user id.
+    If `uid` is given, this user id is checked instead of the process's effective user id.
     """
     if (os.geteuid() if uid is None else uid) != 0:
         raise BadInput(

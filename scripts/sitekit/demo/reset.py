@@ -67,7 +67,7 @@ def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
         for name in (f"slurm_{node}", f"{node}_slurmstepd.scope")
     ]
     for top in [top for name in names for top in tree.glob(f"*/{name}")]:
-        # os.walk leaves out a folder that cannot be read, because it has just been removed
+        # os.walk omits a folder that cannot be read, because it has just been removed
         for group in [Path(folder) for folder, *_ in os.walk(top, topdown=False)]:
             try:
                 group.rmdir()

@@ -21,9 +21,9 @@ def run_together(here: Work, background: Sequence[Work]) -> None:
 
     The functions in `background` run one after another. If `here` fails or Ctrl-C is pressed, the
     running background function is still completed, because apt must not be interrupted. After such
-    an error or Ctrl-C, no further background function is started. An error of a background function
-    is printed immediately, but raised only after `here` is done. Therefore the work of `here` is
-    not lost.
+    an error or Ctrl-C, no further background function is started. Because an error of a background
+    function is printed immediately, but raised only after `here` is done, the work of `here` is not
+    lost.
     """
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:

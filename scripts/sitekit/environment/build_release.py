@@ -50,8 +50,8 @@ LOCK = CHECKOUT / "environment.lock"
 
 
 def solve_newest(site: Site, packages: Packages, cache: Path) -> Solution:
-    """Find the newest versions of all packages that environment.yml allows; return them as a
-    Solution.
+    """Find the newest versions of all packages that environment.yml allows; return these packages
+    as a Solution.
 
     The function also prints the differences from the release in use. Raises Problem.
     """

@@ -119,7 +119,8 @@ def update_addresses(c: Any, site: Site) -> None:
 
 
 def update_proxy(c: Any, site: Site) -> None:
-    """Set the proxy, which is a separate service. Therefore a hub restart interrupts no server.
+    """Set the proxy. A restart of the hub interrupts no server, because the proxy is a separate
+    service.
 
     Hub and proxy share the secret CONFIGPROXY_AUTH_TOKEN, which is in the environment of hub and
     proxy. JupyterHub reads the secret from its environment by itself.

@@ -47,7 +47,7 @@ def configure_culler(c: Any, site: Site) -> None:
     began = time.monotonic()
 
     def may_go(*, inactive: timedelta, server: dict[str, Any], **_: Any) -> bool:
-        """Return whether a server has been idle for longer than its tier allows. If so, the culler
+        """Return True if a server has been idle for longer than its tier allows. The culler then
         stops the server. Servers of a tier that no longer exists are not stopped. Servers of a
         removed course keep the idle limit with which they were started. While the hub was down,
         servers could not report their activity. The culler, which starts together with the hub,

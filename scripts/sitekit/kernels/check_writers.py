@@ -1,6 +1,6 @@
 """Refuse modulefiles and kernels that untrusted accounts can change.
 
-If an account can write a modulefile or the kernels' folder, it can run programs as every user.
+An account that can write a modulefile or the kernels' folder can run programs as every user.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def refuse_writable(
 
 
 def _fault(step: Step, groups: set[int], good: set[int]) -> str | None:
-    """Return a message that names the account or group that may write the file or folder although
-    it is not trusted; None if there is no such account or group."""
+    """Return a message with the name of an untrusted account or group that may write the file or
+    folder; None if there is no such account or group."""
     if step.status.st_uid not in good:
         return f"belongs to {step.owner}"
     if step.everybody_writes:

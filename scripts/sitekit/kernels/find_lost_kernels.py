@@ -57,8 +57,8 @@ def keep_out_of_sight(
     flag them in the launcher.
 
     The key kernels.check.on_failure in site.yml sets whether kernels are hidden or flagged. Returns
-    the kernels by id. The field `key` of the hidden or flagged kernels is empty. Therefore the next
-    `make kernels` tests them again.
+    the kernels by id. Because the field `key` of the hidden or flagged kernels is empty, the next
+    `make kernels` tests these kernels again.
     """
     present = [kernel for kernel in lost if generation.has_kernel_files(old, kernel)]
     generation.carry_over(old, new, present)

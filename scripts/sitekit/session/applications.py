@@ -1,6 +1,6 @@
 """Tell jupyter-server-proxy how to start the site's applications, each on a Unix socket.
 
-The sockets are in the job's runtime folder of mode 0700. Therefore other users of the node cannot
+Because the sockets are in the job's runtime folder of mode 0700, other users of the node cannot
 reach the applications.
 """
 
@@ -37,7 +37,7 @@ def digest(application: dict[str, Any]) -> str:
 def offered() -> dict[str, dict[str, Any]]:
     """Return the tested applications, as a value of jupyter-server-proxy's option `servers`.
 
-    The names begin with `app-`. Therefore the URL of an application is never the URL of one of the
+    Because the names begin with `app-`, the URL of an application is never the URL of one of the
     server's own pages.
     """
     found = {}

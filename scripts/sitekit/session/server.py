@@ -12,8 +12,8 @@ if __name__ == "__main__":
     use_release_modules()
     import signal
 
-    # A shell that starts a program in the background ignores these signals for it (session/start_server.sh). Kernels
-    # inherit that, and users could not interrupt them.
+    # A program that a shell has started in the background ignores these signals
+    # (session/start_server.sh). Kernels inherit that, and users could not interrupt them.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGQUIT, signal.SIG_DFL)

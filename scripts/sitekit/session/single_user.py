@@ -146,7 +146,7 @@ def bind(low: int, high: int, address: str = "") -> socket.socket:
     """Return a socket that listens on a free port of the range. If `address` is empty, the socket
     listens on all addresses.
 
-    The listening socket is never closed. Therefore no other program can take the port
+    Because the listening socket is never closed, no other program can take the port
     (jupyterhub#3005).
     """
     for port in random.sample(range(low, high + 1), high + 1 - low):

@@ -2,8 +2,8 @@
 
     python -I -m sitekit.session.start_application SOCKET MODULES COMMAND...
 
-MODULES are separated by colons. The application gets no token of the hub. If the memory is used up,
-Linux kills the application before the user's server.
+MODULES are separated by colons. The application gets no token of the hub. If the memory is
+exhausted, Linux kills the application before the user's server.
 """
 
 from __future__ import annotations

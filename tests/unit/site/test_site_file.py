@@ -127,7 +127,7 @@ def test_the_default_in_the_comment_is_the_true_one(path: tuple[str, ...]) -> No
     elif field.default is None:
         assert told.startswith("none")
     elif model_in(field.annotation) and not isinstance(field.default, (str, tuple)):
-        assert told == "the default values of its keys."
+        assert told == "each key of this section has its own default."
     else:
         assert changed(path, YAML(typ="safe", pure=True).load(told)) == changed(path)
 

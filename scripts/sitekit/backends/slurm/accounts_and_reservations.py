@@ -44,8 +44,9 @@ class Names:
         return None if found == () and await self._hidden() else found
 
     async def _hidden(self) -> bool:
-        """Return whether Slurm hides Slurm accounts from the hub. An empty list of accounts is then
-        no proof that the user has none. The hub writes this to its log once, not at each call.
+        """Return whether Slurm hides Slurm accounts from the hub. In this case, an empty list of
+        accounts does not prove that the user has no accounts. The hub writes this to its log once,
+        not at each call.
         """
         hub = self._site.hub.user
         with contextlib.suppress(NoAnswer):

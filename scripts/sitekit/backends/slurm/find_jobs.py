@@ -81,8 +81,8 @@ class ServerJobs:
         job = self._owned(work, recorded) if recorded else None
         if job is None or job.ended:
             return None
-        # The accounting says that the job has not ended, but slurmctld does not list the job. Either slurmctld has lost
-        # the job, or it does not show it to the hub.
+        # The accounting says that the job has not ended, but slurmctld does not list the job.
+        # Either slurmctld has lost the job, or slurmctld does not show the job to the hub.
         return None if work.tag in self._seen else self._not_shown(work, job)
 
     @staticmethod

@@ -93,7 +93,7 @@ class Forecast:
         with contextlib.suppress(NoAnswer):
             await self._queue.spend()
             self.waiting, self._ahead = await waiting_jobs(self._site, partitions), {}
-        # a new dict: a tier without an answer has no start, not an old one
+        # a new dict, because a tier without an answer must not keep an old start
         starts: dict[str, int | None] = {}
         for tier in self._site.tiers:
             with contextlib.suppress(Refused, NoAnswer):

@@ -71,7 +71,7 @@ def read_nodes(records: list[list[str]]) -> tuple[FreeNode, ...]:
     """Return the nodes that can start jobs. The result contains a node once for each of its
     partitions.
 
-    Unreadable records of sinfo's output are left out.
+    Unreadable records of sinfo's output are omitted.
     """
     found: dict[str, FreeNode] = {}
     for record in records:

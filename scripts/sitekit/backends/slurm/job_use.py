@@ -95,7 +95,7 @@ def read_uses(records: Iterable[Sequence[str]]) -> list[JobUse]:
 
     In sacct's output, the steps of a job follow the job's record. A server is never an element of a
     job array or a part of a heterogeneous job. Records of job arrays and heterogeneous jobs, and
-    unreadable records, are left out.
+    unreadable records, are omitted.
     """
     jobs: list[tuple[Sequence[str], list[Sequence[str]]]] = []
     for record in records:

@@ -3,7 +3,7 @@
 The site's jobs are listed by squeue or, if PrivateData hides them from the hub, by sacct. This
 module also lists jobs by number, and lists the pending jobs of all users in the site's partitions.
 
-Each squeue has the option --all. Without --all, squeue leaves out the jobs of partitions that are
+Each squeue has the option --all. Without --all, squeue omits the jobs of partitions that are
 Hidden, or closed to the hub's account by AllowGroups or AllowAccounts, as squeue(1) explains.
 """
 

@@ -50,7 +50,7 @@ class MaintenanceWindows:
 def read_windows(text: str, partitions: frozenset[str]) -> tuple[Maintenance, ...]:
     """Return the maintenance windows in the output of `scontrol --oneliner show reservation`.
 
-    A window is left out if it applies only to partitions that the site does not use.
+    A window is omitted if it applies only to partitions that the site does not use.
     """
     found = []
     for line in text.splitlines():

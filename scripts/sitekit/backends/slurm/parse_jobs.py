@@ -120,7 +120,7 @@ def read_jobs(records: Iterable[list[str]], site: str) -> Listing:
     """Return the jobs in these records, whose fields are in the order of LISTED or RECORDED.
 
     A job's tag is used only if it contains the site's name `site`. A record without a job's number
-    is left out. Raises Unreadable if no record can be read.
+    is omitted. Raises Unreadable if no record can be read.
     """
     jobs: dict[str, SlurmJob] = {}
     passed_over = unreadable = 0

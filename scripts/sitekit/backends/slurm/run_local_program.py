@@ -67,7 +67,7 @@ async def run_program(
     try:
         out, err = await asyncio.wait_for(_communicate(process, given.encode(), most), timeout)
     except BaseException as reason:
-        # sudo runs as root: the hub cannot kill it, and it ends by itself
+        # the hub cannot kill sudo, which runs as root; sudo ends by itself
         with contextlib.suppress(ProcessLookupError, PermissionError):
             process._transport.close()  # type: ignore[attr-defined]  # kills it, and closes the pipes, which kill() does not
         if isinstance(reason, TimeoutError | asyncio.TimeoutError):

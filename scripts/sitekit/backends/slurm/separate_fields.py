@@ -3,7 +3,7 @@ this mark.
 
 The owner of a job chooses its name, its comment and its paths. Slurm prints a job's name, comment
 and paths unchanged, with line breaks and separators. The answer is therefore not split at lines or
-at known separators. Each query uses a new random mark. Therefore no user can put the mark into a
+at known separators. Because each query uses a new random mark, no user can put the mark into a
 job's name on purpose. The answer is a sequence of fields, and every `width` fields are one record.
 """
 

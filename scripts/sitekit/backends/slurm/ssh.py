@@ -1,7 +1,7 @@
 """Run Slurm's queries and the gate on a login node, by OpenSSH's client.
 
 sshd on the login node always runs the gate, and ignores the command line that the client sends
-(sshd_config(5), ForceCommand). The gate reads one request from standard input. Therefore tokens of
+(sshd_config(5), ForceCommand). Because the gate reads one request from standard input, tokens of
 servers are never on a command line. For queries, the hub logs in as the account
 `slurm.ssh.account`, with the hub's own key. To submit or cancel a job, the hub logs in as the
 user's account, with a certificate for this account (ssh_certificates.py).

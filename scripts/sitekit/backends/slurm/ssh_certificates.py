@@ -2,7 +2,7 @@
 
 A certificate is valid for some minutes, for one Unix account, and for connections from one source
 IP address. The certificate allows only to run the gate. The hub keeps certificates in a folder that
-only the hub can enter, and never copies them to the login node.
+only the hub can enter, and never copies certificates to the login node.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Render the demo cluster's slurm.conf, cgroup.conf and slurmdbd.conf.
 
-The functions use only the site and the host. Therefore the functions return the same files whenever
+Because the functions use only the site and the host, the functions return the same files whenever
 they get the same arguments.
 """
 
@@ -27,8 +27,9 @@ Notebooks are idle most of the time, and several of them should run in the demo.
 
 # Each entry is name: (nodes, shortest MaxTime in seconds, other options).
 # The partition `batch` has OverSubscribe=FORCE:1. With Slurm's default, NO, a node with a job of
-# `batch` would accept no job of the overlapping jupyter partitions, and the other way round.
-# AllowGroups excludes the hub's account, as clusters do that reserve these partitions for users.
+# `batch` would accept no job of the overlapping jupyter partitions. A node with a job of these
+# partitions would accept no job of `batch`. AllowGroups excludes the hub's account, as clusters do
+# that reserve these partitions for users.
 NOTEBOOKS = "AllowGroups=jupyter-users OverSubscribe=FORCE:10"
 PARTITIONS = {
     "jupyter-short": (("demo1", "demo2"), 4 * 3600, f"{NOTEBOOKS} PriorityTier=10"),

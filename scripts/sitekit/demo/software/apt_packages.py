@@ -21,8 +21,8 @@ QUIET = {
 
 
 def missing_packages(wanted: Sequence[str | list[str]]) -> list[list[str]]:
-    """Return the packages that are not installed, each as a list of names. Any one of the names in
-    a list is enough."""
+    """Return the packages that are not installed, each as a list of names. If an entry is a list of
+    alternative names, one installed package of the list is enough."""
     choices = [[name] if isinstance(name, str) else name for name in wanted]
     names = [name for choice in choices for name in choice]
     query = run(["dpkg-query", "-W", "-f", "${Package} ${Status}\\n", *names], check=False)

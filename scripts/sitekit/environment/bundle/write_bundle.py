@@ -110,7 +110,7 @@ def _pack(work: Path, file: Path) -> None:
 def _collect_kit(work: Path) -> None:
     """Copy the checkout and download the wheels that sitekit itself needs.
 
-    Files that git ignores are left out of the copy, except config/environment.yml and
+    The copy does not contain files that git ignores, except config/environment.yml and
     config/kernels.yml. The downloaded wheels are for the version of Python that runs this command.
     """
     own = [name for name in (OWN_PACKAGES, OWN_KERNELS) if (CHECKOUT / name).exists()]

@@ -27,11 +27,11 @@ def compile_all(release: Release, before: Release | None = None) -> int:
     Files that are not Python 3, such as templates, are ignored. Without bytecode, each start of a
     server would compile all files again.
 
-    The bytecode does not contain the times of the source files. Therefore the bytecode stays valid
-    in a copy of the release. Some source files are hard links to the same files in the earlier
-    release `before`. For hard-linked source files, the bytecode of the earlier release is
-    hard-linked too. Paths in the bytecode are relative. Python completes the relative paths in
-    bytecode when it loads the bytecode (PEP 3147).
+    Because the bytecode does not contain the times of the source files, the bytecode stays valid in
+    a copy of the release. Some source files are hard links to the same files in the earlier release
+    `before`. For hard-linked source files, the bytecode of the earlier release is hard-linked too.
+    Paths in the bytecode are relative. Python completes the relative paths in bytecode when it
+    loads the bytecode (PEP 3147).
     """
     sources = list(_sources(release))
     if before and _python(before) == _python(release):

@@ -49,8 +49,7 @@ def faults(prefix: Path, own: Expected) -> list[str]:
 
 
 def _shortened(paths: list[str], what: str, limit: int = 5) -> list[str]:
-    """Return at most `limit` faults, and a last line with the number of faults that are left
-    out."""
+    """Return at most `limit` faults, and a last line with the number of faults that are omitted."""
     more = [f"... and {len(paths) - limit} more: {what}"] * (len(paths) > limit)
     return [f"{path} {what}" for path in sorted(paths)[:limit]] + more
 
@@ -69,7 +68,7 @@ def _pips(prefix: Path, condas: Expected) -> Expected:
     """Return the files that pip installed in the release, from their RECORD files.
 
     Conda packages may contain files that pip installed when the package was built. The files in
-    such conda packages are left out.
+    such conda packages are omitted.
     """
     expected = {}
     for installer in prefix.glob("**/*.dist-info/INSTALLER"):
@@ -100,8 +99,8 @@ def _walk(prefix: Path) -> Iterator[str]:
 
 
 def _known(path: str, found: dict[str, str]) -> bool:
-    """Return whether a file may exist although no package lists it: a state file of the release, a
-    record of conda, or bytecode. `found` has the files that packages list."""
+    """Return whether a file may exist although no package lists the file: a state file of the
+    release, a record of conda, or bytecode. `found` has the files that packages list."""
     folder, name = os.path.split(path)
     if folder.endswith("__pycache__") and name.endswith(".pyc"):
         return (

@@ -24,7 +24,7 @@ length, which the installer replaces by the path."""
 def open_prefix(site: Site) -> Iterator[Path]:
     """Create and lock the prefix, and yield its cache, which only the owner can read.
 
-    The cache is in the prefix. Therefore files of releases can be hard links to files of the cache.
+    Because the cache is in the prefix, files of releases can be hard links to files of the cache.
     Users can never write to the files of the cache. Raises Problem if the prefix is unsafe, not
     writable, full, or locked by another sitekit.
     """

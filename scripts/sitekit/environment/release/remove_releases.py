@@ -19,7 +19,7 @@ DOCS_MARK = "documentation-of-sitekit"
 
 
 def remove(release: Release, cache: Path) -> None:
-    """Remove a release. The release is first renamed. Therefore a partly removed release is never
+    """Remove a release. Because the release is first renamed, a partly removed release is never
     used."""
     gone = cache / f"{_GONE}{release.name}"
     shutil.rmtree(gone, ignore_errors=True)

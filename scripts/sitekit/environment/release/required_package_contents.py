@@ -12,8 +12,8 @@ from ..wheels.environment_yml import Packages
 class Piece:
     """Describe a package of environment.yml: its name, Python modules, programs and extensions.
 
-    - `server`: the package's extensions of Jupyter Server.
-    - `lab`: the package's extensions of JupyterLab.
+    `server` has the package's extensions of Jupyter Server, and `lab` has the package's extensions
+    of JupyterLab.
     """
 
     name: str

@@ -1,9 +1,9 @@
 """Write the whole release as one file, from which compute nodes start servers.
 
 `server.start: image` needs a SquashFS image, and `server.start: cache` needs an archive. The image
-and the archive are files inside the release. Because they are part of the release, the image and
-the archive are removed, rolled back and verified together with the release. session/start_server.sh
-uses these files.
+and the archive are files inside the release. The image and the archive are part of the release, and
+are removed, rolled back and verified together with the release. session/start_server.sh uses these
+files.
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ def pack_whole(site: Site, release: Release) -> Release:
 
 
 def _write_image(prefix: Path, draft: Path) -> None:
-    """Write the SquashFS image of the release. Until the image is complete, it is the file `draft`.
+    """Write the SquashFS image of the release. The image has the name `draft` until the image is
+    complete.
 
     The image is compressed with zstd, which is small and fast. Linux since 4.14 and squashfuse can
     read zstd.
@@ -125,7 +126,7 @@ def _write_image(prefix: Path, draft: Path) -> None:
 
 
 def _size_of_first(prefix: Path, paths: list[str]) -> int:
-    """Return about how many bytes of the image these files need, which are the first in it.
+    """Return about how many bytes these files need. These files are the first in the image.
 
     zlib compresses nearly as well as zstd does.
     """

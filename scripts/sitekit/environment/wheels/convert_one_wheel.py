@@ -108,8 +108,8 @@ class Wheel:
     ) -> tuple[str, str, Entry]:
         """Write this wheel as a conda package into the directory `channel`.
 
-        The package always has the noarch layout. If the wheel contains compiled files, the package
-        requires the Python version of `target`.
+        The package always has the layout of conda's noarch packages. If the wheel contains compiled
+        files, the package requires the Python version of `target`.
         """
         version = target["python_version"]
         package = Package(

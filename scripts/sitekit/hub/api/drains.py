@@ -98,8 +98,7 @@ class StopsHandler(OperatorHandler):
     """Handle POST {"user": name, "text": reason}: order the hub to stop all servers that the user
     has now.
 
-    The response (HTTP 202) contains the id of the order. The hub carries out the order within
-    seconds.
+    The response (HTTP 202) contains the id of the order. The hub executes the order within seconds.
     """
 
     @needs_scope("admin:servers")
@@ -121,7 +120,7 @@ class StopsHandler(OperatorHandler):
 
 class StopHandler(OperatorHandler):
     """Handle GET /hub/api/sitekit/stops/ID: return how many servers the order ID has stopped, or
-    null if the hub has not yet carried out the order."""
+    null if the hub has not yet executed the order."""
 
     @needs_scope("admin:servers")
     async def get(self, number: str) -> None:

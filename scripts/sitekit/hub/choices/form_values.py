@@ -62,7 +62,7 @@ def from_form(form: Mapping[str, list[Any]]) -> dict[str, Any]:
     """Convert the fields of a submitted form to a server's options.
 
     In the form, a tier's fields are named `KEY.field`. The fields of other tiers and JupyterHub's
-    own fields are left out.
+    own fields are omitted.
     """
     flat = {
         key: values[0] if len(values) == 1 else values

@@ -18,7 +18,8 @@ GROUP_LASTS = 60.0  # seconds; the members of a group may come from a directory 
 
 
 class CourseStates:
-    """Cache the last state of each course. Tests replace the `clock`."""
+    """Cache the last state of each course. Tests can replace the `clock`, which returns the
+    time."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -64,7 +64,7 @@ class CourseStateHandler(CourseHandler):
 
 
 class CoursePageHandler(CourseHandler):
-    """Handle /hub/courses/NAME: GET shows the page, and POST carries out one action of the page."""
+    """Handle /hub/courses/NAME: GET shows the page, and POST executes one action of the page."""
 
     @web.authenticated
     async def get(self, key: str) -> None:

@@ -1,7 +1,7 @@
 """Record when each phase of a server's start ended, and the memory that the server uses.
 
-The functions that only read have an open database as their argument. Therefore `make status` can
-call these functions too.
+Because the functions that only read have an open database as their argument, `make status` can call
+these functions too.
 """
 
 from __future__ import annotations

@@ -214,8 +214,8 @@ DROP TABLE certificates;
 GUARD = "CREATE VIEW servers AS SELECT 'this ledger belongs to a newer sitekit' AS notice;"
 """Makes a sitekit without version numbers fail when it opens this ledger.
 
-That sitekit creates an index on its table `servers` when it opens a ledger. An index on a view is
-an error. Therefore the hub of such a sitekit does not start, and running servers are not ended.
+That sitekit creates an index on its table `servers` when it opens a ledger. Because an index on a
+view is an error, the hub of such a sitekit does not start, and running servers are not ended.
 Without this view, the old sitekit would find an empty ledger, and would treat every server as lost.
 """
 
@@ -264,9 +264,9 @@ def _refuse_newer(found: int) -> None:
 
 
 def bring_up_to_date(ledger: sqlite3.Connection) -> None:
-    """Create the tables of an empty ledger, or convert the tables of an older sitekit. The whole
-    change is one transaction. Therefore the ledger is unchanged if the hub dies meanwhile. Raises
-    NewerLedger.
+    """Create the tables of an empty ledger, or convert the tables of an older sitekit. Because the
+    whole change is one transaction, the ledger is unchanged if the hub dies during the change.
+    Raises NewerLedger.
     """
     _refuse_newer(found := version_of(ledger))
     if found == VERSION:

@@ -1,6 +1,6 @@
 """Find the starts in the ledger whose jobs the reconciler still has to find or to cancel.
 
-The hub asks every few seconds. Therefore SQLite selects the rows, and the hub does not read the
+SQLite selects these starts, because the hub needs them every few seconds and should not read the
 rows of all servers.
 """
 

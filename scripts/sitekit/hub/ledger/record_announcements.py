@@ -2,8 +2,8 @@
 operator with name and time.
 
 The targets of make (such as `make announce`) record announcements as the hub's account, in a
-separate process. The hub's REST API records announcements too. The hub reads the same tables.
-Therefore no announcement is lost when the hub restarts.
+separate process. The hub's REST API records announcements too. Because the hub reads the same
+tables, no announcement is lost when the hub restarts.
 """
 
 from __future__ import annotations

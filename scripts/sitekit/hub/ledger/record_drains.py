@@ -80,8 +80,7 @@ class DrainsInLedger(OperatorInLedger):
         return number
 
     def open_stops(self) -> list[dict[str, Any]]:
-        """Return the orders that the hub has not yet carried out, and end orders that are too
-        old."""
+        """Return the orders that the hub has not yet executed, and end orders that are too old."""
         oldest = time.time() - LASTS
         records = self._db.execute("SELECT * FROM stops WHERE done IS NULL ORDER BY id")
         found = [dict(record) for record in records]
@@ -101,18 +100,17 @@ class DrainsInLedger(OperatorInLedger):
         return [row_of(record) for record in found]
 
     def withdraw_stop(self, number: int) -> bool:
-        """Delete an order. Returns False if the hub has already carried out the order."""
+        """Delete an order. Returns False if the hub has already executed the order."""
         deleted = self._db.execute("DELETE FROM stops WHERE id = ? AND done IS NULL", (number,))
         return deleted.rowcount == 1
 
     def stop_done(self, number: int, stopped: int) -> None:
-        """Record that an order was carried out, and how many servers were stopped."""
+        """Record that an order was executed, and how many servers were stopped."""
         self._db.execute(
             "UPDATE stops SET done = ?, stopped = ? WHERE id = ?", (time.time(), stopped, number)
         )
 
     def stopped_by(self, number: int) -> int | None:
-        """Return how many servers an order has stopped; None if the order was not carried out
-        yet."""
+        """Return how many servers an order has stopped; None if the order was not executed yet."""
         found = self._db.execute("SELECT stopped FROM stops WHERE id = ?", (number,)).fetchone()
         return found["stopped"] if found else None

@@ -11,7 +11,7 @@ from .ledger_schema import refuse_other_form
 
 
 class RunningLedger(Ledger):
-    """Read the ledger of a running hub, and with `writes` also write it.
+    """Read the ledger of a running hub. If `writes` is true, also write the ledger.
 
     Raises NewerLedger or OlderLedger if another version of sitekit has created the ledger's tables.
     """

@@ -108,8 +108,8 @@ class AtProvider(OAuthenticator):
         """Check the user's name and return it. Raises Refusal.
 
         oauthenticator's own method answers with an error 500 if the claim is missing or is not
-        text, and logs all claims (oauth2.py). For Globus, oauthenticator removes every domain.
-        As a result, users of two organizations could get the same name (globus.py).
+        text, and logs all claims (oauth2.py). For Globus, users of two organizations could get the
+        same name, because oauthenticator removes every domain (globus.py).
         """
         return name_and_domain(self.site.login, user_info)[0]
 

@@ -116,8 +116,8 @@ def _check_name(login: Login, name: str) -> None:
     """Refuse a name with characters that have a special meaning in URLs or command lines, or that
     look like other letters.
 
-    The hub writes names in lower case. In lower case, some characters, such as the Kelvin sign,
-    become ordinary letters. As a result, two users could get the same name.
+    The hub writes names in lower case. Without this rule, two users could get the same name,
+    because in lower case some characters, such as the Kelvin sign, become ordinary letters.
     """
     plain = "".join(letter.lower() if letter.isascii() else letter for letter in name)
     if (

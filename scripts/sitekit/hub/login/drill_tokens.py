@@ -3,8 +3,8 @@
 `make drill` and `make course_drill` run this program under the hub's account, with the release's
 Python. The program reads JSON from standard input: the URL of the hub's database, the names of
 users, the lifetime of the tokens in seconds, and the tokens' note. The program prints the tokens as
-JSON. A token is valid only for the servers of its own user. Each drill uses another note. Therefore
-a drill ends only its own tokens.
+JSON. A token is valid only for the servers of its own user. Because each drill uses another note, a
+drill ends only its own tokens.
 
 While the hub runs, only the hub itself may delete a token. The hub can have the token in memory, in
 the list `api_tokens` of the token's user, and does not read a row of its database a second time

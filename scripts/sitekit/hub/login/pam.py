@@ -30,10 +30,10 @@ SILENCE = 3600.0  # seconds for which a user who is not found is not logged out
 class PatientAuthenticator(PAMAuthenticator):
     """Authenticate by PAM, delay failed logins outside of PAM, and recheck users who are logged in.
 
-    PAM's own delay blocks one of JupyterHub's few threads (auth.py, executor_threads). As a result,
-    a few wrong passwords at once would block all logins. PatientAuthenticator delays only the
-    answer to the failed login. Attempts with the same name from the same IP address are handled one
-    after the other. The number of failures from one IP address is limited, for all names together.
+    Because PAM's own delay blocks one of JupyterHub's few threads (auth.py, executor_threads), a
+    few wrong passwords at once would block all logins. PatientAuthenticator delays only the answer
+    to the failed login. Attempts with the same name from the same IP address are handled one after
+    the other. The number of failures from one IP address is limited, for all names together.
     """
 
     accounts: ClassVar[set[str]] = set()
@@ -134,8 +134,8 @@ class PatientAuthenticator(PAMAuthenticator):
     async def check_allowed(self, username: str, authentication: Any = None) -> bool:
         """Return whether the account is in an allowed group.
 
-        JupyterHub's own method queries the directory of accounts in the hub's event loop. As a
-        result, a slow directory would block the hub.
+        Because JupyterHub's own method queries the directory of accounts in the hub's event loop, a
+        slow directory would block the hub.
         """
         try:
             return await self._is_allowed(username)
@@ -147,8 +147,8 @@ class PatientAuthenticator(PAMAuthenticator):
 
     @run_on_executor
     def system_user_exists(self, user: Any) -> bool:
-        """Return whether the account exists. JupyterHub's own method is run in a thread. Therefore
-        a slow directory of accounts does not block the hub."""
+        """Return whether the account exists. Because JupyterHub's own method is run in a thread, a
+        slow directory of accounts does not block the hub."""
         return super().system_user_exists(user)
 
     async def is_admin(self, handler: Any, authentication: dict[str, Any]) -> bool:

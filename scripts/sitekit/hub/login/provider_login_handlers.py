@@ -58,8 +58,8 @@ class CallbackHandler(StateCookie, OAuthCallbackHandler):
     def check_arguments(self) -> None:
         """Check OAuth's `state` before all other arguments.
 
-        oauthenticator's own method first shows the error text from the URL (oauth2.py,
-        check_arguments). As a result, any link could show its own text on a page of the hub.
+        Because oauthenticator's own method first shows the error text from the URL (oauth2.py,
+        check_arguments), any link could show its own text on a page of the hub.
         """
         self.check_state()
         self.check_error()
@@ -69,8 +69,8 @@ class CallbackHandler(StateCookie, OAuthCallbackHandler):
         """Refuse a login that did not begin in this browser.
 
         oauthenticator's own method answers with an error 500 if the `state` is JSON but no object.
-        oauthenticator's method also logs an unreadable `state`. As a result, an attacker could
-        forge lines of the log (oauth2.py).
+        Because oauthenticator's method also logs an unreadable `state`, an attacker could forge
+        lines of the log (oauth2.py).
         """
         began = self.get_state_cookie()
         state = began and _serialize_state({"state_id": _deserialize_state(began).get("state_id")})

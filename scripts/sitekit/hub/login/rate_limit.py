@@ -19,8 +19,8 @@ from tornado import web
 from ...base.language import gettext as _
 
 DELAY = 1.0  # seconds of delay after a failure, doubled by each further failure with the name
-# Seconds. This value is the longest delay, the time after which one failure is forgotten, and the
-# longest time that an attempt waits because of other attempts from its address.
+# Seconds. This value has three uses: the longest delay, the time after which one failure is
+# forgotten, and the longest time that an attempt waits for other attempts from the same address.
 LONGEST = 30.0
 AT_ONCE = 5  # most login attempts with one name at a time
 REMEMBERED = 10_000  # most names whose failures are stored
@@ -89,8 +89,8 @@ class Patience(Generic[Key]):
 class Turns(asyncio.Semaphore):
     """Limit the attempts from one IP address. Each IP address has a number of turns (CLASSROOM),
     and each login attempt from an IP address uses one of its turns. A successful login frees its
-    turn at once. After failed logins, one turn becomes free every PACE seconds. The answers to an
-    attacker who tries many names are delayed before all turns are taken. Therefore a user with the
+    turn at once. After failed logins, one turn becomes free every PACE seconds. Because the answers
+    to an attacker who tries many names are delayed before all turns are taken, a user with the
     right password still gets a turn.
     """
 

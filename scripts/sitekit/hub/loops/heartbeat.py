@@ -19,7 +19,7 @@ STARTING = 0.2  # seconds between two checks whether the hub listens
 async def run() -> None:
     """Send READY=1 as soon as the hub listens, then WATCHDOG=1 twice in each watchdog interval.
 
-    If the hub hangs, it sends no WATCHDOG=1. Then systemd restarts it.
+    If the hub hangs, the hub sends no WATCHDOG=1, and systemd restarts the hub.
     """
     # systemd kills a hub that hangs with SIGABRT; faulthandler then logs where it hung
     faulthandler.enable()

@@ -2,7 +2,7 @@
 
 JupyterHub adds a named server to its database when the form is opened, and before options are
 checked (get_or_create_spawner, in handlers/pages.py and apihandlers/users.py). Without this module,
-refused starts or links on other pages would use up the limit.
+refused starts or links on other pages would count towards the limit.
 """
 
 from __future__ import annotations

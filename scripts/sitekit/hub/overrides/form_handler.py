@@ -47,7 +47,7 @@ class FormHandler(SpawnHandler):
     async def _post(self, user_name: str, server_name: str, display_name: str) -> None:
         """Start the server that the URL or the form's field `server` names.
 
-        A refused name is shown at its field. Therefore nothing that the user typed is lost.
+        Because a refused name is shown at its field, nothing that the user typed is lost.
         JupyterHub's own handler would show an error page.
         """
         self.form_server = server_name
@@ -106,9 +106,9 @@ class FormHandler(SpawnHandler):
         JupyterHub redirects the browser one second after the form was submitted (handlers/pages.py;
         jupyterhub#4244 is another race of this redirect). If the check of the login takes longer
         than one second, for example because a whole class starts at once, the start has not begun
-        when the page is loaded. The page would show the user that the server is not running,
-        although the start follows later. A request checks a login only once (handlers/base.py,
-        refresh_auth), so JupyterHub does not repeat this check.
+        when the page is loaded. Without this method, the page would show that the server is not
+        running, although the start begins later. A request checks a login only once
+        (handlers/base.py, refresh_auth), so JupyterHub does not repeat this check.
         """
         if await self.refresh_auth(user, force=True) is None:
             what = _("The login of {user} is over. Log in again.", user=user.name)

@@ -29,8 +29,8 @@ def begin_with_users(loops: Callable[[], Mapping[str, Loop]]) -> None:
     """Start the loops when JupyterHub begins to check the servers in its database.
 
     JupyterHub begins to check the servers in init_spawners (app.py), when users and settings are
-    complete. This function only schedules the loops. JupyterHub creates every spawner before it
-    gives control to the event loop. Therefore the loops find all spawners. After that, JupyterHub
+    complete. This function only schedules the loops. Because JupyterHub creates every spawner
+    before it gives control to the event loop, the loops find all spawners. After that, JupyterHub
     polls each server, and a poll needs a list of all jobs that the loops have renewed. If the
     function `loops` raises an exception, the hub ends. Subcommands such as `jupyterhub token` start
     no loops.
@@ -84,7 +84,7 @@ def _users_with_servers(app: JupyterHub) -> list[Any]:
 async def _keep_running(run: Loop, name: str) -> None:
     """Run one of the hub's loops, and restart the loop if it fails.
 
-    Servers depend on the hub's loops. Therefore an error must not end a loop before the hub ends.
+    Because servers depend on the hub's loops, an error must not end a loop before the hub ends.
     """
     while True:
         try:

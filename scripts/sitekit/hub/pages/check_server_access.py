@@ -85,9 +85,9 @@ def admit_browser(handler: BaseHandler, before: entry_cookie.Entry, owner: str) 
         max_age=max(entered.servers.values()) - int(now),
         secure=True,
         httponly=True,
-        # Lax: a link on another site opens one's own server, but its forms and frames do not. With
-        # Strict such a link would go in circles, because the browser would not send the cookie
-        # with the redirect either.
+        # Lax: a link on another site can open the user's own server, but a form or a frame of
+        # another site cannot. With Strict such a link would go in circles, because the browser
+        # would not send the cookie with the redirect either.
         samesite="Lax",
     )
 
@@ -160,7 +160,7 @@ class AuthorizeHandler(OAuthAuthorizeHandler):
     """Renew the cookie with the entry (the permission to open servers) when the hub authorizes a
     user at a server.
 
-    The server sets its own cookie at that moment. Therefore the entry and this cookie last equally
+    Because the server sets its own cookie at that moment, the entry and this cookie last equally
     long.
     """
 

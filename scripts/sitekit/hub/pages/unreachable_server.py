@@ -26,7 +26,7 @@ class NoAnswerHandler(ProxyErrorHandler):
     """Answer the proxy's request for an error page, when a server does not answer the proxy.
 
     JupyterHub's own error page advises to restart the server, which does not help while the hub
-    counts the server as running. The proxy's request contains no cookies. Therefore the hub cannot
+    counts the server as running. Because the proxy's request contains no cookies, the hub cannot
     identify the user. The error page therefore leads to the hub's own address for the server, where
     the user is logged in.
     """
@@ -52,8 +52,8 @@ class ServerPageHandler(UserUrlHandler):
     """Answer requests at the hub's own address for a server.
 
     JupyterHub itself redirects the user to a server that JupyterHub counts as running. A server
-    counts as running until the next poll, even if the server has ended. ServerPageHandler queries
-    Slurm first. Therefore users are not sent to an ended server.
+    counts as running until the next poll, even if the server has ended. Because ServerPageHandler
+    queries Slurm first, users are not sent to an ended server.
     """
 
     hub_state: HubState

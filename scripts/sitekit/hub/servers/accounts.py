@@ -44,9 +44,9 @@ class NotNow(NoAccount):
 class AccountMap:
     """Find the cluster account of each user of the hub.
 
-    At a login, the site's setting `login.accounts` determines the account: it is the user's name,
-    or it comes from a file, a program or a claim of the provider. The ledger records the account.
-    Therefore a restarted hub can use it.
+    At a login, the site's setting `login.accounts` determines the account: the user's name, or the
+    result of a file, a program or a claim of the provider. Because the ledger records the account,
+    a restarted hub can use the recorded account.
     """
 
     root = 0
@@ -252,8 +252,8 @@ async def _answer(process: asyncio.subprocess.Process) -> bytes | None:
     """Wait until a program ends, and return everything that it has printed; None if the text is too
     long.
 
-    The first part of a text that is too long could be the name of another account. Therefore no
-    part of it is returned.
+    Because the first part of a text that is too long could be the name of another account, no part
+    of the text is returned.
     """
     assert process.stdout is not None  # noqa: S101  (a pipe)
     printed = b""

@@ -74,7 +74,7 @@ class Tunnels:
         raise Refused("tunnel", f"no port from {low} to {high} of the hub's machine is free")
 
     async def run(self) -> None:
-        """Repeat until the hub ends: remove and write files so that they match the ledger."""
+        """Repeat until the hub ends: remove and write files so that the files match the ledger."""
         while True:
             self.agree(await asyncio.to_thread(self.listed))
             await asyncio.sleep(INTERVAL)
@@ -97,8 +97,8 @@ class Tunnels:
             self._write(tag, opened[tag])
 
     def _write(self, tag: str, port: int) -> None:
-        """Write the file for sshd. The account of sshd is a member of the folder's group.
-        Therefore sshd can read the file."""
+        """Write the file for sshd. Because the account of sshd is a member of the folder's group,
+        sshd can read the file."""
         place = Path(self._folder, f".{tag}")
         place.write_text(str(port))
         place.chmod(0o640)

@@ -56,7 +56,7 @@ class HubState:
     def backends(self) -> dict[str, Backend]:
         """Return the backends by name: of all tiers, and of all servers that may still run.
 
-        The ledger is opened only at the first access to the backends. Therefore a program that only
+        Because the ledger is opened only at the first access to the backends, a program that only
         checks JupyterHub's configuration does not open the ledger.
         """
         in_use = {row.backend for row in self.ledger.open()}

@@ -1,10 +1,10 @@
 """Issue a short-lived certificate for each start of a server.
 
-The server's private key is only in its job: the hub does not store it. The hub needs about a
-millisecond to issue one certificate.
+The server's private key is only in the server's job: the hub does not store the key. The hub needs
+about a millisecond to issue one certificate.
 
 JupyterHub's own internal_ssl gives all starts of a user's servers one pair of key and certificate,
-valid for five years. The names in that certificate are the same for all users. As a result, the
+valid for five years. Because the names in that certificate are the same for all users, the
 certificate of one user is accepted for another user's server (spawner.py, create_certs). This
 module uses the library `cryptography`, which JupyterHub installs for its internal_ssl.
 """

@@ -36,7 +36,8 @@ def drill_path(site: Site, key: str) -> Path:
 
 
 class OfferedCourses:
-    """The courses of the folder /etc/sitekit/NAME/courses. Tests replace the `clock`."""
+    """The courses of the folder /etc/sitekit/NAME/courses. Tests can replace the `clock`, which
+    returns the time."""
 
     def __init__(self, site: Site, clock: Callable[[], datetime] = now) -> None:
         self._site, self._clock = site, clock

@@ -1,1 +1,2 @@
-"""Start each server as a job, watch the job until it ends, and adopt it after a hub restart."""
+"""Start each server as a job, watch the job until the job ends, and manage the job again after a
+restart of the hub."""

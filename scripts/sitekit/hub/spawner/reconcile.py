@@ -37,8 +37,8 @@ STRAYS_LISTED = 100  # jobs
 DAY = 86400.0
 # seconds for the spawner's stop(), which ends the server with SIGTERM; then the job is cancelled
 STOP_TIME = 40.0
-# Seconds that a server may take after it has reported its end. JupyterHub counts it as stopping
-# meanwhile, and does not stop it by itself.
+# Seconds that a server may take after it has reported its end. During this time, JupyterHub counts
+# the server as stopping, and does not stop the server by itself.
 ENDING_TIMEOUT = 180.0
 
 
@@ -84,7 +84,7 @@ async def reconcile(hub_state: HubState, name: str, pauses: Pauses) -> None:
     """Compare the ledger, the queue and JupyterHub once, and correct differences. Only the servers
     of one backend (such as Slurm) are compared. Does nothing while the backend does not answer.
 
-    One run handles at most SERVERS_PER_ROUND servers. These servers are chosen at random. Therefore
+    One run handles at most SERVERS_PER_ROUND servers. Because these servers are chosen at random,
     servers whose jobs cannot be cancelled do not delay others.
     """
     backend = hub_state.backends[name]
@@ -124,8 +124,8 @@ def tags_of_loaded_servers() -> list[str]:
     """Return the tags (ids of starts) of servers that start, run or are being checked in
     JupyterHub.
 
-    Servers that reported their end more than ENDING_TIMEOUT ago, but have not ended, are left out
-    of the result.
+    The result does not contain servers that reported their end more than ENDING_TIMEOUT ago, but
+    have not ended.
     """
     children = [spawner.child_spawner for spawner in spawners() if spawner.child_spawner]
     late = time.monotonic() - ENDING_TIMEOUT

@@ -180,7 +180,7 @@ class Server(FollowingTraits, Spawner):
         return await self.backend.address(job) if job.running and job.host else None
 
     async def _fail_with_job(self) -> NoReturn:
-        """Raise NotStarted, because the job has ended, or because the backend hides it."""
+        """Raise NotStarted, because the job has ended, or because the backend hides the job."""
         card = await card_of_ending(self.hub_state, self.tag, starting=True)
         # the job may live: JupyterHub calls stop() after a failed start, which cancels it by number
         if card.kind == "unseen":

@@ -1,7 +1,7 @@
 """Give a server on Slurm the interface of batchspawner's SlurmSpawner.
 
 Sites use batchspawner's req_* traits, its state regexes and its exec host in their own
-configuration. The regexes are applied to the last list of all jobs. Therefore no squeue runs for a
+configuration. Because the regexes are applied to the last list of all jobs, no squeue runs for a
 single server.
 """
 

@@ -1,4 +1,4 @@
-"""Carry out the orders of operators to stop all servers of a user (`make stop_servers`)."""
+"""Execute the orders of operators to stop all servers of a user (`make stop_servers`)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EVERY = 2.0  # seconds between two looks for orders
 
 
 async def run(hub_state: HubState) -> None:
-    """Carry out the recorded orders of `make stop_servers` as they appear, until the hub ends."""
+    """Execute the recorded orders of `make stop_servers` as they appear, until the hub ends."""
     while True:
         for order in hub_state.ledger.open_stops():
             stopped = await stop_servers(hub_state, order)

@@ -1,8 +1,8 @@
 """Make JupyterHub notice the end of a server as soon as the backend (such as Slurm) lists its job
 as ended.
 
-JupyterHub's own poll would notice the end later, and meanwhile the proxy would send users to a node
-where nothing listens.
+JupyterHub's own poll would notice the end later, and until then the proxy would send users to a
+node where nothing listens.
 """
 
 from __future__ import annotations

@@ -37,9 +37,9 @@ def observe_since(hub_state: HubState, since: float, until: float = math.inf) ->
     up to `until`.
 
     First, the time at which each job has begun is recorded, because a fast start can already be
-    complete. Then all rows of the ledger are read before the first row is counted. Therefore no row
-    is counted twice if reading the ledger fails. A row that causes an error is logged, and left
-    out.
+    complete. Then all rows of the ledger are read before the first row is counted. If reading the
+    ledger fails, no row was counted yet, and no row is counted twice later. A row that causes an
+    error is logged, and left out.
     """
     ledger = hub_state.ledger
     _each(ledger.not_begun(), lambda start: _record_began(hub_state, start))
@@ -80,7 +80,8 @@ def _observe_end(start: Start) -> None:
 def observe_start(start: Start) -> None:
     """Observe the phases of a server that has become ready.
 
-    Slurm's times are whole seconds of another clock. Therefore a phase can seem to be negative.
+    A phase can seem to have a negative duration, because Slurm's times are whole seconds of another
+    clock.
     """
     row, measures = start
     ends = (row.intended, measures.submitted, measures.began, row.listening, measures.ready)

@@ -37,7 +37,7 @@ async def run(site: Site) -> None:
 
 
 def last_prefix() -> PrefixState:
-    """Return the state of the prefix that was last read."""
+    """Return the last known state of the prefix."""
     return _last
 
 

@@ -1,4 +1,4 @@
-"""Describe the open servers of a site, and add them up by tier, partition and node.
+"""Describe the open servers of a site, and sum the figures by tier, partition and node.
 
 The running hub and `make status` use the same descriptions. The descriptions come from the ledger's
 rows and the last list of jobs, without a query of the backend.
@@ -64,7 +64,7 @@ def describe_server(start: Start, job: Job | None, explain: Callable[[Job], str]
 
 
 def _partition(row: Row, job: Job | None) -> str:
-    """Return the partition of Slurm in which the job is, or in which it may start."""
+    """Return the partition of Slurm in which the job runs, or in which the job may start."""
     found = getattr(job, "partition", "")  # only Slurm's jobs have one
     return found or ",".join(row.choice.get("partitions", ()))
 

@@ -115,8 +115,8 @@ def started(site: Site, one: dict[str, Any], python: str) -> int:
 
 @contextmanager
 def private_folder(account: str | None) -> Iterator[Path]:
-    """Create a folder with mode 0700, yield it, and remove it. In the test, the folder is the home
-    of the account."""
+    """Create a folder with mode 0700, yield it, and remove it. During the test, this folder
+    replaces the account's home."""
     with tempfile.TemporaryDirectory(prefix="sitekit-app-") as name:
         if account:
             entry = pwd.getpwnam(account)

@@ -23,7 +23,7 @@ _OURS = {"python": ["-m", "ipykernel_launcher"], "R": ["--slave", "-e", "IRkerne
 _HEAD = """\
 # From {path}. Check it, then put it into config/kernels.yml. `make kernels_diff` shows the kernels that result.
 # Here modules are always purged first, with or without --purge. The site file sets where kernels are installed.
-# --pwd is left out: the home directory is always available. Put other folders into options.
+# --pwd is omitted: the home directory is always available. Put other folders into options.
 """
 
 

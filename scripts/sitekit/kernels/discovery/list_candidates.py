@@ -258,7 +258,7 @@ def _chains(module: Module, which: str) -> list[Chain]:
 
 def _distinct(found: list[Candidate], notes: list[Note]) -> list[Candidate]:
     """Return the candidates whose names differ. The second of two candidates with the same name is
-    left out, and a note about this candidate is added to the table."""
+    omitted, and a note about this candidate is added to the table."""
     first: dict[str, Candidate] = {}
     for candidate in found:
         if candidate.id in first:

@@ -1,6 +1,6 @@
 """Store the data of one kernel, from the first test until users see the kernel.
 
-The class has only plain data. Therefore a generation can store each kernel as JSON.
+Because the class has only plain data, a generation can store each kernel as JSON.
 """
 
 from __future__ import annotations

@@ -50,8 +50,7 @@ def check_files(image: Image, owner: int) -> None:
 def _writable(top: Path, owner: int) -> Iterator[str]:
     """Yield files and folders of an image that another account can write.
 
-    Folders with the sticky bit, such as /tmp, are left out, because the container gets its own
-    /tmp.
+    Folders with the sticky bit, such as /tmp, are omitted, because the container gets its own /tmp.
     """
     for folder, folders, files in os.walk(top):
         for name in (*folders, *files):

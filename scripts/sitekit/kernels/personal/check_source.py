@@ -20,7 +20,7 @@ from ..discovery.rules import Rule
 PREFIX = "my-"
 """The prefix of the names of users' kernel folders.
 
-No kernel of the site has this prefix. Therefore a user's kernel cannot hide a kernel of the site.
+Because no kernel of the site has this prefix, a user's kernel cannot hide a kernel of the site.
 """
 
 

@@ -1,8 +1,8 @@
 """Create, list, check and remove a user's own kernels, in the user's home.
 
 The user's kernels are in HOME/.local/share/jupyter/kernels/my-<name>/{kernel.json, launch.json,
-logo-*, own.json}. Users' kernels are tested like the site's kernels. The site's launcher also
-starts users' kernels. Therefore a user's kernel shows a message if its software no longer exists.
+logo-*, own.json}. Users' kernels are tested like the site's kernels. Because the site's launcher
+also starts users' kernels, a user's kernel shows a message if its software no longer exists.
 """
 
 from __future__ import annotations

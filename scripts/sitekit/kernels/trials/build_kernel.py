@@ -71,7 +71,7 @@ def _start(
 def _needs(candidate: Candidate, library: str) -> list[str]:
     """Return the files that must exist when the launcher starts the kernel.
 
-    Files inside a container image are left out, because the launcher cannot check them.
+    Files inside a container image are omitted, because the launcher cannot check them.
     """
     image = candidate.rule.image
     return [path for path in ([image] if image else [library]) if path.startswith("/")]

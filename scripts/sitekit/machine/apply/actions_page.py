@@ -79,15 +79,15 @@ these tools, `/etc/.pwd.lock`, stays.
 
 ## sudo make start, sudo make stop
 
-`make start` creates `{run}/`, and enables and starts the units in this table. `make stop` stops and disables them.
-Under supervisord, there are no units and no timers. In place of the units, one supervisord runs as root, with its
-socket in `{run}/`.
+`make start` creates `{run}/`, and enables and starts the units in this table. `make stop` stops and disables the
+services. Under supervisord, there are no units and no timers. In place of the units, one supervisord runs as root,
+with its socket in `{run}/`.
 
 | unit | runs as | what |
 |---|---|---|
 {services}
 
-While they run, the services write to the journal, and to the files in this table:
+While the services run, these services write to the journal, and to the files in this table:
 
 | where | what | whose |
 |---|---|---|
@@ -130,8 +130,8 @@ the remaining steps of a run that failed. The machine's own web server is reload
 - files and links that were changed by hand, and files that existed before sitekit
 - links to modules that another site of the web server now needs
 - accounts that another site uses too
-- state, logs and backups. After an uninstall, only root can read them. `PURGE=1` removes the content
-  of the folders in this list that sitekit has created.
+- state, logs and backups. After an uninstall, only root can read these data. `PURGE=1` removes the content of the
+  folders in this list that sitekit has created.
 
 `uninstall` does not change homes, accounts of participants, running jobs, packages, and the prefix with releases and
 kernels.

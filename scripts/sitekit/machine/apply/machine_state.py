@@ -29,16 +29,16 @@ from ..web import system_server
 class MachineState:
     """The state of the machine before an apply.
 
-    - `entries`: for each path, the file, folder or link that exists there.
-    - `users`, `groups`: the accounts and groups of the site that exist.
-    - `members`: the memberships that exist, as (user, group).
-    - `own_group`: the primary group of each account of the site.
-    - `services`: the state of each service of the applied site, and of the machine's own web
-      servers. If a service runs but does not answer, its state is `starting`. If the current user
-      may not read the state, the value is `unknown`.
-    - `applied`: the site of the last apply.
-    - `shared`: the accounts, groups, folders and links that are also in the manifests of other
-      sites of this machine.
+    `entries` maps each path to the file, folder or link that exists there.
+    `users` and `groups` contain the accounts and groups of the site that exist.
+    `members` contains the memberships that exist, as (user, group).
+    `own_group` has the primary group of each account of the site.
+    `services` has the state of each service of the applied site, and of the machine's own web
+    servers. If a service runs but does not answer, its state is `starting`. If the current user
+    may not read the state, the value is `unknown`.
+    `applied` is the site of the last apply.
+    `shared` has the accounts, groups, folders and links that are also in the manifests of other
+    sites of this machine.
     """
 
     entries: Mapping[Path, Entry]
@@ -55,8 +55,9 @@ def path_beside(path: Path) -> Path:
     """Return the path for new content that must not replace the file `path`, such as `path.new` in
     the same folder.
 
-    The program that reads `path` must ignore the new file. The name of the new file is chosen for
-    this. For example, logrotate ignores only certain suffixes of names (logrotate(8), tabooext).
+    The program that reads `path` must ignore the new file. The name of the new file is chosen
+    accordingly. For example, logrotate ignores only certain suffixes of names (logrotate(8),
+    tabooext).
     """
     return path.with_name(
         path.name + (".dpkg-new" if path.parent == Path("/etc/logrotate.d") else ".new")

@@ -29,13 +29,13 @@ class ApplyPlan:
     """The changes of the machine in their order, the changes of services, and notes for the
     administrator.
 
-    - `applied`: the site of the last apply.
-    - `files`: all files that the site needs, changed or not.
-    - `offers`: the files that are kept, with the new content written beside them as `.new`.
-    - `edited`: the files that were changed by hand, and whose content from the site is the same as
-      at the last apply.
-    - `unread`: the files whose content is not known, because the current user may not read them.
-    - `manifest`: the manifest after the apply.
+    `applied` is the site of the last apply.
+    `files` contains all files that the site needs, changed or not.
+    `offers` contains the files that are kept, with the new content beside each file as `.new`.
+    `edited` contains the files that were changed by hand, and whose content from the site is the
+    same as at the last apply.
+    `unread` contains the files that the current user may not read.
+    `manifest` is the manifest after the apply.
     """
 
     applied: Site

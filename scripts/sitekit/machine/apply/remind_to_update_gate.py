@@ -11,7 +11,8 @@ from ...site.courses.course_files import offered_courses
 
 
 def for_the_gate(site: Site, changed: Mapping[Path, object]) -> Iterator[str]:
-    """Yield a note for the administrator if course files change and the gate is on another host.
+    """Yield a note for the administrator if course files change and the gate runs on another host
+    (the login node).
 
     `changed` has the paths of the files that the apply writes.
     """

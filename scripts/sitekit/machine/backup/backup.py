@@ -186,7 +186,8 @@ def _kept(state: Path, hub: Owner, left: list[Path]) -> list[Path]:
 def _configuration() -> Iterator[Path]:
     """Yield the files of the checkout that administrators write, such as config/site.yml.
 
-    The nightly backup contains no files of the checkout, because it runs from a release.
+    The nightly backup contains no files of the checkout, because the nightly backup runs from a
+    release.
     """
     if (CHECKOUT / "Makefile").exists():
         own = ("config/site.yml", OWN_KERNELS, OWN_PACKAGES, "environment.lock")
@@ -200,10 +201,10 @@ def _courses(site: Site, root: Path, left: list[Path]) -> list[Path]:
     """Return the course files and rosters. `make restore` writes the course files into
     config/courses.
 
-    The backup leaves out symbolic links in the folder of the courses, because instructors may be
-    able to write there. Files that are too long for a course file are added to `left`. If the
-    folder of the course files does not exist (for example, because its disk is not mounted), the
-    path of the folder is added to `left`.
+    The backup omits symbolic links in the folder of the courses, because instructors may be able to
+    write there. Files that are too long for a course file are added to `left`. If the folder of the
+    course files does not exist (for example, because its disk is not mounted), the path of the
+    folder is added to `left`.
     """
     folder = courses_folder(site)
     if site.paths.courses:

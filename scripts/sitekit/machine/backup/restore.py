@@ -3,8 +3,8 @@ machine.
 
 The restore writes state and secrets to the site's paths, with the owner root. After the restore,
 `make apply` creates the service accounts and makes these accounts the owners of the files. The
-manifest in the backup is not restored, because it lists accounts that were created on the old
-machine.
+manifest in the backup is not restored, because this manifest lists accounts that were created on
+the old machine.
 """
 
 from __future__ import annotations

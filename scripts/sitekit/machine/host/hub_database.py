@@ -1,4 +1,5 @@
-"""Give the hub's database one interface, whether it is a SQLite file or on a PostgreSQL server."""
+"""Give SQLite files and PostgreSQL servers the same interface, for commands that use the hub's
+database."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ class HubDatabase(Protocol):
         """Return whether the hub has created its tables, as it does at its first start."""
 
     def refuse_unusable(self) -> None:
-        """Raise Problem if the hub could not read and write the database, or if it is damaged."""
+        """Raise Problem if the hub could not read and write the database, or if the database is
+        damaged."""
 
     def rows(self, query: str) -> list[str]:
         """Return the first column of the rows of a query."""

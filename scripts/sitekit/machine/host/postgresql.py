@@ -44,7 +44,7 @@ END LOOP; END $$"""
 
 
 def query(site: Site, statement: str) -> list[str]:
-    """Run a statement, and return the rows that it gives as lines of text. Raises Problem."""
+    """Run an SQL statement, and return the resulting rows as lines of text. Raises Problem."""
     printed = _psql(site, "--tuples-only", "--no-align", f"--command={statement}")
     return [line for line in printed.splitlines() if line]
 
@@ -95,7 +95,7 @@ def _url(site: Site) -> str:
 
 
 def _psql(site: Site, *words: str, seconds: float = _QUERY_SECONDS) -> str:
-    """Run psql with the arguments `words`, and return what it prints."""
+    """Run psql with the arguments `words`, and return psql's output."""
     fixed = ("--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1")
     return _run(site, ["psql", *fixed, f"--dbname={_url(site)}", *words], seconds)
 

@@ -27,13 +27,13 @@ class _Record(BaseModel):
 class FileRecord(_Record):
     """Record one file: sitekit wrote the file itself, or a `.new` file beside it.
 
-    - `hashes`: the file is sitekit's if its hash is in this list. While the file is being replaced,
-      the list has two hashes.
-    - `offered`: the hash of the content that was written as `.new` beside the administrator's
-      own file.
-    - `foreign`: the file existed before sitekit's first apply.
-    - `generated`: the file was generated on this machine, such as a key, and does not follow from
-      the site file.
+    `hashes` contains the hashes of content that sitekit has written to the file. A file with
+    another hash was changed by hand. While the file is being replaced, the list has two hashes.
+    `offered` is the hash of the content that was written as `.new` beside the administrator's own
+    file.
+    `foreign` is True if the file existed before sitekit's first apply.
+    `generated` is True if the file was generated on this machine, such as a key, and does not
+    follow from the site file.
     """
 
     hashes: list[str] = []
@@ -70,8 +70,8 @@ class Manifest(_Record):
     def text(self) -> str:
         """Return the manifest as JSON.
 
-        The manifest contains no secrets. Everybody may read the manifest. Therefore `make diff` can
-        run without root.
+        The manifest contains no secrets. Everybody may read the manifest, because `make diff` must
+        work without root.
         """
         return self.model_dump_json(indent=1) + "\n"
 

@@ -21,9 +21,9 @@ MACHINE = Path("/")
 class Entry:
     """Describe the file, folder or link at a path, or that nothing exists there.
 
-    - `hidden`: the current user may not see whether anything exists at the path.
-    - `content`: the content of a file; None if the current user may not read it.
-    - `target`: the path to which a link points.
+    The kind `hidden` means that the current user may not see whether anything exists at the path.
+    `content` is the content of a file; None if the current user may not read the file.
+    `target` is the path to which a link points.
     """
 
     kind: Literal["nothing", "file", "folder", "link", "other", "hidden"]

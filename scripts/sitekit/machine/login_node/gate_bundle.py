@@ -56,7 +56,7 @@ def _public_key(site: Site, private: Path) -> str:
 def _tar(files: dict[Path, File]) -> bytes:
     """Return a tar file of the files. All entries have the owner root.
 
-    The tar file contains no entries for folders. Therefore unpacking changes no existing folder.
+    Because the tar file contains no entries for folders, unpacking changes no existing folder.
     """
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as tar:

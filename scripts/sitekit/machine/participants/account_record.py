@@ -1,6 +1,6 @@
 """Define the record of participants' accounts: which accounts exist, with uid, home and password.
 
-The record is written before each change of the machine. Therefore a later run can complete or undo
+Because the record is written before each change of the machine, a later run can complete or undo
 the changes of an interrupted run. Only root can read the record. The passwords are only in the
 record and on the slips.
 """
@@ -18,8 +18,8 @@ from ...site import Site
 
 FOLDER = Path("/var/lib/sitekit-accounts")
 HIGHEST = "highest_uid"
-"""The name of the file with the highest uid that a participant has had. This file is kept when all
-accounts are removed. Therefore no later participant gets a uid that may still own files."""
+"""The name of the file with the highest uid that a participant has had. Because this file is kept
+when all accounts are removed, no later participant gets a uid that may still own files."""
 
 
 class _Record(BaseModel):
@@ -31,9 +31,9 @@ class _Record(BaseModel):
 class Participant(_Record):
     """One participant's account: name, uid, home, password and state.
 
-    - `planned`: nothing has been changed on the machine yet.
-    - `begun`: the account may exist in part.
-    - `made`: the account is complete.
+    The state `planned` means that nothing has been changed on the machine yet.
+    The state `begun` means that the account may exist in part.
+    The state `made` means that the account is complete.
     """
 
     name: str

@@ -70,7 +70,7 @@ def remove(person: Participant, keep_data: bool) -> Iterator[str]:
     """Remove the account with its group and home. Yield a line for each object that could not be
     removed.
 
-    With `keep_data`, the home is kept. The owner of a kept home becomes root. Therefore a later
+    With `keep_data`, the home is kept. Because the owner of a kept home becomes root, a later
     account with the same uid cannot read the home. An account or group with the recorded name but
     another uid or gid is not removed. Raises CommandFailed if a process of the account runs.
     """

@@ -43,8 +43,8 @@ def with_servers(site: Site, names: Collection[str]) -> list[str]:
 
 
 def delete(site: Site, names: Collection[str]) -> None:
-    """Delete the users `names` from the hub, with their cookies, tokens and servers. If a name is
-    not a user of the hub, it is ignored.
+    """Delete the users `names` from the hub, with their cookies, tokens and servers. A name that is
+    not a user of the hub is ignored.
 
     If the hub runs, this function uses the hub's API. If the hub does not run, this function
     deletes the users in the hub's database. Raises Problem.

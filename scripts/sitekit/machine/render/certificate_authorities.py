@@ -154,8 +154,8 @@ class _OpenSSL:
         """Return the certificates of the services with their keys. If one of the services'
         certificates must be renewed, all certificates are renewed.
 
-        Because all certificates are renewed together, they expire on the same day, and `make
-        certificate_check` examines only the proxy's certificate.
+        Because all certificates are renewed together, all certificates expire on the same day, and
+        `make certificate_check` examines only the proxy's certificate.
         """
         accounts: dict[Owner, str] = {
             "hub": self.site.hub.user,

@@ -73,8 +73,8 @@ def _openid(site: Site) -> Path:
 def _token(target: Target) -> dict[Path, File]:
     """Return the file with the token that the hub sends to the proxy's API.
 
-    The proxy's account owns the file. The hub's account can read the file, because it is a member
-    of the proxy's group.
+    The proxy's account owns the file. The hub's account can read the file, because the hub's
+    account is a member of the proxy's group.
     """
     made = _new_token(target.site)
     for path in made:

@@ -82,7 +82,8 @@ def _hub(site: Site) -> Service:
 
 
 def stop(site: Site) -> int:
-    """Stop the services, the last one first. Users' servers keep running. Raises Problem."""
+    """Stop the services in the reverse order of their start. Users' servers keep running. Raises
+    Problem."""
     need_root("stop")
     with hold_machine_lock():
         control.stop(site_services(site, this_platform()), running_supervisor(site))

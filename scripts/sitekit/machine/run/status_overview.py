@@ -33,7 +33,7 @@ class Line(NamedTuple):
 def overview(site: Site) -> Iterator[Line]:
     """Yield the lines of the overview. Raises Problem if the site's supervisor does not answer.
 
-    Without root, lines that need root's rights are left out.
+    Without root, lines that need root's rights are omitted.
     """
     states = service_states(site)
     for name, state in states.items():

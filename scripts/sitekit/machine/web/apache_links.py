@@ -1,9 +1,10 @@
 """Enable the site's virtual host and its modules in the machine's own Apache, with symbolic links.
 
-sitekit makes the same links as a2ensite and a2enmod, but does not run these programs. Therefore
-`make diff` can show each link, and an uninstall can remove each link. a2ensite and a2enmod record
-their links below /var/lib/apache2. The distribution's packages may remove links that are recorded
-below /var/lib/apache2. For this reason, sitekit does not write such records.
+sitekit makes the same links as a2ensite and a2enmod, but does not run these programs. For this
+reason, `make diff` can show each link, and an uninstall can remove each link. a2ensite and a2enmod
+record their links below /var/lib/apache2. The distribution's packages may remove links that are
+recorded below /var/lib/apache2. For this reason, sitekit does not write records of a2ensite and
+a2enmod.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def _modules(target: Target, platform: Platform, folder: Path) -> dict[Path, Lin
 
 def _closure(wanted: list[str], installed: dict[str, Loaded]) -> list[str]:
     """Return the modules `wanted` and all modules that they depend on. Modules that are built into
-    Apache have no file, and are left out."""
+    Apache have no file, and are omitted."""
     found, queue = set(), list(wanted)
     while queue:
         name = queue.pop()

@@ -85,8 +85,8 @@ def _names(roster: Path, given: dict[str, str]) -> str:
 
 
 def _text(given: dict[str, str]) -> str:
-    """Return the text of the course file. Each value is written as JSON, which is also valid YAML.
-    Therefore special characters are quoted correctly."""
+    """Return the text of the course file. Because each value is written as JSON, which is also
+    valid YAML, special characters are quoted correctly."""
     quoted = {name: json.dumps(value, ensure_ascii=False) for name, value in given.items()}
     source = "file" if re.search(r"\.(csv|txt)$", given["ROSTER"]) else "group"
     names = [name for name in re.split(r"[,\s]+", given["INSTRUCTORS"]) if name]

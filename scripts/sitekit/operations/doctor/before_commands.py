@@ -81,7 +81,7 @@ def with_needs(checks: Sequence[Check], wanted: Collection[str]) -> list[Check]:
 
 def _complete(result: Result) -> Iterator[Finding]:
     """Yield the errors and warnings of a check, each with a place and a remedy. A finding without
-    them gets the id and the remedy of the check."""
+    id or remedy gets the id and the remedy of the check."""
     for one in result.found:
         if one.severity >= Severity.WARNING:
             where, remedy = one.where or result.check.id, one.remedy or result.check.remedy

@@ -42,20 +42,20 @@ def _both(first: Callable[[Site], bool], second: Callable[[Site], bool], site: S
 class Check:
     """Describe one check.
 
-    - `id`: the subject of the check and a name, such as `slurm.partition-exists`.
-    - `looks_at`, `why`, `remedy`: what the check examines, why this matters, and what repairs most
-      faults.
-    - `look`: the function that runs the check and yields the findings.
-    - `needs`: the ids of checks that must pass first. If one of these checks finds an error, this
-      check does not run.
-    - `follows`: the ids of checks whose errors can cause the findings of this check.
-    - `root`: whether the check needs root.
-    - `nodes`: whether the check needs the test job on the nodes (NODES=1).
-    - `seconds`: the time limit, after which the check counts as failed.
-    - `applies`: a function that returns whether the site has the part that the check examines.
-    - `before`: the commands (`apply`, `start`) that run this check before they change anything. A
-      command that runs the check is refused if the check finds an error. Therefore this command
-      must not be the remedy for the error.
+    `id` is the subject of the check and a name, such as `slurm.partition-exists`.
+    `looks_at`, `why` and `remedy` are texts: what the check examines, why this matters, and what
+    repairs most faults.
+    `look` is the function that runs the check and yields the findings.
+    `needs` has the ids of checks that must pass first. If one of these checks finds an error, this
+    check does not run.
+    `follows` has the ids of checks whose errors can cause the findings of this check.
+    `root` is True if the check needs root.
+    `nodes` is True if the check needs the test job on the nodes (NODES=1).
+    `seconds` is the time limit, after which the check counts as failed.
+    `applies` is a function that returns whether the site has the part that the check examines.
+    `before` has the commands (`apply`, `start`) that run this check before they change anything. If
+    the check finds an error, the command is refused. This command must not be the remedy for the
+    error.
     """
 
     id: str

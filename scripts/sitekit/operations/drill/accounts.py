@@ -84,9 +84,9 @@ def _remove(site: Site) -> None:
     """Remove the drill's accounts with their servers, associations and homes. The function also
     deletes the users from the hub.
 
-    Because the accounts have passwords, they are removed even if Slurm does not answer, or does not
-    end their jobs. If associations or jobs are left in Slurm, the function raises Problem with
-    their names.
+    The accounts are removed even if Slurm does not answer or does not end their jobs, because the
+    accounts have passwords. If associations or jobs are left in Slurm, the function raises Problem
+    with their names.
     """
     known = account_record.load(site, PREFIX)
     users = [person.name for person in known.participants] if known else []
@@ -151,8 +151,8 @@ def _disassociate(site: Site, users: list[str]) -> None:
 
 
 def _jobs(site: Site, users: list[str]) -> list[str]:
-    """Return the ids of the users' jobs that wait or run. Jobs in the state COMPLETING are left
-    out, because they do not need scancel.
+    """Return the ids of the users' jobs that wait or run. Jobs in the state COMPLETING are omitted,
+    because they do not need scancel.
 
     Raises CommandFailed.
     """

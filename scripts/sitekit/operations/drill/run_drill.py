@@ -49,8 +49,8 @@ class Drill:
     def run(self) -> list[Story]:
         """Let all users start a server at once, run a cell, and stop the server.
 
-        The users do not wait for each other. Therefore a drill can have more users than the number
-        of servers that fit on the cluster.
+        Because the users do not wait for each other, a drill can have more users than the number of
+        servers that fit on the cluster.
         """
         pool = ThreadPoolExecutor(len(self._users))
         try:

@@ -68,8 +68,8 @@ class _OneSite(urllib.request.HTTPRedirectHandler):
 
 
 class Browser:
-    """Send the HTTP requests of one user of a drill to the site, as a browser does. With a token,
-    each request has the token; without a token, cookies are kept as in a browser."""
+    """Send the HTTP requests of one user of a drill to the site, as a browser does. If there is a
+    token, each request contains the token. If not, cookies are kept as in a browser."""
 
     def __init__(self, site: Site, user: str, tls: ssl.SSLContext, token: str = "") -> None:
         self.user, self.server = user, f"/user/{quote(user, safe='')}/"

@@ -99,7 +99,7 @@ def _write(target: Path, files: dict[str, str]) -> None:
         load_site(draft / "site.yml")
         load_rules(draft / "kernels.yml")
         draft.chmod(0o755)
-        # fails if the folder was created meanwhile and has files in it
+        # fails if the folder was created at the same time and has files in it
         draft.rename(target)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

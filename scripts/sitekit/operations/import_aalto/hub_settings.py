@@ -172,7 +172,8 @@ def site_keys(config: Config, taken: set[str]) -> Iterator[tuple[Key, Any, Setti
 
 
 def _is_same(name: str, value: Any) -> bool:
-    """Return whether sitekit always uses this value for the setting. If so, no key is needed."""
+    """Return True if sitekit always uses this value for the setting. The site file then needs no
+    key."""
     word = str(getattr(value, "text", value)).lower()
     if name == "JupyterHub.spawner_class":
         word = word.rpartition(".")[2]

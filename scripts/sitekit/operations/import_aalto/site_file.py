@@ -82,7 +82,7 @@ def _merged(config: Config, taken: set[str]) -> Iterator[tuple[Key, Any, list[Se
 
 
 def _add_tiers(config: Config, new: NewSite, tiers: list[OldTier]) -> None:
-    """Add the tiers to the new site. Keys that site.yml does not accept are left out and
+    """Add the tiers to the new site. Keys that site.yml does not accept are omitted and
     reported."""
     new.values["tiers"] = []
     for number, old in enumerate(tiers):

@@ -39,7 +39,7 @@ def _lines(site: Site) -> Iterator[str]:
 
 def kernels(generation: Path) -> list[dict[str, Any]]:
     """Return the kernel specs in a generation (the folder of published kernels), sorted by title.
-    Specs that cannot be read are left out."""
+    Specs that cannot be read are omitted."""
     found = []
     for path in sorted((generation / "kernels").glob("*/kernel.json")):
         try:

@@ -75,7 +75,7 @@ def stop_servers(site: Site, *words: str) -> int:
 
 
 def _carried_out(ledger: Ledger, number: int, user: str) -> int:
-    """Wait until the hub has carried out order `number`; return the number of servers that it has
+    """Wait until the hub has executed order `number`; return the number of servers that it has
     stopped.
 
     Raises Problem.
@@ -90,7 +90,7 @@ def _carried_out(ledger: Ledger, number: int, user: str) -> int:
 
 
 def _place(command: str, given: dict[str, str]) -> tuple[str, str]:
-    """Return the place that the arguments name, as (`node` or `partition`, its name). Raises
+    """Return what the arguments drain, as a pair: `node` or `partition`, and its name. Raises
     BadInput."""
     named = {key.lower(): value for key, value in given.items() if key != "TEXT"}
     return read_place(named, f"make {command}")

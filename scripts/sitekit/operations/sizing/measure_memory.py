@@ -40,8 +40,8 @@ def server_memory(site: Site) -> int:
 
 
 def kernel_memory(site: Site) -> tuple[str, int]:
-    """Start a published Python kernel, or else the release's own ipykernel; return the kernel's
-    title and memory in MiB. Raises Problem."""
+    """Start a published Python kernel, or the release's own ipykernel if there is none; return the
+    kernel's title and its memory in MiB. Raises Problem."""
     title, name = next(iter(_kernels(site)), ("of the release's own Python", OWN))
     with tempfile.TemporaryDirectory(prefix="sitekit-") as home:
         environment = plain_environment(site.current, Path(home))
@@ -60,8 +60,8 @@ def _python(site: Site) -> Path:
 
 
 def _kernels(site: Site) -> list[tuple[str, str]]:
-    """Return each published Python kernel as (title, name). The list is sorted by name. Therefore
-    the newest version is usually the last."""
+    """Return each published Python kernel as (title, name). Because the list is sorted by name, the
+    newest version is usually the last."""
     found = []
     for file in sorted(site.kernels_current.glob("kernels/*/kernel.json")):
         spec = json.loads(file.read_text())

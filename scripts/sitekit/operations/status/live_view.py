@@ -17,8 +17,8 @@ View = Callable[[], tuple[list[str], float]]
 
 
 def show_live(view: View, *, terminal: bool) -> int:
-    """Show the view until `q` or Ctrl-C. If the output is not a terminal, show it until the program
-    that reads the output ends."""
+    """Show the view until `q` or Ctrl-C. If the output is not a terminal, print the view until the
+    program that reads the output ends."""
     with contextlib.suppress(KeyboardInterrupt):
         if terminal:
             _show_in_terminal(view)

@@ -47,7 +47,7 @@ def front_steps(site: Site, row: Row, ends: float) -> list[Step]:
     """Return the requests for the user's start page and server. Raises NotReadable.
 
     The times in the web server's log are whole seconds. Requests before the request that began this
-    start are left out.
+    start are omitted.
     """
     name = "nginx" if site.front.server == "nginx" else "apache"
     path = site.log / f"{name}-access.log"

@@ -44,7 +44,7 @@ OTHERS_NEXT: Mapping[str, str] = {
 
 def stages_of(backend: str) -> Mapping[str, tuple[str, str, str]]:
     """Return the stages of a start on this backend, in order. Without Slurm, the stages of Slurm
-    and of the node's log are left out."""
+    and of the node's log are omitted."""
     if backend == "slurm":
         return STAGES
     return {

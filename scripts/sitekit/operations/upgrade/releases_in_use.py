@@ -1,7 +1,7 @@
 """Find the users' servers (from Slurm) and programs (on this machine) that use each release.
 
-A program resolves the link `current` once, at its start, and keeps this release until it ends.
-sitekit finds this release from the start time of the program and the history of the link.
+A program resolves the link `current` once, at its start, and uses this release until the program
+ends. sitekit finds this release from the start time of the program and the history of the link.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def releases_around(
     past: list[tuple[float, str]], start: float
 ) -> tuple[str | None, set[str] | None]:
     """Return the release to which the link `current` pointed at the time `start`, and all releases
-    to which it pointed some minutes before and after.
+    to which the link pointed some minutes before and after.
 
     The function returns None twice if no change of the link `current` was recorded before `start`.
     """
@@ -108,7 +108,7 @@ def _note(
 def _servers(backend: Backend) -> Iterator[tuple[str, int | None]]:
     """Yield each running server with the start time of its job.
 
-    Pending jobs are left out, because a job uses the release that is current when the job starts.
+    Pending jobs are omitted, because a job uses the release that is current when the job starts.
     Jobs without a server's tag (the id of its start) are ignored, because anybody can submit a job
     that looks like a server.
     """

@@ -19,9 +19,9 @@ class Figures:
     are in seconds.
 
     `starts` is the number of servers that got their resources, and `not_started` is the number of
-    servers that did not get them. `memory` and `cap` are the memory and the memory cap of the
-    tier's most recent server. `ends` has the number of servers for each kind of end. `failures` has
-    only the kinds that the user did not want.
+    all other servers. `memory` and `cap` are the memory and the memory cap of the tier's most
+    recent server. `ends` has the number of servers for each kind of end. `failures` has only the
+    kinds that the user did not want.
     """
 
     users: set[str] = field(default_factory=set)

@@ -106,7 +106,7 @@ def _row(tier: str, titles: Mapping[str, str], report: Report) -> dict[str, Any]
 
 
 def charts(report: Report, used: Sequence[str]) -> list[Chart]:
-    """Return the charts of the page. A chart without values is left out."""
+    """Return the charts of the page. A chart without values is omitted."""
     if not used:
         return []
     total = [report.total[tier] for tier in used]

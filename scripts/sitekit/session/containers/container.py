@@ -1,7 +1,7 @@
 """Run the server of this job inside a container image: checks, command line and environment.
 
-The session replaces itself (execve) with the container program, such as apptainer. The process id
-stays the same. Therefore Slurm's SIGTERM reaches the container program or the server. `make
+The session replaces itself (execve) with the container program, such as apptainer. Because the
+process id stays the same, Slurm's SIGTERM reaches the container program or the server. `make
 images_check` starts images with the same command line. The settings of an image come from
 gate.json, which only root can change.
 """
@@ -107,8 +107,8 @@ def home_inside(image: Mapping[str, Any], home: str, user: str) -> str:
 
 
 def environment(image: Mapping[str, Any], job: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment variables for the container program. One variable for the container
-    program contains all variables of the server."""
+    """Return the environment variables for the container program. One environment variable of the
+    container program contains all environment variables of the server."""
     inner = {name: value for name, value in job.items() if PASSED.fullmatch(name)}
     inner["HOME"] = home_inside(image, job["HOME"], job["USER"])
     sent = base64.b64encode(json.dumps(inner).encode()).decode()

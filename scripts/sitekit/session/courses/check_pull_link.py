@@ -109,8 +109,8 @@ def repository(repo: str, allowed: Sequence[str]) -> str:
 
 
 def place(target: str, root: Path, links: Sequence[str]) -> Path:
-    """Return the path of the folder that `target` names, in the root folder or behind one of the
-    site's links."""
+    """Return the path of the folder that `target` names. The folder is in the server's root folder,
+    or in a folder to which one of the site's links points."""
     parts = target.rstrip("/").split("/")
     if any(
         not part or part.startswith(".") or not part.isprintable() or "\\" in part for part in parts
@@ -131,8 +131,8 @@ def place(target: str, root: Path, links: Sequence[str]) -> Path:
 def is_copy(folder: Path, repo: str) -> None:
     """Raise Refused unless the folder is a copy of this repository.
 
-    In any other folder, git would change another repository of the user, or a repository that
-    contains the folder.
+    In a folder that is not a copy, git would change another repository of the user, or a repository
+    that contains the folder.
     """
     conflict = f"{folder.name} is there already, and it is no copy of {repo}"
     if not (folder / ".git").is_dir() or (folder / ".git").is_symlink():

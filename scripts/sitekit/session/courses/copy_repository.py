@@ -81,8 +81,8 @@ def open_in(root: Path, folder: str, page: str = "") -> None:
 
 def _copied(pull: Pull, umask: str, keep_both: bool) -> tuple[str, str]:
     """Create or update the copy; return the reason if this failed (else ""), and the output. Raises
-    OSError. A new copy is created under a temporary name, and renamed when the copy is complete.
-    Therefore an interrupted copy is not used at the next start."""
+    OSError. Because a new copy is created under a temporary name, and renamed when the copy is
+    complete, an interrupted copy is not used at the next start."""
     settings = {"repo": pull.repo, "branch": pull.branch, "backup": False}
     # 0: with all commits so that git can compare them
     depth, program = (0, "pull_course.py") if keep_both else (None, "pull_in_subprocess.py")

@@ -21,8 +21,9 @@ RENAMED = "Renamed "  # of nbgitpuller
 
 
 def prepare_course(settings: dict[str, Any]) -> None:
-    """Copy or update the course's material, and make JupyterLab open in it. Messages for the
-    participant are printed to the job's log, and stored in `notices`, which JupyterLab shows.
+    """Copy or update the course's material, and make JupyterLab open in the folder with the
+    material. Messages for the participant are printed to the job's log, and stored in `notices`,
+    which JupyterLab shows.
     """
     course, root = settings["course"], server_folder(settings)
     notices: list[str] = settings.setdefault("notices", [])
@@ -58,8 +59,8 @@ def explain(line: str, root: Path) -> str:
 
 def copy_once(source: Path, name: str, root: Path) -> str:
     """Copy a folder to the server's folder, unless an earlier start has copied the folder; return
-    the reason if the copy failed, else "". The copy is created under a temporary name. A complete
-    copy is renamed to its final name. Therefore an interrupted copy is never used.
+    the reason if the copy failed, else "". The copy is created under a temporary name. Because a
+    complete copy is renamed to its final name, an interrupted copy is never used.
     """
     try:
         copy = place(name, root, [])

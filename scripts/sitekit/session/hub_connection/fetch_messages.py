@@ -55,7 +55,7 @@ def read_pages(body: bytes) -> dict[str, str]:
     """Return the addresses of the hub's pages about this server, a sentence about a tier with more
     memory, and the address of the translations.
 
-    An older hub sends none of them, and the hub of an English site no translations.
+    An older hub sends none of these values, and the hub of an English site sends no translations.
     """
     told = json.loads(body[:LIMIT]).get("server")
     keys = ("home", "change", "end", "larger", "texts")

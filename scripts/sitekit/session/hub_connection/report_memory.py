@@ -19,7 +19,7 @@ MIB = 1024**2
 def memory_used() -> int:
     """Return the resident memory of this process and its descendants in MiB.
 
-    JupyterLab's memory display (jupyter-resource-usage) adds up the memory of the same processes.
+    JupyterLab's memory display (jupyter-resource-usage) sums the memory of the same processes.
     """
     import psutil
 

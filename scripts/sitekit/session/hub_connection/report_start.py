@@ -65,8 +65,8 @@ def _giving_up(api: str, timeout: float, trouble: object) -> str:
 async def tell_hub(
     port: int, identity: Identity | None = None, timeout: float = HUB_TIMEOUT
 ) -> None:
-    """POST the port to the hub until the hub accepts it; end the server if the hub refuses the port
-    or does not answer in time."""
+    """POST the port to the hub until the hub accepts the port; end the server if the hub refuses
+    the port or does not answer in time."""
     request = _listening(port, identity)
     pause, end = 0.5, time.monotonic() + timeout
     while trouble := await _post(request):

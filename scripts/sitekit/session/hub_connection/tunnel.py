@@ -175,8 +175,8 @@ def _in_memory(text: str) -> str:
 def _reserved_port() -> socket.socket:
     """Return a socket with a free port of this node, which does not listen.
 
-    While the socket is open, no other program gets this port by chance. The socket that reserves
-    the port, and ssh, both set SO_REUSEADDR. Therefore ssh can listen on the same port.
+    While the socket is open, no other program gets this port by chance. Because the socket that
+    reserves the port, and ssh, both set SO_REUSEADDR, ssh can listen on the same port.
     """
     reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -25,7 +25,7 @@ class FirstRequest(Router):
         self._load: Callable[[], None] | None = load
 
     def find_handler(self, request: HTTPServerRequest, **_: Any) -> None:
-        """Load the extension, and leave the request to the rules that follow."""
+        """Load the extension, and return None: the next routing rules then handle the request."""
         self.load()
 
     def load(self) -> None:

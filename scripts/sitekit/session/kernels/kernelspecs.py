@@ -29,8 +29,9 @@ class KernelSpecs(KernelSpecManager):
     def get_all_specs(self) -> dict[str, Any]:
         """Return all kernel specs, by name.
 
-        In a derived class, jupyter_client searches the folders of all kernels again for each kernel
-        (kernelspec.py, get_all_specs). The site's kernels are on a shared filesystem.
+        jupyter_client's own method would search the folders of all kernels once for each kernel,
+        because this class is a derived class (kernelspec.py, get_all_specs). On a shared
+        filesystem, this search is slow.
         """
         specs = {}
         for name, folder in self.find_kernel_specs().items():

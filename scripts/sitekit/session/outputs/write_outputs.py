@@ -67,7 +67,8 @@ class Writer:
         self.outputs.page_returns(page.session_key, received)
 
     def page_goes(self, page: Any, code: int | None) -> None:
-        """A page is no longer connected. `code`: with which it has closed its WebSocket."""
+        """A page is no longer connected. `code` is the status code with which the page has closed
+        its WebSocket."""
         if page not in self._pages:
             return
         self._pages.discard(page)

@@ -1,8 +1,8 @@
 """Send the server's few requests to the hub with tornado, in place of `jupyterhub.httpclient`.
 
-JupyterHub 6 sends these requests with aiohttp. A server needs aiohttp for nothing else, and the
-import of aiohttp takes longer than all these requests (jupyterhub/httpclient.py). tornado is the
-server's own library, and JupyterHub used it for these requests until version 5.
+JupyterHub 6 sends these requests with aiohttp. A server needs aiohttp only for these requests, and
+the import of aiohttp takes longer than all these requests (jupyterhub/httpclient.py). tornado is
+the server's own library, which JupyterHub used for these requests until version 5.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Make Linux kill kernels and terminals before the server when the job's memory is used up.
+"""Make Linux kill kernels and terminals before the server when the job's memory is exhausted.
 
 Linux selects the process to kill by oom_score_adj (proc(5)), which child processes inherit. Every
 process of a kernel, however small, is therefore killed before the server. Without a server, the
@@ -19,9 +19,9 @@ The server has 0, as Slurm starts it.
 
 def first_to_end(argv: Sequence[str]) -> list[str]:
     """Return a command line that runs the same program with oom_score_adj 500 so that Linux kills
-    this program before the server.
+        this program before the server.
 
-    /bin/sh replaces itself with the program. Therefore the process id stays the same.
+    Because /bin/sh replaces itself with the program, the process id stays the same.
     """
     return [
         "/bin/sh",

@@ -1,21 +1,25 @@
 """Import JupyterHub's part of the server without the hub's own application and unused libraries.
 
-A server does not need the modules in the following list, whose imports took longer than the imports
-of all modules that a server needs:
+A server does not need the following modules. The imports of these modules took longer than the
+imports of all modules that a server needs.
 
-- `jupyterhub.log` imports the hub's handlers for the name of one class. `jupyterhub.metrics`, which
-  counts the requests, and `jupyterhub.scopes`, which compares scopes, import the hub's database
-  (orm.py, SQLAlchemy, alembic). `jupyterhub.utils` imports SQLAlchemy for the name of one exception,
-  and aiohttp for a function of the hub.
-- `jupyterhub.httpclient` imports aiohttp; hub_requests.py takes its place.
-- jupyterlab_server imports requests for lists of blocked extensions, which a site may configure.
-  jupyterlab imports httpx to install extensions (jupyterlab/extensions/pypi.py), which sitekit
-  switches off (environment/release/configure_release.py, `readonly`).
-- jupyter_client and notebook_shim import all of IPython for the path of one folder.
-- jsonschema imports a library for each format of strings that it can check. rfc3987_syntax builds a
-  grammar, and isoduration imports arrow. Without the libraries rfc3987_syntax and isoduration,
-  jsonschema does not check the two formats, which no schema of a server uses (jsonschema/_format.py
-  suppresses ImportError).
+`jupyterhub.log` imports the hub's handlers for the name of one class. `jupyterhub.metrics`, which
+counts the requests, and `jupyterhub.scopes`, which compares scopes, import the hub's database
+(orm.py, SQLAlchemy, alembic). `jupyterhub.utils` imports SQLAlchemy for the name of one exception,
+and aiohttp for a function of the hub.
+
+`jupyterhub.httpclient` imports aiohttp. hub_requests.py replaces `jupyterhub.httpclient`.
+
+`jupyterlab_server` imports requests for lists of blocked extensions, which a site may configure.
+`jupyterlab` imports httpx to install extensions (jupyterlab/extensions/pypi.py). sitekit does not
+allow this (environment/release/configure_release.py, `readonly`).
+
+`jupyter_client` and `notebook_shim` import all of IPython for the path of one folder.
+
+`jsonschema` imports a library for each format of strings that it can check. rfc3987_syntax builds a
+grammar, and isoduration imports arrow. Without the libraries rfc3987_syntax and isoduration,
+jsonschema does not check the two formats, which no schema of a server uses (jsonschema/_format.py
+suppresses ImportError).
 
 In addition, jupyterlab runs node to read the address of a registry of npm packages, as the default of
 a setting for building JupyterLab (jupyterlab/commands.py, AppOptions.registry). Users cannot build.

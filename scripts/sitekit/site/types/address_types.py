@@ -1,8 +1,8 @@
 """Define the types of addresses in a site file: hosts, networks, URLs, e-mail.
 
 Each error message describes a correct value. sitekit writes these addresses into the configuration
-of web servers. If an address contains a character with a special meaning in the web server's
-configuration, it is refused.
+of web servers. An address is refused if it contains a character that has a special meaning in the
+web server's configuration.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ def validate(model: type[Model], document: Document) -> Model:
 
 
 def _causes(model: type[BaseModel], faults: list[tuple[Key, Any]]) -> Iterator[tuple[Key, Any]]:
-    """Yield the errors that pydantic reports. An error that only follows from another error is left
-    out."""
+    """Yield the errors that pydantic reports. An error that only follows from another error is
+    omitted."""
     inner = {key[:depth] for key, _ in faults for depth in range(len(key))}
     meant = {
         (*key[:-1], _nearest(model, key))
@@ -47,7 +47,7 @@ def _causes(model: type[BaseModel], faults: list[tuple[Key, Any]]) -> Iterator[t
     }
     for key, fault in faults:
         # If all items of a list are refused, the list is also reported as too short. If a key is
-        # misspelt, it is also reported as missing. Both are left out.
+        # misspelt, it is also reported as missing. Both are omitted.
         short, missing = fault["type"] == "too_short", fault["type"] == "missing"
         if not ((short and key in inner) or (missing and key in meant)):
             yield key, fault

@@ -1,13 +1,13 @@
 """Test which files and databases the account that runs this program can use, and look up accounts.
 The program reads one JSON request from standard input, and prints one JSON answer:
 
-- `paths`: {path: letters}. The answer is {path: "" or the reason why the account cannot use this
-  path}. The letters are r (read), w (write) and x (enter or run).
-- `databases`: [path]. The answer is {path: "" or the fault of the SQLite database}.
-- `starts`: the path of a ledger. The answer contains the starts that have not ended.
-- `account`: a name. The answer contains the groups, the home, and the seconds that the directory of
-  accounts took.
-- `space`: [path]. The answer is {path: [free bytes, bytes, free inodes, inodes]}.
+For the key `paths` ({path: letters}), the answer is {path: "" or the reason why the account cannot
+use this path}. The letters are r (read), w (write) and x (enter or run).
+For the key `databases` ([path]), the answer is {path: "" or the fault of the SQLite database}.
+For the key `starts` (the path of a ledger), the answer contains the starts that have not ended.
+For the key `account` (a name), the answer contains the groups, the home, and the seconds that the
+directory of accounts took.
+For the key `space` ([path]), the answer is {path: [free bytes, bytes, free inodes, inodes]}.
 
 The program needs only the system's Python 3.6 or later, and changes nothing.
 """

@@ -1,9 +1,10 @@
-// What the proxy does when something that it needs is away: the hub, or one of its own two ports.
+// Show a page while the hub does not answer, and end the proxy if one of the proxy's two ports is in use.
 
 import { replace } from "./class.mjs";
 
-// Upstream logs what nobody catches and goes on (bin/configurable-http-proxy): without its API it would serve old routes
-// for ever, or none. It ends, and its supervisor tries again until the port is free.
+// configurable-http-proxy itself only logs this error, and continues (bin/configurable-http-proxy). Without the port
+// of its API, the proxy would use old routes for ever, or no routes. The proxy therefore ends, and systemd or
+// supervisord starts the proxy again until the port is free.
 process.on("uncaughtException", (error) => {
   if (error.syscall !== "listen") return;
   console.error(`The proxy ends: ${error.message}`);
@@ -17,7 +18,8 @@ const PAGE = `<!DOCTYPE html>
 <body><p>${WORDS}</p></body></html>
 `;
 
-// The hub makes the pages for what goes wrong. Where it is what is away, upstream says two words: Service Unavailable.
+// For other errors, the hub renders the error page. If the hub itself does not answer, configurable-http-proxy would
+// show only the words "Service Unavailable".
 replace("_handleProxyErrorDefault", (before) => function (code, kind, req, res) {
   if (res.writableEnded || res.headersSent || !res.writeHead) return before.apply(this, arguments);
   const page = (req.headers.accept ?? "").includes("text/html");
