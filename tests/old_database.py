@@ -35,5 +35,5 @@ def in_release(site: Site, program: str, *words: str) -> None:
     argv = [site.current / "bin/python", "-I", "-c", program, database_url(site), *words]
     path = {"PATH": f"{site.current}/bin:/usr/bin:/bin"}  # the program runs alembic without a path
     subprocess.run(
-        argv, env=path, user=site.hub.user, cwd="/", check=True, capture_output=True, timeout=60
+        argv, env=path, user=site.hub.user, cwd="/", check=True, capture_output=True, timeout=300
     )

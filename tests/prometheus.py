@@ -40,7 +40,7 @@ def prometheus(site: Site, folder: Path) -> Iterator[httpx.Client]:
             yield client
     finally:
         program.terminate()
-        program.wait(30)
+        program.wait(120)
 
 
 def answers(client: httpx.Client) -> bool:

@@ -61,7 +61,7 @@ def may(place: Place, user: str, mode: str, paths: Iterable[Path]) -> set[Path]:
     argv = place.argv(*account, "/usr/bin/python3", "-I", "-c", ASK, mode)
     given = b"\0".join(map(os.fsencode, paths))
     told = subprocess.run(
-        argv, input=given, cwd="/", check=True, capture_output=True, timeout=60
+        argv, input=given, cwd="/", check=True, capture_output=True, timeout=300
     ).stdout
     return {Path(os.fsdecode(path)) for path in told.split(b"\0") if path}
 
@@ -72,7 +72,7 @@ def below(place: Place, folders: Iterable[Path], *tests: str) -> list[Path]:
     argv = ["find", *(str(top) for top in tops if top.exists()), "-xdev", *tests, "-print0"]
     # find reports an error for files that were removed meanwhile
     told = subprocess.run(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=120
+        argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=300
     ).stdout.split(b"\0")
     return ["/" / Path(os.fsdecode(path)).relative_to(place.root) for path in told if path]
 
@@ -191,7 +191,7 @@ def _grep(files: Iterable[str], secrets: dict[str, bytes]) -> list[str]:
         given = b"\0".join(map(os.fsencode, files))
         told = subprocess.run(
             argv, input=given, pass_fds=[patterns], env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}, capture_output=True,
-            timeout=120,
+            timeout=300,
         )  # fmt: skip
     finally:
         os.close(patterns)

@@ -20,7 +20,7 @@ def ask(site: Site, *words: str, user: str | None = None) -> str:
     )
     environment = {**os.environ, "SLURM_CONF": str(site.slurm.conf), "SLURM_TIME_FORMAT": "%s"}
     return subprocess.run(
-        argv, env=environment, check=True, capture_output=True, text=True, timeout=60
+        argv, env=environment, check=True, capture_output=True, text=True, timeout=300
     ).stdout.strip()
 
 

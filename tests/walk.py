@@ -16,6 +16,6 @@ def walked(folder: Path, user: str, *but: Path) -> int:
     # The program is passed as text, because the account may not be able to read the checkout.
     argv = ["/usr/bin/python3", "-I", "-c", PROGRAM.read_text(), folder, *but]
     bare = {"user": user, "group": "nogroup", "extra_groups": [], "env": {}, "cwd": "/"}
-    done = subprocess.run(argv, **bare, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(argv, **bare, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return int(done.stdout)

@@ -25,7 +25,7 @@ TIMEOUT = 60.0
 """Seconds that a start waits for the copy."""
 SHOWN = 2000
 """Characters of git's output that are logged."""
-PROGRAMS = Path(__file__).parent / "overrides"
+PROGRAMS = Path(__file__).parents[1] / "overrides"
 PAGES = {"": "/lab/tree", "/lab": "/lab/tree", "/tree": "/tree"}
 """The interfaces that can open a folder -> the page that does."""
 KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TMPDIR")

@@ -17,14 +17,14 @@ def talk(launch: str, name: str, place: Path) -> dict[str, object]:
         client = BlockingKernelClient(connection_file=file)
         client.load_connection_file()
         client.start_channels()
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout=240)
         answers = []
         for code in ("1 + 1", "import os"):
-            answer = client.execute_interactive(code, timeout=30, output_hook=print)
+            answer = client.execute_interactive(code, timeout=120, output_hook=print)
             answers.append(answer["content"])
         alive = process.poll() is None
         client.shutdown()
-        ended = process.wait(30)
+        ended = process.wait(120)
         client.stop_channels()
     finally:
         process.kill()
