@@ -158,7 +158,7 @@ def test_a_request_that_is_cancelled_before_its_turn_is_counted_out(
             asyncio.ensure_future(gate_client.ask_gate(site, "gw", {"user": f"u{n}"}, 600))
             for n in range(8)
         ]
-        await lines(folder / "held", over_ssh.REQUESTS)
+        await lines(folder / "held", over_ssh.OF_ONE)
         waiting = asyncio.ensure_future(gate_client.ask_gate(site, "gw", {"user": "late"}))
         while not gate_client.under_way["late"]:
             await asyncio.sleep(0.02)

@@ -77,10 +77,9 @@ def server(tmp_path: Path, name: str, port: int, **more: object) -> Service:
         "environment_files": (tmp_path / "secret",),
         "environment": {"PLAIN": "50% b"},
         "directory": tmp_path,
+        "stop_seconds": 5,
     }
-    return Service(
-        name, name, command, ready=partial(listens, port), stop_seconds=5, **(given | more)
-    )
+    return Service(name, name, command, ready=partial(listens, port), **(given | more))
 
 
 def pid(supervisor: SupervisordSupervisor, service: Service) -> int | None:
