@@ -35,7 +35,7 @@ def missing() -> str | None:
     if (release() / "pyvenv.cfg").exists():
         return f"{release()} is a virtual environment, and a release is none"
     asked = [python, "-I", "-c", "import envkernel, ipykernel, jupyter_client"]
-    done = subprocess.run(asked, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=300)
     return (
         None
         if done.returncode == 0
@@ -95,7 +95,7 @@ class KernelSite:
         subprocess.run(
             [release() / "bin" / "python", "-I", "-m", "venv", *flags, place],
             check=True,
-            timeout=60,
+            timeout=300,
         )
         packages = next(place.glob("lib/python3*/site-packages"))
         ask = [
@@ -104,7 +104,7 @@ class KernelSite:
             "-c",
             "import ipykernel; print(ipykernel.__file__)",
         ]
-        shown = subprocess.run(ask, check=True, capture_output=True, text=True, timeout=60)
+        shown = subprocess.run(ask, check=True, capture_output=True, text=True, timeout=300)
         if ipykernel:
             (packages / "borrowed.pth").write_text(
                 str(Path(shown.stdout.strip()).parents[1]) + "\n"

@@ -73,7 +73,7 @@ def as_nobody(*words: str | Path, **environment: str) -> subprocess.CompletedPro
     return subprocess.run(
         ["unshare", "--mount", "sh", "-c", script, "sh", Path(__file__).parents[2], *drop],
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": "/mnt/scripts:/mnt/tests/unit", "LANG": "C.UTF-8", **environment},
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
 

@@ -116,7 +116,7 @@ def small_channel(folder: Path) -> Path:
         "channel": str(channel),
         "target": target_environment(VERSION),
     }
-    entries = ask_child_process(CONVERT, request, timeout=60)
+    entries = ask_child_process(CONVERT, request, timeout=300)
     entries.append(python_node_proxy.python_package(channel, Path("/usr"), VERSION))
     write_repodata(channel, entries)
     return channel

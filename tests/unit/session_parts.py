@@ -100,10 +100,17 @@ class Hub:
         self.http.server_close()
 
 
+_held: list[socket.socket] = []
+"""Sockets that do not listen. A program that asks for any port does not get theirs."""
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on which nothing listens, for a server that sets SO_REUSEADDR, as most do."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    _held.append(held)
+    return int(held.getsockname()[1])
 
 
 class Server:
@@ -184,7 +191,7 @@ class Server:
         )
         if token:
             request.add_header("Authorization", f"token {token}")
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=180) as answer:  # noqa: S310
             content = answer.read()
         return json.loads(content) if content else None
 
@@ -197,7 +204,7 @@ class Server:
 
     def ends(self) -> int:
         """Wait until it ends, which takes some seconds at most; its exit code."""
-        return self.process.wait(60)
+        return self.process.wait(180)
 
     def said(self) -> str:
         self.log.seek(0)
@@ -230,7 +237,7 @@ def session(
             hub.close()
 
 
-def until(what: Any, why: Any = lambda: "", patience: float = 60) -> Any:
+def until(what: Any, why: Any = lambda: "", patience: float = 180) -> Any:
     """Wait until `what()` is true; return it. The patience is a bound, not a measure."""
     deadline = time.monotonic() + patience
     while not (found := what()):

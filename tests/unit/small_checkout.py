@@ -69,7 +69,7 @@ def works(site: Site) -> str:
     assert release and release.whole
     assert file_hashes.faults(path, release.facts["own"]) == []
     said = subprocess.run(
-        [path / "bin/hello"], capture_output=True, text=True, timeout=60, check=True
+        [path / "bin/hello"], capture_output=True, text=True, timeout=300, check=True
     )
     assert said.stdout == "good morning\n"
     return release.name

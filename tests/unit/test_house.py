@@ -25,7 +25,7 @@ def tool(name: str, *words: str) -> None:
     program = Path(sys.executable).with_name(name)
     environment = {**os.environ, "PYTHONPATH": str(TOP / "scripts"), "NO_COLOR": "1"}
     done = subprocess.run(
-        [program, *words], cwd=TOP, capture_output=True, text=True, timeout=120, env=environment
+        [program, *words], cwd=TOP, capture_output=True, text=True, timeout=900, env=environment
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

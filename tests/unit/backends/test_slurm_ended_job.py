@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from slurm_parts import answering
@@ -67,6 +68,7 @@ def test_a_cancelled_job_whose_epilog_runs_did_not_end_by_itself(
     by: int | None,
 ) -> None:
     monkeypatch.setattr(job_queries, "PAUSE", 0.01)
+    monkeypatch.setattr(job_queries, "PATIENCE", 600)
     says(tmp_path, "squeue", *squeue)
     says(tmp_path, "sacct", *sacct)
     record = asyncio.run(job_queries.ended_job(site, "12", lambda uid, _: uid == 1001))
@@ -76,10 +78,17 @@ def test_a_cancelled_job_whose_epilog_runs_did_not_end_by_itself(
 def test_an_epilog_that_never_ends_delays_the_answer_by_a_known_time(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_queries, "PAUSE", 0.05)
-    monkeypatch.setattr(job_queries, "PATIENCE", 0.5)
+    now = 0.0
+
+    async def wait(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(job_queries, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(job_queries, "asyncio", SimpleNamespace(sleep=wait))
     says(tmp_path, "squeue", listed("COMPLETING"))
     says(tmp_path, "sacct", FAILS)
     record = asyncio.run(job_queries.ended_job(site, "12", lambda *_: True))
     assert record and record.cause is Cause.COMPLETED
-    assert 1 < int((tmp_path / "squeue.count").read_text()) <= 10
+    assert now == job_queries.PATIENCE - job_queries.PAUSE
+    assert int((tmp_path / "squeue.count").read_text()) == now / job_queries.PAUSE + 1

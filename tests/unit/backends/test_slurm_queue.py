@@ -45,7 +45,7 @@ def with_queue(site: Site, scenario: Callable[[Queue], Awaitable[None]]) -> None
         queue = Queue(site)
         loop = asyncio.ensure_future(queue.run())
         try:
-            await asyncio.wait_for(scenario(queue), 60)
+            await asyncio.wait_for(scenario(queue), 300)
         finally:
             loop.cancel()
 
@@ -66,9 +66,9 @@ def test_trouble_keeps_the_snapshot_and_is_told(
 ) -> None:
     monkeypatch.setattr(snapshot, "FAST", 0.05)  # the same back-off, only shorter
     site, does = squeue
+    does(JOB)
 
     async def scenario(queue: Queue) -> None:
-        does(JOB)
         assert list((await queue.newer()).jobs) == ["12"]
         assert queue.healthy
         does(trouble)

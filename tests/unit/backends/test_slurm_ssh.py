@@ -127,6 +127,12 @@ def test_the_gates_request_is_counted_until_it_ends(site: Site, plays: Callable[
     assert not gate_client.under_way
 
 
+async def lines(file: Path, count: int) -> None:
+    """Wait until the file has so many lines."""
+    while not file.exists() or file.read_text().count("\n") < count:
+        await asyncio.sleep(0.02)
+
+
 async def ended(held: list[asyncio.Future[Any]]) -> None:
     """Cancel the requests, and wait until none is counted any more."""
     for request in held:
@@ -142,18 +148,20 @@ def test_a_request_that_is_cancelled_before_its_turn_is_counted_out(
     """Users who stop the gate hold all sessions for users' requests; queries go on meanwhile."""
     folder = plays(NOTHING)
     (folder / "ssh-client").write_text(
-        f"#!/bin/sh\ncat > {folder}/given\ngrep -q query {folder}/given || exec sleep 60\n"
+        f"#!/bin/sh\ncat > {folder}/given.$$\n"
+        f"grep -q query {folder}/given.$$ || {{ echo >> {folder}/held; exec sleep 600; }}\n"
         f"cat {folder}/answer\n"
     )
 
     async def many() -> None:
         held = [
-            asyncio.ensure_future(gate_client.ask_gate(site, "gw", {"user": f"u{n}"}))
+            asyncio.ensure_future(gate_client.ask_gate(site, "gw", {"user": f"u{n}"}, 600))
             for n in range(8)
         ]
-        await asyncio.sleep(0.2)
+        await lines(folder / "held", over_ssh.OF_ONE)
         waiting = asyncio.ensure_future(gate_client.ask_gate(site, "gw", {"user": "late"}))
-        await asyncio.sleep(0.1)
+        while not gate_client.under_way["late"]:
+            await asyncio.sleep(0.02)
         assert gate_client.under_way["late"] == 1
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
@@ -170,7 +178,7 @@ def test_an_account_whose_gate_is_stopped_leaves_sessions_for_others(
 ) -> None:
     folder = plays('{"ok": true, "job": 7}')
     (folder / "ssh-client").write_text(
-        f'#!/bin/sh\ncase "$*" in *"-l alice"*) exec sleep 60;; esac\ncat {folder}/answer\n'
+        f'#!/bin/sh\ncase "$*" in *"-l alice"*) echo >> {folder}/held; exec sleep 600;; esac\ncat {folder}/answer\n'
     )
 
     async def certificate(_: Site, account: str) -> Path:
@@ -179,8 +187,10 @@ def test_an_account_whose_gate_is_stopped_leaves_sessions_for_others(
     monkeypatch.setattr(over_ssh, "certificate_of", certificate)
 
     async def many() -> None:
-        held = [asyncio.ensure_future(gate_client.ask_gate(site, "alice", {})) for _ in range(8)]
-        await asyncio.sleep(0.2)
+        held = [
+            asyncio.ensure_future(gate_client.ask_gate(site, "alice", {}, 600)) for _ in range(8)
+        ]
+        await lines(folder / "held", over_ssh.OF_ONE)
         assert (await gate_client.ask_gate(site, "bob", {}))["job"] == 7
         assert not any(request.done() for request in held)
         await ended(held)

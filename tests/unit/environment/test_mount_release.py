@@ -49,7 +49,7 @@ class Node:
             [SCRIPT, self.folder / "prefix", OWNER.pw_name, self.copies],
             env={"PATH": path},
             capture_output=True,
-            timeout=60,
+            timeout=300,
         )
         assert done.returncode == 0, "Slurm drains a node whose prolog fails"
         assert SECRET not in done.stdout + done.stderr

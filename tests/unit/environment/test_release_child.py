@@ -26,12 +26,12 @@ def program(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_answer_events_and_umask() -> None:
     events: list[object] = []
-    assert ask_child_process("worker", {"a": 1}, events.append, timeout=30) == [{"a": 1}, "0o22"]  # type: ignore[comparison-overlap]
+    assert ask_child_process("worker", {"a": 1}, events.append, timeout=300) == [{"a": 1}, "0o22"]  # type: ignore[comparison-overlap]
     assert events == [{"advance": 1}]
 
 
 def test_a_crash_after_the_answer_is_no_failure() -> None:
-    assert ask_child_process("worker", "late crash", timeout=30) == "done"  # type: ignore[arg-type]
+    assert ask_child_process("worker", "late crash", timeout=300) == "done"  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_crash_after_the_answer_is_no_failure() -> None:
 )
 def test_a_failure_is_told(request_: str, told: str) -> None:
     with pytest.raises(Problem, match=told):
-        ask_child_process("worker", request_, timeout=30)  # type: ignore[arg-type]
+        ask_child_process("worker", request_, timeout=300)  # type: ignore[arg-type]
 
 
 def test_what_takes_too_long_is_ended() -> None:
@@ -54,7 +54,7 @@ def test_what_takes_too_long_is_ended() -> None:
 
 def test_a_program_that_cannot_start_is_told() -> None:
     with pytest.raises(Problem, match="No module named no_such_program"):
-        ask_child_process("no_such_program", {"x": "y" * 200_000}, timeout=30)
+        ask_child_process("no_such_program", {"x": "y" * 200_000}, timeout=300)
 
 
 ORPHAN = {
@@ -79,7 +79,7 @@ def test_what_was_started_ends_with_a_program_that_is_killed(way: str) -> None:
         assert started.stdout.readline() == "up\n"
         [child] = psutil.Process(started.pid).children()
         started.kill()
-    gone, alive = psutil.wait_procs([child], timeout=60)
+    gone, alive = psutil.wait_procs([child], timeout=300)
     for one in alive:
         one.kill()
     assert gone and not alive

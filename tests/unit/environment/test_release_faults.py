@@ -191,7 +191,7 @@ def test_programs_of_a_long_prefix_run(built: Checkout) -> None:
     for words in (["hello-script"], ["hello"], ["pip", "--version"]):
         program = built.site.current.resolve() / "bin" / words[0]
         said = subprocess.run(
-            [program, *words[1:]], capture_output=True, text=True, check=True, timeout=60
+            [program, *words[1:]], capture_output=True, text=True, check=True, timeout=300
         )
         assert said.stdout == "good morning\n" or str(built.site.releases) in said.stdout
 
@@ -210,7 +210,11 @@ def test_a_prefix_with_blanks(
     assert file_hashes.faults(release.path, {}) == []
     for program in ("hello", "hello-script"):
         said = subprocess.run(
-            [release.path / "bin" / program], capture_output=True, text=True, check=True, timeout=60
+            [release.path / "bin" / program],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=300,
         )
         assert said.stdout == "good morning\n"
 
@@ -299,5 +303,5 @@ def test_an_ordinary_account_can_read_all_of_it_and_change_none(built: Checkout)
     release = built.site.current.resolve()
     assert walked(built.site.paths.prefix, "nobody", built.site.paths.prefix / ".cache") > 1000
     hello = subprocess.run([release / "bin/hello"], user="nobody", group="nogroup", extra_groups=[], env={}, cwd="/",
-                           capture_output=True, text=True, timeout=60)  # fmt: skip
+                           capture_output=True, text=True, timeout=300)  # fmt: skip
     assert hello.stdout == "good morning\n"

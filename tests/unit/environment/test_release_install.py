@@ -74,7 +74,7 @@ def test_under_a_closed_umask_everybody_can_use_it_and_nobody_can_write(site: Si
     if os.geteuid() == 0:
         said = subprocess.run(
             [release.path / "bin/hello"], user="nobody", group="nogroup", extra_groups=[], env={}, cwd="/", check=True,
-            capture_output=True, text=True, timeout=60,
+            capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         assert said.stdout == "good morning\n"
 
@@ -84,7 +84,11 @@ def test_it_is_a_conda_environment_that_runs(site: Site, channel: Path) -> None:
     release = only(site)
     for program in ("hello", "hello-script"):
         said = subprocess.run(
-            [release.path / "bin" / program], capture_output=True, text=True, check=True, timeout=60
+            [release.path / "bin" / program],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=300,
         )
         assert said.stdout == "good morning\n"
     assert (release.path / "etc/hello/hello.json").exists()
@@ -106,7 +110,7 @@ def test_it_is_a_conda_environment_that_runs(site: Site, channel: Path) -> None:
         [release.python, "-I", "-c", "import sys; print(*sys.path)"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert all(part.startswith(str(release.path)) for part in path.stdout.split()), path.stdout
 
@@ -131,10 +135,10 @@ def test_what_pip_adds_lands_where_the_environment_looks(site: Site, tmp_path: P
         "--no-index",
         extra,
     ]
-    subprocess.run(pip, check=True, timeout=60, capture_output=True)
+    subprocess.run(pip, check=True, timeout=300, capture_output=True)
     assert (
         subprocess.run(
-            [release.path / "bin/extra"], capture_output=True, text=True, timeout=60
+            [release.path / "bin/extra"], capture_output=True, text=True, timeout=300
         ).stdout
         == "here\n"
     )
@@ -163,7 +167,7 @@ def test_bytecode_is_written_once_and_for_all(site: Site) -> None:
     assert compile_all(release) > 100
     (compiled,) = release.path.rglob("hello*.pyc")
     before = compiled.stat().st_mtime_ns
-    subprocess.run([release.python, "-c", "import hello"], check=True, timeout=60)
+    subprocess.run([release.python, "-c", "import hello"], check=True, timeout=300)
     assert compiled.stat().st_mtime_ns == before
 
 
@@ -171,7 +175,7 @@ def test_bytecode_of_the_same_sources_is_taken_from_the_release_before(site: Sit
     commands.setup_conda(site)
     first = only(site)
     second = releases.Release(first.path.with_name("second"), first.facts, False)
-    subprocess.run(["cp", "--archive", "--link", first.path, second.path], check=True, timeout=60)
+    subprocess.run(["cp", "--archive", "--link", first.path, second.path], check=True, timeout=300)
     [changed] = second.path.rglob("stone.py")
     changed.unlink()
     changed.write_text("AGE = 'new'\n")
@@ -184,7 +188,7 @@ def test_bytecode_of_the_same_sources_is_taken_from_the_release_before(site: Sit
         "import hello, stone; print(hello.__loader__.get_code('hello').co_filename, stone.AGE)"
     )
     said = subprocess.run(
-        [second.python, "-c", program], check=True, capture_output=True, text=True, timeout=60
+        [second.python, "-c", program], check=True, capture_output=True, text=True, timeout=300
     ).stdout
     assert said.split() == [str(next(second.path.rglob("hello*.py"))), "new"]
     first.facts["packages"] = [{**package, "build": "other"} for package in first.facts["packages"]]
@@ -211,22 +215,24 @@ def test_an_interrupted_build_is_seen_and_finished(
     environment = {**os.environ, "PYTHONPATH": str(parts.TOP / "scripts")}
     argv = [sys.executable, SET_UP, file, *WANTED.conda]
     alone = {"start_new_session": True, "stdout": subprocess.DEVNULL}
-    started = subprocess.Popen(argv, env=environment, **alone)
-    while started.poll() is None and not list(site.releases.glob("*/conda-meta")):
-        time.sleep(0.002)
-    os.killpg(started.pid, signal.SIGKILL)
-    started.wait()
+    for _ in range(5):
+        started = subprocess.Popen(argv, env=environment, **alone)
+        while started.poll() is None and not list(site.releases.glob("*/conda-meta")):
+            time.sleep(0.002)
+        os.killpg(started.pid, signal.SIGKILL)
+        if started.wait() == -signal.SIGKILL and not only(site).installed:
+            break
+        shutil.rmtree(site.releases)  # the build was over before it could be killed
     broken = only(site)
+    assert not broken.installed
     assert not broken.whole and not (broken.path / releases.WHOLE).exists()
-    if broken.installed:
-        pytest.fail("the build was over before it could be killed")
     with pytest.raises(Problem, match="not there yet"):
         commands.install_all(site)
     assert commands.setup_conda(site) == 0
     assert "interrupted" in capsys.readouterr().out
     assert only(site).path == broken.path
     assert only(site).installed
-    assert subprocess.run([broken.path / "bin/hello"], timeout=60).returncode == 0
+    assert subprocess.run([broken.path / "bin/hello"], timeout=300).returncode == 0
     assert not site.current.exists()
 
 
@@ -275,4 +281,4 @@ def test_a_record_that_cannot_be_read_is_told(site: Site) -> None:
     record.unlink()
     record.write_text("{")
     with pytest.raises(Problem, match=r"words-1\.0"):
-        ask_child_process(ENGINE, {"verb": "records", "prefix": str(only(site).path)}, timeout=60)
+        ask_child_process(ENGINE, {"verb": "records", "prefix": str(only(site).path)}, timeout=300)

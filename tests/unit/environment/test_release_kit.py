@@ -38,7 +38,7 @@ def kit(checkout: Path, *words: str, **environment: str) -> subprocess.Completed
         env={**clean, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
 
 
@@ -95,7 +95,7 @@ def test_the_tests_packages_come_only_when_asked_for(checkout: Path) -> None:
 def test_readable_by_everybody_under_a_closed_umask(checkout: Path) -> None:
     command = f"umask 077; exec '{checkout}/scripts/kit'"
     subprocess.run(
-        ["sh", "-c", command], env={**os.environ, "PYTHON": sys.executable}, check=True, timeout=120
+        ["sh", "-c", command], env={**os.environ, "PYTHON": sys.executable}, check=True, timeout=300
     )
     assert (checkout / ".kit").stat().st_mode & 0o777 == 0o755
     assert (checkout / ".kit/pyvenv.cfg").stat().st_mode & 0o777 == 0o644

@@ -156,7 +156,7 @@ def test_pips_part_is_installed(
     commands.setup_conda(reached(site, channels=[str(channel)]))
     [release] = releases.releases(site)
     said = subprocess.run(
-        [release.path / "bin/extra"], capture_output=True, text=True, check=True, timeout=60
+        [release.path / "bin/extra"], capture_output=True, text=True, check=True, timeout=300
     )
     assert said.stdout == "more\n"
     assert [line.split()[0] for line in release.facts["pip"]] == ["extra==1.0", "more==1.0"]
@@ -187,7 +187,7 @@ def test_a_bundle_is_all_that_a_closed_network_needs(channel: Path, tmp_path: Pa
     }
     assert len({one["bom-ref"] for one in sbom["components"]}) == len(sbom["components"])
 
-    subprocess.run(["tar", "-xf", file, "-C", tmp_path, "kit"], check=True, timeout=60)
+    subprocess.run(["tar", "-xf", file, "-C", tmp_path, "kit"], check=True, timeout=300)
     closed = small.Checkout.__new__(small.Checkout)
     closed.folder, closed.file = tmp_path / "kit", tmp_path / "kit/config/site.yml"
     closed.file.write_text(

@@ -22,10 +22,11 @@ from sitekit.environment.wheels.write_conda_package import subdir, write_repodat
 
 
 @pytest.fixture
-def closed_port() -> str:
+def closed_port() -> Iterator[str]:
+    """Nobody else gets it meanwhile."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{listener.getsockname()[1]}/channel"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/channel"
 
 
 class Server(http.server.BaseHTTPRequestHandler):
@@ -86,7 +87,7 @@ def test_or_nothing_where_the_site_says_so(tmp_path: Path, closed_port: str) -> 
 def test_a_name_server_that_never_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hang = threading.Event()
     monkeypatch.setattr(source, "ANSWER_TIMEOUT", 0.2)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: hang.wait(30) and [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: hang.wait(600) and [])
     try:
         chosen = choose_source(parts.site_at(tmp_path, "http://channel.example.org", "wheels"))
     finally:

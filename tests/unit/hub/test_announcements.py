@@ -161,7 +161,7 @@ def test_a_window_is_a_sentence_on_form_and_waiting_page(ledger: Ledger) -> None
     )
     assert "is in maintenance: servers do not start there before" in text_of(window, begin)
     now = int(time.time())
-    windows = [Maintenance(now + 60, now + 90, False), Maintenance(now - 9, now - 5, True)]
+    windows = [Maintenance(now + 600, now + 900, False), Maintenance(now - 9, now - 5, True)]
     backend = SimpleNamespace(maintenance=lambda: windows)
     state = cast(Any, SimpleNamespace(ledger=ledger, backends={"slurm": backend}))
     for page in PAGES:

@@ -94,8 +94,12 @@ def test_a_tier_is_described_with_its_cap_first() -> None:
         (5 * 86400, "Would start in about 5 days."),
     ],
 )
-def test_slurms_answer_about_the_start_is_told(seconds: int, said: str) -> None:
-    page = form(hub_state=hub(starts={"plain": int(time.time()) + seconds}))
+def test_slurms_answer_about_the_start_is_told(
+    seconds: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = int(time.time())
+    monkeypatch.setattr(time, "time", lambda: float(now))
+    page = form(hub_state=hub(starts={"plain": now + seconds}))
     assert said in card(page, "plain")
     minutes = max(0, round(seconds / 60))
     assert f'data-seconds="{3600 + 60 * minutes}"' in card(page, "plain")

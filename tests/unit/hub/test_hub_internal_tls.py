@@ -42,7 +42,7 @@ def said(program: str, folder: Path) -> Any:
         SCRIPTS,
         folder,
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -30,7 +30,7 @@ def run(program: str, *words: str) -> list:
     python = kernel_site.release() / "bin/python"
     command = [python, "-B", PROGRAMS / program, SCRIPTS, *words]
     argv = ["unshare", "--net", "sh", "-c", NETWORK, "sh", *command]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

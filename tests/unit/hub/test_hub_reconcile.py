@@ -17,6 +17,6 @@ SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 def test_a_server_that_says_that_it_ends_and_does_not_is_ended() -> None:
     argv = [kernel_site.release() / "bin/python", PROGRAM, SCRIPTS]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == ["runs", "ends"]

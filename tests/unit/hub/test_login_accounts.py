@@ -233,7 +233,7 @@ def test_a_program_is_given_the_name_and_nothing_else(
 def test_a_program_that_gives_no_account(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, why: str
 ) -> None:
-    monkeypatch.setattr(accounts, "COMMAND_TIMEOUT", 0.5)
+    monkeypatch.setattr(accounts, "COMMAND_TIMEOUT", 0.5 if "sleep" in text else 60)
     with pytest.raises(NoAccount, match=why):
         determine(mapped({"command": str(program(tmp_path, text))}), "ann")
 

@@ -19,7 +19,7 @@ SCRIPTS = Path(__file__).parents[3] / "scripts"
 def run_in_hub(program: str, *words: object) -> Any:
     """Run a program with the hub's Python; return the JSON that it prints."""
     argv = [kernel_site.release() / "bin/python", "-B", PROGRAMS / program, SCRIPTS, *words]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -17,7 +17,7 @@ CODE = Path(__file__).parents[3] / "scripts"
 def test_the_hub_accepts_the_next_token_after_a_drill_has_ended_its_own(tmp_path: Path) -> None:
     """If the last line fails after an update of JupyterHub, programs may delete tokens."""
     argv = [release() / "bin/python", "-I", PROGRAM, CODE, tmp_path]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
         "first": True,

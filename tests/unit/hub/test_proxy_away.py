@@ -37,7 +37,7 @@ def proxy(folder: Path, port: int, api: int, hub: int) -> Iterator[subprocess.Po
         yield program
     finally:
         program.kill()
-        program.wait(30)
+        program.wait(120)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,8 @@ def test_a_hub_that_is_away_is_told_in_a_sentence(tmp_path: Path, accept: str, w
         until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
         with pytest.raises(HTTPError) as answer:
             urlopen(
-                Request(f"http://127.0.0.1:{port}/hub/home", headers={"Accept": accept}), timeout=30
+                Request(f"http://127.0.0.1:{port}/hub/home", headers={"Accept": accept}),
+                timeout=120,
             )
         said = answer.value.read().decode()
         assert (
@@ -63,5 +64,5 @@ def test_one_whose_port_is_taken_ends_and_can_be_started_again(tmp_path: Path, t
         ports = [other.getsockname()[1], free_port()]
         port, api = ports if taken == "users" else reversed(ports)
         with proxy(tmp_path, port, api, hub=free_port()) as program:
-            assert program.wait(60) == 1, (tmp_path / "said").read_text()
+            assert program.wait(180) == 1, (tmp_path / "said").read_text()
     assert "EADDRINUSE" in (tmp_path / "said").read_text()

@@ -26,7 +26,7 @@ from sitekit.hub.pages import entry_cookie
 pytestmark = pytest.mark.usefixtures("hub_environment")
 
 KEY = entry_cookie.key("t")
-LATER = int(time.time()) + 3600
+LATER = int(time.time()) + 86400
 
 
 class Backend:
@@ -64,7 +64,7 @@ class Proxy:
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:
         """One request, its path as it is written. In the names of headers `_` stands for `-`."""
-        caller = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        caller = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         caller.request(
             method, path, headers={name.replace("_", "-"): text for name, text in headers.items()}
         )
@@ -81,7 +81,7 @@ class Proxy:
         request = Request(
             f"http://127.0.0.1:{self.api}/api/routes{path}", json.dumps(told).encode(), sent
         )
-        urlopen(request, timeout=10).close()  # noqa: S310
+        urlopen(request, timeout=60).close()  # noqa: S310
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
         yield found
     finally:
         program.terminate()
-        program.wait(30)
+        program.wait(120)
         for backend in (found.hub, found.bob, found.service):
             backend.server.shutdown()
             backend.server.server_close()
@@ -287,7 +287,7 @@ def test_one_that_has_ended_opens_nothing_more(proxy: Proxy):
 
 
 def end(proxy: Proxy, which: str, headers: dict[str, str]) -> int:
-    caller = http.client.HTTPConnection("127.0.0.1", proxy.api, timeout=30)
+    caller = http.client.HTTPConnection("127.0.0.1", proxy.api, timeout=120)
     caller.request("POST", f"/api/routes/sitekit/ended/{which}?until={LATER + 9}", headers=headers)
     status = caller.getresponse().status
     caller.close()
@@ -329,7 +329,7 @@ def test_a_proxy_that_cannot_check_does_not_start(tmp_path: Path, lacks: str):
         environment["CONFIGPROXY_AUTH_TOKEN"] = "t"
     words = [f"--port={free_port()}", f"--api-port={free_port()}"]
     program = [release / "bin/configurable-http-proxy", *words]
-    done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 1
     assert {"secret": "CONFIGPROXY_AUTH_TOKEN is not set", "method": "has no method targetOf"}[
         lacks

@@ -46,7 +46,7 @@ def test_a_waiting_server_says_why_and_until_when(hub: Hub) -> None:
     assert "The nodes are full. 3 jobs are ahead of it." in server.message
     assert server.sizes == "1.5 GB of memory, 300 MB of it guaranteed, 1 CPU, 4 hours"
     patience = SITE.tier("small").start_timeout
-    assert server.request_ends == pytest.approx(time.time() + patience, abs=60)
+    assert server.request_ends == pytest.approx(time.time() + patience, abs=300)
 
 
 def test_a_running_server_has_its_ends_and_its_memory(hub: Hub) -> None:
@@ -55,10 +55,10 @@ def test_a_running_server_has_its_ends_and_its_memory(hub: Hub) -> None:
     hub.used_at(time.time() - 600)
     server = hub.server()
     assert (server.state, server.node, server.job, server.tier) == ("running", "n1", "12", "small")
-    assert server.left == pytest.approx(7200, abs=60)
+    assert server.left == pytest.approx(7200, abs=300)
     assert (server.memory_text, server.memory_share) == ("750 MB of 1.5 GB", 50)
     # the server came up later than the last activity that JupyterHub has seen
-    assert server.idle_end == pytest.approx(time.time() + 3600 + stop_delay(3600), abs=60)
+    assert server.idle_end == pytest.approx(time.time() + 3600 + stop_delay(3600), abs=300)
     hub.used_at(time.time() + 60)
     assert server.next_end == (server.idle_end, "idle")
     assert hub.server().idle_end > server.idle_end + 30
@@ -73,10 +73,10 @@ def test_a_server_without_an_idle_limit_and_with_little_time(hub: Hub) -> None:
 
 
 def test_the_limit_that_slurm_has_set_is_the_end_and_else_the_tiers(hub: Hub) -> None:
-    tag = hub.run("small", left=60)
-    assert hub.server().left == pytest.approx(60, abs=30)
+    tag = hub.run("small", left=600)
+    assert hub.server().left == pytest.approx(600, abs=300)
     hub.jobs[tag] = replace(hub.jobs[tag], end=None)
-    assert hub.server().left == pytest.approx(4 * 3600 - 60, abs=30)
+    assert hub.server().left == pytest.approx(4 * 3600 - 60, abs=300)
 
 
 @pytest.mark.parametrize(("pending", "state"), [("stop", "stopping"), (None, "running")])

@@ -36,7 +36,7 @@ def test_home_shows_a_running_server_with_its_ends_and_buttons(hub: Hub) -> None
     hub.ledger.record_memory(tag, 750)
     page = home(hub)
     assert 'data-state="running"' in page and "750 MB of 1.5 GB" in page and "n1" in page
-    assert "1 hour 59 minutes" in page and "stopped at" in page
+    assert re.search(r"1 hour 5\d minutes", page) and "stopped at" in page
     assert 'href="/user/alice/"' in page and 'id="stop"' in page
     assert 'href="/hub/sitekit/log?server="' in page
     assert "Start the next one now" not in page

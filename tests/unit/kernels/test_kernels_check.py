@@ -67,7 +67,7 @@ def launcher(site: KernelSite) -> dict[str, str]:
     }
     python = site.site.current / "bin" / "python"
     done = subprocess.run(
-        [python, "-c", LIST], env=env, capture_output=True, text=True, timeout=60, check=True
+        [python, "-c", LIST], env=env, capture_output=True, text=True, timeout=300, check=True
     )
     specs = json.loads(done.stdout)
     ours = {
@@ -216,7 +216,7 @@ def test_root_works_as_the_account_that_owns_the_prefix(
 
     def kit(command: str) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "sitekit", command]
-        return subprocess.run(argv, env=env, cwd="/", capture_output=True, text=True, timeout=180)
+        return subprocess.run(argv, env=env, cwd="/", capture_output=True, text=True, timeout=900)
 
     try:
         done = kit("kernels_check")

@@ -77,7 +77,7 @@ def results(site: KernelSite) -> dict[tuple[str, str], dict]:
     order = json.dumps({"parallel": 2 * (os.cpu_count() or 1), "starts": starts})
     python = site.site.current / "bin" / "python"
     done = subprocess.run(
-        [python, "-I", SMOKE], input=order, capture_output=True, text=True, timeout=540
+        [python, "-I", SMOKE], input=order, capture_output=True, text=True, timeout=1100
     )
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(told) == len(starts), done.stderr
@@ -106,7 +106,7 @@ def starts_of(site: KernelSite, row: str) -> list[dict]:
         INIT + f"export MODULEPATH={site.modules}\n" + ROWS[row] + "\n/usr/bin/env -u LD_PRELOAD -0"
     )
     shell = subprocess.run(
-        ["bash", "--norc", "--noprofile", "-c", script], env=base, capture_output=True, timeout=60
+        ["bash", "--norc", "--noprofile", "-c", script], env=base, capture_output=True, timeout=300
     )
     env = dict(item.split("=", 1) for item in shell.stdout.decode().split("\0") if "=" in item)
     assert env["HOME"] == str(home)
@@ -120,7 +120,7 @@ def starts_of(site: KernelSite, row: str) -> list[dict]:
             "env": env,
             "home": str(home),
             "code": [ASK["python"]],
-            "timeout": 120,
+            "timeout": 400,
         }
         for kind, name in (
             ("plain", "python-3.99"),

@@ -51,12 +51,12 @@ def start(site: KernelSite, **loaded: str) -> dict[str, Any]:
         },
         "home": str(home),
         "code": [ASK["python"], "print(__import__('os').environ.get('TOOLS'))"],
-        "timeout": 120,
+        "timeout": 400,
     }
     python = site.site.current / "bin" / "python"
     told = json.dumps({"starts": [order]})
     done = subprocess.run(
-        [python, "-I", SMOKE], input=told, capture_output=True, text=True, timeout=150
+        [python, "-I", SMOKE], input=told, capture_output=True, text=True, timeout=600
     )
     return json.loads(done.stdout)
 

@@ -73,7 +73,7 @@ def start(
         "env": env,
         "home": str(home),
         "code": [code],
-        "timeout": 120,
+        "timeout": 400,
     }
     python = site.site.current / "bin" / "python"
     done = subprocess.run(
@@ -81,7 +81,7 @@ def start(
         input=json.dumps({"starts": [told]}),
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=600,
     )
     for file in files or {}:
         (home / file).unlink()

@@ -53,7 +53,7 @@ def make_its_own(place: Path) -> None:
     shutil.copy2(real, program)
     packages = next(place.glob("lib/python3*/site-packages"))
     ask = [place / "bin" / "python", "-c", "import ipykernel; print(ipykernel.__path__[0])"]
-    shown = subprocess.run(ask, check=True, capture_output=True, text=True, timeout=60)
+    shown = subprocess.run(ask, check=True, capture_output=True, text=True, timeout=300)
     shutil.copytree(shown.stdout.strip(), packages / "ipykernel")
 
 

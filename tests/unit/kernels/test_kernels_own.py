@@ -66,12 +66,12 @@ def started(site: KernelSite, folder: Path, code: str) -> dict:
         "env": {"PATH": "/usr/bin:/bin", "PYTHONPATH": "/nonexistent"},
         "home": str(folder),
         "code": [code],
-        "timeout": 120,
+        "timeout": 400,
     }
     python = site.site.current / "bin" / "python"
     told = json.dumps({"starts": [order]})
     done = subprocess.run(
-        [python, "-I", SMOKE], input=told, capture_output=True, text=True, timeout=150
+        [python, "-I", SMOKE], input=told, capture_output=True, text=True, timeout=600
     )
     return json.loads(done.stdout)
 

@@ -175,7 +175,9 @@ def test_modules_in_the_notebooks_folder_are_not_taken_for_pythons_own(tmp_path:
     )
     argv[argv.index("ipykernel_launcher")] = "platform"  # any that ends by itself
     python = kernel_site.release() / "bin" / "python"
-    done = subprocess.run([python, *argv], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [python, *argv], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0 and "Linux" in done.stdout, done.stderr
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 import kernel_site
 import pytest
 from kernel_site import KernelSite
+from tests.processes import words_of
+from tests.slurm import until
 
 from sitekit.base.errors import Problem
 from sitekit.kernels.generations import generation
@@ -173,7 +175,7 @@ def test_a_vanished_module_becomes_a_tombstone_and_then_goes(base: KernelSite) -
     kernel = read_record(base.site.kernels_current.resolve()).kernels["lost-1.0"]
     user = "nobody" if os.geteuid() == 0 else None
     why = start_and_compare(
-        base.site, base.site.kernels_current.resolve(), [kernel], Trial(user, 60)
+        base.site, base.site.kernels_current.resolve(), [kernel], Trial(user, 300)
     )["lost-1.0"]
     assert (
         "could not start" in why and "`module load lost/1.0` failed" in why and "What to do" in why
@@ -196,12 +198,12 @@ def answer(site: KernelSite, name: str) -> dict:
         "env": {},
         "home": str(home),
         "code": [],
-        "timeout": 60,
+        "timeout": 300,
     }
     order = json.dumps({"parallel": 1, "starts": [start]})
     python = site.site.current / "bin" / "python"
     done = subprocess.run(
-        [python, "-I", SMOKE], input=order, capture_output=True, text=True, timeout=90
+        [python, "-I", SMOKE], input=order, capture_output=True, text=True, timeout=600
     )
     return json.loads(done.stdout)
 
@@ -258,7 +260,8 @@ def test_only_our_own_generations_are_pruned(base: KernelSite) -> None:
 
 def test_an_interrupted_start_leaves_no_kernel_behind(base: KernelSite, tmp_path: Path) -> None:
     slow = tmp_path / "slow"
-    slow.write_text("#!/bin/sh\ntrap '' TERM\nexec sleep 321.5\n")
+    seconds = f"321.{os.getpid()}"  # no other process sleeps so long
+    slow.write_text(f"#!/bin/sh\ntrap '' TERM\nexec sleep {seconds}\n")
     slow.chmod(0o755)
     (tmp_path / "home").mkdir()
     start = {
@@ -276,23 +279,16 @@ def test_an_interrupted_start_leaves_no_kernel_behind(base: KernelSite, tmp_path
     )
     child.stdin.write(order.encode())
     child.stdin.close()
-    while not sleeping():
-        time.sleep(0.05)
+    until(lambda: sleeping(seconds), every=0.05)
     child.send_signal(signal.SIGINT)
     child.send_signal(signal.SIGINT)  # from the terminal, and from the parent
-    child.wait(30)
+    child.wait(120)
     child.stdout.close()
-    assert not sleeping()
+    until(lambda: not sleeping(seconds), every=0.05)
 
 
-def sleeping() -> bool:
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if b"321.5" in place.read_bytes():
-                return True
-        except OSError:
-            continue
-    return False
+def sleeping(seconds: str) -> bool:
+    return any(words_of(place)[:2] == ["sleep", seconds] for place in Path("/proc").glob("[0-9]*"))
 
 
 def test_a_tombstone_answers_each_cell_stays_and_can_be_shut_down(base: KernelSite) -> None:

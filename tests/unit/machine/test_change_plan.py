@@ -110,7 +110,7 @@ def test_a_terminal_shows_the_lines_of_files_as_they_are(tmp_path: Path):
     ]
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "TERM": "xterm"}
     shown = subprocess.run(
-        words, capture_output=True, text=True, env=environment, timeout=60, check=True
+        words, capture_output=True, text=True, env=environment, timeout=300, check=True
     ).stdout
     assert shown.strip() == "+title: Another :bug: [red]"
 

@@ -76,7 +76,7 @@ def test_work_goes_on_when_nobody_reads_its_output() -> None:
     assert worker.stdout and worker.stderr
     worker.stdout.read(1)
     worker.stdout.close()
-    assert worker.wait(30) == 7
+    assert worker.wait(120) == 7
     assert worker.stderr.read() == b""
     worker.stderr.close()
 

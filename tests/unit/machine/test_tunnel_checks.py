@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -70,20 +72,19 @@ def test_sshd_is_known_by_its_account_and_its_greeting() -> None:
 
 def answered(listener: socket.socket, site: object) -> bool:
     """Ask while a program greets whoever connects, as sshd does."""
-    import threading
+    over = threading.Event()
 
     def greet() -> None:
-        listener.settimeout(2)
-        try:
+        while not over.is_set():
             connection, _ = listener.accept()
-        except OSError:
-            return
-        with connection:
-            connection.sendall(b"SSH-2.0-test\r\n")
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"SSH-2.0-test\r\n")
 
     thread = threading.Thread(target=greet)
     thread.start()
     try:
         return tunnel_answers(site)  # type: ignore[arg-type]
     finally:
+        over.set()
+        socket.create_connection(listener.getsockname()).close()
         thread.join()

@@ -3,9 +3,11 @@ connections are ended."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -106,10 +108,13 @@ def sshd_program(libexec: Path) -> ModuleType:
 @pytest.fixture
 def connection() -> Iterator[subprocess.Popen[str]]:
     """A process with a child process, as sshd has for each connection."""
-    words = ["sh", "-c", "sleep 60 & echo $!; wait"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+    words = ["sh", "-c", "sleep 600 & echo $!; wait"]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         yield process
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def recorded(libexec: Path, pid: int) -> Path:
@@ -131,7 +136,7 @@ def test_a_connection_ends_with_its_tunnel(
     assert connection.poll() is None and place.exists()
     (libexec / "entries" / TAG).unlink()
     program.end_connections(config)
-    assert connection.wait(20) == -9
+    assert connection.wait(120) == -9
     until(lambda: has_ended(child))
     program.end_connections(config)
     assert not place.exists()

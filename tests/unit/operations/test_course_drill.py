@@ -199,7 +199,7 @@ def test_an_interrupted_drill_stops_what_it_has_started(
 
     def interrupted(client: HubClient, pool: Any, users: list[str]) -> list[course_drill.Start]:
         pool.submit(client.start, users[0])
-        assert hub.posted.wait(20)
+        assert hub.posted.wait(120)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(course_drill, "started", interrupted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -165,7 +166,7 @@ def test_maintenance_counts_where_it_leaves_no_node() -> None:
     sinfo = {"sinfo": SINFO.replace("garbage", "demo9|jupyter-overflow|idle|none")}
     (one,) = found("nodes.maintenance", context({**SLURM, **sinfo, "show reservation": works}))
     assert "before these tiers end: long" in one.what
-    assert "jobs of at most 1:59:00 would start" in one.what
+    assert re.search(r"jobs of at most 1:5\d:00 would start", one.what)
 
 
 @pytest.mark.parametrize("text", ["", "No reservations in the system\n", "Users=root\n"])
@@ -273,7 +274,7 @@ def test_the_program_for_nodes_answers_here(tmp_path: Path) -> None:
         "names": ["localhost", "nothing.invalid"],
     }
     argv = [sys.executable, "-I", "-c", program.read_text(), json.dumps(request)]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=True)
     answer = json.loads(done.stdout)
     assert answer["hub"].startswith("127.0.0.1, port 1: ")
     assert answer["release"] == f"{tmp_path}/bin/python: No such file or directory"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -58,7 +59,8 @@ def test_a_folder_from_the_future_means_a_clock_that_was_set_back(tmp_path: Path
     here = context(etc=tmp_path, run=tmp_path / "none", log=tmp_path)
     assert whats(system.clock(here)) == []
     os.utime(tmp_path, (time.time(), time.time() + 7200))
-    assert whats(system.clock(here)) == ["a folder of the site is 120 minutes from the future"]
+    [what] = whats(system.clock(here))
+    assert re.fullmatch(r"a folder of the site is 1[12]\d minutes from the future", what)
 
 
 def test_a_full_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

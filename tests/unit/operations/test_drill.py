@@ -90,7 +90,7 @@ def test_ctrl_c_stops_each_server_and_begins_none() -> None:
 
     def interrupt() -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        assert stopped.wait(20)
+        assert stopped.wait(120)
 
     class Starting(Actor):
         def stop(self) -> None:
@@ -116,7 +116,7 @@ def test_ctrl_c_leaves_alone_who_has_finished() -> None:
         while "ann" not in trial._finished:
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGINT)
-        assert trial._closed.wait(20)
+        assert trial._closed.wait(120)
 
     trial = Drill([first, Actor("ben", meanwhile=interrupt)])
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -292,7 +292,7 @@ def test_top_ends_when_nobody_reads_it_any_more() -> None:
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as top:
         assert top.stdout.readline() == b"servers\n"
         top.stdout.close()
-        assert top.wait(30) == 0 and top.stderr.read() == b""
+        assert top.wait(120) == 0 and top.stderr.read() == b""
 
 
 def test_q_ends_top_and_the_terminal_is_as_before() -> None:
@@ -308,7 +308,7 @@ def test_q_ends_top_and_the_terminal_is_as_before() -> None:
         while b"q ends" not in shown:
             shown += os.read(ours, 4096)
         os.write(ours, b"q")
-        assert top.wait(30) == 0
+        assert top.wait(120) == 0
     assert b"servers" in shown
     assert termios.tcgetattr(theirs)[3] == before[3]
     os.close(ours)

@@ -16,6 +16,7 @@ import kernel_site
 import pytest
 import release_parts as parts
 from tests.old_database import downgrade, in_release
+from tests.slurm import until
 
 from sitekit.base.errors import BadInput, Problem
 from sitekit.environment import build_release as build
@@ -121,6 +122,7 @@ def test_programs_of_this_machine_are_seen(make: Callable[..., Release], site: S
         [release.path / "bin/python", "-c", "input()"], stdin=subprocess.PIPE
     )
     try:
+        until(lambda: release_users(site).certain.get(release.name))  # once it is that program
         assert release_users(site).certain[release.name] == [f"input() (process {running.pid})"]
     finally:
         running.communicate()
@@ -298,7 +300,7 @@ def hub(tmp_path: Path, hub_environment: None) -> Site:
     ).stdout.strip()
     site = site.model_copy(update={"paths": paths, "hub": Hub.model_construct(user=whoami)})
     python = site.current / "bin/python"
-    subprocess.run([python, "-I", ADD_ALICE, f"sqlite:///{site.database}"], check=True, timeout=60)
+    subprocess.run([python, "-I", ADD_ALICE, f"sqlite:///{site.database}"], check=True, timeout=300)
     return site
 
 

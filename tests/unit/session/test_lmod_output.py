@@ -49,7 +49,7 @@ def loaded(tmp_path: Path, text: str) -> dict[str, str]:
         "OLD": "x",
     }
     argv = [kernel_site.LMOD / "libexec" / "lmod", "python", "--ignore_cache", "load", "any/1"]
-    done = subprocess.run(argv, env=env, capture_output=True, timeout=60)
+    done = subprocess.run(argv, env=env, capture_output=True, timeout=180)
     return lmod_output.applied(lmod_output.changes(done.stdout), env)
 
 

@@ -50,7 +50,7 @@ def supervisord(folder: Path) -> dict[str, Any]:
 def page(server: Server, path: str) -> str:
     request = urllib.request.Request(f"http://127.0.0.1:{server.port}/user/u/{path}")
     request.add_header("Authorization", f"token {USER_TOKEN}")
-    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=180) as answer:  # noqa: S310
         return answer.read().decode()
 
 

@@ -66,7 +66,7 @@ def ask(server: Server, path: str) -> Any:
         f"http://127.0.0.1:{server.port}/user/u/{path}",
         headers={"Authorization": f"token {parts.USER_TOKEN}"},
     )
-    return urllib.request.urlopen(request, timeout=60)  # noqa: S310
+    return urllib.request.urlopen(request, timeout=180)  # noqa: S310
 
 
 def notices(server: Server) -> list[str]:

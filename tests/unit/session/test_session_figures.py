@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.session.figures import cgroup, gpu_use, home_space
+from sitekit.session.figures import cache_slow_figure, cgroup, gpu_use, home_space
 from sitekit.session.figures.cache_slow_figure import Kept
 from sitekit.session.figures.cgroup import Memory
 from sitekit.session.figures.home_space import Room
@@ -143,20 +143,29 @@ def test_odd_lines_of_nvidia_smi() -> None:
     assert gpu_use.read("[N/A], 1, 2, MIG\n")[0]["busy"] is None
 
 
-def test_a_figure_that_hangs_is_read_by_one_thread_and_pages_get_the_last_one() -> None:
+def test_a_figure_that_hangs_is_read_by_one_thread_and_pages_get_the_last_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     reads, go_on = [], threading.Event()
+
+    def wait(seconds: float) -> None:
+        """How long a page waits from now on."""
+        monkeypatch.setattr(cache_slow_figure, "WAIT", seconds)
 
     def read() -> int:
         reads.append(1)
         if len(reads) > 1:
-            go_on.wait(60)
+            go_on.wait(600)
         return len(reads)
 
     async def ask() -> list[int]:
         kept = Kept(read, seconds=-1)
+        wait(600)
         found = [await kept.value()]
+        wait(0.5)
         found += await asyncio.gather(kept.value(), kept.value())
         go_on.set()
+        wait(600)
         return [*found, await kept.value()]
 
     assert asyncio.run(ask()) == [1, 1, 1, 2]

@@ -44,7 +44,7 @@ def printed(server: Server, code: str, **kernel: str) -> str:
     line = websocket.create_connection(
         f"ws://127.0.0.1:{server.port}/user/u/api/kernels/{number}/channels",
         header={"Authorization": f"token {parts.USER_TOKEN}"},
-        timeout=60,
+        timeout=180,
     )
     try:
         request = execution(code)

@@ -69,7 +69,7 @@ def git(prefix: Path, home: Path, tmp_path: Path) -> Git:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

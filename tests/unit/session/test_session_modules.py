@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from session_parts import USER_TOKEN, Server, session, until
+from tests.processes import words_of
 from tests.terminal import typed
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
@@ -94,15 +95,7 @@ def test_what_is_no_name_is_refused(server: Server, word: str) -> None:
 def test_what_is_loaded_reaches_terminals_and_no_kernel(server: Server) -> None:
     server.ask("POST", "module", {"modules": ["tools/2.0"]})
     kernel = server.ask("POST", "api/kernels", {"name": "own"})["id"]
-    until(
-        lambda: (
-            server.ask("GET", f"api/kernels/{kernel}")["execution_state"] in ("starting", "idle")
-        ),
-        server.said,
-    )
-    [child] = [
-        pid for pid in children(server) if b"ipykernel" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
+    [child] = until(lambda: kernels_of(server), server.said)
     told = Path(f"/proc/{child}/environ").read_bytes()
     assert b"tools" not in told and b"PYTHONPATH" not in told
     server.ask("DELETE", f"api/kernels/{kernel}")
@@ -130,9 +123,11 @@ def test_users_own_kernels_are_offered_and_hide_none(server: Server) -> None:
     }
 
 
-def children(server: Server) -> list[int]:
+def kernels_of(server: Server) -> list[int]:
+    """The processes of the server's kernels, among other children that may end at any time."""
     found = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
-    return [int(pid) for pid in found.split()]
+    words = {int(pid): words_of(Path("/proc", pid)) for pid in found.split()}
+    return [pid for pid, line in words.items() if any("ipykernel" in word for word in line)]
 
 
 def in_terminal(server: Server, line: str) -> str:
@@ -152,7 +147,7 @@ def asked(server: Server, path: str, method: str = "GET", **headers: str) -> int
         url, method=method, headers={k.replace("_", "-"): v for k, v in headers.items()}
     )
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=180) as answer:  # noqa: S310
             return answer.status
     except urllib.error.HTTPError as error:
         return error.code

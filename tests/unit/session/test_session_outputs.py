@@ -18,9 +18,13 @@ import session_parts as parts
 import websocket
 from session_parts import Server, session, until
 
-SLOW = (
-    "import time\nfor i in range(8):\n    print(i, flush=True)\n    time.sleep(0.2)\nprint('end')"
-)
+SLOW = """import os, time
+for i in range(8):
+    print(i, flush=True)
+    while i == 2 and not os.path.exists("go on"):
+        time.sleep(0.05)
+print('end')"""
+"""Goes on after its third line when go_on() was called."""
 ALL = "".join(f"{i}\n" for i in range(8)) + "end\n"
 CODES = {
     "slow": SLOW,
@@ -38,9 +42,20 @@ pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture(scope="module")
-def server(hub_environment: None) -> Iterator[Server]:
+def running(hub_environment: None) -> Iterator[Server]:
     with session() as (_, server):
         yield server
+
+
+@pytest.fixture
+def server(running: Server) -> Server:
+    """The server; the kernels of SLOW wait for go_on() again."""
+    (running.home / "go on").unlink(missing_ok=True)
+    return running
+
+
+def go_on(server: Server) -> None:
+    (server.home / "go on").touch()
 
 
 class Book:
@@ -66,7 +81,7 @@ class Book:
             f"ws://127.0.0.1:{self.server.port}/user/u/api/kernels/{self.kernel}/channels"
             f"?session_id={session_id or uuid.uuid4().hex}",
             header={"Authorization": f"token {parts.USER_TOKEN}"},
-            timeout=60,
+            timeout=180,
         )
 
     def run(self, page: websocket.WebSocket, cell: str, code: str | None = None) -> None:
@@ -105,6 +120,8 @@ def test_outputs_after_the_page_was_closed_are_in_the_notebook(server: Server) -
         for cell in CODES:
             book.run(page, cell, "print('of another text')" if cell == "other" else None)
         wait_for(page, "2")
+    until(lambda: not connections(book), server.said)
+    go_on(server)
     until(lambda: book.cell("error")["outputs"][0]["output_type"] == "error", server.said)
     assert book.printed("slow") == ALL and len(book.cell("slow")["outputs"]) == 1
     assert book.cell("slow")["execution_count"] == 1
@@ -117,7 +134,9 @@ def test_outputs_after_the_page_was_closed_are_in_the_notebook(server: Server) -
     assert error["ename"] == "ZeroDivisionError" and "by zero" in "".join(error["traceback"])
     for cell in ("never", "other"):
         assert book.printed(cell) == "of an earlier run\n"
-    assert server.said().count("'closed.ipynb': it does not have the cell that ran") == 1
+    lacks = "'closed.ipynb': it does not have the cell that ran"
+    until(lambda: lacks in server.said(), server.said)
+    assert server.said().count(lacks) == 1
     now = json.loads(book.file.read_text())
     for one in (*now["cells"], *whole["cells"]):
         del one["outputs"], one["execution_count"]
@@ -131,6 +150,8 @@ def test_while_a_page_shows_the_notebook_the_server_does_not_write(server: Serve
     with closing(book.page()) as first:
         book.run(first, "slow")
         wait_for(first, "2")
+    until(lambda: connections(book) == 1, server.said)
+    go_on(server)
     wait_for(second, "end")
     until(book.idle, server.said)
     time.sleep(2)  # the server would write after a second
@@ -177,6 +198,7 @@ def test_a_page_whose_connection_was_lost_finds_its_file_until_another_reads_it(
     wait_for(page, "2")
     page.sock.shutdown(socket.SHUT_RDWR)
     until(lambda: not connections(book), server.said)
+    go_on(server)
     until(book.idle, server.said)
     with closing(book.page("laptop")) as back:
         wait_for(back, "end")
@@ -202,7 +224,8 @@ def test_a_page_that_has_just_read_the_notebook_owns_the_file(server: Server) ->
     until(lambda: not connections(book), server.said)
     server.ask("GET", "api/contents/read.ipynb?content=1&type=notebook")
     known = book.file.read_bytes()
-    assert book.printed("slow").startswith("0\n1\n2\n") and book.printed("slow") != ALL
+    assert book.printed("slow") == "0\n1\n2\n"
+    go_on(server)
     until(book.idle, server.said)
     time.sleep(2)
     assert book.file.read_bytes() == known
@@ -219,10 +242,12 @@ def test_a_file_that_is_gone_or_damaged_is_left_as_it_is_and_one_that_has_moved_
         with closing(book.page()) as page:
             book.run(page, "slow")
             wait_for(page, "2")
+        until(lambda book=book: not connections(book), server.said)
     gone.file.unlink()
     damaged.file.write_text("{")
     server.ask("PATCH", "api/contents/old-name.ipynb", {"path": "new-name.ipynb"})
     moved.file = moved.file.with_name("new-name.ipynb")
+    go_on(server)
     for book in (gone, damaged):
         until(lambda book=book: f"'{book.file.name}' are not written" in server.said(), server.said)
     assert not gone.file.exists() and damaged.file.read_text() == "{"
@@ -233,10 +258,11 @@ def test_a_file_that_is_gone_or_damaged_is_left_as_it_is_and_one_that_has_moved_
 
 
 def test_the_servers_end_writes_what_a_cell_has_printed_until_then(server: Server) -> None:
-    book = Book(server, "end.ipynb", {"slow": SLOW.replace("0.2", "30")})
+    book = Book(server, "end.ipynb", {"slow": SLOW})
     with closing(book.page()) as page:
         book.run(page, "slow")
-        wait_for(page, "0")
+        wait_for(page, "2")
+    until(lambda: not connections(book), server.said)
     server.process.terminate()
     assert server.ends() == 0, server.said()
-    assert book.printed("slow") == "0\n" and book.cell("slow")["execution_count"] == 1
+    assert book.printed("slow") == "0\n1\n2\n" and book.cell("slow")["execution_count"] == 1

@@ -103,7 +103,7 @@ def ask(
         f"http://127.0.0.1:{server.port}/user/u/{path}", data, sent, method=method
     )
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=180) as answer:  # noqa: S310
             return answer.status, answer.read().decode(), answer.headers.get_all("Set-Cookie") or []
     except urllib.error.HTTPError as error:
         with error:
@@ -156,7 +156,7 @@ def raise_if_closed(socket: websocket.WebSocket) -> None:
 def line(server: Server, path: str, **more: object) -> websocket.WebSocket:
     sent = {"Authorization": f"token {parts.USER_TOKEN}", **more.pop("header", {})}  # type: ignore[dict-item]
     url = f"ws://127.0.0.1:{server.port}/user/u/{path}"
-    return websocket.create_connection(url, header=sent, cookie=COOKIE, timeout=60, **more)
+    return websocket.create_connection(url, header=sent, cookie=COOKIE, timeout=180, **more)
 
 
 def test_a_websocket_of_an_own_page_passes_without_what_is_the_hubs(server: Server) -> None:

@@ -62,7 +62,7 @@ def opened(server: Server) -> str:
         f"http://127.0.0.1:{server.port}/user/u/",
         headers={"Authorization": f"token {parts.USER_TOKEN}"},
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=180) as answer:  # noqa: S310
         return str(answer.url).partition("/user/u")[2]
 
 

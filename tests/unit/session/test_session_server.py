@@ -73,7 +73,7 @@ def test_it_ends_well_with_a_kernel_that_does_not_listen() -> None:
 
 
 def busy(server: Server, kernel: str, code: str) -> None:
-    """Let a kernel compute; returns when the server sees it busy."""
+    """Let a kernel compute; returns when it has begun, and the server sees it busy."""
     import json
     import uuid
 
@@ -102,9 +102,16 @@ def busy(server: Server, kernel: str, code: str) -> None:
     line = websocket.create_connection(
         f"ws://127.0.0.1:{server.port}/user/u/api/kernels/{kernel}/channels",
         header={"Authorization": f"token {parts.USER_TOKEN}"},
-        timeout=60,
+        timeout=180,
     )
     line.send(json.dumps(message))
+    while True:  # the requests of the kernel's start make it busy too
+        told = json.loads(line.recv())
+        if (told["msg_type"], told["parent_header"].get("msg_id")) == (
+            "execute_input",
+            header["msg_id"],
+        ):
+            break
     until(
         lambda: server.ask("GET", f"api/kernels/{kernel}")["execution_state"] == "busy", server.said
     )
@@ -225,10 +232,10 @@ def test_it_gives_up_when_something_else_answers_in_the_hubs_place() -> None:
             "JUPYTERHUB_API_TOKEN": "x",
         }
         argv = [kernel_site.release() / "bin" / "python", "-I", "-c", program]
-        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=180)
     finally:
         hub.close()
-    assert (done.returncode, hub.port_told()) == (-signal.SIGTERM, None) and hub.refused >= 2, done
+    assert (done.returncode, hub.port_told()) == (-signal.SIGTERM, None) and hub.refused, done
     card = card_of(
         Ending("7", Cause.COMPLETED), {}, (), tuple(done.stdout.splitlines()), starting=True
     )
@@ -331,7 +338,7 @@ def test_reading_is_no_activity_and_a_person_is() -> None:
         server.ask("PUT", "lab/api/workspaces/default", layout)
         assert server.ask("GET", "api/status")["last_activity"] == first
         told = server.ask("POST", "sitekit/notice", {})
-        assert told["idle"] == 3600 and told["idle_warning"] == 600 and 7100 < told["time"] <= 7200
+        assert told["idle"] == 3600 and told["idle_warning"] == 600 and 6000 < told["time"] <= 7200
         assert server.ask("GET", "api/status")["last_activity"] > first
 
 
@@ -344,13 +351,13 @@ def test_a_busy_kernel_is_activity_where_the_tier_says_so(rule: str) -> None:
         time.sleep(2)  # what the start of the kernel itself has set off
         before = server.ask("GET", "api/status")["last_activity"]
         if rule == "keep":
-            until(lambda: hub.activity()[-1] > before, server.said)
-            assert server.ask("GET", "sitekit/notice")["idle"] > 3580
+            until(lambda: max(hub.activity(), default="") > before, server.said)
+            until(lambda: server.ask("GET", "sitekit/notice")["idle"] > 3580)
         else:
             reports = len(hub.activity())
             time.sleep(17)  # a look at the kernels is due every 15 s
             assert server.ask("GET", "api/status")["last_activity"] == before
-            assert len(hub.activity()) > reports, "the server tells the hub nothing"
+            until(lambda: len(hub.activity()) > reports, lambda: "the server tells nothing")
             assert max(hub.activity()) == before
 
 

@@ -101,7 +101,7 @@ def tls_hub(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         "/CN=localhost",
     ]
     words += ["-addext", "subjectAltName=DNS:localhost", "-keyout", files[0], "-out", files[1]]
-    subprocess.run(["openssl", *words], check=True, capture_output=True, timeout=60)
+    subprocess.run(["openssl", *words], check=True, capture_output=True, timeout=180)
 
     class Hub(BaseHTTPRequestHandler):
         def answer(self) -> None:
@@ -130,7 +130,7 @@ def test_requests_to_the_hub_are_as_with_aiohttp(tls_hub: tuple[str, Path]) -> N
     address, authority = tls_hub
     argv = [kernel_site.release() / "bin" / "python", "-I", PROGRAMS / "ask_hub.py"]
     done = subprocess.run(
-        [*argv, SCRIPTS, address, authority], capture_output=True, text=True, timeout=60
+        [*argv, SCRIPTS, address, authority], capture_output=True, text=True, timeout=180
     )
     assert json.loads(done.stdout or done.stderr) == [
         [200, "6.1.1", "GET None "],

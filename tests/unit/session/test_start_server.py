@@ -67,7 +67,7 @@ def start(words: str, folder: Path, release: Path, path: str = os.defpath) -> st
     """What a job's log has after the start."""
     argv = ["/bin/sh", str(SCRIPT), *words.split(), str(folder), str(release)]
     environment = {"PATH": path, "HOLD": ""}
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, env=environment)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=180, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -175,7 +175,7 @@ def test_starts_at_once_unpack_one_copy(tmp_path: Path, folder: Path) -> None:
     running = [
         subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(6)
     ]
-    told = {process.communicate(timeout=60)[0] for process in running}
+    told = {process.communicate(timeout=180)[0] for process in running}
     assert len(told) == 1 and SHARED not in told.pop()
     assert copies(folder) == ["one"]
 

@@ -43,7 +43,7 @@ def check_site(
     before = snapshot(folder)
     argv = [*without, sys.executable, "-m", "sitekit", "check_site"]
     done = subprocess.run(
-        argv, capture_output=True, text=True, timeout=60, env=environment, cwd=folder
+        argv, capture_output=True, text=True, timeout=300, env=environment, cwd=folder
     )
     assert snapshot(folder) == before
     return done

@@ -104,7 +104,7 @@ class SupervisordSupervisor:
         ended, supervisord does not start the service and does not accept another stop.
         """
         if not _within(
-            service.stop_seconds + 10, lambda: not self.state(service).detail.startswith("STOPPING")
+            service.stop_seconds + 60, lambda: not self.state(service).detail.startswith("STOPPING")
         ):
             raise Problem(
                 "it was stopped, but does not end",
@@ -118,7 +118,7 @@ class SupervisordSupervisor:
             return
         daemon = self._rpc.getPID()
         self._rpc.shutdown()
-        if not _within(10, lambda: not self._up() and not psutil.pid_exists(daemon)):
+        if not _within(60, lambda: not self._up() and not psutil.pid_exists(daemon)):
             raise Problem(
                 "supervisord does not end", str(self.control), f"look at process {daemon}"
             )
@@ -173,7 +173,7 @@ class SupervisordSupervisor:
         self.control.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         self.log_folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         run([self.program, "-c", self.conf], env=_CLEAN, cwd=Path("/"))
-        if not _within(10, self._up):
+        if not _within(_ANSWER_TIMEOUT, self._up):
             remedy = f"read {self.log_folder / 'supervisord.log'}"
             raise Problem("supervisord does not answer on its socket", str(self.control), remedy)
 

@@ -1,4 +1,5 @@
-"""Listen on a port; note first, in a file, the environment; end late where a third word says so."""
+"""Listen on a port; note first, in a file, the environment; end only once a file is there,
+where a third word names one."""
 
 import os
 import signal
@@ -11,7 +12,8 @@ port, noted, *late = sys.argv[1:]
 
 
 def end(*_: object) -> None:
-    time.sleep(float(late[0]))
+    while not Path(late[0]).exists():
+        time.sleep(0.05)
     sys.exit(0)
 
 

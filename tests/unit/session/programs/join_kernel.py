@@ -7,6 +7,6 @@ from jupyter_client import BlockingKernelClient
 client = BlockingKernelClient(connection_file=sys.argv[1])
 client.load_connection_file()
 client.start_channels()
-client.wait_for_ready(timeout=60)
-client.execute_interactive(sys.argv[2], timeout=60)
+client.wait_for_ready(timeout=240)
+client.execute_interactive(sys.argv[2], timeout=240)
 client.stop_channels()
