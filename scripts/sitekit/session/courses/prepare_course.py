@@ -45,8 +45,8 @@ def prepare_course(settings: dict[str, Any]) -> None:
         if trouble:
             names = {"folder": course["key"], "url": course["repository"], "why": trouble}
             notices.append(notice("{folder} is not the latest version of {url}: {why}", **names))
-    elif "folder" in course and (trouble := copy_once(Path(course["folder"]), course["key"], root)):
-        notices.append(trouble)
+    elif "folder" in course and (missing := copy_once(Path(course["folder"]), course["key"], root)):
+        notices.append(missing)
     for one in notices:
         log(one)
     open_in(root, course["key"], course.get("page", ""))
