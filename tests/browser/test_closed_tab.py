@@ -13,8 +13,11 @@ from ..person import Person
 from ..slurm import until
 from .test_first_hour import login
 
-LINES = 40
-CODE = f"import time\nfor i in range({LINES}):\n    print('line', i, flush=True)\n    time.sleep(1)"
+CODE = """import itertools, os, time
+for i in itertools.takewhile(lambda _: not os.path.exists("stop"), range(600)):
+    print("line", i, flush=True)
+    time.sleep(1)
+print("end")"""
 OUTPUT = ".jp-OutputArea-output"
 BOOK = "closed-tab.ipynb"
 
@@ -38,7 +41,7 @@ def write_notebook(bob: Person) -> None:
 
 def open_book(page: Page) -> None:
     page.goto(f"/user/bob/lab/tree/{BOOK}?reset")
-    expect(page.locator(".jp-CodeCell .cm-content").first).to_contain_text("line")
+    expect(page.locator(".jp-CodeCell .cm-content").first).to_contain_text("print")
     expect(page.get_by_role("button", name="Python 3.11 | ")).to_be_visible()
 
 
@@ -49,10 +52,8 @@ def read_and_type(page: Page, bob: Person) -> None:
     expect(output).to_contain_text("line 1")
     typed.click()
     page.keyboard.type("typed_meanwhile")
-    assert busy(bob)
     shown = int(re.findall(r"line (\d+)", output.text_content() or "")[-1])
     expect(output).to_contain_text(f"line {shown + 3}")
-    assert busy(bob)
     expect(typed).to_have_text("typed_meanwhile")
     page.keyboard.press("Control+s")
     until(lambda: "typed_meanwhile" in str(bob.server_api("GET", f"contents/{BOOK}").json()))
@@ -71,6 +72,7 @@ def test_output_of_a_closed_tab_is_there_and_the_notebook_can_be_saved(
     with logged_in(demo, "bob") as bob:
         assert bob.start("large")[-1].get("ready")
         write_notebook(bob)
+        bob.server_api("DELETE", "contents/stop")
         login(page, demo, "bob")
         page.wait_for_url("**/user/bob/**")
         open_book(page)
@@ -80,11 +82,13 @@ def test_output_of_a_closed_tab_is_there_and_the_notebook_can_be_saved(
         expect(page.locator(OUTPUT)).to_contain_text("line 1")
         page.close()
         read_and_type(window.new_page(), bob)
+        stop = {"type": "file", "format": "text", "content": ""}
+        assert bob.server_api("PUT", "contents/stop", stop).status_code == 201
         until(lambda: not busy(bob))
         again = window.new_page()
         open_book(again)
-        lines = "\n".join(f"line {i}" for i in range(LINES)) + "\n"
-        assert again.locator(OUTPUT).text_content() == lines
+        *lines, end = (again.locator(OUTPUT).text_content() or "").splitlines()
+        assert lines == [f"line {i}" for i in range(len(lines))] and end == "end"
         expect(again.locator(".jp-CodeCell .cm-content").nth(1)).to_have_text("typed_meanwhile")
         again.locator(".jp-CodeCell .cm-content").first.click()
         again.keyboard.press("Control+End")
@@ -95,4 +99,5 @@ def test_output_of_a_closed_tab_is_there_and_the_notebook_can_be_saved(
             again.keyboard.press("Control+s")
         assert saved.value.status == 200
         expect(again.locator(".jp-Dialog")).to_have_count(0)
-        bob.server_api("DELETE", f"contents/{BOOK}")
+        for name in (BOOK, "stop"):
+            bob.server_api("DELETE", f"contents/{name}")

@@ -17,8 +17,10 @@ import session_parts as parts
 from git_remote import Remote, git, remote
 from session_parts import Hub, Server
 
+from sitekit.base.script_texts import script_texts
 from sitekit.session.courses.prepare_course import copy_once, explain
 
+NOTICES = parts.SCRIPTS / "sitekit/session/labextension/static/notice.js"
 Run = Callable[..., Server]
 
 
@@ -70,8 +72,11 @@ def ask(server: Server, path: str) -> Any:
 
 
 def notices(server: Server) -> list[str]:
+    """What JupyterLab shows; each text is one that its page can translate."""
     with ask(server, "sitekit/notice") as answer:
-        return json.load(answer)["notices"]
+        told = json.load(answer)["notices"]
+    assert {one["text"] for one in told} <= set(script_texts(NOTICES))
+    return [one["text"].format(**one["values"]) for one in told]
 
 
 def test_a_participants_work_stays_whatever_the_course_changes(run: Run, upstream: Remote) -> None:
@@ -169,7 +174,7 @@ def test_a_folder_is_copied_once(tmp_path: Path) -> None:
     for path in (source / "day" / "one.ipynb", source / "day", source):
         path.chmod(0o555 if path.is_dir() else 0o444)
     (root / ".bio101.new" / "half").mkdir(parents=True)  # of a copy that was interrupted
-    assert copy_once(source, "bio101", root) == ""
+    assert copy_once(source, "bio101", root) is None
     copy = root / "bio101"
     assert sorted(path.name for path in copy.iterdir()) == ["day", "secret"]
     assert (copy / "secret").is_symlink(), "a link is copied as a link"
@@ -177,19 +182,21 @@ def test_a_folder_is_copied_once(tmp_path: Path) -> None:
     (copy / "day" / "own.ipynb").write_text("mine\n")
     source.chmod(0o755)
     (source / "two.ipynb").write_text("two\n")
-    assert copy_once(source, "bio101", root) == ""
+    assert copy_once(source, "bio101", root) is None
     assert (copy / "day" / "one.ipynb").read_text() == "mine\n"
     assert not (copy / "two.ipynb").exists()
     assert os.listdir(root) == ["bio101"]
 
 
 def test_a_folder_that_cannot_be_copied_leaves_nothing(tmp_path: Path) -> None:
-    assert "was not copied to bio101" in copy_once(tmp_path / "none", "bio101", tmp_path)
+    text = "The material of the course was not copied to {name}: {why}"
+    assert (copy_once(tmp_path / "none", "bio101", tmp_path) or {})["text"] == text
     (tmp_path / "bio101").symlink_to("/etc")
-    assert "A link in it leads elsewhere" in copy_once(tmp_path, "bio101", tmp_path)
+    refused = copy_once(tmp_path, "bio101", tmp_path) or {}
+    assert "A link in it leads elsewhere" in refused["values"]["why"]
     assert os.listdir(tmp_path) == ["bio101"]
 
 
 def test_other_lines_of_git_are_no_sentences(tmp_path: Path) -> None:
     for line in ("Already up to date.", "Renamed a to b", "Updating 1..2"):
-        assert explain(line, tmp_path) == ""
+        assert explain(line, tmp_path) is None

@@ -40,7 +40,8 @@ def copy_repository(settings: dict[str, Any]) -> None:
     root = server_folder(settings)
     trouble = update_copy(settings, root, repository)[0]
     if trouble:
-        print(f"sitekit: {trouble}", flush=True)
+        folder, url = repository["folder"], repository["url"]
+        print(f"sitekit: {folder} is not the latest version of {url}: {trouble}", flush=True)
     open_in(root, repository["folder"])
 
 
@@ -58,8 +59,8 @@ def update_copy(
     program. If `keep_both` in `repository` is true, the copy keeps both versions of a file that
     user and repository have both changed: the user's file stays, and the repository's version is
     written to another file."""
-    url, folder = repository["url"], repository["folder"]
-    wanted = {"repo": url, "branch": repository["branch"], "targetpath": folder}
+    url = repository["url"]
+    wanted = {"repo": url, "branch": repository["branch"], "targetpath": repository["folder"]}
     output = ""
     try:
         pull = check_link(wanted, [url.rsplit("/", 1)[0]], root, list(settings.get("links", {})))
@@ -67,8 +68,7 @@ def update_copy(
         trouble, output = _copied(pull, settings.get("umask", "0077"), both)
     except (Refused, OSError, subprocess.SubprocessError) as error:
         trouble = str(error)
-    why = f"{folder} is not the latest version of {url}: {trouble}" if trouble else ""
-    return why, output
+    return trouble, output
 
 
 def open_in(root: Path, folder: str, page: str = "") -> None:

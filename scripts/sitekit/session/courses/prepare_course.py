@@ -18,6 +18,13 @@ from .copy_repository import open_in, server_folder, update_copy
 
 KEPT = "sitekit-kept "  # as in overrides/pull_course.py
 RENAMED = "Renamed "  # of nbgitpuller
+BOTH = (
+    "You and the course have both changed {name}. Your file is as you left it; the course's is "
+    "{beside}."
+)
+RENAMED_BY_COURSE = "The course has a new file {name}. Your own file of that name is now {new}."
+NO_KERNEL = "The course's kernel {name} is not on this server. Tell your instructor."
+Notice = dict[str, Any]
 
 
 def prepare_course(settings: dict[str, Any]) -> None:
@@ -26,7 +33,7 @@ def prepare_course(settings: dict[str, Any]) -> None:
     which JupyterLab shows.
     """
     course, root = settings["course"], server_folder(settings)
-    notices: list[str] = settings.setdefault("notices", [])
+    notices: list[Notice] = settings.setdefault("notices", [])
     if "repository" in course:
         repository = {
             "url": course["repository"],
@@ -36,36 +43,49 @@ def prepare_course(settings: dict[str, Any]) -> None:
         }
         trouble, output = update_copy(settings, root, repository)
         notices += [sentence for line in output.splitlines() if (sentence := explain(line, root))]
-        notices += [trouble] if trouble else []
-    elif "folder" in course and (trouble := copy_once(Path(course["folder"]), course["key"], root)):
-        notices.append(trouble)
-    for notice in notices:
-        print(f"sitekit: {notice}", flush=True)
+        if trouble:
+            names = {"folder": course["key"], "url": course["repository"], "why": trouble}
+            notices.append(notice("{folder} is not the latest version of {url}: {why}", **names))
+    elif "folder" in course and (missing := copy_once(Path(course["folder"]), course["key"], root)):
+        notices.append(missing)
+    for one in notices:
+        log(one)
     open_in(root, course["key"], course.get("page", ""))
 
 
-def explain(line: str, root: Path) -> str:
-    """Convert an output line of the program that pulls to a message for the participant; "" for a
+def notice(text: str, **values: str) -> Notice:
+    """Return a message for the participant. JupyterLab's page translates the text, and then puts
+    the values in the places of their names (labextension/static/notice.js has the same texts)."""
+    return {"text": text, "values": values}
+
+
+def log(one: Notice) -> None:
+    """Write a message to the job's log."""
+    print(f"sitekit: {one['text'].format(**one['values'])}", flush=True)
+
+
+def explain(line: str, root: Path) -> Notice | None:
+    """Convert an output line of the program that pulls to a message for the participant; None for a
     line that names no file."""
     if line.startswith(KEPT):
         name, beside = json.loads(line[len(KEPT) :])
-        return f"You and the course have both changed {name}. Your file is as you left it; the course's is {beside}."
+        return notice(BOTH, name=name, beside=beside)
     old, to, rest = line.removeprefix(RENAMED).partition(f" to {root}/")
     if line.startswith(RENAMED) and to:
         old = old.removeprefix(f"{root}/")
-        return f"The course has a new file {old}. Your own file of that name is now {rest.partition(' to ')[0]}."
-    return ""
+        return notice(RENAMED_BY_COURSE, name=old, new=rest.partition(" to ")[0])
+    return None
 
 
-def copy_once(source: Path, name: str, root: Path) -> str:
-    """Copy a folder to the server's folder, unless an earlier start has copied the folder; return
-    the reason if the copy failed, else "". The copy is created under a temporary name. Because a
-    complete copy is renamed to its final name, an interrupted copy is never used.
+def copy_once(source: Path, name: str, root: Path) -> Notice | None:
+    """Copy a folder to the server's folder, unless an earlier start has copied the folder; return a
+    message if the copy failed, else None. The copy is created under a temporary name. A complete
+    copy is renamed to its final name. Therefore an interrupted copy is never used.
     """
     try:
         copy = place(name, root, [])
         if copy.is_dir():
-            return ""
+            return None
         new = copy.with_name(f".{name}.new")
         shutil.rmtree(new, ignore_errors=True)
         shutil.copytree(source, new, symlinks=True)
@@ -77,8 +97,11 @@ def copy_once(source: Path, name: str, root: Path) -> str:
     except (Refused, OSError) as error:
         with contextlib.suppress(OSError):
             shutil.rmtree(root / f".{name}.new", ignore_errors=True)
-        return f"The material of the course was not copied to {name}: {error}"
-    return ""
+        why = str(error)
+        return notice(
+            "The material of the course was not copied to {name}: {why}", name=name, why=why
+        )
+    return None
 
 
 def kernel_of_course(app: Any, settings: dict[str, Any]) -> str:
@@ -86,8 +109,8 @@ def kernel_of_course(app: Any, settings: dict[str, Any]) -> str:
     and add a message for the participant."""
     name: str = settings.get("course", {}).get("kernel", "")
     if name and name not in app.kernel_spec_manager.find_kernel_specs():
-        why = f"The course's kernel {name} is not on this server. Tell your instructor."
-        print(f"sitekit: {why}", flush=True)
-        settings.setdefault("notices", []).append(why)
+        missing = notice(NO_KERNEL, name=name)
+        log(missing)
+        settings.setdefault("notices", []).append(missing)
         return ""
     return name

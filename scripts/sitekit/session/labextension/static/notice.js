@@ -24,6 +24,16 @@ const close = (id) => {
   try { localStorage.setItem(`sitekit-${id}-lab`, "shown"); } catch { /* it is shown again */ }
 };
 
+// The messages about a course's material, which the server sends as a text and its values, so that the text can be
+// translated here (scripts/sitekit/session/courses/prepare_course.py).
+export const ofCourse = () => [
+  _("You and the course have both changed {name}. Your file is as you left it; the course's is {beside}."),
+  _("The course has a new file {name}. Your own file of that name is now {new}."),
+  _("{folder} is not the latest version of {url}: {why}"),
+  _("The material of the course was not copied to {name}: {why}"),
+  _("The course's kernel {name} is not on this server. Tell your instructor."),
+];
+
 function activate(app) {
   let touched = true; // opening the page counts as activity of a person
   let idleNotice = null; // the promise of the notifications
@@ -81,7 +91,10 @@ function activate(app) {
   }
 
   async function showCourse({ notices = [] }) {
-    for (const text of notices) if (!told.has(text)) { told.add(text); await notify(app, text, []); }
+    for (const notice of notices) {
+      const text = _(notice.text, notice.values);
+      if (!told.has(text)) { told.add(text); await notify(app, text, []); }
+    }
   }
 
   async function showMessages({ messages = [] }) {
