@@ -28,7 +28,7 @@ from .queue import scratch_folder, site_of_the_bench
 from .scale import stand_in
 
 FIRST_UID = 600_000
-GOALS = {"page ms": 50, "restart s": 5}
+GOALS = {"page ms": 50, "restart s": 5, "idle CPU": 0.03}
 
 
 def measure(bench: Bench, sizes: list[tuple[int, int]], seconds: float) -> None:
@@ -40,6 +40,8 @@ def measure(bench: Bench, sizes: list[tuple[int, int]], seconds: float) -> None:
         "healthy: from the start of the hub's process to the answer of /hub/health; all: until the "
         "hub has found each running server again; first: the same with no route in the proxy. "
         "CPU s: the hub's CPU time until then.",
+        "idle CPU: part of a core, while nobody asks, all routes are in the proxy, and the lag is not "
+        "measured.",
         "Slurm's answer and the users' servers are simulated; hub, proxy, database and ledger are real.",
     ]
     largest = rows[-1]
@@ -48,6 +50,8 @@ def measure(bench: Bench, sizes: list[tuple[int, int]], seconds: float) -> None:
     notes.append(f"Each page at most {GOALS['page ms']} ms of CPU: {met}.")
     met = "met" if largest["healthy s"] <= GOALS["restart s"] else "MISSED"
     notes.append(f"Restart to healthy at most {GOALS['restart s']} s: {met}.")
+    met = "met" if largest["idle CPU"] <= GOALS["idle CPU"] else "MISSED"
+    notes.append(f"Idle CPU at most {GOALS['idle CPU']} of a core: {met}.")
     table(f"hub: pages and restart, windows of {seconds:g} s", rows, notes)
     keep("hub", seconds=seconds, rows=rows, notes=notes)
 
