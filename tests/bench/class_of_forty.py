@@ -41,7 +41,9 @@ def measure(bench: Bench) -> None:
         row: dict[str, Any] = json.loads(file.read_text())
     ratio = row["of the floor"]
     notes = [
-        "floor: the CPU time of all processes of the machine in the class's time, divided by the cores.",
+        "floor: the CPU time of all processes of the machine from the first start to the first stop, "
+        "divided by the cores; others: that of other containers on the same processors, with which "
+        "the ratio is too large.",
         f"All ready, at most {GOAL} of the floor: {'met' if ratio <= GOAL else 'MISSED'}.",
     ]
     table("class: participants who start at once", [row], notes)

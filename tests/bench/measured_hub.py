@@ -102,20 +102,30 @@ class Hub:
             told = {"healthy s": time.monotonic() - begun, "healthy CPU s": _cpu(process)}
             _until(lambda: self._answering() >= len(self._people.running), 300, log, hub)
             told |= {"all s": time.monotonic() - begun, "all CPU s": _cpu(process)}
+            # the hub adds the routes that the proxy lacks: an idle hub has none to add, and the
+            # proxy of a hub that is restarted has all
+            _until(lambda: self._routes() >= len(self._people.running), 300, log, hub)
             yield process, {key: round(value, 2) for key, value in told.items()}
 
     def _answering(self) -> int:
         """How many servers the hub has found running, by its own word."""
-        cookie = {"jupyterhub-hub-login": self._cookies["running"]}
-        text = httpx.get(f"{self.url}/hub/bench/lag", cookies=cookie, timeout=60).json()
-        return int(text["ready"])
+        return int(self._lag(measure=False)["ready"])
+
+    def _routes(self) -> int:
+        """How many servers have a route in the proxy."""
+        headers = {"Authorization": f"token {self._environment['CONFIGPROXY_AUTH_TOKEN']}"}
+        url = f"http://127.0.0.1:{self.site.proxy.api_port}/api/routes"
+        routes = httpx.get(url, headers=headers, timeout=60).json()
+        return sum("user" in route for route in routes.values())
 
     def figures(self, process: psutil.Process, seconds: float) -> dict[str, Any]:
         """CPU time of the pages, lag, memory, and CPU time while nobody asks."""
-        self._lag()
+        self._lag(measure=False)
         used, begun = _cpu(process), time.monotonic()
         time.sleep(seconds)
         told = {"idle CPU": round((_cpu(process) - used) / (time.monotonic() - begun), 4)}
+        self._lag()
+        time.sleep(seconds)
         told |= {"idle lag p99 ms": self._lag()["p99"]}
         for page, (state, path) in PAGES.items():
             told[f"{page} ms"] = self._page(process, state, path)
@@ -133,12 +143,11 @@ class Hub:
                 assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.headers}"
         return round(1000 * (_cpu(process) - used) / TIMES, 1)
 
-    def _lag(self) -> dict[str, float]:
-        """The lag since the last call."""
+    def _lag(self, *, measure: bool = True) -> dict[str, float]:
+        """The lag since the last call. With `measure`, it is measured until the next call."""
         cookie = {"jupyterhub-hub-login": self._cookies["running"]}
-        told: dict[str, float] = httpx.get(
-            f"{self.url}/hub/bench/lag", cookies=cookie, timeout=60
-        ).json()
+        url = f"{self.url}/hub/bench/lag{'?measure=1' if measure else ''}"
+        told: dict[str, float] = httpx.get(url, cookies=cookie, timeout=60).json()
         return told
 
 

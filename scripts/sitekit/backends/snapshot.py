@@ -54,6 +54,12 @@ class Snapshot:
         seconds."""
         return any(job.suspended for job in self.jobs.values())
 
+    @cached_property
+    def ended(self) -> frozenset[str]:
+        """Return the ids and the tags of all jobs that have ended."""
+        jobs = [job for job in self.jobs.values() if job.ended]
+        return frozenset({job.id for job in jobs} | {job.tag for job in jobs if job.tag})
+
     def job_of(self, work: Work) -> Job | None:
         """Return the job of one start of a server, from the list of all jobs.
 

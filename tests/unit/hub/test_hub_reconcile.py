@@ -1,4 +1,4 @@
-"""Which servers the reconciler leaves to JupyterHub, in the hub's Python."""
+"""Which servers the reconciler leaves to JupyterHub, and which have ended, in the hub's Python."""
 
 from __future__ import annotations
 
@@ -20,3 +20,10 @@ def test_a_server_that_says_that_it_ends_and_does_not_is_ended() -> None:
     done = subprocess.run(argv, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == ["runs", "ends"]
+
+
+def test_only_the_ledgers_rows_of_servers_whose_jobs_have_ended_are_read() -> None:
+    argv = [kernel_site.release() / "bin/python", PROGRAM.with_name("ended_servers.py"), SCRIPTS]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"ended": ["2", "3", "5"], "read": ["2", "3", "5"]}

@@ -11,6 +11,7 @@ import asyncio
 
 from ...backends.interface import Backend
 from .loaded_spawners import spawners
+from .server import Server
 from .tier_spawner import TierSpawner
 
 AT_ONCE = 4
@@ -36,10 +37,18 @@ def ended_servers(backend: Backend) -> list[TierSpawner]:
 
     The backend's last list of jobs shows the job of each of these servers as ended.
     """
-    up = [spawner for spawner in spawners() if spawner.ready or is_ending(spawner)]
-    own = [(spawner, spawner.child_spawner) for spawner in up if spawner.child_spawner]
-    jobs = [(spawner, child.current_job()) for spawner, child in own if child.backend is backend]
+    ended = backend.queue.snapshot.ended
+    # current_job() reads the ledger: only for servers that may have ended
+    own = [(spawner, spawner.child_spawner) for spawner in spawners() if spawner.child_spawner]
+    own = [(spawner, child) for spawner, child in own if not ended.isdisjoint(jobs_of(child))]
+    up = [(spawner, child) for spawner, child in own if spawner.ready or is_ending(spawner)]
+    jobs = [(spawner, child.current_job()) for spawner, child in up if child.backend is backend]
     return [spawner for spawner, job in jobs if job and job.ended]
+
+
+def jobs_of(child: Server) -> tuple[str, str]:
+    """Return the tag and the id by which a snapshot contains a server's job (Snapshot.job_of)."""
+    return child.tag, child.job_id
 
 
 def is_ending(spawner: TierSpawner) -> bool:
