@@ -118,7 +118,7 @@ def test_the_variables_name_the_local_port(taken: Tunnel, monkeypatch: pytest.Mo
 def test_ssh_ends_with_the_server_and_not_at_sigterm(tmp_path: Path) -> None:
     """As Slurm ends a job: SIGTERM to all processes; the server ends after its report to the hub."""
     words = [os.sys.executable, Path(__file__).parent / "programs" / "start_ssh_child.py"]
-    scripts = str(Path(tunnel.__file__).parents[2])
+    scripts = str(Path(tunnel.__file__).parents[3])
     with subprocess.Popen(
         words, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": scripts}
     ) as server:
