@@ -80,8 +80,8 @@ class Patience(Generic[Key]):
         self._failures.pop(key, None)
 
     def _count(self, key: Key) -> float:
-        """Return the number of failed logins that still count for the delay. A failed login counts
-        less and less with time, and after some time not at all."""
+        """Return the number of failed logins that still count for the delay. The weight of a failed
+        login decreases with time, and becomes zero."""
         count, when = self._failures.get(key, (0.0, 0.0))
         return max(0.0, count - (time.monotonic() - when) / LONGEST)
 

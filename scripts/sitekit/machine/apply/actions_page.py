@@ -130,8 +130,8 @@ the remaining steps of a run that failed. The machine's own web server is reload
 - files and links that were changed by hand, and files that existed before sitekit
 - links to modules that another site of the web server now needs
 - accounts that another site uses too
-- state, logs and backups. After an uninstall, only root can read these data. `PURGE=1` removes the content of the
-  folders in this list that sitekit has created.
+- state, logs and backups: after an uninstall, only root can read these data, and `PURGE=1` removes the content of the
+  folders in this list that sitekit has created
 
 `uninstall` does not change homes, accounts of participants, running jobs, packages, and the prefix with releases and
 kernels.
