@@ -18,6 +18,7 @@ if __name__ == "__main__":
 
 
 def test_the_hubs_program_imports_sitekits_main(tmp_path: Path) -> None:
+    start_light_hub(tmp_path)  # a release without JupyterHub
     program = tmp_path / HUB
     program.parent.mkdir()
     program.write_text(PROGRAM)
