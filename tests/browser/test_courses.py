@@ -91,7 +91,9 @@ def test_a_message_is_plain_text_in_the_lab(
     login(page, demo, "bob")
     assert bob.start("small")[-1].get("ready")
     long = " ".join(f"word{number}" for number in range(60))
-    open_lab(page, Told(messages=[message], notices=["a_b_c.ipynb is kept.", long]))
+    kept = {"text": "{name} is kept.", "values": {"name": "a_b_c.ipynb"}}
+    notices = [kept, {"text": long, "values": {}}]
+    open_lab(page, Told(messages=[message], notices=notices))
     toast = page.locator(TOAST)
     expect(
         toast.filter(has_text="carol: Coffee at <b>ten</b> [here](https://evil.example)")
