@@ -135,7 +135,8 @@ def wait_for_scripts(page: Page) -> None:
 
     JupyterHub's pages attach theirs after the load event (requirejs).
     """
-    page.wait_for_function("window._jupyterhub_page_loaded")
+    # wait_for_function would evaluate a text within the page, which the page's policy forbids
+    wait_until(page, lambda: page.evaluate("window._jupyterhub_page_loaded"))
 
 
 def wait_until(page: Page, what: Callable[[], object]) -> None:
