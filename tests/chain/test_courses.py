@@ -243,7 +243,8 @@ def told(person: Person) -> tuple[list[str], list[str]]:
     """What the lab shows: sentences about the material, and messages."""
     notice = person.http.get(f"/user/{person.name}/sitekit/notice").json()
     # without messages until the server has asked the hub for the first time
-    return notice["notices"], [message["text"] for message in notice.get("messages", [])]
+    sentences = [one["text"].format(**one["values"]) for one in notice["notices"]]
+    return sentences, [message["text"] for message in notice.get("messages", [])]
 
 
 def test_the_course_is_checked_and_its_class_started(
