@@ -236,7 +236,7 @@ class Kernel:
         # the two messages arrive on different channels, in either order
         printed, open_ends = "", {"reply", "idle"}
         while open_ends:
-            answer = json.loads(self._receive())
+            answer = self.receive()
             kind, content = answer["msg_type"], answer["content"]
             if kind == "status" and content["execution_state"] in ("restarting", "dead"):
                 raise KernelDied(content["execution_state"])
@@ -252,7 +252,7 @@ class Kernel:
                 open_ends.discard("idle")
         return printed.strip()
 
-    def _receive(self) -> str:
+    def receive(self) -> dict[str, Any]:
         """Return the next message. Raises WebSocketException if none comes any more, or in time."""
         try:
             text = self._messages.get(timeout=self._patience)
@@ -261,7 +261,8 @@ class Kernel:
             raise websocket.WebSocketTimeoutException(silence) from None
         if not text:
             raise websocket.WebSocketConnectionClosedException("the server has closed it")
-        return text
+        message: dict[str, Any] = json.loads(text)
+        return message
 
     def close(self) -> None:
         self.socket.close()
