@@ -173,6 +173,7 @@ def test_a_page_that_opens_a_notebook_gets_the_rest_and_the_file_stays_its_own(
     asked = f"sitekit/outputs?kernel={book.kernel}&page=new"
     assert server.ask("GET", asked) == {"runs": [], "running": True}
     with closing(book.page("new")):
+        go_on(server)
         told = until(
             lambda: next((one for one in server.ask("GET", asked)["runs"] if one["ended"]), None)
         )
