@@ -45,8 +45,10 @@ CUT_OFF = ("net::ERR_ABORTED", "is interrupted by another navigation")
 Picture = Callable[..., None]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """The browser of all tests here. Its event loop ends with them: other tests of this process run
+    loops of their own."""
     if not shutil.which("chromium"):
         subprocess.run(
             [
