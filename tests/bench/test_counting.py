@@ -44,6 +44,6 @@ def test_no_program_of_slurm_that_the_kit_starts_is_left_out() -> None:
     called = {
         name
         for path in code
-        for name in re.findall(r'(?:say|call)\((?:\w+\.)*\w+, "(\w+)"', path.read_text())
+        for name in re.findall(r'(?:say|call)\(\s*(?:\w+\.)*\w+, "(\w+)"', path.read_text())
     }
     assert {"squeue", "sbatch", "sinfo"} <= called <= set(SCHEDULER)
