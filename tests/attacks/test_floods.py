@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from sitekit.contracts.internal_tls import client_context, hub_url
-from sitekit.session.hub_connection.limit_handshakes import MOST
+from sitekit.session.hub_connection.limit_unfinished_connections import MOST
 
 from ..conftest import Demo
 from ..faults.machine import Machine

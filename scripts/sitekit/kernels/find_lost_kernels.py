@@ -1,5 +1,5 @@
-"""Find published kernels whose module cannot be loaded any more. Lost kernels are reported, and
-hidden or flagged as `make kernels_check` does.
+"""Find published kernels whose module cannot be loaded any more: lost kernels. A lost kernel is
+reported. It is also hidden, or marked in its title, as `kernels.check.on_failure` says.
 
 Without this check, such kernels would disappear from the launcher, and no message would report
 them.

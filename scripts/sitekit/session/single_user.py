@@ -26,7 +26,7 @@ from .containers import settings_in_container
 from .courses.copy_repository import copy_repository
 from .courses.prepare_course import kernel_of_course, prepare_course
 from .hub_connection.fetch_messages import ask_for_messages
-from .hub_connection.limit_handshakes import ask_all
+from .hub_connection.limit_unfinished_connections import ask_all
 from .hub_connection.report_memory import report_memory
 from .hub_connection.report_start import await_hub, tell_hub
 from .hub_connection.tls import Identity, forget_names, take_identity

@@ -17,7 +17,7 @@ from sitekit.machine.render.accounts import memberships
 from sitekit.machine.render.machine_secrets import generated_paths, hub_secret
 from sitekit.machine.render.services import site_services
 from sitekit.machine.render.sudo_and_pam import pam, sudoers
-from sitekit.machine.web.check_provided import check_brought
+from sitekit.machine.web.check_provided_files import check_brought
 from sitekit.site import Site
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs files of root's")

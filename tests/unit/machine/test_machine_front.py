@@ -22,7 +22,7 @@ from sitekit.machine.render.machine_secrets import (
 )
 from sitekit.machine.render.rendered_files import render
 from sitekit.machine.web.certificate import self_signed, serves
-from sitekit.machine.web.check_provided import check_brought
+from sitekit.machine.web.check_provided_files import check_brought
 from sitekit.machine.web.config import front
 from sitekit.site import Site
 

@@ -68,7 +68,7 @@ class JobUse:
 
 
 async def jobs_between(site: Site, begin: datetime, end: datetime) -> list[JobUse]:
-    """Return the records of jobs with the site's name that existed between two times.
+    """Return the records of jobs with the job name of this site that existed between two times.
 
     sacct reads times without a zone as local times of its own host. Raises NoAnswer.
     """

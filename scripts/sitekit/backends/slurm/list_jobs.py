@@ -30,17 +30,17 @@ UNKNOWN_JOB = "Invalid job id specified"
 
 
 async def listed(site: Site) -> Listing:
-    """Query Slurm once, and return the jobs with the site's name that are pending or running, or
-    that ended a few minutes ago.
+    """Query Slurm once, and return the jobs with the job name of this site that are pending or
+    running, or that ended a few minutes ago.
 
-    Callers must check the owner of each job, because any user can give a job the site's name.
+    Callers must check the owner of each job, because any user can give a job this name.
     Raises NoAnswer.
     """
     return await _squeue(site, f"--name={site.job_name}")
 
 
 async def recorded(site: Site) -> Listing:
-    """Return the jobs with the site's name, as listed() does, but from slurmdbd.
+    """Return the jobs with the job name of this site, as listed() does, but from slurmdbd.
 
     slurmdbd has its own setting PrivateData (slurmdbd.conf(5)). slurmdbd does not store the reason
     why a job waits, nor the job's expected start. slurmdbd stores a job's comment only with

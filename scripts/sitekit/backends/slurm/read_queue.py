@@ -29,7 +29,7 @@ class Queue(SnapshotLoop):
         self._looked: float | None = None
 
     async def read(self) -> Mapping[str, Job]:
-        """Return every job with the site's name. Raises NoAnswer."""
+        """Return all jobs in Slurm that have the job name of this site. Raises NoAnswer."""
         now = time.monotonic()
         if self._looked is None or (self.hidden and now - self._looked > PRIVACY_KEPT):
             await self.look_for_privacy()

@@ -36,8 +36,8 @@ def created(user: Any) -> float:
 class ChoicesInLedger(OperatorInLedger):
     """Add the queries about saved choices to the class Ledger.
 
-    `since` is when the hub's user was created. A choice that was saved before the hub's user was
-    created belongs to an earlier user with the same name.
+    `since` is the time at which JupyterHub created its record of the user. A choice that was saved
+    before this time belongs to an earlier user with the same name.
     """
 
     def save_choice(

@@ -20,7 +20,7 @@ from jupyterhub.httpclient import JupyterHubHTTPClient
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
 from ...contracts.internal_tls import client_context, installed, server_context, tag_in
-from ...session.hub_connection.limit_handshakes import Callers, log_no_failed_handshakes
+from ...session.hub_connection.limit_unfinished_connections import Callers, log_no_failed_handshakes
 from ..servers.hub_state import HubState
 from .hub_port_callers import shown_by
 

@@ -22,7 +22,7 @@ from ...site.yaml_files.yaml_file import read_yaml
 
 CONNECTION = "{connection_file}"
 SOCKETS = "{sockets}"
-"""The launcher replaces this text in a command line with the folder of the kernel's Unix
+"""The launch program replaces this text in a command line with the folder of the kernel's Unix
 sockets."""
 SOURCES = ("match", "modules", "conda", "virtualenv", "image")
 TITLE_WORDS = ("module", "name", "version", "language", "language_version", "parents")

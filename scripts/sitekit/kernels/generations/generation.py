@@ -1,9 +1,9 @@
 """Create, publish and remove generations. A generation is a folder with all kernels of one run of
-`make kernels`: kernel specs, the launcher, and the tombstone (the kernel that shows why another
-kernel cannot start).
+`make kernels`: kernel specs, the launch program, and the tombstone (the kernel that shows why
+another kernel cannot start).
 
 PREFIX/kernels/current -> generations/<id>: the published generation, a folder for JUPYTER_PATH.
-PREFIX/kernels/launch -> current/launch: the launcher's path in every kernel.json. The launcher's
+PREFIX/kernels/launch -> current/launch: the path of the launch program in every kernel.json. This
 path is the same for all generations.
 
 PREFIX/kernels/generations/<id>/ contains launch, *.py, generation.json, site.json and kernels.yml.
@@ -28,9 +28,9 @@ from ...base.errors import Problem
 from ...base.files import switch_link, write_atomic
 from ...base.run_program import run
 from ...site import Site
+from .files_beside_launch_program import BESIDE
 from .generation_record import MARK, Record, read_record, write_record
 from .kernel_record import Kernel
-from .launcher_files import BESIDE
 from .logos import logo_files
 
 KEPT = 3
@@ -144,8 +144,8 @@ def write_specs(
     """Write the specs of `kernels` into the generation, with envkernel.
 
     The release's Python runs envkernel, because envkernel is installed in the release. If `named`
-    is set, the launcher gets the name `named` in place of each kernel's id. The function returns
-    the kernels whose specs could not be written: kernel id -> reason.
+    is set, the launch program gets the name `named` in place of each kernel's id. The function
+    returns the kernels whose specs could not be written: kernel id -> reason.
     """
     if not kernels:
         return {}

@@ -1,7 +1,7 @@
 """Create, list, check and remove a user's own kernels, in the user's home.
 
 The user's kernels are in HOME/.local/share/jupyter/kernels/my-<name>/{kernel.json, launch.json,
-logo-*, own.json}. Users' kernels are tested like the site's kernels. Because the site's launcher
+logo-*, own.json}. Users' kernels are tested like the site's kernels. Because the site's launch program
 also starts users' kernels, a user's kernel shows a message if its software no longer exists.
 """
 
@@ -184,7 +184,7 @@ def _cure(reason: str, wanted: Candidate) -> str:
 
 @contextmanager
 def _scratch(site: Site) -> Iterator[Path]:
-    """Create a temporary generation (a folder for kernels) with the site's launcher, for the
+    """Create a temporary generation (a folder for kernels) with the site's launch program, for the
     test."""
     with tempfile.TemporaryDirectory(prefix="sitekit-kernel-") as name:
         place = Path(name)

@@ -27,8 +27,8 @@ _INSIDE = Path(__file__).parent / "inside"
 class Interpreter:
     """The interpreter of a kernel, and the command lines that start the interpreter.
 
-    `program` is the full path of the program that the launcher starts: the interpreter, or the
-    engine of its image. `words` are the first words of the kernel's command line. `look` is the
+    `program` is the full path of the program that the launch program starts: the interpreter, or
+    the engine of its image. `words` are the first words of the kernel's command line. `look` is the
     command line with which the interpreter runs a program of sitekit.
     """
 
@@ -57,8 +57,8 @@ def find_interpreter(
     """Find the candidate's interpreter in PATH or in the candidate's image; return None if no
     interpreter exists.
 
-    `instructions` are the instructions for the launcher. `env` has the environment variables after
-    the modules were loaded.
+    `instructions` are the instructions for the launch program. `env` has the environment variables
+    after the modules were loaded.
     """
     rule = candidate.rule
     if rule.image:

@@ -1,5 +1,5 @@
-"""Import the launcher, kernels/launch.py. The first test of a kernel thus uses the same functions
-as a start of the kernel."""
+"""Import the launch program, kernels/launch.py. The first test of a kernel thus uses the same
+functions as a start of the kernel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threading import Lock
 from types import ModuleType
 
 from ...base.data_files import data
-from ..generations.launcher_files import BESIDE
+from ..generations.files_beside_launch_program import BESIDE
 
 _once = Lock()
 
@@ -18,8 +18,8 @@ _once = Lock()
 def launcher() -> ModuleType:
     """Return kernels/launch.py as a module.
 
-    The launcher is a data file outside of the Python package, because kernels start it as a
-    program. For this reason, the function imports the launcher by its path.
+    The launch program is a data file outside of the Python package, because kernels start it as a
+    program. For this reason, the function imports the launch program by its path.
     """
     # With the lock, all threads get the same class CannotStart, which they catch.
     with _once:
@@ -39,9 +39,9 @@ def _launcher() -> ModuleType:
 
 @cache
 def launcher_digest() -> str:
-    """Return a digest of the launcher.
+    """Return a digest of the launch program.
 
-    If the launcher changes, kernels may start in another way, and have to be tested again.
+    If the launch program changes, kernels may start in another way, and have to be tested again.
     """
     parts = (data(f"kernels/{name}") for name in ("launch.py", *BESIDE))
     return hashlib.sha256(b"\0".join(part.read_bytes() for part in parts)).hexdigest()[:16]

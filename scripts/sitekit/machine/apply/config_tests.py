@@ -12,7 +12,7 @@ from ..host.platform import WebServer
 from ..installed.read_and_restore_path import MACHINE
 from ..system_sshd import control as system_sshd
 from ..web import system_server
-from ..web.whole_config import check_whole
+from ..web.find_apache_reload_faults import check_whole
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from ..installed.manifest import load_manifest, manifest_path
 from ..installed.read_and_restore_path import MACHINE, on_disk, read_entry
 
 INDEX = "backup.json"
+ARCHIVE = "backup.tar.gz"
 COURSE_FILES = (".yml", ".csv", ".txt")
 _SQLITE = b"SQLite format 3\0"
 _DRAFT = "-draft"
@@ -61,7 +62,7 @@ def backup(site: Site, *, root: Path = MACHINE) -> int:
         missing = _copy_database(site, root)
         made = folder / f"sitekit-{site.name}-{time.strftime('%Y-%m-%d_%H%M%S')}.tar.gz"
         left = _archive(site, root, Path(name))
-        os.replace(Path(name, INDEX), made)
+        os.replace(Path(name, ARCHIVE), made)
         for old in sorted(folder.glob("sitekit-*.tar.gz"))[: -site.backup.keep]:
             old.unlink()
         progress.done(f"{made} ({made.stat().st_size / 1e6:.1f} MB)")
@@ -103,14 +104,15 @@ def _copy_database(site: Site, root: Path) -> Problem | None:
 
 
 def _archive(site: Site, root: Path, folder: Path) -> list[Path]:
-    """Write the archive as the file INDEX in `folder`; return the files that had to be left out.
+    """Write the archive as the file ARCHIVE in `folder`; return the files that this account could
+    not read.
 
     `folder` is a temporary folder on the disk of the backups.
     """
     copy, hashes = folder / "copy", {}
     left: list[Path] = []
     with (
-        open(folder / INDEX, "xb", opener=_closed) as raw,
+        open(folder / ARCHIVE, "xb", opener=_closed) as raw,
         tarfile.open(fileobj=raw, mode="w:gz") as archive,
     ):
         for name, path, owner in _files(site, root, left):

@@ -14,7 +14,7 @@ from ..host import postgresql as server
 from ..host.site_on_machine import Target
 from ..installed.applied_site import applied
 from ..installed.read_and_restore_path import MACHINE
-from ..web.check_provided import client_secret
+from ..web.check_provided_files import client_secret
 from .servers_on_removed_backends import open_servers
 
 _PASSWORD = re.compile(r"[^\x00-\x1f\x7f]{1,1000}")

@@ -17,7 +17,7 @@ from ..installed.read_and_restore_path import on_disk
 from ..system_sshd.config import PROGRAM as SSHD
 from ..system_sshd.config import check_included
 from ..web.apache_links import check_installed
-from ..web.check_provided import check_brought
+from ..web.check_provided_files import check_brought
 from .database import check_database
 from .login_accounts import check_accounts
 from .passwords import check_module

@@ -88,7 +88,7 @@ def replace(site: Site, copy: Path) -> None:
 
 
 def _url(site: Site) -> str:
-    """Return the URL of the database. Raises Problem if the hub's database is not on a server."""
+    """Return the URL of the database. Raises Problem if the hub's database is SQLite."""
     if there := postgresql(site):
         return libpq_url(site, there)
     raise Problem("the hub's database is a SQLite file", "hub.database")

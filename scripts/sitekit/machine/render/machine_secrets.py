@@ -21,7 +21,7 @@ from ...site.sections.front import Certificate
 from ..host.file_to_write import File
 from ..host.site_on_machine import Target
 from ..web.certificate import self_signed, serves
-from ..web.check_provided import client_secret
+from ..web.check_provided_files import client_secret
 from ..web.config import certificate
 from .certificate_authorities import internal_tls_files, internal_tls_paths
 from .monitoring import monitoring_paths, monitoring_token

@@ -49,7 +49,7 @@ def course_new(site: Site, *words: str) -> int:
     _write(site, path, given)
     say(f" ok wrote {path}")
     if new_roster:
-        write_atomic(roster, _names(roster, given), mode=0o640)
+        write_atomic(roster, _roster_text(roster, given), mode=0o640)
         say(f"    Write the participants' names into {roster}, one a line.")
     say(f"    Then: sudo make apply; make course_check COURSE={key}")
     return 0
@@ -64,7 +64,7 @@ def _write(site: Site, path: Path, given: dict[str, str]) -> None:
         write_atomic(draft, _text(given), mode=0o640)
         roster = path.parent / given["ROSTER"]
         if roster.parent == path.parent:
-            write_atomic(draft_folder / roster.name, _names(roster, given))
+            write_atomic(draft_folder / roster.name, _roster_text(roster, given))
         read_course(draft, site)
         os.link(draft, path)  # fails if another program has written the file meanwhile
     except BadInput as fault:
@@ -76,9 +76,8 @@ def _write(site: Site, path: Path, given: dict[str, str]) -> None:
         draft_folder.rmdir()
 
 
-def _names(roster: Path, given: dict[str, str]) -> str:
-    """Return the text of the roster file. If the roster file does not exist yet, the text is made
-    from the command's arguments."""
+def _roster_text(roster: Path, given: dict[str, str]) -> str:
+    """Return the text of the existing roster file, or the text of a new roster file."""
     if roster.is_file():
         return roster.read_text(encoding="utf-8-sig")
     return f"# {given['TITLE']}: one user name a line\n"

@@ -91,8 +91,8 @@ def _sequence(node: ast.List | ast.Tuple | ast.Set, names: dict[str, Any]) -> li
 
 
 def _dictionary(node: ast.Dict, names: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a dictionary whose keys are strings. `**` adds the items of another dictionary if its
-    value is known."""
+    """Return a dictionary whose keys are strings. `**other` adds the items of `other`. The
+    result is None if `other` cannot be evaluated."""
     entries: dict[str, Any] = {}
     for key, inner in zip(node.keys, node.values, strict=True):
         value = evaluate(inner, names)

@@ -75,8 +75,8 @@ def _tables(tree: ast.Module, names: dict[str, ast.expr]) -> Iterator[CardText]:
 def _calls(
     function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Module, names: dict[str, ast.expr]
 ) -> Iterator[CardText]:
-    """Yield the cards that a function creates by calls. For a module, yield the cards that calls
-    outside of its functions create."""
+    """Yield the cards that a function creates by calls. For a module, yield the cards that
+    are created at module level, outside of all functions."""
     outer = isinstance(function, ast.Module)
     for part in (
         [value for _, value in _assignments(function.body)] if outer else ast.walk(function)

@@ -84,8 +84,8 @@ class Loader(SourceFileLoader):
         self._modules = modules
 
     def path_stats(self, path: str) -> dict[str, Any]:
-        """Return 0 as the time and size of the source file, which Python does not compare with the
-        release's bytecode."""
+        """Return 0 for the time and the size of the source file. The values do not matter, because
+        Python does not compare them for the release's bytecode."""
         return {"mtime": 0, "size": 0}
 
     def get_data(self, path: str) -> bytes:

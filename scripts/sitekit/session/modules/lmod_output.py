@@ -1,8 +1,8 @@
 """Parse the output of `lmod python`, which is a Python program, without running it.
 
 No other module parses the output of Lmod. The user's server imports this file, and `make kernels`
-copies it to the launcher's folder (kernels/lmod_output.py is a link to this file). lmod_output.py
-imports only the standard library, because the launcher has no other packages.
+copies it to the folder of the launch program (kernels/lmod_output.py is a link to this file).
+lmod_output.py imports only the standard library, because the launch program has no other packages.
 """
 
 from __future__ import annotations

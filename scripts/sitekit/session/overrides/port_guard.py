@@ -20,7 +20,7 @@ from tornado import httpclient, httputil, iostream, web
 
 from .. import applications
 from ..http_requests import (
-    confirmation_page,
+    confirm_action_page,
     connect_only_to_own_ports,
     request_origin,
     strip_proxied_credentials,
@@ -109,8 +109,8 @@ async def prepare(self: Any, *words: Any, **settings: Any) -> None:
     if not request_origin.is_navigation(self):
         raise web.HTTPError(403, "no page of another site may use this")
     self.set_status(403)
-    confirmation_page.begin(self, "Open this page?", {"Another site leads to": self.request.path})
-    self.finish(confirmation_page.link(self.request.uri, "Open it"))
+    confirm_action_page.begin(self, "Open this page?", {"Another site leads to": self.request.path})
+    self.finish(confirm_action_page.link(self.request.uri, "Open it"))
 
 
 async def proxy_buffered(self: Any, host: str, port: Any, path: str, body: Any, client: Any) -> Any:

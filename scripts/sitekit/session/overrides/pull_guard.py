@@ -25,7 +25,7 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from ..courses.check_pull_link import Pull, Refused, check_link
-from ..http_requests import confirmation_page, request_origin
+from ..http_requests import confirm_action_page, request_origin
 
 FIELDS = (
     *("repo", "branch", "depth", "backup", "targetpath", "targetPath"),
@@ -59,13 +59,13 @@ class PullHandler(JupyterHandler):
                 if pull.backup
                 else "is updated; your changes stay"
             )
-        confirmation_page.begin(self, "Pull this repository?", {**facts, "Then opens": pull.page})
+        confirm_action_page.begin(self, "Pull this repository?", {**facts, "Then opens": pull.page})
         fields = {**arguments, "_xsrf": self.xsrf_token.decode()}
         self.write(
             "<p>You followed a link to this page. Pull only a repository that you or your course trust.</p>"
         )
         self.finish(
-            confirmation_page.form(url_path_join(self.base_url, "git-pull"), fields, "Pull")
+            confirm_action_page.form(url_path_join(self.base_url, "git-pull"), fields, "Pull")
         )
 
     @web.authenticated
@@ -79,7 +79,7 @@ class PullHandler(JupyterHandler):
         }
         if (pull := self.allowed(arguments)) is None:
             return
-        confirmation_page.begin(self, f"Pulling into {pull.folder.name}", {"From": pull.repo})
+        confirm_action_page.begin(self, f"Pulling into {pull.folder.name}", {"From": pull.repo})
         if _turn.locked():
             self.finish("<p>Another pull is running. Try again when it has ended.</p>")
             return
@@ -90,7 +90,7 @@ class PullHandler(JupyterHandler):
             self.write(f'<p>Done.</p><meta http-equiv="refresh" content="1; url={escape(page)}">')
         else:
             self.write("<p>The pull failed. Above are the last messages of git.</p>")
-        self.finish(confirmation_page.link(page, "Open it" if code == 0 else "Go on without it"))
+        self.finish(confirm_action_page.link(page, "Open it" if code == 0 else "Go on without it"))
 
     def allowed(self, arguments: dict[str, str]) -> Pull | None:
         """Return the checked arguments of the link.
@@ -103,8 +103,8 @@ class PullHandler(JupyterHandler):
             return check_link(arguments, site.get("git_pull", ()), root, site.get("links", ()))
         except (Refused, OSError) as why:
             self.set_status(403)
-            confirmation_page.begin(self, "Nothing is pulled", {"Why": str(why)})
-            self.finish(confirmation_page.link(self.base_url, "To your server"))
+            confirm_action_page.begin(self, "Nothing is pulled", {"Why": str(why)})
+            self.finish(confirm_action_page.link(self.base_url, "To your server"))
             return None
 
     async def show(self, pull: Pull) -> int:

@@ -19,7 +19,7 @@ from tornado.web import Application, RequestHandler
 
 from sitekit.contracts.internal_tls import client_context, server_context
 from sitekit.hub.overrides import internal_tls
-from sitekit.session.hub_connection import limit_handshakes
+from sitekit.session.hub_connection import limit_unfinished_connections
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -57,13 +57,15 @@ async def main():
     served.listen(0, "127.0.0.1")
     [listening] = served._sockets.values()
     port, found = listening.getsockname()[1], {}
-    limit_handshakes.SECONDS = 600
+    limit_unfinished_connections.SECONDS = 600
     before, ends = opened(), []
-    for number in range(limit_handshakes.MOST + 200):
+    for number in range(limit_unfinished_connections.MOST + 200):
         ends.append(await asyncio.open_connection("127.0.0.1", port))
         if number % 2:
             ends[-1][1].write(b"\x16")
-    most = before + len(ends) + limit_handshakes.MOST + 10  # both ends are of this process
+    most = (
+        before + len(ends) + limit_unfinished_connections.MOST + 10
+    )  # both ends are of this process
     found["no more than that are kept"] = await until(lambda: opened() <= most)
     found["who has a certificate comes in meanwhile"] = bool(
         await asks(port, client_context(site, "culler"))
@@ -71,13 +73,13 @@ async def main():
     found["the first have been closed"] = [
         await asyncio.wait_for(one.read(), 120) for one, _ in ends[:2]
     ] == [b"", b""]
-    limit_handshakes.SECONDS = 0.1
+    limit_unfinished_connections.SECONDS = 0.1
     late = await asyncio.open_connection("127.0.0.1", port)
     late[1].write(b"\x16")
     found["who begins and does not go on is closed"] = (
         await asyncio.wait_for(late[0].read(), 120) == b""
     )
-    limit_handshakes.SECONDS = 600
+    limit_unfinished_connections.SECONDS = 600
     own = context(issue("aaaa", HOUR), ssl.PROTOCOL_TLS_CLIENT)
     mine = [await asks(port, own) for _ in range(internal_tls.EACH + 5)]
     found["all of one server are answered"] = all(mine)

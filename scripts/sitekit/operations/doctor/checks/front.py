@@ -21,7 +21,7 @@ from ....machine.web import system_server
 from ....machine.web.apache_links import check_installed
 from ....machine.web.certificate import is_for, key_belongs_to, lasts, names
 from ....machine.web.certificate_expiry import internal_certificate, public_certificate, shown
-from ....machine.web.check_provided import check_brought
+from ....machine.web.check_provided_files import check_brought
 from ....machine.web.config import certificate, front_path, server
 from ..check import Subject
 from ..context import Context, Unanswered

@@ -1,4 +1,4 @@
-"""List the files that the launcher (kernels/launch.py) needs in its own folder."""
+"""List the files that the program kernels/launch.py needs in its own folder."""
 
 from __future__ import annotations
 
