@@ -60,7 +60,7 @@ def charts(row: str, figures: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str
             .get_template("chart.svg.j2")
             .render(
                 chart=chart,
-                namespace="http://www.w3.org/2000/svg",  # of an SVG file by itself
+                svg_namespace="http://www.w3.org/2000/svg",  # of an SVG file by itself
             )
         )
         yield f"{row}-{number}.svg", _title(drawn, list(series)), svg

@@ -243,7 +243,7 @@ def told(person: Person) -> tuple[list[str], list[str]]:
     """What the lab shows: sentences about the material, and messages."""
     notice = person.http.get(f"/user/{person.name}/sitekit/notice").json()
     # without messages until the server has asked the hub for the first time
-    sentences = [one["text"].format(**one["values"]) for one in notice["notices"]]
+    sentences = [one["text"].format(**one["values"]) for one in notice["course_notices"]]
     return sentences, [message["text"] for message in notice.get("messages", [])]
 
 

@@ -147,4 +147,6 @@ def test_a_second_start_keeps_the_participants_changes(
         [beside] = copy.glob("first.upstream-*.txt")
         assert beside.read_text() == "two\n"
         notice = people[engine].http.get(f"/user/{ON[engine]}/sitekit/notice").json()
-        assert ["Your file is as you left it" in one["text"] for one in notice["notices"]] == [True]
+        assert [
+            "Your file is as you left it" in one["text"] for one in notice["course_notices"]
+        ] == [True]

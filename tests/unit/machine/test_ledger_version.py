@@ -48,6 +48,17 @@ def with_ledger(site: Site, version: int) -> Site:
     return site
 
 
+@pytest.mark.parametrize("folder", ["sitekit/hub/ledger", "sitekit/hub/servers"])
+def test_a_release_with_the_schema_in_the_present_or_in_the_former_folder_may(
+    site: Site, tmp_path: Path, folder: str
+) -> None:
+    schema = tmp_path / "packages" / folder / "ledger_schema.py"
+    schema.parent.mkdir(parents=True)
+    schema.write_text(f"VERSION = {VERSION}\n")
+    program = f'PYTHONPATH={tmp_path}/packages exec /usr/bin/python3 "$2" "$3"'
+    refuse_newer_ledger(with_ledger(site, VERSION), release(tmp_path, program))
+
+
 def test_one_that_knows_it_may(site: Site, tmp_path: Path) -> None:
     refuse_newer_ledger(with_ledger(site, VERSION), release(tmp_path, f"echo {VERSION}"))
 

@@ -326,6 +326,7 @@ def test_page_and_csv_name_no_user_load_nothing_and_escape_what_is_written() -> 
     page = as_html(demo(), made, datetime(2026, 1, 1))
     assert "secret" not in page and evil not in page and "&lt;script" in page
     assert not re.search(r"(?:src|href)=|url\(|@import|https?:", page)
+    assert "<svg" in page and "xmlns" not in page
     assert "4 servers are not in Slurm" in page and "never used" in page
     rows = list(csv.DictReader(as_csv(made).splitlines()))
     assert [(row["tier"], row["month"], row["starts"]) for row in rows] == [

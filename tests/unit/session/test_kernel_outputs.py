@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
 import pytest
 
 from sitekit.session.outputs import kernel_outputs
-from sitekit.session.outputs.kernel_outputs import MOST, MOST_RUNS, NOT_KEPT, KernelOutputs
+from sitekit.session.outputs.kernel_outputs import (
+    AT_ONCE,
+    LEFT,
+    MOST,
+    MOST_RUNS,
+    NOT_KEPT,
+    KernelOutputs,
+)
 from sitekit.session.outputs.notebook_cells import put_outputs
 
 
@@ -178,6 +186,48 @@ def test_outputs_that_the_user_has_cleared_since_do_not_come_back() -> None:
     cleared = notebook({"id": "a", "outputs": [], "execution_count": None})
     assert put_outputs(cleared, kernel.outputs.unwritten()) == set()
     assert put_outputs(notebook({"id": "a", "execution_count": 8}), kernel.outputs.runs) == {"1"}
+
+
+def test_a_page_gets_many_runs_in_several_answers() -> None:
+    """Its requests name what it has in their URL, which must not become long."""
+    kernel, have, got = Kernel(), {}, []
+    for number in range(3 * AT_ONCE):
+        kernel.start(str(number), f"cell {number}")
+        kernel.print(str(number), "a\n")
+        kernel.end(str(number))
+    kernel.outputs.page_leaves("page", last=True)
+    running = True
+    while running:
+        told = kernel.outputs.for_page("new", have)
+        assert len(told["runs"]) <= AT_ONCE and len(json.dumps(have)) < 2000
+        have = {run["id"]: run["changes"] for run in told["runs"]}
+        got += [run["id"] for run in told["runs"]]
+        running = told["running"]
+    assert got == [str(number) for number in range(3 * AT_ONCE)]
+
+
+def test_a_run_that_a_page_does_not_take_is_not_sent_again_and_is_kept() -> None:
+    kernel = Kernel()
+    kernel.start("1")
+    kernel.print("1", "a\n")
+    kernel.outputs.page_leaves("page", last=True)
+    kernel.end("1")
+    assert kernel.outputs.for_page("new", {"1": LEFT}) == {"runs": [], "running": False}
+    kernel.outputs.page_saved(time.monotonic() + 60)
+    assert list(kernel.outputs.unwritten()) == ["1"]
+
+
+def test_too_much_output_of_a_run_that_no_page_receives_is_cut_while_another_page_is_connected() -> (
+    None
+):
+    kernel = Kernel()
+    kernel.start("1")
+    kernel.outputs.page_leaves("page", last=True)
+    kernel.outputs.page_returns("new", received=False)
+    kernel.print("1", "a\n")
+    kernel.print("1", "x" * MOST)
+    [run] = kernel.outputs.for_page("new", {})["runs"]
+    assert [one["text"] for one in run["outputs"]] == ["a\n", NOT_KEPT]
 
 
 def test_a_page_gets_the_outputs_that_no_page_receives_and_saves_them(

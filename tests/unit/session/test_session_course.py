@@ -74,7 +74,7 @@ def ask(server: Server, path: str) -> Any:
 def notices(server: Server) -> list[str]:
     """What JupyterLab shows; each text is one that its page can translate."""
     with ask(server, "sitekit/notice") as answer:
-        told = json.load(answer)["notices"]
+        told = json.load(answer)["course_notices"]
     assert {one["text"] for one in told} <= set(script_texts(NOTICES))
     return [one["text"].format(**one["values"]) for one in told]
 

@@ -11,7 +11,13 @@ from ...base.run_program import Argv, acting_as, run
 from ...site import Site
 from ..host import sqlite
 
-_KNOWN = "from sitekit.hub.ledger.ledger_schema import VERSION; print(VERSION)"
+_KNOWN = """
+try:
+    from sitekit.hub.ledger.ledger_schema import VERSION
+except ModuleNotFoundError:  # in releases of sitekit 0.x, the module was in another folder
+    from sitekit.hub.servers.ledger_schema import VERSION
+print(VERSION)
+"""
 
 
 def refuse_newer_ledger(site: Site, release: Path) -> None:

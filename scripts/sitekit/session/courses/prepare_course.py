@@ -29,11 +29,11 @@ Notice = dict[str, Any]
 
 def prepare_course(settings: dict[str, Any]) -> None:
     """Copy or update the course's material, and make JupyterLab open in the folder with the
-    material. Messages for the participant are printed to the job's log, and stored in `notices`,
+    material. Messages for the participant are printed to the job's log, and stored in `course_notices`,
     which JupyterLab shows.
     """
     course, root = settings["course"], server_folder(settings)
-    notices: list[Notice] = settings.setdefault("notices", [])
+    notices: list[Notice] = settings.setdefault("course_notices", [])
     if "repository" in course:
         repository = {
             "url": course["repository"],
@@ -111,6 +111,6 @@ def kernel_of_course(app: Any, settings: dict[str, Any]) -> str:
     if name and name not in app.kernel_spec_manager.find_kernel_specs():
         missing = notice(NO_KERNEL, name=name)
         log(missing)
-        settings.setdefault("notices", []).append(missing)
+        settings.setdefault("course_notices", []).append(missing)
         return ""
     return name

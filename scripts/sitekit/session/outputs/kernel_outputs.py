@@ -21,6 +21,12 @@ NOT_KEPT = (
     "The rest of this output was not kept: while no page shows a notebook, the server keeps "
     f"{MOST // 1_000_000} MB of the outputs of its cells.\n"
 )
+LEFT = "left"
+"""A page sends this for a run whose outputs it does not put into its notebook, because the cell has
+another text there, or because the page runs the cell itself."""
+AT_ONCE = 50
+"""The most runs in one answer to a page. The page's next request names these runs in its URL, which
+must not be longer than web servers allow (8 kB)."""
 SHOWN = ("execute_result", "display_data", "error")
 OF_A_CELL = (*SHOWN, "stream", "clear_output", "update_display_data", "execute_input", "status")
 MOST_WIDGETS = 1000
@@ -85,12 +91,21 @@ class KernelOutputs:
 
     def for_page(self, page: str, have: Mapping[str, Any]) -> dict[str, Any]:
         """Return the runs whose outputs no page receives, for a page that is connected; and whether
-        more will come. `have`: how much of them the page has. The page then saves them."""
-        runs, running = [], False
+        the page has to ask again.
+
+        `have` maps ids of runs to how much of the run the page has put into its notebook, or to
+        LEFT. The page then saves these outputs. At most AT_ONCE runs are returned.
+        """
+        runs: list[dict[str, Any]] = []
+        running = False
         for message, run in self.runs.items():
-            if run.missed and run.count is not None and have.get(message) != run.changes:
-                runs.append({"id": message, **run.as_json()})
-            elif run.missed and run.ended is not None:
+            known = have.get(message)
+            if not run.missed or known == LEFT:
+                continue
+            if run.count is not None and known != run.changes:
+                if len(runs) < AT_ONCE:
+                    runs.append({"id": message, **run.as_json()})
+            elif run.ended is not None:
                 run.missed, run.page, run.ended = False, page, time.monotonic()
             running = running or run.missed
         return {"runs": runs, "running": running}
@@ -163,12 +178,12 @@ class KernelOutputs:
         self._make_room(size + OVERHEAD, message)
         if self._size + size + OVERHEAD <= MOST:
             return True
-        if self.watched:
+        run = self.runs[message]
+        if self.watched and not run.missed:
             # The page may have saved more of this output than the server would write.
             self.forget(message)
             return False
         self._full.add(message)
-        run = self.runs[message]
         before = run.size
         run.print("stderr", NOT_KEPT)
         self._size += run.size - before

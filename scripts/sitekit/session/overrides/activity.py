@@ -75,7 +75,7 @@ class NoticeHandler(APIHandler):
         now = datetime.now(timezone.utc).timestamp()
         active = self.application.last_activity().timestamp()
         told = self.settings.get("sitekit", {})
-        course = {key: told.get(key, []) for key in ("notices", "messages")}
+        course = {key: told.get(key, []) for key in ("course_notices", "messages")}
         pages: dict[str, Any] = {
             "pages": told.get("pages", {}),
             "rescue": told.get("rescue", False),

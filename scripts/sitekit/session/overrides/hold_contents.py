@@ -12,7 +12,7 @@ import contextlib
 import os
 import time
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any, Protocol
 
 import nbformat
@@ -94,7 +94,7 @@ class Contents:
         if not content or not path.endswith(".ipynb"):
             return await self.get(path, content, type, *more, **named)
         if not self._holds(self.key(path)):
-            await self._watcher.before_read(path, type != "file")
+            await self._tell(self._watcher.before_read(path, type != "file"))
         async with self.held(path):
             return await self.get(path, content, type, *more, **named)
 
@@ -104,13 +104,13 @@ class Contents:
         began = time.monotonic()
         async with self.held(path):
             saved = await self.save(model, path)
-        await self._watcher.saved(path, began)
+        await self._tell(self._watcher.saved(path, began))
         return saved
 
     async def renamed_by_page(self, old_path: str, new_path: str) -> Any:
         async with self.held(old_path):
             renamed = await self._rename(old_path, new_path)
-        await self._watcher.renamed(old_path, new_path)
+        await self._tell(self._watcher.renamed(old_path, new_path))
         return renamed
 
     async def deleted_by_page(self, path: str) -> Any:
@@ -124,6 +124,14 @@ class Contents:
     async def restored_by_page(self, checkpoint_id: str, path: str) -> Any:
         async with self.held(path):
             return await self._restore(checkpoint_id, path)
+
+    async def _tell(self, watched: Awaitable[None]) -> None:
+        """Wait until the watcher has done its work. A failure of the watcher does not fail the
+        page's own request."""
+        try:
+            await watched
+        except Exception as trouble:
+            self._manager.log.warning("sitekit: outputs of closed notebooks: %r", trouble)
 
     def _holds(self, key: Any) -> bool:
         """Return whether the running task holds the file: one method has called another one."""

@@ -19,7 +19,7 @@ The server has 0, as Slurm starts it.
 
 def first_to_end(argv: Sequence[str]) -> list[str]:
     """Return a command line that runs the same program with oom_score_adj 500 so that Linux kills
-        this program before the server.
+    this program before the server.
 
     Because /bin/sh replaces itself with the program, the process id stays the same.
     """

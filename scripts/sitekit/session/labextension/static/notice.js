@@ -90,7 +90,7 @@ function activate(app) {
     await notify(app, _("Your home directory is full. This server keeps its settings in temporary space of the node, so that you can delete files. Notebooks cannot be saved before there is room again. Then stop this server and start it again."), []);
   }
 
-  async function showCourse({ notices = [] }) {
+  async function showCourse({ course_notices: notices = [] }) {
     for (const notice of notices) {
       const text = _(notice.text, notice.values);
       if (!told.has(text)) { told.add(text); await notify(app, text, []); }
@@ -114,17 +114,17 @@ function activate(app) {
   async function look() {
     const method = touched ? "POST" : "GET";
     touched = false;
+    let notice;
     try {
-      const notice = await ask(app, "sitekit/notice", method);
-      await showIdle(notice);
-      await showTime(notice);
-      await showMemory(notice);
-      await showRescue(notice);
-      await showCourse(notice);
-      await showMessages(notice);
+      notice = await ask(app, "sitekit/notice", method);
     } catch (error) {
       touched ||= method === "POST"; // the activity is reported with the next request
       console.debug(error);
+      return;
+    }
+    for (const show of [showIdle, showTime, showMemory, showRescue, showCourse, showMessages]) {
+      // one of them may not know the answer of a server of an older release
+      try { await show(notice); } catch (error) { console.debug(error); }
     }
   }
 

@@ -20,7 +20,7 @@ export async function ask(app, path, method = "GET") {
   if (token) headers.Authorization = `token ${token}`;
   if (xsrf) headers["X-XSRFToken"] = decodeURIComponent(xsrf[1]);
   const answer = await fetch(`${baseUrl}${path}`, { method, headers, cache: "no-store" });
-  if (!answer.ok) throw new Error(`sitekit: the server answered ${answer.status}`);
+  if (!answer.ok) throw Object.assign(new Error(`sitekit: the server answered ${answer.status}`), { status: answer.status });
   const told = await answer.json();
   Object.assign(pages, told.pages);
   await loadTexts(pages.texts);
