@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import pwd
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import pytest
 
@@ -39,12 +41,21 @@ def test_ranks_on_two_nodes_are_one_world(demo: Demo, image: Path) -> None:
     # ch-run needs USER. Each container has a namespace of its own, in which ranks share no memory.
     job = ["env", "USER=alice", f"HOME={pwd.getpwnam('alice').pw_dir}", "UCX_TLS=tcp,self", "srun"]
     job += ["--mpi=pmi2", "--partition=jupyter-short", f"--nodes={NODES}", f"--ntasks={RANKS}"]
-    job += ["--mem=300M", "--time=5", "--chdir=/"]
+    job += ["--mem=300M", "--time=1", "--chdir=/"]
     rank = ["/usr/bin/ch-run", str(image), "--", PYTHON, f"/opt/{PROGRAM.name}"]
-    lines = ask(demo.site, *job, *rank, user="alice").splitlines()
+    lines = first_that_ends(lambda: ask(demo.site, *job, *rank, user="alice")).splitlines()
     told = [json.loads(line) for line in lines]
     assert sorted(one["rank"] for one in told) == list(range(RANKS))
     assert {one["size"] for one in told} == {RANKS}
     assert {one["sum"] for one in told} == {sum(range(1, RANKS + 1))}
     assert {one["marker"] for one in told} == {"inside the image"}
     assert len({one["node"] for one in told}) == NODES
+
+
+def first_that_ends(run: Callable[[], str]) -> str:
+    """The output of the first of three jobs that ends before its time limit. On two busy cores,
+    ranks of MPICH 4.0 with UCX once waited for each other without end, after they had started."""
+    for _ in range(2):
+        with suppress(CalledProcessError):
+            return run()
+    return run()
