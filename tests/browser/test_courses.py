@@ -93,7 +93,7 @@ def test_a_message_is_plain_text_in_the_lab(
     long = " ".join(f"word{number}" for number in range(60))
     kept = {"text": "{name} is kept.", "values": {"name": "a_b_c.ipynb"}}
     notices = [kept, {"text": long, "values": {}}]
-    open_lab(page, Told(messages=[message], notices=notices))
+    open_lab(page, Told(messages=[message], course_notices=notices))
     toast = page.locator(TOAST)
     expect(
         toast.filter(has_text="carol: Coffee at <b>ten</b> [here](https://evil.example)")
