@@ -23,8 +23,8 @@ from sitekit.site import Site
 
 from ..applied import applied as settings_applied
 from ..conftest import Demo
-from ..front.conftest import free_port
 from ..person import Person
+from ..ports import free_port
 from ..processes import processes
 from .provider import CLIENT, SECRET, Provider, providing
 

@@ -15,8 +15,9 @@ from sitekit.site import Site
 from sitekit.site.show import dump
 
 from ..conftest import CHECKOUT, Demo
-from ..front.conftest import free_port, install
+from ..front.conftest import install
 from ..front.elsewhere import Elsewhere, elsewhere
+from ..ports import free_port
 from ..prowl import holders, may, secrets_of
 
 # As docs/login.md tells an administrator to do it.

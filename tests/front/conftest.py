@@ -29,7 +29,7 @@ from .echo import Echo
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from machine_sites import demo, family
 
-__all__ = ["demo", "family", "free_port"]
+__all__ = ["demo", "family"]
 
 
 @pytest.fixture(scope="session", autouse=True)

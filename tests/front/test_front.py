@@ -18,8 +18,9 @@ import pytest
 from sitekit.machine.web.config import front, front_path
 from sitekit.site import Site
 
+from ..ports import free_port
 from ..slurm import until
-from .conftest import a_site, backend, configuration, demo, family, free_port, program, running
+from .conftest import a_site, backend, configuration, demo, family, program, running
 
 KINDS = ("apache", "nginx")
 CERTIFICATE = {"certificate": "/etc/ssl/own.pem", "key": "/etc/ssl/own.key"}

@@ -15,7 +15,8 @@ from sitekit.machine.host.site_on_machine import Target
 from sitekit.machine.render.machine_secrets import openid
 from sitekit.site import Site
 
-from .conftest import a_site, backend, free_port, install, running
+from ..ports import free_port
+from .conftest import a_site, backend, install, running
 from .provider import CLIENT, SECRET, TOKEN, Provider, providing
 
 ELSEWHERE, HERE = "192.0.2.0/24", "127.0.0.0/8"

@@ -21,7 +21,7 @@ from sitekit.site.show import dump
 
 from ..chain.provider import CLIENT, SECRET, Provider, providing
 from ..conftest import CHECKOUT
-from ..front.conftest import free_port
+from ..ports import free_port
 from ..slurm import until
 from ..ssh.conftest import LoginNode, unpack
 from ..sshd import PORT, write_sshd_files

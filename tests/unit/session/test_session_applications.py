@@ -54,7 +54,9 @@ def page(server: Server, path: str) -> str:
         return answer.read().decode()
 
 
-def test_an_application_answers_on_a_socket_that_its_user_alone_can_reach(tmp_path: Path) -> None:
+def test_an_application_answers_on_a_socket_that_its_user_alone_can_reach(
+    hub_environment: None, tmp_path: Path
+) -> None:
     tested = tmp_path / "applications.json"
     one = supervisord(tmp_path)
     changed = {**one, "key": "changed", "title": "Changed"}

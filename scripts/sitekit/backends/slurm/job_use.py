@@ -14,7 +14,7 @@ from datetime import datetime
 
 from ...site import Site
 from .list_jobs import answered
-from .parse_jobs import is_number
+from .parse_jobs import NO_NODE, is_number
 from .separate_fields import Frame
 from .transport import ask_slurm
 
@@ -36,9 +36,6 @@ FIELDS = (
     "NodeList",
     "NNodes",
 )
-NO_NODE = "None assigned"
-"""The NodeList of a job that has not started. If such a job is cancelled, slurmdbd writes the time of
-its end as its Start, too."""
 TIMEOUT = 300.0  # seconds; slurmdbd reads a month of a large cluster from its disk
 
 
@@ -126,6 +123,7 @@ def _use(record: Sequence[str], steps: list[Sequence[str]]) -> JobUse | None:
         user=told["User"],
         state=(told["State"].split() or [""])[0],
         submit=submit,
+        # slurmdbd writes the end of a job that was cancelled in the queue as its Start, too
         start=None if told["NodeList"] == NO_NODE else _whole(told["Start"]),
         end=_whole(told["End"]),
         elapsed=_whole(told["ElapsedRaw"]) or 0,

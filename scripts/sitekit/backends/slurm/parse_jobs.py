@@ -77,6 +77,8 @@ For a job in any other state, the phase is unknown, and the server is kept.
 UNKNOWN = "UNKNOWN"
 """Replaces a state that is no word, such as the `?` that Slurm's programs print."""
 
+NO_NODE = "None assigned"
+"""What Slurm writes in place of the node of a job that has not started."""
 TEXT_LIMIT = 200  # characters of a reason that are kept
 
 
@@ -149,7 +151,7 @@ def _read(record: list[str], site: str) -> SlurmJob:
         state=name,
         phase=phase_of(name),
         partition=partition,
-        host="" if host in ("n/a", "None assigned") else host,
+        host="" if host in ("n/a", NO_NODE) else host,
         start=_seconds(start),
         end=_seconds(end),
         priority=int(priority) if is_number(priority) else 0,

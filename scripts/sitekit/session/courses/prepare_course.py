@@ -24,13 +24,15 @@ BOTH = (
 )
 RENAMED_BY_COURSE = "The course has a new file {name}. Your own file of that name is now {new}."
 NO_KERNEL = "The course's kernel {name} is not on this server. Tell your instructor."
+NOT_LATEST = "{folder} is not the latest version of {url}: {why}"
+NOT_COPIED = "The material of the course was not copied to {name}: {why}"
 Notice = dict[str, Any]
 
 
 def prepare_course(settings: dict[str, Any]) -> None:
     """Copy or update the course's material, and make JupyterLab open in the folder with the
-    material. Messages for the participant are printed to the job's log, and stored in `course_notices`,
-    which JupyterLab shows.
+    material. Messages for the participant are printed to the job's log, and stored in
+    `course_notices`, which JupyterLab shows.
     """
     course, root = settings["course"], server_folder(settings)
     notices: list[Notice] = settings.setdefault("course_notices", [])
@@ -44,8 +46,8 @@ def prepare_course(settings: dict[str, Any]) -> None:
         trouble, output = update_copy(settings, root, repository)
         notices += [sentence for line in output.splitlines() if (sentence := explain(line, root))]
         if trouble:
-            names = {"folder": course["key"], "url": course["repository"], "why": trouble}
-            notices.append(notice("{folder} is not the latest version of {url}: {why}", **names))
+            folder, url = course["key"], course["repository"]
+            notices.append(notice(NOT_LATEST, folder=folder, url=url, why=trouble))
     elif "folder" in course and (missing := copy_once(Path(course["folder"]), course["key"], root)):
         notices.append(missing)
     for one in notices:
@@ -97,10 +99,7 @@ def copy_once(source: Path, name: str, root: Path) -> Notice | None:
     except (Refused, OSError) as error:
         with contextlib.suppress(OSError):
             shutil.rmtree(root / f".{name}.new", ignore_errors=True)
-        why = str(error)
-        return notice(
-            "The material of the course was not copied to {name}: {why}", name=name, why=why
-        )
+        return notice(NOT_COPIED, name=name, why=str(error))
     return None
 
 

@@ -57,8 +57,10 @@ class NotebookOutputs:
         """Let the sessions of closed notebooks follow: a page would do it for those it shows. A
         page that opens the new path gets the kernel that runs."""
         old, new = old_path.strip("/"), new_path.strip("/")
-        for writer in list(self._writers.values()):
-            await writer.follow(old, new)
+        writers = list(self._writers.values())
+        sessions = await writers[0].sessions() if writers else []  # of the whole server
+        for writer in writers:
+            await writer.follow(old, new, sessions)
 
     async def _of(self, path: str) -> list[Writer]:
         """Return the writers of the kernels of a notebook, by whichever path a page reads it."""

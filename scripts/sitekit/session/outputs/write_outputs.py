@@ -88,11 +88,11 @@ class Writer:
         manager = self._kernel.parent.parent.session_manager
         return list(await ensure_async(manager.list_sessions()))
 
-    async def follow(self, old: str, new: str) -> None:
+    async def follow(self, old: str, new: str, sessions: list[dict[str, Any]]) -> None:
         """A file or a folder was renamed: let the session of this kernel's notebook follow,
         unless a page that shows the notebook does."""
         manager = self._kernel.parent.parent.session_manager
-        for one in [] if self._pages else await self.sessions():
+        for one in [] if self._pages else sessions:
             path = str(one["path"]).strip("/")
             own = one["type"] == "notebook" and one["kernel"]["id"] == self._kernel.kernel_id
             if own and f"{path}/".startswith(f"{old}/"):
