@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import (
@@ -120,11 +121,11 @@ def picture(request: pytest.FixtureRequest) -> Picture:
     return write
 
 
-def go_to(page: Page, address: str) -> None:
+def go_to(page: Page, address: str, **options: Any) -> None:
     """Load a page. If the open page navigates by itself at this moment, load the page again."""
     for _ in range(10):
         try:
-            page.goto(address)
+            page.goto(address, **options)
             return
         except Error as error:
             if not any(words in str(error) for words in CUT_OFF):

@@ -77,7 +77,7 @@ def keep_notifications(page: Page) -> list[str]:
 
 
 def log_in_by_keyboard(page: Page, demo: Demo, name: str) -> None:
-    page.goto("/")
+    go_to(page, "/")
     tab_to(page, "#username_input")
     page.keyboard.type(name)
     tab_to(page, "#password_input")
@@ -98,7 +98,7 @@ def choose_by_keyboard(page: Page, demo: Demo, tier: str) -> None:
 
 def test_pages_without_a_server(watched: Page, demo: Demo, bob: Person, picture: Picture) -> None:
     page = watched
-    page.goto("/")
+    go_to(page, "/")
     require_accessible(page, "login")
     login(page, demo, "bob", "wrong")
     expect(page.locator(".login_error")).to_be_visible()
@@ -122,14 +122,14 @@ def test_pages_without_a_server(watched: Page, demo: Demo, bob: Person, picture:
         ("error 403", "/hub/admin"),
         ("not running", "/hub/user/bob/lab"),
     ):
-        page.goto(path)
+        go_to(page, path)
         require_accessible(page, name)
     # the page tries the server's address by itself; this answer leaves the page as it is
     page.route("**/hub/user/bob/**", lambda route: route.fulfill(status=204))
-    page.goto("/hub/error/503?url=/user/bob/")
+    go_to(page, "/hub/error/503?url=/user/bob/")
     page.evaluate("for (let timer = 0; timer < 99; timer++) clearTimeout(timer)")
     require_accessible(page, "server does not answer")
-    page.goto("/hub/logout")
+    go_to(page, "/hub/logout")
     require_accessible(page, "logged out")
 
 
@@ -152,7 +152,7 @@ def test_with_the_keyboard_alone_to_a_server_and_its_pages(
     page.wait_for_url("**/user/bob/lab**")
     wait_until(page, lambda: notified)
     assert notified == ["Your server is ready."]
-    page.goto("/hub/home")
+    go_to(page, "/hub/home")
     expect(page.locator("#stop")).to_be_visible()
     picture(page, "home")
     require_accessible(page, "home")

@@ -8,6 +8,7 @@ from playwright.sync_api import Page
 from ..conftest import Demo
 from ..person import Person
 from ..slurm import jobs, partition_down, until
+from .conftest import go_to
 from .test_first_hour import login
 
 
@@ -18,7 +19,7 @@ def test_cancel_a_server_that_waits_for_room(
     login(page, demo, "bob")
     try:
         with partition_down(demo.site, "jupyter-long"):
-            page.goto(f"/hub/spawn/bob/{name}".rstrip("/"))
+            go_to(page, f"/hub/spawn/bob/{name}".rstrip("/"))
             page.check("input[name=tier][value=long]")
             page.click("#spawn_form [type=submit]")
             page.wait_for_url("**/hub/spawn-pending/bob**")

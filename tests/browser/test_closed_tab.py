@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from ..conftest import Demo, logged_in
 from ..person import Person
 from ..slurm import until
+from .conftest import go_to
 from .test_first_hour import login
 
 CODE = """import itertools, os, time
@@ -40,7 +41,7 @@ def write_notebook(bob: Person) -> None:
 
 
 def open_book(page: Page) -> None:
-    page.goto(f"/user/bob/lab/tree/{BOOK}?reset")
+    go_to(page, f"/user/bob/lab/tree/{BOOK}?reset")
     expect(page.locator(".jp-CodeCell .cm-content").first).to_contain_text("print")
     expect(page.get_by_role("button", name="Python 3.11 | ")).to_be_visible()
 

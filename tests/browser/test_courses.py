@@ -14,7 +14,7 @@ from ..applied import courses_applied
 from ..conftest import Demo, logged_in
 from ..person import Person
 from .accessible import require_accessible
-from .conftest import shoot
+from .conftest import go_to, shoot
 from .test_first_hour import login
 from .test_notice import TOAST, Told, open_lab
 
@@ -43,12 +43,12 @@ def test_the_course_is_first_on_the_form_of_a_participant(
     course: None, page: Page, demo: Demo, bob: Person
 ) -> None:
     login(page, demo, "bob")
-    page.goto("/hub/spawn/bob")
+    go_to(page, "/hub/spawn/bob")
     first = page.locator(".sitekit-tier").first
     expect(first).to_contain_text(TITLE)
     expect(first.locator(".badge")).to_have_text("course")
     expect(page.get_by_text("Page for instructors")).to_have_count(0)
-    page.goto("/hub/spawn?tier=chem7")
+    go_to(page, "/hub/spawn?tier=chem7")
     expect(page.locator('input[value="chem7"]')).to_be_checked()
     shoot(page, "course-form")
 
@@ -57,7 +57,7 @@ def test_the_instructors_page_changes_by_itself(
     course: None, page: Page, demo: Demo, bob: Person, carol: Person
 ) -> None:
     login(page, demo, "carol")
-    page.goto("/hub/spawn/carol")
+    go_to(page, "/hub/spawn/carol")
     page.get_by_text(f"Page for instructors of {TITLE}").click()
     expect(page.locator("h1")).to_have_text(TITLE)
     assert html.escape(TITLE) in page.content()

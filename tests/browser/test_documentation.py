@@ -13,6 +13,7 @@ from sitekit.operations.pages.build_site import docs
 
 from ..conftest import Demo
 from .accessible import UPSTREAM, require_accessible, seen
+from .conftest import go_to
 
 PAGES = ("docs/users.html", "docs/site-keys.html", "docs/servers.html", "README.html")
 
@@ -43,7 +44,7 @@ def test_it_is_read_on_a_phone_in_the_dark(browser: Browser, demo: Demo, built: 
         )
         context.set_default_timeout(60_000)
         page = context.new_page()
-        page.goto("/hub/login")
+        go_to(page, "/hub/login")
         page.fill("#username_input", "alice")
         page.fill("#password_input", demo.passwords["alice"])
         page.click("#login_submit")
@@ -51,7 +52,7 @@ def test_it_is_read_on_a_phone_in_the_dark(browser: Browser, demo: Demo, built: 
         page.on("console", listen)
         page.on("request", note)
         for name in PAGES:
-            page.goto(f"/hub/sitekit/docs/{name}")
+            go_to(page, f"/hub/sitekit/docs/{name}")
             expect(page.locator("h1").first).to_be_visible()
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width <= 320, (name, width)
@@ -60,9 +61,9 @@ def test_it_is_read_on_a_phone_in_the_dark(browser: Browser, demo: Demo, built: 
             )
             assert (sum(map(int, shade)) < 3 * 128) == (scheme == "dark"), (name, shade)
         if scheme == "dark":  # it looks at the light page too
-            page.goto(f"/hub/sitekit/docs/{PAGES[0]}")
+            go_to(page, f"/hub/sitekit/docs/{PAGES[0]}")
             require_accessible(page, PAGES[0])
-        page.goto("/hub/sitekit/docs/search.html?q=memory_cap")
+        go_to(page, "/hub/sitekit/docs/search.html?q=memory_cap")
         expect(page.locator("#search-results li").first).to_be_visible()
         context.close()
     assert seen == {one["selector"] for one in UPSTREAM}

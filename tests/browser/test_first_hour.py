@@ -9,11 +9,11 @@ from playwright.sync_api import Page, expect
 
 from ..conftest import Demo
 from ..person import Person
-from .conftest import Picture, no_reload, shoot, stop_on_home_page
+from .conftest import Picture, go_to, no_reload, shoot, stop_on_home_page
 
 
 def login(page: Page, demo: Demo, name: str, password: str | None = None) -> None:
-    page.goto("/")
+    go_to(page, "/")
     page.fill("#username_input", name)
     page.fill("#password_input", password or demo.passwords[name])
     # the next load of a page would otherwise end the login
@@ -44,7 +44,7 @@ def test_log_in_choose_start_and_run_a_cell(
         expect(page.locator("#progress-message")).to_contain_text(re.compile(".{6}"))
         shoot(page, "waiting")
     page.wait_for_url("**/user/bob/lab**")
-    page.goto("/user/bob/lab?reset")  # not what an earlier session of bob's had open
+    go_to(page, "/user/bob/lab?reset")  # not what an earlier session of bob's had open
     page.wait_for_selector('.jp-LauncherCard[data-category="Notebook"]')
     # the launcher's icons arrive after its cards; this is for the picture only
     page.wait_for_timeout(1000)

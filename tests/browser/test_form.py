@@ -14,7 +14,7 @@ from sitekit.hub.choices.choice_fields import ANYBODY, fields_of
 from ..conftest import Demo
 from ..person import Person
 from ..slurm import ask, jobs, until
-from .conftest import PATIENCE, shoot
+from .conftest import PATIENCE, go_to, shoot
 from .test_first_hour import login
 
 MEMORY = [
@@ -31,7 +31,7 @@ CPUS = ["1", "4", "5", "0", "2.0", "+1", " 1", "x"]
 def test_the_browser_refuses_what_the_hub_refuses(demo: Demo, page: Page) -> None:
     """And says it at the field, before anything is sent."""
     login(page, demo, "alice")
-    page.goto("/hub/spawn/alice?tier=own")
+    go_to(page, "/hub/spawn/alice?tier=own")
     fields = fields_of(demo.site, demo.site.tier("own"), ANYBODY)
     for key, texts in (("memory", MEMORY), ("time", TIMES), ("cpus", CPUS)):
         box = page.locator(f'[id="own.{key}"]')
@@ -68,7 +68,7 @@ def test_a_refused_form_without_the_script(demo: Demo, browser: Browser) -> None
     try:
         page = window.new_page()
         login(page, demo, "alice")
-        page.goto("/hub/spawn/alice")
+        go_to(page, "/hub/spawn/alice")
         page.check("input[name=tier][value=own]")
         page.fill('[id="own.memory"]', "99 GB")
         page.fill('[id="own.cpus"]', "3")
@@ -103,7 +103,7 @@ def test_a_choice_is_saved_shared_and_deleted(
     page.on("console", lambda line: said.append(line.text) if line.type == "error" else None)
     login(page, demo, "alice")
     page.wait_for_selector("input[name=tier]")
-    page.goto("/hub/spawn/alice?tier=own&memory=64G&next=/hub/token")
+    go_to(page, "/hub/spawn/alice?tier=own&memory=64G&next=/hub/token")
     expect(page.locator("#sitekit-errors")).to_be_focused()
     expect(page.locator("#sitekit-errors")).to_contain_text("The link asks for what is not offered")
     shoot(page, "form-error")
@@ -123,7 +123,7 @@ def test_a_choice_is_saved_shared_and_deleted(
     headers = {"X-XSRFToken": "wrong"}
     assert alice.api("DELETE", "/sitekit/choices?name=x", **headers).status_code == 403
 
-    page.goto("/hub/spawn/alice?tier=small&next=/hub/token")
+    go_to(page, "/hub/spawn/alice?tier=small&next=/hub/token")
     page.click("#sitekit-saved a")
     expect(page.locator('[id="own.time"]')).to_have_value("1:30:00")
     assert "next=" in page.url
@@ -139,7 +139,7 @@ def test_a_server_with_a_name_starts_by_keyboard_alone(
 ) -> None:
     login(page, demo, "alice")
     page.wait_for_selector("input[name=tier]")
-    page.goto("/hub/spawn/alice?tier=own&memory=700M&time=90m")
+    go_to(page, "/hub/spawn/alice?tier=own&memory=700M&time=90m")
     page.locator("input[name=tier]:checked").focus()
     page.keyboard.press("ArrowUp")  # the tier above, and back
     page.keyboard.press("ArrowDown")

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from ..conftest import Demo, logged_in
 from ..person import Person
-from .conftest import shoot
+from .conftest import go_to, shoot
 from .test_first_hour import login
 
 CARDS = ["Bash", "Python 3.11", "Python 3.9", "Python with the modules you loaded", "R 4.2"]
@@ -34,7 +34,7 @@ def lab(page: Page, demo: Demo, bob: Person) -> Page:
     """bob's lab, with the launcher open."""
     login(page, demo, "bob")
     page.wait_for_url("**/user/bob/**")
-    page.goto("/user/bob/lab?reset")
+    go_to(page, "/user/bob/lab?reset")
     page.wait_for_selector('.jp-LauncherCard[data-category="Notebook"]')
     return page
 
@@ -110,7 +110,7 @@ def test_no_link_from_elsewhere_reaches_the_modules_tab(lab: Page, demo: Demo) -
         "http://evil.test/",
         lambda route: route.fulfill(body=f'<a href="{address}">a</a>', content_type="text/html"),
     )
-    elsewhere.goto("http://evil.test/")
+    go_to(elsewhere, "http://evil.test/")
     with elsewhere.expect_navigation() as there:
         elsewhere.click("a")
     assert there.value.status == 403

@@ -16,7 +16,7 @@ from sitekit.hub.messages import lab_texts
 
 from ..conftest import Demo
 from ..person import Person
-from .conftest import shoot
+from .conftest import go_to, shoot
 from .test_first_hour import login
 
 TOAST = ".Toastify__toast"
@@ -34,14 +34,14 @@ def test_a_lab_shows_its_figures_and_how_its_server_ended(
     page.on("pageerror", lambda error: said.append(str(error)))
     assert bob.start("small")[-1].get("ready")
     login(page, demo, "bob")
-    page.goto("/user/bob/lab?reset")
+    go_to(page, "/user/bob/lab?reset")
     check_status_bar(page)
     assert not [error for error in said if "restore()" not in error], "not of JupyterLab itself"
     check_full_home(page)
     check_german(page)
     check_change(window, page, bob)
     assert bob.start("small")[-1].get("ready")
-    page.goto("/user/bob/lab?reset")
+    go_to(page, "/user/bob/lab?reset")
     expect(page.locator(".sitekit-change")).to_have_attribute("href", re.compile("/change"))
     check_card(page, demo)
 

@@ -15,7 +15,7 @@ from ..applied import applied
 from ..conftest import Demo, logged_in
 from ..person import Person
 from .accessible import require_accessible
-from .conftest import shoot, stop_on_home_page
+from .conftest import go_to, shoot, stop_on_home_page
 from .evil import evil
 from .test_first_hour import login
 
@@ -42,7 +42,7 @@ def follow(page: Page, url: str, way: str) -> None:
         ELSEWHERE,
         lambda route: route.fulfill(content_type="text/html", body=WAYS.replace("URL", url)),
     )
-    page.goto(ELSEWHERE)
+    go_to(page, ELSEWHERE)
     page.wait_for_load_state("networkidle")
     with page.expect_navigation():
         page.click("#link") if way == "link" else page.evaluate(
@@ -64,8 +64,8 @@ def test_nothing_of_it_reaches_somebody_elses_server(
         if way == "link":
             expect(page.locator("body")).to_contain_text("404")
             shoot(page, f"link-{reader}")
-        page.goto("/hub/home")
-        page.goto("/user/bob/lab", wait_until="networkidle")
+        go_to(page, "/hub/home")
+        go_to(page, "/user/bob/lab", wait_until="networkidle")
         assert bob.requests == []
 
 
@@ -90,10 +90,10 @@ def test_the_page_would_have_made_a_token(
         assert COOKIE not in bob.cookies | {
             part.split("=")[0] for part in bob.loot[0]["cookies"].split("; ")
         }
-        page.goto("/user/bob/lab")
+        go_to(page, "/user/bob/lab")
         expect(page).to_have_title("done")  # not asked again
         window.clear_cookies(name=COOKIE)
-        page.goto("/user/bob/lab")
+        go_to(page, "/user/bob/lab")
         expect(page.locator("h1")).to_have_text("This server belongs to bob")
     with logged_in(demo, "carol") as carol:
         drop_stolen(carol)
@@ -115,7 +115,7 @@ def test_with_whom_it_is_shared_is_asked_too(
         try:
             login(page, demo, "alice")
             page.wait_for_url("**/hub/spawn**")
-            page.goto("/user/bob/lab")
+            go_to(page, "/user/bob/lab")
             expect(page.locator("h1")).to_have_text("This server belongs to bob")
             page.click("#enter")
             # JupyterHub asks: may this server know who you are
@@ -127,7 +127,7 @@ def test_with_whom_it_is_shared_is_asked_too(
 
 
 def run_a_cell(page: Page, base: str) -> None:
-    page.goto(f"{base}lab?reset")
+    go_to(page, f"{base}lab?reset")
     page.wait_for_selector('.jp-LauncherCard[data-category="Notebook"]')
     page.locator('.jp-LauncherCard[data-category="Notebook"]', has_text="Python 3.11").click()
     expect(page.get_by_role("button", name="| Idle")).to_be_visible()
@@ -181,7 +181,7 @@ def test_with_a_name_for_each_user_browsers_keep_them_apart(
         run_a_cell(page, f"{hers}/user/alice/")
         shoot(page, "subdomains")
         with evil(site, "/bob.localhost/user/bob", "alice") as bob:
-            page.goto(f"{base}/hub/home")
+            go_to(page, f"{base}/hub/home")
             follow(page, f"{base.replace('//', '//bob.')}/user/bob/", "link")
             expect(page).to_have_title("done")
             assert bob.requests != [] and bob.cookies == set()

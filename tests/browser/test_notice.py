@@ -13,7 +13,7 @@ from sitekit.operations.running_hub.announce import announce, announce_end
 from ..chain.test_chain import EAT
 from ..conftest import Demo
 from ..person import KernelDied, Person
-from .conftest import shoot, wait_until
+from .conftest import go_to, shoot, wait_until
 from .test_first_hour import login
 
 TOAST = ".Toastify__toast"
@@ -43,7 +43,7 @@ def page_of_bob(page: Page, demo: Demo, bob: Person) -> Page:
 def open_lab(page: Page, told: Told | None = None) -> None:
     if told:
         page.route("**/sitekit/notice", told)
-    page.goto("/user/bob/lab?reset")
+    go_to(page, "/user/bob/lab?reset")
     page.wait_for_selector('.jp-LauncherCard[data-category="Notebook"]')
 
 
@@ -126,14 +126,14 @@ def test_a_closed_announcement_stays_closed_on_all_pages(
     assert announce(demo.site, "TEXT=Tea at <b>five</b>") == 0
     number = capsys.readouterr().out.split()[1].rstrip(":")
     try:
-        page_of_bob.goto("/hub/home")
+        go_to(page_of_bob, "/hub/home")
         shown = page_of_bob.get_by_role("status").filter(has_text="Tea at <b>five</b>")
         expect(shown).to_be_visible()
         shoot(page_of_bob, "announcement")
         shown.get_by_role("button", name="Close this announcement").click()
         expect(shown).to_have_count(0)
-        page_of_bob.goto("/hub/token")
-        page_of_bob.goto("/hub/home")
+        go_to(page_of_bob, "/hub/token")
+        go_to(page_of_bob, "/hub/home")
         expect(shown).to_have_count(0)
     finally:
         assert announce_end(demo.site, f"ID={number}") == 0
@@ -141,7 +141,7 @@ def test_a_closed_announcement_stays_closed_on_all_pages(
 
 def test_the_classic_notebook_warns_too(page_of_bob: Page) -> None:
     page_of_bob.route("**/sitekit/notice", Told(idle=60))
-    page_of_bob.goto("/user/bob/tree")
+    go_to(page_of_bob, "/user/bob/tree")
     expect(page_of_bob.locator(TOAST)).to_contain_text("stopped in 1 minute,")
 
 

@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect
 
 from ..conftest import Demo
 from ..person import Person
-from .conftest import shoot
+from .conftest import go_to, shoot
 from .test_first_hour import login
 
 MARK = '"><img src=x onerror="document.title=\'ran\'"><script>document.title="ran"</script>'
@@ -94,13 +94,13 @@ def test_a_link_that_pulls_asks_and_its_address_runs_no_script(
     bad = f"{base}?repo={quote(MARK)}&targetPath={quote('../' + MARK)}"
     frame = f'<iframe src="{good}"></iframe><img src="{good}">'
     elsewhere.content = f"<a id=good href='{good}'>a</a><a id=bad href='{bad}'>b</a>{frame}"
-    page.goto(elsewhere.url)
+    go_to(page, elsewhere.url)
     page.click("#good")
     expect(page.get_by_role("heading")).to_have_text("Pull this repository?")
     expect(page.get_by_text("https://github.com/example/course")).to_be_visible()
     shoot(page, "pull")
     assert page.title() == "Pull this repository?"
-    page.goto(elsewhere.url)
+    go_to(page, elsewhere.url)
     page.click("#bad")
     expect(page.get_by_role("heading")).to_have_text("Nothing is pulled")
     expect(page.get_by_text("not the https address of a repository")).to_be_visible()
@@ -115,7 +115,7 @@ def test_a_form_of_another_site_pulls_nothing(
         f'<form method=post action="{demo.site.front.url}/user/bob/git-pull">'
         '<input name=repo value="https://github.com/example/course"><button>go</button></form>'
     )
-    page.goto(elsewhere.url)
+    go_to(page, elsewhere.url)
     with page.expect_navigation() as told:
         page.click("button")
     assert told.value.status in (403, 302)
@@ -132,7 +132,7 @@ def test_a_port_is_opened_by_a_click_of_its_users_alone(
         f"<script src='{url}?script'></script><script>fetch({json.dumps(url + '?fetch')}, "
         "{mode: 'no-cors', credentials: 'include'})</script>"
     )
-    page.goto(elsewhere.url)
+    go_to(page, elsewhere.url)
     page.wait_for_load_state("networkidle")
     page.click("a")
     expect(page.get_by_role("heading")).to_have_text("Open this page?")

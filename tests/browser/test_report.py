@@ -15,7 +15,7 @@ from sitekit.operations.usage_report.write_report import as_html
 from sitekit.site import load_site
 
 from .accessible import require_accessible
-from .conftest import Picture
+from .conftest import Picture, go_to
 from .invented_year import year
 
 NOW = datetime(2026, 12, 1, 12)
@@ -30,7 +30,7 @@ def test_the_report_of_a_year(browser: Browser, tmp_path: Path, picture: Picture
     page = browser.new_page(viewport={"width": 1180, "height": 800})
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
-    page.goto(file.as_uri())
+    go_to(page, file.as_uri())
     for verdict in ("too large", "too small", "too short", "never used"):
         expect(page.get_by_text(verdict, exact=True).first).to_be_visible()
     expect(page.locator("figcaption").nth(2)).to_contain_text("Memory of a server (MiB)")

@@ -13,7 +13,7 @@ from sitekit.backends.snapshot import FAST
 from ..conftest import Demo, logged_in
 from ..person import Person
 from .accessible import require_accessible
-from .conftest import Picture, shoot
+from .conftest import Picture, go_to, shoot
 from .test_first_hour import login
 
 PAGE = "/hub/sitekit/status"
@@ -38,7 +38,7 @@ def test_an_administrator_sees_servers_and_stops_one(
 ) -> None:
     assert alice.start("small")[-1].get("ready")
     login(page, demo, "carol")
-    page.goto("/hub/home")
+    go_to(page, "/hub/home")
     page.get_by_role("link", name="Status").click()
     expect(page.locator("h1")).to_contain_text("Status of")
     row = page.locator('tr[data-user="alice"]')

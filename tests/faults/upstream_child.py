@@ -30,9 +30,9 @@ from sitekit.backends.snapshot import Snapshot
 from sitekit.hub.choices.check_choice import read_choice
 from sitekit.hub.messages.failed_start_cards import Card
 from sitekit.hub.servers.hub_state import HubState
+from sitekit.hub.spawner.batchspawner_interface import SlurmServer
 from sitekit.hub.spawner.look_up_unix_accounts import groups_of
 from sitekit.hub.spawner.not_started import NotStarted
-from sitekit.hub.spawner.slurm_server import SlurmServer
 from sitekit.hub.spawner.tier_spawner import TierSpawner
 from sitekit.site import load_site
 

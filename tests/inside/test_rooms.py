@@ -3,6 +3,7 @@ accounts, sshd or the network."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -83,5 +84,11 @@ def run_tests(machine: Booted, *words: str, patience: float, engine: str = "dock
     python = [CHECKOUT / ".kit/bin/python", "-B", "-m", "pytest", "-p", "no:cacheprovider"]
     options = ["-n", "0", "--keep-demo", "-v", "--tb=short"]
     done = machine.run(*kit, *python, *options, *words, check=False, timeout=patience)
-    assert done.returncode == 0, done.stdout[-20_000:]
+    assert done.returncode == 0, failures_in(done.stdout)
     print(done.stdout.splitlines()[-1])
+
+
+def failures_in(output: str) -> str:
+    """The part of pytest's output about failures, without the list of the tests that passed."""
+    title = re.search(r"^=+ (FAILURES|ERRORS) =+$", output, re.MULTILINE)
+    return output[title.start() :] if title else output[-20_000:]

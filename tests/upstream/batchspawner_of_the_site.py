@@ -14,7 +14,7 @@ import batchspawner
 import pytest
 
 from sitekit.hub.servers.hub_state import HubState
-from sitekit.hub.spawner.slurm_server import SlurmServer
+from sitekit.hub.spawner.batchspawner_interface import SlurmServer
 from sitekit.site import load_site
 
 site = load_site(Path(os.environ["SITEKIT_SITE"]))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ..browser.conftest import browser
+from ..browser.conftest import browser, go_to
 from ..browser.test_kernels import open_notebook, run
 from ..slurm import until
 from .conftest import Workshop
@@ -31,7 +31,7 @@ def page(browser: Browser, workshop: Workshop) -> Iterator[Page]:
 
 
 def test_a_participant_runs_cells_and_reads_the_card(workshop: Workshop, page: Page) -> None:
-    page.goto("/")
+    go_to(page, "/")
     page.fill("#username_input", NAME)
     page.fill("#password_input", PASSWORDS[NAME])
     page.click("#login_submit")
@@ -49,7 +49,7 @@ def test_a_participant_runs_cells_and_reads_the_card(workshop: Workshop, page: P
     os.kill(process_of(NAME), signal.SIGKILL)
 
     def card() -> bool:
-        page.goto(f"/hub/spawn/{NAME}")
+        go_to(page, f"/hub/spawn/{NAME}")
         return page.locator('.sitekit-card[data-kind="crash"]').count() == 1
 
     until(card, 240, 1)

@@ -11,14 +11,19 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from ..contracts.internal_tls import as_installed, client_context
 from ..site import Site
 from .ledger.ledger_courses import idle_limit_of_course
+from .overrides.idle_culler import log_unreachable_hub, use_own_certificate
 from .servers.idle_limits import CULLER, stop_delay
 from .servers.offered_courses import OfferedCourses
 
 EVERY = 60  # seconds between two checks of all servers
 PAGE = 200  # users in one answer: JupyterHub's own limit; idle-culler asks for page after page
+
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR": "1"}
+"""If its configuration file has an error, the culler ends. Without the second variable, the culler
+would use its own defaults, and stop each server that was idle for ten minutes (traitlets,
+config/application.py, raise_config_file_errors)."""
 
 SCOPES = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
 
@@ -34,9 +39,7 @@ def update_culling(c: Any, site: Site) -> None:
     # It ends with the hub, even if the hub is killed. Unlike the hub it needs no sudo.
     setpriv = ["/usr/bin/setpriv", "--pdeathsig", "TERM", "--no-new-privs"]
     command = [*setpriv, sys.executable, "-I", "-m", "jupyterhub_idle_culler", f"--config={config}"]
-    c.JupyterHub.services.append(
-        {"name": CULLER, "command": command, "environment": {"PATH": "/usr/bin:/bin"}}
-    )
+    c.JupyterHub.services.append({"name": CULLER, "command": command, "environment": ENVIRONMENT})
     c.JupyterHub.load_roles.append({"name": CULLER, "scopes": SCOPES, "services": [CULLER]})
 
 
@@ -68,12 +71,10 @@ def configure_culler(c: Any, site: Site) -> None:
 
 
 def show_certificate(c: Any, site: Site) -> None:
-    """Make the culler (the program that stops idle servers) use its own certificate.
+    """Change functions of idle-culler: its certificate, and its log if the hub does not answer.
 
-    The culler's own make_ssl_context would use the hub's certificate, which has more rights.
+    The file culler_config.py in /etc calls this function by this name, also in an older release
+    after a rollback.
     """
-    if as_installed(site).internal_tls:
-        import jupyterhub_idle_culler
-
-        c.IdleCuller.ssl_enabled = True
-        jupyterhub_idle_culler.make_ssl_context = lambda *_: client_context(site, "culler")
+    use_own_certificate(c, site)
+    log_unreachable_hub()

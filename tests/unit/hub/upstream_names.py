@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 import sys
 from types import ModuleType
 
@@ -32,6 +33,8 @@ REPLACED = [
     "jupyterhub.spawner:Spawner._spawn_future",
     "jupyterhub.spawner:Spawner._spawn_pending",
     "jupyterhub.spawner:Spawner._stop_pending",
+    "jupyterhub_idle_culler:cull_idle",
+    "jupyterhub_idle_culler:make_ssl_context",
     "oauthenticator.oauth2:_deserialize_state",
     "oauthenticator.oauth2:_serialize_state",
     "tornado.httpserver:HTTPServer.handle_stream",
@@ -80,9 +83,10 @@ def _upstream(name: str) -> str:
 
 def _signature(found: object) -> str:
     try:
-        return str(inspect.signature(getattr(found, "__func__", found)))
+        signature = str(inspect.signature(getattr(found, "__func__", found)))
     except (TypeError, ValueError):
         return "is no function"
+    return re.sub(r" at 0x[0-9a-f]+", "", signature)
 
 
 def _modules(package: ModuleType) -> list[ModuleType]:

@@ -41,7 +41,7 @@ class SlurmBackend:
     """
 
     title = "Slurm"
-    spawner = "sitekit.hub.spawner.slurm_server:SlurmServer"
+    spawner = "sitekit.hub.spawner.batchspawner_interface:SlurmServer"
 
     def __init__(self, site: Site, open_work: OpenWork) -> None:
         self._site = site

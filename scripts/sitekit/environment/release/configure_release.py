@@ -11,9 +11,10 @@ from pathlib import Path
 from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...base.run_program import run
-from . import container_files, user_commands
+from . import user_commands
 from .releases import Release
 from .required_package_contents import Piece
+from .write_container_files import write_container_files
 
 GUARDED = {
     "sitekit.session.overrides.lmod_guard": "jupyterlmod",
@@ -106,7 +107,7 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
     start_light_hub(release.path)
     user_commands.write_programs(release.path, {piece.name for piece in pieces})
     folders = [user_commands.folder(release.path)]
-    folders.append(container_files.write_container_files(release.path, IN_IMAGES, NOTICE))
+    folders.append(write_container_files(release.path, IN_IMAGES, NOTICE))
     if any(NOTICE in piece.lab for piece in pieces):
         folders.append(install_notice(release.path))
     if any(piece.name == "bash_kernel" for piece in pieces):

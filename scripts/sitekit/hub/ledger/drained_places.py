@@ -31,7 +31,7 @@ class Drains:
         return tuple(name for name in partitions if name not in self.partitions)
 
     def reason(self, tier: Tier) -> str:
-        """Return why the tier is not offered now; "" if one of its partitions is not drained."""
+        """Return the reason if all partitions of the tier are drained; otherwise return ""."""
         if not tier.partitions or self.left(tier.partitions):
             return ""
         return self.partitions[tier.partitions[0]]

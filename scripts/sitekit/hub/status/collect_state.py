@@ -41,7 +41,7 @@ def describe_site(
 
 
 def servers_now(hub_state: HubState) -> list[OpenServer]:
-    """Return the open servers from the ledger and the last list of jobs."""
+    """Return the servers that wait or run now, from the ledger and the last snapshot of the jobs."""
     return [
         describe_server(start, hub_state.job_of(start[0]), _explain(hub_state, start))
         for start in hub_state.ledger.measured()

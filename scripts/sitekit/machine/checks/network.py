@@ -56,8 +56,8 @@ def _servers_ports(ports: tuple[int, int], local: str) -> Iterator[Finding]:
     """Yield a finding if the ports for servers overlap with the ports that Linux uses for outgoing
     connections.
 
-    `local` is the content of LOCAL_PORTS. If the ports overlap, sshd sometimes cannot listen on a
-    server's port.
+    `local` is the text of the file /proc/sys/net/ipv4/ip_local_port_range. If the ports
+    overlap, sshd sometimes cannot listen on a server's port.
     """
     low, high = (int(number) for number in local.split())
     if ports[0] <= high and low <= ports[1]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ...contracts.internal_tls import client_context
 from ...site import Site
-from ..host.tls_client import open_tls_connection
+from ..host.connect_to_web_server import open_tls_connection
 
 _LISTENS = "0A"  # net/ipv4/tcp_states.h, TCP_LISTEN
 

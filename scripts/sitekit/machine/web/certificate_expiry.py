@@ -17,7 +17,7 @@ from ...base.progress import say
 from ...base.run_program import run
 from ...site import Site
 from ...site.sections.front import Certificate
-from ..host.tls_client import open_tls_connection
+from ..host.connect_to_web_server import open_tls_connection
 from .certificate import is_for, names
 
 DAY = 86400.0

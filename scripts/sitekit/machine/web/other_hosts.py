@@ -20,8 +20,8 @@ from pathlib import Path
 
 from ...base.errors import Problem
 from ...base.run_program import CommandFailed, run
+from ..host.connect_to_web_server import open_tls_connection
 from ..host.platform import WebServer
-from ..host.tls_client import open_tls_connection
 
 ANSWER_TIMEOUT = 5.0  # seconds for one answer
 AGREE_SECONDS = 20

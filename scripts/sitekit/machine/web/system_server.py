@@ -20,8 +20,8 @@ import psutil
 from ...base.errors import Problem
 from ...base.run_program import CommandFailed, run
 from ...site import Site
+from ..host.connect_to_web_server import open_tls_connection
 from ..host.platform import WebServer
-from ..host.tls_client import open_tls_connection
 from ..supervisors.control import which_supervisor
 from ..supervisors.interface import State
 from ..supervisors.service import Service

@@ -12,7 +12,7 @@ from ...base.errors import BadInput, Problem, shown
 from ...base.run_program import acting_as
 from ...hub.ledger.ledger import Ledger, LedgerTrouble
 from ...hub.ledger.ledger_schema import NewerLedger, OlderLedger
-from ...hub.ledger.running_ledger import RunningLedger
+from ...hub.ledger.open_ledger_beside_hub import RunningLedger
 from ...machine.participants import hub_users
 from ...site import Site
 

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 INSIDE = "/opt/sitekit-session"
-"""The place in the container of the folder that environment/release/container_files.py writes.
+"""The place in the container of the folder that environment/release/write_container_files.py writes.
 
 The folder has this package and the settings of Jupyter Server, and nothing else of the release.
 """

@@ -11,7 +11,7 @@ import pytest
 from sitekit.hub.ledger.ledger import Ledger, LedgerTrouble
 from sitekit.hub.ledger.ledger_schema import NewerLedger, OlderLedger
 from sitekit.hub.ledger.ledger_usage import FORGET
-from sitekit.hub.ledger.running_ledger import RunningLedger
+from sitekit.hub.ledger.open_ledger_beside_hub import RunningLedger
 
 
 @pytest.fixture
