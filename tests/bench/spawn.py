@@ -1,5 +1,5 @@
-"""The row `spawn`: from the request to a server that answers; ours, upstream's, and the same job
-submitted by hand."""
+"""The row `spawn`: from the request to a server that answers; ours, upstream's, jupyterhub_moss's,
+and the same job submitted by hand."""
 
 from __future__ import annotations
 
@@ -36,10 +36,12 @@ def measure(bench: Bench, times: int) -> None:
             person.stop_and_wait()
         floor = stack.enter_context(Floor(bench, USER, TIER))
         upstream = stack.enter_context(UpstreamHub(bench, USER, TIER))
+        moss = stack.enter_context(UpstreamHub(bench, USER, TIER, moss=True))
         kinds: dict[str, tuple[Start, Callable[[], None]]] = {
             "ours": (lambda: _ours(bench, person), person.stop_and_wait),
             "floor": (floor.start, floor.stop),
             "upstream": (upstream.start, upstream.stop),
+            "jupyterhub_moss": (moss.start, moss.stop),
         }
         taken: dict[str, list[dict[str, float]]] = {kind: [] for kind in kinds}
         for turn in range(times + 1):  # the first turn warms the caches and is not counted
@@ -60,7 +62,11 @@ def measure(bench: Bench, times: int) -> None:
                             "script": answered - began,
                         }
                     )
-        hubs = {"ours": memory(bench.hub()), "upstream": upstream.memory()}
+        hubs = {
+            "ours": memory(bench.hub()),
+            "upstream": upstream.memory(),
+            "jupyterhub_moss": moss.memory(),
+        }
     rows = [_row(kind, taken[kind], taken["floor"]) for kind in kinds]
     over = rows[0]["over floor"]
     rest = statistics.median(one["all"] - one["to script"] for one in taken["ours"])
@@ -70,7 +76,10 @@ def measure(bench: Bench, times: int) -> None:
         f"Ours is {over:+.2f} s over the floor (goal {GOAL} s, {'met' if over <= GOAL else 'MISSED'}).",
         "floor: the same script and environment, sbatch by hand as the user, until the server answers HTTP.",
         "to script: until the first line of the job's script runs; script: from there until the server is ready.",
-        f"Resident memory of the hubs: ours {hubs['ours']} MiB, upstream's {hubs['upstream']} MiB.",
+        "upstream: wrapspawner and batchspawner; jupyterhub_moss: its own spawner on batchspawner.",
+        "Resident memory of the hubs: "
+        + ", ".join(f"{kind} {size} MiB" for kind, size in hubs.items())
+        + ".",
     ]
     table(f"spawn: seconds from the request to ready, {times} starts of each in turn", rows, notes)
     keep("spawn", rows=rows, taken=taken, hubs=hubs, notes=notes)

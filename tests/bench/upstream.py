@@ -1,5 +1,5 @@
-"""A second, temporary hub of the same release: ProfilesSpawner and SlurmSpawner as released, with
-their defaults."""
+"""A second, temporary hub of the same release, with the spawners of others: ProfilesSpawner and
+SlurmSpawner, or jupyterhub_moss's MOSlurmSpawner, as released, with their defaults."""
 
 from __future__ import annotations
 
@@ -16,18 +16,22 @@ import psutil
 
 from sitekit.base.run_program import identity
 
+from ..packages import install_pinned
 from .common import Bench, ended, free_ports, memory, secret, sudo_rule
 from .moments import uptime
 
 JOB_NAME = "spawner-jupyterhub"  # of batchspawner's own template
 CONFIG = Path(__file__).with_name("upstream_config.py")
+MOSS = Path(__file__).with_name("jupyterhub_moss.txt")
 
 
 class UpstreamHub:
-    """The hub as a context: `start` and `stop` one server of `user`."""
+    """The hub as a context: `start` and `stop` one server of `user`. With `moss`, the hub has
+    jupyterhub_moss's spawner."""
 
-    def __init__(self, bench: Bench, user: str, tier: str) -> None:
+    def __init__(self, bench: Bench, user: str, tier: str, *, moss: bool = False) -> None:
         self._bench, self._user, self._tier = bench, user, bench.site.tier(tier)
+        self._moss = moss
         self._stack = ExitStack()
 
     def __enter__(self) -> UpstreamHub:
@@ -49,6 +53,8 @@ class UpstreamHub:
         folder = Path(tempfile.mkdtemp(prefix="sitekit-bench-"))
         self._stack.callback(shutil.rmtree, folder)
         shutil.chown(folder, site.hub.user)
+        if self._moss:
+            install_pinned(MOSS, folder / "packages")
         hub, proxy, api = free_ports(3)
         told = {
             "hub": hub,
@@ -63,7 +69,9 @@ class UpstreamHub:
             "memory": f"{self._tier.memory}M",
             "cpus": str(self._tier.cpus),
             "minutes": str(self._tier.time // 60),
+            "packages": str(folder / "packages") if self._moss else "",
         }
+        self._options = self._options_of_moss() if self._moss else {"profile": "small"}
         config = folder / "jupyterhub_config.py"
         figures = folder / "figures.json"
         config.write_text(CONFIG.read_text())
@@ -114,7 +122,7 @@ class UpstreamHub:
 
     def start(self) -> tuple[float, float, int]:
         asked = uptime()
-        answer = self._http.post(f"/hub/api/users/{self._user}/server", json={"profile": "small"})
+        answer = self._http.post(f"/hub/api/users/{self._user}/server", json=self._options)
         if answer.status_code == 202:  # it takes longer than 10 s
             with self._http.stream("GET", f"/hub/api/users/{self._user}/server/progress") as events:
                 assert any('"ready": true' in line for line in events.iter_lines()), (
@@ -133,6 +141,21 @@ class UpstreamHub:
         )
         [job] = self._bench.slurm("squeue", *words).splitlines()
         return asked, answered, int(job)
+
+    def _options_of_moss(self) -> dict[str, object]:
+        """What the form of jupyterhub_moss makes of the same request (its models.py, UserOptions)."""
+        empty = ("reservation", "options", "environment_id", "environment_modules", "gres")
+        return {
+            **dict.fromkeys((*empty, "root_dir", "prologue"), ""),
+            "partition": self._tier.partitions[0],
+            "runtime": str(self._tier.time // 60),
+            "nprocs": self._tier.cpus,
+            "memory": f"{self._tier.memory}M",
+            "ngpus": 0,
+            "output": "/dev/null",
+            "environment_path": str(self._bench.site.current / "bin"),
+            "default_url": "/lab",
+        }
 
     def stop(self) -> None:
         self._http.delete(f"/hub/api/users/{self._user}/server")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 from batchspawner import SlurmSpawner
@@ -30,8 +31,14 @@ c.JupyterHub.authenticator_class = "dummy"
 c.Authenticator.allowed_users = {figures["user"]}
 c.JupyterHub.services = [{"name": "bench", "api_token": figures["token"]}]
 c.JupyterHub.load_roles = [role]
-c.JupyterHub.spawner_class = "wrapspawner.ProfilesSpawner"
-c.ProfilesSpawner.profiles = [("Small", "small", SlurmSpawner, request)]
+if figures["packages"]:
+    sys.path.append(figures["packages"])
+    import jupyterhub_moss
+
+    jupyterhub_moss.set_config(c)
+else:
+    c.JupyterHub.spawner_class = "wrapspawner.ProfilesSpawner"
+    c.ProfilesSpawner.profiles = [("Small", "small", SlurmSpawner, request)]
 c.Spawner.default_url = "/lab"
 c.Spawner.cmd = [f"{release}/jupyterhub-singleuser"]
 c.Spawner.environment = {"SLURM_CONF": figures["conf"]}

@@ -180,7 +180,7 @@ def module_files(env: Mapping[str, str]) -> list[str]:
     """Return the files of the loaded modules, and the files and folders that determine which
     version of a module Lmod loads.
 
-    Lmod chooses the version of a module by the folder of its modulefiles, and by files such as
+    Lmod chooses the version of a module by the files in its folder, and by files such as
     `.modulerc` in this folder. The result contains the modulefiles, their folders, and files such
     as `.modulerc`.
     """

@@ -18,7 +18,7 @@ def sudoers(site: Site, platform: Platform) -> dict[Path, File]:
     are allowed. The sudo rule lists the accounts under which the hub may start the gate: members of
     the groups whose users may have servers, or the one account that runs all servers. root (by name
     and by uid) and the site's own accounts are excluded. sudo does not pass environment variables
-    of the hub to the gate. If tiers run on this host, a second rule lets the hub start the local
+    of the hub to the gate. If servers run on this host, a second rule lets the hub start the local
     gate as root.
     """
     hub, gateway = site.hub.user, site.login.gateway

@@ -20,7 +20,7 @@ UNKNOWN = "..."
 
 @dataclass(frozen=True, order=True)
 class CardText:
-    """The sentences of one card. `...` in a sentence replaces a value such as a node's name."""
+    """The sentences of one card. `...` in a sentence stands for a value such as a node's name."""
 
     kind: str
     what: str

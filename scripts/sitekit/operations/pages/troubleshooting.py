@@ -22,7 +22,7 @@ the table of `make doctor`. The first part explains the cards that users see, th
 
 The section [Words](../README.md#words) of the README explains *gate*, *ledger*, *release* and *tier*.
 
-A card is a text for a user whose server ended or did not start. On this page, `...` replaces a value, such as the
+A card is a text for a user whose server ended or did not start. On this page, `...` stands for a value, such as the
 name of a node. Each heading below *Cards* is a kind of card. The kind is also in the hub's log, the ledger and the
 REST API.
 
