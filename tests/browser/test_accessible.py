@@ -141,7 +141,7 @@ def test_with_the_keyboard_alone_to_a_server_and_its_pages(
     log_in_by_keyboard(page, demo, "bob")
     with partition_down(demo.site, "jupyter-long"):
         choose_by_keyboard(page, demo, "long")
-        page.wait_for_url("**/hub/spawn-pending/bob**")
+        page.wait_for_url("**/hub/spawn-pending/bob**", wait_until="commit")
         expect(page.get_by_text(re.compile("partition is stopped")).first).to_be_visible()
         expect(page.locator("#sitekit-faster")).to_be_visible()
         picture(page, "waiting")

@@ -22,7 +22,7 @@ def test_cancel_a_server_that_waits_for_room(
             go_to(page, f"/hub/spawn/bob/{name}".rstrip("/"))
             page.check("input[name=tier][value=long]")
             page.click("#spawn_form [type=submit]")
-            page.wait_for_url("**/hub/spawn-pending/bob**")
+            page.wait_for_url("**/hub/spawn-pending/bob**", wait_until="commit")
             until(lambda: jobs(demo.site, "bob"))
             page.click("#stop-server-btn")
             until(lambda: not jobs(demo.site, "bob"))

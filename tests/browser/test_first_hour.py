@@ -40,7 +40,8 @@ def test_log_in_choose_start_and_run_a_cell(
     page.check("input[name=tier][value=small]")
     with no_reload(page, "**/hub/spawn-pending/bob**"):  # the server may be ready at any moment
         page.click("#spawn_form [type=submit]")
-        page.wait_for_url("**/hub/spawn-pending/bob**")
+        # the reload that is held may have begun before the page was complete
+        page.wait_for_url("**/hub/spawn-pending/bob**", wait_until="commit")
         expect(page.locator("#progress-message")).to_contain_text(re.compile(".{6}"))
         shoot(page, "waiting")
     page.wait_for_url("**/user/bob/lab**")

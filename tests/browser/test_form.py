@@ -155,7 +155,9 @@ def test_a_server_with_a_name_starts_by_keyboard_alone(
     assert not page.locator("#sitekit-server").evaluate("element => element.checkValidity()")
     page.fill("#sitekit-server", "second")
     page.keyboard.press("Enter")
-    page.wait_for_url(re.compile("/spawn-pending/alice/second|/user/alice/second/"))
+    page.wait_for_url(
+        re.compile("/spawn-pending/alice/second|/user/alice/second/"), wait_until="commit"
+    )
     try:
         until(lambda: len(jobs(demo.site, "alice")) == 1)
         job = jobs(demo.site, "alice")[0].split()[0]

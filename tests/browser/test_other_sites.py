@@ -130,10 +130,11 @@ def test_a_port_is_opened_by_a_click_of_its_users_alone(
     elsewhere.content = (
         f"<a href='{url}?link'>a</a><iframe src='{url}?frame'></iframe><img src='{url}?picture'>"
         f"<script src='{url}?script'></script><script>fetch({json.dumps(url + '?fetch')}, "
-        "{mode: 'no-cors', credentials: 'include'})</script>"
+        "{mode: 'no-cors', credentials: 'include'}).finally(() => document.title = 'asked')"
+        "</script>"
     )
     go_to(page, elsewhere.url)
-    page.wait_for_load_state("networkidle")
+    expect(page).to_have_title("asked")
     page.click("a")
     expect(page.get_by_role("heading")).to_have_text("Open this page?")
     shoot(page, "open-port")

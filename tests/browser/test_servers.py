@@ -40,7 +40,7 @@ def test_a_request_that_waits_is_shown_and_changed(page: Page, demo: Demo, bob: 
     with partition_down(demo.site, "jupyter-long"):
         page.check("input[name=tier][value=long]")
         page.click("#spawn_form [type=submit]")
-        page.wait_for_url("**/hub/spawn-pending/bob**")
+        page.wait_for_url("**/hub/spawn-pending/bob**", wait_until="commit")
         message = page.locator("#progress-message")
         expect(message).to_contain_text("The partition is stopped by the administrators.")
         expect(message).to_have_attribute("aria-live", "polite")
@@ -58,7 +58,7 @@ def test_a_request_that_waits_is_shown_and_changed(page: Page, demo: Demo, bob: 
         expect(page.locator(".sitekit-state")).to_have_text("waiting")
         expect(page.locator(".sitekit-message")).to_contain_text("stopped by the administrators")
         page.get_by_role("button", name="Show the progress").click()
-        page.wait_for_url("**/hub/spawn-pending/bob**")
+        page.wait_for_url("**/hub/spawn-pending/bob**", wait_until="commit")
         wait_for_scripts(page)
         page.get_by_role("button", name="Change the request").click()
         page.wait_for_url("**/hub/spawn/bob**")
@@ -122,7 +122,7 @@ def _the_next_one(page: Page, bob: Person) -> None:
     """Start another server of the same size while the first one runs."""
     go_to(page, "/hub/home")
     page.get_by_role("button", name="Start the next one now").click()
-    page.wait_for_url(re.compile("/spawn-pending/bob/next|/user/bob/next/"))
+    page.wait_for_url(re.compile("/spawn-pending/bob/next|/user/bob/next/"), wait_until="commit")
     go_to(page, "/hub/home")  # the page before loads itself again when the server is ready
     second = page.locator('.sitekit-server[data-server-name="next"]')
     expect(second).to_contain_text("Small, for a first look")
@@ -154,7 +154,7 @@ def _start_with_more_and_again(page: Page, bob: Person, card: Locator) -> None:
     expect(server.locator(".sitekit-state")).to_have_text("not running")
     expect(card).to_have_count(0)
     page.get_by_role("button", name="Start again").click()
-    page.wait_for_url(re.compile("/spawn-pending/bob|/user/bob/"))
+    page.wait_for_url(re.compile("/spawn-pending/bob|/user/bob/"), wait_until="commit")
     assert bob.api("GET", "/sitekit/server").json()["tier"] == "own"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import websocket
 
-from sitekit.operations.doctor.table import CHECKS
+from sitekit.operations.doctor.list_of_checks import CHECKS
 
 from ..conftest import Demo
 from .farm import CHECKOUT, KIT, described

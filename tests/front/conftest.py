@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.machine.host.site_on_machine import Target
+from sitekit.machine.host.target import Target
 from sitekit.machine.render.certificate_authorities import internal_tls_files
 from sitekit.machine.web.certificate import self_signed
 from sitekit.machine.web.config import certificate, front, front_path, modules

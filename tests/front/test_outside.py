@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sitekit.machine.host.site_on_machine import Target
+from sitekit.machine.host.target import Target
 from sitekit.machine.render.machine_secrets import openid
 from sitekit.site import Site
 

@@ -14,8 +14,8 @@ sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 
 from sitekit.machine.host.platform import this_platform
-from sitekit.operations.doctor import table
 from sitekit.operations.doctor.context import Context
+from sitekit.operations.doctor.list_of_checks import CHECKS
 from sitekit.operations.doctor.report import as_json
 from sitekit.operations.doctor.run_checks import run_checks
 from sitekit.site import load_site
@@ -26,4 +26,4 @@ number, group = map(int, sys.argv[3:5])
 os.setgroups([])
 os.setgid(group)
 os.setuid(number)
-print(as_json(run_checks(table.CHECKS, Context(site, platform, "alice"))))
+print(as_json(run_checks(CHECKS, Context(site, platform, "alice"))))

@@ -12,7 +12,7 @@ import kernel_site
 import pytest
 from machine_sites import demo
 
-from sitekit.machine.host.site_on_machine import Target
+from sitekit.machine.host.target import Target
 from sitekit.machine.render.certificate_authorities import internal_tls_files
 from sitekit.site.show import dump
 

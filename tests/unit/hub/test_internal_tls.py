@@ -19,7 +19,7 @@ from sitekit.contracts.internal_tls import (
     tag_in,
 )
 from sitekit.machine.host.file_to_write import File
-from sitekit.machine.host.site_on_machine import Target
+from sitekit.machine.host.target import Target
 from sitekit.machine.render import certificate_authorities
 from sitekit.machine.render.certificate_authorities import internal_tls_files, internal_tls_paths
 from sitekit.machine.render.machine_secrets import renewed_files

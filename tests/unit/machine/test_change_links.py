@@ -13,7 +13,7 @@ from sitekit.base.errors import BadInput
 from sitekit.machine.apply import commands as apply_module
 from sitekit.machine.apply.commands import apply, diff, plan_apply
 from sitekit.machine.apply.service_changes import list_service_changes
-from sitekit.machine.host.site_on_machine import Target
+from sitekit.machine.host.target import Target
 from sitekit.machine.installed.manifest import load_manifest
 from sitekit.machine.installed.read_and_restore_path import NOTHING
 from sitekit.machine.uninstall.uninstall import uninstall

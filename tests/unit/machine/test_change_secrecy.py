@@ -10,7 +10,7 @@ from machine_sites import bare_machine, demo
 
 from sitekit.base.errors import BadInput
 from sitekit.machine.checks.secret_file_modes import check_secrecy
-from sitekit.machine.host.site_on_machine import Target
+from sitekit.machine.host.target import Target
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to groups")
 KEY, SECRET = "/etc/keys/own.key", "/etc/keys/openid-secret"

@@ -9,7 +9,7 @@ from machine_sites import bare_machine, demo, family
 
 from sitekit.base.errors import BadInput
 from sitekit.machine.checks.ssh_lockout import check_nobody_locked_out
-from sitekit.machine.host.site_on_machine import Target
+from sitekit.machine.host.target import Target
 from sitekit.machine.render.rendered_files import render
 from sitekit.machine.system_sshd.config import check_included, denied_path
 

@@ -15,7 +15,7 @@ from sitekit.base.errors import BadInputs, Problem
 from sitekit.contracts.database import database_url
 from sitekit.machine.checks.database import check_database
 from sitekit.machine.host import postgresql
-from sitekit.machine.host.site_on_machine import Target
+from sitekit.machine.host.target import Target
 from sitekit.machine.render.machine_secrets import database_password, generated_paths
 from sitekit.machine.run import database
 from sitekit.site import Site

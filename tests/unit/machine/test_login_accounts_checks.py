@@ -10,9 +10,9 @@ import pytest
 from machine_sites import bare_machine, demo, family
 
 from sitekit.base.errors import BadInput
-from sitekit.machine.checks.login_accounts import check_accounts
+from sitekit.machine.checks.account_mapping import check_accounts
 from sitekit.machine.checks.secret_file_modes import check_secrecy
-from sitekit.machine.host.site_on_machine import Target
+from sitekit.machine.host.target import Target
 from sitekit.machine.render.accounts import memberships
 from sitekit.machine.render.machine_secrets import generated_paths, hub_secret
 from sitekit.machine.render.services import site_services

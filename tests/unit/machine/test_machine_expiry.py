@@ -16,7 +16,7 @@ from machine_sites import demo
 
 from sitekit.base.errors import Problem
 from sitekit.contracts.internal_tls import authority, certificate_and_key
-from sitekit.machine.host.site_on_machine import Target
+from sitekit.machine.host.target import Target
 from sitekit.machine.render.certificate_authorities import internal_tls_files
 from sitekit.machine.web import certificate_expiry
 from sitekit.machine.web.certificate import VALID_DAYS, self_signed

@@ -13,7 +13,7 @@ from sitekit.base.errors import BadInput
 from sitekit.contracts.front_login import web_server_file
 from sitekit.machine.host.file_to_write import File
 from sitekit.machine.host.platform import this_platform
-from sitekit.machine.host.site_on_machine import Target
+from sitekit.machine.host.target import Target
 from sitekit.machine.render.machine_secrets import (
     front_secret,
     generated_files_of,

@@ -9,7 +9,7 @@ import pytest
 
 from sitekit.base.data_files import data
 from sitekit.base.errors import BadInputs
-from sitekit.operations.courses import check_associations, look_up_roster
+from sitekit.operations.courses import check_associations, roster_accounts
 from sitekit.site import Site, load_site
 from sitekit.site.courses.course_files import read_course, site_courses
 from sitekit.site.sections.login_provider import People
@@ -51,7 +51,7 @@ def test_a_name_that_a_provider_never_gives_is_found(
     site = with_domains(*domains)
     found = [
         (one.where, one.what)
-        for one in look_up_roster.check_participants(site, read_course(path, site))
+        for one in roster_accounts.check_participants(site, read_course(path, site))
     ]
     if not why:
         assert found == []

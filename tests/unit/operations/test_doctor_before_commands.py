@@ -16,7 +16,7 @@ from sitekit.machine.checks.preconditions import preconditions
 from sitekit.machine.checks.run_checks import SUBJECTS, refusals
 from sitekit.operations.doctor import before_commands
 from sitekit.operations.doctor.check import Check
-from sitekit.operations.doctor.table import CHECKS
+from sitekit.operations.doctor.list_of_checks import CHECKS
 from sitekit.site import load_site
 
 SITE = load_site(data("config/sites/demo.yml"))

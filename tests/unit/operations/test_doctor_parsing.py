@@ -21,8 +21,8 @@ from sitekit.operations.doctor.checks.accounting_limits import table
 from sitekit.operations.doctor.checks.cluster import expand
 from sitekit.operations.doctor.checks.state import mount_of
 from sitekit.operations.doctor.context import Context, fields
+from sitekit.operations.doctor.list_of_checks import CHECKS
 from sitekit.operations.doctor.node_job import parse
-from sitekit.operations.doctor.table import CHECKS
 from sitekit.site import load_site
 
 TOP = Path(__file__).parents[3]

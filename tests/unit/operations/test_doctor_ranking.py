@@ -16,9 +16,9 @@ from sitekit.machine.host.platform import platforms
 from sitekit.operations.doctor.check import Check
 from sitekit.operations.doctor.commands import EXIT, parse, selected
 from sitekit.operations.doctor.context import Context, Unanswered
+from sitekit.operations.doctor.list_of_checks import CHECKS, SUBJECTS, page
 from sitekit.operations.doctor.report import as_json, as_junit, as_text, plain
 from sitekit.operations.doctor.run_checks import Result, ranked, run_checks, worst
-from sitekit.operations.doctor.table import CHECKS, SUBJECTS, page
 from sitekit.site import load_site
 
 TOP = Path(__file__).parents[3]

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from sitekit.operations.doctor.table import CHECKS
+from sitekit.operations.doctor.list_of_checks import CHECKS
 from sitekit.operations.pages import site_keys, troubleshooting
 from sitekit.operations.pages.card_texts import card_texts
 from sitekit.site import Site

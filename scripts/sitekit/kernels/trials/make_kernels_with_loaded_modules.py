@@ -14,8 +14,8 @@ from pathlib import Path
 from ..discovery.list_candidates import PROGRAMS
 from ..discovery.list_modules import natural
 from ..generations.kernel_record import Kernel
-from .build_kernel import NAMES
 from .import_launcher import launcher
+from .kernel_from_probe import NAMES
 from .start_commands import WAYS
 
 

@@ -27,8 +27,8 @@ from ..discovery.rules import Rules
 from ..generations.kernel_record import Kernel, Stamp, stamps
 from ..generations.logos import logo_digest
 from . import container_commands, find_interpreter, shell_commands
-from .build_kernel import build_kernel, logo
 from .import_launcher import launcher, launcher_digest
+from .kernel_from_probe import build_kernel, logo
 
 PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...site import Site
 from ..host.file_to_write import File
 from ..host.platform import Platform
-from ..host.site_on_machine import Target
+from ..host.target import Target
 from ..installed.manifest import Manifest, manifest_path
 from ..installed.read_and_restore_path import NOTHING
 from ..render.machine_secrets import generated_files_of

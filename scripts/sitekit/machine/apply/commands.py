@@ -13,14 +13,14 @@ from ...base.progress import say, step
 from ...base.run_program import need_root
 from ...site import Site
 from ...site.courses.course_files import site_courses
+from ..checks.files_before_writing import check
 from ..checks.passwords import who_stays_out
 from ..checks.preconditions import unmet_preconditions
 from ..checks.run_checks import SiteChange, collect_findings, describe_findings, refusals
-from ..checks.written_files import check
 from ..host.file_to_write import File
 from ..host.lock import hold_machine_lock
 from ..host.platform import Platform, this_platform
-from ..host.site_on_machine import Target
+from ..host.target import Target
 from ..installed.applied_site import applied
 from ..installed.manifest import load_manifest
 from ..installed.read_and_restore_path import MACHINE, NOTHING

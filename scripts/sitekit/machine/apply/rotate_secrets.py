@@ -17,7 +17,7 @@ from ..checks.preconditions import require_preconditions
 from ..host.file_to_write import File
 from ..host.lock import hold_machine_lock
 from ..host.platform import this_platform
-from ..host.site_on_machine import Target
+from ..host.target import Target
 from ..installed.read_and_restore_path import MACHINE, NOTHING, read_entry
 from ..render.machine_secrets import renewed_files
 from .commands import plan_apply

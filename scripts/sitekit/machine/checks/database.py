@@ -11,7 +11,7 @@ from ...base.errors import BadInput, BadInputs
 from ...contracts.database import postgresql
 from ...site import Site
 from ..host import postgresql as server
-from ..host.site_on_machine import Target
+from ..host.target import Target
 from ..installed.applied_site import applied
 from ..installed.read_and_restore_path import MACHINE
 from ..web.check_provided_files import client_secret

@@ -12,7 +12,7 @@ from ...base.path_access import Step, steps_of_path
 from ...contracts.database import postgresql
 from ...contracts.gate_config import MIN_UID
 from ...site.sections.front import Certificate
-from ..host.site_on_machine import Target
+from ..host.target import Target
 from ..installed import unix_accounts
 
 FOR_KEYS = "ssl-cert"

@@ -13,7 +13,7 @@ from pathlib import Path
 from ...base.files import write_atomic
 from ...site import Site
 from ..host.platform import Platform, this_platform
-from ..host.site_on_machine import Target
+from ..host.target import Target
 from ..render.accounts import accounts, memberships
 from ..render.rendered_files import folders
 from ..web.apache_links import links

@@ -29,7 +29,7 @@ from ...contracts.internal_tls import (
 from ...site import Site
 from ...site.types.address_types import is_ip
 from ..host.file_to_write import File
-from ..host.site_on_machine import Target
+from ..host.target import Target
 
 AUTHORITY_DAYS, PAIR_DAYS = 30 * 365, 5 * 365
 DAY = 86400

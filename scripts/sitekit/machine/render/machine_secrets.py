@@ -19,7 +19,7 @@ from ...contracts.front_login import HEADERS, SECRET, web_server_file
 from ...site import Site
 from ...site.sections.front import Certificate
 from ..host.file_to_write import File
-from ..host.site_on_machine import Target
+from ..host.target import Target
 from ..web.certificate import self_signed, serves
 from ..web.check_provided_files import client_secret
 from ..web.config import certificate

@@ -12,7 +12,7 @@ from ...base.templates import templates
 from ...contracts.metrics_token import hub_token, prometheus_token, scrape_config
 from ...site import Site
 from ..host.file_to_write import File
-from ..host.site_on_machine import Target
+from ..host.target import Target
 from ..web.config import certificate
 
 _TOKEN = re.compile(r"[0-9a-f]{64}\n")

@@ -11,7 +11,7 @@ from ...base.run_program import run
 from ...base.templates import templates
 from ...site import Site
 from ..host.file_to_write import File
-from ..host.site_on_machine import Target
+from ..host.target import Target
 
 
 def ssh_files(site: Site) -> dict[Path, File]:

@@ -12,7 +12,7 @@ from ...base.templates import templates
 from ...contracts import tunnel
 from ...site import Site
 from ..host.file_to_write import File
-from ..host.site_on_machine import Target
+from ..host.target import Target
 from .ssh import key_pair
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...base.errors import BadInput
 from ...site import Site
 from ..host.file_to_write import File
-from ..host.site_on_machine import Target
+from ..host.target import Target
 
 PROGRAM = Path("/usr/sbin/sshd")
 CONFIG = Path("/etc/ssh/sshd_config")

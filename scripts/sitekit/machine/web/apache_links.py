@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ...base.errors import BadInput, BadInputs
 from ..host.platform import Platform
-from ..host.site_on_machine import Target
+from ..host.target import Target
 from .config import front_path, modules, server
 
 _LOAD = re.compile(r"^[ \t]*LoadModule[ \t]+((?:mod_)?(\w+?)(?:_module)?)[ \t]+(\S+)", re.MULTILINE)

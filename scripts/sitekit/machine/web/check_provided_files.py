@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...base.errors import BadInput
 from ...site.sections.front import Certificate
-from ..host.site_on_machine import Target
+from ..host.target import Target
 from .certificate import has_passphrase, is_for, key_belongs_to, lasts, names
 
 _SECRET = re.compile(r"[!#-\[\]-~]{8,}")  # characters that Apache does not interpret inside quotes

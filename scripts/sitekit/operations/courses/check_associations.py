@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from ...base.finding import Finding
 from ...machine.checks.tiers_fit_cluster import read_config
 from ...site.courses.course_files import Course
-from . import look_up_roster
+from . import roster_accounts
 
 REQUIRE = frozenset({"associations", "limits", "qos", "safe", "wckeys", "all"})
 """The values of AccountingStorageEnforce with which a user needs an association (slurm.conf(5))."""
@@ -27,7 +27,7 @@ def check_associations(course: Course, ask: Callable[..., str | None]) -> Iterat
     enforced = config.get("AccountingStorageEnforce", "none").lower().split(",")
     if not REQUIRE & {*enforced}:
         return
-    account, users = course.tier.account, look_up_roster.participants_of(course)
+    account, users = course.tier.account, roster_accounts.participants_of(course)
     words = ["--noheader", "--parsable2", "show", "associations", "format=User"]
     words += [f"accounts={account}"] if account else []
     known: set[str] = set()

@@ -21,7 +21,7 @@ from ...contracts.kernel_state import read_kernel_state
 from ...machine.checks import tiers_fit_cluster
 from ...site import Site
 from ...site.courses.course_files import Course, courses_folder, offered_courses, read_course
-from . import capacity, check_associations, check_reservation, login_node, look_up_roster
+from . import capacity, check_associations, check_reservation, login_node, roster_accounts
 from .check_material import check_material
 
 
@@ -33,8 +33,8 @@ def course_check(site: Site, *words: str) -> int:
     course = course_of(site, "course_check", words)
     checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
         ("dates and file", lambda: dates(site, course)),
-        ("roster", lambda: look_up_roster.check_participants(site, course)),
-        ("homes", lambda: look_up_roster.check_homes(site, course)),
+        ("roster", lambda: roster_accounts.check_participants(site, course)),
+        ("homes", lambda: roster_accounts.check_homes(site, course)),
         ("kernel", lambda: kernel(site, course)),
         ("material", lambda: check_material(site, course)),
     ]
@@ -143,9 +143,9 @@ def booked(site: Site, course: Course) -> Iterator[Finding]:
         what, remedy = f"there is no reservation {course.tier.reservation}", "scontrol create"
         yield Finding(what, "reservation", f"{remedy} reservation, with users or accounts")
         return
-    one, everybody = check_reservation.parse(said), look_up_roster.participants_of(course)
+    one, everybody = check_reservation.parse(said), roster_accounts.participants_of(course)
     accounts = {user: _accounts(site, user) for user in everybody} if one.accounts else {}
-    groups = {user: look_up_roster.groups_of(user) for user in everybody} if one.groups else {}
+    groups = {user: roster_accounts.groups_of(user) for user in everybody} if one.groups else {}
     now = datetime.now(timezone.utc)
     yield from check_reservation.fits(one, course, everybody, accounts, groups, now)
 
@@ -168,7 +168,7 @@ def enough(site: Site, course: Course) -> Iterator[Finding]:
         where = f"in the reservation {name}"
     seats, wanted = (
         capacity.seats(course.tier, list(nodes.values())),
-        len(look_up_roster.participants_of(course)),
+        len(roster_accounts.participants_of(course)),
     )
     say(
         f"  {seats} servers of this size fit at once {where}; the roster has {wanted} participants."

@@ -17,7 +17,7 @@ from ...base.run_program import Argv, run
 from ...site import Site
 from ...site.courses.course import CourseMaterial
 from ...site.courses.course_files import Course
-from . import check_reservation, look_up_roster
+from . import check_reservation, roster_accounts
 
 PATIENCE = 60.0
 """The seconds in which the job that tests the repository must get a node and end."""
@@ -50,7 +50,7 @@ def _accounts(site: Site, course: Course) -> list[str]:
     if site.login.accounts != "same":
         return []
     return [
-        user for user in look_up_roster.participants_of(course) if look_up_roster.groups_of(user)
+        user for user in roster_accounts.participants_of(course) if roster_accounts.groups_of(user)
     ]
 
 

@@ -26,7 +26,7 @@ from ...site import Site
 from ...site.courses.course_files import Course, offered_courses
 from ..drill.hub_client import HubClient
 from ..drill.tokens import STOPPING, SUBMITTING, tokens
-from . import look_up_roster
+from . import roster_accounts
 from .check_course import course_of
 
 MOST_AT_ONCE = 400
@@ -120,7 +120,7 @@ def lasts(course: Course, users: list[str]) -> int:
 
 def chosen(course: Course, words: tuple[str, ...]) -> list[str]:
     """Return the participants whose servers the drill starts. Raises BadInput."""
-    users = look_up_roster.participants_of(course)
+    users = roster_accounts.participants_of(course)
     if words and not (words[0].isdigit() and int(words[0]) > 0):
         raise BadInput(f"{words[0]} is not a number", "course_drill", "write it like COUNT=10")
     users = users[: int(words[0])] if words else users

@@ -15,7 +15,7 @@ from ...backends.slurm import ssh_files as ssh
 from ...base.finding import Finding, unseen
 from ...site import Site
 from ...site.courses.course_files import Course
-from . import look_up_roster
+from . import roster_accounts
 
 OLD = ("no such course", "more than the gate knows")
 """The error messages of a gate that does not have the course, or that comes from a sitekit without
@@ -34,7 +34,7 @@ def check_gate_has_course(site: Site, course: Course) -> Iterator[Finding]:
             "the gate on the login node was not queried", "run it as root, after make apply"
         )
         return
-    user = next(iter(look_up_roster.participants_of(course)), None)
+    user = next(iter(roster_accounts.participants_of(course)), None)
     account = user if site.login.accounts == "same" else site.login.gateway
     if user is None or account is None:
         yield unseen("the gate was not queried: no participant has an account on this host")

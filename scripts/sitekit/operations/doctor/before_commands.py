@@ -22,8 +22,8 @@ from ...machine.run import commands as running
 from ...site import Site
 from .check import Check
 from .context import Context, choose_user
+from .list_of_checks import CHECKS
 from .run_checks import Result, run_checks
-from .table import CHECKS
 
 
 def diff(site: Site) -> int:

@@ -18,9 +18,9 @@ from ...site import Site
 from ..advisories.fetch_advisories import refuse_source
 from .check import Check
 from .context import Context, choose_user
+from .list_of_checks import CHECKS
 from .report import as_json, as_junit, as_text
 from .run_checks import ALL_SECONDS, run_checks, worst
-from .table import CHECKS
 
 EXIT = {Severity.ERROR: 1, Severity.WARNING: 3}
 """Exit codes by the worst severity; 0 for notes only, or nothing. 2 is bad input, as elsewhere."""

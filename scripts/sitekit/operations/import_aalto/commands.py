@@ -16,7 +16,7 @@ from ...kernels.discovery.import_makefile import convert
 from ...kernels.discovery.rules import load_rules
 from ...site import load_site
 from .read_config import Left, read_config
-from .read_text import read_text
+from .read_text_file import read_text
 from .site_file import NewSite, new_site_of, text_of
 
 CONFIG, MAKEFILE = "jupyterhub_config.py", "Makefile"

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...base.errors import BadInput
 from .evaluate_expressions import Unknown, evaluate
-from .read_text import read_text
+from .read_text_file import read_text
 
 _COMPOUND = "this line is inside of `{0}`, and only a run of the file decides whether it applies"
 _NAMES = {

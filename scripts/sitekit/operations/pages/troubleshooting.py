@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...site.yaml_files.yaml_file import read_yaml
-from ..doctor.table import SUBJECTS
+from ..doctor.list_of_checks import SUBJECTS
 from .card_texts import CardText, card_texts
 
 _NOTES = Path(__file__).with_name("cards.yml")

@@ -11,7 +11,7 @@ from ....base.finding import Finding, Severity
 from ....site import Site
 from ....site.courses.course_files import Course, course_paths, offered_courses, read_course
 from ...courses import check_course as course_check
-from ...courses import look_up_roster
+from ...courses import roster_accounts
 from ...courses.check_material import check_material as look_at_material
 from ..check import Subject
 from ..context import Context
@@ -72,7 +72,7 @@ def files(here: Context) -> Iterator[Finding]:
     root=True,
 )
 def roster(here: Context) -> Iterator[Finding]:
-    yield from _each(here, lambda course: look_up_roster.check_participants(here.applied, course))
+    yield from _each(here, lambda course: roster_accounts.check_participants(here.applied, course))
 
 
 @subject.check(

@@ -14,7 +14,7 @@ from ....base.errors import Problem
 from ....base.finding import Finding, warning
 from ....base.run_program import CommandFailed, run
 from ....machine.host.connect_to_web_server import open_tls_connection
-from ....machine.host.site_on_machine import Target
+from ....machine.host.target import Target
 from ....machine.installed.read_and_restore_path import MACHINE
 from ....machine.supervisors.check_services_answer import front_answers
 from ....machine.web import system_server

@@ -12,7 +12,7 @@ from ....base.run_program import Argv, run
 from ....machine.checks.pam import check_pam
 from ....machine.checks.passwords import check_module, who_stays_out
 from ....machine.checks.ssh_lockout import check_nobody_locked_out
-from ....machine.host.site_on_machine import Target
+from ....machine.host.target import Target
 from ....machine.installed.read_and_restore_path import MACHINE
 from ....machine.system_sshd.config import check_included
 from ....site import Site

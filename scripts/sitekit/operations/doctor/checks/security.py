@@ -14,7 +14,7 @@ from ....base.errors import Problem
 from ....base.finding import Finding, unseen, warning
 from ....contracts.internal_tls import authority_key, folder
 from ....machine.checks.secret_file_modes import check_secrecy
-from ....machine.host.site_on_machine import Target
+from ....machine.host.target import Target
 from ....machine.installed import unix_accounts
 from ....machine.installed.read_and_restore_path import MACHINE
 from ....machine.render.machine_secrets import generated_paths

@@ -7,7 +7,7 @@ from typing import Any
 
 from ....base.errors import BadInputs, Problem
 from ....base.finding import Finding, warning
-from ....machine.checks.login_accounts import check_accounts
+from ....machine.checks.account_mapping import check_accounts
 from ....machine.checks.preconditions import check_files_of_pages, check_places
 from ....machine.installed.applied_site import applied_path, check_follows
 from ....machine.installed.read_and_restore_path import MACHINE

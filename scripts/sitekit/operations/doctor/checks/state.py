@@ -15,7 +15,7 @@ from ....hub.ledger.ledger_schema import VERSION
 from ....machine.checks.database import check_database
 from ....machine.checks.preconditions import check_state_owner
 from ....machine.host.postgresql import refuse_unusable
-from ....machine.host.site_on_machine import Target
+from ....machine.host.target import Target
 from ....machine.installed import unix_accounts
 from ....machine.installed.manifest import manifest_path
 from ....machine.installed.read_and_restore_path import MACHINE

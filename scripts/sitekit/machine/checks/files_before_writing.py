@@ -19,7 +19,7 @@ from ...contracts.tunnel import host_key, sshd_config
 from ...site import Site, load_site
 from ..host.file_to_write import File
 from ..host.platform import Platform
-from ..host.site_on_machine import Target
+from ..host.target import Target
 from ..installed import unix_accounts
 from ..installed.read_and_restore_path import MACHINE
 from ..render.proxy_preloads import node_options, preloaded
