@@ -122,7 +122,8 @@ class Backend(Protocol):
         ...
 
     async def stop(self, work: Work, job: str, *, graceful: bool) -> bool:
-        """End a job: by SIGTERM to the server, or at once. Returns False if there is no such job.
+        """End a job: with `graceful` by SIGTERM to the server, otherwise at once. Returns False if
+        there is no such job.
 
         Raises Refused, NoAnswer.
         """
@@ -151,13 +152,14 @@ class Backend(Protocol):
 
     async def hidden_from(self, account: str) -> tuple[str, str] | None:
         """Return the backend's setting that hides other users' jobs from `account`, and a command
-        that corrects this. Returns None if no jobs are hidden. Raises NoAnswer.
+        with which the account can see these jobs. Returns None if no jobs are hidden. Raises
+        NoAnswer.
         """
         ...
 
     async def node_names(self) -> Collection[str]:
-        """Query the backend for the names of the nodes on which servers can run. Returns nothing if
-        the backend has only the hub's own host. Raises NoAnswer.
+        """Query the backend for the names of the nodes on which servers can run. Returns an empty
+        collection if the backend has only the hub's own host. Raises NoAnswer.
         """
         ...
 

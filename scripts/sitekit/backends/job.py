@@ -30,7 +30,7 @@ class Phase(enum.Enum):
     RUNNING = "running"
     SUSPENDED = "suspended"  # the job keeps its resources, but none of its processes runs
     ENDED = "ended"
-    # the backend reports a state that this version does not know: the server is kept
+    # this version of sitekit cannot interpret the backend's state; therefore the server is kept
     UNKNOWN = "unknown"
 
 
@@ -157,7 +157,8 @@ class Cause(enum.Enum):
 
 @dataclass(frozen=True)
 class Ending:
-    """Describe how a job ended. Memory is in MiB, times in seconds; None means unknown."""
+    """Describe how a job ended. Memory is in MiB, times are in seconds. None means that a value is
+    not known."""
 
     job: str
     cause: Cause

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 FAST, SLOW = 4.0, 30.0  # seconds between queries: while a user waits, otherwise
 RATE, BURST = 0.5, 3.0  # allowance of all queries: one per 2 s on average, three at once
-# longest seconds between queries in an outage: otherwise, and while a user waits
+# the longest time in seconds between queries during an outage: in general, and while a user waits
 BACKOFF_LIMIT, BACKOFF_WAITING = 60.0, 15.0
 
 
@@ -50,8 +50,8 @@ class Snapshot:
 
     @cached_property
     def has_suspended_jobs(self) -> bool:
-        """Return whether a job is suspended; computed once, because the hub asks every few
-        seconds."""
+        """Return whether a job is suspended. The result is stored, because the hub needs it every
+        few seconds."""
         return any(job.suspended for job in self.jobs.values())
 
     @cached_property
@@ -86,7 +86,7 @@ class SnapshotLoop:
         self.silent_since: float | None = None  # time.time() of the first failed query in a row
         self.trouble = ""
         self.queries = 0
-        self.answer_seconds: float | None = None  # how long the last answer took
+        self.answer_seconds: float | None = None  # seconds from the last query to its answer
         self._waiters = 0
         self._allowance, self._counted = BURST, time.monotonic()
         self._waiting_since = float("-inf")
@@ -218,7 +218,7 @@ class SnapshotLoop:
         try:
             jobs = await self.read()
         except Exception as trouble:
-            # catch every error: all servers depend on this loop, which must not end
+            # Catch every error, because all servers depend on this loop, which must not end.
             if not isinstance(trouble, NoAnswer):
                 log.exception("%s could not be queried", self.title)
             if self.silent_since is None:

@@ -172,7 +172,8 @@ class SiteSettings(Section):
 
     @property
     def libexec(self) -> Path:
-        """Return the folder for the programs that the hub may run as root with sudo."""
+        """Return the folder for programs that root owns, such as the gate, which the hub starts
+        with sudo."""
         return Path("/usr/local/libexec/sitekit") / self.name
 
     @property

@@ -26,7 +26,7 @@ FORGET_INTERVAL = 30.0  # seconds
 NEVER_SUBMITTED = 45.0
 
 OpenWork = Callable[[], Iterable[Work]]
-"""Returns the servers on this backend whose jobs may exist."""
+"""A function that returns the servers on this backend whose jobs may exist."""
 
 
 class ServerJobs:
@@ -87,10 +87,12 @@ class ServerJobs:
 
     @staticmethod
     def _owned(work: Work, job: Job) -> Job | None:
-        """Return the job if the server's account owns it. Raises NoAnswer."""
+        """Return the job if the server's account owns it, otherwise None. Raises NoAnswer if the
+        owner cannot be determined."""
         if work.owns(job.uid, job.user):
             return job
-        # without a uid, names are compared; Slurm's programs print none while a name service is down
+        # Without a uid, names are compared. Slurm's programs print no names while a name service is
+        # down.
         if work.uid is None:
             raise NoAnswer(f"whether job {job.id} is {work.account}'s cannot be told")
         return None

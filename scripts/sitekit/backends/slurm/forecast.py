@@ -38,7 +38,8 @@ class Forecast:
         self._site, self._queue, self._waiting_starts = site, queue, waiting
         self.starts: dict[str, int | None] = {}
         self.waiting: list[Waiting] = []
-        # number of jobs ahead, by job; counted once for each `waiting`, because many users read it
+        # number of jobs ahead, by job; counted once for each new list `waiting`, because many users
+        # read it
         self._ahead: dict[tuple[str, int, str], int] = {}
         self.asked = 0.0
 
@@ -75,7 +76,7 @@ class Forecast:
         return self._ahead[key]
 
     async def run(self) -> None:
-        """Repeat the queries while a user's job waits, until the hub ends."""
+        """Run until the hub ends, and repeat the queries as long as a user's job waits."""
         while True:
             await asyncio.sleep(5)
             if not self._queue.healthy or time.time() - self.asked <= EVERY:

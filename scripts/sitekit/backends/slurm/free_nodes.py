@@ -28,7 +28,8 @@ COLUMNS = (
 )
 """What sinfo prints for each node and partition: sinfo(1), option --Format."""
 _STARTS_JOBS = re.compile(r"(idle|mix|alloc)[~+-]?")
-"""The states of a node that starts jobs. A suffix such as `*` or `$` says that it does not."""
+"""The states of a node that starts jobs. A node whose state has another suffix, such as `*` or `$`,
+starts no jobs."""
 _GPU = re.compile(r"gpu(?::([A-Za-z][\w.-]*))?:(\d{1,6})(?=[(,]|$)", re.ASCII)
 
 

@@ -120,7 +120,7 @@ def _outage(text: str) -> bool:
         "Slurm temporarily unable to accept job",
         "Connection timed out",
         "Unexpected missing socket error",
-        # the following: the program that answers is not slurmctld, or has another version
+        # the next errors mean that the answering program is not slurmctld, or has another version
         "Message receive failure",
         "Insane message length",
         "Header lengths are longer than data received",
@@ -145,7 +145,8 @@ def request_of(
         "memory": choice.memory,
         "cpus": choice.cpus,
         "minutes": -(-choice.time // 60),
-        # left out where they have no effect: the login node may have the gate of an older sitekit
+        # Keys without an effect are left out, because the gate of an older sitekit, which may be on
+        # the login node, would refuse them.
         **(
             {"nodes": choice.nodes, "tasks": choice.tasks}
             if choice.nodes * choice.tasks > 1
@@ -188,8 +189,8 @@ async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
 
     This method can also end a job of a user who may no longer start servers. A job of an account
     that no longer exists can be ended if the hub's account is an Operator of Slurm. Returns False
-    if Slurm has no such job. The gate queries Slurm as the job's owner, from whom Slurm hides no
-    jobs of this owner. Raises Refused, NoAnswer.
+    if Slurm has no such job. The gate queries Slurm as the job's owner, because Slurm never hides a
+    job from its owner. Raises Refused, NoAnswer.
     """
     request = {"verb": "cancel", "job": int(job), "graceful": graceful, **user_of(work)}
     try:
@@ -208,8 +209,8 @@ async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
 async def _cancel_as_operator(site: Site, work: Work, job: str, refusal: Refused) -> None:
     """Cancel the job as the hub's account, which must be an Operator of Slurm.
 
-    Slurm is first queried for the owner of the job, because an Operator may cancel everybody's
-    jobs, and the job's number comes from the gate, which is not trusted.
+    Slurm is first queried for the owner of the job, for two reasons. An Operator may cancel
+    everybody's jobs, and the hub does not trust the job's number, which comes from the gate.
     """
     found = (await listed_by_number(site, [job])).get(job)
     if found is None or not work.owns(found.uid, found.user):

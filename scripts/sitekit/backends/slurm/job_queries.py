@@ -93,20 +93,21 @@ CAUSES = {
     "CANCELLED": Cause.CANCELLED,
     "REVOKED": Cause.REVOKED,
 }
-"""Slurm's states -> causes; squeue(1), JOB STATE CODES."""
+"""Maps Slurm's state of an ended job to the cause of the end; see squeue(1), JOB STATE CODES."""
 
 REASONS = {"TimeLimit": "TIMEOUT", "NodeDown": "NODE_FAIL", "OutOfMemory": "OUT_OF_MEMORY"}
-"""Slurm's reasons of a job in the state COMPLETING -> the state that follows."""
+"""Maps Slurm's reason for a job in the state COMPLETING to the state that follows."""
 
 Owner = Callable[[int | None, str], bool]
 """A function that returns whether a job with this uid and user name is the server's job.
 
-Slurm may have reused its number.
+This check is needed, because Slurm may have given the job's number to another job.
 """
 
 
 PATIENCE, PAUSE = 4.0, 0.5
-"""While a job's epilog runs: for how many seconds its end is queried, and the pause between two."""
+"""While a job's epilog runs, the hub queries Slurm for the job's end. PATIENCE is the longest time
+of these queries, and PAUSE is the time between two queries, both in seconds."""
 
 
 async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
@@ -255,7 +256,8 @@ async def _from_sacct(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
 
 
 def _clock(text: str) -> int | None:
-    """Convert Slurm's `days-hours:minutes:seconds`, without days or hours too, to seconds."""
+    """Convert a time of Slurm, `[[days-]hours:]minutes:seconds`, to seconds; None for another
+    text."""
     match = re.fullmatch(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)", text, re.ASCII)
     if not match:
         return None

@@ -22,7 +22,7 @@ from .transport import ask_slurm
 REMEMBERED = "now-10minutes"
 """sacct lists the jobs that ended after this time.
 
-squeue itself lists them for MinJobAge in slurm.conf, by default 5 minutes.
+squeue lists a job for the time MinJobAge (slurm.conf) after its end, by default 5 minutes.
 """
 
 UNKNOWN_JOB = "Invalid job id specified"

@@ -19,7 +19,7 @@ from .transport import ask_slurm
 log = logging.getLogger(__name__)
 
 EVERY = 120.0  # seconds between two queries
-MOST = 20  # windows that are kept, the first ones
+MOST = 20  # the most windows that are kept; these are the windows that begin first
 
 
 class MaintenanceWindows:
@@ -30,8 +30,8 @@ class MaintenanceWindows:
         self.windows: tuple[Maintenance, ...] = ()
 
     async def run(self) -> None:
-        """Read the windows again and again. While Slurm does not answer, the windows that were last
-        read stay valid."""
+        """Read the windows every EVERY seconds. As long as Slurm does not answer, the windows that
+        were last read stay valid."""
         while True:
             await self._queue.spend()
             try:

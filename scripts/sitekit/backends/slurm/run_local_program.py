@@ -13,8 +13,8 @@ from ...site import Site
 from ..job import NoAnswer
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
-"""The environment of programs that need nothing of the hub's own."""
-ANSWER = 256 * 1024**2  # bytes; one job takes some hundred in the longest answer
+"""The environment variables of programs that need none of the hub's own variables."""
+ANSWER = 256 * 1024**2  # the most bytes of an answer; each job in a list takes some hundred bytes
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,8 @@ async def _communicate(process: Process, given: bytes, most: int) -> tuple[bytes
     return out, err
 
 
-_ends: set[asyncio.Task[None]] = set()  # the event loop itself holds tasks only weakly
+# The event loop has only weak references to tasks. This set prevents that Python deletes them.
+_ends: set[asyncio.Task[None]] = set()
 
 
 def _call_at_end(process: Process, ended: Callable[[], None]) -> None:

@@ -23,7 +23,7 @@ RENEW = 120  # seconds before its end when a new one is made
 CLOCKS = 60  # seconds by which the clocks of hub and login node may differ
 
 _made: dict[tuple[str, str], float] = {}
-"""When the certificate of (site, account) was made, by the wall clock."""
+"""Maps (site, account) to the time when the certificate was made, by the wall clock."""
 _signing = asyncio.Lock()
 
 

@@ -18,7 +18,7 @@ from .kinds_of_changes import Action, Remove, Stop, Write
 from .plan import ApplyPlan
 
 KEPT = 5
-"""The folder `before` keeps the replaced files of this many runs of `make apply`."""
+"""The number of runs of `make apply` whose replaced files the folder `before` keeps."""
 
 
 def before_path(site: Site) -> Path:

@@ -64,8 +64,9 @@ def _ours(entry: Entry, record: FileRecord | None) -> bool:
 def _offer(
     made: ApplyPlan, path: Path, file: File, record: FileRecord, seen: MachineState, secret: bool
 ) -> None:
-    """Plan to write the new content beside `path` as `.new`. If the administrator has already
-    accepted or removed the `.new` file, plan nothing."""
+    """Plan to write the new content beside `path` as `.new`. If no `.new` file exists, and sitekit
+    has written or offered the same content before, plan nothing. If the `.new` file was changed by
+    hand, keep it."""
     new = path_beside(path)
     there = seen.entries[new]
     if there.kind == "nothing" and file.sha256 in (*record.hashes, record.offered):

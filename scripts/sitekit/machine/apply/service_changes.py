@@ -4,8 +4,8 @@ The functions of this file compute only: they neither read nor change the machin
 are Slurm jobs, and are never restarted.
 
 A restart of the proxy or of Apache closes the connections of open notebooks, which reconnect by
-themselves. A web server is therefore reloaded. A web server is restarted only for changes that a
-reload cannot apply (`system_server.cannot_reload`).
+themselves. To avoid this, a web server is reloaded, and is restarted only for changes that a reload
+cannot apply (`system_server.cannot_reload`).
 """
 
 from __future__ import annotations

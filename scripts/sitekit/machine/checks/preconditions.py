@@ -112,8 +112,7 @@ def check_sshd(site: Site, root: Path) -> None:
 
 
 def check_prometheus(site: Site, root: Path) -> None:
-    """Refuse an account of Prometheus that does not exist, or whose group has ordinary users as
-    members.
+    """Refuse an account of Prometheus that does not exist, or whose group has other members.
 
     Raises BadInput.
     """

@@ -142,9 +142,9 @@ def _sshd(target: Target, staged: _Staged, changed: Set[Path]) -> None:
     """Test the configuration file for the machine's own sshd, and the configuration file of the
     site's own sshd for tunnels. Raises Problem.
 
-    sshd cannot test a configuration without a host key, and only root can read the real one. The
-    test runs sshd as an account other than root. As root, sshd needs the folder /run/sshd, which
-    exists only while the system's own sshd runs.
+    sshd cannot test a configuration without a host key. Therefore the second test uses a copy of
+    the host key, which the account `nobody` owns, and runs sshd as `nobody`. As root, sshd would
+    need the folder /run/sshd, which exists only while the system's own sshd runs.
     """
     site = target.site
     if denied_path(site) in changed & staged.files.keys() and target.root == MACHINE:
@@ -224,7 +224,7 @@ def _proxy(site: Site, staged: _Staged) -> None:
 
 def _reads_back(site: Site, staged: _Staged) -> None:
     """Read the new site.yml again. Raise Problem if the settings in the new site.yml differ from
-    the site's settings, or if a Python file is invalid."""
+    the site's settings, or if a Python file of the site has a syntax error."""
     if load_site(staged.at(site.etc / "site.yml")) != site:
         what = "the file for the hub does not agree with the site file"
         raise Problem(

@@ -21,8 +21,8 @@ _TABLES = "SELECT name FROM sqlite_master WHERE name = 'users'"
 
 
 class HubDatabase(Protocol):
-    """What commands do with the hub's database. Each method raises Problem if the database cannot
-    be used."""
+    """Define the operations that commands need on the hub's database. Each method raises Problem if
+    the database cannot be used."""
 
     ending: str
     """The ending of the names of copies of the database."""

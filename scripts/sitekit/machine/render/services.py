@@ -33,8 +33,8 @@ from .timers import timers
 def site_services(site: Site, platform: Platform) -> list[Service]:
     """Return the site's services in the order in which they start.
 
-    Listing the services reads nothing from the machine; only the `ready` function of a service
-    does.
+    This function reads nothing from the machine. Only the `ready` functions of the returned
+    services do, when they are called.
     """
     services = [*_containers(site), _proxy(site), _hub(site), *_tunnel(site)]
     return [*services, _front(site, platform)] if site.front.instance == "own" else services
@@ -132,7 +132,7 @@ def _hub(site: Site) -> Service:
         directory=site.paths.state,
         mounts=(
             site.paths.prefix,
-        ),  # because of WorkingDirectory=, systemd already waits for the mount of the state folder
+        ),  # no mount of the state folder, because systemd already waits for it (WorkingDirectory=)
         pauses=_pauses(site, "hub"),
         after=(*(service.name for service in _containers(site)), site.service("proxy")),
         wants=timers(site),

@@ -1,5 +1,5 @@
-"""Reload the machine's own web server after an uninstall has removed the site's files so that its
-other websites continue."""
+"""Reload the machine's own web server after an uninstall has removed the site's files. The other
+websites of this web server continue."""
 
 from __future__ import annotations
 

@@ -18,8 +18,9 @@ from .config import RELOAD, server
 def log_rotation(site: Site, platform: Platform) -> dict[Path, File]:
     """Return the configuration file of logrotate, with which logs are kept for eight weeks.
 
-    After a rotation, the web server is reloaded gracefully. The signal USR1 cannot be used: nginx's
-    worker processes would then have to open the new logs, which only root may open.
+    After a rotation, the web server is reloaded gracefully. nginx's signal USR1 (open the logs
+    again) cannot be used, because nginx's worker processes would then have to open the new logs,
+    which only root may open.
     """
     kind = site.front.server
     pid = (

@@ -64,7 +64,7 @@ def test(web: WebServer) -> None:
 
 
 def cannot_reload(modules: Iterable[Path], before: bytes) -> bool:
-    """Return whether Apache must be restarted, because a reload cannot apply the changes. `modules`
+    """Return whether Apache must be restarted because a reload cannot apply the changes. `modules`
     are the changed links to modules, and `before` is the old content of the site's configuration
     file.
 
@@ -78,7 +78,7 @@ def take_in(web: WebServer, verb: Literal["restart", "reload"], log: Path | None
     """Make a running web server load its new configuration, by a reload or a restart.
 
     If the web server ended at the last reload, this function starts the web server. `log` is the
-    site's log file, if the web server serves the site. Raises Problem.
+    site's error log, if the web server serves the site. Raises Problem.
     """
     test(web)
     if state(web).word != "running":

@@ -86,7 +86,7 @@ class PostgreSql(Row):
 
     @property
     def place(self) -> tuple[str, int, str]:
-        """Return what identifies the database: server, port and name."""
+        """Return the values that identify the database: server, port and name."""
         return "localhost" if self.host in _LOOPBACK else self.host, self.port, self.name
 
 

@@ -35,7 +35,7 @@ def is_ip(name: str) -> bool:
 
 
 def _address(name: str) -> str:
-    """Refuse a value that is not a host name and not an IP address."""
+    """Refuse a value that is neither a host name nor an IP address."""
     if not is_host(name):
         raise Unfit(
             f"{shown(name)} is not an address",
