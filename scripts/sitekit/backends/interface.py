@@ -98,7 +98,7 @@ class Backend(Protocol):
         ...
 
     def expected_start(self, tier: str) -> int | None:
-        """Return when a new server of this tier would start, in seconds since the epoch.
+        """Return the time when a new server of this tier would start, in seconds since the epoch.
 
         None means that the expected start is not known. No query is made.
         """

@@ -168,8 +168,8 @@ class Ending:
     elapsed: int | None = None
     limit: int | None = None
     peak_memory: int | None = None
-    owner: int | None = None  # uid of its owner
-    by: int | None = None  # uid of who cancelled it
+    owner: int | None = None  # uid of the job's owner
+    by: int | None = None  # uid of the account that cancelled the job
 
 
 class Explanation(NamedTuple):

@@ -40,8 +40,8 @@ class Snapshot:
 
     @cached_property
     def by_tag(self) -> dict[str, list[Job]]:
-        """Return all jobs whose comment contains a server's tag (the id of its start), also jobs of
-        other users."""
+        """Return all jobs whose comment contains a server's tag (the id of its start), including
+        jobs of other users: tag -> jobs."""
         found: dict[str, list[Job]] = {}
         for job in self.jobs.values():
             if job.tag:
@@ -86,7 +86,9 @@ class SnapshotLoop:
         self.silent_since: float | None = None  # time.time() of the first failed query in a row
         self.trouble = ""
         self.queries = 0
-        self.answer_seconds: float | None = None  # seconds from the last query to its answer
+        self.answer_seconds: float | None = (
+            None  # seconds from the last answered query to the answer
+        )
         self._waiters = 0
         self._allowance, self._counted = BURST, time.monotonic()
         self._waiting_since = float("-inf")
@@ -166,7 +168,7 @@ class SnapshotLoop:
                 return self.snapshot
 
     async def run(self) -> None:
-        """Query the backend again and again, until this task is cancelled."""
+        """Query the backend repeatedly, until this task is cancelled."""
         failures = 0
         while True:
             await self.spend()

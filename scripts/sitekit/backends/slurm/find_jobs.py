@@ -81,8 +81,8 @@ class ServerJobs:
         job = self._owned(work, recorded) if recorded else None
         if job is None or job.ended:
             return None
-        # The accounting says that the job has not ended, but slurmctld does not list the job.
-        # Either slurmctld has lost the job, or slurmctld does not show the job to the hub.
+        # By the accounting, the job has not ended, but slurmctld does not list the job. Either
+        # slurmctld has lost the job, or slurmctld does not show the job to the hub.
         return None if work.tag in self._seen else self._not_shown(work, job)
 
     @staticmethod
@@ -121,7 +121,7 @@ class ServerJobs:
         return [work for work, job in jobs if job and job.pending]
 
     async def forget_ended(self) -> None:
-        """Delete the stored data about servers that have ended, every FORGET_INTERVAL.
+        """Every FORGET_INTERVAL, delete the stored data about servers that have ended.
 
         The snapshot loop does not call this method, because reading the ledger may fail, and all
         servers depend on the snapshot loop.

@@ -1,4 +1,4 @@
-"""Query Slurm, while users wait, for each tier's expected start and for the number of jobs ahead.
+"""Query Slurm for each tier's expected start and for the number of jobs ahead, if users wait.
 
 All waiting users share the results of the same queries. The number of queries per minute is
 limited.

@@ -26,7 +26,7 @@ ANSWER = 1024**2  # bytes; the longest answer has 40 lines of a log's last 32 Ki
 TEXT = 4000  # characters of an error
 LINES, LOG = 40, 32 * 1024  # the part of a log that is returned: lines, characters
 AT_ONCE = (
-    16  # running requests for one user, because a user can stop the gate and it then never ends
+    16  # the most running requests for one user; a user can stop the gate, which then never ends
 )
 KINDS = {"sbatch", "scancel", "home", "refused"}  # the gate also answers `gate` and `silent`
 under_way: Counter[str] = Counter()
@@ -185,7 +185,8 @@ async def start_of(site: Site, account: str, request: dict[str, Any]) -> int | N
 
 
 async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
-    """End a job of `work.account`: by SIGTERM to the server, or at once by scancel.
+    """End a job of `work.account`: with `graceful` by SIGTERM to the server, otherwise at once by
+    scancel.
 
     This method can also end a job of a user who may no longer start servers. A job of an account
     that no longer exists can be ended if the hub's account is an Operator of Slurm. Returns False

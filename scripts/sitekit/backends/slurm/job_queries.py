@@ -38,8 +38,8 @@ class JobRecord:
     elapsed: int | None = None
     limit: int | None = None
     peak_memory: int | None = None
-    owner: int | None = None  # uid of its user
-    by: int | None = None  # uid that cancelled it
+    owner: int | None = None  # uid of the job's owner
+    by: int | None = None  # uid of the account that cancelled the job
 
     @property
     def is_open(self) -> bool:
@@ -279,7 +279,7 @@ async def node_address(site: Site, node: str) -> str:
     up in DNS only if PrivateData=nodes hides nodes from the hub.
     """
     answer = await ask_slurm(site, "scontrol", "--all", "--oneliner", "show", "node", node)
-    # the first match counts: fields with free text, such as Reason, come later
+    # The first match is used, because fields with free text, such as Reason, come later.
     match = re.search(r"\bNodeAddr=(\S+)", answer.out)
     if answer.code == 0 and match:
         return match[1]

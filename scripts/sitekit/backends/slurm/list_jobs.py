@@ -52,7 +52,7 @@ async def recorded(site: Site) -> Listing:
 
 
 async def listed_by_number(site: Site, numbers: Collection[str]) -> dict[str, SlurmJob]:
-    """Return the given jobs that slurmctld still knows, in a mapping by job number. Raises
+    """Return the given jobs that slurmctld still lists, in a mapping by job number. Raises
     NoAnswer."""
     return (await _squeue(site, f"--jobs={','.join(numbers)}")).jobs
 

@@ -1,8 +1,8 @@
 """Look up jobs by number that the last list of jobs does not contain, with one query for many
 callers.
 
-The last list of jobs does not contain a job that ended long ago, whose owner has changed its name,
-or that Slurm does not show to the hub.
+The last list of jobs does not contain a job that ended long ago, a job whose name was changed, or a
+job that Slurm does not show to the hub.
 """
 
 from __future__ import annotations

@@ -86,8 +86,8 @@ TEXT_LIMIT = 200  # characters of a reason that are kept
 
 @dataclass(frozen=True)
 class SlurmJob(Job):
-    """One plain job, which is neither part of a job array nor of a heterogeneous job. Times are
-    seconds since the epoch; None if Slurm does not report the time."""
+    """One plain job, which is neither part of a job array nor of a heterogeneous job. Times are in
+    seconds since the epoch. A time is None if Slurm does not report it."""
 
     partition: str
     end: int | None

@@ -165,7 +165,7 @@ async def keep_connected(site: Site) -> None:
 
 async def _connection(site: Site) -> str:
     """Open the shared SSH connection, wait until it ends, and return ssh's error message. A shared
-    connection of an earlier hub is closed after its last request.
+    connection of an earlier hub is closed after the last request on this connection.
     """
     with contextlib.suppress(NoAnswer):
         await run_program([*client(site), "-O", "stop", ssh.HOST], ENVIRONMENT)

@@ -97,7 +97,7 @@ def _unwind(undo: ExitStack) -> None:
 
 
 def _interrupt(number: int, frame: object) -> None:
-    """Raise KeyboardInterrupt, as a handler for SIGTERM and SIGHUP."""
+    """Raise KeyboardInterrupt. This function is the handler of SIGTERM and SIGHUP."""
     raise KeyboardInterrupt
 
 

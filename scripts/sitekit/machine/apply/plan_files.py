@@ -84,8 +84,8 @@ def _offer(
 def plan_links(made: ApplyPlan, seen: MachineState, wanted: dict[Path, Link]) -> None:
     """Plan to create missing symbolic links, and to remove links that the site no longer needs.
 
-    If another file or link exists at the path of a link, it belongs to the administrator, and
-    sitekit keeps it.
+    If another file or link exists at the path of a link, this file or link belongs to the
+    administrator. sitekit keeps it.
     """
     known = made.manifest.links
     for path, entry in [(path, seen.entries[path]) for path in map(Path, known)]:

@@ -106,7 +106,7 @@ def _own_services(
 def in_use(site: Site, platform: Platform, web: WebServer) -> bool:
     """Return whether the configuration of the machine's web server includes the site's file now.
 
-    After a failed apply, the configuration may no longer include the site.
+    After a failed apply, the restored configuration may not include the site.
     """
     path = front_path(site, platform)
     return (

@@ -169,9 +169,9 @@ def _systemd(site: Site, staged: _Staged) -> None:
     """Test the systemd units with systemd-analyze. Raises Problem if systemd-analyze prints any
     message about the unit files.
 
-    The test uses the output of systemd-analyze, because its exit code is 0 even for an unknown key.
-    Messages about units of the distribution are ignored. If the release is not installed yet, its
-    programs are replaced by empty scripts for the test.
+    The test uses the output of systemd-analyze, because the exit code of systemd-analyze is 0 even
+    for an unknown key. Messages about units of the distribution are ignored. If the release is not
+    installed yet, its programs are replaced by empty scripts for the test.
     """
     units = []
     for path in staged.files:

@@ -28,7 +28,8 @@ class HubDatabase(Protocol):
     """The ending of the names of copies of the database."""
 
     def exists(self) -> bool:
-        """Return whether there is a database. A SQLite database may still have no tables."""
+        """Return whether the database exists. An existing SQLite database may have no tables
+        yet."""
 
     def has_tables(self) -> bool:
         """Return whether the hub has created its tables, as it does at its first start."""
@@ -53,7 +54,7 @@ def hub_database(site: Site) -> HubDatabase:
 
 
 def as_the_hub(site: Site) -> AbstractContextManager[None]:
-    """Run the `with` block with the rights of the hub's account so that no file in the hub's
+    """Run the `with` block with the rights of the hub's account. Therefore no file in the hub's
     folder gets the owner root."""
     hub = pwd.getpwnam(site.hub.user)
     return acting_as(hub.pw_uid, hub.pw_gid)
@@ -124,8 +125,8 @@ class PostgreSqlDatabase:
         server.replace(self._site, copy)
 
     def load_restored(self) -> Path | None:
-        """Load the copy that `make restore` has put into the state folder, and move it to the
-        backups; return its new path, or None if there is no such copy.
+        """Load the copy that `make restore` has put into the state folder, and move the copy to the
+        backups. Return the new path of the copy; None if there is no such copy.
 
         The database must be empty, because a restore overwrites nothing.
         """

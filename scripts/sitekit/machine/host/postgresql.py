@@ -52,7 +52,8 @@ def query(site: Site, statement: str) -> list[str]:
 
 
 def refuse_unusable(site: Site) -> None:
-    """Raise Problem unless the hub can connect to its database, and read and write it."""
+    """Raise Problem if the hub cannot connect to its database, or cannot read and write the
+    database."""
     if query(site, "SELECT pg_is_in_recovery()") != ["f"]:
         remedy = "name the primary server in hub.database.host"
         raise Problem("the server is a read-only standby", database_in_words(site), remedy)

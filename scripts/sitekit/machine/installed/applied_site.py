@@ -2,7 +2,7 @@
 (`/etc/sitekit/NAME/site.yml`).
 
 The manifest is in the same folder as the applied site. The applied site and the manifest together
-record what is on the machine, even if the site file has changed since. `make apply` and `make
+record what is on the machine, even if the site file was changed later. `make apply` and `make
 uninstall` start from the record of the applied site.
 """
 
@@ -152,8 +152,8 @@ def _clashes(site: Site, other: Site) -> Iterator[BadInput]:
 
 
 def _tunnel_clashes(site: Site, other: Site) -> Iterator[BadInput]:
-    """Yield an error if both sites have tunnels and a tunnel of one site could use a port of the
-    other site."""
+    """Yield an error if the ports for tunnels of one site contain a port of the other site, or one
+    of its ports for tunnels."""
     key, remedy = "slurm.ssh.tunnel.ports", "write a range without these ports"
     mine, theirs = site.tunnel and site.tunnel.ports, other.tunnel and other.tunnel.ports
     if mine and theirs and mine[0] <= theirs[1] and theirs[0] <= mine[1]:

@@ -25,7 +25,7 @@ class _Record(BaseModel):
 
 
 class FileRecord(_Record):
-    """Record one file: sitekit wrote the file itself, or a `.new` file beside it.
+    """Record one file that sitekit wrote, or beside which sitekit wrote a `.new` file.
 
     `hashes` contains the hashes of content that sitekit has written to the file. A file with
     another hash was changed by hand. While the file is being replaced, the list has two hashes.

@@ -2,7 +2,8 @@
 
 Before a change, useradd and similar tools copy each file to `<file>-`, such as /etc/passwd-.
 sitekit restores the earlier copy after each change, because this copy contains the state before the
-administrator's last change. To undo its own changes, sitekit uses the manifest.
+administrator's last change. sitekit does not need these copies to undo its own changes, because the
+manifest lists the changes.
 """
 
 from __future__ import annotations

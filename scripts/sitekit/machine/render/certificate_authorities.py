@@ -2,9 +2,9 @@
 
 The authorities sign certificates for hub, proxy, web server and idle-culler.
 
-An existing certificate is kept if three conditions are true: it is still valid, it contains the
-hub's current host name or IP address, and its authority has not changed. `make apply` renews a
-certificate when less than a fifth of its lifetime (one year) is left.
+An existing certificate is kept if it is still valid, if it contains the hub's current host name or
+IP address, and if its authority has not changed. `make apply` renews a certificate when less than a
+fifth of its lifetime (one year) is left.
 """
 
 from __future__ import annotations

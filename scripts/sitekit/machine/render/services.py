@@ -53,7 +53,8 @@ def site_supervisor(site: Site) -> Supervisor:
 
 
 def running_supervisor(site: Site) -> Supervisor:
-    """Check that the supervisor that site.yml names can run on this machine, and return it.
+    """Return the supervisor that site.yml names, after a check that this supervisor can run on this
+    machine.
 
     Raises Problem if site.yml names systemd, but systemd is not PID 1.
     """

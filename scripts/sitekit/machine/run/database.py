@@ -1,10 +1,10 @@
 """Back up, upgrade or restore the hub's database when the hub changes to another release.
 
 `make start` changes the database while the hub is stopped. `make apply`, and systemd after a crash
-or a boot, start the hub without this step. JupyterHub then copies and upgrades a SQLite database
-itself (c.JupyterHub.upgrade_db). JupyterHub makes no copy of a PostgreSQL database, and therefore
-does not start if the database has another schema. In each of these cases, a backup of the old
-database is kept.
+or a boot, start the hub without this step. In this case, JupyterHub itself copies and upgrades a
+SQLite database (c.JupyterHub.upgrade_db). JupyterHub makes no copy of a PostgreSQL database, and
+therefore does not start if the database has another schema. In each of these cases, a backup of the
+old database is kept.
 """
 
 from __future__ import annotations
@@ -158,7 +158,8 @@ def _keep_jupyterhubs_copies(site: Site) -> None:
 
 
 def backup_of(site: Site, known: list[str]) -> Path | None:
-    """Return the newest backup whose schema revision is in `known`; None if there is none."""
+    """Return the newest backup whose schema revision is in `known`; None if no backup has such a
+    revision."""
     ending = hub_database(site).ending
     with as_the_hub(site):
         kept = sorted(_folder(site).glob(f"20*{ending}"), reverse=True)

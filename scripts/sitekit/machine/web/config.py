@@ -18,8 +18,8 @@ RELOAD = {"apache": "USR1", "nginx": "HUP"}
 """The signal for a graceful reload, in which the web server opens new logs and certificates. Open
 connections continue."""
 
-# The lifetime of HSTS is two years, as security scanners require. For localhost it is some minutes,
-# because other programs of this machine also use localhost.
+# The lifetime of HSTS is two years, as security scanners require. For localhost, the lifetime is
+# five minutes, because other programs of this machine also use localhost.
 _HSTS, _HSTS_LOCALHOST = 63072000, 300
 # Mozilla's intermediate profile, version 5.7, without the DHE suites, because a server needs its
 # own Diffie-Hellman parameters for these.

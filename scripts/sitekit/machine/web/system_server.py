@@ -1,6 +1,6 @@
 """Test, reload and restart the machine's own web server, and report its state.
 
-Because the machine's web server also serves other websites, its whole configuration is tested
+The machine's web server also serves other websites. Therefore its whole configuration is tested
 before each reload, and the web server is restarted only if a reload is not enough. A stopped web
 server is never started for this site.
 """

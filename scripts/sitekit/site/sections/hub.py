@@ -42,11 +42,12 @@ Name = Annotated[
 
 
 class PostgreSql(Row):
-    """Define where the hub's database is, if it is on a PostgreSQL server.
+    """Define the hub's database on a PostgreSQL server.
 
     If `user` is None, the role has the name of the hub's Unix account. If `password` is None, the
-    server must know the hub by its Unix account (peer authentication). A server on another host
-    proves its identity with a certificate, which an authority in the file `certificates` signed.
+    server must accept the hub's Unix account without a password (peer authentication). A server on
+    another host proves its identity with a certificate, which an authority in the file
+    `certificates` signed.
     """
 
     host: Annotated[Server, Field(examples=["db.example.org"])]

@@ -61,7 +61,7 @@ def parse_time(text: object) -> int:
 
     A duration has one of Slurm's forms `mm:ss`, `hh:mm:ss`, `d-hh`, `d-hh:mm` and `d-hh:mm:ss`
     (sbatch(1), --time), or a form such as `60m`, `10h`, `5d`. A number without a unit is refused,
-    because Slurm reads such a number as minutes, but many people mean hours.
+    because Slurm interprets such a number as minutes, although many people mean hours.
     """
     word = str(text).strip()
     if match := re.fullmatch(r"(\d{1,9})([smhd])", word, re.ASCII):
