@@ -108,7 +108,8 @@ class Backend(Protocol):
         """Return the free CPUs, memory and GPUs of each node, as read in the last minutes; None if
         the free resources are not known.
 
-        All callers share the result of one query a minute. A call takes at most a second.
+        The backend is queried at most once a minute, and all callers share the result. A call takes
+        at most a second.
         """
         ...
 
@@ -139,7 +140,7 @@ class Backend(Protocol):
         ...
 
     def loops(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
-        """Return, by name, the coroutines that must run as long as the hub runs.
+        """Return the functions whose coroutines must run as long as the hub runs: name -> function.
 
         The result contains `queue.run`, which renews the list of all jobs. The hub restarts a
         coroutine that fails.

@@ -114,7 +114,8 @@ class Offers:
 
 @dataclass(frozen=True)
 class Wait:
-    """Describe why a pending job waits, by the last lists that were read from the backend.
+    """Describe why a pending job waits, according to the last lists that the hub has read from the
+    backend.
 
     `where` is the name of the queue; "" if the backend has none. `ahead` is the number of jobs that
     are before this job, and `start` is the expected start in seconds since the epoch. None means

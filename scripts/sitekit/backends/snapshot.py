@@ -21,8 +21,8 @@ from .job import Job, NoAnswer, Work
 
 log = logging.getLogger(__name__)
 
-FAST, SLOW = 4.0, 30.0  # seconds between queries: while a user waits, otherwise
-RATE, BURST = 0.5, 3.0  # allowance of all queries: one per 2 s on average, three at once
+FAST, SLOW = 4.0, 30.0  # seconds between two queries: FAST while a user waits, otherwise SLOW
+RATE, BURST = 0.5, 3.0  # the limit on queries: one in 2 s on average, at most three at once
 # the longest time in seconds between queries during an outage: in general, and while a user waits
 BACKOFF_LIMIT, BACKOFF_WAITING = 60.0, 15.0
 
@@ -86,9 +86,7 @@ class SnapshotLoop:
         self.silent_since: float | None = None  # time.time() of the first failed query in a row
         self.trouble = ""
         self.queries = 0
-        self.answer_seconds: float | None = (
-            None  # seconds from the last answered query to the answer
-        )
+        self.answer_seconds: float | None = None  # seconds that the last answer took
         self._waiters = 0
         self._allowance, self._counted = BURST, time.monotonic()
         self._waiting_since = float("-inf")

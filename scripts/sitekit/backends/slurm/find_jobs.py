@@ -22,7 +22,8 @@ log = logging.getLogger(__name__)
 
 FORGET_INTERVAL = 30.0  # seconds
 
-# seconds after which a start that has no number, and no job in the queue, counts as never submitted
+# seconds after which a start without a job number, and without a job in the queue, counts as never
+# submitted
 NEVER_SUBMITTED = 45.0
 
 OpenWork = Callable[[], Iterable[Work]]
@@ -54,8 +55,8 @@ class ServerJobs:
         """Return the job, with a query by its number if the last list of jobs does not contain the
         job.
 
-        The last list of jobs does not contain a job whose name was changed, or that Slurm hides
-        from the hub. Returns None if the job has certainly ended. Raises NoAnswer.
+        The last list of jobs does not contain a job whose name was changed, or a job that Slurm
+        hides from the hub. Returns None if the job has certainly ended. Raises NoAnswer.
         """
         if job := self.find(work):
             return job

@@ -24,7 +24,8 @@ from .read_queue import Queue
 
 EVERY = 60.0  # seconds between two rounds of queries
 LIMITED = re.compile(r"Assoc|QOS|Max|Grp|Limit|Held|hold|Invalid|Account|Dependency|BeginTime")
-"""Slurm's reasons for which the job would wait in every tier, such as AssocMaxJobsLimit."""
+"""Slurm's reasons with which a job would also wait in every other tier, such as
+AssocMaxJobsLimit."""
 
 
 class Forecast:
@@ -60,7 +61,8 @@ class Forecast:
         )
 
     def ahead(self, job: SlurmJob) -> int | None:
-        """Count the jobs of all users that are before `job` in one of its partitions.
+        """Count the pending jobs of all users, in the partitions of `job`, that have a higher
+        priority than `job`. Jobs with the same priority and a smaller number count too.
 
         Returns None if the number is not known.
         """

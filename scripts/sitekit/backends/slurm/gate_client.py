@@ -22,7 +22,7 @@ from .private_data import to_see_them
 from .transport import ask_slurm, transport
 
 NEVER = 2**53  # the gate returns this start time for a job that can never start
-ANSWER = 1024**2  # bytes; the longest answer has 40 lines of a log's last 32 KiB
+ANSWER = 1024**2  # the most bytes of an answer; the longest answer contains 32 KiB of a log
 TEXT = 4000  # characters of an error
 LINES, LOG = 40, 32 * 1024  # the part of a log that is returned: lines, characters
 AT_ONCE = (

@@ -80,7 +80,7 @@ UNKNOWN = "UNKNOWN"
 print."""
 
 NO_NODE = "None assigned"
-"""What Slurm writes in place of the node of a job that has not started."""
+"""The text that Slurm prints instead of a node's name for a job that has not started."""
 TEXT_LIMIT = 200  # characters of a reason that are kept
 
 

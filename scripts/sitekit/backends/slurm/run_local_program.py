@@ -1,4 +1,5 @@
-"""Run a program on this host, without a shell, with limits to its time and its output."""
+"""Run a program on this host, without a shell, with limits of the running time and of the
+output."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def plan_file(
     made: ApplyPlan, seen: MachineState, path: Path, file: File, *, generated: bool
 ) -> None:
     """Plan to write a file. If another file that sitekit did not write exists at the path, plan to
-    write the content beside it as `.new`."""
+    write the content as `.new` beside this file."""
     entry, record = seen.entries[path], made.manifest.files.get(str(path))
     ours = FileRecord(hashes=[file.sha256], mode=file.mode, generated=generated)
     secret = generated and not file.mode & 0o004

@@ -25,8 +25,7 @@ def restart_services(
 ) -> None:
     """Restart or reload the services that read a changed file, and wait until they answer.
 
-    If a service did not answer before the apply, it does not have to answer afterwards. The
-    function adds to the stack `undo` a function that stops newly started services. If `undo` is
+    The function does not wait for services that did not answer before the apply. The function adds to the stack `undo` a function that stops newly started services. If `undo` is
     None, the apply has failed, and the changed files were restored. After a failed apply, the
     services of the earlier site are restarted. Raises Problem.
     """
@@ -82,7 +81,7 @@ def _own_services(
 ) -> None:
     """Start the new services of the site, and restart or reload the services that already existed.
 
-    If a service did not answer before the apply, it does not have to answer afterwards.
+    The function does not wait for services that did not answer before the apply.
     """
     verbs = {change.name: change.verb for change in changes}
     mine = [service for service in site_services(site, platform) if service.name in verbs]

@@ -1,7 +1,7 @@
 """Decide which services must restart or reload after a change of files.
 
 The functions of this file compute only: they neither read nor change the machine. Users' servers
-are Slurm jobs, and are never restarted.
+are not among these services, and are never restarted.
 
 A restart of the proxy or of Apache closes the connections of open notebooks, which reconnect by
 themselves. To avoid this, a web server is reloaded, and is restarted only for changes that a reload

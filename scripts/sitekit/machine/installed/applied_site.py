@@ -152,8 +152,8 @@ def _clashes(site: Site, other: Site) -> Iterator[BadInput]:
 
 
 def _tunnel_clashes(site: Site, other: Site) -> Iterator[BadInput]:
-    """Yield an error if the ports for tunnels of one site contain a port of the other site, or one
-    of its ports for tunnels."""
+    """Yield an error if the tunnel ports of one site include a port of the other site, or if both
+    sites have the same tunnel ports."""
     key, remedy = "slurm.ssh.tunnel.ports", "write a range without these ports"
     mine, theirs = site.tunnel and site.tunnel.ports, other.tunnel and other.tunnel.ports
     if mine and theirs and mine[0] <= theirs[1] and theirs[0] <= mine[1]:

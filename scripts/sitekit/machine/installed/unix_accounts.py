@@ -80,8 +80,8 @@ def make_login_account(
 
 
 def set_password(root: Path, name: str, password: str) -> None:
-    """Set the password of an account with chpasswd. The password is not on a command line, which
-    other accounts could read. Raises CommandFailed."""
+    """Set the password of an account with chpasswd. The password is not on a command line, because
+    other accounts could read the command line. Raises CommandFailed."""
     _change(root, "chpasswd", stdin=f"{name}:{password}\n")
 
 

@@ -230,7 +230,8 @@ class _OpenSSL:
         run(
             ["openssl", "x509", "-req", "-sha256", "-in", request, *by, *life, *usage, "-out", cert]
         )
-        # For SSLProxyMachineCertificateFile, Apache reads a key only in the old PEM format.
+        # Apache's directive SSLProxyMachineCertificateFile accepts a key only in the old PEM
+        # format.
         run(["openssl", "ec", "-in", key, "-out", key])
         return cert.read_text() + key.read_text()
 

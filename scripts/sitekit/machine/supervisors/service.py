@@ -28,8 +28,8 @@ class Service:
     `mounts` are folders whose filesystems are mounted before the start, if possible.
     `after` are the services that systemd starts before this service.
     `wants` are other systemd units that start together with this service.
-    `kill_mode` is the same as in systemd. With `process`, a stop ends only the main process.
-    `runtime_directories` are folders below /run, created for `user` before each start.
+    `kill_mode` has the meaning of KillMode= in systemd. With `process`, a stop ends only the main
+    process. `runtime_directories` are folders below /run, created for `user` before each start.
     `pauses` is a file below /run in which the unit records the pause before its next start.
     `template` is the name of the unit's template in the folder systemd/. The template `service` has
     no sandbox.

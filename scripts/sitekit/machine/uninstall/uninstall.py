@@ -186,8 +186,8 @@ def _memories(here: _Installed) -> Iterator[str]:
     """Keep the hub's database, the logs and the backups, or remove them with PURGE=1.
 
     PURGE=1 removes only the contents of these folders, and only if sitekit made the folders. After
-    an uninstall, only root can read the folders that are kept. Without this change, a later account
-    with the uid of the removed account could read the kept folders.
+    an uninstall, only root can read the folders that are kept. If the folders kept their owner, a
+    later account with the uid of the removed account could read the folders.
     """
     for path in memories(here.site):
         real = here.on_disk(path)

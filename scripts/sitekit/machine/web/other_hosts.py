@@ -76,7 +76,7 @@ def answers(asked: list[Host]) -> dict[Host, str]:
 
 def check_same(web: WebServer, before: dict[Host, str]) -> None:
     """Send the requests again. Raise Problem if a virtual host that answered in `before` still
-    gives another answer, or none, after AGREE_SECONDS."""
+    gives a different answer, or no answer, after AGREE_SECONDS."""
     end = time.monotonic() + AGREE_SECONDS
     asked = [host for host, said in before.items() if said]
     while differ := {host: said for host, said in answers(asked).items() if said != before[host]}:

@@ -92,8 +92,8 @@ class PostgreSql(Row):
 
 
 def _arm(value: object) -> str:
-    """Return which form of the key `database` the site file uses. An error message is then about
-    this form only."""
+    """Return which form of the key `database` the site file uses. Therefore an error message is
+    about this form only."""
     return "postgresql" if isinstance(value, (dict, PostgreSql)) else "word"
 
 

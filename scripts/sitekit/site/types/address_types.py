@@ -135,8 +135,8 @@ def _email(text: str) -> str:
 
 
 def _web_address(url: str) -> str:
-    """Refuse a value that is not the URL of an HTTP proxy or a mirror, or that contains a
-    password."""
+    """Refuse a value that is not the URL of an HTTP proxy or of a mirror. Refuse a URL that
+    contains a password."""
     try:
         parts = urlsplit(url)
         good = (
