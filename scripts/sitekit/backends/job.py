@@ -120,7 +120,7 @@ class Wait:
     `where` is the name of the queue; "" if the backend has none. `ahead` is the number of jobs that
     are before this job, and `start` is the expected start in seconds since the epoch. None means
     that the number or the time is not known. If `limited` is true, servers of other tiers would not
-    start sooner, because a limit of the account or the job's own request makes the job wait.
+    start sooner, because the job waits for a limit of its account, or because of its own request.
     """
 
     reason: str

@@ -1,9 +1,10 @@
 """Query the backend for the jobs of all servers together, and keep the answer (the snapshot). The
 query for all jobs runs more often while a user waits for a server.
 
-Polls, progress pages, the form and the administrator's page read this last answer. Polls and pages
-never start a query themselves. If the backend does not answer, the old answer is kept, with the
-time of the first failure. No server is ended because its backend does not answer.
+JupyterHub's regular checks of servers (polls), the progress pages, the form and the administrator's
+page read this last answer. Polls and pages never start a query themselves. If the backend does not
+answer, the old answer is kept, with the time of the first failure. No server is ended because its
+backend does not answer.
 """
 
 from __future__ import annotations

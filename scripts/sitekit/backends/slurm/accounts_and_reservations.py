@@ -86,7 +86,8 @@ class Names:
 def _open_to(line: str, user: str, accounts: tuple[str, ...]) -> str | None:
     """Return the name of the reservation in this line of Slurm's output; None if the user may not
     use the reservation."""
-    # The first value of each key counts. The comment comes last, and may contain any key again.
+    # Only the first value of each key is used, because the comment at the end may contain any key
+    # again.
     fields = dict(reversed(re.findall(r"(\w+)=(\S*)", line)))
     users = set(fields.get("Users", "").split(",")) - {"", "(null)"}
     allowed = set(fields.get("Accounts", "").split(",")) - {"", "(null)"}

@@ -53,7 +53,7 @@ class SlurmBackend:
         self._jobs = ServerJobs(site, self.queue, open_work)
         self._free = FreeNodes(site, self.queue)
         self._forecast = Forecast(site, self.queue, self._jobs.waiting)
-        # by node: the time of the query, and the address
+        # node -> (time of the query, address)
         self._addresses: dict[str, tuple[float, str]] = {}
 
     async def offers(self, account: str) -> Offers:

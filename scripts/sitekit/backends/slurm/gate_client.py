@@ -28,7 +28,12 @@ LINES, LOG = 40, 32 * 1024  # the part of a log that is returned: lines, charact
 AT_ONCE = (
     16  # the most running requests for one user; a user can stop the gate, which then never ends
 )
-KINDS = {"sbatch", "scancel", "home", "refused"}  # the gate also answers `gate` and `silent`
+KINDS = {
+    "sbatch",
+    "scancel",
+    "home",
+    "refused",
+}  # all kinds of refusals of the gate except `gate` and `silent`
 under_way: Counter[str] = Counter()
 
 

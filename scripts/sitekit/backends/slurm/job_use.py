@@ -36,7 +36,7 @@ FIELDS = (
     "NodeList",
     "NNodes",
 )
-TIMEOUT = 300.0  # seconds; slurmdbd reads a month of a large cluster from its disk
+TIMEOUT = 300.0  # seconds; slurmdbd may have to read the records of a month from its disk
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,7 +54,8 @@ def read_windows(text: str, partitions: frozenset[str]) -> tuple[Maintenance, ..
     """
     found = []
     for line in text.splitlines():
-        # The first value of each key counts. The comment comes last, and may contain any key again.
+        # Only the first value of each key is used, because the comment at the end may contain any
+        # key again.
         fields = dict(reversed(re.findall(r"(\w+)=(\S*)", line)))
         flags = fields.get("Flags", "").split(",")
         times = [fields.get(key, "") for key in ("StartTime", "EndTime")]

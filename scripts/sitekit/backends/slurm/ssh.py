@@ -45,7 +45,7 @@ therefore never wait for requests as users, and one account never has all sessio
 
 
 class Ssh:
-    """Run programs on the login node: the gate as `account` or, if `account` is None, Slurm's
+    """Run programs on the login node: the gate as `account` or, if `account` is empty, Slurm's
     queries."""
 
     name = "the login node"

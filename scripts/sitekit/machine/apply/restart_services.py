@@ -25,9 +25,10 @@ def restart_services(
 ) -> None:
     """Restart or reload the services that read a changed file, and wait until they answer.
 
-    The function does not wait for services that did not answer before the apply. The function adds to the stack `undo` a function that stops newly started services. If `undo` is
-    None, the apply has failed, and the changed files were restored. After a failed apply, the
-    services of the earlier site are restarted. Raises Problem.
+    The function does not wait for services that did not answer before the apply. The function adds
+    to the stack `undo` a function that stops newly started services. If `undo` is None, the apply
+    has failed, and the changed files were restored. After a failed apply, the services of the
+    earlier site are restarted. Raises Problem.
     """
     if root != MACHINE:
         return

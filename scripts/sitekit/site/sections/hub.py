@@ -63,8 +63,8 @@ class PostgreSql(Row):
 
     @model_validator(mode="after")
     def _is_known(self) -> PostgreSql:
-        """Refuse a server on another host whose identity the hub could not check, and a socket with
-        certificates."""
+        """Refuse a server on another host if the hub could not check the server's identity. Refuse
+        the key `certificates` for a Unix socket."""
         if not self.local and self.certificates is None:
             raise Unfit(
                 f"the hub could not check that it connects to {self.host}",
