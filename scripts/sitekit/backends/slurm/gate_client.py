@@ -25,15 +25,10 @@ NEVER = 2**53  # the gate returns this start time for a job that can never start
 ANSWER = 1024**2  # the most bytes of an answer; the longest answer contains 32 KiB of a log
 TEXT = 4000  # characters of an error
 LINES, LOG = 40, 32 * 1024  # the part of a log that is returned: lines, characters
-AT_ONCE = (
-    16  # the most running requests for one user; a user can stop the gate, which then never ends
-)
-KINDS = {
-    "sbatch",
-    "scancel",
-    "home",
-    "refused",
-}  # all kinds of refusals of the gate except `gate` and `silent`
+# The most running requests for one user. A user can stop the gate, which then never ends.
+AT_ONCE = 16
+# All kinds of refusals of the gate, except `gate` and `silent`.
+KINDS = {"sbatch", "scancel", "home", "refused"}
 under_way: Counter[str] = Counter()
 
 

@@ -113,9 +113,9 @@ of these queries, and PAUSE is the time between two queries, both in seconds."""
 async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
     """Return how `job` ended; None if Slurm has no record of the job.
 
-    While its epilog runs, a cancelled job may look like a job that ended by itself: squeue lists
-    both kinds of jobs as COMPLETING with exit code 0. slurmdbd may not have recorded the end of the
-    job yet. If the end is not yet recorded, Slurm is queried again for a few seconds.
+    While its epilog runs, a cancelled job may look like a job that ended by itself, because squeue
+    lists both kinds of jobs as COMPLETING with exit code 0. slurmdbd may not have recorded the end
+    of the job yet. If the end is not yet recorded, Slurm is queried again for a few seconds.
     """
     deadline = time.monotonic() + PATIENCE
     record = await _ended_job(site, job, is_ours)

@@ -71,7 +71,7 @@ PHASES = {
     Phase.RUNNING: RUNNING,
     Phase.ENDED: ENDED,
 }
-"""Slurm's states; squeue(1), JOB STATE CODES.
+"""Maps each phase to Slurm's states; see squeue(1), JOB STATE CODES.
 
 For a job in any other state, the phase is unknown, and the server is kept.
 """

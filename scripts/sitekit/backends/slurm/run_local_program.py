@@ -70,7 +70,7 @@ async def run_program(
     except BaseException as reason:
         # the hub cannot kill sudo, which runs as root; sudo ends by itself
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            process._transport.close()  # type: ignore[attr-defined]  # kills it, and closes the pipes, which kill() does not
+            process._transport.close()  # type: ignore[attr-defined]  # unlike kill(), this also closes the pipes
         if isinstance(reason, TimeoutError | asyncio.TimeoutError):
             raise NoAnswer(f"{argv[0]} did not answer within {timeout:g} s") from None
         raise

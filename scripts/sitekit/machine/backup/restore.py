@@ -45,7 +45,7 @@ _OURS = ("checkout/config/", "checkout/kernels/", "checkout/environment.")
 
 @dataclass(frozen=True)
 class Fill:
-    """Fill a new or empty folder with files from the archive. The plan of a restore contains one
+    """Put files from the archive into a new or empty folder. The plan of a restore contains one
     Fill for each such folder."""
 
     path: Path

@@ -24,7 +24,7 @@ from . import (
 
 @dataclass(frozen=True)
 class SiteChange:
-    """The site that is to be applied, and the site of the last apply.
+    """The site that `make apply` would apply, and the site of the last apply.
 
     `states` has the states of the services of the last applied site.
     """

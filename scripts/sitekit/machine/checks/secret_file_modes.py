@@ -57,7 +57,7 @@ def check_secrecy(target: Target) -> None:
 
 
 def _readers(path: Path, root: Path) -> Iterator[tuple[str, str]]:
-    """Yield a pair for each kind of readers. The first item is `everybody`, or the name of a group
+    """Yield a pair for each kind of reader. The first item is `everybody`, or the name of a group
     whose members can read the file. The second item is the letter (`o` or `g`) with which chmod(1)
     removes the read permission.
 

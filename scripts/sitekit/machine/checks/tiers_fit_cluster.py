@@ -21,7 +21,7 @@ from .network import check_nodes_reach_hub
 
 PROGRAMS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo", "sacct")
 SLURM_TIMEOUT = 8.0  # seconds
-# sinfo(1): address, partition, CPUs, memory in MiB, time limit, generic resources
+# fields of sinfo(1): address, partition, CPUs, memory in MiB, time limit, generic resources
 NODES = ("--all", "--Node", "--noheader", "--format=%o|%R|%c|%m|%l|%G")
 _ROUNDING = 1.005
 # Messages of sbatch about the request itself. All other messages, such as one about a missing

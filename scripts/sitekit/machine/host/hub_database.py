@@ -32,7 +32,8 @@ class HubDatabase(Protocol):
         yet."""
 
     def has_tables(self) -> bool:
-        """Return whether the hub has created its tables, as it does at its first start."""
+        """Return whether the hub has already created its tables. The hub creates them at its first
+        start."""
 
     def refuse_unusable(self) -> None:
         """Raise Problem if the hub could not read and write the database, or if the database is

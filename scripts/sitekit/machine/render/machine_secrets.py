@@ -1,5 +1,5 @@
-"""Generate the files that contain secrets of this machine. Existing files are kept while they are
-valid.
+"""Generate the files that contain secrets of this machine. Existing files are kept as long as they
+are valid.
 
 The secrets are: the proxy's token, the token for metrics, the certificates of internal TLS, a
 self-signed certificate, the client secrets for identity providers, the password of a PostgreSQL

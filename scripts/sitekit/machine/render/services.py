@@ -192,12 +192,13 @@ def _front(site: Site, platform: Platform) -> Service:
 def _environment(site: Site) -> dict[str, str]:
     """Return the environment variables that all programs of the site need.
 
-    Variables such as PYTHON* and NODE_* of the shell from which the services are started are not
-    used.
+    The services do not get variables, such as PYTHON* and NODE_*, of the shell that starts the
+    services.
     """
     return {"PATH": f"{site.current}/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
 def _pauses(site: Site, part: str) -> Path:
-    """Return the path of the file that records the pauses before a service's next starts."""
+    """Return the path of the file in which a service's unit records the pause before its next
+    start."""
     return site.run / "pauses" / part

@@ -3,8 +3,8 @@
 `make start` changes the database while the hub is stopped. `make apply`, and systemd after a crash
 or a boot, start the hub without this step. In this case, JupyterHub itself copies and upgrades a
 SQLite database (c.JupyterHub.upgrade_db). JupyterHub makes no copy of a PostgreSQL database, and
-therefore does not start if the database has another schema. In each of these cases, a backup of the
-old database is kept.
+therefore does not start if the database has another schema. In each case in which the database is
+changed, a backup of the old database is kept.
 """
 
 from __future__ import annotations

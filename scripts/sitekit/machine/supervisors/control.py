@@ -86,7 +86,7 @@ def start(
 def restart(
     services: Sequence[Service], supervisor: Supervisor, *, within: float = START_SECONDS
 ) -> None:
-    """Restart each of the services. Raises Problem as `start` does."""
+    """Restart each of the services. Raises Problem for the same reasons as `start`."""
     start(services, supervisor, within=within, afresh={service.name for service in services})
 
 

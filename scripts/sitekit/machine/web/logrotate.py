@@ -1,7 +1,7 @@
 """Generate the configuration file of logrotate for the logs of the web server.
 
-For the logs of other services, logrotate is not needed: systemd's journal and supervisord limit
-them.
+The logs of other services do not need logrotate, because systemd's journal and supervisord limit
+the size of these logs.
 """
 
 from __future__ import annotations
