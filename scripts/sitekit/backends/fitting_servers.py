@@ -46,8 +46,8 @@ class Room:
 
 
 def room_for(tier: Tier, partitions: Collection[str], nodes: Iterable[FreeNode]) -> Room:
-    """Return how many servers of the tier can start, and the free GPUs, on the nodes that are in at
-    least one of the partitions."""
+    """Return how many servers of the tier can start now, and how many GPUs are free. Only nodes in
+    at least one of `partitions` count."""
     own = [node for node in nodes if node.partitions & set(partitions)]
     usable = [node for node in own if node.idle or not tier.exclusive]
     each = [_fitting(tier, node) for node in usable]

@@ -98,7 +98,7 @@ class Backend(Protocol):
         ...
 
     def expected_start(self, tier: str) -> int | None:
-        """Return when a new server of this tier would start, in seconds since the epoch.
+        """Return the time when a new server of this tier would start, in seconds since the epoch.
 
         None means that the expected start is not known. No query is made.
         """
@@ -108,7 +108,8 @@ class Backend(Protocol):
         """Return the free CPUs, memory and GPUs of each node, as read in the last minutes; None if
         the free resources are not known.
 
-        All callers share the result of one query a minute. A call takes at most a second.
+        The backend is queried at most once a minute, and all callers share the result. A call takes
+        at most a second.
         """
         ...
 
@@ -122,7 +123,8 @@ class Backend(Protocol):
         ...
 
     async def stop(self, work: Work, job: str, *, graceful: bool) -> bool:
-        """End a job: by SIGTERM to the server, or at once. Returns False if there is no such job.
+        """End a job: with `graceful` by SIGTERM to the server, otherwise at once. Returns False if
+        there is no such job.
 
         Raises Refused, NoAnswer.
         """
@@ -138,7 +140,7 @@ class Backend(Protocol):
         ...
 
     def loops(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
-        """Return, by name, the coroutines that must run as long as the hub runs.
+        """Return the functions whose coroutines must run as long as the hub runs: name -> function.
 
         The result contains `queue.run`, which renews the list of all jobs. The hub restarts a
         coroutine that fails.
@@ -151,13 +153,14 @@ class Backend(Protocol):
 
     async def hidden_from(self, account: str) -> tuple[str, str] | None:
         """Return the backend's setting that hides other users' jobs from `account`, and a command
-        that corrects this. Returns None if no jobs are hidden. Raises NoAnswer.
+        with which the account can see these jobs. Returns None if no jobs are hidden. Raises
+        NoAnswer.
         """
         ...
 
     async def node_names(self) -> Collection[str]:
-        """Query the backend for the names of the nodes on which servers can run. Returns nothing if
-        the backend has only the hub's own host. Raises NoAnswer.
+        """Query the backend for the names of the nodes on which servers can run. Returns an empty
+        collection if the backend has only the hub's own host. Raises NoAnswer.
         """
         ...
 

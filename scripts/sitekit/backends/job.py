@@ -30,7 +30,7 @@ class Phase(enum.Enum):
     RUNNING = "running"
     SUSPENDED = "suspended"  # the job keeps its resources, but none of its processes runs
     ENDED = "ended"
-    # the backend reports a state that this version does not know: the server is kept
+    # this version of sitekit cannot interpret the backend's state; therefore the server is kept
     UNKNOWN = "unknown"
 
 
@@ -114,12 +114,13 @@ class Offers:
 
 @dataclass(frozen=True)
 class Wait:
-    """Describe why a pending job waits, by the last lists that were read from the backend.
+    """Describe why a pending job waits, according to the last lists that the hub has read from the
+    backend.
 
     `where` is the name of the queue; "" if the backend has none. `ahead` is the number of jobs that
     are before this job, and `start` is the expected start in seconds since the epoch. None means
     that the number or the time is not known. If `limited` is true, servers of other tiers would not
-    start sooner, because a limit of the account or the job's own request makes the job wait.
+    start sooner, because the job waits for a limit of its account, or because of its own request.
     """
 
     reason: str
@@ -157,7 +158,8 @@ class Cause(enum.Enum):
 
 @dataclass(frozen=True)
 class Ending:
-    """Describe how a job ended. Memory is in MiB, times in seconds; None means unknown."""
+    """Describe how a job ended. Memory is in MiB, times are in seconds. None means that a value is
+    not known."""
 
     job: str
     cause: Cause
@@ -167,8 +169,8 @@ class Ending:
     elapsed: int | None = None
     limit: int | None = None
     peak_memory: int | None = None
-    owner: int | None = None  # uid of its owner
-    by: int | None = None  # uid of who cancelled it
+    owner: int | None = None  # uid of the job's owner
+    by: int | None = None  # uid of the account that cancelled the job
 
 
 class Explanation(NamedTuple):

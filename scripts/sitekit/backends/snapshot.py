@@ -1,9 +1,10 @@
 """Query the backend for the jobs of all servers together, and keep the answer (the snapshot). The
 query for all jobs runs more often while a user waits for a server.
 
-Polls, progress pages, the form and the administrator's page read this last answer. Polls and pages
-never start a query themselves. If the backend does not answer, the old answer is kept, with the
-time of the first failure. No server is ended because its backend does not answer.
+JupyterHub's regular checks of servers (polls), the progress pages, the form and the administrator's
+page read this last answer. Polls and pages never start a query themselves. If the backend does not
+answer, the old answer is kept, with the time of the first failure. No server is ended because its
+backend does not answer.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from .job import Job, NoAnswer, Work
 
 log = logging.getLogger(__name__)
 
-FAST, SLOW = 4.0, 30.0  # seconds between queries: while a user waits, otherwise
-RATE, BURST = 0.5, 3.0  # allowance of all queries: one per 2 s on average, three at once
-# longest seconds between queries in an outage: otherwise, and while a user waits
+FAST, SLOW = 4.0, 30.0  # seconds between two queries: FAST while a user waits, otherwise SLOW
+RATE, BURST = 0.5, 3.0  # the limit on queries: one in 2 s on average, at most three at once
+# the longest time in seconds between queries during an outage: in general, and while a user waits
 BACKOFF_LIMIT, BACKOFF_WAITING = 60.0, 15.0
 
 
@@ -40,8 +41,8 @@ class Snapshot:
 
     @cached_property
     def by_tag(self) -> dict[str, list[Job]]:
-        """Return all jobs whose comment contains a server's tag (the id of its start), also jobs of
-        other users."""
+        """Return all jobs whose comment contains a server's tag (the id of its start), including
+        jobs of other users: tag -> jobs."""
         found: dict[str, list[Job]] = {}
         for job in self.jobs.values():
             if job.tag:
@@ -50,8 +51,8 @@ class Snapshot:
 
     @cached_property
     def has_suspended_jobs(self) -> bool:
-        """Return whether a job is suspended; computed once, because the hub asks every few
-        seconds."""
+        """Return whether a job is suspended. The result is stored, because the hub needs it every
+        few seconds."""
         return any(job.suspended for job in self.jobs.values())
 
     @cached_property
@@ -86,7 +87,7 @@ class SnapshotLoop:
         self.silent_since: float | None = None  # time.time() of the first failed query in a row
         self.trouble = ""
         self.queries = 0
-        self.answer_seconds: float | None = None  # how long the last answer took
+        self.answer_seconds: float | None = None  # seconds that the last answer took
         self._waiters = 0
         self._allowance, self._counted = BURST, time.monotonic()
         self._waiting_since = float("-inf")
@@ -166,7 +167,7 @@ class SnapshotLoop:
                 return self.snapshot
 
     async def run(self) -> None:
-        """Query the backend again and again, until this task is cancelled."""
+        """Query the backend repeatedly, until this task is cancelled."""
         failures = 0
         while True:
             await self.spend()
@@ -218,7 +219,7 @@ class SnapshotLoop:
         try:
             jobs = await self.read()
         except Exception as trouble:
-            # catch every error: all servers depend on this loop, which must not end
+            # Catch every error, because all servers depend on this loop, which must not end.
             if not isinstance(trouble, NoAnswer):
                 log.exception("%s could not be queried", self.title)
             if self.silent_since is None:

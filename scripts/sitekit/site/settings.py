@@ -146,8 +146,9 @@ class SiteSettings(Section):
         """Return the Unix accounts under which the site's services run."""
         return (self.hub.user, self.proxy.user, *([self.tunnel.user] if self.tunnel else ()))
 
-    # These paths follow from the site's name and the section `paths`. Everything that sitekit
-    # writes is below one of these paths.
+    # These paths follow from the site's name and the section `paths`. Most files that sitekit
+    # writes are below one of these paths. Other files are in folders of the distribution, such as
+    # /etc/pam.d.
 
     @property
     def etc(self) -> Path:
@@ -172,7 +173,8 @@ class SiteSettings(Section):
 
     @property
     def libexec(self) -> Path:
-        """Return the folder for the programs that the hub may run as root with sudo."""
+        """Return the folder for programs that root owns, such as the gate, which the hub starts
+        with sudo."""
         return Path("/usr/local/libexec/sitekit") / self.name
 
     @property

@@ -18,8 +18,8 @@ from .model import Site
 
 
 def dump(site: Site) -> str:
-    """Return the site as YAML text with all default values. From this text, `load_site` reads an
-    equal object."""
+    """Return the site as YAML text with all default values. load_site() converts this text to an
+    equal Site object."""
     text = io.StringIO()
     writer = YAML(typ="rt", pure=True)
     writer.indent(mapping=2, sequence=4, offset=2)

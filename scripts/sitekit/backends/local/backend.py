@@ -16,7 +16,8 @@ from . import gate_client
 from .parse_servers import Servers, ending_of, job_of
 
 SUBMITTING = 90.0
-"""Seconds after which a start that an earlier hub began has reached the engine, or never will."""
+"""The time in seconds after which a start that an earlier hub began has either reached the engine,
+or will never reach the engine."""
 
 
 class LocalBackend:

@@ -17,7 +17,7 @@ from ..resource_choice import Choice
 from ..slurm.run_local_program import ENVIRONMENT, run_program
 
 SUDO = "/usr/bin/sudo"
-ANSWER = 16 * 1024**2  # bytes; a server takes some hundred in the longest answer
+ANSWER = 16 * 1024**2  # the most bytes of an answer; each server in a list takes some hundred bytes
 LINES, LINE = 40, 1000  # the part of a log that is returned: lines, characters of each
 
 
@@ -59,7 +59,7 @@ async def cancel(site: Site, engine: str, job: str, *, graceful: bool) -> bool:
 
 async def servers(site: Site, engine: str, job: str = "") -> list[dict[str, Any]]:
     """Return the servers of the site that run or have ended lately. If `job` is given, return only
-    this server. Raises NoAnswer, also if the local gate refuses the request, because the hub must
+    this server. Raises NoAnswer, even if the local gate refuses the request, because the hub must
     not treat a refusal as an empty list."""
     try:
         reply = await ask(site, engine, "query", **({"job": job} if job else {}))

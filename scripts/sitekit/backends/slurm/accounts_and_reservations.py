@@ -45,8 +45,8 @@ class Names:
 
     async def _hidden(self) -> bool:
         """Return whether Slurm hides Slurm accounts from the hub. In this case, an empty list of
-        accounts does not prove that the user has no accounts. The hub writes this to its log once,
-        not at each call.
+        accounts does not prove that the user has no accounts. The hub logs each such setting of
+        Slurm once, not at each call.
         """
         hub = self._site.hub.user
         with contextlib.suppress(NoAnswer):
@@ -84,9 +84,10 @@ class Names:
 
 
 def _open_to(line: str, user: str, accounts: tuple[str, ...]) -> str | None:
-    """Return the name of the reservation in this line of Slurm's output, if the user may use the
-    reservation."""
-    # The first value of each key counts. The comment comes last, and may contain any key again.
+    """Return the name of the reservation in this line of Slurm's output; None if the user may not
+    use the reservation."""
+    # Only the first value of each key is used, because the comment at the end may contain any key
+    # again.
     fields = dict(reversed(re.findall(r"(\w+)=(\S*)", line)))
     users = set(fields.get("Users", "").split(",")) - {"", "(null)"}
     allowed = set(fields.get("Accounts", "").split(",")) - {"", "(null)"}

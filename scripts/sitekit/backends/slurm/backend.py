@@ -53,7 +53,7 @@ class SlurmBackend:
         self._jobs = ServerJobs(site, self.queue, open_work)
         self._free = FreeNodes(site, self.queue)
         self._forecast = Forecast(site, self.queue, self._jobs.waiting)
-        # by node: the time of the query, and the address
+        # node -> (time of the query, address)
         self._addresses: dict[str, tuple[float, str]] = {}
 
     async def offers(self, account: str) -> Offers:
@@ -77,9 +77,9 @@ class SlurmBackend:
     ) -> str:
         """Send the job's resources to the gate; return the job's id. Raises Refused, NoAnswer.
 
-        The gate renders the job script, and runs sbatch as the account. sbatch refuses a job that
-        excludes a node that is no longer in slurm.conf; the job is then submitted without excluding
-        nodes.
+        The gate renders the job script, and runs sbatch as the account. If an excluded node is no
+        longer in slurm.conf, sbatch refuses the job. In this case, the job is submitted again
+        without excluded nodes.
         """
         await self._release.check()
         try:
@@ -128,8 +128,8 @@ class SlurmBackend:
         return explain_refusal(refusal)
 
     async def address(self, job: Job) -> str:
-        """Return the node's IP address or host name from Slurm, cached for a while. Raises
-        NoAnswer."""
+        """Return the node's IP address or host name from Slurm, cached for ADDRESS_KEPT seconds.
+        Raises NoAnswer."""
         known = self._addresses.get(job.host)
         if known is None or time.monotonic() - known[0] > ADDRESS_KEPT:
             known = (time.monotonic(), await node_address(self._site, job.host))

@@ -13,7 +13,7 @@ from ..job import NoAnswer, Refused
 from .hub_and_server_versions import Versions, misfit, versions_in, versions_of
 from .ssh import Ssh
 
-KEPT = 5.0  # seconds for which an answer that fits is used again, such as for a class that starts at once
+KEPT = 5.0  # seconds for which a good answer is used again, for example if many users start servers at the same time
 ANSWER = 64 * 1024  # bytes
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ async def ask_release(site: Site) -> Versions:
 
 
 class ServersRelease:
-    """Refuse starts of servers while the servers' release does not fit the hub's release.
+    """Refuse starts of servers as long as the servers' release does not fit the hub's release.
 
     If the login node does not answer, no start is refused. While a job waits in the queue, the
     current release can change. The job then starts with another release than at its submission.
@@ -54,7 +54,7 @@ class ServersRelease:
         if self._site.slurm.ssh is None or time.monotonic() < self._fits_until:
             return
         try:
-            # read once: the hub keeps running the release with which it has started
+            # read a single time, because a running hub never changes to another release
             self._ours = self._ours or versions_of(self._release)
             why = misfit(self._ours, await ask_release(self._site))
         except (NoAnswer, Refused, OSError, ValueError) as error:

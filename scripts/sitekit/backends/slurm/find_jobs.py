@@ -22,11 +22,12 @@ log = logging.getLogger(__name__)
 
 FORGET_INTERVAL = 30.0  # seconds
 
-# seconds after which a start that has no number, and no job in the queue, counts as never submitted
+# seconds after which a start without a job number, and without a job in the queue, counts as never
+# submitted
 NEVER_SUBMITTED = 45.0
 
 OpenWork = Callable[[], Iterable[Work]]
-"""Returns the servers on this backend whose jobs may exist."""
+"""A function that returns the servers on this backend whose jobs may exist."""
 
 
 class ServerJobs:
@@ -54,8 +55,8 @@ class ServerJobs:
         """Return the job, with a query by its number if the last list of jobs does not contain the
         job.
 
-        The last list of jobs does not contain a job whose name was changed, or that Slurm hides
-        from the hub. Returns None if the job has certainly ended. Raises NoAnswer.
+        The last list of jobs does not contain a job whose name was changed, or a job that Slurm
+        hides from the hub. Returns None if the job has certainly ended. Raises NoAnswer.
         """
         if job := self.find(work):
             return job
@@ -81,16 +82,18 @@ class ServerJobs:
         job = self._owned(work, recorded) if recorded else None
         if job is None or job.ended:
             return None
-        # The accounting says that the job has not ended, but slurmctld does not list the job.
-        # Either slurmctld has lost the job, or slurmctld does not show the job to the hub.
+        # By the accounting, the job has not ended, but slurmctld does not list the job. Either
+        # slurmctld has lost the job, or slurmctld does not show the job to the hub.
         return None if work.tag in self._seen else self._not_shown(work, job)
 
     @staticmethod
     def _owned(work: Work, job: Job) -> Job | None:
-        """Return the job if the server's account owns it. Raises NoAnswer."""
+        """Return the job if the server's account owns it, otherwise None. Raises NoAnswer if the
+        owner cannot be determined."""
         if work.owns(job.uid, job.user):
             return job
-        # without a uid, names are compared; Slurm's programs print none while a name service is down
+        # Without a uid, names are compared. Slurm's programs print no names while a name service is
+        # down.
         if work.uid is None:
             raise NoAnswer(f"whether job {job.id} is {work.account}'s cannot be told")
         return None
@@ -119,7 +122,7 @@ class ServerJobs:
         return [work for work, job in jobs if job and job.pending]
 
     async def forget_ended(self) -> None:
-        """Delete the stored data about servers that have ended, every FORGET_INTERVAL.
+        """Every FORGET_INTERVAL, delete the stored data about servers that have ended.
 
         The snapshot loop does not call this method, because reading the ledger may fail, and all
         servers depend on the snapshot loop.

@@ -1,4 +1,4 @@
-"""Query Slurm, while users wait, for each tier's expected start and for the number of jobs ahead.
+"""Query Slurm for each tier's expected start and for the number of jobs ahead, if users wait.
 
 All waiting users share the results of the same queries. The number of queries per minute is
 limited.
@@ -24,7 +24,8 @@ from .read_queue import Queue
 
 EVERY = 60.0  # seconds between two rounds of queries
 LIMITED = re.compile(r"Assoc|QOS|Max|Grp|Limit|Held|hold|Invalid|Account|Dependency|BeginTime")
-"""Slurm's reasons for which the job would wait in every tier, such as AssocMaxJobsLimit."""
+"""Slurm's reasons with which a job would also wait in every other tier, such as
+AssocMaxJobsLimit."""
 
 
 class Forecast:
@@ -38,7 +39,8 @@ class Forecast:
         self._site, self._queue, self._waiting_starts = site, queue, waiting
         self.starts: dict[str, int | None] = {}
         self.waiting: list[Waiting] = []
-        # number of jobs ahead, by job; counted once for each `waiting`, because many users read it
+        # number of jobs ahead, by job; counted once for each new list `waiting`, because many users
+        # read it
         self._ahead: dict[tuple[str, int, str], int] = {}
         self.asked = 0.0
 
@@ -59,7 +61,8 @@ class Forecast:
         )
 
     def ahead(self, job: SlurmJob) -> int | None:
-        """Count the jobs of all users that are before `job` in one of its partitions.
+        """Count the pending jobs of all users, in the partitions of `job`, that have a higher
+        priority than `job`. Jobs with the same priority and a smaller number count too.
 
         Returns None if the number is not known.
         """
@@ -75,7 +78,7 @@ class Forecast:
         return self._ahead[key]
 
     async def run(self) -> None:
-        """Repeat the queries while a user's job waits, until the hub ends."""
+        """Run until the hub ends, and repeat the queries as long as a user's job waits."""
         while True:
             await asyncio.sleep(5)
             if not self._queue.healthy or time.time() - self.asked <= EVERY:

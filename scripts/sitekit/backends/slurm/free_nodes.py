@@ -2,7 +2,7 @@
 servers.
 
 The result of one query is used for all users who look at the form. The hub sends at most one query
-a minute, and no query while nobody looks at the form.
+a minute. If nobody looks at the form, the hub sends no query.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ COLUMNS = (
 )
 """What sinfo prints for each node and partition: sinfo(1), option --Format."""
 _STARTS_JOBS = re.compile(r"(idle|mix|alloc)[~+-]?")
-"""The states of a node that starts jobs. A suffix such as `*` or `$` says that it does not."""
+"""The states of a node that starts jobs. A node whose state has another suffix, such as `*` or `$`,
+starts no jobs."""
 _GPU = re.compile(r"gpu(?::([A-Za-z][\w.-]*))?:(\d{1,6})(?=[(,]|$)", re.ASCII)
 
 
@@ -44,8 +45,9 @@ class FreeNodes:
     async def recent(self) -> tuple[FreeNode, ...] | None:
         """Return the nodes that can start jobs, as read in the last two minutes.
 
-        If the last answer is older than a minute, this method sends a query and waits at most a
-        second for the answer. Returns None if Slurm has not answered in the last two minutes.
+        If the last query was sent more than a minute ago, this method sends a query and waits at
+        most a second for the answer. No query is sent during an outage of Slurm. Returns None if
+        Slurm has not answered in the last two minutes.
         """
         now = time.monotonic()
         if now - self._asked > EVERY and self._queue.silent_since is None:
@@ -68,8 +70,8 @@ class FreeNodes:
 
 
 def read_nodes(records: list[list[str]]) -> tuple[FreeNode, ...]:
-    """Return the nodes that can start jobs. The result contains a node once for each of its
-    partitions.
+    """Return the nodes that can start jobs. A node in several partitions occurs several times in
+    the result, once for each partition.
 
     Unreadable records of sinfo's output are omitted.
     """

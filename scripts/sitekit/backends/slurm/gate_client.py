@@ -22,13 +22,13 @@ from .private_data import to_see_them
 from .transport import ask_slurm, transport
 
 NEVER = 2**53  # the gate returns this start time for a job that can never start
-ANSWER = 1024**2  # bytes; the longest answer has 40 lines of a log's last 32 KiB
+ANSWER = 1024**2  # the most bytes of an answer; the longest answer contains 32 KiB of a log
 TEXT = 4000  # characters of an error
 LINES, LOG = 40, 32 * 1024  # the part of a log that is returned: lines, characters
-AT_ONCE = (
-    16  # running requests for one user, because a user can stop the gate and it then never ends
-)
-KINDS = {"sbatch", "scancel", "home", "refused"}  # the gate also answers `gate` and `silent`
+# The most running requests for one user. A user can stop the gate, which then never ends.
+AT_ONCE = 16
+# All kinds of refusals of the gate, except `gate` and `silent`.
+KINDS = {"sbatch", "scancel", "home", "refused"}
 under_way: Counter[str] = Counter()
 
 
@@ -120,7 +120,7 @@ def _outage(text: str) -> bool:
         "Slurm temporarily unable to accept job",
         "Connection timed out",
         "Unexpected missing socket error",
-        # the following: the program that answers is not slurmctld, or has another version
+        # the next errors mean that the answering program is not slurmctld, or has another version
         "Message receive failure",
         "Insane message length",
         "Header lengths are longer than data received",
@@ -145,7 +145,8 @@ def request_of(
         "memory": choice.memory,
         "cpus": choice.cpus,
         "minutes": -(-choice.time // 60),
-        # left out where they have no effect: the login node may have the gate of an older sitekit
+        # Keys without an effect are left out, because the gate of an older sitekit, which may be on
+        # the login node, would refuse them.
         **(
             {"nodes": choice.nodes, "tasks": choice.tasks}
             if choice.nodes * choice.tasks > 1
@@ -184,12 +185,13 @@ async def start_of(site: Site, account: str, request: dict[str, Any]) -> int | N
 
 
 async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
-    """End a job of `work.account`: by SIGTERM to the server, or at once by scancel.
+    """End a job of `work.account`: with `graceful` by SIGTERM to the server, otherwise at once by
+    scancel.
 
     This method can also end a job of a user who may no longer start servers. A job of an account
     that no longer exists can be ended if the hub's account is an Operator of Slurm. Returns False
-    if Slurm has no such job. The gate queries Slurm as the job's owner, from whom Slurm hides no
-    jobs of this owner. Raises Refused, NoAnswer.
+    if Slurm has no such job. The gate queries Slurm as the job's owner, because Slurm never hides a
+    job from its owner. Raises Refused, NoAnswer.
     """
     request = {"verb": "cancel", "job": int(job), "graceful": graceful, **user_of(work)}
     try:
@@ -208,8 +210,8 @@ async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
 async def _cancel_as_operator(site: Site, work: Work, job: str, refusal: Refused) -> None:
     """Cancel the job as the hub's account, which must be an Operator of Slurm.
 
-    Slurm is first queried for the owner of the job, because an Operator may cancel everybody's
-    jobs, and the job's number comes from the gate, which is not trusted.
+    Slurm is first queried for the owner of the job, for two reasons. An Operator may cancel
+    everybody's jobs, and the hub does not trust the job's number, which comes from the gate.
     """
     found = (await listed_by_number(site, [job])).get(job)
     if found is None or not work.owns(found.uid, found.user):

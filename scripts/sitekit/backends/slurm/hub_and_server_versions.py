@@ -48,7 +48,8 @@ def versions_in(told: Any) -> Versions:
 def versions_of(release: Path) -> Versions:
     """Return the versions of a release on this host. Raises OSError or ValueError.
 
-    conda-forge's package jupyterhub consists of the package jupyterhub-base.
+    A release may have only jupyterhub-base instead of conda-forge's package jupyterhub, which
+    consists of jupyterhub-base.
     """
     facts = json.loads((release / RECORD).read_text())
     try:

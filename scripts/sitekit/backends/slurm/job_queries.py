@@ -38,8 +38,8 @@ class JobRecord:
     elapsed: int | None = None
     limit: int | None = None
     peak_memory: int | None = None
-    owner: int | None = None  # uid of its user
-    by: int | None = None  # uid that cancelled it
+    owner: int | None = None  # uid of the job's owner
+    by: int | None = None  # uid of the account that cancelled the job
 
     @property
     def is_open(self) -> bool:
@@ -93,28 +93,29 @@ CAUSES = {
     "CANCELLED": Cause.CANCELLED,
     "REVOKED": Cause.REVOKED,
 }
-"""Slurm's states -> causes; squeue(1), JOB STATE CODES."""
+"""Maps Slurm's state of an ended job to the cause of the end; see squeue(1), JOB STATE CODES."""
 
 REASONS = {"TimeLimit": "TIMEOUT", "NodeDown": "NODE_FAIL", "OutOfMemory": "OUT_OF_MEMORY"}
-"""Slurm's reasons of a job in the state COMPLETING -> the state that follows."""
+"""Maps Slurm's reason for a job in the state COMPLETING to the state that follows."""
 
 Owner = Callable[[int | None, str], bool]
 """A function that returns whether a job with this uid and user name is the server's job.
 
-Slurm may have reused its number.
+This check is needed, because Slurm may have given the job's number to another job.
 """
 
 
 PATIENCE, PAUSE = 4.0, 0.5
-"""While a job's epilog runs: for how many seconds its end is queried, and the pause between two."""
+"""While a job's epilog runs, the hub queries Slurm for the job's end. PATIENCE is the longest time
+of these queries, and PAUSE is the time between two queries, both in seconds."""
 
 
 async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
     """Return how `job` ended; None if Slurm has no record of the job.
 
-    While its epilog runs, a cancelled job may look like a job that ended by itself: squeue lists
-    both kinds of jobs as COMPLETING with exit code 0. slurmdbd may not have recorded the end of the
-    job yet. If the end is not yet recorded, Slurm is queried again for a few seconds.
+    While its epilog runs, a cancelled job may look like a job that ended by itself, because squeue
+    lists both kinds of jobs as COMPLETING with exit code 0. slurmdbd may not have recorded the end
+    of the job yet. If the end is not yet recorded, Slurm is queried again for a few seconds.
     """
     deadline = time.monotonic() + PATIENCE
     record = await _ended_job(site, job, is_ours)
@@ -255,7 +256,8 @@ async def _from_sacct(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
 
 
 def _clock(text: str) -> int | None:
-    """Convert Slurm's `days-hours:minutes:seconds`, without days or hours too, to seconds."""
+    """Convert a time of Slurm, `[[days-]hours:]minutes:seconds`, to seconds; None for another
+    text."""
     match = re.fullmatch(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)", text, re.ASCII)
     if not match:
         return None
@@ -277,7 +279,7 @@ async def node_address(site: Site, node: str) -> str:
     up in DNS only if PrivateData=nodes hides nodes from the hub.
     """
     answer = await ask_slurm(site, "scontrol", "--all", "--oneliner", "show", "node", node)
-    # the first match counts: fields with free text, such as Reason, come later
+    # The first match is used, because fields with free text, such as Reason, come later.
     match = re.search(r"\bNodeAddr=(\S+)", answer.out)
     if answer.code == 0 and match:
         return match[1]

@@ -36,7 +36,7 @@ FIELDS = (
     "NodeList",
     "NNodes",
 )
-TIMEOUT = 300.0  # seconds; slurmdbd reads a month of a large cluster from its disk
+TIMEOUT = 300.0  # seconds; slurmdbd may have to read the records of a month from its disk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,8 @@ class JobUse:
 async def jobs_between(site: Site, begin: datetime, end: datetime) -> list[JobUse]:
     """Return the records of jobs with the job name of this site that existed between two times.
 
-    sacct reads times without a zone as local times of its own host. Raises NoAnswer.
+    sacct interprets times without a time zone as local times of the host on which sacct runs.
+    Raises NoAnswer.
     """
     span = [
         f"--{key}={at:%Y-%m-%dT%H:%M:%S}" for key, at in (("starttime", begin), ("endtime", end))
@@ -123,7 +124,7 @@ def _use(record: Sequence[str], steps: list[Sequence[str]]) -> JobUse | None:
         user=told["User"],
         state=(told["State"].split() or [""])[0],
         submit=submit,
-        # slurmdbd writes the end of a job that was cancelled in the queue as its Start, too
+        # If a job was cancelled in the queue, slurmdbd stores the end of the job as its start too.
         start=None if told["NodeList"] == NO_NODE else _whole(told["Start"]),
         end=_whole(told["End"]),
         elapsed=_whole(told["ElapsedRaw"]) or 0,

@@ -22,7 +22,7 @@ from .transport import ask_slurm
 REMEMBERED = "now-10minutes"
 """sacct lists the jobs that ended after this time.
 
-squeue itself lists them for MinJobAge in slurm.conf, by default 5 minutes.
+squeue lists a job for the time MinJobAge (slurm.conf) after its end, by default 5 minutes.
 """
 
 UNKNOWN_JOB = "Invalid job id specified"
@@ -52,7 +52,7 @@ async def recorded(site: Site) -> Listing:
 
 
 async def listed_by_number(site: Site, numbers: Collection[str]) -> dict[str, SlurmJob]:
-    """Return the given jobs that slurmctld still knows, in a mapping by job number. Raises
+    """Return the given jobs that slurmctld still lists, in a mapping by job number. Raises
     NoAnswer."""
     return (await _squeue(site, f"--jobs={','.join(numbers)}")).jobs
 

@@ -1,8 +1,8 @@
 """Look up jobs by number that the last list of jobs does not contain, with one query for many
 callers.
 
-The last list of jobs does not contain a job that ended long ago, whose owner has changed its name,
-or that Slurm does not show to the hub.
+The last list of jobs does not contain a job that ended long ago, a job whose name was changed, or a
+job that Slurm does not show to the hub.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .list_jobs import listed_by_number, recorded_by_number
 from .parse_jobs import SlurmJob
 from .read_queue import Queue
 
-AT_ONCE = 2000  # numbers in one query: Linux limits an argument to 128 KiB
+AT_ONCE = 2000  # numbers in one query, because Linux limits an argument to 128 KiB
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,14 @@ class Lookup:
         self._numbers.add(number)
         if self._round is None:
             self._round = asyncio.ensure_future(self._ask())
-        # all callers share this query: if one is cancelled, the query must go on
+        # All callers share this query. If one caller is cancelled, the query must continue.
         return await asyncio.shield(self._round)
 
     async def _ask(self) -> Found:
         await self._queue.spend()
         numbers, self._numbers, self._round = sorted(self._numbers), set(), None
-        # check now: Slurm reports to an account that a job hidden from it does not exist
+        # Check this now, because Slurm answers that a job does not exist if the job is hidden from
+        # the hub.
         await self._queue.look_for_privacy()
         found = Found(None if self._queue.hidden else {})
         for at in range(0, len(numbers), AT_ONCE):

@@ -19,7 +19,7 @@ from .transport import ask_slurm
 log = logging.getLogger(__name__)
 
 EVERY = 120.0  # seconds between two queries
-MOST = 20  # windows that are kept, the first ones
+MOST = 20  # the most windows that are kept; these are the windows that begin first
 
 
 class MaintenanceWindows:
@@ -30,8 +30,8 @@ class MaintenanceWindows:
         self.windows: tuple[Maintenance, ...] = ()
 
     async def run(self) -> None:
-        """Read the windows again and again. While Slurm does not answer, the windows that were last
-        read stay valid."""
+        """Read the windows every EVERY seconds. As long as Slurm does not answer, the windows that
+        were last read stay valid."""
         while True:
             await self._queue.spend()
             try:
@@ -54,7 +54,8 @@ def read_windows(text: str, partitions: frozenset[str]) -> tuple[Maintenance, ..
     """
     found = []
     for line in text.splitlines():
-        # The first value of each key counts. The comment comes last, and may contain any key again.
+        # Only the first value of each key is used, because the comment at the end may contain any
+        # key again.
         fields = dict(reversed(re.findall(r"(\w+)=(\S*)", line)))
         flags = fields.get("Flags", "").split(",")
         times = [fields.get(key, "") for key in ("StartTime", "EndTime")]

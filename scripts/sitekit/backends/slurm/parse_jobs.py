@@ -30,7 +30,7 @@ RECORDED = (
 )
 """sacct's names of the same fields, in the same order.
 
-JobID is used instead of JobIDRaw, which is a plain number for a task of an array too.
+JobID is used instead of JobIDRaw, because JobIDRaw is a plain number even for a task of an array.
 """
 
 PENDING = frozenset(
@@ -60,7 +60,8 @@ ENDED = frozenset(
         "TIMEOUT",
         "LAUNCH_FAILED",
         "RECONFIG_FAIL",
-        # it has ended; Slurm kills its last processes and runs the epilog, which may take long
+        # the job has ended, but Slurm still kills its last processes and runs the epilog, which may
+        # take long
         "COMPLETING",
     }
 )
@@ -70,22 +71,23 @@ PHASES = {
     Phase.RUNNING: RUNNING,
     Phase.ENDED: ENDED,
 }
-"""Slurm's states; squeue(1), JOB STATE CODES.
+"""Maps each phase to Slurm's states; see squeue(1), JOB STATE CODES.
 
 For a job in any other state, the phase is unknown, and the server is kept.
 """
 UNKNOWN = "UNKNOWN"
-"""Replaces a state that is no word, such as the `?` that Slurm's programs print."""
+"""The state that replaces a text that is not a word, such as the `?` that Slurm's programs
+print."""
 
 NO_NODE = "None assigned"
-"""What Slurm writes in place of the node of a job that has not started."""
+"""The text that Slurm prints instead of a node's name for a job that has not started."""
 TEXT_LIMIT = 200  # characters of a reason that are kept
 
 
 @dataclass(frozen=True)
 class SlurmJob(Job):
-    """One plain job, which is neither part of a job array nor of a heterogeneous job. Times are
-    seconds since the epoch; None if Slurm does not report the time."""
+    """One plain job, which is neither part of a job array nor of a heterogeneous job. Times are in
+    seconds since the epoch. A time is None if Slurm does not report it."""
 
     partition: str
     end: int | None
@@ -170,7 +172,7 @@ def is_number(text: str) -> bool:
 
     str.isdigit is not used, because str.isdigit also accepts superscripts, for which int() fails.
     """
-    # SQLite's whole numbers end at 2**63
+    # The length is limited, because the largest whole number in SQLite is less than 2**63.
     return text.isascii() and text.isdigit() and len(text) <= 18
 
 

@@ -122,8 +122,8 @@ def explain(reason: str) -> str:
 def _limit(reason: str) -> str | None:
     """Return a sentence for a reason whose name consists of an owner, a bound and a resource.
 
-    Examples of reasons with three parts are QOSGrpCpuLimit and MaxJobsPerAccount. Returns None for
-    any other reason.
+    Examples of such reasons are QOSGrpCpuLimit and MaxJobsPerAccount. Returns None for any other
+    reason.
     """
     match = re.fullmatch(
         r"(Assoc|Association|QOS)?(Grp|Max|Min)([A-Z][A-Za-z]*?)(?:Run)?(Mins|Minutes|RunMinutes)?"

@@ -41,7 +41,7 @@ async def hidden_associations(site: Site, account: str) -> str:
     PrivateData with `users` or `accounts` in slurmdbd.conf(5) hides associations. Raises NoAnswer.
     """
     answer = (await ask_slurm(site, "sacctmgr", "show", "configuration")).out
-    # sacctmgr prints slurm.conf's first, and slurmdbd.conf's last
+    # sacctmgr prints the PrivateData of slurm.conf first, and the PrivateData of slurmdbd.conf last
     private = (re.findall(r"(?m)^PrivateData\s*= (\S+)", answer) or ["none"])[-1]
     if (
         {"users", "accounts"}.isdisjoint(private.split(","))

@@ -24,7 +24,7 @@ class Queue(SnapshotLoop):
     def __init__(self, site: Site) -> None:
         super().__init__()
         self._site = site
-        self.hidden = ""  # how to change it, if PrivateData hides jobs from the hub
+        self.hidden = ""  # if PrivateData hides jobs from the hub: the setting, and the command that corrects it
         self.unreadable = 0  # records of the last answer that could not be read
         self._looked: float | None = None
 
@@ -38,7 +38,8 @@ class Queue(SnapshotLoop):
         return listing.jobs
 
     def _note(self, listing: Listing) -> None:
-        """Log unreadable records only once, until an answer has no unreadable records."""
+        """Log a warning at the first answer with unreadable records. Log the next warning only
+        after an answer without unreadable records."""
         if listing.unreadable and not self.unreadable:
             what = f"{listing.unreadable} of Slurm's records could not be read, and {len(listing.jobs)} could"
             log.warning("%s; those that could not are left out", what)

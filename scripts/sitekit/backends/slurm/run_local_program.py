@@ -1,4 +1,5 @@
-"""Run a program on this host, without a shell, with limits to its time and its output."""
+"""Run a program on this host, without a shell, with limits of the running time and of the
+output."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ from ...site import Site
 from ..job import NoAnswer
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
-"""The environment of programs that need nothing of the hub's own."""
-ANSWER = 256 * 1024**2  # bytes; one job takes some hundred in the longest answer
+"""The environment variables of programs that need none of the hub's own variables."""
+ANSWER = 256 * 1024**2  # the most bytes of an answer; each job in a list takes some hundred bytes
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ async def run_program(
     except BaseException as reason:
         # the hub cannot kill sudo, which runs as root; sudo ends by itself
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            process._transport.close()  # type: ignore[attr-defined]  # kills it, and closes the pipes, which kill() does not
+            process._transport.close()  # type: ignore[attr-defined]  # unlike kill(), this also closes the pipes
         if isinstance(reason, TimeoutError | asyncio.TimeoutError):
             raise NoAnswer(f"{argv[0]} did not answer within {timeout:g} s") from None
         raise
@@ -108,7 +109,8 @@ async def _communicate(process: Process, given: bytes, most: int) -> tuple[bytes
     return out, err
 
 
-_ends: set[asyncio.Task[None]] = set()  # the event loop itself holds tasks only weakly
+# The event loop has only weak references to tasks. This set prevents that Python deletes them.
+_ends: set[asyncio.Task[None]] = set()
 
 
 def _call_at_end(process: Process, ended: Callable[[], None]) -> None:

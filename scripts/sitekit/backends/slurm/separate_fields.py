@@ -42,8 +42,8 @@ class Frame:
     def columns(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the options of sacct for these fields.
 
-        The options include --parsable, not --parsable2 so that the mark follows the last field
-        too.
+        The options include --parsable and not --parsable2, because with --parsable the mark also
+        follows the last field.
         """
         return ("--parsable", f"--delimiter={self.mark}", f"--format={','.join(names)}")
 
@@ -57,6 +57,6 @@ class Frame:
             what = f"{len(fields)} fields, which are no records of {self.width}"
             raise Unreadable(f"Slurm answered with {what}; the answer ends with {text[-80:]!r}")
         found = [fields[at : at + self.width] for at in range(0, len(fields), self.width)]
-        # The first field begins with the line break that ends the record before. It is a job's
-        # number, which contains no line break itself.
+        # The first field begins with the line break that ends the record before. This field is a
+        # job's number, which contains no line break itself.
         return [[first.rpartition("\n")[2], *others] for first, *others in found]

@@ -28,11 +28,12 @@ log = logging.getLogger(__name__)
 
 SSH = "/usr/bin/ssh"
 FAILED = 255  # exit code of ssh itself; the gate ends with 0 or 1
-# The most sessions at the same time: for queries, for requests as users, and as one account. sshd accepts 10
-# sessions in one connection (sshd_config(5), MaxSessions), and 10 connections whose login has not
-# ended (MaxStartups).
+# The most sessions at the same time: for queries, for requests as all users, and for requests as
+# one account. sshd accepts 10 sessions in one connection (sshd_config(5), MaxSessions), and 10
+# connections whose login has not ended (MaxStartups).
 QUERIES, REQUESTS, OF_ONE = 5, 5, 2
-RECONNECT, RECONNECT_LIMIT = 1.0, 15.0  # seconds between two connections: the first, the longest
+# The first and the longest pause before a new connection, in seconds.
+RECONNECT, RECONNECT_LIMIT = 1.0, 15.0
 
 _sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, ...], asyncio.Semaphore]]
 _sessions = WeakKeyDictionary()
@@ -44,7 +45,7 @@ therefore never wait for requests as users, and one account never has all sessio
 
 
 class Ssh:
-    """Run programs on the login node: the gate as `account` or, if `account` is None, Slurm's
+    """Run programs on the login node: the gate as `account` or, if `account` is empty, Slurm's
     queries."""
 
     name = "the login node"
@@ -89,7 +90,7 @@ class Ssh:
             if not started:
                 ended()
             raise
-        # without a permission to log in, the caller reports that it has no answer of the gate
+        # If sshd refuses the login, the caller reports that the gate did not answer.
         if answer.code == FAILED and not answer.out and "Permission denied" not in answer.err:
             raise NoAnswer(f"the login node cannot be reached: {answer.err[-500:]}")
         return answer
@@ -102,7 +103,7 @@ class Ssh:
             async with _limit(("queries",), QUERIES):
                 yield
             return
-        # all users of a gateway have the same account
+        # with `login.accounts.gateway`, the requests of all users have the same account
         most = REQUESTS if self._site.login.gateway else OF_ONE
         async with _limit(("account", self._account), most), _limit(("users",), REQUESTS):
             yield
@@ -164,7 +165,7 @@ async def keep_connected(site: Site) -> None:
 
 async def _connection(site: Site) -> str:
     """Open the shared SSH connection, wait until it ends, and return ssh's error message. A shared
-    connection of an earlier hub is closed after its last request.
+    connection of an earlier hub is closed after the last request on this connection.
     """
     with contextlib.suppress(NoAnswer):
         await run_program([*client(site), "-O", "stop", ssh.HOST], ENVIRONMENT)

@@ -19,11 +19,11 @@ from . import ssh_files as ssh
 from .run_local_program import ENVIRONMENT, run_program
 
 LIFETIME = 600  # seconds that a certificate is valid
-RENEW = 120  # seconds before its end when a new one is made
+RENEW = 120  # seconds before the end of a certificate when a new certificate is signed
 CLOCKS = 60  # seconds by which the clocks of hub and login node may differ
 
 _made: dict[tuple[str, str], float] = {}
-"""When the certificate of (site, account) was made, by the wall clock."""
+"""Maps (site, account) to the time when the certificate was made, by the wall clock."""
 _signing = asyncio.Lock()
 
 

@@ -40,7 +40,8 @@ from .restart_services import restart_services
 from .service_changes import runs
 
 More = Callable[[], list[Finding]]
-"""Further checks. The house operations adds those of `make doctor` that concern an apply."""
+"""A function with further checks. The package sitekit.operations passes the checks of `make doctor`
+that concern an apply."""
 
 
 def no_findings() -> list[Finding]:
@@ -72,13 +73,15 @@ def diff(site: Site, *, root: Path = MACHINE, more: More = no_findings) -> int:
 
 
 def apply(site: Site, *, root: Path = MACHINE, more: More = no_findings) -> int:
-    """Make the machine match the site file; after a failure, restore the machine as it was.
+    """Make the machine match the site file. After a failure, restore the earlier state of the
+    machine.
 
     `root` is the folder that contains the machine's file tree. If the machine already matches the
     site file, nothing changes.
 
-    Returns 1 if a sudo rule, a PAM service or the gate was changed by hand. Returns 1 also if new
-    content was written beside a file that was changed by hand. Else returns 0. Raises Problem.
+    Returns 1 if somebody has changed a sudo rule, a PAM service or the gate by hand. Returns 1 also
+    if new content was written beside a file that was changed by hand. Otherwise returns 0. Raises
+    Problem.
     """
     need_root("apply")
     platform = this_platform(root)
@@ -136,8 +139,8 @@ def plan_apply(
     If `generated_files` (keys and certificates) is given, the plan uses these files instead of the
     keys and certificates on the machine.
     """
-    # the course files are read only once so that exactly the checked texts are written and go to
-    # the gate
+    # The course files are read a single time. Therefore the texts that are written, and that go to
+    # the gate, are exactly the texts that were checked.
     files = render(site, platform, site_courses(site))
     before = load_manifest(applied(site, root), root)
     own: dict[Path, File] = {}

@@ -18,7 +18,7 @@ from .kinds_of_changes import Action, Remove, Stop, Write
 from .plan import ApplyPlan
 
 KEPT = 5
-"""The folder `before` keeps the replaced files of this many runs of `make apply`."""
+"""The number of runs of `make apply` whose replaced files the folder `before` keeps."""
 
 
 def before_path(site: Site) -> Path:
@@ -97,7 +97,7 @@ def _unwind(undo: ExitStack) -> None:
 
 
 def _interrupt(number: int, frame: object) -> None:
-    """Raise KeyboardInterrupt, as a handler for SIGTERM and SIGHUP."""
+    """Raise KeyboardInterrupt. This function is the handler of SIGTERM and SIGHUP."""
     raise KeyboardInterrupt
 
 

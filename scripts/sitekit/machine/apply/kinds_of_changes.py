@@ -37,8 +37,8 @@ class Action(Protocol):
         "/etc/pam.d/x")."""
 
     def do(self, root: Path, undo: ExitStack) -> None:
-        """Make the change in the file tree `root`. First add functions to `undo` that reverse the
-        change."""
+        """Make the change in the file tree `root`. Before the change, add functions to `undo` that
+        reverse the change."""
 
 
 @dataclass(frozen=True)

@@ -182,6 +182,6 @@ def _share(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState
 
 def _record(known: list[Thing], thing: Thing) -> None:
     """Add the entry `thing`, such as a path, to a list of the manifest, unless the list already
-    contains it."""
+    contains this entry."""
     if thing not in known:
         known.append(thing)

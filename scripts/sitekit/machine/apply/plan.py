@@ -32,8 +32,8 @@ class ApplyPlan:
     `applied` is the site of the last apply.
     `files` contains all files that the site needs, changed or not.
     `offers` contains the files that are kept, with the new content beside each file as `.new`.
-    `edited` contains the files that were changed by hand, and whose content from the site is the
-    same as at the last apply.
+    `edited` contains the files that somebody has changed by hand, although the site's content for
+    them has not changed since the last apply.
     `unread` contains the files that the current user may not read.
     `manifest` is the manifest after the apply.
     """

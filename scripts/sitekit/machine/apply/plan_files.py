@@ -22,7 +22,7 @@ def plan_file(
     made: ApplyPlan, seen: MachineState, path: Path, file: File, *, generated: bool
 ) -> None:
     """Plan to write a file. If another file that sitekit did not write exists at the path, plan to
-    write the content beside it as `.new`."""
+    write the content as `.new` beside this file."""
     entry, record = seen.entries[path], made.manifest.files.get(str(path))
     ours = FileRecord(hashes=[file.sha256], mode=file.mode, generated=generated)
     secret = generated and not file.mode & 0o004
@@ -64,8 +64,9 @@ def _ours(entry: Entry, record: FileRecord | None) -> bool:
 def _offer(
     made: ApplyPlan, path: Path, file: File, record: FileRecord, seen: MachineState, secret: bool
 ) -> None:
-    """Plan to write the new content beside `path` as `.new`. If the administrator has already
-    accepted or removed the `.new` file, plan nothing."""
+    """Plan to write the new content beside `path` as `.new`. If no `.new` file exists, and sitekit
+    has written or offered the same content before, plan nothing. If the `.new` file was changed by
+    hand, keep it."""
     new = path_beside(path)
     there = seen.entries[new]
     if there.kind == "nothing" and file.sha256 in (*record.hashes, record.offered):
@@ -83,8 +84,8 @@ def _offer(
 def plan_links(made: ApplyPlan, seen: MachineState, wanted: dict[Path, Link]) -> None:
     """Plan to create missing symbolic links, and to remove links that the site no longer needs.
 
-    If another file or link exists at the path of a link, it belongs to the administrator, and
-    sitekit keeps it.
+    If another file or link exists at the path of a link, this file or link belongs to the
+    administrator. sitekit keeps it.
     """
     known = made.manifest.links
     for path, entry in [(path, seen.entries[path]) for path in map(Path, known)]:

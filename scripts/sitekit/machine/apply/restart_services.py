@@ -25,10 +25,10 @@ def restart_services(
 ) -> None:
     """Restart or reload the services that read a changed file, and wait until they answer.
 
-    If a service did not answer before the apply, it does not have to answer afterwards. The
-    function adds to the stack `undo` a function that stops newly started services. If `undo` is
-    None, the apply has failed, and the changed files were restored. After a failed apply, the
-    services of the earlier site are restarted. Raises Problem.
+    The function does not wait for services that did not answer before the apply. The function adds
+    to the stack `undo` a function that stops newly started services. If `undo` is None, the apply
+    has failed, and the changed files were restored. After a failed apply, the services of the
+    earlier site are restarted. Raises Problem.
     """
     if root != MACHINE:
         return
@@ -82,7 +82,7 @@ def _own_services(
 ) -> None:
     """Start the new services of the site, and restart or reload the services that already existed.
 
-    If a service did not answer before the apply, it does not have to answer afterwards.
+    The function does not wait for services that did not answer before the apply.
     """
     verbs = {change.name: change.verb for change in changes}
     mine = [service for service in site_services(site, platform) if service.name in verbs]
@@ -106,7 +106,7 @@ def _own_services(
 def in_use(site: Site, platform: Platform, web: WebServer) -> bool:
     """Return whether the configuration of the machine's web server includes the site's file now.
 
-    After a failed apply, the configuration may no longer include the site.
+    After a failed apply, the restored configuration may not include the site.
     """
     path = front_path(site, platform)
     return (

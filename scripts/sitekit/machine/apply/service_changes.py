@@ -1,11 +1,11 @@
 """Decide which services must restart or reload after a change of files.
 
 The functions of this file compute only: they neither read nor change the machine. Users' servers
-are Slurm jobs, and are never restarted.
+are not among these services, and are never restarted.
 
 A restart of the proxy or of Apache closes the connections of open notebooks, which reconnect by
-themselves. A web server is therefore reloaded. A web server is restarted only for changes that a
-reload cannot apply (`system_server.cannot_reload`).
+themselves. To avoid this, a web server is reloaded, and is restarted only for changes that a reload
+cannot apply (`system_server.cannot_reload`).
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ def list_service_changes(
     """Return the changes of services, in the order in which the services start.
 
     `changed` maps each changed path to the file or link that existed there before. A stopped
-    service is not started. A new service is started only if a service with the same name runs, or
-    if the proxy runs. A service that moves to another supervisor is also started only if it runs
-    now, or if the proxy runs.
+    service is not started. A new service, or a service that moves to another supervisor, is started
+    if a service with this name runs now. If there is no such service yet, it is started if the
+    proxy runs.
     """
     restart, reload = _readers(site, platform, changed)
     conf = site.etc / "supervisord.conf"

@@ -45,8 +45,8 @@ _OURS = ("checkout/config/", "checkout/kernels/", "checkout/environment.")
 
 @dataclass(frozen=True)
 class Fill:
-    """Fill a new or empty folder with files from the archive. Filling a folder is one change of the
-    plan of a restore."""
+    """Put files from the archive into a new or empty folder. The plan of a restore contains one
+    Fill for each such folder."""
 
     path: Path
     files: Mapping[str, Path]
@@ -75,8 +75,8 @@ class Fill:
 
 
 def restore(*words: str, root: Path = MACHINE, checkout: Path = CHECKOUT) -> int:
-    """Restore a backup. If the backup cannot be used, raise BadInput, with nothing changed. If the
-    restore fails, raise Problem."""
+    """Restore a backup. Raises BadInput, before any change, if the backup cannot be used. Raises
+    Problem if the restore fails."""
     need_root("restore FROM=file")
     if len(words) != 1:
         raise BadInput(

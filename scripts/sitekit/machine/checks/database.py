@@ -21,8 +21,9 @@ _PASSWORD = re.compile(r"[^\x00-\x1f\x7f]{1,1000}")
 
 
 def check_database(target: Target) -> None:
-    """Refuse a PostgreSQL database if its password or PostgreSQL's client programs are missing, and
-    another database while servers run. Raises BadInputs."""
+    """Refuse a PostgreSQL database if its password, its certificates or PostgreSQL's client
+    programs are missing. Refuse a change to another database while servers run. Raises
+    BadInputs."""
     if found := list(_faults(target)):
         raise BadInputs(found)
 
@@ -44,7 +45,8 @@ def _faults(target: Target) -> Iterator[BadInput]:
 
 
 def _servers_left_behind(target: Target) -> Iterator[BadInput]:
-    """Yield an error if the hub gets another database while servers run."""
+    """Yield an error if site.yml names another database than at the last apply, while servers
+    run."""
     before = applied(target.site, target.root)
     if _place(before) == _place(target.site) or target.root != MACHINE:
         return
@@ -58,6 +60,6 @@ def _servers_left_behind(target: Target) -> Iterator[BadInput]:
 
 
 def _place(site: Site) -> object:
-    """Return what identifies the hub's database."""
+    """Return a value that identifies the hub's database."""
     there = postgresql(site)
     return there.place if there else site.hub.database

@@ -142,9 +142,9 @@ def _sshd(target: Target, staged: _Staged, changed: Set[Path]) -> None:
     """Test the configuration file for the machine's own sshd, and the configuration file of the
     site's own sshd for tunnels. Raises Problem.
 
-    sshd cannot test a configuration without a host key, and only root can read the real one. The
-    test runs sshd as an account other than root. As root, sshd needs the folder /run/sshd, which
-    exists only while the system's own sshd runs.
+    sshd cannot test a configuration without a host key. Therefore the second test uses a copy of
+    the host key, which the account `nobody` owns, and runs sshd as `nobody`. As root, sshd would
+    need the folder /run/sshd, which exists only while the system's own sshd runs.
     """
     site = target.site
     if denied_path(site) in changed & staged.files.keys() and target.root == MACHINE:
@@ -169,9 +169,9 @@ def _systemd(site: Site, staged: _Staged) -> None:
     """Test the systemd units with systemd-analyze. Raises Problem if systemd-analyze prints any
     message about the unit files.
 
-    The test uses the output of systemd-analyze, because its exit code is 0 even for an unknown key.
-    Messages about units of the distribution are ignored. If the release is not installed yet, its
-    programs are replaced by empty scripts for the test.
+    The test uses the output of systemd-analyze, because the exit code of systemd-analyze is 0 even
+    for an unknown key. Messages about units of the distribution are ignored. If the release is not
+    installed yet, its programs are replaced by empty scripts for the test.
     """
     units = []
     for path in staged.files:
@@ -224,7 +224,7 @@ def _proxy(site: Site, staged: _Staged) -> None:
 
 def _reads_back(site: Site, staged: _Staged) -> None:
     """Read the new site.yml again. Raise Problem if the settings in the new site.yml differ from
-    the site's settings, or if a Python file is invalid."""
+    the site's settings, or if a Python file of the site has a syntax error."""
     if load_site(staged.at(site.etc / "site.yml")) != site:
         what = "the file for the hub does not agree with the site file"
         raise Problem(

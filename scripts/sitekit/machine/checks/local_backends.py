@@ -16,11 +16,12 @@ MEMORY = Path("/proc/meminfo")
 SYSTEMD = Path("/run/systemd/system")
 PROGRAMS = ("ip", "iptables")
 COMPONENTS, PODMAN = "{{range .Server.Components}}{{.Name}}\n{{end}}", "Podman Engine"
-"""What `docker version` prints of Docker's parts, and the part that only Podman has."""
+"""The format with which `docker version` prints the engine's components, and the component that
+only Podman has."""
 
 
 def check_local_backends(site: Site) -> Iterator[Finding]:
-    """Yield a finding for everything that a tier needs and this host does not have."""
+    """Yield a finding for everything that a tier needs and that this host does not have."""
     yield from check_tier_sizes(site)
     if "systemd" in site.backends and not SYSTEMD.is_dir():
         yield Finding(
@@ -85,7 +86,8 @@ def _docker(site: Site) -> Iterator[Finding]:
 
 
 def check_docker_images(site: Site) -> Iterator[Finding]:
-    """Yield a finding for each image that the engine does not have, or has with another Id."""
+    """Yield a finding for each image that the engine does not have, or whose Id differs from
+    site.yml."""
     argv = [*site.docker.command, "image", "inspect", "--format", "{{.Id}}"]
     for place, image in enumerate(site.docker.images):
         where = f"docker.images[{place}]"

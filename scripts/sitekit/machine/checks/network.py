@@ -37,8 +37,8 @@ def check_addresses_and_ports(
     `states` has the states of the services of the last applied site. A port that one of the site's
     own services uses counts as free.
     """
-    # with Docker, the hub's address is that of a network bridge, which a service of the site
-    # creates
+    # With Docker, the hub listens at the address of a network bridge, which a service of the site
+    # creates. Therefore this address is not checked.
     fault = None if "docker" in site.backends else listen_error(site.hub_listens_at, 0)
     if fault is not None:
         what = f"this host has no address {site.hub_listens_at} ({fault})"
@@ -113,8 +113,10 @@ def listen_error(address: str, port: int) -> str | None:
 
 
 def check_nodes_reach_hub(site: Site, nodes: set[str]) -> Iterator[Finding]:
-    """Yield a finding if this host can see that the compute nodes `nodes` cannot reach the hub.
+    """Yield a finding if the compute nodes `nodes` cannot reach the hub because the hub's address
+    is a loopback address.
 
+    For any other address, the finding contains a command that tests the connection from a node.
     This host cannot see a firewall between the nodes and the hub.
     """
     here = {socket.gethostname(), socket.gethostname().split(".")[0], socket.getfqdn(), "localhost"}

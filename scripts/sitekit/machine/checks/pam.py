@@ -68,8 +68,7 @@ def check_pam(path: Path, content: str) -> None:
 def _ask(place: str, folder: str, content: str) -> None:
     """Load a PAM service with libpam. Raises Problem if libpam cannot load the PAM service.
 
-    If libpam wants to prompt for a password, the test ends. Therefore no prompt appears on the
-    terminal.
+    If a module prompts for a password, the test ends. Therefore no prompt appears on the terminal.
     """
     libpam = ctypes.CDLL("libpam.so.0")
     if not hasattr(libpam, "pam_start_confdir"):  # Linux-PAM before 1.4, as on EL 8

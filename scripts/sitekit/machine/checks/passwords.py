@@ -42,7 +42,8 @@ def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
     """Yield messages about members of `login.allowed_groups` who cannot log in: members without a
     password hash, or all members if sssd does not answer.
 
-    Only root can read the password hashes that are needed for this check.
+    Only root can read the password hashes. For other users, the check for missing hashes is
+    skipped.
     """
     if site.login.method != "pam":
         return

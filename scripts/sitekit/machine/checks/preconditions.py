@@ -76,7 +76,7 @@ def unmet_preconditions(site: Site, root: Path) -> list[BadInput]:
 
 
 def check_groups(site: Site, root: Path) -> None:
-    """Refuse the site if a group of its section `login` does not exist.
+    """Refuse the site if a group that its section `login` names does not exist.
 
     If an admin group is missing, JupyterHub answers every login with an error
     (PAMAuthenticator.is_admin, 6.1). sshd does not report a misspelt group name. If users log in at
@@ -112,8 +112,7 @@ def check_sshd(site: Site, root: Path) -> None:
 
 
 def check_prometheus(site: Site, root: Path) -> None:
-    """Refuse an account of Prometheus that does not exist, or whose group has ordinary users as
-    members.
+    """Refuse an account of Prometheus that does not exist, or whose group has other members.
 
     Raises BadInput.
     """
@@ -175,7 +174,8 @@ def check_files_of_pages(site: Site, root: Path) -> None:
 
 
 def _check_hub_reads(key: str, path: Path, root: Path) -> None:
-    """Raise BadInput if the hub's account cannot read a file, or another account can replace it."""
+    """Raise BadInput if the hub's account cannot read a file, or if an account other than root can
+    replace the file."""
     steps = _steps(path, root)
     if steps and not steps[-1].last:
         raise BadInput(f"{path} is not there", key, "put it there, or correct the path")
@@ -210,7 +210,8 @@ def _steps(path: Path, root: Path) -> list[Step]:
 
 
 def check_proxys_group(site: Site, root: Path) -> None:
-    """Refuse the site if an account other than the proxy's is a member of the proxy's own group.
+    """Refuse the site if accounts other than those of the proxy and the hub are members of the
+    proxy's group.
 
     A member of this group can read the secret in proxy.env. With the secret in proxy.env, an
     account could redirect every user's browser.

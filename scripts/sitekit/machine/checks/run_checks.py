@@ -24,7 +24,7 @@ from . import (
 
 @dataclass(frozen=True)
 class SiteChange:
-    """The site that is to be applied, and the site of the last apply.
+    """The site that `make apply` would apply, and the site of the last apply.
 
     `states` has the states of the services of the last applied site.
     """
@@ -57,8 +57,8 @@ SUBJECTS = {
     "tiers.fits-nodes": "Slurm",
     "engines.sizes": "the engines of servers",
 }
-"""What each check looks at. Slurm and the engines have several checks of `make doctor`, of which one
-is named here."""
+"""Maps the id of each check to the subject of the check. `make doctor` has several checks of Slurm
+and of the engines, of which only one is in this mapping."""
 
 
 def questions(asked: SiteChange) -> dict[str, Callable[[], Iterable[Finding]]]:

@@ -57,10 +57,11 @@ def check_secrecy(target: Target) -> None:
 
 
 def _readers(path: Path, root: Path) -> Iterator[tuple[str, str]]:
-    """Yield `everybody`, or the name of a group, if they can read the file. Each result also
-    contains the letter (`o` or `g`) that chmod(1) needs to remove the read permission.
+    """Yield a pair for each kind of reader. The first item is `everybody`, or the name of a group
+    whose members can read the file. The second item is the letter (`o` or `g`) with which chmod(1)
+    removes the read permission.
 
-    For a file that does not exist, nothing is yielded.
+    For a file that does not exist, the result is empty.
     """
     try:
         steps = [step for step in steps_of_path(path, root) if not step.link]

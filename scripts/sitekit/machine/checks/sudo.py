@@ -58,7 +58,8 @@ def _folders(root: Path, file: Path, depth: int) -> Iterator[Path]:
 
 
 def check_rule(site: Site) -> None:
-    """Test with sudo whether the hub may start the gate as a user. Raises Problem if not.
+    """Test with sudo whether the hub may start the gate as a user, and the local gate as root.
+    Raises Problem if not.
 
     The test is needed because a rule that sudo reads later overrides the site's rule.
     """

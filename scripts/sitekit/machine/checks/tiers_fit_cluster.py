@@ -21,7 +21,7 @@ from .network import check_nodes_reach_hub
 
 PROGRAMS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo", "sacct")
 SLURM_TIMEOUT = 8.0  # seconds
-# sinfo(1): address, partition, CPUs, memory in MiB, time limit, generic resources
+# fields of sinfo(1): address, partition, CPUs, memory in MiB, time limit, generic resources
 NODES = ("--all", "--Node", "--noheader", "--format=%o|%R|%c|%m|%l|%G")
 _ROUNDING = 1.005
 # Messages of sbatch about the request itself. All other messages, such as one about a missing
@@ -148,8 +148,8 @@ def _bounds(tier: Tier, one: Partition, name: str, key: str) -> Iterator[Finding
     """Yield a finding for each resource of which the tier's form lets users choose more than the
     partition has.
 
-    Another partition of the tier may be large enough. Findings about values that users may choose
-    do not stop `make apply`.
+    Another partition of the tier may be large enough. Therefore these findings do not stop `make
+    apply`.
     """
     choose = tier.choose
     most: dict[str, tuple[tuple[int, int] | None, int | None, Callable[[int], str]]] = {
@@ -269,7 +269,7 @@ def slowed_down(config: dict[str, str], tree: Path = Path("/sys/fs/cgroup")) -> 
     (memory.high).
 
     If CgroupPlugin is `autodetect`, the nodes are assumed to have the same cgroup version as this
-    host.
+    host. The result is False if the nodes' HealthCheckProgram is lift-memory-high.
     """
     plugin = config.get("CgroupPlugin", "")
     v2 = plugin == "cgroup/v2" or (

@@ -1,2 +1,2 @@
 """Read facts about the machine on which sitekit runs (distribution, processes, ports, mounts), and
-lock it against two runs at the same time."""
+lock the machine against two runs of sitekit at the same time."""

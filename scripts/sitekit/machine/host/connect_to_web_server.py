@@ -1,4 +1,4 @@
-"""Open TLS connections to the site's own web server, without checking its certificate."""
+"""Open TLS connections to servers on this machine, without checking their certificates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 def open_tls_connection(
     address: str, port: int, patience: float, name: str | None = None
 ) -> Iterator[ssl.SSLSocket]:
-    """Open a TLS connection to the web server, yield the connection, and close it. Raises OSError.
+    """Open a TLS connection to a server, yield the connection, and close it. Raises OSError.
 
     `name` is the host name that the client sends (SNI). `patience` is the time limit in seconds.
     """

@@ -84,7 +84,7 @@ def _started(pid: int) -> float:
 
     After the highest process id, Linux begins again with low process ids. For this reason, a
     process with a higher id has not necessarily started later. psutil.process_iter is not used,
-    because it can return the cached start time of an ended process with the same id.
+    because this function can return the cached start time of an ended process with the same id.
     """
     try:
         return psutil.Process(pid).create_time()

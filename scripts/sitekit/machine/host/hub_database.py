@@ -21,17 +21,19 @@ _TABLES = "SELECT name FROM sqlite_master WHERE name = 'users'"
 
 
 class HubDatabase(Protocol):
-    """What commands do with the hub's database. Each method raises Problem if the database cannot
-    be used."""
+    """Define the operations that commands need on the hub's database. Each method raises Problem if
+    the database cannot be used."""
 
     ending: str
     """The ending of the names of copies of the database."""
 
     def exists(self) -> bool:
-        """Return whether there is a database. A SQLite database may still have no tables."""
+        """Return whether the database exists. An existing SQLite database may have no tables
+        yet."""
 
     def has_tables(self) -> bool:
-        """Return whether the hub has created its tables, as it does at its first start."""
+        """Return whether the hub has already created its tables. The hub creates them at its first
+        start."""
 
     def refuse_unusable(self) -> None:
         """Raise Problem if the hub could not read and write the database, or if the database is
@@ -53,7 +55,7 @@ def hub_database(site: Site) -> HubDatabase:
 
 
 def as_the_hub(site: Site) -> AbstractContextManager[None]:
-    """Run the `with` block with the rights of the hub's account so that no file in the hub's
+    """Run the `with` block with the rights of the hub's account. Therefore no file in the hub's
     folder gets the owner root."""
     hub = pwd.getpwnam(site.hub.user)
     return acting_as(hub.pw_uid, hub.pw_gid)
@@ -124,8 +126,8 @@ class PostgreSqlDatabase:
         server.replace(self._site, copy)
 
     def load_restored(self) -> Path | None:
-        """Load the copy that `make restore` has put into the state folder, and move it to the
-        backups; return its new path, or None if there is no such copy.
+        """Load the copy that `make restore` has put into the state folder, and move the copy to the
+        backups. Return the new path of the copy; None if there is no such copy.
 
         The database must be empty, because a restore overwrites nothing.
         """

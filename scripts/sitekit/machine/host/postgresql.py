@@ -1,8 +1,8 @@
 """Query, copy and replace the hub's database on a PostgreSQL server, with PostgreSQL's own programs
 psql and pg_dump.
 
-The programs run as the hub's account, which alone can read the password and whose name the server
-may ask the operating system for (peer authentication).
+The programs run as the hub's account, because only this account can read the password. With peer
+authentication, the server also gets the name of this account from the operating system.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _REMEDIES = (
     ("server version mismatch", "install the client programs of the server's version, or newer"),
     ("permission denied", "as the server's administrator: ALTER DATABASE {name} OWNER TO {role}"),
 )  # fmt: skip
-"""What to do about an error that contains a text. The first text that fits is used."""
+"""Pairs of a text in an error message, and the remedy for such errors. The first text that the
+error message contains is used."""
 _UNREACHED = "start the PostgreSQL server, or correct hub.database; make doctor tests it"
 _EMPTY = """
 DO $$ DECLARE one record; BEGIN
@@ -40,7 +41,8 @@ FOR one IN SELECT typname AS name FROM pg_type
   WHERE typnamespace = current_schema()::regnamespace AND typtype = 'e' LOOP
   EXECUTE format('DROP TYPE %I', one.name);
 END LOOP; END $$"""
-"""Removes all tables, with their sequences, and all types of the hub's schema."""
+"""The SQL statements that remove all tables, with their sequences, and all types of the hub's
+schema."""
 
 
 def query(site: Site, statement: str) -> list[str]:
@@ -50,7 +52,8 @@ def query(site: Site, statement: str) -> list[str]:
 
 
 def refuse_unusable(site: Site) -> None:
-    """Raise Problem unless the hub can connect to its database, and read and write it."""
+    """Raise Problem if the hub cannot connect to its database, or cannot read and write the
+    database."""
     if query(site, "SELECT pg_is_in_recovery()") != ["f"]:
         remedy = "name the primary server in hub.database.host"
         raise Problem("the server is a read-only standby", database_in_words(site), remedy)
@@ -124,7 +127,7 @@ def missing_programs() -> Problem:
 
 
 def _problem(site: Site, printed: str) -> Problem:
-    """Return the error for what one of PostgreSQL's programs printed."""
+    """Return the error for a message that one of PostgreSQL's programs printed."""
     lines = [line.strip() for line in printed.splitlines() if line.strip()] or ["no reason given"]
     what = next((line for line in lines if "FATAL" in line or "ERROR" in line), lines[0])
     there = postgresql(site)

@@ -2,7 +2,7 @@
 (`/etc/sitekit/NAME/site.yml`).
 
 The manifest is in the same folder as the applied site. The applied site and the manifest together
-record what is on the machine, even if the site file has changed since. `make apply` and `make
+record what is on the machine, even if the site file was changed later. `make apply` and `make
 uninstall` start from the record of the applied site.
 """
 
@@ -33,12 +33,13 @@ _FIELDS: dict[str, Any] = {
     key: (field.annotation, field) for key, field in Site.model_fields.items() if key in _KEYS
 }
 _Sections = create_model("_Sections", **_FIELDS)
-"""A model of only these sections. The sections may contradict the rest of the present site file."""
+"""A model of only the sections in _KEYS. A complete model would refuse these sections if they
+contradict the rest of the present site file."""
 
 
 def applied_path(site: Site) -> Path:
     """Return the path of the applied site: the copy of the site file at the last `make apply`. The
-    hub reads the copy of the site file."""
+    hub reads this copy."""
     return site.etc / "site.yml"
 
 
@@ -76,8 +77,8 @@ def _read(path: Path, site: Site) -> Site:
 
 
 def _known(value: Any, path: tuple[str, ...]) -> Any:
-    """Return a value of the applied site, without the keys that this version of sitekit does not
-    know."""
+    """Return a value of the applied site, without the keys that do not exist in this version of
+    sitekit."""
     names = names_at(Site, path)
     if not names or not isinstance(value, dict):
         return value
@@ -96,7 +97,8 @@ def check_follows(site: Site, root: Path) -> None:
 
 
 def _left_behind(site: Site, before: Site, root: Path) -> Iterator[BadInput]:
-    """Yield an error if the hub's state folder or account changes while the old folder has files.
+    """Yield an error if the site file names another state folder or another account for the hub,
+    and the folder of the last apply still contains files.
 
     If the hub started with an empty state folder, it would have no record of the running servers.
     """
@@ -119,7 +121,7 @@ def _holds_something(real: Path) -> bool:
     """Return whether a folder contains files. If the current user may not read the folder, the
     result is True.
 
-    `sudo make apply` runs as root, and can check each folder.
+    `sudo make apply` runs as root, and can therefore check each folder.
     """
     try:
         return real.is_dir() and any(real.iterdir())
@@ -150,8 +152,8 @@ def _clashes(site: Site, other: Site) -> Iterator[BadInput]:
 
 
 def _tunnel_clashes(site: Site, other: Site) -> Iterator[BadInput]:
-    """Yield an error if both sites have tunnels and a tunnel of one site could use a port of the
-    other site."""
+    """Yield an error if the tunnel ports of one site include a port of the other site, or if both
+    sites have the same tunnel ports."""
     key, remedy = "slurm.ssh.tunnel.ports", "write a range without these ports"
     mine, theirs = site.tunnel and site.tunnel.ports, other.tunnel and other.tunnel.ports
     if mine and theirs and mine[0] <= theirs[1] and theirs[0] <= mine[1]:

@@ -25,7 +25,7 @@ class _Record(BaseModel):
 
 
 class FileRecord(_Record):
-    """Record one file: sitekit wrote the file itself, or a `.new` file beside it.
+    """Record one file that sitekit wrote, or beside which sitekit wrote a `.new` file.
 
     `hashes` contains the hashes of content that sitekit has written to the file. A file with
     another hash was changed by hand. While the file is being replaced, the list has two hashes.
@@ -96,7 +96,8 @@ class Manifest(_Record):
     def joined(self, after: Manifest) -> Manifest:
         """Return a manifest that lists everything in this manifest and in `after`.
 
-        The joined manifest is written before an apply, which may be interrupted at any point.
+        `make apply` writes the joined manifest before the first change, because an apply may be
+        interrupted at any point.
         """
         files = {**self.files, **after.files}
         for name in self.files.keys() & after.files.keys():
@@ -129,7 +130,7 @@ def manifest_path(site: Site) -> Path:
 
 
 def load_manifest(site: Site, root: Path) -> Manifest:
-    """Return the site's manifest; an empty one if there is none. Raises Problem."""
+    """Return the site's manifest; if the file does not exist, an empty manifest. Raises Problem."""
     entry = read_entry(root, manifest_path(site))
     if entry.kind == "nothing":
         return Manifest()
@@ -147,7 +148,7 @@ def load_manifest(site: Site, root: Path) -> Manifest:
 
 
 def _taken(manifest: Manifest, site: Site, root: Path) -> None:
-    """Add the hashes of renewed certificates to the manifest.
+    """Set the hashes of the certificate's files in the manifest to the hashes of the present files.
 
     certbot renews certificates without `make apply`, and the program `take_certificate` copies the
     new files.

@@ -19,7 +19,8 @@ MACHINE = Path("/")
 
 @dataclass(frozen=True)
 class Entry:
-    """Describe the file, folder or link at a path, or that nothing exists there.
+    """Describe the file, folder or link at a path. The kind `nothing` means that the path does not
+    exist.
 
     The kind `hidden` means that the current user may not see whether anything exists at the path.
     `content` is the content of a file; None if the current user may not read the file.
@@ -40,7 +41,8 @@ class Entry:
 
     @property
     def closed(self) -> bool:
-        """Return whether a file or link exists at the path that the current user may not read."""
+        """Return True if the current user may not read the file at the path, or may not see whether
+        anything exists there."""
         return self.kind == "hidden" or (self.kind == "file" and self.content is None)
 
 

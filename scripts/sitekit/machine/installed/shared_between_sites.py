@@ -30,11 +30,11 @@ def used(
     members: Collection[tuple[str, str]],
     linked: Collection[Path] = (),
 ) -> Manifest:
-    """Return the entries of another site's manifest that this site also uses. The function reads no
-    files.
+    """Return the entries of `record`, the manifest of another site, that `site` also uses. The
+    function reads no files.
 
-    `members` are the group memberships of this site, as (user, group). `linked` are the links of
-    this site.
+    `members` are the group memberships of `site`, as (user, group). `linked` are the links of
+    `site`.
     """
     names = [account.name for account in accounts(site, platform)]
     paths = {str(path) for path in folders(site, platform)}
@@ -48,8 +48,8 @@ def used(
 
 
 def shared(site: Site, root: Path) -> Manifest:
-    """Return a manifest of the accounts, groups, folders and links that this site shares with other
-    sites. Raises Problem."""
+    """Return one manifest with the entries of all other sites' manifests, including everything that
+    these sites share with this site. Raises Problem."""
     return reduce(Manifest.joined, (record for _, _, record in _others(site, root)), Manifest())
 
 

@@ -2,7 +2,8 @@
 
 Before a change, useradd and similar tools copy each file to `<file>-`, such as /etc/passwd-.
 sitekit restores the earlier copy after each change, because this copy contains the state before the
-administrator's last change. To undo its own changes, sitekit uses the manifest.
+administrator's last change. sitekit does not need these copies to undo its own changes, because the
+manifest lists the changes.
 """
 
 from __future__ import annotations
@@ -79,8 +80,8 @@ def make_login_account(
 
 
 def set_password(root: Path, name: str, password: str) -> None:
-    """Set the password of an account with chpasswd. The password is not on a command line, which
-    other accounts could read. Raises CommandFailed."""
+    """Set the password of an account with chpasswd. The password is not on a command line, because
+    other accounts could read the command line. Raises CommandFailed."""
     _change(root, "chpasswd", stdin=f"{name}:{password}\n")
 
 
@@ -122,7 +123,7 @@ def members(root: Path, group: str) -> set[str]:
     """Return all members of a group, including the accounts that have the group as their primary
     group.
 
-    Members that only a directory service such as LDAP knows may be missing.
+    Members that are only in a directory service, such as LDAP, may be missing.
     """
     if root == MACHINE:
         entry = grp.getgrnam(group)
@@ -140,8 +141,8 @@ def members(root: Path, group: str) -> set[str]:
 def with_password(root: Path) -> set[str]:
     """Return the accounts with a password hash in /etc/shadow. Raises PermissionError.
 
-    A locked account, whose hash begins with `!`, is included, because an administrator has locked
-    this account intentionally.
+    The result includes locked accounts, whose hash begins with `!`. An administrator has locked
+    these accounts intentionally, so they do not count as accounts without a password.
     """
     return {row[0] for row in _rows(root / "etc/shadow") if row[1].strip("!*")}
 
@@ -214,8 +215,8 @@ def _tools_backups(root: Path) -> Iterator[None]:
 def _user(root: Path, name: str) -> tuple[int, int] | None:
     """Return the uid and gid of an account; None if the account does not exist.
 
-    On the running machine, this function asks the name service (nsswitch.conf(5)), which also knows
-    accounts of LDAP. In another file tree, the function reads /etc/passwd.
+    On the running machine, this function queries the name service (nsswitch.conf(5)), which also
+    has the accounts of LDAP. In another file tree, the function reads /etc/passwd.
     """
     if root == MACHINE:
         try:

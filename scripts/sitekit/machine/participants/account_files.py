@@ -24,7 +24,8 @@ def hashes() -> dict[str, str]:
 
 
 def free_uids() -> Iterator[int]:
-    """Yield free uids, which are above the uids of all accounts of /etc/passwd. Raises Problem.
+    """Yield free uids, which are above all used uids and gids between UID_MIN and UID_MAX. Raises
+    Problem.
 
     A uid is not used if a group has the same number as its gid, or if an earlier participant had
     this uid. The limits UID_MIN and UID_MAX are in login.defs(5).
@@ -66,8 +67,8 @@ def _in_directory(number: int) -> bool:
     """Return whether the name service has an account or a group with this number, for example in
     LDAP.
 
-    The name service is asked for each number, because a directory service such as LDAP may not list
-    all its accounts.
+    The name service is queried for each number, because a directory service such as LDAP may not
+    list all its accounts.
     """
     for known in (pwd.getpwuid, grp.getgrgid):
         try:

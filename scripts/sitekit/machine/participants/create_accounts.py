@@ -68,7 +68,7 @@ def create(site: Site, wanted: Wanted) -> tuple[Record, int]:
 
 
 def _number(person: Participant) -> tuple[int, str]:
-    """Return the sort key of an account so that `training100` comes after `training99`."""
+    """Return the sort key of an account. With this key, `training100` comes after `training99`."""
     return len(person.name), person.name
 
 

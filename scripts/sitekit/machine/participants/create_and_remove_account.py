@@ -1,6 +1,6 @@
 """Create or remove one participant's account, with group, home, crontab and mail.
 
-An interrupted function of this file can be called again, and then completes its work.
+After an interruption, each function of this file can be called again, and completes its work.
 """
 
 from __future__ import annotations
@@ -93,11 +93,11 @@ def remove(person: Participant, keep_data: bool) -> Iterator[str]:
 
 
 def _home(person: Participant, keep_data: bool, gone: bool) -> Iterator[str]:
-    """Remove the home or, with `keep_data`, make root its owner. `gone` is true if the account does
-    not exist any more.
+    """Remove the home or, with `keep_data`, make root the owner of the home. `gone` is true if the
+    account does not exist any more.
 
     An interrupted run may have removed the account, and made root the owner of the home, but not
-    yet of all files in the home.
+    yet of all files in the home. In this case, a home that root owns is accepted.
     """
     try:
         status = person.home.lstat()

@@ -116,7 +116,7 @@ def _token(site: Site, names: list[str]) -> Iterator[str]:
 
 def _program(site: Site, action: str, names: list[str]) -> Any:
     """Run the program inside/delete_hub_users.py with one of its actions, such as `delete`; return
-    the JSON value that it prints."""
+    the JSON value that the program prints."""
     asked = {"action": action, "names": names}
     return run_hub_program(site, ["-c", _PROGRAM.read_text()], asked)
 

@@ -35,7 +35,7 @@ def end(uids: Collection[int]) -> int:
     """End all processes with these uids; return the number of processes. Raises Problem.
 
     Processes are searched and ended repeatedly, because a process may start another process before
-    it ends.
+    its own end.
     """
     ended = 0
     for _ in range(5):

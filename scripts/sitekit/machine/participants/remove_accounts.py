@@ -52,7 +52,8 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
 
 
 def _users(known: Record) -> list[str]:
-    """Return the recorded account names, without names that another account now has."""
+    """Return the recorded account names, without the names that now belong to accounts with another
+    uid or home."""
     begun = [person for person in known.participants if person.state != "planned"]
     return [person.name for person in begun if create_and_remove_account.is_ours(person)]
 

@@ -2,9 +2,9 @@
 
 The authorities sign certificates for hub, proxy, web server and idle-culler.
 
-An existing certificate is kept if three conditions are true: it is still valid, it contains the
-hub's current host name or IP address, and its authority has not changed. `make apply` renews a
-certificate when less than a fifth of its lifetime (one year) is left.
+An existing certificate is kept if it is still valid, if it contains the hub's current host name or
+IP address, and if its authority has not changed. `make apply` renews a certificate when less than a
+fifth of its lifetime (one year) is left.
 """
 
 from __future__ import annotations
@@ -230,7 +230,8 @@ class _OpenSSL:
         run(
             ["openssl", "x509", "-req", "-sha256", "-in", request, *by, *life, *usage, "-out", cert]
         )
-        # For SSLProxyMachineCertificateFile, Apache reads a key only in the old PEM format.
+        # Apache's directive SSLProxyMachineCertificateFile accepts a key only in the old PEM
+        # format.
         run(["openssl", "ec", "-in", key, "-out", key])
         return cert.read_text() + key.read_text()
 

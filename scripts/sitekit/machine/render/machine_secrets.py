@@ -1,10 +1,9 @@
-"""Generate the files that contain secrets of this machine. Existing files are kept while they are
-valid.
+"""Generate the files that contain secrets of this machine. Existing files are kept as long as they
+are valid.
 
 The secrets are: the proxy's token, the token for metrics, the certificates of internal TLS, a
 self-signed certificate, the client secrets for identity providers, the password of a PostgreSQL
-database, and the SSH keys for the login
-node. The secrets cannot be computed from the site file.
+database, and the SSH keys for the login node. The secrets cannot be computed from the site file.
 """
 
 from __future__ import annotations
@@ -179,7 +178,8 @@ def _certificate(target: Target) -> dict[Path, File]:
     texts = [
         target.on_disk(path).read_text() for path in (cert, key) if target.on_disk(path).is_file()
     ]
-    # certbot renews the certificates that it issued
+    # With ACME, certbot renews the certificate. Therefore only an expired certificate is replaced
+    # here.
     left = 0 if target.site.front.certificate == "acme" else RENEW_SECONDS
     if len(texts) != 2 or not serves(target.on_disk(cert), target.site, left):
         texts = list(self_signed(target.site))

@@ -16,7 +16,7 @@ from ..host.file_to_write import File
 def changes(site: Site) -> tuple[str, ...]:
     """Return the names of the JavaScript files in proxy/ that this site's proxy loads."""
     # If each user's server has its own host name, browsers already separate the pages of different
-    # users.
+    # users. Therefore owners.mjs is not needed.
     return (
         ("tls.mjs", "away.mjs") if site.front.subdomains else ("tls.mjs", "owners.mjs", "away.mjs")
     )

@@ -33,8 +33,8 @@ from .timers import timers
 def site_services(site: Site, platform: Platform) -> list[Service]:
     """Return the site's services in the order in which they start.
 
-    Listing the services reads nothing from the machine; only the `ready` function of a service
-    does.
+    This function reads nothing from the machine. Only the `ready` functions of the returned
+    services do, when they are called.
     """
     services = [*_containers(site), _proxy(site), _hub(site), *_tunnel(site)]
     return [*services, _front(site, platform)] if site.front.instance == "own" else services
@@ -53,7 +53,8 @@ def site_supervisor(site: Site) -> Supervisor:
 
 
 def running_supervisor(site: Site) -> Supervisor:
-    """Check that the supervisor that site.yml names can run on this machine, and return it.
+    """Return the supervisor that site.yml names, after a check that this supervisor can run on this
+    machine.
 
     Raises Problem if site.yml names systemd, but systemd is not PID 1.
     """
@@ -132,7 +133,7 @@ def _hub(site: Site) -> Service:
         directory=site.paths.state,
         mounts=(
             site.paths.prefix,
-        ),  # because of WorkingDirectory=, systemd already waits for the mount of the state folder
+        ),  # no mount of the state folder, because systemd already waits for it (WorkingDirectory=)
         pauses=_pauses(site, "hub"),
         after=(*(service.name for service in _containers(site)), site.service("proxy")),
         wants=timers(site),
@@ -191,12 +192,13 @@ def _front(site: Site, platform: Platform) -> Service:
 def _environment(site: Site) -> dict[str, str]:
     """Return the environment variables that all programs of the site need.
 
-    Variables such as PYTHON* and NODE_* of the shell from which the services are started are not
-    used.
+    The services do not get variables, such as PYTHON* and NODE_*, of the shell that starts the
+    services.
     """
     return {"PATH": f"{site.current}/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
 def _pauses(site: Site, part: str) -> Path:
-    """Return the path of the file that records the pauses before a service's next starts."""
+    """Return the path of the file in which a service's unit records the pause before its next
+    start."""
     return site.run / "pauses" / part

@@ -24,8 +24,8 @@ def start(site: Site) -> int:
     """Start the site's services in order. Each service is started when the previous service
     answers. Raises Problem.
 
-    If the running hub uses another release than the current one, the hub is restarted. While the
-    hub is stopped, its database is upgraded for the current release, or replaced by a backup that
+    If the running hub uses another release than the current one, the hub is restarted. Before the
+    hub starts again, its database is upgraded for the current release, or replaced by a backup that
     the current release can read.
     """
     need_root("start")

@@ -1,10 +1,10 @@
 """Back up, upgrade or restore the hub's database when the hub changes to another release.
 
 `make start` changes the database while the hub is stopped. `make apply`, and systemd after a crash
-or a boot, start the hub without this step. JupyterHub then copies and upgrades a SQLite database
-itself (c.JupyterHub.upgrade_db). JupyterHub makes no copy of a PostgreSQL database, and therefore
-does not start if the database has another schema. Whichever way the database is changed, a backup
-of the old database is kept.
+or a boot, start the hub without this step. In this case, JupyterHub itself copies and upgrades a
+SQLite database (c.JupyterHub.upgrade_db). JupyterHub makes no copy of a PostgreSQL database, and
+therefore does not start if the database has another schema. In each case in which the database is
+changed, a backup of the old database is kept.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ print(json.dumps([script.get_current_head(), *(one.revision for one in script.wa
 
 
 def refuse_unknown_schema(site: Site, release: Path) -> None:
-    """Raise Problem if the hub's database is damaged, or is too new for `release` and has no backup
-    that `release` can read."""
+    """Raise Problem if the hub's database is damaged. Raise Problem also if the database is too new
+    for `release`, and no backup exists that `release` can read."""
     database = hub_database(site)
     if not database.exists():
         return
@@ -98,7 +98,7 @@ def known_revisions(site: Site, release: Path) -> list[str]:
 
 def load_restored(site: Site) -> bool:
     """Load the copy of a PostgreSQL database that `make restore` has put into the state folder;
-    return whether there was one. Raises Problem."""
+    return whether such a copy existed. Raises Problem."""
     database = hub_database(site)
     if not isinstance(database, PostgreSqlDatabase) or not (loaded := database.load_restored()):
         return False
@@ -158,7 +158,8 @@ def _keep_jupyterhubs_copies(site: Site) -> None:
 
 
 def backup_of(site: Site, known: list[str]) -> Path | None:
-    """Return the newest backup whose schema revision is in `known`; None if there is none."""
+    """Return the newest backup whose schema revision is in `known`; None if no backup has such a
+    revision."""
     ending = hub_database(site).ending
     with as_the_hub(site):
         kept = sorted(_folder(site).glob(f"20*{ending}"), reverse=True)

@@ -15,7 +15,7 @@ from ..supervisors.interface import State
 
 def kept_apart(site: Site, proxy: State) -> tuple[bool, str]:
     """Return whether the pages of users' servers are isolated from each other, and a line for `make
-    status` that describes how."""
+    status` that describes the isolation."""
     if proxy.pid is None:
         return False, "unknown: the proxy does not run"
     if not _as_asked(site, proxy.pid):

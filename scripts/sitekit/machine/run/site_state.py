@@ -1,4 +1,4 @@
-"""Report problems with maintenance, the state folder and its disk, for `make status`."""
+"""Report maintenance, and problems with the state folder and its disk, for `make status`."""
 
 from __future__ import annotations
 

@@ -65,8 +65,8 @@ def has_address(address: str) -> bool:
 
 
 def tunnel_answers(site: Site) -> bool:
-    """Return whether the site's own sshd answers at its port, and not a program of another
-    account."""
+    """Return whether the site's own sshd answers at its port. The result is False if a program of
+    another account listens at this port."""
     if site.tunnel is None or not listens_as(site.tunnel.port, site.tunnel.user, "0.0.0.0"):  # noqa: S104
         return False
     try:

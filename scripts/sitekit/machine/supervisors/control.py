@@ -68,7 +68,8 @@ def start(
             if service.name in afresh:
                 supervisor.stop(service)
             state = supervisor.state(service)
-            # the supervisor waits between two attempts to start a service: start the service now
+            # The supervisor waits before its next attempt to start the service. Stop the service to
+            # end this wait, and then start it at once.
             if state.word == "starting" and state.pid is None:
                 supervisor.stop(service)
             if state.word != "running":
@@ -85,7 +86,7 @@ def start(
 def restart(
     services: Sequence[Service], supervisor: Supervisor, *, within: float = START_SECONDS
 ) -> None:
-    """Restart each of the services. Raises Problem as `start` does."""
+    """Restart each of the services. Raises Problem for the same reasons as `start`."""
     start(services, supervisor, within=within, afresh={service.name for service in services})
 
 

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from .service import Service
 
 Word = Literal["stopped", "starting", "running", "failed", "unknown"]
-"""The state of a service. `unknown`: this account may not read the state."""
+"""The state of a service. `unknown` means that this account may not read the state."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class Supervisor(Protocol):
         """
 
     def unload(self, services: Sequence[Service]) -> None:
-        """Disable stopped services so that these services do not start again by themselves, for
+        """Disable stopped services. After this, these services do not start by themselves, for
         example at a boot."""
 
     def state(self, service: Service) -> State:
         """Return the state of a service. The state is `stopped` if the supervisor does not run or
-        does not know the service."""
+        has no such service."""
 
     def log(self, service: Service, lines: int = 12) -> str:
         """Return the last lines of the service's log."""

@@ -28,13 +28,14 @@ class Service:
     `mounts` are folders whose filesystems are mounted before the start, if possible.
     `after` are the services that systemd starts before this service.
     `wants` are other systemd units that start together with this service.
-    `kill_mode` is the same as in systemd. With `process`, a stop ends only the main process.
-    `runtime_directories` are folders below /run, created for `user` before each start.
+    `kill_mode` has the meaning of KillMode= in systemd. With `process`, a stop ends only the main
+    process. `runtime_directories` are folders below /run, created for `user` before each start.
     `pauses` is a file below /run in which the unit records the pause before its next start.
-    `template` is the name of the unit in the folder systemd/. The unit `service` has no sandbox.
+    `template` is the name of the unit's template in the folder systemd/. The template `service` has
+    no sandbox.
     `reload_signal` is the signal that makes the program read its configuration again.
-    `ready` is a function that returns whether the service answers; None if a running service is
-    enough.
+    `ready` is a function that returns whether the service answers; None if it is enough that the
+    service runs.
     `heartbeat_seconds` is the longest time between two notifications that the program sends to
     systemd. supervisord ignores this setting.
     """
@@ -139,7 +140,8 @@ def _supervisord_command(service: Service) -> str:
     """Return the command line of a service for supervisord."""
     words = list(service.command)
     if service.group is not None:
-        # supervisord's user= sets only the account's primary group; setpriv (util-linux) sets both.
+        # supervisord's user= cannot set another primary group than the account's own. setpriv
+        # (util-linux) sets the user, this primary group and all other groups.
         words = [
             "/usr/bin/setpriv",
             f"--reuid={service.user}",

@@ -178,8 +178,8 @@ class SupervisordSupervisor:
             raise Problem("supervisord does not answer on its socket", str(self.control), remedy)
 
     def _reread(self) -> None:
-        """Make supervisord load its changed configuration. Programs whose section has changed are
-        stopped.
+        """Make supervisord load its changed configuration. supervisord stops the programs whose
+        section has changed.
 
         The method `start` later starts the stopped programs again.
         """

@@ -25,8 +25,8 @@ from .config import CONFIG, INCLUDE, PROGRAM
 
 PID = Path("/run/sshd.pid")
 RELOAD_SECONDS = 20
-"""The time limit of a reload, in seconds. A limit is needed because sshd may be configured to write
-no pid file."""
+"""The time limit of a reload, in seconds. A limit is needed, because sshd may be configured not to
+write a pid file."""
 EMPTY = Path("/run/sshd")
 """The empty folder that sshd needs on Debian if it runs as root. systemd removes this folder when
 sshd stops."""
@@ -44,11 +44,11 @@ def state(platform: Platform) -> State:
 
 
 def test(config: Path = CONFIG, groups: Collection[str] = ()) -> None:
-    """Test a configuration file of sshd, and all files that it includes, with `sshd -t`. Raises
-    Problem.
+    """Test a configuration file of sshd, and all files that it includes, with `sshd -T`. Raises
+    Problem if sshd would not refuse all groups in `groups`, and CommandFailed if sshd reports an
+    error.
 
-    If sshd is not installed, nothing is tested. `groups` are the groups that sshd must refuse with
-    this configuration.
+    If sshd is not installed, nothing is tested.
     """
     if not PROGRAM.exists():
         return

@@ -1,5 +1,5 @@
-"""Reload the machine's own web server after an uninstall has removed the site's files so that its
-other websites continue."""
+"""Reload the machine's own web server after an uninstall has removed the site's files. The other
+websites of this web server continue."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ..web import other_hosts, system_server
 
 def without_site(web: WebServer, gone: dict[Path, str], before: bytes, mine: Path) -> Iterator[str]:
     """After the site's links were removed, reload the web server `web`. If the web server does not
-    run, do nothing. Yield a message for each symbolic link that the web server still needs.
+    run, only restore the links that other websites need. Yield a message for each symbolic link
+    that the web server still needs.
 
     `gone` maps the removed links to their targets. Links that other websites need are created
     again. If the web server cannot be reloaded, yield a message with the reason. `before` is the

@@ -186,8 +186,8 @@ def _memories(here: _Installed) -> Iterator[str]:
     """Keep the hub's database, the logs and the backups, or remove them with PURGE=1.
 
     PURGE=1 removes only the contents of these folders, and only if sitekit made the folders. After
-    an uninstall, only root can read the folders that are kept. Without this change, a later account
-    with the uid of the removed account could read the kept folders.
+    an uninstall, only root can read the folders that are kept. If the folders kept their owner, a
+    later account with the uid of the removed account could read the folders.
     """
     for path in memories(here.site):
         real = here.on_disk(path)
@@ -212,7 +212,7 @@ def _accounts(here: _Installed) -> Iterator[str]:
     """Remove group memberships, accounts and groups of the site.
 
     Accounts are removed before folders. An account cannot be removed while one of its processes
-    runs, and then the folders of the account must still exist.
+    runs. In this case, the folders of the account must still exist.
     """
     root, others = here.root, here.shared
     go = {*here.manifest.accounts} - {
@@ -261,7 +261,8 @@ def _folders(here: _Installed) -> Iterator[str]:
 
 
 def _holds_another(real: Path) -> bool:
-    """Return whether a folder contains only other folders that are also kept."""
+    """Return whether a folder contains another folder. In this case, the uninstall prints no
+    message about the outer folder."""
     return any(other.is_dir() for other in real.iterdir())
 
 
@@ -276,7 +277,8 @@ def _inside(real: Path) -> str:
 def _record(here: _Installed) -> Iterator[str]:
     """Remove the applied site, the manifest, and their folders if these are empty.
 
-    Two folders that only sitekit uses are removed even if an interrupted run created them.
+    The folder of the site in /etc/sitekit, and /etc/sitekit itself, are removed even if the
+    manifest does not list them, because an interrupted run may have created them.
     """
     if str(applied_path(here.site)) in here.manifest.files:
         yield from _file(here, str(applied_path(here.site)))

@@ -3,8 +3,7 @@
 sitekit makes the same links as a2ensite and a2enmod, but does not run these programs. For this
 reason, `make diff` can show each link, and an uninstall can remove each link. a2ensite and a2enmod
 record their links below /var/lib/apache2. The distribution's packages may remove links that are
-recorded below /var/lib/apache2. For this reason, sitekit does not write records of a2ensite and
-a2enmod.
+recorded below /var/lib/apache2. For this reason, sitekit does not write such records.
 """
 
 from __future__ import annotations
@@ -82,8 +81,8 @@ def check_installed(target: Target, platform: Platform) -> None:
 
 
 def _missing(platform: Platform, what: str, package: str) -> BadInput:
-    """Return the error that something of the web server (`what`) needs a package of the
-    distribution that is not installed."""
+    """Return the error for a part of the web server (`what`) that is not installed. `package` is
+    the distribution's package with this part."""
     return BadInput(
         f"{what} is not installed on this machine", "front", f"{platform.install} {package}"
     )

@@ -1,7 +1,7 @@
 """Request a certificate for nginx with the program certbot (`make certificate`).
 
-Apache's module mod_md requests certificates itself. Because of mod_md, Apache does not need `make
-certificate`.
+Apache does not need `make certificate`, because Apache's module mod_md requests certificates
+itself.
 """
 
 from __future__ import annotations

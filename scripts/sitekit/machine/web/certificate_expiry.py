@@ -40,8 +40,8 @@ def certificate_check(site: Site) -> int:
     """Print for how many days the certificates of web server and proxy are still valid. Raises
     Problem.
 
-    If a certificate expires soon, raises the Problem of public_certificate() or
-    internal_certificate().
+    The Problem comes from public_certificate() or internal_certificate(), for example because a
+    certificate expires soon.
     """
     left = public_certificate(site)
     say(f" ok the certificate of {site.front.url} lasts {left / DAY:.0f} more days")
@@ -55,8 +55,8 @@ def public_certificate(site: Site) -> float:
     """Return the number of seconds for which the certificate of the web server is still valid.
 
     Raises Problem if fewer than 21 days, or less than a quarter of the lifetime, are left. Raises
-    Problem also if the certificate does not contain all host names of the site, or is not the
-    certificate in the site's file.
+    Problem also if the certificate does not contain all host names of the site, or differs from the
+    certificate file that site.yml names.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
         seen = shown(site.front.port, site.front.host)

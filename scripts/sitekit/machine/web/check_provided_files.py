@@ -15,8 +15,8 @@ _PLAIN = re.compile(r"[!#-&(-\[\]-~]{8,}")  # characters that neither systemd no
 
 
 def check_brought(target: Target) -> None:
-    """Raise BadInput if browsers would reject the certificate, or if a client secret is invalid.
-    The administrator provides the certificate and the files with client secrets."""
+    """Check the certificate and the files with client secrets, which the administrator provides.
+    Raises BadInput if browsers would reject the certificate, or if a client secret is invalid."""
     if isinstance(target.site.front.certificate, Certificate):
         _certificate(target, target.site.front.certificate)
     if target.site.front.outside and target.site.front.outside.openid:
@@ -45,7 +45,7 @@ def _secret(target: Target, path: Path, where: str, form: re.Pattern[str]) -> No
 
 def _certificate(target: Target, given: Certificate) -> None:
     """Raise BadInput if the site's certificate or its key is missing, if the certificate has
-    expired, or if it is for other host names."""
+    expired or does not contain the site's host names, or if the key does not fit."""
     where, real = "front.certificate.certificate", target.on_disk(given.certificate)
     if not real.is_file():
         raise BadInput(

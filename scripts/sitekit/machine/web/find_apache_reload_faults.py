@@ -1,5 +1,5 @@
-"""Find faults in Apache's configuration with which Apache ends at a reload, although `apachectl
-configtest` does not report them.
+"""Find faults in Apache's configuration that `apachectl configtest` does not report, but with which
+Apache ends at a reload.
 
 If Apache ends at a reload, all websites of this Apache are down. To find such faults before a
 reload, sitekit reads the whole configuration, as mod_info prints it. sitekit looks for private keys

@@ -1,7 +1,7 @@
 """Generate the configuration file of logrotate for the logs of the web server.
 
-For the logs of other services, logrotate is not needed: systemd's journal and supervisord limit
-them.
+The logs of other services do not need logrotate, because systemd's journal and supervisord limit
+the size of these logs.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from .config import RELOAD, server
 def log_rotation(site: Site, platform: Platform) -> dict[Path, File]:
     """Return the configuration file of logrotate, with which logs are kept for eight weeks.
 
-    After a rotation, the web server is reloaded gracefully. The signal USR1 cannot be used: nginx's
-    worker processes would then have to open the new logs, which only root may open.
+    After a rotation, the web server is reloaded gracefully. nginx's signal USR1 (open the logs
+    again) cannot be used, because nginx's worker processes would then have to open the new logs,
+    which only root may open.
     """
     kind = site.front.server
     pid = (

@@ -1,7 +1,7 @@
 """Open and close the site for maintenance (`make maintenance_on`, `make maintenance_off`).
 
-While a certain file exists, the site is closed; the web server checks at each request whether this
-file exists.
+`make maintenance_on` creates a file, and `make maintenance_off` removes it. While the file exists,
+the site is closed. The web server checks at each request whether the file exists.
 """
 
 from __future__ import annotations

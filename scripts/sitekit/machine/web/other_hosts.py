@@ -25,9 +25,7 @@ from ..host.platform import WebServer
 
 ANSWER_TIMEOUT = 5.0  # seconds for one answer
 AGREE_SECONDS = 20
-_MOST = (
-    200  # the most hosts that are checked; on a machine with more hosts, the rest is not checked
-)
+_MOST = 200  # the most hosts that are checked; any other hosts of the machine are not checked
 _HEAD = 8192
 _NOBODYS = "nobody.invalid"
 
@@ -77,8 +75,8 @@ def answers(asked: list[Host]) -> dict[Host, str]:
 
 
 def check_same(web: WebServer, before: dict[Host, str]) -> None:
-    """Raise Problem if a virtual host no longer answers, or if its answer now is not the answer in
-    `before`."""
+    """Send the requests again. Raise Problem if a virtual host that answered in `before` still
+    gives a different answer, or no answer, after AGREE_SECONDS."""
     end = time.monotonic() + AGREE_SECONDS
     asked = [host for host, said in before.items() if said]
     while differ := {host: said for host, said in answers(asked).items() if said != before[host]}:
@@ -191,8 +189,9 @@ def _answer(host: Host) -> str:
 
 
 def _said(scheme: str, connection: socket.socket, request: bytes) -> str:
-    """Return protocol, status and redirect of an HTTP response as text. Values that change with
-    each request, such as a nonce, are removed from the answer."""
+    """Return protocol, status and redirect of an HTTP response as text. The query part of the
+    redirect is removed, because it may contain values that change with each request, such as a
+    nonce."""
     connection.settimeout(ANSWER_TIMEOUT)
     connection.sendall(request)
     head = b""
@@ -215,11 +214,11 @@ def shown(before: dict[Host, str]) -> str:
 
 
 def quiet(web: WebServer, but: Path) -> dict[Host, str]:
-    """Return the present answers of the web server's other virtual hosts. Return {}, and no error,
-    if the hosts cannot be determined.
+    """Return the present answers of the web server's other virtual hosts; {} if the hosts cannot be
+    determined.
 
-    If the hosts cannot be determined, the later test of the web server's configuration reports the
-    reason.
+    If the hosts cannot be determined, the function raises no error, because the later test of the
+    web server's configuration reports the reason.
     """
     try:
         return answers(hosts(web, but))

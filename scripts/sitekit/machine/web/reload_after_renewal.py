@@ -1,8 +1,8 @@
 """Generate the program that reloads the web server after the administrator has renewed the site's
 certificate.
 
-Certificates that the site does not provide itself do not need this program: mod_md and certbot
-renew certificates from ACME, and `make apply` renews a self-signed certificate.
+Other certificates do not need this program. mod_md and certbot renew certificates from ACME, and
+`make apply` renews a self-signed certificate.
 """
 
 from __future__ import annotations

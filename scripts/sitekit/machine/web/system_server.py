@@ -1,6 +1,6 @@
 """Test, reload and restart the machine's own web server, and report its state.
 
-Because the machine's web server also serves other websites, its whole configuration is tested
+The machine's web server also serves other websites. Therefore its whole configuration is tested
 before each reload, and the web server is restarted only if a reload is not enough. A stopped web
 server is never started for this site.
 """
@@ -64,7 +64,7 @@ def test(web: WebServer) -> None:
 
 
 def cannot_reload(modules: Iterable[Path], before: bytes) -> bool:
-    """Return whether Apache must be restarted, because a reload cannot apply the changes. `modules`
+    """Return whether Apache must be restarted because a reload cannot apply the changes. `modules`
     are the changed links to modules, and `before` is the old content of the site's configuration
     file.
 
@@ -78,7 +78,7 @@ def take_in(web: WebServer, verb: Literal["restart", "reload"], log: Path | None
     """Make a running web server load its new configuration, by a reload or a restart.
 
     If the web server ended at the last reload, this function starts the web server. `log` is the
-    site's log file, if the web server serves the site. Raises Problem.
+    site's error log, if the web server serves the site. Raises Problem.
     """
     test(web)
     if state(web).word != "running":

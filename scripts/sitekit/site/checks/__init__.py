@@ -1,1 +1,1 @@
-"""Refuse sites whose sections do not fit together."""
+"""Refuse sites whose sections contradict each other."""

@@ -1,5 +1,6 @@
-"""Refuse a site in which two tiers, two ports or two accounts are the same, in which secrets would
-be in a folder that everybody may read, or in which users would share one copy of the release."""
+"""Refuse a site in which two tiers, two ports or two accounts are the same. Refuse also a site in
+which everybody may read a folder with secrets, or in which users would share one copy of the
+release."""
 
 from __future__ import annotations
 

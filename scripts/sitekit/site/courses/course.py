@@ -18,7 +18,7 @@ from ..types.address_types import Repository
 from ..types.value_types import AbsolutePath, Account, Branch, Title, spelled
 
 _FORM = "write it like 2026-09-01, or like 2026-09-01 08:30"
-_YEARS = range(2000, 2201)  # in these, a date fits every time zone
+_YEARS = range(2000, 2201)  # dates in these years can be converted to every time zone
 
 
 def _moment(value: object, last: bool) -> object:

@@ -100,7 +100,7 @@ def course_paths(folder: Path) -> list[Path]:
 def read_courses(folder: Path, site: Site) -> list[Course]:
     """Return all courses of a folder. Raises BadInputs with the errors of all course files.
 
-    Because a roster of several courses is read only once, all these courses have the same
+    A roster of several courses is read a single time. Therefore all these courses have the same
     participants. A name that no user of the hub can have is an error too.
     """
     read = cache(course_text)

@@ -1,8 +1,9 @@
 """Read a course file or a roster safely. Instructors may be able to write to the folder of the
 course files.
 
-Root reads course files. A symbolic link could lead to a file that only root may read, and error
-messages would then quote lines of this file. Reading a named pipe would never end.
+Root reads course files. A symbolic link could lead to a file that only root may read. Error
+messages would quote lines of this file. Reading a named pipe would never end. Therefore only
+regular files are read.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def refuse_excess(path: Path, text: str) -> None:
     Aliases and deeply nested lists are refused.
     """
     depth = 0
-    with suppress(YAMLError):  # parse_yaml() says what is wrong
+    with suppress(YAMLError):  # parse_yaml() reports errors of the YAML syntax
         for event in YAML(typ="safe", pure=True).parse(text):
             where = f"{path}:{event.start_mark.line + 1}"
             if isinstance(event, AliasEvent):

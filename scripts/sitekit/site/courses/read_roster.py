@@ -1,4 +1,4 @@
-"""Read a course's roster, and find names in it that no user of the hub can have."""
+"""Read a course's roster, and find names in the roster that no user of the hub can have."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from ..types.value_types import AbsolutePath, ImageKey, Title, spelled
 from .tier import Row, Time
 
 SOCKET = "{socket}"
-MOST = 600  # seconds of a start
+MOST = 600  # the longest time of a start, in seconds
 
 Module = Annotated[
     str,

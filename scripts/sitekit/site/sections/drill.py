@@ -13,8 +13,8 @@ class Drill(Row):
 
     Without `users`, `make drill` starts no servers. If `users` is `create`, `make drill` creates
     Unix accounts on this machine, and removes these accounts at its end. If `users` is a path, the
-    file at this path contains the names of existing users, one name a line. Slurm gets associations
-    with the account `slurm_account` only for the created users.
+    file at this path contains the names of existing users, one name a line. `make drill` adds
+    associations with the Slurm account `slurm_account` only for the users that it creates.
     """
 
     users: Literal["create"] | AbsolutePath | None = None

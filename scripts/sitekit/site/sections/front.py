@@ -61,8 +61,8 @@ class Outside(Row):
 
 
 def _arm(value: object) -> str:
-    """Return which form of the key `certificate` the site file uses. An error message is then about
-    this form only."""
+    """Return which form of the key `certificate` the site file uses. Therefore an error message is
+    about this form only."""
     return "files" if isinstance(value, (dict, Certificate)) else "word"
 
 

@@ -42,11 +42,12 @@ Name = Annotated[
 
 
 class PostgreSql(Row):
-    """Define where the hub's database is, if it is on a PostgreSQL server.
+    """Define the hub's database on a PostgreSQL server.
 
     If `user` is None, the role has the name of the hub's Unix account. If `password` is None, the
-    server must know the hub by its Unix account (peer authentication). A server on another host
-    proves its identity with a certificate, which an authority in the file `certificates` signed.
+    server must accept the hub's Unix account without a password (peer authentication). A server on
+    another host proves its identity with a certificate, which an authority in the file
+    `certificates` signed.
     """
 
     host: Annotated[Server, Field(examples=["db.example.org"])]
@@ -62,8 +63,8 @@ class PostgreSql(Row):
 
     @model_validator(mode="after")
     def _is_known(self) -> PostgreSql:
-        """Refuse a server on another host whose identity the hub could not check, and a socket with
-        certificates."""
+        """Refuse a server on another host if the hub could not check the server's identity. Refuse
+        the key `certificates` for a Unix socket."""
         if not self.local and self.certificates is None:
             raise Unfit(
                 f"the hub could not check that it connects to {self.host}",
@@ -86,13 +87,13 @@ class PostgreSql(Row):
 
     @property
     def place(self) -> tuple[str, int, str]:
-        """Return what identifies the database: server, port and name."""
+        """Return the values that identify the database: server, port and name."""
         return "localhost" if self.host in _LOOPBACK else self.host, self.port, self.name
 
 
 def _arm(value: object) -> str:
-    """Return which form of the key `database` the site file uses. An error message is then about
-    this form only."""
+    """Return which form of the key `database` the site file uses. Therefore an error message is
+    about this form only."""
     return "postgresql" if isinstance(value, (dict, PostgreSql)) else "word"
 
 

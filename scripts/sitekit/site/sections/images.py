@@ -83,8 +83,8 @@ class Containers(Row):
 class Image(Row):
     """Define an image: a file or a folder on the shared filesystem.
 
-    `python` is the path of the Python in the image that runs the server. `binds` are folders of the
-    node that the container shows.
+    `python` is the path, in the image, of the Python that runs the server. `binds` are folders of
+    the node that the container shows.
     """
 
     key: Annotated[ImageKey, Field(examples=["python"])]

@@ -28,8 +28,8 @@ service."""
 
 
 def _arm(value: object) -> str:
-    """Return which form of the key `accounts` the site file uses. An error message is then about
-    this form only."""
+    """Return which form of the key `accounts` the site file uses. Therefore an error message is
+    about this form only."""
     return "ways" if isinstance(value, (dict, Accounts)) else "word"
 
 

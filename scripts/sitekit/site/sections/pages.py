@@ -30,7 +30,7 @@ Language = Annotated[
         'write its two letters, like "de", or those of language and country, like "pt_BR"',
     ),
 ]
-JUPYTERHUBS = "#f37524"  # the orange of its buttons
+JUPYTERHUBS = "#f37524"  # the orange of JupyterHub's buttons
 
 
 class Pages(Row):

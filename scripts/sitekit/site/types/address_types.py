@@ -35,7 +35,7 @@ def is_ip(name: str) -> bool:
 
 
 def _address(name: str) -> str:
-    """Refuse a value that is not a host name and not an IP address."""
+    """Refuse a value that is neither a host name nor an IP address."""
     if not is_host(name):
         raise Unfit(
             f"{shown(name)} is not an address",
@@ -135,8 +135,8 @@ def _email(text: str) -> str:
 
 
 def _web_address(url: str) -> str:
-    """Refuse a value that is not the URL of an HTTP proxy or a mirror, or that contains a
-    password."""
+    """Refuse a value that is not the URL of an HTTP proxy or of a mirror. Refuse a URL that
+    contains a password."""
     try:
         parts = urlsplit(url)
         good = (

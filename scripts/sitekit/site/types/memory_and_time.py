@@ -16,8 +16,8 @@ TIME_FORM = "write it like 4:00:00, 5-00:00:00 (Slurm's forms) or 60m, 10h, 5d"
 _KIB = {"K": 1, "M": 1024, "G": 1024**2, "T": 1024**3}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-# The first number of a time may be as large as you like. All later numbers must be less than 60
-# (hours after days: 24): 90:00 is a time, 4:75:00 is an error.
+# The first number of a time may be large. All later numbers must be less than 60, and hours after
+# days must be less than 24. For example, 90:00 is a time, but 4:75:00 is an error.
 _SLURM_DAYS = re.compile(
     r"(?P<d>\d{1,5})-(?P<h>[01]?\d|2[0-3])(?::(?P<m>[0-5]?\d))?(?::(?P<s>[0-5]?\d))?", re.ASCII
 )
@@ -61,7 +61,7 @@ def parse_time(text: object) -> int:
 
     A duration has one of Slurm's forms `mm:ss`, `hh:mm:ss`, `d-hh`, `d-hh:mm` and `d-hh:mm:ss`
     (sbatch(1), --time), or a form such as `60m`, `10h`, `5d`. A number without a unit is refused,
-    because Slurm reads such a number as minutes, but many people mean hours.
+    because Slurm interprets such a number as minutes, although many people mean hours.
     """
     word = str(text).strip()
     if match := re.fullmatch(r"(\d{1,9})([smhd])", word, re.ASCII):

@@ -22,8 +22,8 @@ _NOT_TEXT = re.compile(r"[+-]?[0-9._]+([eE][0-9+-]+)?|0[xo].*|true|false|null|~|
 def walk(
     model: type[BaseModel], above: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
-    """Yield the path of every key of `model`, without list positions: ('tiers',), ('tiers', 'key'),
-    ..."""
+    """Yield the path of every key of `model`, without list positions, such as ('tiers', 'key'), and
+    the key's field."""
     for name, field in model.model_fields.items():
         yield (*above, name), field
         if inner := model_in(field.annotation):

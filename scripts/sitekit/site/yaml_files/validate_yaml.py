@@ -47,7 +47,8 @@ def _causes(model: type[BaseModel], faults: list[tuple[Key, Any]]) -> Iterator[t
     }
     for key, fault in faults:
         # If all items of a list are refused, the list is also reported as too short. If a key is
-        # misspelt, it is also reported as missing. Both are omitted.
+        # misspelt, the correct key is also reported as missing. Both of these additional reports
+        # are omitted.
         short, missing = fault["type"] == "too_short", fault["type"] == "missing"
         if not ((short and key in inner) or (missing and key in meant)):
             yield key, fault
