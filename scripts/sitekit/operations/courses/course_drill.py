@@ -32,7 +32,8 @@ from .check_course import course_of
 MOST_AT_ONCE = 400
 
 NOTE = "sitekit course drill"
-"""How the note of each of these tokens begins, on the user's page of tokens."""
+"""The beginning of the note of each token. JupyterHub's page of tokens shows the note to the
+user."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def started(client: HubClient, pool: ThreadPoolExecutor, users: list[str]) -> li
             failed."""
             try:
                 why = client.start(user)
-            except Exception as error:  # of this participant: the others go on
+            except Exception as error:  # an error of this participant; the other starts continue
                 why = error.what if isinstance(error, Problem) else repr(error)
             at_work.advance()
             return Start(user, None if why else time.monotonic() - began, why)
@@ -136,7 +137,7 @@ def admitted(site: Site, course: Course, users: list[str]) -> Iterator[None]:
 
     The function writes the users to a list, which the hub ignores after half an hour
     (hub/servers/offered_courses.py). Raises Problem if another drill of this course runs, because
-    its list would be overwritten.
+    the list of the other drill would be overwritten.
     """
     folder = offered_courses(site)
     path = folder / f"{course.key}.drill"

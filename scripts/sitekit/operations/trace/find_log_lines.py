@@ -26,14 +26,14 @@ from ...site import Site
 from .step import NotReadable, Step, plain
 
 TAIL = 16 * 1024**2  # bytes of the end of a log that are searched
-FRONT_MOST = 12  # requests that are shown
-NODE_MOST = 50  # lines of the job's log that are shown
-BEFORE, AFTER = 120.0, 900.0  # seconds around a start in which lines are looked for
+FRONT_MOST = 12  # the most requests that are shown
+NODE_MOST = 50  # the most lines of the job's log that are shown
+BEFORE, AFTER = 120.0, 900.0  # seconds before and after a start in which lines are searched
 
 HUB_LINE = re.compile(r"\[[A-Z] (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) [^]]*\] (.*)")
 ACCESS = re.compile(r'\S+ \[([^]]+)\] "([A-Z]+) (\S+) [^"]*" (\d{3})')
 NODE_STAGES = {"job": "node", "the": "network", "listening": "bound", "reported": "reported"}
-"""Maps the first word of a line in the job's log to the stage that this line proves
+"""Maps the first word of a line in the job's log to the stage that this line reports
 (session/log_start.py)."""
 
 
@@ -162,7 +162,8 @@ def node_steps(site: Site, row: Row) -> list[Step]:
         raise NotReadable(f"there is no account {row.account}") from None
     path = Path(account.pw_dir) / site.log_dir / f"job-{row.job}.log"
     root = os.geteuid() == 0
-    # the folder is the user's: its links lead root only to what the user can read
+    # The user can put links into this folder. With the user's rights, root follows a link only
+    # to files that the user can read.
     with acting_as(account.pw_uid, account.pw_gid) if root else nullcontext():
         lines = read_node_lines(_tail(path), row.tag)
         span = (row.intended - BEFORE, ends_of(row))
