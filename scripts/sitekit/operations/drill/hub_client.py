@@ -86,8 +86,8 @@ class HubClient:
         if server and self._is_own(sent, server):
             sent.started = server["started"]
             return why
-        self._forget(user)  # a server that appears from now on is not this start's
-        # 202 is also the answer if the user has started another server a moment before
+        self._forget(user)  # a server that appears later belongs to no start of the drill
+        # the hub also answers 202 if the user has started a server shortly before
         return HAD_ONE if server and accepted else why
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ class HubClient:
                     return _message(said) or f"the hub answered {status}"
         except Problem as problem:
             return problem.what
-        if sent.answered.is_set():  # else the hub may still start it
+        if sent.answered.is_set():  # otherwise, the hub may still start the server
             self._forget(user)
         return ""
 
@@ -155,7 +155,7 @@ class HubClient:
     def _connection(self) -> http.client.HTTPConnection:
         host, port = self._site.hub_listens_at, self._site.hub.port
         if self._site.internal_tls:
-            # the culler's certificate: root has it here, and the hub accepts it for its API only
+            # root can read the culler's certificate here; the hub accepts it only for the hub's API
             tls = client_context(self._site, "culler")
             return http.client.HTTPSConnection(host, port, timeout=WAIT, context=tls)
         return http.client.HTTPConnection(host, port, timeout=WAIT)

@@ -76,7 +76,7 @@ class Browser:
         self.cookies = CookieJar()
         self._url, self._tls, self._token = site.front.url, tls, token
         self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}),  # not the proxy for packages
+            urllib.request.ProxyHandler({}),  # without the proxy for packages
             urllib.request.HTTPSHandler(context=tls),
             urllib.request.HTTPCookieProcessor(self.cookies),
             _OneSite(site.front.url),
@@ -101,7 +101,7 @@ class Browser:
         headers = self._headers(path)
         if body is not None:
             data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
-        url = self._url + path  # https, or the site file is refused
+        url = self._url + path  # always https: a site file with another scheme is refused
         wanted = urllib.request.Request(url, data, headers, method=method)  # noqa: S310
         try:
             answer = self._opener.open(wanted, timeout=ANSWER)

@@ -43,7 +43,8 @@ _CONTENTS = {
     ),
     "About sitekit": ("comparison", "limits", "developers"),
 }  # fmt: skip
-"""The table of contents. Sphinx reports a page that is in no group."""
+"""The table of contents: title of a group -> pages. Sphinx reports an error for a page that is in
+no group."""
 _TOP = ("CONTRIBUTING", "SECURITY", "CHANGELOG")
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 

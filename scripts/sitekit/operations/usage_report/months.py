@@ -48,7 +48,7 @@ def begin_of(month: Month) -> float:
 
 
 def end_of(month: Month) -> float:
-    """Return the first second after a month."""
+    """Return the first second after a month, in seconds since the epoch."""
     return begin_of(_add(month, 1))
 
 
