@@ -94,7 +94,7 @@ def _zeros(row: Row) -> list[str]:
 
 @subject.check(
     "accounts-allowed",
-    "AllowAccounts and DenyAccounts of each partition, against the user's accounts",
+    "whether AllowAccounts and DenyAccounts of each partition allow the tier's or the user's accounts",
     "Slurm refuses jobs of other accounts in the partition",
     "AllowAccounts in slurm.conf, or tiers[].account",
     needs=("slurm.controller", "slurm.accounting"),
@@ -122,7 +122,7 @@ def _refusal(partition: Row, kind: str, names: set[str]) -> str:
 
 @subject.check(
     "qos-allowed",
-    "AllowQos and DenyQos of each partition, against the tier's or the user's QOS",
+    "whether AllowQos and DenyQos of each partition allow the tier's or the user's QOS",
     "Slurm refuses jobs with another quality of service in the partition",
     "AllowQos in slurm.conf, or tiers[].qos",
     needs=("slurm.controller", "slurm.accounting"),
@@ -140,7 +140,7 @@ def qos_allowed(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "named",
-    "the accounts and QOS that tiers name",
+    "whether the accounts and QOS that tiers name exist in Slurm",
     "Slurm refuses a job for an account or a QOS that does not exist",
     "sacctmgr show account; sacctmgr show qos",
     needs=("slurm.controller", "slurm.accounting"),

@@ -112,7 +112,7 @@ def prometheus(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "groups",
-    "the groups of the section login",
+    "whether the groups in the section `login` of site.yml exist",
     "members of a missing group cannot log in; with a missing admin group nobody can",
     "create the group, or correct its name in the section login",
 )
@@ -139,7 +139,7 @@ def members(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "ordinary-members",
-    "the user IDs of the members",
+    "the user IDs of the members of login.allowed_groups",
     f"the gate refuses accounts with a uid below {MIN_UID}, and they get no server",
     "give these people an ordinary account",
     follows=("accounts.groups",),
@@ -154,7 +154,7 @@ def ordinary_members(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "members-exist",
-    "whether the members of the groups have an account",
+    "whether each member of login.allowed_groups has an account",
     "a name in a group without an account cannot log in, without any message",
     "gpasswd --delete USER GROUP, or create the account",
     follows=("login.directory",),

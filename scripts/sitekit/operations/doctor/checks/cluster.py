@@ -178,7 +178,7 @@ def reservation_exists(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "stuck",
-    "servers that wait for a reason that does not pass by itself",
+    "waiting servers whose reason for the wait does not end by itself, such as PartitionDown",
     "the jobs of these servers never start by themselves",
     "scontrol show job NUMBER; scancel NUMBER",
     needs=("slurm.controller", "slurm.queue"),

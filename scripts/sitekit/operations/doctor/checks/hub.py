@@ -49,8 +49,7 @@ def _is_proven(here: Context) -> bool:
 
 
 def _told(here: Context) -> dict[str, Any]:
-    """Return the settings in the hub's JupyterHub configuration. Raises Unanswered and
-    CommandFailed."""
+    """Return the settings in the hub's JupyterHub configuration. Raises Unanswered."""
     return here.once("the hub's configuration", lambda: _load(here))
 
 
@@ -85,7 +84,7 @@ def _load(here: Context) -> dict[str, Any]:
 
 @subject.check(
     "configuration",
-    "whether JupyterHub can load its configuration, with the site's own config/local.d",
+    "whether JupyterHub can load its configuration, which includes the files in config/local.d",
     "the hub does not start with a configuration that it cannot load",
     "correct the line in config/local.d, and sudo make apply",
     needs=("release.current", "site.applied", "accounts.exist", "state.folder"),
@@ -188,7 +187,7 @@ def routes(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "gate-config",
-    "the settings of the gate, which submits the jobs",
+    "whether the settings of the gate (gate.json) are those of the site file",
     "with old settings, servers get a wrong URL of the hub, or the gate refuses them",
     "sudo make apply",
     needs=("site.applied", "site.applied-readable"),

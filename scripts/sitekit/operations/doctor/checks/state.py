@@ -32,7 +32,7 @@ BACKUP_SECONDS = 2.5 * 86400
 
 @subject.check(
     "folder",
-    "the folder paths.state",
+    "whether the folder paths.state exists",
     "without this folder the hub cannot start",
     "mount its file system, or: sudo make apply",
     needs=("site.applied",),
@@ -45,7 +45,7 @@ def folder(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "space",
-    "free bytes and inodes on the file system of the state",
+    "free bytes and inodes on the file system of the state folder",
     "when this file system is full, the hub cannot write its database, and nobody can log in",
     "remove files there, or enlarge the file system",
     needs=("state.folder",),
@@ -67,7 +67,7 @@ def space(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "local",
-    "the kind of the state's file system",
+    "type and mount options of the state folder's file system",
     "SQLite loses data on a network file system",
     "name a folder on the hub's own disk in paths.state",
     needs=("state.folder",),
@@ -147,7 +147,7 @@ def files(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "cookie-secret",
-    "the file cookie_secret",
+    "mode and content of the file cookie_secret",
     "without a valid secret the hub does not start",
     "remove the file, and sudo make start: all users have to log in again",
     needs=("state.folder",),
@@ -157,7 +157,7 @@ def files(here: Context) -> Iterator[Finding]:
 def cookie_secret(here: Context) -> Iterator[Finding]:
     path = here.site.paths.state / "cookie_secret"
     if not path.exists():
-        return  # the hub's first start makes it
+        return  # the hub's first start creates it
     if (mode := stat.S_IMODE(path.stat().st_mode)) & 0o007:
         what = f"others may read it (mode {mode:04o}), and JupyterHub refuses to start"
         yield Finding(what, str(path), f"chmod 600 {path}")

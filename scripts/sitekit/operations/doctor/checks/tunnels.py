@@ -33,7 +33,7 @@ def _tunnel(site: Site) -> bool:
 
 @subject.check(
     "client",
-    "the program ssh, and the hub's files for it",
+    "whether ssh is installed, and whether the hub's files for ssh exist",
     "the hub reaches Slurm with ssh",
     "install the package openssh-client; sudo make apply",
     applies=_outside,
