@@ -50,8 +50,8 @@ def course_drill(site: Site, *words: str) -> int:
     """Start the servers, print the times and the failures, and stop the servers. Return 1 if a
     start failed, else 0.
 
-    The second argument is the number of participants. Without a second argument, the servers of all
-    participants are started.
+    The second argument is the number of participants whose servers are started. Without a second
+    argument, the servers of all participants are started.
     """
     need_root("course_drill")
     course = course_of(site, "course_drill", words[:1])

@@ -32,7 +32,7 @@ class Bottleneck:
 
 
 def with_english_reason(waits: Sequence[str], pages: Pages) -> list[str]:
-    """Return the reasons for which jobs waited. If a reason is the translation of NO_ROOM, it is
+    """Return the reasons for which jobs waited. In each reason, the translation of NO_ROOM is
     replaced by NO_ROOM.
 
     The hub translates the reasons to the language of its pages.

@@ -34,7 +34,7 @@ def _enforced(here: Context) -> bool:
 
 @subject.check(
     "association",
-    "the associations of a user, if Slurm enforces them",
+    "whether a user has an association, if AccountingStorageEnforce requires associations",
     "without an association Slurm refuses each job of the user",
     "sacctmgr add user NAME account=ACCOUNT",
     needs=("slurm.controller", "slurm.accounting"),
@@ -48,7 +48,7 @@ def association(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "default-account",
-    "the default account of a user",
+    "whether a user has a default account",
     "jobs of tiers without an account use the default account; if it is missing, Slurm refuses the job",
     "sacctmgr modify user NAME set DefaultAccount=ACCOUNT",
     needs=("slurm.controller", "slurm.accounting", "limits.association"),

@@ -163,7 +163,7 @@ def _numbers(item: str) -> Iterator[str]:
 
 @subject.check(
     "reservation-exists",
-    "the reservations of the tiers",
+    "whether the reservations that tiers name exist",
     "Slurm refuses a job for a reservation that does not exist or is over",
     "scontrol create reservation ..., or leave the tier's reservation out",
     needs=("slurm.controller",),

@@ -34,7 +34,7 @@ _SECONDS = 5
 
 @subject.check(
     "installed",
-    "the machine's own web server, and the modules of Apache that the site needs",
+    "whether the machine's own web server and the modules of Apache that the site needs are installed",
     "without a module the web server refuses its configuration, for all its websites",
     "install the package that the message names",
     applies=lambda site: site.front.instance == "system",

@@ -126,7 +126,7 @@ def own_spawner(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "own-database",
-    "the database in the hub's configuration",
+    "whether the hub's configuration names the database of hub.database",
     "backup, upgrade and restore use only the database of hub.database",
     "remove db_url from config/local.d, and sudo make apply",
     needs=("hub.configuration",),
@@ -141,7 +141,7 @@ def own_database(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "logins-open",
-    "the class of the login in the hub's configuration",
+    "the authenticator class in the hub's configuration",
     "with JupyterHub's dummy login everybody can log in, with its null login nobody can",
     "remove authenticator_class from config/local.d, and sudo make apply",
     needs=("hub.configuration",),
@@ -222,7 +222,7 @@ def unread_settings(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "memory",
-    "the memory of the hub's process",
+    "how much of this machine's memory the hub's process uses",
     "Linux kills the hub when its memory grows without end",
     "sudo make start at a quiet time; report it",
     needs=("services.hub",),

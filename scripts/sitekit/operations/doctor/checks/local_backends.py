@@ -67,7 +67,7 @@ def docker(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "images",
-    "whether Docker has each image, with the Id of the site file",
+    "whether Docker has each image, with the image Id in the site file",
     "servers in this image do not start",
     "build the image, or load it with docker load; then: sudo make images_check",
     needs=("engines.docker",),

@@ -197,7 +197,7 @@ def home(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "home-private",
-    "who else can write to a user's home",
+    "whether everybody can write to a user's home",
     "another account could change what runs in the user's notebooks",
     "chmod go-w HOME",
     needs=("login.directory",),
@@ -274,7 +274,7 @@ def sshd_reads(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "ssh-lockout",
-    "administrators among the members of the groups in login.deny_ssh",
+    "whether administrators are members of the groups in login.deny_ssh",
     "they can no longer log in to this machine by SSH",
     "in login.deny_ssh, name a group that has only participants as members",
     applies=lambda site: bool(site.login.deny_ssh),

@@ -129,7 +129,7 @@ def internal_tls(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "backups",
-    "who can read the backups",
+    "whether others than root can enter the folder of the backups",
     "a backup contains all secrets and all users' tokens",
     "chmod 700 FOLDER; chmod 600 FILE",
     needs=("site.applied",),

@@ -230,7 +230,7 @@ def at_boot(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "units-read",
-    "units that changed since systemd read them, and drop-ins",
+    "whether systemd has read the site's units and their drop-ins after their last change",
     "systemd still uses the old unit",
     "systemctl daemon-reload; sudo make start",
     needs=("services.supervisor", "site.applied"),
@@ -245,7 +245,7 @@ def units_read(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "timers",
-    "the timers for kernels, backup and certificate",
+    "whether the timers for kernels, backup and certificate run",
     "without these timers broken kernels and old certificates are not reported, and no backup is made",
     "systemctl start TIMER, or: sudo make start",
     needs=("services.supervisor", "site.applied"),

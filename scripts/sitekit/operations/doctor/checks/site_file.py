@@ -20,7 +20,7 @@ subject = Subject("site", "The site file")
 
 @subject.check(
     "applied",
-    "/etc/sitekit/NAME/site.yml, the site as it was last applied",
+    "whether /etc/sitekit/NAME/site.yml exists, the site file of the last `make apply`",
     "without it, nothing of the site is on this machine",
     "sudo make apply start",
     before=("start",),

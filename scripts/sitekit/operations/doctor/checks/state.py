@@ -264,7 +264,7 @@ def maintenance(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "logs",
-    "free space for the logs",
+    "whether the folder of the logs exists, is not mounted read-only, and has free space",
     "a full disk of the logs stops the front, and hides the reasons of all other faults",
     "remove old logs",
     needs=("site.applied",),

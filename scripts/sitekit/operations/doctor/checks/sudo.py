@@ -82,7 +82,7 @@ def syntax(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "gate",
-    "the gate's program, and every folder above it",
+    "owner and mode of the gate's program and of every folder above it",
     "sudo runs the gate as users; an account that can change the gate can act as any user",
     "sudo make apply; chown root FILE; chmod go-w FILE",
     needs=("site.applied",),

@@ -21,7 +21,7 @@ SHARED = {"/tmp": "wx", "/dev/shm": "wx", "/dev/null": "rw", "/etc/passwd": "r"}
 
 @subject.check(
     "shared-places",
-    f"{', '.join(SHARED)}, as the hub's account and as a user",
+    f"whether the hub's account and a user can use {', '.join(SHARED)}",
     "hub, sudo, the gate and kernels use them, and fail with misleading messages",
     "chmod 1777 /tmp /dev/shm; chmod 666 /dev/null; chmod 644 /etc/passwd",
     root=True,
