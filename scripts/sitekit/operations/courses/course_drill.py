@@ -113,8 +113,8 @@ def stopped(client: HubClient, users: list[str]) -> list[str]:
 
 
 def lasts(course: Course, users: list[str]) -> int:
-    """Return the lifetime of the API tokens in seconds. The tokens are valid for long enough to
-    stop the last server."""
+    """Return the lifetime of the API tokens in seconds. It is long enough to start all servers, and
+    to stop the last one."""
     rounds = -(-len(users) // MOST_AT_ONCE)
     return rounds * (course.tier.start_timeout + SUBMITTING) + STOPPING + len(users)
 

@@ -22,7 +22,7 @@ from ...site import Site
 
 HAD_ONE = "already has a server, which was not used"
 WAIT = 900.0
-"""Seconds in which the hub must send something about a server that starts."""
+"""The longest time in seconds in which the hub sends nothing about a server that starts."""
 ANSWER = 60.0
 """Seconds for which stop() waits until the hub has answered the request for the start."""
 LONGEST = 4 * 1024**2
@@ -132,7 +132,7 @@ class HubClient:
         return server
 
     def _is_own(self, sent: _Sent, server: Mapping[str, Any]) -> bool:
-        """Return whether start() has started this server, and not the user."""
+        """Return True if start() has started this server, and False if the user has started it."""
         started = server.get("started")
         if (server.get("user_options") or {}).get("profile") != self._tier or not started:
             return False
@@ -141,8 +141,8 @@ class HubClient:
         return datetime.fromisoformat(started.replace("Z", "+00:00")) >= sent.at
 
     def _wait(self, user: str, watch: Watch) -> str:
-        """Read the progress events of a start until its end; return "", or the reason why the start
-        failed."""
+        """Read the progress events of a start until the last event. Return "", or the reason why
+        the start failed."""
         try:
             with closing(self._connection()) as hub:
                 answer = self._send(hub, "GET", f"{_path(user)}/server/progress", user)

@@ -26,7 +26,7 @@ from ...site import Site
 from .hub_client import LONGEST
 
 ANSWER = 120.0
-"""Seconds in which the site must answer a request."""
+"""The longest time in seconds until the site answers a request."""
 CODE, PRINTS = "print(6 * 7)", "42"
 """The code of the cell that each user runs, and the output of this code."""
 
@@ -53,8 +53,8 @@ def tls_of(site: Site) -> ssl.SSLContext:
 
 
 class _OneSite(urllib.request.HTTPRedirectHandler):
-    """Follow redirects only within the site. A user's server could redirect to another site, and
-    the drill runs as root."""
+    """Follow redirects only within the site. Otherwise, a user's server could redirect the drill,
+    which runs as root, to another site."""
 
     def __init__(self, url: str) -> None:
         self._url = url

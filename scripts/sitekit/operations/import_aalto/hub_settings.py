@@ -59,7 +59,8 @@ def _folder(value: Any) -> str:
 
 
 def _interface(value: Any) -> dict[str, str]:
-    """Return the page that a server opens (such as /lab) with its title in the form."""
+    """Return the page that a server opens (such as /lab) as a mapping: title in the form ->
+    page."""
     names = {"/lab": "JupyterLab", "/tree": "Classic notebook"}
     return {names.get(str(value), "Start page"): str(value)}
 

@@ -106,7 +106,8 @@ def _copy_pages(site: Site, pages: Path) -> None:
 
 
 def run_sphinx(folder: Path) -> None:
-    """Build the pages with Sphinx. A warning is an error. Raises Problem with the messages."""
+    """Build the pages with Sphinx. Each warning of Sphinx counts as an error. Raises Problem with
+    the messages."""
     pages, state, fresh = folder / "pages", folder / "state", folder / "new"
     options: list[Arg] = ["-q", "-W", "--keep-going", "-b", "html", "-c", _DOCS, "-d", state]
     argv = [sys.executable, "-I", "-B", "-m", "sphinx", *options, pages, fresh]

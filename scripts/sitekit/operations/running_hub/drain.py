@@ -75,10 +75,8 @@ def stop_servers(site: Site, *words: str) -> int:
 
 
 def _carried_out(ledger: Ledger, number: int, user: str) -> int:
-    """Wait until the hub has executed order `number`; return the number of servers that it has
-    stopped.
-
-    Raises Problem.
+    """Wait until the hub has executed the order with the id `number`. Return the number of servers
+    that the hub has stopped. Raises Problem if the hub takes too long.
     """
     end = time.monotonic() + STOPPING
     while (stopped := ledger.stopped_by(number)) is None:

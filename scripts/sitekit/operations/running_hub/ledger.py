@@ -47,7 +47,7 @@ def hubs_ledger(site: Site, *, writes: bool = True) -> Iterator[Ledger]:
 
 def refuse_unknown(site: Site, user: str) -> None:
     """Raise BadInput if the hub has no user of this name. Do not call this function in a `with
-    hubs_ledger()` block."""
+    hubs_ledger()` block, where this process has the rights of the hub's account."""
     if not hub_users.known(site, [user]):
         remedy = "write the name as /hub/admin lists it"
         raise BadInput(f"the hub has no user {shown(user)}", "USER", remedy)

@@ -30,7 +30,7 @@ def as_text(record: dict[str, Any]) -> Iterator[str]:
 
 
 def servers_as_text(record: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines about the servers, the backends and the last errors, for `make status` and
+    """Yield the lines about the servers, the backends and the last cards, for `make status` and
     `make top`."""
     servers = record["servers"]
     counts = {state: sum(one["state"] == state for one in servers) for state in OPEN_STATES}
@@ -52,7 +52,8 @@ def servers_as_text(record: dict[str, Any]) -> Iterator[str]:
 
 
 def _table(title: str, rows: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the lines of a table with sums for tiers, partitions or nodes."""
+    """Yield the lines of a table with the numbers of servers and their memory, for each tier,
+    partition or node."""
     if not rows:
         return
     head = " ".join(f"{state:>9}" for state in OPEN_STATES)

@@ -1,8 +1,9 @@
 """Find the lines about one start of a server, in the logs of the web server, the hub, the gate and
 the node.
 
-A line is used only if it contains the start's id, or the URL path of the user's server. Steps from
-the log of a job are marked, because the user of the job can write any text to this log.
+A line is used only if it contains the start's id, or the URL path of the user's server. Refusals of
+the gate are also used. Steps from the log of a job are marked with the source `node`, because the
+user of the job can write any text to this log.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sort the steps of a start by their order, and find the first stage that was not reached."""
+"""Sort the steps of a start, and find the first stage that the start has not reached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find the users' servers (from Slurm) and programs (on this machine) that use each release.
+"""Find the users' servers (of all backends) and programs (on this machine) that use each release.
 
 A program resolves the link `current` once, at its start. Until the program ends, it uses the
 release to which the link pointed at that time. sitekit finds this release from the start time of
@@ -24,7 +24,7 @@ EARLY, LATE = 60.0, 600.0
 """Seconds before and after a change of the link `current`. A program that starts in this time may
 use the old or the new release.
 
-The clocks of hosts differ, and the prolog of a job takes time.
+The reasons are that the clocks of hosts differ, and that the prolog of a job takes time.
 """
 
 NOT_HERE = "the site is not installed on this machine, and only the hub's host shows which release its services use"
@@ -49,8 +49,8 @@ class Uses:
 
 
 def release_users(site: Site) -> Uses:
-    """Return the servers and programs that use each release, from Slurm and this machine's process
-    list. Read-only."""
+    """Return the servers and programs that use each release, from the backends and this machine's
+    process list. The function changes nothing."""
     uses, past = Uses(), history(site)
     everything = {release.name for release in releases(site)}
     asker = psutil.Process().username()

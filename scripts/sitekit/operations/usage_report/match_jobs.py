@@ -1,8 +1,9 @@
 """Match the starts in the ledger (the hub's record of starts) with the jobs in Slurm's accounting.
 
 A job counts as a server only if the ledger has a start with the job's id and owner, and if the job
-was submitted between the begin and the end of this start. Slurm uses job ids again, and every user
-can give a job the name and the comment of a server.
+was submitted between the begin and the end of this start. The id alone is not enough, because Slurm
+uses job ids again. The name and the comment are not enough, because every user can give them to a
+job.
 """
 
 from __future__ import annotations

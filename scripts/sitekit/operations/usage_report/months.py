@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ...base.errors import BadInput, shown
 
-MOST = 36  # months of one report
+MOST = 36  # the most months of one report
 Month = tuple[int, int]
 
 

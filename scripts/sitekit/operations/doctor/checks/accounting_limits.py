@@ -81,7 +81,7 @@ def none_left(here: Context) -> Iterator[Finding]:
 
 
 def _zeros(row: Row) -> list[str]:
-    """Return the limits of an association that are 0, and thus forbid all jobs."""
+    """Return the names of an association's limits that are 0. Such a limit forbids all jobs."""
     zero = [key for key in ("MaxJobs", "MaxSubmit") if row[key] == "0"]
     for key in ("GrpTRES", "MaxTRES"):
         for part in row[key].split(","):
@@ -158,7 +158,7 @@ def named(here: Context) -> Iterator[Finding]:
         ]
         if not wanted:
             continue
-        # Slurm compares these names without case
+        # Slurm treats upper and lower case in these names as equal
         known = {
             name.casefold() for name in here.slurm("sacctmgr", *ask, key, f"format={what}").split()
         }

@@ -1,4 +1,5 @@
-"""Check the hub: its JupyterHub configuration, the proxy's routes, and its log."""
+"""Check the hub: its JupyterHub configuration, the proxy's routes, the gate's settings, and the
+memory of the hub's process."""
 
 from __future__ import annotations
 

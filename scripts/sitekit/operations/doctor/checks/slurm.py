@@ -65,7 +65,8 @@ def may_run(here: Context) -> Iterator[Finding]:
 
 
 def _auth_info(here: Context) -> dict[str, str]:
-    """Return two settings in slurm.conf: AuthType, and the path of munge's socket.
+    """Return the settings AuthType and AuthInfo in slurm.conf: name in small letters -> value.
+    AuthInfo can contain the path of munge's socket.
 
     The function reads slurm.conf itself, because slurmctld may not answer.
     """

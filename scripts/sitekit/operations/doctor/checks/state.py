@@ -216,8 +216,8 @@ def _database(here: Context, path: Path) -> Iterator[Finding]:
 
 
 def open_starts(here: Context) -> dict[str, Any]:
-    """Return the starts in the ledger (the hub's record of servers) that have not ended. Raises
-    Unanswered."""
+    """Return the starts in the ledger (the hub's record of starts) that have not ended, and the
+    ledger's version. Raises Unanswered."""
     if not here.site.ledger.exists():
         return {}
     answer = here.look_as(here.site.hub.user, starts=str(here.site.ledger))["starts"]
