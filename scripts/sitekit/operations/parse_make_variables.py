@@ -9,8 +9,8 @@ from ..base.errors import BadInput, shown
 
 
 def parse_variables(command: str, words: Iterable[str], known: Collection[str]) -> dict[str, str]:
-    """Return the variables that have a value. Raises BadInput for a variable that is not in
-    `known`."""
+    """Return the variables that have a value: name -> value. Raises BadInput for a variable that is
+    not in `known`."""
     given: dict[str, str] = {}
     for word in words:
         key, sign, value = word.partition("=")

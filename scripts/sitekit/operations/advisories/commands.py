@@ -1,7 +1,7 @@
 """Compare the packages of the current release, and the packages that sitekit itself uses, with
 security advisories (`make advisories OSV=...`).
 
-The advisories are read from a file or downloaded from a mirror.
+The command reads the advisories from files and folders, or downloads them from a URL.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from .read_osv_files import ECOSYSTEMS, Hit, is_advisory, read_advisories, vulne
 
 @dataclass
 class _Read:
-    """The data from the sources of advisories: the hits (advisories that apply to a package), the
-    ids of all advisories, and the time of the newest change."""
+    """What the command has read from the sources of advisories. `found` has the hits (advisories
+    that apply to a package), and `seen` has the ids of all advisories. `unread` is the number of
+    documents that are not in OSV's format. `newest` is the time of the newest change."""
 
     found: set[Hit] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)

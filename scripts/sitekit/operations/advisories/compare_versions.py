@@ -22,8 +22,8 @@ def key(ecosystem: str, version: str) -> Any:
     if not found:
         raise ValueError(f"{version!r} is no semantic version")
     numbers = tuple(int(part) for part in found.groups()[:3])
-    # semver.org, item 11: without a pre-release is later; numbers come before words, and fewer
-    # fields before more.
+    # The order of semver.org, item 11: 1.0.0-rc.1 is before 1.0.0. In the pre-release part (rc.1),
+    # numbers are before words, and fewer fields are before more fields.
     before = tuple(
         (0, int(part), "") if part.isdigit() else (1, 0, part)
         for part in (found[4] or "").split(".")

@@ -38,7 +38,8 @@ def installed(folder: Path, place: str) -> Iterator[Package]:
 
 
 def normalized(name: str) -> str:
-    """Normalize a name as PyPI does (packaging user guide, Names and normalization)."""
+    """Return a package's name in PyPI's normalized form (packaging user guide, Names and
+    normalization)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -53,8 +54,8 @@ def _python(metadata: Path, place: str) -> Package | None:
 
 
 def _is_package(path: Path) -> bool:
-    """Return whether the folder contains an npm package: whether it is directly in a folder
-    node_modules, or in a scope's folder (`@NAME`) in node_modules."""
+    """Return whether the folder is an npm package. The folder of an npm package is directly in a
+    folder node_modules, or in a scope's folder (`@NAME`) in node_modules."""
     above = path.parent
     return above.name == "node_modules" or (
         above.name.startswith("@") and above.parent.name == "node_modules"

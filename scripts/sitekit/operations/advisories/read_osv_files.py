@@ -16,14 +16,14 @@ from .compare_versions import key
 from .list_installed_packages import Package, normalized
 
 ECOSYSTEMS = ("PyPI", "npm")
-_LARGEST = 16 * 1024 * 1024  # largest document in bytes; an advisory has a few thousand
+_LARGEST = 16 * 1024 * 1024  # bytes: larger documents are not read; an advisory has a few thousand
 
 
 @dataclass(frozen=True)
 class Hit:
     """An advisory that applies to an installed package.
 
-    `fixed` is the next version without the fault, if known.
+    `fixed` is the next version without the fault; None if no such version is known.
     """
 
     package: Package
@@ -34,8 +34,8 @@ class Hit:
 
 
 def read_advisories(path: Path) -> Iterator[Any]:
-    """Yield every JSON document in a JSON file, a zip archive or a folder. Yield None for invalid
-    JSON."""
+    """Yield every JSON document in a JSON file, a zip archive or a folder. Yield None for a
+    document that is invalid or too large."""
     if path.is_dir():
         for inner in sorted(path.rglob("*")):
             if inner.suffix in (".json", ".zip") and inner.is_file():
@@ -93,15 +93,16 @@ def vulnerable_packages(
 
 
 def _is_affected(affected: dict[str, Any], package: Package) -> bool:
-    """Return whether an advisory applies to the installed version of the package. `affected` is a
-    part of the advisory."""
+    """Return whether an advisory applies to the installed version of the package. `affected` is the
+    part of the advisory about one package."""
     if package.version in (affected.get("versions") or ()):
         return True
     return any(_in_range(events, package) for events in _ranges(affected))
 
 
 def _ranges(affected: dict[str, Any]) -> Iterator[list[tuple[str, str]]]:
-    """Yield each range of versions in a part of an advisory, as a list of events: (event, version).
+    """Yield each range of versions in a part of an advisory, as a list of events. Each event is a
+    pair (event, version).
 
     Ranges of git commits are ignored, because a package's version cannot be compared with commits.
     """
@@ -111,10 +112,10 @@ def _ranges(affected: dict[str, Any]) -> Iterator[list[tuple[str, str]]]:
 
 
 def _in_range(events: list[tuple[str, str]], package: Package) -> bool:
-    """Return whether a version is in a range, by the rule in OSV's schema (Evaluation).
+    """Return whether the installed version is in a range, by the rule in OSV's schema (Evaluation).
 
-    If a version does not have the format of its ecosystem, such as a version that a site made
-    itself, the result is False.
+    Return False if the installed version does not have the format of its ecosystem. For example, a
+    site can install a package that the site has made itself.
     """
     try:
         here = key(package.ecosystem, package.version)
@@ -134,7 +135,7 @@ def _in_range(events: list[tuple[str, str]], package: Package) -> bool:
 
 
 def _place(ecosystem: str, event: tuple[str, str]) -> tuple[Any, ...]:
-    """Return the sort key of an event, which is (event, version). In OSV's format, an event says in
+    """Return the sort key of an event. An event is a pair such as (`fixed`, `1.2`). It says in
     which version of a package a fault begins or ends."""
     what, version = event
     if version in ("0", "*"):

@@ -24,8 +24,8 @@ class Node:
 
 
 def read_nodes(said: str, partitions: Collection[str]) -> dict[str, Node]:
-    """Parse the output of sinfo; return the nodes of the partitions that can start jobs: node name
-    -> Node."""
+    """Parse the output of sinfo. Return the nodes that can start jobs and that are in one of the
+    partitions: node name -> Node."""
     nodes = {}
     for line in said.splitlines():
         fields = line.strip().split("|")

@@ -108,7 +108,8 @@ def dates(site: Site, course: Course) -> Iterator[Finding]:
 
 
 def kernel(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield a finding if the course's kernel is not published, or failed its last test."""
+    """Yield a finding if the course's kernel is not published, failed its last test, or names a
+    program that is missing."""
     name = course.file.kernel
     if name is None:
         return

@@ -20,7 +20,8 @@ from ...site.courses.course_files import Course
 from . import check_reservation, roster_accounts
 
 PATIENCE = 60.0
-"""The seconds in which the job that tests the repository must get a node and end."""
+"""The time in seconds within which the job that tests the repository must get a node. It is also
+the time limit of each test of a folder."""
 
 
 def check_material(site: Site, course: Course) -> Iterator[Finding]:
@@ -59,10 +60,11 @@ def _is_there(folder: Path, page: str) -> bool:
 
 
 def _folder(folder: Path, page: str, users: list[str]) -> Iterator[Finding]:
-    """Yield a finding for each folder or file of the material that participants cannot read.
+    """Yield a finding about the first folder or file of the material that a participant cannot
+    read.
 
-    The test lists the whole folder tree as the first participant. For the other participants, the
-    function tests only the folder and the course's start page.
+    With the rights of the first participant, the function tests the whole folder tree. With the
+    rights of the other participants, it tests only the folder and the course's start page.
     """
     closed = ["(", "!", "-readable", "-o", "-type", "d", "!", "-executable", ")"]
     whole: Argv = ["find", folder, "!", "-type", "l", *closed, "-print", "-quit"]
@@ -78,8 +80,9 @@ def _folder(folder: Path, page: str, users: list[str]) -> Iterator[Finding]:
 
 
 def _repository(site: Site, course: Course, source: CourseMaterial, user: str) -> Iterator[Finding]:
-    """Yield a finding if git cannot list the branches and tags of the repository. If the course's
-    servers are Slurm jobs, git runs in a short Slurm job."""
+    """Yield a finding if git cannot list the branches and tags of the repository, or if the
+    course's branch or tag is not among them. If the course's servers are Slurm jobs, git runs in a
+    short Slurm job."""
     path = f"{site.current}/bin:/usr/local/bin:/usr/bin:/bin"
     environment = {**slurm_environment(site), "PATH": path, "GIT_TERMINAL_PROMPT": "0"}
     environment |= {"GIT_ALLOW_PROTOCOL": "https", "GIT_ASKPASS": "/bin/true"}
@@ -129,11 +132,11 @@ def _lasts(site: Site, name: str) -> bool:
 
 
 def _job_script(script: Path) -> list[str]:
-    """Return a shell command. The job script first runs the lines that the site has added to job
-    scripts, and then the test program.
+    """Return a shell command that first runs the lines that the site has added to its job script,
+    and then the test program. Return an empty list if there is no job script.
 
-    In config/templates/job.sh, the last two lines start the server; this job script does not
-    contain them.
+    The last two lines of config/templates/job.sh start the server. The shell command does not
+    contain these two lines.
     """
     try:
         added = script.read_text(encoding="utf-8").splitlines()[:-2]

@@ -15,7 +15,7 @@ from ...site.courses.course_files import Course
 class Reservation:
     """One reservation, as `scontrol show reservation` describes it.
 
-    If a set of users, accounts or groups is empty, the reservation has no list of them.
+    An empty set means that the reservation has no list of users, accounts or groups.
     """
 
     begin: datetime

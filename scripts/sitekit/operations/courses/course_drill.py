@@ -32,7 +32,8 @@ from .check_course import course_of
 MOST_AT_ONCE = 400
 
 NOTE = "sitekit course drill"
-"""How the note of each of these tokens begins, on the user's page of tokens."""
+"""The beginning of the note of each token. JupyterHub's page of tokens shows the note to the
+user."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ def course_drill(site: Site, *words: str) -> int:
     """Start the servers, print the times and the failures, and stop the servers. Return 1 if a
     start failed, else 0.
 
-    The second argument is the number of participants. Without a second argument, the servers of all
-    participants are started.
+    The second argument is the number of participants whose servers are started. Without a second
+    argument, the servers of all participants are started.
     """
     need_root("course_drill")
     course = course_of(site, "course_drill", words[:1])
@@ -90,7 +91,7 @@ def started(client: HubClient, pool: ThreadPoolExecutor, users: list[str]) -> li
             failed."""
             try:
                 why = client.start(user)
-            except Exception as error:  # of this participant: the others go on
+            except Exception as error:  # an error of this participant; the other starts continue
                 why = error.what if isinstance(error, Problem) else repr(error)
             at_work.advance()
             return Start(user, None if why else time.monotonic() - began, why)
@@ -112,8 +113,8 @@ def stopped(client: HubClient, users: list[str]) -> list[str]:
 
 
 def lasts(course: Course, users: list[str]) -> int:
-    """Return the lifetime of the API tokens in seconds. The tokens are valid for long enough to
-    stop the last server."""
+    """Return the lifetime of the API tokens in seconds. It is long enough to start all servers, and
+    to stop the last one."""
     rounds = -(-len(users) // MOST_AT_ONCE)
     return rounds * (course.tier.start_timeout + SUBMITTING) + STOPPING + len(users)
 
@@ -136,7 +137,7 @@ def admitted(site: Site, course: Course, users: list[str]) -> Iterator[None]:
 
     The function writes the users to a list, which the hub ignores after half an hour
     (hub/servers/offered_courses.py). Raises Problem if another drill of this course runs, because
-    its list would be overwritten.
+    the list of the other drill would be overwritten.
     """
     folder = offered_courses(site)
     path = folder / f"{course.key}.drill"

@@ -1,5 +1,5 @@
-"""For a hub outside the cluster: check that the gate on the login node starts the servers of a
-course."""
+"""Check that the gate on the login node starts the servers of a course. This check is for a hub
+outside the cluster."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from ...site.courses.read_roster import never_matches
 from ...site.types.memory_and_time import format_memory
 
 LEAST_HOME = 200
-"""MiB that must be free in a home: the material, and files of Jupyter."""
+"""The MiB that must be free in a home, for the material and for files of Jupyter."""
 
 
 def participants_of(course: Course) -> list[str]:
@@ -53,8 +53,8 @@ def groups_of(user: str) -> frozenset[str]:
 
 
 def check_participants(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield a finding for each participant who cannot log in, and a finding if the roster is
-    empty."""
+    """Yield a finding for each participant or instructor who cannot log in. Also yield a finding if
+    the roster's group does not exist, or if there are no participants or no instructors."""
     group = course.file.roster.group
     if group and members_of(group) is None:
         yield Finding(f"there is no Unix group {group}", "roster.group", "see: getent group")

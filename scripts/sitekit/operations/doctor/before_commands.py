@@ -40,7 +40,7 @@ def apply(site: Site) -> int:
 
 
 def start(site: Site) -> int:
-    """Start the site's services, unless a check finds an error with which they cannot run.
+    """Start the site's services, unless a check finds an error with which the services cannot run.
 
     Raises BadInputs, with all reasons, before anything is started. Raises Problem if a service does
     not start.
@@ -56,8 +56,8 @@ def start(site: Site) -> int:
 
 
 def findings_before(command: str, site: Site) -> list[Finding]:
-    """Run the checks that belong to a command, and return their findings. An error does not hide
-    other errors.
+    """Run the checks that belong to a command, and return their findings. After an error, the other
+    checks still run.
 
     Checks on which these checks depend also run, but their findings are not returned, because the
     command itself may repair such faults. For example, the first `make apply` creates the state
@@ -80,8 +80,9 @@ def with_needs(checks: Sequence[Check], wanted: Collection[str]) -> list[Check]:
 
 
 def _complete(result: Result) -> Iterator[Finding]:
-    """Yield the errors and warnings of a check, each with a place and a remedy. A finding without
-    id or remedy gets the id and the remedy of the check."""
+    """Yield the errors and warnings of a check, each with a place and a remedy. If a finding has no
+    place, the place is the id of the check. If a finding has no remedy, the remedy is that of the
+    check."""
     for one in result.found:
         if one.severity >= Severity.WARNING:
             where, remedy = one.where or result.check.id, one.remedy or result.check.remedy

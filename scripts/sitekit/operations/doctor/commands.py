@@ -23,7 +23,8 @@ from .report import as_json, as_junit, as_text
 from .run_checks import ALL_SECONDS, run_checks, worst
 
 EXIT = {Severity.ERROR: 1, Severity.WARNING: 3}
-"""Exit codes by the worst severity; 0 for notes only, or nothing. 2 is bad input, as elsewhere."""
+"""The exit code for the worst severity. Without errors and warnings, the exit code is 0. For bad
+input it is 2, as in all commands."""
 
 _KEYS = ("CHECK", "JSON", "JUNIT", "NODES", "OSV", "SECONDS", "USER")
 

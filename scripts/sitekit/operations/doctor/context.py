@@ -38,9 +38,9 @@ class Unanswered(Exception):
 class Context:
     """The site, the platform and the options of the command.
 
-    `user` is the account under which users' checks run; None if no group of the site has a member.
-    `advisories` has the paths of files in OSV's format. All time limits are multiplied by
-    `patience`.
+    `user` is the account under which the checks about users run; None if no group of the site has a
+    member. `advisories` has the paths or URLs of files in OSV's format. All time limits are
+    multiplied by `patience`.
     """
 
     site: Site
@@ -57,7 +57,8 @@ class Context:
         once for each `key`. Later calls with the same `key` return the same result. Raises
         Unanswered.
 
-        If a query has reached the time limit of one check, other checks do not wait for this query.
+        If a query does not end within the time limit of a check, later calls with the same `key` do
+        not wait, and raise Unanswered.
         """
         if key not in self._kept:
             self._kept[key] = Unanswered(f"{key}: no answer in time")
@@ -116,8 +117,8 @@ class Context:
 
     @property
     def somebody(self) -> str:
-        """Return the account under which users' checks run. Raises Unanswered if no such account
-        exists."""
+        """Return the account under which the checks about users run. Raises Unanswered if no such
+        account exists."""
         if self.user is None:
             raise Unanswered("no user is known: name one with USER=...")
         return self.user
@@ -125,7 +126,8 @@ class Context:
     # --- Slurm ----------------------------------------------------------------------------------
 
     def slurm(self, program: str, *words: str) -> str:
-        """Return the output of a program of Slurm, or of the gate's query on the login node.
+        """Return the output of a program of Slurm. With `slurm.ssh`, the gate on the login node
+        runs the program.
 
         Raises Unanswered.
         """
@@ -165,15 +167,16 @@ def fields(text: str) -> list[Row]:
     """Parse the output of `scontrol --oneliner show`. Return one mapping (key -> value) for each
     line.
 
-    If a key occurs twice in a line, the first value is used. The user's comment comes last in the
-    line, and may contain any key.
+    If a key occurs twice in a line, the first value is used, because the user's comment comes last
+    in the line and may contain any key.
     """
     return [dict(reversed(re.findall(r"([\w/:]+)=(\S*)", line))) for line in text.splitlines()]
 
 
 def choose_user(site: Site) -> str | None:
-    """Return the account under which users' checks run: the gateway account, or the first member of
-    the allowed groups."""
+    """Return the account under which the checks about users run: the gateway account, or else the
+    first member of the allowed groups whose uid is not too low for the gate. Return None if there
+    is no such account."""
     if site.login.gateway:
         return site.login.gateway
     groups = [name for name in site.login.allowed_groups if unix_accounts.has_group(MACHINE, name)]

@@ -70,7 +70,7 @@ def _page() -> Iterator[str]:
     """Yield the lines of the list in docs/doctor.md."""
     for subject in SUBJECTS:
         yield f"\n### {subject.title}\n"
-        yield "| id | looks at | why it matters | what mends it |\n|---|---|---|---|"
+        yield "| id | looks at | why it matters | how to repair it |\n|---|---|---|---|"
         for check in subject.checks:
             marks = [*(["needs root"] if check.root else []), *(["NODES=1"] if check.nodes else [])]
             looks = check.looks_at + (f" ({', '.join(marks)})" if marks else "")

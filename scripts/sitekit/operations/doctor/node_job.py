@@ -17,7 +17,7 @@ from ...site.sections.tier import Tier
 from .context import Context
 
 WAIT, JOB_SECONDS = 30, 90
-"""Seconds that a job waits for a node, and seconds until srun is given up."""
+"""The longest time in seconds that a job waits for a node, and that srun may run."""
 _PROGRAM = Path(__file__).parent / "inside" / "look_from_node.py"
 
 

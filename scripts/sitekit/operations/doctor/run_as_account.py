@@ -1,5 +1,5 @@
-"""Test which files and databases another account can use: run a small program under this account,
-and parse the program's output."""
+"""Test which files and databases another account can use. For this test, run a small program under
+this account, and parse the program's output."""
 
 from __future__ import annotations
 

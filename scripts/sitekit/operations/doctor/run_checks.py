@@ -17,7 +17,8 @@ from .context import Context, Unanswered
 HANGS = "look for programs in state D: ps axl"
 OUR_FAULT = "this is a fault in sitekit; please report it"
 ALL_SECONDS = 30.0
-"""The time limit of all checks without the job on the nodes. A check that has begun may end."""
+"""The time limit in seconds of all checks together, without the job on the nodes. After this time,
+no further check begins."""
 
 
 @dataclass
@@ -54,7 +55,8 @@ def run_checks(
     """Run the checks in order, and return the result of each check.
 
     If the code of a check fails, the other checks still run. After `seconds`, no further check is
-    started. The time limit of each check is proportional to `seconds`.
+    started. If `seconds` is larger than ALL_SECONDS, the time limit of each check is longer by the
+    same factor.
     """
     results: dict[str, Result] = {}
     end = time.monotonic() + seconds
@@ -94,8 +96,8 @@ def _cause(ids: Iterable[str], results: dict[str, Result]) -> str:
 def _run(check: Check, here: Context, result: Result, seconds: float) -> None:
     """Run one check in a thread.
 
-    A thread that does not end in time continues in the background. Of a check that does not end in
-    time, only the findings until the time limit are kept.
+    A thread that does not end in time continues in the background. If a check does not end in time,
+    only its findings before the time limit are kept.
     """
     found: list[Finding] = []
     thread = threading.Thread(target=_collect, args=(check, here, found), daemon=True)

@@ -23,9 +23,10 @@ from ...site import Site
 from ...site.sections.tier import Tier
 
 PREFIX = "sitekit-drill-"
-"""How the names of these accounts begin. Accounts with this prefix belong to no workshop."""
+"""The beginning of the names of a drill's accounts. No workshop has accounts with this prefix."""
 KNOWN_TO_SLURM = 60.0
-"""Seconds in which slurmctld learns of an association, and in which cancelled jobs end."""
+"""The longest time in seconds until slurmctld lists a new association, and until cancelled jobs
+have ended."""
 LOCK = Path("/run/sitekit-drill.lock")
 
 
@@ -129,8 +130,8 @@ def _associate(site: Site, users: list[str], account: str) -> None:
 def _disassociate(site: Site, users: list[str]) -> None:
     """Cancel the users' jobs. When the jobs have ended, delete the users' associations.
 
-    The users of a drill have no other jobs than their servers. If associations are left, raises
-    Problem with their names.
+    All jobs of these users are servers of the drill. Raises Problem, with the names, if jobs or
+    associations are left in Slurm.
     """
     if not users:  # an empty list would name the jobs and associations of all users
         return

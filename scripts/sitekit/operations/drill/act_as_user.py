@@ -15,7 +15,7 @@ from .hub_client import HAD_ONE, LONGEST, HubClient, Watch, lines_of, outcome
 from .send_requests import Browser, words_of
 
 STOPPED = 300.0
-"""Seconds in which the hub must have stopped a server."""
+"""The longest time in seconds until the hub has stopped a server."""
 _REFUSAL = re.compile(r'(?s)class="[^"]*(?:spawn-error-msg|login_error)[^"]*"[^>]*>(.*?)</p>')
 
 
@@ -134,7 +134,7 @@ class KnownUser:
         end = time.monotonic() + STOPPED
         while self._started and (server := self._client.server(self.name)):
             if server.get("pending") != "stop":
-                return  # the user has started another one
+                return  # the user has started another server
             if time.monotonic() > end:
                 raise Problem("the server did not stop")
             time.sleep(1)

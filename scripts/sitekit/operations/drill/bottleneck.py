@@ -13,9 +13,9 @@ from .compute_figures import Fault, Percentiles
 from .measure_cpu_time import Use
 
 BUSY = 0.85
-"""The share of the CPU above which it is the bottleneck."""
+"""A CPU is the bottleneck if the used share of the CPU is at least this number."""
 SHORT = 2.0
-"""Seconds below which a step of 95 of 100 users is no bottleneck."""
+"""A step is no bottleneck if 95 of 100 users finish it in less than this number of seconds."""
 _ONE_CPU = (
     "JupyterHub uses one CPU: a faster CPU for the hub's machine, or starts that are spread over "
     "some minutes"
@@ -32,7 +32,7 @@ class Bottleneck:
 
 
 def with_english_reason(waits: Sequence[str], pages: Pages) -> list[str]:
-    """Return the reasons for which jobs waited. If a reason is the translation of NO_ROOM, it is
+    """Return the reasons for which jobs waited. In each reason, the translation of NO_ROOM is
     replaced by NO_ROOM.
 
     The hub translates the reasons to the language of its pages.

@@ -26,7 +26,7 @@ from .send_requests import Browser, tls_of
 from .tokens import STOPPING, SUBMITTING, tokens
 
 MOST = 200
-"""The most users of one drill: each has a thread and some connections."""
+"""The largest number of users of one drill. Each user needs a thread and some connections."""
 NOTE = "sitekit drill"
 
 

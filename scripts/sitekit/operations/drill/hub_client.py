@@ -22,7 +22,7 @@ from ...site import Site
 
 HAD_ONE = "already has a server, which was not used"
 WAIT = 900.0
-"""Seconds in which the hub must send something about a server that starts."""
+"""The longest time in seconds in which the hub sends nothing about a server that starts."""
 ANSWER = 60.0
 """Seconds for which stop() waits until the hub has answered the request for the start."""
 LONGEST = 4 * 1024**2
@@ -86,8 +86,8 @@ class HubClient:
         if server and self._is_own(sent, server):
             sent.started = server["started"]
             return why
-        self._forget(user)  # a server that appears from now on is not this start's
-        # 202 is also the answer if the user has started another server a moment before
+        self._forget(user)  # a server that appears later belongs to no start of the drill
+        # the hub also answers 202 if the user has started a server shortly before
         return HAD_ONE if server and accepted else why
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ class HubClient:
                     return _message(said) or f"the hub answered {status}"
         except Problem as problem:
             return problem.what
-        if sent.answered.is_set():  # else the hub may still start it
+        if sent.answered.is_set():  # otherwise, the hub may still start the server
             self._forget(user)
         return ""
 
@@ -132,7 +132,7 @@ class HubClient:
         return server
 
     def _is_own(self, sent: _Sent, server: Mapping[str, Any]) -> bool:
-        """Return whether start() has started this server, and not the user."""
+        """Return True if start() has started this server, and False if the user has started it."""
         started = server.get("started")
         if (server.get("user_options") or {}).get("profile") != self._tier or not started:
             return False
@@ -141,8 +141,8 @@ class HubClient:
         return datetime.fromisoformat(started.replace("Z", "+00:00")) >= sent.at
 
     def _wait(self, user: str, watch: Watch) -> str:
-        """Read the progress events of a start until its end; return "", or the reason why the start
-        failed."""
+        """Read the progress events of a start until the last event. Return "", or the reason why
+        the start failed."""
         try:
             with closing(self._connection()) as hub:
                 answer = self._send(hub, "GET", f"{_path(user)}/server/progress", user)
@@ -155,7 +155,7 @@ class HubClient:
     def _connection(self) -> http.client.HTTPConnection:
         host, port = self._site.hub_listens_at, self._site.hub.port
         if self._site.internal_tls:
-            # the culler's certificate: root has it here, and the hub accepts it for its API only
+            # root can read the culler's certificate here; the hub accepts it only for the hub's API
             tls = client_context(self._site, "culler")
             return http.client.HTTPSConnection(host, port, timeout=WAIT, context=tls)
         return http.client.HTTPConnection(host, port, timeout=WAIT)

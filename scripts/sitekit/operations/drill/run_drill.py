@@ -18,8 +18,8 @@ from .act_as_user import User
 PHASES = ("login", "form", "submitted", "running", "ready", "first cell", "stopped")
 """The steps of a start, in their order."""
 ACCEPTED, RUNS = 5, 50
-"""Progress events with a higher percentage than the first number mean that the job is submitted;
-with a higher percentage than the second, that the job runs (hub/messages/progress_text.py)."""
+"""A progress event with a percentage above ACCEPTED means that the job is submitted. A percentage
+above RUNS means that the job runs (hub/messages/progress_text.py)."""
 WAITS = 25
 """The percentage of a progress event that contains the reason why the job waits."""
 
@@ -59,8 +59,8 @@ class Drill:
                     at_work.advance()
         except BaseException:
             self._closed.set()
-            # the threads that wait for a server end when the server is stopped; a user who has
-            # finished may have a new server, which is not the drill's
+            # A thread that waits for a server ends when the server is stopped. The servers of users
+            # who have finished are not stopped, because the drill has not started them.
             busy = [user for user in self._users if user.name not in self._finished]
             with step("Stopping their servers"), ThreadPoolExecutor(len(self._users)) as more:
                 list(more.map(self._stop, busy))

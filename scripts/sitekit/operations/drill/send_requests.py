@@ -26,7 +26,7 @@ from ...site import Site
 from .hub_client import LONGEST
 
 ANSWER = 120.0
-"""Seconds in which the site must answer a request."""
+"""The longest time in seconds until the site answers a request."""
 CODE, PRINTS = "print(6 * 7)", "42"
 """The code of the cell that each user runs, and the output of this code."""
 
@@ -53,8 +53,8 @@ def tls_of(site: Site) -> ssl.SSLContext:
 
 
 class _OneSite(urllib.request.HTTPRedirectHandler):
-    """Follow redirects only within the site. A user's server could redirect to another site, and
-    the drill runs as root."""
+    """Follow redirects only within the site. Otherwise, a user's server could redirect the drill,
+    which runs as root, to another site."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -76,7 +76,7 @@ class Browser:
         self.cookies = CookieJar()
         self._url, self._tls, self._token = site.front.url, tls, token
         self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}),  # not the proxy for packages
+            urllib.request.ProxyHandler({}),  # without the proxy for packages
             urllib.request.HTTPSHandler(context=tls),
             urllib.request.HTTPCookieProcessor(self.cookies),
             _OneSite(site.front.url),
@@ -101,7 +101,7 @@ class Browser:
         headers = self._headers(path)
         if body is not None:
             data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
-        url = self._url + path  # https, or the site file is refused
+        url = self._url + path  # always https: a site file with another scheme is refused
         wanted = urllib.request.Request(url, data, headers, method=method)  # noqa: S310
         try:
             answer = self._opener.open(wanted, timeout=ANSWER)

@@ -12,7 +12,7 @@ from ...machine.run.hub_program import run_hub_program
 from ...site import Site
 
 STOPPING = 600
-"""Seconds in which all servers are stopped, whatever their number; one more for each server."""
+"""The time in seconds for the stop of all servers. One second for each server is added."""
 SUBMITTING = 90
 """Seconds that the hub adds to a tier's start_timeout (hub/spawner/tier_spawner.py)."""
 

@@ -88,7 +88,8 @@ OPTIONS: dict[str, Callable[[Any], Keys]] = {
     "req_culltime": _idle,
     "start_timeout": _seconds,
 }
-"""The options of batchspawner that a tier has keys for. `req_culltime` is of the Aalto culler."""
+"""Each option of batchspawner for which a tier has a key, with the function that converts the
+option. `req_culltime` is an option of Aalto's culler."""
 
 REASONS.update(
     {

@@ -19,7 +19,8 @@ class NotCarried(ValueError):
 
 
 def _address(value: Any) -> str:
-    """Return the host name or IP address in `value`, if compute nodes can connect to it."""
+    """Return the host name or IP address in `value`. Raises NotCarried for a value that means all
+    addresses of the host."""
     if value in ("", "0.0.0.0", "*"):  # noqa: S104 - compared, not bound
         raise NotCarried("every address of the host; hub.address names the one for compute nodes")
     return str(value)
@@ -58,7 +59,8 @@ def _folder(value: Any) -> str:
 
 
 def _interface(value: Any) -> dict[str, str]:
-    """Return the page that a server opens (such as /lab) with its title in the form."""
+    """Return the page that a server opens (such as /lab) as a mapping: title in the form ->
+    page."""
     names = {"/lab": "JupyterLab", "/tree": "Classic notebook"}
     return {names.get(str(value), "Start page"): str(value)}
 
@@ -73,7 +75,7 @@ def _named(value: Any) -> int:
 
 
 def _truth(value: Any) -> bool:
-    """Return the value if it is True or False."""
+    """Return the value if it is True or False. Otherwise, raise NotCarried."""
     if not isinstance(value, bool):
         raise NotCarried("this is neither True nor False")
     return value
@@ -114,7 +116,8 @@ SAME = {
     "JupyterHub.cleanup_proxy": ("false",),
     "Spawner.disable_user_config": ("true",),
 }
-"""Settings with the values that sitekit has always. The values are in small letters."""
+"""The values that sitekit always uses: setting -> values in small letters. A setting with such a
+value needs no key in site.yml."""
 
 REASONS = {
     "JupyterHub.db_url": "sitekit has its own database, in paths.state; users log in once more",

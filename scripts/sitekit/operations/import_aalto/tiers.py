@@ -138,10 +138,9 @@ def _take_words(config: Config, tier: OldTier, option: Option) -> None:
 
 
 def _add_idle(config: Config, tiers: list[OldTier]) -> None:
-    """If a culler is among the hub's services, copy its idle limit to the tiers without an idle
-    limit.
-
-    The Aalto culler ends only servers whose profile has a `req_culltime`.
+    """If a culler is among the hub's services, and no tier has an idle limit, copy the culler's
+    idle limit to all tiers. If a tier has an idle limit, the culler is Aalto's, which ends only
+    servers whose profile has a `req_culltime`.
     """
     services = config.settings.get("JupyterHub.services")
     if services is None or any("idle" in tier.keys for tier in tiers):

@@ -43,7 +43,8 @@ _CONTENTS = {
     ),
     "About sitekit": ("comparison", "limits", "developers"),
 }  # fmt: skip
-"""The table of contents. Sphinx reports a page that is in no group."""
+"""The table of contents: title of a group -> pages. Sphinx reports an error for a page that is in
+no group."""
 _TOP = ("CONTRIBUTING", "SECURITY", "CHANGELOG")
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
@@ -105,7 +106,8 @@ def _copy_pages(site: Site, pages: Path) -> None:
 
 
 def run_sphinx(folder: Path) -> None:
-    """Build the pages with Sphinx. A warning is an error. Raises Problem with the messages."""
+    """Build the pages with Sphinx. Each warning of Sphinx counts as an error. Raises Problem with
+    the messages."""
     pages, state, fresh = folder / "pages", folder / "state", folder / "new"
     options: list[Arg] = ["-q", "-W", "--keep-going", "-b", "html", "-c", _DOCS, "-d", state]
     argv = [sys.executable, "-I", "-B", "-m", "sphinx", *options, pages, fresh]

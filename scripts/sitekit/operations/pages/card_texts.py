@@ -13,7 +13,8 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 _ROOMS = ("hub", "backends")
 _CLASSES = ("Card", "Explanation")
 _TABLES = ("CAUSES", "CRASHES", "REFUSALS")
-"""Tables whose rows end with kind, what happened, and remedy."""
+"""The tables of cards. Each row ends with the kind of a card, what happened, and what the user can
+do."""
 _TRANSLATED = ("_", "N_")
 UNKNOWN = "..."
 
@@ -98,8 +99,8 @@ def _flat(parts: Iterable[ast.expr], names: dict[str, ast.expr]) -> list[ast.exp
 
 
 def _text(parts: list[ast.expr], names: dict[str, ast.expr]) -> Iterator[CardText]:
-    """Yield the card that consists of these three expressions, if the first expression (the card's
-    kind) is a literal."""
+    """Yield the card whose kind, description and remedy are these three expressions. Yield nothing
+    if the kind is not a literal."""
     if len(parts) == 3 and isinstance(parts[0], ast.Constant) and isinstance(parts[0].value, str):
         what, remedy = (
             re.sub(r"\{\w+\}|\.{3,}", UNKNOWN, _sentence(part, names)) for part in parts[1:]

@@ -1,5 +1,5 @@
 """Generate docs/troubleshooting.md. The page docs/troubleshooting.md explains each card (a message
-to users), and lists the faults that each check of `make doctor` finds."""
+to users), and lists the subjects of the checks of `make doctor`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ _HEAD = """\
 # Troubleshooting
 
 This page is generated from the texts of the cards, from `scripts/sitekit/operations/pages/cards.yml`, and from
-the table of `make doctor`. The first part explains the cards that users see, the second part lists the checks of
-`make doctor`. In most cases `sudo make doctor` names the cause of a problem. Run `sudo make doctor` before you read on.
+the table of `make doctor`. The first part explains the cards that users see. The second part lists the subjects
+of `make doctor`, with links to the checks of each subject. In most cases, `sudo make doctor` names the cause of a
+problem. Run `sudo make doctor` before you read on.
 
 The section [Words](../README.md#words) of the README explains *gate*, *ledger*, *release* and *tier*.
 

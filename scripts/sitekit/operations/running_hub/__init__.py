@@ -1,2 +1,2 @@
-"""Commands that write to the ledger (the hub's own database) to change a running hub:
-announcements, drains of nodes, and stops of servers."""
+"""Change a running hub by entries in the ledger (the hub's record of starts). The commands make
+announcements, drain nodes, and stop servers."""

@@ -48,7 +48,7 @@ def message(site: Site, *words: str) -> int:
 
 
 def announcements(site: Site, *words: str) -> int:
-    """Print the announcements whose time has not ended."""
+    """Print the announcements that have not ended."""
     parse_variables("announcements", words, ())
     need_root("announcements")
     with hubs_ledger(site, writes=False) as ledger:

@@ -17,7 +17,7 @@ from ...site import Site
 from ..parse_make_variables import parse_variables, required
 from .ledger import hubs_ledger, operator, refuse_unknown
 
-STOPPING = 90.0  # seconds in which the hub carries out an order to stop servers
+STOPPING = 90.0  # seconds for which `make stop_servers` waits until the hub has stopped the servers
 
 
 def drain(site: Site, *words: str) -> int:
@@ -75,10 +75,8 @@ def stop_servers(site: Site, *words: str) -> int:
 
 
 def _carried_out(ledger: Ledger, number: int, user: str) -> int:
-    """Wait until the hub has executed order `number`; return the number of servers that it has
-    stopped.
-
-    Raises Problem.
+    """Wait until the hub has executed the order with the id `number`. Return the number of servers
+    that the hub has stopped. Raises Problem if the hub takes too long.
     """
     end = time.monotonic() + STOPPING
     while (stopped := ledger.stopped_by(number)) is None:
@@ -90,8 +88,8 @@ def _carried_out(ledger: Ledger, number: int, user: str) -> int:
 
 
 def _place(command: str, given: dict[str, str]) -> tuple[str, str]:
-    """Return what the arguments drain, as a pair: `node` or `partition`, and its name. Raises
-    BadInput."""
+    """Return the place that the arguments name, as a pair: `node` or `partition`, and the name of
+    this node or partition. Raises BadInput."""
     named = {key.lower(): value for key, value in given.items() if key != "TEXT"}
     return read_place(named, f"make {command}")
 

@@ -19,11 +19,12 @@ from ...site import Site
 
 @contextmanager
 def hubs_ledger(site: Site, *, writes: bool = True) -> Iterator[Ledger]:
-    """Yield the ledger, which the hub's account reads and writes. Raises Problem.
+    """Open the ledger with the rights of the hub's account, and yield the ledger. Raises Problem.
 
-    Only root and the hub's account can use this function. The running hub sees a change of the
-    ledger when the hub reads the ledger the next time. A ledger in the format of an older sitekit
-    is refused. The hub of the older sitekit may still run, and could not use a converted ledger.
+    Only root and the hub's account can use this function. A change of the ledger has an effect when
+    the running hub reads the ledger the next time. A ledger in the format of an older sitekit is
+    refused and not converted. The hub of the older sitekit may still run, and could not use a
+    converted ledger.
     """
     try:
         hub = pwd.getpwnam(site.hub.user)
@@ -46,14 +47,15 @@ def hubs_ledger(site: Site, *, writes: bool = True) -> Iterator[Ledger]:
 
 def refuse_unknown(site: Site, user: str) -> None:
     """Raise BadInput if the hub has no user of this name. Do not call this function in a `with
-    hubs_ledger()` block."""
+    hubs_ledger()` block, where this process has the rights of the hub's account."""
     if not hub_users.known(site, [user]):
         remedy = "write the name as /hub/admin lists it"
         raise BadInput(f"the hub has no user {shown(user)}", "USER", remedy)
 
 
 def operator() -> str:
-    """Return the name under which an action is recorded: the user who called sudo, and `(make)`.
+    """Return the name under which an action is recorded, such as `alice (make)`. The name is that
+    of the user who called sudo; without sudo, that of this process's account.
 
     Do not call this function in a `with hubs_ledger()` block, where this process has the uid of the
     hub's account.

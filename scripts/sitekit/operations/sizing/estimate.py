@@ -11,8 +11,8 @@ from ...site.sections.tier import Tier
 from ...site.types.memory_and_time import human_memory
 
 RULE_MEMORY, RULE_DATA = (100, 200), (5, 10)
-"""The rule of thumb: MiB for each user, and how often the data is in memory, at least and at
-most."""
+"""The rule of thumb. Each pair is the least and the most: the MiB for each user, and how often the
+data of a user is in memory."""
 RULE_SOURCE = "https://zonca.dev/posts/2016-04-16-jupyterhub-sdsc-cloud"
 TLJH_SOURCE = "https://tljh.jupyter.org/en/latest/howto/admin/resource-estimation.html"
 

@@ -40,8 +40,8 @@ def server_memory(site: Site) -> int:
 
 
 def kernel_memory(site: Site) -> tuple[str, int]:
-    """Start a published Python kernel, or the release's own ipykernel if there is none; return the
-    kernel's title and its memory in MiB. Raises Problem."""
+    """Start a published Python kernel, or the release's own ipykernel if no Python kernel is
+    published. Return the kernel's title and its memory in MiB. Raises Problem."""
     title, name = next(iter(_kernels(site)), ("of the release's own Python", OWN))
     with tempfile.TemporaryDirectory(prefix="sitekit-") as home:
         environment = plain_environment(site.current, Path(home))

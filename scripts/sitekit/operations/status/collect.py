@@ -1,8 +1,8 @@
 """Collect the state of a site for `make status` and `make top`, also while the hub is stopped.
 
 The data about servers has the same form as on the hub's status page (hub/status/collect_state.py).
-The functions of this file do not ask the running hub. The functions in this file read the ledger
-(the hub's record of starts), and query each backend once.
+The data about servers comes from the ledger (the hub's record of starts) and from one query of each
+backend. It does not come from the running hub.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ STATE_OF_PHASE = {
     Phase.SUSPENDED: ServerState.SUSPENDED,
     Phase.UNKNOWN: ServerState.RUNNING,
 }
-"""The states of servers that are known from their jobs alone."""
+"""The state of a server for each phase of its job. It is used if the ledger cannot be read."""
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Sight:
 
 
 def collect(site: Site) -> dict[str, Any]:
-    """Return the whole state of the site, as JSON types. The function only reads."""
+    """Return the whole state of the site, as JSON types. The function changes nothing."""
     sight = Sight()
     record = {
         "overview": sight.look("services", lambda: [one._asdict() for one in overview(site)]) or [],
@@ -78,7 +78,7 @@ def collect(site: Site) -> dict[str, Any]:
         "disks": _disks(site, sight),
     }
     answers = all(one["answers"] for one in record["backends"].values())
-    if answers:  # this too queries the backends
+    if answers:  # release_users() also queries the backends
         uses = sight.look("releases", lambda: release_users(site))
         record["releases"] = uses.certain if uses else {}
         sight.unseen |= uses.unseen if uses else {}
@@ -141,8 +141,8 @@ def _describe(start: Start, backends: dict[str, Backend], jobs: dict[str, list[J
 
 
 def _servers_of_jobs(backends: dict[str, Backend], jobs: dict[str, list[Job]]) -> list[OpenServer]:
-    """Return the status data of servers, from the jobs that have the name, or in the comment the
-    tag, of a server. Any user can submit a job with the name or the tag of a server.
+    """Return the status data of servers, from the jobs whose comment contains the tag of a server.
+    Any user can submit a job with such a comment.
 
     The tier and the memory are missing, because only the ledger has them.
     """
@@ -175,8 +175,8 @@ def _drains(site: Site, sight: Sight) -> dict[str, Any]:
 
 
 def _certificates(site: Site, sight: Sight) -> dict[str, float]:
-    """Return for how many days each certificate is still valid, as the site's servers present it:
-    name -> days."""
+    """Return the number of days until each certificate expires: name -> days. The function reads
+    the certificates that the web server and, with internal TLS, the proxy present now."""
     ports: dict[str, tuple[int, str | None]] = {"front": (site.front.port, site.front.host)}
     if site.internal_tls:
         ports["internal"] = (site.proxy.api_port, None)

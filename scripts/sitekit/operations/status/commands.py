@@ -14,7 +14,7 @@ from .collect import Sight, collect, collect_servers
 from .live_view import show_live
 from .status_as_text import as_text, servers_as_text, unseen_as_text
 
-FULL = 0.01  # the free share of a disk below which it needs attention
+FULL = 0.01  # a disk with a smaller free share needs attention
 EVERY = 2.0  # seconds between two views of `make top`
 
 
@@ -35,8 +35,8 @@ def status(site: Site, *words: str) -> int:
 
 
 def is_well(record: dict[str, Any]) -> bool:
-    """Return whether no part of the state needs attention: services, isolation of pages, state
-    folder, backends, certificates and disks.
+    """Return True if no part of the state needs attention. The parts are services, isolation of
+    pages, state folder, backends, drained nodes, certificates and disks.
 
     Without root, some certificates and disks cannot be examined. Certificates and disks that could
     not be examined count as if they needed no attention.

@@ -9,8 +9,8 @@ from typing import Any
 from ...hub.servers.server_states import OPEN_STATES, RUNNING_STATES, ServerState
 from ...site.types.memory_and_time import human_memory, human_time
 
-MOST = 50  # lines of a list
-LONGEST = 300  # characters of a line
+MOST = 50  # the most lines of a list that are shown
+LONGEST = 300  # the most characters of a line that are shown
 
 
 def one_line(text: str) -> str:
@@ -30,7 +30,7 @@ def as_text(record: dict[str, Any]) -> Iterator[str]:
 
 
 def servers_as_text(record: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines about the servers, the backends and the last errors, for `make status` and
+    """Yield the lines about the servers, the backends and the last cards, for `make status` and
     `make top`."""
     servers = record["servers"]
     counts = {state: sum(one["state"] == state for one in servers) for state in OPEN_STATES}
@@ -52,7 +52,8 @@ def servers_as_text(record: dict[str, Any]) -> Iterator[str]:
 
 
 def _table(title: str, rows: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the lines of a table with sums for tiers, partitions or nodes."""
+    """Yield the lines of a table with the numbers of servers and their memory, for each tier,
+    partition or node."""
     if not rows:
         return
     head = " ".join(f"{state:>9}" for state in OPEN_STATES)
@@ -88,9 +89,9 @@ def _backend(name: str, told: dict[str, Any], hub: dict[str, float]) -> str:
 
 
 def _cards(cards: dict[str, Any]) -> Iterator[str]:
-    """Yield the numbers of servers that ended on the last day with a card (a message to the user):
-    the number for each kind of card. After the numbers, yield the last servers that ended with a
-    card."""
+    """Yield one line with the numbers of servers that ended within the last day with a card (a
+    message to the user), for each kind of card. Then yield one line for each of the last five of
+    these servers."""
     kinds = ", ".join(f"{count} {kind}" for kind, count in cards["kinds"].items())
     yield f"Ended in the last day with a message to the user: {kinds or 'none'}"
     for one in cards["last"][:5]:

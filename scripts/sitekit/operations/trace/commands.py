@@ -29,7 +29,7 @@ from .step import NotReadable, Step, plain
 def trace(site: Site, *words: str) -> int:
     """Print the steps of the last start, the time between them, and the step that failed.
 
-    Returns 1 if the start has failed, else 0. Raises BadInput or Problem.
+    Returns 1 if the start has failed, or if this is not known; else 0. Raises BadInput or Problem.
     """
     given = parse_variables("trace", words, ("USER", "SERVER", "JSON"))
     user = required("trace", given, "USER", "alice")
@@ -52,8 +52,8 @@ def last_start(site: Site, user: str, name: str) -> tuple[Row | None, float | No
     """Return three values: the user's last start, the time when its server was opened, and the
     reason if the ledger could not be read.
 
-    If the ledger cannot be read, the last start is made from the newest job that Slurm still lists
-    for the account with this name. Raises BadInput or Problem.
+    If the ledger cannot be read, the function uses the newest job that Slurm still lists for the
+    account with this name. Raises BadInput or Problem.
     """
     try:
         with hubs_ledger(site, writes=False) as ledger:
@@ -129,7 +129,7 @@ def ledger_steps(row: Row, ready: float | None = None) -> list[Step]:
     what = f"the hub recorded the request for the tier {tier}"
     steps = [Step(row.intended, "ledger", what, "requested")]
     if row.job:
-        what = f"the hub has recorded job {row.job} for it"  # without the time
+        what = f"the hub has recorded job {row.job} for it"  # the ledger has no time for this step
         steps.append(Step(row.intended, "ledger", what, "submitted"))
     if row.listening:
         what = f"the hub recorded port {row.port}"
@@ -157,7 +157,7 @@ def slurm_steps(site: Site, row: Row) -> list[Step]:
         raise NotReadable(f"sacct lists no job {row.job} of {row.account} for this caller")
     steps = []
     for use in own:
-        submit = max(use.submit, row.intended)  # in the same second
+        submit = max(use.submit, row.intended)  # Slurm's time is in whole seconds
         steps.append(Step(submit, "slurm", f"job {use.job} was submitted", "submitted"))
         if use.start:
             what = f"job {use.job} started on {plain(use.node)}"
@@ -195,7 +195,7 @@ def _verdict(row: Row, story: Story) -> list[str]:
     elif story.under_way:
         lines.append("The start goes on.")
     elif not story.unsure:
-        # the hub logs it again when it has restarted and found the server
+        # after a restart, the hub logs `opened` again for each server that it finds
         took = min(step.at for step in story.steps if step.stage == "opened") - row.intended
         lines.append(f"The server was opened after {took:.1f} s.")
     if row.card:

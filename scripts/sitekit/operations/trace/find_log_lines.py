@@ -1,8 +1,9 @@
 """Find the lines about one start of a server, in the logs of the web server, the hub, the gate and
 the node.
 
-A line is used only if it contains the start's id, or the URL path of the user's server. Steps from
-the log of a job are marked, because the user of the job can write any text to this log.
+A line is used only if it contains the start's id, or the URL path of the user's server. Refusals of
+the gate are also used. Steps from the log of a job are marked with the source `node`, because the
+user of the job can write any text to this log.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ from ...site import Site
 from .step import NotReadable, Step, plain
 
 TAIL = 16 * 1024**2  # bytes of the end of a log that are searched
-FRONT_MOST = 12  # requests that are shown
-NODE_MOST = 50  # lines of the job's log that are shown
-BEFORE, AFTER = 120.0, 900.0  # seconds around a start in which lines are looked for
+FRONT_MOST = 12  # the most requests that are shown
+NODE_MOST = 50  # the most lines of the job's log that are shown
+BEFORE, AFTER = 120.0, 900.0  # seconds before and after a start in which lines are searched
 
 HUB_LINE = re.compile(r"\[[A-Z] (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) [^]]*\] (.*)")
 ACCESS = re.compile(r'\S+ \[([^]]+)\] "([A-Z]+) (\S+) [^"]*" (\d{3})')
 NODE_STAGES = {"job": "node", "the": "network", "listening": "bound", "reported": "reported"}
-"""Maps the first word of a line in the job's log to the stage that this line proves
+"""Maps the first word of a line in the job's log to the stage that this line reports
 (session/log_start.py)."""
 
 
@@ -162,7 +163,8 @@ def node_steps(site: Site, row: Row) -> list[Step]:
         raise NotReadable(f"there is no account {row.account}") from None
     path = Path(account.pw_dir) / site.log_dir / f"job-{row.job}.log"
     root = os.geteuid() == 0
-    # the folder is the user's: its links lead root only to what the user can read
+    # The user can put links into this folder. With the user's rights, root follows a link only
+    # to files that the user can read.
     with acting_as(account.pw_uid, account.pw_gid) if root else nullcontext():
         lines = read_node_lines(_tail(path), row.tag)
         span = (row.intended - BEFORE, ends_of(row))

@@ -1,4 +1,4 @@
-"""Sort the steps of a start by their order, and find the first stage that was not reached."""
+"""Sort the steps of a start, and find the first stage that the start has not reached."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STAGES: Mapping[str, tuple[str, str, str]] = {
 """The stages of a start in order: the log that contains the stage, its description, and where to
 look if the stage is missing.
 
-The last one is formatted with the user and the job.
+In the text where to look, {user} and {job} are replaced by the user's name and the job's id.
 """
 OTHERS_NEXT: Mapping[str, str] = {
     "submitted": "look at the gate's lines in the journal",
@@ -59,8 +59,8 @@ class Story:
     """The steps of a start in order.
 
     `failed` is the first stage that was not reached; "" if the server was opened, or if the start
-    is not finished. `unsure` are earlier stages that may have been reached, because the source that
-    shows them could not be read.
+    is not finished. `unsure` has the stages of which it is not known whether they were reached,
+    because a source could not be read. `under_way` is true if the start is not finished.
     """
 
     steps: tuple[Step, ...]
@@ -75,8 +75,8 @@ def order_steps(
     """Sort the steps of a start by stage and time, and return the sorted steps as a Story. `unread`
     are the sources that could not be read.
 
-    If `over` is true, the start ended before the server was opened. If the start ended before the
-    server was opened, the first missing stage has failed.
+    `over` is true if the start has ended, or if the server was to be stopped. If the server was not
+    opened before, the first missing stage has failed.
     """
     stages = stages_of(backend)
     order = list(stages)
@@ -85,7 +85,8 @@ def order_steps(
     ordered = tuple(sorted(steps))
     if last == len(order) - 1:
         return Story(ordered)
-    # a server that listens has been opened long ago, or is being opened: the hub's log says which
+    # The hub has opened a server that listens, or opens the server now. Only the hub's log shows
+    # which of the two is true.
     listens = last == len(order) - 2 and "hub" in unread
     if not over and "ledger" not in unread and not listens:
         return Story(ordered, under_way=True)

@@ -115,8 +115,8 @@ def rollback(site: Site, *words: str) -> int:
 def prune_releases(site: Site, *words: str) -> int:
     """Remove old releases; return 0. Raises Problem if it is not known which releases are in use.
 
-    The newest `KEEP` releases, the current release, and releases in use are kept. Failed and
-    unfinished releases are removed first.
+    The newest `KEEP` complete releases, the current release, and releases in use are kept. Failed
+    and unfinished releases do not count as complete.
     """
     _words("prune_releases", words, 1)
     keep = _count(words[0]) if words else KEPT

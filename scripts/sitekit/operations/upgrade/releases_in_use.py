@@ -1,7 +1,8 @@
-"""Find the users' servers (from Slurm) and programs (on this machine) that use each release.
+"""Find the users' servers (of all backends) and programs (on this machine) that use each release.
 
-A program resolves the link `current` once, at its start, and uses this release until the program
-ends. sitekit finds this release from the start time of the program and the history of the link.
+A program resolves the link `current` once, at its start. Until the program ends, it uses the
+release to which the link pointed at that time. sitekit finds this release from the start time of
+the program and the history of the link.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ EARLY, LATE = 60.0, 600.0
 """Seconds before and after a change of the link `current`. A program that starts in this time may
 use the old or the new release.
 
-The clocks of hosts differ, and the prolog of a job takes time.
+The reasons are that the clocks of hosts differ, and that the prolog of a job takes time.
 """
 
 NOT_HERE = "the site is not installed on this machine, and only the hub's host shows which release its services use"
@@ -31,8 +32,8 @@ NOT_HERE = "the site is not installed on this machine, and only the hub's host s
 
 @dataclass(frozen=True)
 class Uses:
-    """The servers and programs that use each release. Some servers and programs certainly use a
-    release, and others only possibly.
+    """The servers and programs that use each release. `certain` has the servers and programs that
+    certainly use a release, and `perhaps` those that possibly use it.
 
     `unseen` lists the checks that were not possible, each with a remedy.
     """
@@ -48,8 +49,8 @@ class Uses:
 
 
 def release_users(site: Site) -> Uses:
-    """Return the servers and programs that use each release, from Slurm and this machine's process
-    list. Read-only."""
+    """Return the servers and programs that use each release, from the backends and this machine's
+    process list. The function changes nothing."""
     uses, past = Uses(), history(site)
     everything = {release.name for release in releases(site)}
     asker = psutil.Process().username()
@@ -86,7 +87,8 @@ def releases_around(
     """Return the release to which the link `current` pointed at the time `start`, and all releases
     to which the link pointed some minutes before and after.
 
-    The function returns None twice if no change of the link `current` was recorded before `start`.
+    The first value is None if no change of the link was recorded before `start`. The second value
+    is None if no change was recorded more than EARLY seconds before `start`.
     """
     before = [name for at, name in past if at <= start]
     early = [name for at, name in past if at <= start - EARLY]

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from ...site.types.memory_and_time import format_memory
 from .compute_figures import Figures, percentile
 
-FEWEST = 10  # measured servers without which nothing is said about a tier's size
-LARGE = 0.5  # a tier is too large if 95 % of its servers need less than this share
-NEAR = 0.95  # a tier is too small if one server in twenty needs more than this share of the cap
-FAILING = 0.05  # ... or if more than this share of its servers ended for lack of memory
-TIME_OUT = 0.25  # its time is short if more than this share of its servers reached its end
-ROOM = 1.25  # what is proposed is this much more than 95 % of the servers have used
-STEP = 256  # MiB to which a proposal is rounded
+FEWEST = 10  # with fewer measured servers, there is no advice from the measured use
+LARGE = 0.5  # a tier is too large if 95 % of its servers use less than this share of it
+NEAR = 0.95  # a tier is too small if 5 % of its servers use this share of the cap, or more
+FAILING = 0.05  # ... or if more than this share of its servers ended because memory was missing
+TIME_OUT = 0.25  # a tier's time is short if more than this share of its servers reached the limit
+ROOM = 1.25  # the proposed memory is this factor times what 95 % of the servers used at most
+STEP = 256  # the proposed memory is a multiple of this number of MiB
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class Chart:
     height: float
     bars: tuple[Bar, ...]
     labels: tuple[Label, ...]
-    lines: tuple[float, ...] = ()  # heights of horizontal lines
+    lines: tuple[float, ...] = ()  # the y coordinates of horizontal lines
     key: Mapping[str, str] | None = None
 
 
@@ -121,7 +121,7 @@ def _shown(value: float | None, unit: str) -> str:
 
 
 def _short(value: float) -> str:
-    """Return a number with three digits."""
+    """Return a number as text. Large numbers have fewer decimals, and no number has more than two."""
     if value >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"

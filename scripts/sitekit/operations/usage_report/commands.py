@@ -24,8 +24,8 @@ from .match_jobs import Jobs, run_of
 from .months import Month, begin_of, end_of, name, read_months
 from .write_report import Report, as_csv, as_html
 
-AT_ONCE, MOST_RENAMED = 500, 5000  # jobs of one query by number, and of all such queries
-MARGIN = timedelta(hours=26)  # sacct reads times in the zone of its own host
+AT_ONCE, MOST_RENAMED = 500, 5000  # the most jobs of one query by job id, and of all such queries
+MARGIN = timedelta(hours=26)  # sacct reads times in the time zone of its own host
 NOTES = (
     "Months begin and end in the local time of this host. The hours of a server are divided among "
     "its months; all else counts in the month in which it started.",

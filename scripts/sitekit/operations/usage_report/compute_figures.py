@@ -20,8 +20,8 @@ class Figures:
 
     `starts` is the number of servers that got their resources, and `not_started` is the number of
     all other servers. `memory` and `cap` are the memory and the memory cap of the tier's most
-    recent server. `ends` has the number of servers for each kind of end. `failures` has only the
-    kinds that the user did not want.
+    recent server. `ends` has the number of servers for each kind of end. `failures` has the same
+    numbers, but only for kinds of end that the user did not want.
     """
 
     users: set[str] = field(default_factory=set)
@@ -30,7 +30,7 @@ class Figures:
     hours: float = 0.0
     cpu_hours: float = 0.0
     used_cpu_hours: float = 0.0
-    measured_cpu_hours: float = 0.0  # the part of cpu_hours of which the use is recorded
+    measured_cpu_hours: float = 0.0  # the part of cpu_hours for which the used time is recorded
     gpu_hours: float = 0.0
     idle_hours: float = 0.0
     waits: list[float] = field(default_factory=list)
@@ -51,8 +51,8 @@ class Figures:
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """Return the smallest of the values such that at least the share `share` (0 to 1) of all values
-    is not larger."""
+    """Return the smallest value that is not less than the share `share` (0 to 1) of all values.
+    Return None if there are no values."""
     if not values:
         return None
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]

@@ -1,8 +1,9 @@
 """Match the starts in the ledger (the hub's record of starts) with the jobs in Slurm's accounting.
 
 A job counts as a server only if the ledger has a start with the job's id and owner, and if the job
-was submitted between the begin and the end of this start. Slurm uses job ids again, and every user
-can give a job the name and the comment of a server.
+was submitted between the begin and the end of this start. The id alone is not enough, because Slurm
+uses job ids again. The name and the comment are not enough, because every user can give them to a
+job.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from dataclasses import dataclass, field
 from ...backends.slurm.job_use import JobUse
 from ...hub.ledger.ledger_usage import Usage
 
-SLACK = 120.0  # seconds between the clocks of hub and slurmctld
+SLACK = 120.0  # seconds: the largest expected difference between the clocks of hub and slurmctld
 USERS_WISH = frozenset({None, "", "stopped", "idle", "time", "cancelled"})
-"""Kinds of cards with which a server ended as the user, an administrator or its tier wished."""
+"""Kinds of ends that are no failures: the user or an administrator stopped the server, or a time
+limit of the tier was reached."""
 STATES = {
     "OUT_OF_MEMORY": "memory",
     "NODE_FAIL": "node",
@@ -23,7 +25,8 @@ STATES = {
     "TIMEOUT": "time",
     "PREEMPTED": "preempted",
 }
-"""The kind of an end that Slurm recorded, if the hub has none."""
+"""Maps the state of a job in Slurm's accounting to the kind of its end. It is used if the hub has
+recorded no kind."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,8 @@ class Run:
 
     @property
     def failed(self) -> bool:
-        """Return whether the server did not start, or ended, although the user did not want
-        this."""
+        """Return True if the server did not start, or ended, for a reason that is not in
+        USERS_WISH."""
         return self.kind not in USERS_WISH
 
     @property
@@ -79,8 +82,8 @@ class Jobs:
 
     @classmethod
     def of(cls, uses: Iterable[JobUse]) -> Jobs:
-        """Sort the records by job id. The record of a job that runs in two months may appear twice
-        in `uses`."""
+        """Return the records, sorted by job id, each record once. The record of a job that runs in
+        two months may appear twice in `uses`."""
         last = {(use.job, use.submit): use for use in uses}
         found: dict[str, list[JobUse]] = {}
         for use in sorted(last.values(), key=lambda one: one.submit):
@@ -130,15 +133,16 @@ def _span(use: JobUse, start: Usage, now: float) -> Span:
     """Return the time span in which the job of one record had its resources. If the job still runs,
     the span ends now."""
     begin = float(use.start or 0)
-    # a job that Slurm lost has no end: the ledger's is used
+    # Slurm has no end time of a job that it has lost: in this case, the ledger's end time is used
     end = max(begin, float(use.end or start.ended or now))
     elapsed = use.elapsed if use.end else min(use.elapsed or end - begin, end - begin)
     return Span(begin, end, elapsed, use.cpus or start.cpus or 1, use.gpus or start.gpus or 0)
 
 
 def _own(start: Usage, now: float) -> tuple[Span, ...]:
-    """Return the time span of a start that has no record in the accounting. According to the
-    ledger, the span begins when the server has its port, and ends when the server ends."""
+    """Return the time span of a start that has no record in the accounting. The span begins when
+    the server has reported its port, and ends when the server ends. Both times are from the
+    ledger."""
     if start.listening is None:
         return ()
     end = max(start.listening, start.ended or now)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ...base.errors import BadInput, shown
 
-MOST = 36  # months of one report
+MOST = 36  # the most months of one report
 Month = tuple[int, int]
 
 
@@ -48,7 +48,7 @@ def begin_of(month: Month) -> float:
 
 
 def end_of(month: Month) -> float:
-    """Return the first second after a month."""
+    """Return the first second after a month, in seconds since the epoch."""
     return begin_of(_add(month, 1))
 
 

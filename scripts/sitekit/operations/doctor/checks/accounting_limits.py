@@ -34,7 +34,7 @@ def _enforced(here: Context) -> bool:
 
 @subject.check(
     "association",
-    "the associations of a user, if Slurm enforces them",
+    "whether a user has an association, if AccountingStorageEnforce requires associations",
     "without an association Slurm refuses each job of the user",
     "sacctmgr add user NAME account=ACCOUNT",
     needs=("slurm.controller", "slurm.accounting"),
@@ -48,7 +48,7 @@ def association(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "default-account",
-    "the default account of a user",
+    "whether a user has a default account",
     "jobs of tiers without an account use the default account; if it is missing, Slurm refuses the job",
     "sacctmgr modify user NAME set DefaultAccount=ACCOUNT",
     needs=("slurm.controller", "slurm.accounting", "limits.association"),
@@ -81,7 +81,7 @@ def none_left(here: Context) -> Iterator[Finding]:
 
 
 def _zeros(row: Row) -> list[str]:
-    """Return the limits of an association that are 0, and thus forbid all jobs."""
+    """Return the names of an association's limits that are 0. Such a limit forbids all jobs."""
     zero = [key for key in ("MaxJobs", "MaxSubmit") if row[key] == "0"]
     for key in ("GrpTRES", "MaxTRES"):
         for part in row[key].split(","):
@@ -94,7 +94,7 @@ def _zeros(row: Row) -> list[str]:
 
 @subject.check(
     "accounts-allowed",
-    "AllowAccounts and DenyAccounts of each partition, against the user's accounts",
+    "whether AllowAccounts and DenyAccounts of each partition allow the tier's or the user's accounts",
     "Slurm refuses jobs of other accounts in the partition",
     "AllowAccounts in slurm.conf, or tiers[].account",
     needs=("slurm.controller", "slurm.accounting"),
@@ -122,7 +122,7 @@ def _refusal(partition: Row, kind: str, names: set[str]) -> str:
 
 @subject.check(
     "qos-allowed",
-    "AllowQos and DenyQos of each partition, against the tier's or the user's QOS",
+    "whether AllowQos and DenyQos of each partition allow the tier's or the user's QOS",
     "Slurm refuses jobs with another quality of service in the partition",
     "AllowQos in slurm.conf, or tiers[].qos",
     needs=("slurm.controller", "slurm.accounting"),
@@ -140,7 +140,7 @@ def qos_allowed(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "named",
-    "the accounts and QOS that tiers name",
+    "whether the accounts and QOS that tiers name exist in Slurm",
     "Slurm refuses a job for an account or a QOS that does not exist",
     "sacctmgr show account; sacctmgr show qos",
     needs=("slurm.controller", "slurm.accounting"),
@@ -158,7 +158,7 @@ def named(here: Context) -> Iterator[Finding]:
         ]
         if not wanted:
             continue
-        # Slurm compares these names without case
+        # Slurm treats upper and lower case in these names as equal
         known = {
             name.casefold() for name in here.slurm("sacctmgr", *ask, key, f"format={what}").split()
         }

@@ -21,7 +21,7 @@ STRONG = ("root", "sudo", "wheel", "adm", "docker", "disk", "lxd", "shadow")
 
 @subject.check(
     "exist",
-    "the accounts of hub, proxy and sshd for tunnels",
+    "whether the accounts of hub, proxy and the sshd for tunnels exist",
     "a service without its account does not start",
     "sudo make apply",
     needs=("site.applied",),
@@ -55,7 +55,7 @@ def not_root(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "no-more-rights",
-    "the groups of the services' accounts",
+    "whether the services' accounts are in groups with more rights, such as sudo or docker",
     "an attacker who takes over the service gets the rights of these groups",
     "gpasswd --delete ACCOUNT GROUP",
 )
@@ -76,7 +76,7 @@ def no_more_rights(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "memberships",
-    "the groups that the hub's account needs",
+    "whether the hub's account is in the groups that it needs",
     "without these groups the hub cannot read the proxy's token, or cannot check passwords",
     "sudo make apply",
     needs=("accounts.exist",),
@@ -112,7 +112,7 @@ def prometheus(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "groups",
-    "the groups of the section login",
+    "whether the groups in the section `login` of site.yml exist",
     "members of a missing group cannot log in; with a missing admin group nobody can",
     "create the group, or correct its name in the section login",
 )
@@ -122,7 +122,7 @@ def groups(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "members",
-    "the members of login.allowed_groups",
+    "whether login.allowed_groups have members",
     "if the groups are empty, nobody may log in",
     "usermod --append --groups GROUP USER",
     needs=("accounts.groups",),
@@ -139,7 +139,7 @@ def members(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "ordinary-members",
-    "the user IDs of the members",
+    "the user IDs of the members of login.allowed_groups",
     f"the gate refuses accounts with a uid below {MIN_UID}, and they get no server",
     "give these people an ordinary account",
     follows=("accounts.groups",),
@@ -154,7 +154,7 @@ def ordinary_members(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "members-exist",
-    "whether the members of the groups have an account",
+    "whether each member of login.allowed_groups has an account",
     "a name in a group without an account cannot log in, without any message",
     "gpasswd --delete USER GROUP, or create the account",
     follows=("login.directory",),

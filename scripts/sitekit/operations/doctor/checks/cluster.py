@@ -163,7 +163,7 @@ def _numbers(item: str) -> Iterator[str]:
 
 @subject.check(
     "reservation-exists",
-    "the reservations of the tiers",
+    "whether the reservations that tiers name exist",
     "Slurm refuses a job for a reservation that does not exist or is over",
     "scontrol create reservation ..., or leave the tier's reservation out",
     needs=("slurm.controller",),
@@ -178,7 +178,7 @@ def reservation_exists(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "stuck",
-    "servers that wait for a reason that does not pass by itself",
+    "waiting servers whose reason for the wait does not end by itself, such as PartitionDown",
     "the jobs of these servers never start by themselves",
     "scontrol show job NUMBER; scancel NUMBER",
     needs=("slurm.controller", "slurm.queue"),

@@ -40,8 +40,8 @@ def _read(here: Context) -> tuple[list[Course], list[BadInput]]:
 
 
 def _each(here: Context, look: Callable[[Course], Iterable[Finding]]) -> Iterator[Finding]:
-    """Yield the findings of the check `look` for each course. The findings are errors if the course
-    is offered now, and warnings if the course begins later."""
+    """Yield the findings of the check `look` for each course. If the course is not offered yet, its
+    errors are reported as warnings."""
     now = datetime.now(timezone.utc)
     for course in here.once("the courses", lambda: _read(here))[0]:
         for found in look(course):
@@ -94,7 +94,7 @@ def kernel(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "reservation",
-    "the reservation of each course",
+    "whether the reservation of each course exists and fits the course",
     "Slurm refuses the servers of the course",
     "scontrol create reservation",
     needs=("site.applied", "slurm.controller"),

@@ -40,7 +40,7 @@ def manifest(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "missing",
-    "the files and links of the manifest that are no longer there",
+    "whether the files and links in the manifest still exist",
     "a program that needs the file fails at its next start",
     "sudo make apply",
     needs=("files.manifest",),
@@ -58,7 +58,7 @@ def _grants(here: Context, path: Path) -> bool:
 
 @subject.check(
     "edited",
-    "the contents of the files of the manifest",
+    "whether the files in the manifest were changed by hand",
     "the services do not do what site.yml says; sitekit does not overwrite such a file",
     "make diff shows the lines; move the file away, and sudo make apply",
     needs=("files.manifest",),

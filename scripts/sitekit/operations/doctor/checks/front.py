@@ -34,7 +34,7 @@ _SECONDS = 5
 
 @subject.check(
     "installed",
-    "the machine's own web server, and the modules of Apache that the site needs",
+    "whether the machine's own web server and the modules of Apache that the site needs are installed",
     "without a module the web server refuses its configuration, for all its websites",
     "install the package that the message names",
     applies=lambda site: site.front.instance == "system",
@@ -95,7 +95,7 @@ def config(here: Context) -> Iterator[Finding]:
 )
 def certificate_files(here: Context) -> Iterator[Finding]:
     if here.applied.front.certificate == "acme" and here.applied.front.server == "apache":
-        return  # mod_md keeps them
+        return  # mod_md manages these files
     cert, key = certificate(here.applied)
     for path in (cert, key):
         if not path.is_file():
@@ -183,7 +183,7 @@ def _ask(here: Context, path: str, **headers: str) -> tuple[int, dict[str, str],
         upgraded = answer.status == 101
         body = b"" if upgraded else answer.read(4096)
         told = {key.lower(): value for key, value in answer.getheaders()}
-        if upgraded:  # the word of the hub, in one frame: RFC 6455, 5.2
+        if upgraded:  # the hub sends `sitekit` in one frame: RFC 6455, 5.2
             stream = answer.fp or tls.makefile("rb")
             body = stream.read(2 + len("sitekit"))[2:]
         return answer.status, told, body
@@ -191,7 +191,7 @@ def _ask(here: Context, path: str, **headers: str) -> tuple[int, dict[str, str],
 
 @subject.check(
     "hub-page",
-    "the login page, through web server, proxy and hub",
+    "whether the login page opens through web server, proxy and hub",
     "users see an error page",
     "sudo make status; read the logs of front, proxy and hub",
     needs=("services.front", "front.answers"),
@@ -215,7 +215,7 @@ def hub_page(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "websocket",
-    "a WebSocket through web server and proxy to the hub",
+    "whether a WebSocket through web server and proxy reaches the hub",
     "without WebSockets no kernel and no terminal connects",
     "in the web server's configuration: upgrade=websocket; docs/front.md",
     needs=("services.front", "front.answers"),
@@ -246,7 +246,7 @@ def websocket(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "headers",
-    "the header Strict-Transport-Security, and headers with the web server's version",
+    "whether the header Strict-Transport-Security has a max-age",
     "without Strict-Transport-Security, an attacker can make a browser open the site without TLS",
     "sudo make apply",
     needs=("services.front", "front.answers"),
@@ -260,7 +260,7 @@ def headers(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "presented-by-us",
-    "whether the presented certificate is that of the file",
+    "whether the certificate that the web server presents is the certificate in its file",
     "the web server was not reloaded since the certificate was renewed",
     "sudo make apply, or reload the web server",
     needs=("services.front", "front.answers", "front.certificate-files"),

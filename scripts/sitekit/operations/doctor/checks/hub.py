@@ -1,4 +1,5 @@
-"""Check the hub: its JupyterHub configuration, the proxy's routes, and its log."""
+"""Check the hub: its JupyterHub configuration, the proxy's routes, the gate's settings, and the
+memory of the hub's process."""
 
 from __future__ import annotations
 
@@ -49,8 +50,7 @@ def _is_proven(here: Context) -> bool:
 
 
 def _told(here: Context) -> dict[str, Any]:
-    """Return the settings in the hub's JupyterHub configuration. Raises Unanswered and
-    CommandFailed."""
+    """Return the settings in the hub's JupyterHub configuration. Raises Unanswered."""
     return here.once("the hub's configuration", lambda: _load(here))
 
 
@@ -85,7 +85,7 @@ def _load(here: Context) -> dict[str, Any]:
 
 @subject.check(
     "configuration",
-    "whether JupyterHub can load its configuration, with the site's own config/local.d",
+    "whether JupyterHub can load its configuration, which includes the files in config/local.d",
     "the hub does not start with a configuration that it cannot load",
     "correct the line in config/local.d, and sudo make apply",
     needs=("release.current", "site.applied", "accounts.exist", "state.folder"),
@@ -127,7 +127,7 @@ def own_spawner(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "own-database",
-    "the database in the hub's configuration",
+    "whether the hub's configuration names the database of hub.database",
     "backup, upgrade and restore use only the database of hub.database",
     "remove db_url from config/local.d, and sudo make apply",
     needs=("hub.configuration",),
@@ -142,7 +142,7 @@ def own_database(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "logins-open",
-    "the class of the login in the hub's configuration",
+    "the authenticator class in the hub's configuration",
     "with JupyterHub's dummy login everybody can log in, with its null login nobody can",
     "remove authenticator_class from config/local.d, and sudo make apply",
     needs=("hub.configuration",),
@@ -188,7 +188,7 @@ def routes(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "gate-config",
-    "the settings of the gate, which submits the jobs",
+    "whether the settings of the gate (gate.json) are those of the site file",
     "with old settings, servers get a wrong URL of the hub, or the gate refuses them",
     "sudo make apply",
     needs=("site.applied", "site.applied-readable"),
@@ -223,7 +223,7 @@ def unread_settings(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "memory",
-    "the memory of the hub's process",
+    "how much of this machine's memory the hub's process uses",
     "Linux kills the hub when its memory grows without end",
     "sudo make start at a quiet time; report it",
     needs=("services.hub",),

@@ -28,7 +28,7 @@ def _here(site: Site) -> bool:
 
 @subject.check(
     "modules",
-    "the folders of kernels.modulepath, and Lmod",
+    "whether the folders of kernels.modulepath and Lmod exist",
     "kernels are modules of the cluster; without the modules' folders no kernel starts",
     "mount the software's file system, or correct kernels.modulepath",
     applies=_here,
@@ -68,7 +68,7 @@ def lmod_runs(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "published",
-    "the link to the published generation of kernels",
+    "whether the link to the published generation of kernels exists, and points to a generation with kernels",
     "without it, the launcher of JupyterLab shows no kernels of the cluster",
     "make kernels",
     needs=("release.prefix",),
@@ -136,7 +136,7 @@ def tested_lately(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "module-gone",
-    "the modulefiles and the interpreter from which each published kernel was made",
+    "whether the modulefiles and the interpreter of each published kernel still exist",
     "a kernel whose module or interpreter was removed cannot start",
     "make kernels",
     needs=("kernels.published", "kernels.modules"),
@@ -215,7 +215,7 @@ def not_writable(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "launcher",
-    "the program that starts the kernels, and the Python that it names",
+    "whether the program that starts the kernels, and the Python that this program names, exist",
     "without this program no kernel starts",
     "make kernels",
     needs=("kernels.published",),
@@ -237,7 +237,7 @@ def launcher(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "images",
-    "the records of the tests of container images",
+    "whether each container image exists and was tested",
     "users can start only images that were tested",
     "make images_check",
     applies=lambda site: bool(site.server.images) and _here(site),

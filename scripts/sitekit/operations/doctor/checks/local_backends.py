@@ -67,7 +67,7 @@ def docker(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "images",
-    "whether Docker has each image, with the Id of the site file",
+    "whether Docker has each image, with the image Id in the site file",
     "servers in this image do not start",
     "build the image, or load it with docker load; then: sudo make images_check",
     needs=("engines.docker",),
@@ -81,7 +81,7 @@ def has_images(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "service",
-    "whether the service that keeps the containers' network runs",
+    "whether the service NAME-containers, which manages the containers' network, runs",
     "this service ends containers whose time is over, and closes the hub's port to other machines",
     "sudo make start",
     follows=("engines.docker", "files.missing", "services.supervisor"),
@@ -96,7 +96,7 @@ def service(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "network",
-    "the bridge of the containers, and its address, which is the hub's",
+    "whether the bridge of the containers' network exists, and has the address docker.gateway",
     "without the bridge the hub cannot listen, and containers cannot connect to the hub",
     "sudo make start; look at the log of the service NAME-containers",
     follows=("engines.service", "engines.docker"),
@@ -138,7 +138,7 @@ def hub_port(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "gate",
-    "the local gate, started by the hub's account with sudo, with a query for each engine",
+    "whether the local gate, which the hub's account starts with sudo, answers a query for each engine",
     "the hub starts, lists and ends servers through the local gate",
     "run it by hand, and read the message: sudo -n -u root -- GATE",
     needs=("accounts.exist",),
@@ -167,7 +167,7 @@ def gate(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "sizes",
-    "memory and CPUs of each tier, and of this host",
+    "memory and CPUs of each tier, compared with this host",
     "a server that is larger than the host does not get what the form promises",
     "make the tier smaller, or use a larger machine",
 )

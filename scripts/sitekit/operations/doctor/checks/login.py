@@ -56,7 +56,7 @@ def pam_service(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "passwords",
-    "the PAM module for the method login.passwords",
+    "whether the PAM module that login.passwords needs is installed",
     "without this module nobody can log in",
     "install the module: libpam-sss on Debian, sssd-client on EL",
     applies=_pam,
@@ -99,7 +99,7 @@ def shadow(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "without-password",
-    "members of the groups who have no password here",
+    "members of login.allowed_groups who have no password on this machine",
     "members without a password cannot log in, although the site allows it",
     "passwd USER; or `passwords: sssd`",
     needs=("accounts.groups",),
@@ -117,7 +117,7 @@ def without_password(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "account-stage",
-    "the account stage of PAM for one user, asked as the hub's account",
+    "whether the account stage of PAM accepts a user, when the hub's account calls it",
     "PAM refuses a login with a right password, if the account is expired or closed",
     "chage -l USER; passwd -S USER; pam_access(8)",
     needs=("login.pam-service", "accounts.exist"),
@@ -197,7 +197,7 @@ def home(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "home-private",
-    "who else can write to a user's home",
+    "whether everybody can write to a user's home",
     "another account could change what runs in the user's notebooks",
     "chmod go-w HOME",
     needs=("login.directory",),
@@ -231,7 +231,7 @@ def shell(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "provider",
-    "the secret of the site's client at the provider of logins",
+    "whether the file with the site's secret for the login provider exists and is not empty",
     "without this secret the provider refuses every login",
     "put the secret into the file of login.provider.client_secret; sudo make apply",
     root=True,
@@ -274,7 +274,7 @@ def sshd_reads(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "ssh-lockout",
-    "administrators among the members of the groups in login.deny_ssh",
+    "whether administrators are members of the groups in login.deny_ssh",
     "they can no longer log in to this machine by SSH",
     "in login.deny_ssh, name a group that has only participants as members",
     applies=lambda site: bool(site.login.deny_ssh),

@@ -18,7 +18,7 @@ from ..context import Context
 
 subject = Subject("network", "Addresses and ports")
 SLOW = 2.0
-FEW = 1024  # files that a service may open; systemd allows more by default
+FEW = 1024  # a service that may open fewer files gets a warning; systemd's default is higher
 
 
 def _findings(here: Context) -> list[Finding]:
@@ -86,7 +86,7 @@ def local_ports(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "front-name",
-    "the address of the host name in front.url",
+    "whether the host name in front.url has an address, and how long the look-up takes",
     "browsers find the site by this name",
     "add the name to DNS, or correct front.url",
     before=("apply",),
@@ -112,7 +112,7 @@ def _look_up(name: str, where: str, settings: str) -> Iterator[Finding]:
 
 @subject.check(
     "own-name",
-    "the address of this machine's own name",
+    "whether this machine's own name has an address, and how long the look-up takes",
     "sudo and Slurm look up this name at each call; a slow answer delays each start of a server",
     "add this machine's name to /etc/hosts",
     before=("apply",),

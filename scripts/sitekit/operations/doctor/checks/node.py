@@ -27,7 +27,7 @@ def _place(seen: Seen) -> str:
 
 @subject.check(
     "job-runs",
-    "a short job of a user in each partition",
+    "whether a short job of a user runs in each partition",
     "servers are jobs like this test job",
     "srun --partition=NAME hostname, as the user",
     needs=("slurm.controller",),
@@ -44,7 +44,7 @@ def job_runs(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "hub-reached",
-    "the hub's address and port, from a node",
+    "whether a node can connect to the hub's address and port",
     "if a server cannot reach the hub, the hub ends the server after the time limit of its start",
     "open the port in the firewall; or write another hub.address",
     needs=("node.job-runs",),
@@ -60,7 +60,7 @@ def hub_reached(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "release-runs",
-    "the release's Python, on a node",
+    "whether the release's Python runs on a node",
     "a server's program is the release's Python",
     "mount the prefix on the nodes; its programs must fit the nodes' system",
     needs=("node.job-runs",),
@@ -76,7 +76,7 @@ def release_runs(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "kernels-seen",
-    "the published kernels, on a node",
+    "whether a user can list the folder of the published kernels on a node",
     "without published kernels the launcher shows no kernels",
     "mount the prefix on the nodes; make kernels",
     needs=("node.job-runs",),
@@ -92,7 +92,7 @@ def kernels_seen(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "home-written",
-    "the user's home, on a node",
+    "whether the user can write to the home on a node",
     "the server and its notebooks write into the home",
     "mount the home on the nodes",
     needs=("node.job-runs",),
@@ -108,7 +108,7 @@ def home_written(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "names",
-    "the name of the hub's host, on a node",
+    "whether a node can resolve the name of the hub's host",
     "a server cannot reach a host that it cannot find",
     "add the name to DNS, or write an IP address into hub.address",
     needs=("node.job-runs",),
@@ -123,7 +123,7 @@ def names(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "clock",
-    "the clock of a node",
+    "the clock of a node, compared with the clock of this host",
     "with a wrong clock, munge and certificates are refused",
     "start chrony or ntpd on the node",
     needs=("node.job-runs",),
@@ -138,7 +138,7 @@ def clock(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "memory-limit",
-    "the memory limit of the job's cgroup, against the tier's memory_cap",
+    "the memory limit of the job's cgroup, compared with the tier's memory_cap",
     "a server is killed at this limit, and the form shows the cap of the tier",
     "AllowedRAMSpace in cgroup.conf, or another memory_cap",
     needs=("node.job-runs",),

@@ -32,7 +32,7 @@ def _there(here: Context) -> dict[str, Partition]:
 
 @subject.check(
     "partition-exists",
-    "the partitions of each tier, in the output of sinfo",
+    "whether sinfo lists the partitions of each tier",
     "Slurm refuses a job for a missing partition, and no server of the tier starts",
     "name a partition that `sinfo -s` lists in tiers[].partitions",
     needs=("slurm.controller", "slurm.queue"),
@@ -53,7 +53,7 @@ def partition_exists(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "fits-nodes",
-    "memory, CPUs, time and GPUs of each tier, against the nodes and limits of its partitions",
+    "memory, CPUs, time and GPUs of each tier, compared with the nodes and limits of its partitions",
     "a job that is larger than each node, or longer than the limit, waits for ever or is refused",
     "reduce the tier's size, or name other partitions",
     needs=("slurm.controller", "slurm.queue"),
@@ -68,7 +68,7 @@ def fits_nodes(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "memory-cap",
-    "memory_cap of each tier against AllowedRAMSpace, and the cgroup version",
+    "memory_cap of each tier, compared with AllowedRAMSpace in cgroup.conf, and the cgroup version",
     "a server is killed, or slowed down, below the memory that the form promises",
     "write another memory_cap, or change cgroup.conf",
     needs=("slurm.controller",),
@@ -105,7 +105,7 @@ def partition_up(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "groups-allowed",
-    "AllowGroups of each partition",
+    "whether AllowGroups of each partition contains a group of the site's users",
     "users outside of these groups get no server in the partition",
     "AllowGroups in slurm.conf, or another partition for the tier",
     needs=("slurm.controller",),
@@ -243,7 +243,7 @@ def accepted(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "time-of-idle",
-    "the idle limit of each tier against its time",
+    "the idle limit of each tier, compared with its time limit",
     "if Slurm ends an idle server at its time limit, unsaved work is lost without a warning",
     "write an idle limit below the tier's time",
 )

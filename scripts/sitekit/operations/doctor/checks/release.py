@@ -44,7 +44,7 @@ def _here(site: Site) -> bool:
 
 @subject.check(
     "prefix",
-    "the folder paths.prefix",
+    "whether the folder paths.prefix exists",
     "hub, servers and kernels run programs from this folder",
     "mount the shared file system, or correct paths.prefix",
 )
@@ -76,7 +76,7 @@ def current(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "whole",
-    "release.json of the release in use",
+    "whether the release in use is complete (has the file release.json)",
     "a release without release.json was not verified, or is still being built",
     "make install_all, or make rollback",
     needs=("release.current",),
@@ -91,7 +91,7 @@ def whole(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "seen-by-hub",
-    "whether the hub's account can read `current` and enter every folder above it",
+    "whether the accounts of hub and proxy can read `current` and enter every folder above it",
     "hub and proxy cannot start if one folder on the way is closed to them",
     "chmod a+rx FOLDER",
     needs=("release.current", "accounts.exist"),
@@ -117,7 +117,7 @@ def seen_by_user(here: Context) -> Iterator[Finding]:
 
 
 def _seen(here: Context, account: str) -> Iterator[Finding]:
-    """Yield a finding for each part of the release that an account cannot read or run."""
+    """Yield a finding about the first part of the release that an account cannot read or run."""
     bin_folder = here.site.current.resolve() / "bin"
     wanted = {str(bin_folder / name): "rx" for name in ("python", "jupyterhub")}
     wanted[str(here.site.current / "bin")] = "rx"
@@ -144,7 +144,7 @@ def readable(here: Context) -> Iterator[Finding]:
 def unreadable(target: Path, account: str | None, seconds: float) -> Iterator[Finding]:
     """Yield a finding with the first folder or file below `target` that an account cannot read.
 
-    Two programs search the release, each for at most `seconds`.
+    The function runs find(1) twice, each time for at most `seconds` seconds.
     """
     for kind, expression in _UNREADABLE.items():
         argv: Argv = ["find", target, "-xdev", *expression.split(), "-print", "-quit"]

@@ -28,7 +28,7 @@ from ..context import Context
 from .site_file import problems
 
 subject = Subject("security", "Secrets and rights")
-DOWNLOAD = 60.0  # seconds, also for advisories of a mirror
+DOWNLOAD = 60.0  # seconds: the time limit of the check, which may download advisories from a mirror
 
 
 @subject.check(
@@ -108,7 +108,7 @@ def token(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "internal-tls",
-    "the certificates of hub, proxy and front for internal TLS",
+    "the certificates of hub, proxy, front and culler for internal TLS",
     "if one of these certificates has expired, the services refuse each other's connections",
     "sudo make apply",
     needs=("site.applied",),
@@ -129,7 +129,7 @@ def internal_tls(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "backups",
-    "who can read the backups",
+    "whether others than root can enter the folder of the backups",
     "a backup contains all secrets and all users' tokens",
     "chmod 700 FOLDER; chmod 600 FILE",
     needs=("site.applied",),

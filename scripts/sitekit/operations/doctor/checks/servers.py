@@ -20,12 +20,13 @@ from .state import open_starts
 
 subject = Subject("servers", "Servers of users")
 SETTLED = 900.0
-"""Seconds after which a start without a job is odd. The hub settles its starts within minutes."""
+"""Only starts that are older than this number of seconds are reported. Within minutes, a running
+hub records the job of a start, or records that the start has ended."""
 
 
 @subject.check(
     "rows",
-    "starts in the ledger that nobody can end",
+    "starts in the ledger that have not ended, although their job, account or backend is missing",
     "the hub counts these servers as running, and their users cannot start another one",
     "sudo make start; if they stay, read the hub's log",
     needs=("state.ledger", "slurm.controller"),
@@ -60,7 +61,7 @@ def _live(backend: Backend) -> set[str]:
 
 @subject.check(
     "strays",
-    "jobs with the site's name and tag that the ledger does not know",
+    "jobs with a server's tag that belong to no start in the ledger",
     "such jobs use resources of users, and the hub does not end these jobs",
     "scancel NUMBER, after a look at: scontrol show job NUMBER",
     needs=("state.ledger", "slurm.controller", "slurm.queue"),
@@ -80,8 +81,8 @@ def _jobs(backend: Backend) -> list[tuple[str, str, str]]:
     """Return the running jobs whose comment has a server's tag (the id of its start), as (job id,
     user, tag).
 
-    Any user can submit a job whose comment looks like a server's tag. Because such a job can be
-    foreign, a job that is not in the ledger gives only a note.
+    Any user can submit a job whose comment looks like a server's tag. Therefore, a job that is not
+    in the ledger gives only a note.
     """
     jobs = asyncio.run(backend.list_jobs())
     return [(str(job.id), job.user, job.tag) for job in jobs if job.tag and job.running]

@@ -29,7 +29,7 @@ def _systemd(site: Site) -> bool:
 
 @subject.check(
     "supervisor",
-    "the supervisor that site.yml names",
+    "whether the supervisor that site.yml names runs",
     "the supervisor starts the services, and restarts them after a fault or a boot",
     "`supervisor: supervisord` in site.yml, if systemd is not PID 1",
     needs=("site.applied",),
@@ -44,7 +44,8 @@ def supervisor(here: Context) -> Iterator[Finding]:
 
 
 def _runs(here: Context, part: str) -> Iterator[Finding]:
-    """Yield an error, with the last lines of the log, if a service does not run."""
+    """Yield an error if a service does not run. If the service has failed, the error contains the
+    last line of its log."""
     state = here.states.get(part, State("stopped", "unknown to the supervisor"))
     if state.word in ("running", "starting") and state.pid is not None:
         return
@@ -229,7 +230,7 @@ def at_boot(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "units-read",
-    "units that changed since systemd read them, and drop-ins",
+    "whether systemd has read the site's units and their drop-ins after their last change",
     "systemd still uses the old unit",
     "systemctl daemon-reload; sudo make start",
     needs=("services.supervisor", "site.applied"),
@@ -244,7 +245,7 @@ def units_read(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "timers",
-    "the timers for kernels, backup and certificate",
+    "whether the timers for kernels, backup and certificate run",
     "without these timers broken kernels and old certificates are not reported, and no backup is made",
     "systemctl start TIMER, or: sudo make start",
     needs=("services.supervisor", "site.applied"),

@@ -20,7 +20,7 @@ subject = Subject("site", "The site file")
 
 @subject.check(
     "applied",
-    "/etc/sitekit/NAME/site.yml, the site as it was last applied",
+    "whether /etc/sitekit/NAME/site.yml exists, the site file of the last `make apply`",
     "without it, nothing of the site is on this machine",
     "sudo make apply start",
     before=("start",),
@@ -49,7 +49,7 @@ def applied_is_readable(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "same-as-applied",
-    "the values of the site file and of the applied site",
+    "whether the site file and the applied site have the same values",
     "the services run with the applied values; a change in the site file has no effect yet",
     "make diff; sudo make apply",
     needs=("site.applied", "site.applied-readable"),
@@ -79,7 +79,7 @@ def _differences(mine: Any, theirs: Any, key: str = "") -> Iterator[str]:
 
 @subject.check(
     "ports-and-folders-apart",
-    "ports and folders of this site and of other sites on this machine",
+    "whether this site and the other sites on this machine have different ports and folders",
     "two sites with one port or one state folder stop each other",
     "give each site its own ports and folders in site.yml",
 )

@@ -17,8 +17,8 @@ from ..context import Context, Unanswered
 
 MIN_JOB_AGE = 60
 START_DELAYS = (("batch_sched_delay", 3, 1), ("sched_min_interval", 2, 1_000_000))
-"""Delays of each start in SchedulerParameters: name, Slurm's default, and the unit's number per
-second."""
+"""The values in SchedulerParameters that delay each start: the name, Slurm's default, and the
+number of the value's units in one second."""
 
 
 def on_slurm(site: Site) -> bool:
@@ -65,7 +65,8 @@ def may_run(here: Context) -> Iterator[Finding]:
 
 
 def _auth_info(here: Context) -> dict[str, str]:
-    """Return two settings in slurm.conf: AuthType, and the path of munge's socket.
+    """Return the settings AuthType and AuthInfo in slurm.conf: name in small letters -> value.
+    AuthInfo can contain the path of munge's socket.
 
     The function reads slurm.conf itself, because slurmctld may not answer.
     """
@@ -111,7 +112,7 @@ def munge(here: Context) -> Iterator[Finding]:
         return
     except CommandFailed as failed:
         if "is not there" in failed.what:
-            return  # the programs are not needed where the library is
+            return  # munge's programs may be missing: Slurm needs only munge's library
         last = (failed.output.strip().splitlines() or ["no answer"])[-1]
         yield Finding(f"munge makes no valid credential: {last}", path)
 

@@ -32,7 +32,7 @@ BACKUP_SECONDS = 2.5 * 86400
 
 @subject.check(
     "folder",
-    "the folder paths.state",
+    "whether the folder paths.state exists",
     "without this folder the hub cannot start",
     "mount its file system, or: sudo make apply",
     needs=("site.applied",),
@@ -45,7 +45,7 @@ def folder(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "space",
-    "free bytes and inodes on the file system of the state",
+    "free bytes and inodes on the file system of the state folder",
     "when this file system is full, the hub cannot write its database, and nobody can log in",
     "remove files there, or enlarge the file system",
     needs=("state.folder",),
@@ -67,7 +67,7 @@ def space(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "local",
-    "the kind of the state's file system",
+    "type and mount options of the state folder's file system",
     "SQLite loses data on a network file system",
     "name a folder on the hub's own disk in paths.state",
     needs=("state.folder",),
@@ -147,7 +147,7 @@ def files(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "cookie-secret",
-    "the file cookie_secret",
+    "mode and content of the file cookie_secret",
     "without a valid secret the hub does not start",
     "remove the file, and sudo make start: all users have to log in again",
     needs=("state.folder",),
@@ -157,7 +157,7 @@ def files(here: Context) -> Iterator[Finding]:
 def cookie_secret(here: Context) -> Iterator[Finding]:
     path = here.site.paths.state / "cookie_secret"
     if not path.exists():
-        return  # the hub's first start makes it
+        return  # the hub's first start creates it
     if (mode := stat.S_IMODE(path.stat().st_mode)) & 0o007:
         what = f"others may read it (mode {mode:04o}), and JupyterHub refuses to start"
         yield Finding(what, str(path), f"chmod 600 {path}")
@@ -216,8 +216,8 @@ def _database(here: Context, path: Path) -> Iterator[Finding]:
 
 
 def open_starts(here: Context) -> dict[str, Any]:
-    """Return the starts in the ledger (the hub's record of servers) that have not ended. Raises
-    Unanswered."""
+    """Return the starts in the ledger (the hub's record of starts) that have not ended, and the
+    ledger's version. Raises Unanswered."""
     if not here.site.ledger.exists():
         return {}
     answer = here.look_as(here.site.hub.user, starts=str(here.site.ledger))["starts"]
@@ -264,7 +264,7 @@ def maintenance(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "logs",
-    "free space for the logs",
+    "whether the folder of the logs exists, is not mounted read-only, and has free space",
     "a full disk of the logs stops the front, and hides the reasons of all other faults",
     "remove old logs",
     needs=("site.applied",),

@@ -26,7 +26,7 @@ _NONE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 
 @subject.check(
     "installed",
-    "sudo, and whether it reads the folder of the site's rule",
+    "whether sudo is installed and reads the folder of the site's rule",
     "the hub starts the gate with sudo; without the rule no server starts",
     "visudo, and add the line: @includedir /etc/sudoers.d",
     applies=local,
@@ -61,7 +61,7 @@ def _options(path: Path) -> list[str]:
 
 @subject.check(
     "syntax",
-    "all of sudo's rules (visudo -c)",
+    "the syntax of all sudo rules (visudo -c)",
     "with a broken file, sudo may refuse all users",
     "visudo -c names the line",
     needs=("sudo.installed",),
@@ -82,7 +82,7 @@ def syntax(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "gate",
-    "the gate's program, and every folder above it",
+    "owner and mode of the gate's program and of every folder above it",
     "sudo runs the gate as users; an account that can change the gate can act as any user",
     "sudo make apply; chown root FILE; chmod go-w FILE",
     needs=("site.applied",),
@@ -140,7 +140,7 @@ SETTINGS = {
     "log_input": "sudo writes what the hub sends to the gate to its log, with tokens of servers",
     "log_output": "sudo writes the gate's answers to its log",
 }
-"""Settings of sudoers(5) with which the hub cannot use the gate as meant."""
+"""Maps each setting of sudoers(5) that disturbs the hub's use of the gate to the reason."""
 
 
 @subject.check(
@@ -159,7 +159,7 @@ def settings(here: Context) -> Iterator[Finding]:
     head = done.stdout.partition("may run the following")[0]
     found = {word.strip() for line in head.splitlines()[1:] for word in line.split(",")}
     if "must have a tty" in done.stderr:
-        found.add("requiretty")  # sudo refuses this question, too
+        found.add("requiretty")  # with requiretty, sudo also refuses this command
     for name, why in SETTINGS.items():
         if name in found:
             remedy = f"visudo, and add after the line that sets it: Defaults:{hub} !{name}"
@@ -186,7 +186,7 @@ def hub_process(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "gate-answers",
-    "the gate, started by the hub's account with sudo as a user, with an empty request",
+    "whether the gate answers an empty request, when the hub's account starts the gate with sudo as a user",
     "the hub submits each server in this way",
     "run it by hand, and read the message: sudo -n -u USER -- GATE",
     needs=("accounts.exist", "sudo.installed", "sudo.gate"),
@@ -214,7 +214,7 @@ def gate_answers(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "narrow",
-    "what sudo refuses the hub: another program, root, and arguments for the gate",
+    "whether sudo refuses the hub's account other programs, other accounts, and arguments for the gate",
     "with a wider rule, an attacker with the hub's account could become root",
     "remove the wider rule; sudo -l -U HUB lists all rules in force",
     needs=("accounts.exist", "sudo.installed"),
@@ -241,7 +241,7 @@ def narrow(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "proxy-has-none",
-    "sudo rules of the proxy's account",
+    "whether the proxy's account has sudo rules",
     "every browser sends requests to the proxy, so the proxy must not be able to run programs as another account",
     "remove the rule; sudo -l -U PROXY lists it",
     needs=("accounts.exist", "sudo.installed"),

@@ -16,12 +16,12 @@ from ..context import Context, Unanswered
 subject = Subject("system", "The operating system")
 FULL = 64 * 1024
 SHARED = {"/tmp": "wx", "/dev/shm": "wx", "/dev/null": "rw", "/etc/passwd": "r"}  # noqa: S108
-"""What programs of all accounts use."""
+"""Files and folders that programs of all accounts use: path -> the access that they need."""
 
 
 @subject.check(
     "shared-places",
-    f"{', '.join(SHARED)}, as the hub's account and as a user",
+    f"whether the hub's account and a user can use {', '.join(SHARED)}",
     "hub, sudo, the gate and kernels use them, and fail with misleading messages",
     "chmod 1777 /tmp /dev/shm; chmod 666 /dev/null; chmod 644 /etc/passwd",
     root=True,
@@ -68,7 +68,7 @@ def run_space(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "localhost",
-    "the addresses of the name localhost",
+    "whether the name localhost has the address 127.0.0.1, and no foreign address",
     "programs that talk to each other on this machine find each other by this name",
     "add to /etc/hosts: 127.0.0.1 localhost",
 )
@@ -87,7 +87,7 @@ def localhost(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "clock",
-    "the clock of this machine, against the newest file of the site",
+    "the clock of this machine, compared with the times of the site's folders",
     "with a clock that was set back, certificates are not valid yet, and munge and logins are refused",
     "systemctl status chronyd, or ntpd; chronyc makestep",
 )

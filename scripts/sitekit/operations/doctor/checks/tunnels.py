@@ -33,7 +33,7 @@ def _tunnel(site: Site) -> bool:
 
 @subject.check(
     "client",
-    "the program ssh, and the hub's files for it",
+    "whether ssh is installed, and whether the hub's files for ssh exist",
     "the hub reaches Slurm with ssh",
     "install the package openssh-client; sudo make apply",
     applies=_outside,
@@ -118,7 +118,7 @@ def nodes_unseen(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "tunnel-sshd",
-    "the program sshd, and the host key of the site's own sshd",
+    "whether sshd is installed, and whether the host key of the site's own sshd exists",
     "servers connect to the hub through this sshd",
     "install the package openssh-server; sudo make apply",
     applies=_tunnel,
@@ -146,7 +146,7 @@ def tunnel_is_there(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "tiers",
-    "the partitions and sizes of the tiers, and the release, on the cluster behind the login node",
+    "whether the cluster behind the login node has what the tiers need: partitions, sizes and the release",
     "a server does not start if its partition is missing, or if the release does not fit",
     "correct the tier; or build the same release in slurm.ssh.prefix, on the cluster",
     needs=("ssh.gate",),

@@ -5,8 +5,8 @@ For the key `paths` ({path: letters}), the answer is {path: "" or the reason why
 use this path}. The letters are r (read), w (write) and x (enter or run).
 For the key `databases` ([path]), the answer is {path: "" or the fault of the SQLite database}.
 For the key `starts` (the path of a ledger), the answer contains the starts that have not ended.
-For the key `account` (a name), the answer contains the groups, the home, and the seconds that the
-directory of accounts took.
+For the key `account` (a name), the answer contains the groups, the home and the shell of the
+account, and the seconds that the look-up took.
 For the key `space` ([path]), the answer is {path: [free bytes, bytes, free inodes, inodes]}.
 
 The program needs only the system's Python 3.6 or later, and changes nothing.
@@ -88,8 +88,8 @@ def open_starts(path: str) -> Dict[str, Any]:
 
 
 def account(name: str) -> Dict[str, Any]:
-    """Return an account's groups and home from the directory of accounts, and the seconds that the
-    lookup took."""
+    """Return an account's groups, home and shell from the directory of accounts, and the seconds
+    that the look-up took."""
     begin = time.time()
     try:
         entry = pwd.getpwnam(name)

@@ -1,4 +1,5 @@
-"""Start a kernel, run one cell in the kernel, and print the memory of its processes in bytes.
+"""Start a kernel, run one cell in the kernel, and print the memory of the kernel's processes in
+bytes.
 
 The release's Python runs this program. The only argument of the program is the kernel's name. The
 variable JUPYTER_PATH has the path of the folder with the published kernels.
@@ -14,7 +15,7 @@ import psutil
 from jupyter_client.manager import KernelManager
 
 TIMEOUT = 60
-"""Seconds for the start of the kernel, and for the cell."""
+"""The time limit in seconds: for the start of the kernel, and for the cell."""
 
 
 def main() -> None:
