@@ -37,8 +37,7 @@ class MachineState:
     servers. If a service runs but does not answer, its state is `starting`. If the current user
     may not read the state, the value is `unknown`.
     `applied` is the site of the last apply.
-    `shared` has the accounts, groups, folders and links that are also in the manifests of other
-    sites of this machine.
+    `shared` has all entries of the manifests of the other sites on this machine.
     """
 
     entries: Mapping[Path, Entry]

@@ -66,7 +66,7 @@ def default_account(here: Context) -> Iterator[Finding]:
 @subject.check(
     "none-left",
     "limits of 0 for the user: MaxJobs, MaxSubmitJobs, GrpTRES, MaxTRES",
-    "Slurm accepts or starts no job of the user",
+    "with such a limit, Slurm accepts or starts no job of the user",
     "sacctmgr modify user NAME set MaxJobs=-1 MaxSubmitJobs=-1",
     needs=("slurm.controller", "slurm.accounting"),
     applies=local,
@@ -184,7 +184,7 @@ def enforced(here: Context) -> Iterator[Finding]:
 @subject.check(
     "propagated",
     "PropagateResourceLimits in slurm.conf",
-    "jobs get the limits of the hub's service, such as the number of open files",
+    "otherwise, jobs get the limits of the hub's service, such as the number of open files",
     "PropagateResourceLimits=NONE in slurm.conf",
     needs=("slurm.controller",),
     applies=local,

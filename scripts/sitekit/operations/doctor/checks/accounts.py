@@ -36,7 +36,7 @@ def exist(here: Context) -> Iterator[Finding]:
 @subject.check(
     "not-root",
     "the user IDs of the services' accounts",
-    "hub and proxy must not be root, nor one account",
+    "hub and proxy must not run as root, and must not have the same account",
     "give each service its own system account in site.yml",
     before=("apply", "start"),
 )

@@ -39,7 +39,7 @@ def _is_good(state: str) -> bool:
     "some-up",
     "whether a node of each partition can run jobs",
     "if no node can run jobs, each server of the tier waits",
-    "scontrol update NodeName=NODE State=resume, when the reason is mended",
+    "scontrol update NodeName=NODE State=resume, when the fault is repaired",
     needs=("slurm.controller", "slurm.queue"),
     follows=("slurm.munge",),
 )
@@ -64,7 +64,7 @@ def some_up(here: Context) -> Iterator[Finding]:
     "all-up",
     "nodes that are drained, down, or do not answer",
     "fewer servers can run at the same time",
-    "scontrol update NodeName=NODE State=resume, when the reason is mended",
+    "scontrol update NodeName=NODE State=resume, when the fault is repaired",
     needs=("slurm.controller", "slurm.queue"),
     follows=("nodes.some-up",),
 )
@@ -98,7 +98,7 @@ def nodes_known(here: Context) -> Iterator[Finding]:
 @subject.check(
     "maintenance",
     "reservations that take all nodes of a partition, now or within a tier's time",
-    "a job that would run into the reservation waits until its end; a shorter one would start",
+    "a job that would run into the reservation waits until it ends; a shorter job would start",
     "tell users to choose a shorter time; see: scontrol show reservation",
     needs=("slurm.controller",),
 )

@@ -78,7 +78,7 @@ def roster(here: Context) -> Iterator[Finding]:
 @subject.check(
     "kernel",
     "whether the kernel of each course is published, and passed its last test",
-    "the notebooks of the course do not run",
+    "otherwise, the notebooks of the course do not run",
     "make kernels",
     needs=("site.applied",),
     root=True,
@@ -95,7 +95,7 @@ def kernel(here: Context) -> Iterator[Finding]:
 @subject.check(
     "reservation",
     "whether the reservation of each course exists and fits the course",
-    "Slurm refuses the servers of the course",
+    "otherwise, Slurm refuses the servers of the course",
     "scontrol create reservation",
     needs=("site.applied", "slurm.controller"),
     root=True,

@@ -112,7 +112,7 @@ def certificate_files(here: Context) -> Iterator[Finding]:
 @subject.check(
     "answers",
     "whether the web server answers with the headers of this site",
-    "users cannot open the site",
+    "otherwise, users cannot open the site",
     "sudo make start; read the web server's log",
     needs=("services.front",),
     follows=("network.ports", "front.config"),

@@ -279,7 +279,7 @@ def failed_tasks(here: Context) -> Iterator[Finding]:
 @subject.check(
     "pages-apart",
     "how the running proxy keeps pages of different users apart",
-    "on one domain, a page of one user could act with another user's login",
+    "if all pages are on one domain, a page of one user could act with another user's login",
     "sudo make apply start",
     needs=("services.proxy",),
     follows=("files.edited", "site.same-as-applied"),
