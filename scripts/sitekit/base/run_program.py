@@ -60,9 +60,9 @@ def acting_as(user: int, group: int) -> Iterator[None]:
 
     Use this block to work in a directory that the account can write: symbolic links in the
     directory can then lead only to files that the account itself can reach. The process still
-    belongs to root, so the account can neither signal nor trace the process. Do not start a program
-    in the `with` block, because this program could become root again. To start a program as another
-    account, call `run` with the argument `user`.
+    belongs to root. Therefore, the account can neither signal nor trace the process. Do not start a
+    program in the `with` block, because this program could become root again. To start a program as
+    another account, call `run` with the argument `user`.
     """
     if os.geteuid() == user != 0:  # without root's rights, this process cannot change its account
         yield

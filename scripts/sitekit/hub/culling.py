@@ -18,7 +18,7 @@ from .servers.idle_limits import CULLER, stop_delay
 from .servers.offered_courses import OfferedCourses
 
 EVERY = 60  # seconds between two checks of all servers
-PAGE = 200  # users in one answer: JupyterHub's own limit; idle-culler asks for page after page
+PAGE = 200  # users in one response, JupyterHub's own limit; idle-culler requests all pages
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR": "1"}
 """If its configuration file has an error, the culler ends. Without the second variable, the culler
@@ -35,8 +35,8 @@ def update_culling(c: Any, site: Site) -> None:
     if all(tier.idle is None for tier in site.tiers):
         return
     config = site.etc / "culler_config.py"
-    # The culler has no systemd unit of its own. The hub starts it, with a token that is in no file.
-    # It ends with the hub, even if the hub is killed. Unlike the hub it needs no sudo.
+    # The culler has no systemd unit of its own. The hub starts the culler, with a token that is in
+    # no file. The culler ends with the hub, even if the hub is killed. The culler needs no sudo.
     setpriv = ["/usr/bin/setpriv", "--pdeathsig", "TERM", "--no-new-privs"]
     command = [*setpriv, sys.executable, "-I", "-m", "jupyterhub_idle_culler", f"--config={config}"]
     c.JupyterHub.services.append({"name": CULLER, "command": command, "environment": ENVIRONMENT})

@@ -106,8 +106,7 @@ class CoursePageHandler(CourseHandler):
     async def act_on_server(self, course: Course, action: str, name: str) -> None:
         """Stop or restart a participant's server of this course. Raises HTTPError.
 
-        An instructor cannot stop or restart servers of the participant that do not belong to this
-        course.
+        An instructor cannot stop or restart the participant's other servers.
         """
         found = {one.name: one for one in participants(self.hub_state, course)}
         user = self.find_user(name) if name in found and found[name].state != ABSENT else None

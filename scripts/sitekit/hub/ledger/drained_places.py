@@ -16,7 +16,7 @@ from ...site.sections.tier import Tier
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 """The form of a node's or partition's name, as scripts/gate accepts it."""
-MOST = 50  # drained nodes and partitions
+MOST = 50  # the highest number of drained nodes and partitions
 
 
 @dataclass(frozen=True)

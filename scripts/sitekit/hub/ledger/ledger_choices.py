@@ -11,7 +11,7 @@ from typing import Any
 from ...base.errors import BadInput
 from .record_announcements import OperatorInLedger
 
-MOST = 10  # saved choices of one user
+MOST = 10  # the highest number of saved choices of one user
 LONGEST = 50  # characters of a name
 
 
