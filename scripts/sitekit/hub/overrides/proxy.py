@@ -33,7 +33,7 @@ class SilentProxy(ConfigurableHTTPProxy):
     never be idle (jupyterhub-idle-culler#43).
     """
 
-    # routes of pages/stopped_servers.py; JupyterHub does not see them
+    # the routes of pages/stopped_servers.py, which get_all_routes() does not return to JupyterHub
     stand_ins: frozenset[str] | set[str] = frozenset()
     hub_state: HubState
 
