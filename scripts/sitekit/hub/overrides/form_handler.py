@@ -25,9 +25,9 @@ NAME_FORM = N_(
 class FormHandler(SpawnHandler):
     """Use the query of a URL to fill in the form, but never to start a server.
 
-    A page of another site could redirect a user to a URL with a query (CVE-2026-40864). JupyterHub's
-    own handler reads unknown keys of the query as options, and starts a server with these options
-    (handlers/pages.py).
+    A page of another site could redirect a user to a URL with a query (CVE-2026-40864).
+    JupyterHub's own handler reads unknown keys of the query as options, and starts a server with
+    these options (handlers/pages.py).
 
     `form_server` is the name of the server in the URL; "" for the user's default server.
     """

@@ -128,7 +128,7 @@ def serve_by_tls(context: ssl.SSLContext, plain: Callable[[], bool]) -> None:
             else:
                 stream.close()
 
-    # JupyterHub.start() looks up the class of its HTTP server by this name, and has no setting for it
+    # JupyterHub.start() looks up its HTTP server's class by this name, and has no setting for it
     tornado.httpserver.HTTPServer = Listener
 
 
