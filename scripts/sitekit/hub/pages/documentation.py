@@ -20,8 +20,8 @@ TYPES = {
     ".yml": "text/plain; charset=utf-8",
     ".txt": "text/plain; charset=utf-8",
 }
-"""The suffixes of the files that are shown, with their media types. For other files, the hub answers
-404."""
+"""The suffixes of the files that are shown, with their media types. The hub answers requests for
+other files with 404."""
 POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -57,7 +57,8 @@ class DocumentationHandler(BaseHandler, web.StaticFileHandler):
             raise web.HTTPError(404)
         if found.is_dir():
             found /= "index.html"
-        # the path of the documentation's folder may contain symbolic links, but the folder may not
+        # the path to the documentation's folder may contain symbolic links; the folder itself may
+        # not contain any
         expected = os.path.normpath(os.path.join(base, os.path.relpath(found, root)))
         inside = os.path.realpath(found) == expected and expected.startswith(base + os.sep)
         if not inside or found.suffix not in TYPES or not found.is_file():

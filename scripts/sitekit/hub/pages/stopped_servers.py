@@ -38,8 +38,8 @@ def suspended_routes(ready: list[Any]) -> set[str]:
 
 
 def stopped_routes(app: JupyterHub, ready: list[Any]) -> set[str]:
-    """Return the proxy routes of the named servers that do not run, but only for users whose default
-    server is ready."""
+    """Return the proxy routes of the named servers that do not run, but only for users whose
+    default server is ready."""
     if not app.allow_named_servers:
         return set()
     names = app.db.query(orm.User.name, orm.Spawner.name).join(
