@@ -62,8 +62,8 @@ class Step:
 
 
 def account_name(uid: int) -> str:
-    """Return a phrase for a message, which contains the name of the account with this uid, or only
-    the uid if no account has this uid."""
+    """Return a phrase for a message. The phrase contains the name of the account with this uid. If
+    no account has this uid, the phrase contains only the uid."""
     try:
         return f"the account {pwd.getpwuid(uid).pw_name}"
     except KeyError:
@@ -71,7 +71,8 @@ def account_name(uid: int) -> str:
 
 
 def group_name(gid: int) -> str:
-    """Return a phrase for a message, which contains the name of a group and its listed members.
+    """Return a phrase for a message. The phrase contains the name of a group and the members that
+    the group database lists.
 
     The group database does not list the accounts that have the group as their primary group.
     """

@@ -21,9 +21,10 @@ EVERY = 60  # seconds between two checks of all servers
 PAGE = 200  # users in one response, JupyterHub's own limit; idle-culler requests all pages
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR": "1"}
-"""If its configuration file has an error, the culler ends. Without the second variable, the culler
-would use its own defaults, and stop each server that was idle for ten minutes (traitlets,
-config/application.py, raise_config_file_errors)."""
+"""The environment variables of the culler. Because of the second variable, the culler ends if its
+configuration file has an error. Otherwise, the culler would use its own defaults, and stop each
+server that was idle for ten minutes (traitlets, config/application.py,
+raise_config_file_errors)."""
 
 SCOPES = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
 
@@ -71,10 +72,10 @@ def configure_culler(c: Any, site: Site) -> None:
 
 
 def show_certificate(c: Any, site: Site) -> None:
-    """Change functions of idle-culler: its certificate, and its log if the hub does not answer.
+    """Make the culler use its own certificate, and log in one line if the hub does not answer.
 
-    The file culler_config.py in /etc calls this function by this name, also in an older release
-    after a rollback.
+    The file culler_config.py in /etc calls this function. After a rollback, the same file calls the
+    function of this name in the older release.
     """
     use_own_certificate(c, site)
     log_unreachable_hub()

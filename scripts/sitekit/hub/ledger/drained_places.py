@@ -1,7 +1,7 @@
 """Define which partitions and nodes an operator has drained. No new servers start there.
 
-A drain does not change Slurm: the hub requests no drained partitions, and excludes drained nodes in
-its requests. Other jobs still start on drained nodes and in drained partitions.
+A drain changes nothing in Slurm. The hub does not request drained partitions, and excludes drained
+nodes in its requests. Other jobs still start on drained nodes and in drained partitions.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The file is in the site's state directory, which only the hub uses. Because the hub writes a row to
 the ledger before it submits the server's job, the ledger has a row for each job even if the hub
-dies. The tag in the row is also in the job's comment, by which a restarted hub finds the row.
+dies. The tag in the row is also in the job's comment. By this tag, a restarted hub finds the row.
 
 The ledger contains no secrets: in place of a token, it contains JupyterHub's hash of the token. The
 token's number in JupyterHub's database would not identify the token, because SQLite reuses numbers.

@@ -17,8 +17,7 @@ LONGEST = 50  # characters of a name
 
 @dataclass(frozen=True)
 class SavedChoice:
-    """Hold a saved choice: its name, and its options in the form in which read_choice() returns
-    options for storage."""
+    """Hold a saved choice: its name, and its options as read_choice() returns them for storage."""
 
     name: str
     options: dict[str, str]

@@ -29,7 +29,7 @@ class StateCookie:
     _state_cookie: str | None = None
 
     def set_state_cookie(self: Any, value: str) -> None:
-        """Set the cookie, which expires after the longest time that a login may take."""
+        """Set the cookie, which expires after one day, the longest time that a login may take."""
         self._set_cookie(STATE, value, expires_days=1)
 
     def get_state_cookie(self: Any) -> str:

@@ -38,7 +38,7 @@ async def run() -> None:
 async def restore(app: JupyterHub) -> None:
     """Add the routes to servers that are missing in the proxy."""
     routes = await app.proxy.get_all_routes()
-    # `ready` reads several values; therefore, each round reads it once for all servers
+    # `ready` takes several reads; therefore, each round reads `ready` only once for each server
     ready = [spawner for spawner in spawners() if spawner.ready]
     suspended = stopped_servers.suspended_routes(ready)
     await stopped_servers.update_routes(app, ready, suspended)

@@ -26,8 +26,8 @@ class Card:
     """A failure card: the message for a user about why a server failed.
 
     `figures` maps labels, such as "Memory", to values. `kind` is a short name for the reason, for
-    metrics and tests. `larger` is the key of a tier that would have been large enough; "" if no
-    tier would.
+    metrics and tests. `larger` is the key of a tier that would have been large enough; "" if there
+    is no such tier.
     """
 
     kind: str

@@ -53,7 +53,7 @@ class FormHandler(SpawnHandler):
         self.form_server = server_name
         user = self.find_user(user_name)
         if user is not None:
-            # JupyterHub passes its own handler for GET only, and forgets it when a start fails
+            # JupyterHub passes its own handler only for GET, and removes it when a start fails
             user.spawner.form_handler = self
         typed = " ".join(self.get_body_argument("server", "").split())
         if user is not None and typed and not server_name:

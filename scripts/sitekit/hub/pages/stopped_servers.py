@@ -3,9 +3,9 @@
 The hub answers for each named server that does not run, and for each server that is suspended.
 
 The proxy uses the route with the longest prefix of a URL's path. If alice's stopped server at
-/user/alice/one/ has no route, alice's default server at /user/alice/ answers its requests, with
-404. If JupyterLab is open in a browser at the URL of the stopped server, JupyterLab then repeats
-its requests without a pause.
+/user/alice/one/ has no route, alice's default server at /user/alice/ answers the requests for
+/user/alice/one/ with 404. If JupyterLab is open in a browser at the URL of the stopped server,
+JupyterLab then repeats these requests without a pause.
 """
 
 from __future__ import annotations

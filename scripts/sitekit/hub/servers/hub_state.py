@@ -111,7 +111,7 @@ class HubState:
     def certificates(self) -> Certificates:
         """Return the issuer of certificates, loaded at the first use."""
         # Imported here, because `cryptography` is only in the hub's environment. sitekit's own
-        # environment, which reads the ledger too, does not have it.
+        # environment, whose programs read the ledger too, does not contain `cryptography`.
         from .issue_certificates import Certificates
 
         return Certificates(self.site)

@@ -119,7 +119,8 @@ class TierSpawner(AdoptingSpawner):
         )
 
     async def eligibility(self) -> Eligibility:
-        """Return the account's groups, and its Slurm accounts and reservations.
+        """Return the user's groups, Slurm accounts, reservations and courses, and the drained
+        nodes and partitions.
 
         Raises HTTPError (403) if the user has no account.
         """
