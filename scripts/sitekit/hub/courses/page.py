@@ -129,8 +129,8 @@ class CoursePageHandler(CourseHandler):
             task.add_done_callback(_tasks.discard)
 
     async def stop_server(self, course: Course, user: Any, server: str, *, restart: bool) -> None:
-        """Stop a server, and record a card (a text for the participant) with the instructor's
-        name."""
+        """Stop a server, and record a card (a text for the participant). The card tells that an
+        instructor of the course has stopped or restarted the server."""
         child = getattr(user.spawners[server], "child_spawner", None)
         row = self.hub_state.ledger.row(child.tag) if child and child.tag else None
         if row is None or row.choice.get("course") != course.key:

@@ -23,7 +23,7 @@ def update_login(c: Any, site: Site, accounts: AccountMap) -> None:
         update_provider(c, site, accounts)
     c.Authenticator.allow_all = False
     # If this were True, JupyterHub would delete at its start each user without a Unix account, with
-    # the user's servers. JupyterHub finds no accounts while the directory of accounts does not answer.
+    # the user's servers. JupyterHub finds no account if the directory of accounts does not answer.
     c.Authenticator.delete_invalid_users = False
     c.Authenticator.refresh_pre_spawn = True
     c.JupyterHub.cookie_max_age_days = site.login.session / 86400

@@ -83,9 +83,9 @@ class SilentProxy(ConfigurableHTTPProxy):
 def end_for_another_token() -> None:
     """End the hub, because the proxy was started with another token.
 
-    The hub cannot add routes with a wrong token, and without routes browsers are redirected in a
-    circle. The hub ends because a running hub cannot read a new token; systemd or supervisord
-    restarts the hub with the current token.
+    The hub cannot add routes with a wrong token, and without routes browsers are redirected without
+    end. The hub ends because a running hub cannot read a new token. systemd or supervisord restarts
+    the hub with the current token.
     """
     log.critical(
         "The proxy refuses this hub's token. The hub ends, and is started again with the CONFIGPROXY_AUTH_TOKEN that "

@@ -119,8 +119,8 @@ class EnterHandler(BaseHandler):
     def _refused(self, owner: str) -> bool:
         """Return whether the proxy has refused a cookie that the hub accepts.
 
-        If the hub did not notice such a refusal, hub and proxy would redirect the browser in
-        circles.
+        If the hub did not notice such a refusal, hub and proxy would redirect the browser to each
+        other without end.
         """
         before = entry_of(self)
         return before is not None and before.opens(owner, time.time())

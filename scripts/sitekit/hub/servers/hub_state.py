@@ -37,8 +37,8 @@ def longest_run(time_limit: float, start_timeout: float) -> timedelta:
 class HubState:
     """The state that all servers of the hub share.
 
-    configure() stores the HubState in the class attribute `hub_state` of TierSpawner, SlurmServer
-    and others.
+    configure() stores the HubState in the class attribute `hub_state` of TierSpawner, Server and
+    other classes.
     """
 
     def __init__(self, site: Site) -> None:

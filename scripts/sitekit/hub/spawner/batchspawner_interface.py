@@ -36,7 +36,7 @@ class SlurmServer(Server, SlurmSpawner):
         self.req_ngpus = str(self.choice.gpus or "")
 
     async def submit_batch_script(self) -> str:
-        """Submit the job; batchspawner has this name for submit()."""
+        """Submit the job. In batchspawner, submit() has this name."""
         return await self.submit()
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
