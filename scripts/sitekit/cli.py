@@ -16,8 +16,8 @@ from .commands import COMMANDS
 
 
 def site_path() -> Path:
-    """Return the path of the site file: the value of $SITE if it is set, else config/site.yml of
-    the checkout."""
+    """Return the path of the site file. This is the value of $SITE if the variable is set, else
+    config/site.yml of the checkout."""
     return Path(os.environ.get("SITE") or CHECKOUT / "config" / "site.yml")
 
 

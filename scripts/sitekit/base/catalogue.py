@@ -70,7 +70,7 @@ def _compiled(catalogue: Catalog) -> NullTranslations:
     file.seek(0)
     try:
         return GNUTranslations(file)
-    except ValueError as error:  # of the header Plural-Forms
+    except ValueError as error:  # the header Plural-Forms is wrong
         raise BadInput(f"the header of the catalogue cannot be used: {error}") from None
 
 
@@ -104,8 +104,8 @@ def missing(catalogue: Catalog, wanted: Catalog) -> list[str]:
 
 
 def wrong_placeholders(message: Message) -> Iterator[str]:
-    """Yield a fault for each placeholder that is missing in a translation, or that only the
-    translation has."""
+    """Yield a fault for each placeholder that is missing in a translation, and for each placeholder
+    that only the translation has. Yield a fault too if the tags differ."""
     known = {name for text in _parts(message.id) for name in placeholders(text)}
     needed = known - ({"count", "num"} if message.pluralizable else set())
     for string in _parts(message.string):
@@ -128,7 +128,8 @@ def wrong_placeholders(message: Message) -> Iterator[str]:
 def placeholders(text: str) -> set[str]:
     """Return the placeholders in a text: `{name}`, and `%(name)s` of templates.
 
-    A `%` that begins no placeholder is returned too. Raises ValueError for a single brace.
+    The set also contains each `%` that does not begin a placeholder. Raises ValueError if the text
+    has a single brace.
     """
     of_python = {
         "{" + name + (f":{form}" if form else "") + "}"

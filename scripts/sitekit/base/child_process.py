@@ -84,8 +84,8 @@ def _exchange(
     timer = threading.Timer(timeout, child.kill)
     timer.start()
     try:
-        # a process that ended immediately reads no request; the reason is in its standard error
-        # output
+        # if the process has ended immediately, it does not read the request. The process has
+        # written the reason to its standard error output.
         with contextlib.suppress(BrokenPipeError):
             json.dump(request, requests)
             requests.close()
@@ -109,9 +109,10 @@ def serve(work: Callable[[Event], Any]) -> NoReturn:
 
     The child process calls this function.
 
-    Linux kills this process when its parent process ends, because the end of the parent process
-    releases the lock of the prefix. The process exits with os._exit, because rattler's threads
-    crash with SIGSEGV in Python's normal exit, once in about 30 runs.
+    Linux kills this process when its parent process ends. Otherwise, this process would go on
+    without the lock of the prefix, because the end of the parent process releases the lock. The
+    process exits with os._exit, because in about 1 of 30 runs rattler's threads crash with SIGSEGV
+    during Python's normal exit.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
@@ -129,7 +130,7 @@ _MORTAL = "import ctypes, os, sys; ctypes.CDLL(None).prctl(int(sys.argv[1]), 9);
 def end_with_this_process(argv: Argv) -> list[str]:
     """Return a command line that runs `argv` and is killed when this process ends.
 
-    A program that continued could write to a release while the next run works on the same release.
+    Otherwise, the program could write to a release while the next run works on the same release.
     The program is killed even if this process ends by SIGKILL. `argv` begins with the path of the
     program.
     """

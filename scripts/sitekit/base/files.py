@@ -19,9 +19,9 @@ def write_atomic(
 ) -> None:
     """Write `content` to a temporary file and rename it to `path`.
 
-    The file gets exactly `mode`, whatever the umask is. `owner` is (uid, gid), or None to keep the
-    owner of a new file. The parent directory must exist. If writing fails, OSError is raised, and
-    the old file is unchanged.
+    The file gets exactly `mode`, whatever the umask is. `owner` is (uid, gid). If `owner` is None,
+    the file belongs to the account of this process. The parent directory must exist. If writing
+    fails, OSError is raised, and the old file is unchanged.
     """
     data = content.encode() if isinstance(content, str) else content
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -48,10 +48,10 @@ def switch_link(link: Path, target: str) -> None:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a regular file for reading, in a directory that other users may write.
+    """Open a regular file for reading. Other users may have write access to the file's directory.
 
-    open_file() follows no symbolic link, and does not wait if the path is a named pipe. Raises
-    OSError.
+    open_file() does not follow a symbolic link at the end of the path, and does not wait if the
+    path is a named pipe. Raises OSError.
     """
     return open(path, "rb", opener=_itself)
 

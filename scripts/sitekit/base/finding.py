@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 
 class Severity(enum.IntEnum):
-    """Define the severity of findings. UNSEEN is not a fault: the check could not examine
-    something."""
+    """Define the severity of findings. UNSEEN is not a fault, and means that the check could not
+    examine something."""
 
     UNSEEN = 0
     NOTE = 1

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-LINKS = 40  # the most symbolic links that are followed in one path, as in the Linux kernel
+LINKS = 40  # the highest number of symbolic links in one path, as in the Linux kernel
 ACL_KINDS, ACL_WRITE = (0x02, 0x08), 0x02  # the tags ACL_USER and ACL_GROUP, and the write bit
 
 
@@ -53,17 +53,17 @@ class Step:
     def _written_by(self, who: int) -> bool:
         """Return whether the file mode grants write access; `who` is the bit for group or others.
         The mode of a symbolic link has no effect, and is ignored. A directory with the sticky bit,
-        such as /tmp, is ignored as well, unless it is the end of the path. In a directory with the
-        sticky bit, users cannot replace files of other users. Only the owner of a directory with
-        the sticky bit can remove other users' files from it.
+        such as /tmp, is ignored as well, unless the path ends there. In a directory with the sticky
+        bit, users cannot replace files of other users. Only the owner of the directory can remove
+        other users' files.
         """
         sticky = self.status.st_mode & stat.S_ISVTX and not self.last
         return bool(self.status.st_mode & who) and not self.link and not sticky
 
 
 def account_name(uid: int) -> str:
-    """Return a phrase for a message, which contains the name of the account with this uid, or only
-    the uid if no account has this uid."""
+    """Return a phrase for a message. The phrase contains the name of the account with this uid. If
+    no account has this uid, the phrase contains only the uid."""
     try:
         return f"the account {pwd.getpwuid(uid).pw_name}"
     except KeyError:
@@ -71,7 +71,8 @@ def account_name(uid: int) -> str:
 
 
 def group_name(gid: int) -> str:
-    """Return a phrase for a message, which contains the name of a group and its listed members.
+    """Return a phrase for a message. The phrase contains the name of a group and the members that
+    the group database lists.
 
     The group database does not list the accounts that have the group as their primary group.
     """

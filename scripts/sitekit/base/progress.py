@@ -67,7 +67,7 @@ def say(text: str = "") -> None:
             _console().print(text, markup=False)
         else:
             print(text, flush=True)
-    except BrokenPipeError:  # no more reader, as in `make status | head -1`
+    except BrokenPipeError:  # the program that reads the output ended: `make status | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -58,11 +58,11 @@ def identity(user: str | None) -> dict[str, Any]:
 def acting_as(user: int, group: int) -> Iterator[None]:
     """Run the `with` block with an account's rights instead of root's.
 
-    Use this block to work in a directory that the account can write: symbolic links in the
+    Use this block to work in a directory that the account can write. Symbolic links in the
     directory can then lead only to files that the account itself can reach. The process still
-    belongs to root, so the account can neither signal nor trace the process. Do not start a program
-    in the `with` block, because this program could become root again. To start a program as another
-    account, call `run` with the argument `user`.
+    belongs to root. Therefore, the account can neither signal nor trace the process. Do not start a
+    program in the `with` block, because this program could become root again. To start a program as
+    another account, call `run` with the argument `user`.
     """
     if os.geteuid() == user != 0:  # without root's rights, this process cannot change its account
         yield
@@ -132,6 +132,6 @@ def run(
 
 
 def _as_text(printed: str | bytes | None) -> str:
-    """Return the output of a program that did not end in time as text; subprocess returns bytes in
-    this case."""
+    """Convert the output of a program that did not end in time to text. In this case, subprocess
+    returns bytes."""
     return printed if isinstance(printed, str) else (printed or b"").decode(errors="replace")

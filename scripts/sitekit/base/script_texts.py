@@ -20,6 +20,7 @@ def script_texts(path: Path) -> tuple[str, ...]:
 
 
 def script_translations(*paths: Path) -> dict[str, str]:
-    """Return the translation of each text of the scripts that has one."""
+    """Return a dictionary with the translations of the scripts' texts. Texts without a translation
+    are not in the dictionary."""
     texts = [text for path in paths for text in script_texts(path)]
     return {text: translated for text in texts if (translated := gettext(text)) != text}

@@ -14,13 +14,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def uninterrupted() -> Iterator[None]:
     """Delay SIGINT, SIGTERM and SIGHUP until the end of the `with` block.
 
-    A terminal sends Ctrl-C to all of its programs, so the programs that the block starts must not
-    get these signals either. Programs that the block starts inherit the signal mask of this thread.
-    Use the block in the main thread.
+    The signals are also blocked in programs that the block starts, because a terminal sends Ctrl-C
+    to all of its programs. These programs inherit the signal mask of this thread. Use the block in
+    the main thread.
     """
     arrived: list[int] = []
-    # Setting the signal mask of this thread is not enough, because another thread, such as that of
-    # a progress bar, may get the signal.
+    # Setting the signal mask of this thread is not enough, because another thread, such as the
+    # thread of a progress bar, may get the signal.
     handlers = {
         number: signal.signal(number, lambda got, _: arrived.append(got)) for number in SIGNALS
     }

@@ -2,7 +2,8 @@
 PostgreSQL's own programs (libpq).
 
 The URL contains no password. The URL names a file with the password, in libpq's format
-(https://www.postgresql.org/docs/current/libpq-pgpass.html), which only the hub's account can read.
+(https://www.postgresql.org/docs/current/libpq-pgpass.html). Only the hub's account can read the
+file.
 """
 
 from __future__ import annotations

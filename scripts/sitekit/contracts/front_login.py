@@ -12,8 +12,8 @@ PAGE = "/sitekit/front_login"
 HEADERS to no other page."""
 
 HEADERS = {"user": "X-Remote-User", "proof": "X-Remote-Proof"}
-"""The HTTP headers with the user's name and with the secret. The web server refuses requests of
-browsers that have such headers."""
+"""The HTTP headers with the user's name and with the secret. If a browser's request has such a
+header, the web server refuses the request."""
 
 SECRET = "SITEKIT_FRONT_SECRET"  # noqa: S105  (a name)
 """The environment variable from which the hub reads the secret that the hub and the web server

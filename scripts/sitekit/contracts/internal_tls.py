@@ -26,7 +26,7 @@ SIGNED_BY: dict[Owner, Authority] = {
     "front": "services",
     "culler": "servers",
 }
-# the proxy's certificate has this name besides the proxy's address, because nginx compares only
+# the proxy's certificate contains the proxy's address and this name, because nginx compares only
 # names
 PROXY = "proxy.internal"
 SUFFIX = ".server.internal"
@@ -103,7 +103,8 @@ def tag_in(name: str) -> str | None:
 def client_context(site: Site, owner: Owner) -> ssl.SSLContext:
     """Return the TLS context for connections that `owner` opens, to services and to servers.
 
-    With this TLS context, a connection fails if the other end's certificate has another name.
+    With this TLS context, a connection fails if the other end's certificate does not have the name
+    to which `owner` connects.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return _with(context, site, owner)

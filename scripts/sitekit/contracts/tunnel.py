@@ -4,8 +4,8 @@ A tunnel is one SSH connection from a server's job to the site's own sshd on the
 tunnel forwards one port of 127.0.0.1 on the hub's machine to the server, and one port of the
 compute node to the hub. docs/tunnels.md explains tunnels.
 
-The hub keeps one file for each open tunnel. sshd runs a program that reads this file, and accepts a
-job's certificate only while the file exists.
+The hub keeps one file for each open tunnel. sshd runs a program that reads this file. sshd accepts
+a job's certificate only while the file exists.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def host_key(site: Site) -> Path:
 
 
 def authority(site: Site) -> Path:
-    """Return the path of the key that signs jobs' certificates, which only the hub can read.
+    """Return the path of the key that signs jobs' certificates. Only the hub can read this key.
 
     This authority key signs only the SSH certificates of jobs. Because the login node does not
     trust the authority key, a job cannot log in there with its certificate.

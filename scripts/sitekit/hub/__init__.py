@@ -1,4 +1,4 @@
-"""Configure JupyterHub, and implement the parts that run inside it.
+"""Configure JupyterHub, and implement the parts of sitekit that run inside JupyterHub.
 
 Some parts replace classes of JupyterHub, batchspawner or wrapspawner.
 """

@@ -104,16 +104,16 @@ def update_addresses(c: Any, site: Site) -> None:
     """Set the URLs of proxy and hub, and options of all pages."""
     c.JupyterHub.bind_url = f"http://127.0.0.1:{site.proxy.port}/"
     c.JupyterHub.public_url = f"{site.front.url}/"
-    # each user has a host name: browsers then keep the pages of different users apart
+    # if each user has a host name, browsers isolate the pages of different users
     if site.front.subdomains:
         c.JupyterHub.subdomain_host = site.front.url
         c.JupyterHub.cookie_host_prefix_enabled = True
     c.JupyterHub.hub_bind_url = c.JupyterHub.hub_connect_url = hub_url(site)
-    # front and proxy run here: trust the client's address in their headers
+    # the hub trusts the client's address in the headers of front and proxy, which run here
     c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]
     c.JupyterHub.tornado_settings = {
         "cookie_options": dict(COOKIES),
-        # pages contain tokens and names: no browser may cache them
+        # no browser may cache pages, because pages contain tokens and names
         "headers": {"Cache-Control": "no-store"},
     }
 
@@ -249,9 +249,9 @@ def update_logs(c: Any, site: Site) -> None:
 
 
 def begin_loops(hub_state: HubState) -> None:
-    """Start the hub's repeated tasks once JupyterHub has loaded its users; the tasks run until the
+    """Start the hub's repeated tasks after JupyterHub has loaded its users. The tasks run until the
     hub ends."""
-    # it takes JupyterHub's messages about absent users from now on
+    # from now on, AbsentUsers gets JupyterHub's messages about absent users
     absent_users = AbsentUsers()
     begin_with_users(lambda: {"absent users": absent_users.tell, **hub_loops(hub_state)})
 

@@ -18,12 +18,13 @@ from .servers.idle_limits import CULLER, stop_delay
 from .servers.offered_courses import OfferedCourses
 
 EVERY = 60  # seconds between two checks of all servers
-PAGE = 200  # users in one answer: JupyterHub's own limit; idle-culler asks for page after page
+PAGE = 200  # users in one response, JupyterHub's own limit; idle-culler requests all pages
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR": "1"}
-"""If its configuration file has an error, the culler ends. Without the second variable, the culler
-would use its own defaults, and stop each server that was idle for ten minutes (traitlets,
-config/application.py, raise_config_file_errors)."""
+"""The environment variables of the culler. Because of the second variable, the culler ends if its
+configuration file has an error. Otherwise, the culler would use its own defaults, and stop each
+server that was idle for ten minutes (traitlets, config/application.py,
+raise_config_file_errors)."""
 
 SCOPES = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
 
@@ -35,8 +36,8 @@ def update_culling(c: Any, site: Site) -> None:
     if all(tier.idle is None for tier in site.tiers):
         return
     config = site.etc / "culler_config.py"
-    # The culler has no systemd unit of its own. The hub starts it, with a token that is in no file.
-    # It ends with the hub, even if the hub is killed. Unlike the hub it needs no sudo.
+    # The culler has no systemd unit of its own. The hub starts the culler, with a token that is in
+    # no file. The culler ends with the hub, even if the hub is killed. The culler needs no sudo.
     setpriv = ["/usr/bin/setpriv", "--pdeathsig", "TERM", "--no-new-privs"]
     command = [*setpriv, sys.executable, "-I", "-m", "jupyterhub_idle_culler", f"--config={config}"]
     c.JupyterHub.services.append({"name": CULLER, "command": command, "environment": ENVIRONMENT})
@@ -71,10 +72,10 @@ def configure_culler(c: Any, site: Site) -> None:
 
 
 def show_certificate(c: Any, site: Site) -> None:
-    """Change functions of idle-culler: its certificate, and its log if the hub does not answer.
+    """Make the culler use its own certificate, and log in one line if the hub does not answer.
 
-    The file culler_config.py in /etc calls this function by this name, also in an older release
-    after a rollback.
+    The file culler_config.py in /etc calls this function. After a rollback, the same file calls the
+    function of this name in the older release.
     """
     use_own_certificate(c, site)
     log_unreachable_hub()

@@ -13,8 +13,9 @@ def update_state(c: Any, site: Site) -> None:
     """Set the database, and put all other state on the hub's own disk, because SQLite loses data
     on a shared filesystem. Raises Problem if `make start` has to load a restored database first."""
     c.JupyterHub.db_url = database_url(site)
-    # systemd may start a newer release after a crash or a boot. JupyterHub copies a SQLite database
-    # before it upgrades it, but no other database: then only `make start` upgrades, after a backup.
+    # systemd may start a newer release after a crash or a boot. Before an upgrade of its database,
+    # JupyterHub copies a SQLite database, but does not copy a PostgreSQL database. Therefore, only
+    # `make start` upgrades a PostgreSQL database, after a backup.
     c.JupyterHub.upgrade_db = postgresql(site) is None
     if postgresql(site) and restored_copy(site).exists():
         what = "a restored database waits in this file, and the hub must not start without it"

@@ -72,8 +72,9 @@ class AnnouncementHandler(APIHandler):
 class MessagesHandler(ServersOwnHandler):
     """Handle GET from a server: return the messages that the server's JupyterLab shows to the user,
     and the URLs of the hub's pages about the server. The messages are the announcements of the
-    site, and the messages of the course's instructors since the server's start. The response
-    contains only messages for the server's own user and course."""
+    site, the messages of the course's instructors since the server's start, and the text about a
+    drained node or partition. The response contains only messages for the server's own user and
+    course."""
 
     async def get(self) -> None:
         # without @web.authenticated, which would redirect a request without a token to the login

@@ -13,10 +13,10 @@ class CardHandler(APIHandler):
     """Handle GET and DELETE /hub/api/sitekit/card?server=NAME: return or delete the last card of a
     server.
 
-    If the user has no card, the HTTP status is 404.
+    GET returns the HTTP status 404 if there is no card.
 
-    A token needs the scope `read:servers` for that user or server to read the card, and the scope
-    `delete:servers` to delete it.
+    To read the card, a token needs the scope `read:servers` for that user or server. To delete the
+    card, a token needs the scope `delete:servers`.
     """
 
     hub_state: HubState
@@ -32,7 +32,8 @@ class CardHandler(APIHandler):
         self.set_status(204)
 
     def _server(self, scope: str) -> tuple[str, str]:
-        """Return the user and the server's name, if the token has `scope`. Raises HTTPError."""
+        """Return the names of the user and of the server. Raises HTTPError (403) if the token does
+        not belong to a user, or does not have `scope`."""
         user, name = self.current_user, self.get_query_argument("server", "")
         if not isinstance(user, User):
             raise web.HTTPError(403, "only users have servers")

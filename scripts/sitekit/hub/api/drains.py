@@ -1,8 +1,8 @@
 """Define the REST handlers with which administrators drain nodes and partitions, and stop servers.
 
 The REST handlers in this file do the same as `make drain`, `make undrain` and `make stop_servers`.
-Each drain, undrain or stop is recorded in the hub's database of starts (the ledger) and in the
-hub's log, with the administrator's name.
+The hub records each drain, undrain and stop in its database of starts (the ledger) and in its log,
+with the administrator's name.
 """
 
 from __future__ import annotations

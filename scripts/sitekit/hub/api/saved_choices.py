@@ -22,7 +22,7 @@ SAVED_CHOICES = r"/api/sitekit/choices"
 class SavedChoicesHandler(APIHandler):
     """Handle GET, POST and DELETE of /hub/api/sitekit/choices: list, save or delete choices.
 
-    A user reaches only the user's own choices. GET needs the scope `read:servers`, POST needs the
+    Users can use only their own saved choices. GET needs the scope `read:servers`, POST needs the
     scope `start:servers`, and DELETE needs the scope `delete:servers`. Each response lists the
     saved choices. Each saved choice contains the query of a URL that fills in the form with the
     saved values.

@@ -16,10 +16,10 @@ SERVER = r"/api/sitekit/server"
 class ServerStateHandler(APIHandler):
     """Handle GET /hub/api/sitekit/server?server=NAME: describe a server of the user.
 
-    If the query does not contain `server`, a request with a server's own API token returns this
-    server. A request with any other path returns the data of the user's default server. A token
-    that is not the server's own token needs the scope `read:servers` for the user or the server.
-    Times are in seconds since the epoch, memory is in MiB.
+    If the query does not contain `server`, a request with a server's own API token returns the data
+    of this server. A request with any other token returns the data of the user's default server. A
+    token that is not the server's own token needs the scope `read:servers` for the user or the
+    server. Times are in seconds since the epoch, memory is in MiB.
     """
 
     hub_state: HubState

@@ -91,8 +91,8 @@ class MemoryHandler(ServersOwnHandler):
     """Handle POST {"memory": N}: record the memory that the server uses, in MiB, and respond with
     HTTP status 204.
 
-    With its token, a server can report only the memory that the server itself uses. Only the status
-    and the metrics use the reported value.
+    With its token, a server can report only its own memory. Only the status and the metrics use the
+    reported value.
     """
 
     @web.authenticated
@@ -134,14 +134,14 @@ class EndingHandler(ServersOwnHandler):
 def watch_end(child: Any) -> None:
     """Query the list of jobs more often until the job of an ending server is gone.
 
-    The hub's pages show why the server has ended only after the backend has listed the end.
+    The hub's pages cannot show why the server has ended until the backend has listed the end.
     """
     watch = asyncio.ensure_future(_list_until_gone(child, child.tag))
     _watches.add(watch)
     watch.add_done_callback(_watches.discard)
 
 
-_watches: set[asyncio.Future[None]] = set()  # without a reference, a task may be dropped
+_watches: set[asyncio.Future[None]] = set()  # Python may delete a task without a reference
 
 
 async def _list_until_gone(child: Any, tag: str) -> None:

@@ -52,9 +52,9 @@ def pages_of(site: Site, row: Row, key: str) -> dict[str, str]:
 class ServerEndHandler(APIHandler):
     """Handle GET ?start=TAG&key=KEY: return whether this start has ended, and its card.
 
-    In the response, `state` is "running", "ended" or "stopped". "stopped" means that the user has
-    stopped the server. If no start of a server has the requested tag (id), or if the key is wrong,
-    the HTTP status is 404.
+    In the response, `state` is "running", "ended" or "stopped". "stopped" means that the server is
+    being stopped, or has ended without a card, because the user has stopped the server. If no start
+    of a server has the requested tag (id), or if the key is wrong, the HTTP status is 404.
     """
 
     hub_state: HubState

@@ -1,8 +1,8 @@
 """Check on the hub the tier and the resources that a user has chosen.
 
 A submitted form, a REST request and a URL with a query all pass this one check. The gate (the
-program that submits the job) gets only values that were checked and stored in a Choice. An unknown
-value is refused: no default tier is used instead.
+program that submits the job) gets only values that were checked and stored in a Choice. The hub
+refuses an unknown value, and does not use a default tier instead.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .choice_fields import ANYBODY, BadChoice, Eligibility, fields_of, shown_bri
 
 __all__ = ["BadChoice", "Eligibility", "allowed_tiers", "fields_of", "read_choice", "tiers_for"]
 
-MOST_ERRORS = 5  # errors of one request that are reported
+MOST_ERRORS = 5  # the highest number of errors that are reported for one request
 
 
 def tiers_for(site: Site, eligibility: Eligibility) -> list[Tier]:

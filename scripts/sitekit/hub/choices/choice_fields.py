@@ -251,9 +251,9 @@ def _named(label: str, titles: Mapping[str, str]) -> Field:
 
 
 def _in_sentence(label: str) -> str:
-    """Return a field's label as a word of a message: `Memory` -> `memory`, but `CPUs`.
+    """Return a field's label as part of a sentence: `Memory` -> `memory`.
 
-    The first letter of the label is changed to lower case only if the page is in English.
+    Translated labels, `CPUs` and `GPUs` are returned unchanged.
     """
     text = _(label)
     return text.lower() if text == label and label != "CPUs" and label != "GPUs" else text

@@ -13,11 +13,11 @@ from .check_choice import BadChoice, Eligibility, fields_of, read_choice, tiers_
 from .choice_fields import COUNTS
 
 NO_OPTIONS = {"_xsrf", "server"}
-"""Names in the form that are no options of a server."""
+"""Names of form fields that are not options of a server."""
 LINKED = (*("interface", "image", "memory", "time"), *COUNTS, "partitions", "qos", "constraint")
 LINKED = (*LINKED, "account", "reservation")
-"""The fields that an address can fill in. Every other name in a query is ignored."""
-LONGEST = 100  # characters of a value in an address
+"""The fields that the query of a URL can fill in. Every other name in a query is ignored."""
+LONGEST = 100  # characters of a value in a URL; longer values are cut
 
 
 @dataclass

@@ -24,8 +24,8 @@ def as_typed(
     """Return a function that converts the user's text to a number with `parse`.
 
     If the user types a number without a unit, the function uses the unit of `units` with which the
-    value is within the bounds. If several units fit, the function raises ValueError instead of
-    guessing.
+    value is within the bounds. The function raises ValueError if no unit fits, or if several units
+    fit.
     """
 
     def read(value: object) -> int:

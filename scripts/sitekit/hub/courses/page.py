@@ -106,8 +106,7 @@ class CoursePageHandler(CourseHandler):
     async def act_on_server(self, course: Course, action: str, name: str) -> None:
         """Stop or restart a participant's server of this course. Raises HTTPError.
 
-        An instructor cannot stop or restart servers of the participant that do not belong to this
-        course.
+        An instructor cannot stop or restart the participant's other servers.
         """
         found = {one.name: one for one in participants(self.hub_state, course)}
         user = self.find_user(name) if name in found and found[name].state != ABSENT else None
@@ -130,8 +129,8 @@ class CoursePageHandler(CourseHandler):
             task.add_done_callback(_tasks.discard)
 
     async def stop_server(self, course: Course, user: Any, server: str, *, restart: bool) -> None:
-        """Stop a server, and record a card (a text for the participant) with the instructor's
-        name."""
+        """Stop a server, and record a card (a text for the participant). The card tells that an
+        instructor of the course has stopped or restarted the server."""
         child = getattr(user.spawners[server], "child_spawner", None)
         row = self.hub_state.ledger.row(child.tag) if child and child.tag else None
         if row is None or row.choice.get("course") != course.key:

@@ -32,8 +32,8 @@ FAILED = "failed"
 class Participant:
     """Describe one participant's server of the course. Times are seconds since the epoch.
 
-    `state` is ABSENT, FAILED, or one of ServerState. `left` is in seconds. `why` is the reason why
-    the server waits or has failed.
+    `state` is ABSENT, FAILED, or one of ServerState. `left` is the remaining time of the server, in
+    seconds. `why` is the reason why the server waits or has ended.
     """
 
     name: str
@@ -63,7 +63,7 @@ def participants(
 def describe(hub_state: HubState, row: Row) -> Participant:
     """Return the data about one start of a server that an instructor may see."""
     one = Participant(row.user, server=row.name)
-    # an ended server's backend may be gone: the site no longer names it
+    # site.yml may no longer contain the backend of an ended server
     job = None if row.ended else hub_state.job_of(row)
     one.node = job.host if job and job.host else ""
     if row.ended:

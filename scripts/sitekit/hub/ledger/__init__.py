@@ -1,1 +1,2 @@
-"""The ledger: the hub's SQLite file with each start of a server, and what is recorded beside the starts."""
+"""Read and write the ledger: the hub's SQLite file with all starts of servers. The file also
+contains drains, announcements, logins and saved choices."""

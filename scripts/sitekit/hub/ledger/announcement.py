@@ -67,7 +67,7 @@ SENDERS = {
     "warning": N_("Warning"),
     "maintenance": N_("Maintenance"),
 }
-"""What stands before the text of an announcement, by level."""
+"""The word that stands before the text of an announcement, for each level."""
 
 
 def in_lab(one: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,9 +84,8 @@ def in_lab(one: Mapping[str, Any]) -> dict[str, Any]:
 def body_of(messages: Iterable[Mapping[str, Any]], server: Mapping[str, str]) -> bytes:
     """Return the body of the hub's answer when a server requests the messages for its user.
 
-    `server` has the addresses of the hub's pages about this server.
-
-    Characters are not escaped: an older server reads only the first 64 KiB.
+    `server` contains the URLs of the hub's pages about this server. Non-ASCII characters are not
+    escaped, because an older server reads only the first 64 KiB, and escapes need more bytes.
     """
     text = json.dumps({"server": dict(server), "messages": list(messages)}, ensure_ascii=False)
     return text.encode("utf-8", "replace")

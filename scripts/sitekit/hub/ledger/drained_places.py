@@ -1,7 +1,7 @@
 """Define which partitions and nodes an operator has drained. No new servers start there.
 
-A drain does not change Slurm: the hub requests no drained partitions, and excludes drained nodes in
-its requests. Other jobs still start on drained nodes and in drained partitions.
+A drain changes nothing in Slurm. The hub does not request drained partitions, and excludes drained
+nodes in its requests. Other jobs still start on drained nodes and in drained partitions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ...site.sections.tier import Tier
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 """The form of a node's or partition's name, as scripts/gate accepts it."""
-MOST = 50  # drained nodes and partitions
+MOST = 50  # the highest number of drained nodes and partitions
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 The file is in the site's state directory, which only the hub uses. Because the hub writes a row to
 the ledger before it submits the server's job, the ledger has a row for each job even if the hub
-dies. The tag in the row is also in the job's comment, by which a restarted hub finds the row.
+dies. The tag in the row is also in the job's comment. By this tag, a restarted hub finds the row.
 
 The ledger contains no secrets: in place of a token, it contains JupyterHub's hash of the token. The
 token's number in JupyterHub's database would not identify the token, because SQLite reuses numbers.
@@ -30,9 +30,9 @@ from .record_drains import DrainsInLedger
 
 __all__ = ["EACH", "KEEP", "Ledger", "LedgerTrouble", "Row"]
 
-KEEP = 90 * 86400  # seconds that an ended row stays
-# Ended rows of one user that stay. A program can start servers in a loop that fail at once, and
-# each of them leaves a card.
+KEEP = 90 * 86400  # seconds for which the row of an ended start stays
+# The number of ended starts of one user that stay. A program can start servers in a loop. If these
+# servers fail at once, each of them leaves a row with a card.
 EACH = 200
 
 FORGET = """
@@ -77,9 +77,9 @@ class Ledger(
 ):
     """Read and write the ledger: the SQLite file with one row for each start of a server.
 
-    Each read or write is one SQL statement, and is on disk when the method returns. The ledger's
-    file is opened at the first read or write. A program that only reads the hub's configuration,
-    such as `make apply`, does not touch the file of the running hub.
+    Each read or write is one SQL statement. A write is on disk when the method returns. The
+    ledger's file is opened at the first read or write. Therefore, a program that only reads the
+    hub's configuration, such as `make apply`, does not touch the file of the running hub.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -107,7 +107,7 @@ class Ledger(
         """Record that a job is about to be submitted; return the tag (a random id) of this start.
 
         If `account` is not given, the account has the user's name. If the account's `uid` is not
-        given, owners of jobs are compared by name.
+        given, the hub compares owners of jobs by name.
         """
         tag = secrets.token_hex(8)
         self._db.execute("DELETE FROM starts WHERE ended < ?", (time.time() - KEEP,))
@@ -131,12 +131,12 @@ class Ledger(
         return tag
 
     def record_certificate(self, tag: str) -> None:
-        """Record that this start has a certificate. Then hub and proxy connect to the server by
-        TLS."""
+        """Record that this start has a certificate. Hub and proxy therefore connect to the server
+        by TLS."""
         self._db.execute("UPDATE starts SET tls = 1 WHERE tag = ?", (tag,))
 
     def uses_tls(self, tag: str) -> bool:
-        """Return whether this start is reached by TLS."""
+        """Return whether hub and proxy connect to the server of this start by TLS."""
         row = self.row(tag)
         return row is not None and row.tls
 
@@ -146,9 +146,9 @@ class Ledger(
         self.record_submitted(tag)
 
     def record_port(self, tag: str, port: int) -> bool:
-        """Record the port at which the hub reaches the server: the tunnel's, or the reported one.
+        """Record the port of the server's tunnel; without a tunnel, record the reported `port`.
 
-        Returns False if this server is not starting, or has a port already.
+        Returns False if this start has ended, was abandoned, or has a port already.
         """
         changed = self._db.execute(
             "UPDATE starts SET listening = ?2, "
@@ -165,15 +165,15 @@ class Ledger(
         return changed.rowcount == 1
 
     def open_tunnels(self) -> dict[str, int]:
-        """Return the tunnel ports of open starts by tag, and delete the ports of all ended
-        starts."""
+        """Delete the tunnel ports of all ended starts. Return the tunnel ports of all other starts,
+        by tag."""
         self._db.execute(
             "DELETE FROM tunnels WHERE tag NOT IN (SELECT tag FROM starts WHERE ended IS NULL)"
         )
         return dict(tuple(row) for row in self._db.execute("SELECT tag, port FROM tunnels"))
 
     def has_tunnel(self, tag: str) -> bool:
-        """Return whether the server is reached by a tunnel."""
+        """Return whether the hub reaches the server through a tunnel."""
         found = self._db.execute("SELECT 1 FROM tunnels WHERE tag = ?", (tag,))
         return found.fetchone() is not None
 
@@ -198,11 +198,11 @@ class Ledger(
         )
 
     def row(self, tag: str) -> Row | None:
-        """Return the row of the start with this tag (the id of a start)."""
+        """Return the row of the start with this tag (the id of a start); None if no row has it."""
         return self._one("SELECT * FROM starts WHERE tag = ?", tag)
 
     def by_token(self, token: str) -> Row | None:
-        """Return the open start that was given this API token, found by the token's hash."""
+        """Return the start that has not ended and whose API token has the hash `token`, or None."""
         return self._one("SELECT * FROM starts WHERE token = ? AND ended IS NULL", token)
 
     def open(self, backend: str | None = None) -> list[Row]:
@@ -248,11 +248,11 @@ class Ledger(
         return {**row.card, "at": row.ended or row.abandoned}
 
     def last_start(self, user: str, name: str) -> Row | None:
-        """Return the last start of the user's server of this name."""
+        """Return the last start of the user's server of this name; None if there was no start."""
         return self._one(LAST, user, name)
 
     def last_choice(self, user: str, name: str) -> dict[str, Any] | None:
-        """Return the choice of the user's last server of this name."""
+        """Return the choice of the user's last server of this name; None if there was no server."""
         row = self._one(LAST, user, name)
         return row.choice if row else None
 
@@ -272,7 +272,7 @@ class Ledger(
         self._db.execute("DELETE FROM accounts WHERE user = ?", (user,))
 
     def account(self, user: str) -> str | None:
-        """Return the account that the user's last login determined."""
+        """Return the account that the user's last login determined; None if there is none."""
         record = self._db.execute("SELECT account FROM accounts WHERE user = ?", (user,)).fetchone()
         return record["account"] if record else None
 
@@ -286,7 +286,7 @@ class Ledger(
 
     def login(self, user: str) -> tuple[str, dict[str, Any], float] | None:
         """Return the identity and the claims that record_login() has recorded, and the time of the
-        record."""
+        record; None if there is no record."""
         record = self._db.execute("SELECT * FROM logins WHERE user = ?", (user,)).fetchone()
         return record and (record["identity"], json.loads(record["claims"]), record["at"])
 

@@ -11,14 +11,13 @@ from typing import Any
 from ...base.errors import BadInput
 from .record_announcements import OperatorInLedger
 
-MOST = 10  # saved choices of one user
+MOST = 10  # the highest number of saved choices of one user
 LONGEST = 50  # characters of a name
 
 
 @dataclass(frozen=True)
 class SavedChoice:
-    """Hold a saved choice: its name, and its options in the form in which read_choice() returns
-    options for storage."""
+    """Hold a saved choice: its name, and its options as read_choice() returns them for storage."""
 
     name: str
     options: dict[str, str]

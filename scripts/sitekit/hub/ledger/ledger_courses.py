@@ -11,8 +11,8 @@ from typing import Any
 
 from .ledger_rows import Row, row_of
 
-KEPT = 7 * 86400  # seconds that a message stays
-SHOWN = 140  # characters of a notification; JupyterLab leaves out the others
+KEPT = 7 * 86400  # seconds for which a message stays
+SHOWN = 140  # characters of a notification that JupyterLab shows; further characters are omitted
 
 SERVERS = """
 SELECT starts.*, max(intended) FROM starts
@@ -52,7 +52,8 @@ class CoursesInLedger:
         )
 
     def messages(self, course: str, since: float) -> list[dict[str, Any]]:
-        """Return the messages of a course after `since`, the last one first, at most twenty."""
+        """Return the messages of a course that were recorded after `since`, at most twenty. The
+        newest message is first."""
         records = self._db.execute(
             "SELECT id, sender, text, at FROM messages WHERE course = ? AND at > ? "
             "ORDER BY id DESC LIMIT 20",
@@ -75,10 +76,10 @@ def longest_text(sender: str) -> int:
 
 
 def idle_limit_of_course(ledger: Path, course: str) -> int | None:
-    """Return the longest idle limit, in seconds, with which a server of the course runs; None if no
-    such server runs. The course file may have been removed while servers of the course still run.
-    The ledger is opened read-only, because the culler, a program beside the hub, calls this
-    function. The result is None if the ledger cannot be read.
+    """Return the longest idle limit, in seconds, with which a server of the course runs. The result
+    is None if no such server runs, if such a server has no idle limit, or if the ledger cannot be
+    read. The course file may have been removed while servers of the course still run. The ledger is
+    opened read-only, because the culler, a program beside the hub, calls this function.
     """
     try:
         with closing(sqlite3.connect(f"{ledger.as_uri()}?mode=ro", uri=True)) as opened:

@@ -51,8 +51,8 @@ def open_starts(ledger: sqlite3.Connection) -> list[Start]:
 
 
 def ended_starts(ledger: sqlite3.Connection, since: float) -> list[Start]:
-    """Return the starts that ended after `since`, with their measures. The result is sorted by
-    time, with the latest start first."""
+    """Return the starts that ended after `since`, with their measures. The start that ended last is
+    first."""
     return list(_starts(ledger, ENDED, since))
 
 
@@ -83,9 +83,9 @@ class MeasuresInLedger:
     def record_ready(self, tag: str) -> None:
         """Record that the server is open to its user. A later call changes nothing.
 
-        The hub adds a server's route again after a restart. If the server has listened for longer
-        than OPENED, nothing is recorded: an older sitekit, which did not record the time, has
-        opened this server.
+        After a restart, the hub adds the routes of all servers again. If the server has listened
+        for longer than OPENED, nothing is recorded, because the server was opened before the
+        restart, by an older sitekit that did not record the time.
         """
         now = time.time()
         self._db.execute(
@@ -128,10 +128,10 @@ class MeasuresInLedger:
         return open_starts(self._db)
 
     def not_begun(self) -> list[Start]:
-        """Return every open start for which no time is recorded at which its job began to run.
+        """Return the starts that have not ended, and whose job has no recorded begin.
 
-        The hub asks every few seconds. Therefore SQLite selects the rows, and the hub does not read
-        the rows of all servers.
+        The hub calls this method every few seconds. Therefore, SQLite selects the rows, and the hub
+        does not read the rows of all servers.
         """
         return list(_starts(self._db, NOT_BEGUN))
 
@@ -140,6 +140,6 @@ class MeasuresInLedger:
         return list(_starts(self._db, READY, since))
 
     def ended_since(self, since: float) -> list[Start]:
-        """Return the starts that ended after `since`, with their measures. The result is sorted by
-        time, with the latest start first."""
+        """Return the starts that ended after `since`, with their measures. The start that ended
+        last is first."""
         return ended_starts(self._db, since)

@@ -6,7 +6,8 @@ import sqlite3
 from contextlib import closing
 
 VERSION = 1
-"""Stored in the file as SQLite's user_version. Ledgers older than version numbers have 0."""
+"""The version of the tables, which the file stores as SQLite's user_version. A sitekit without
+version numbers has created the ledgers with the version 0."""
 
 TABLES = """
 CREATE TABLE starts (
@@ -46,7 +47,7 @@ CREATE TABLE IF NOT EXISTS logins (
 """
 """The tables of logins at a provider.
 
-A ledger that is older than these logins has the same version, and a sitekit of that age ignores
+A ledger from an older sitekit without these tables has the same version. Such a sitekit ignores
 these tables.
 """
 
@@ -58,8 +59,8 @@ CREATE TABLE IF NOT EXISTS tunnels (
 """
 """The ports of open tunnels on the hub's machine, for a site with tunnels.
 
-A sitekit that does not know tunnels ignores this table too. Such a sitekit also refuses the key
-slurm.ssh.tunnel. Such a sitekit therefore never runs the hub of a site with tunnels.
+A sitekit without tunnels ignores this table too. Such a sitekit also refuses the key
+slurm.ssh.tunnel. Therefore, such a sitekit never runs the hub of a site with tunnels.
 """
 
 COURSES = """
@@ -73,9 +74,9 @@ CREATE TABLE IF NOT EXISTS messages (
 CREATE INDEX IF NOT EXISTS courses_starts
     ON starts (json_extract(choice, '$.course'), user, intended);
 """
-"""What instructors have written to all participants of a course, and an index of its servers.
+"""The messages of instructors to all participants of a course, and an index of courses' servers.
 
-A sitekit that does not know courses ignores this table too, and SQLite keeps the index.
+A sitekit without courses ignores this table too, and SQLite keeps the index up to date.
 """
 
 OPERATOR = """
@@ -116,10 +117,10 @@ CREATE TABLE IF NOT EXISTS actions (
     logged REAL
 );
 """
-"""What operators have announced, drained and stopped, and their actions.
+"""The announcements, drains and ordered stops of operators, and a record of all their actions.
 
-A number is never used twice, because browsers remember which announcements a user has closed. A
-sitekit that does not know these tables ignores them.
+An id is never used twice, because browsers store the ids of the announcements that a user has
+closed. A sitekit without these tables ignores them.
 """
 
 CHOICES = """
@@ -131,7 +132,7 @@ CREATE TABLE IF NOT EXISTS choices (
     PRIMARY KEY (user, name)
 );
 """
-"""The choices of the form that users have saved. A sitekit that does not know them ignores them."""
+"""The choices of the form that users have saved. A sitekit without saved choices ignores them."""
 
 USAGE = """
 CREATE TABLE IF NOT EXISTS idle (
@@ -174,10 +175,10 @@ CREATE TRIGGER IF NOT EXISTS keep_history BEFORE DELETE ON starts BEGIN
     DELETE FROM idle WHERE tag = OLD.tag;
 END;
 """
-"""What `make report` counts: each start without its card and its token, also after 90 days.
+"""The starts that `make report` counts, without cards and tokens, also those older than 90 days.
 
-SQLite copies a row to `history` when it is deleted from `starts`, and also if an older sitekit
-deletes it. `idle` has the seconds without activity of servers in `starts`.
+When a row is deleted from `starts`, SQLite copies the row to `history`, even if an older sitekit
+deletes the row. `idle` contains the seconds without activity of the servers in `starts`.
 """
 
 MEASURES = """
@@ -196,7 +197,7 @@ END;
 """
 """When each phase of a start ended, and the memory that the server uses.
 
-A sitekit that does not know measures ignores this table too, and SQLite keeps indexes and trigger.
+A sitekit without measures ignores this table too, and SQLite uses the indexes and the trigger.
 """
 
 FROM_0 = """
@@ -212,9 +213,9 @@ DROP TABLE certificates;
 """
 
 GUARD = "CREATE VIEW servers AS SELECT 'this ledger belongs to a newer sitekit' AS notice;"
-"""Makes a sitekit without version numbers fail when it opens this ledger.
+"""A view because of which a sitekit without version numbers fails when it opens this ledger.
 
-That sitekit creates an index on its table `servers` when it opens a ledger. Because an index on a
+Such a sitekit creates an index on its table `servers` when it opens a ledger. Because an index on a
 view is an error, the hub of such a sitekit does not start, and running servers are not ended.
 Without this view, the old sitekit would find an empty ledger, and would treat every server as lost.
 """

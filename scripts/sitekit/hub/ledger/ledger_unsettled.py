@@ -23,7 +23,8 @@ class UnsettledInLedger:
         raise NotImplementedError
 
     def has_unsettled(self, backend: str) -> bool:
-        """Return whether a start of this backend is given up or has no job, and has not ended."""
+        """Return whether this backend has a start that has not ended, and that has no job or that
+        the hub has given up."""
         found = self._db.execute(
             "SELECT 1 FROM starts WHERE ended IS NULL AND backend = ? "
             "AND (abandoned IS NOT NULL OR job IS NULL) LIMIT 1",
@@ -32,8 +33,8 @@ class UnsettledInLedger:
         return found.fetchone() is not None
 
     def closed_with_live_job(self, snapshot: Snapshot) -> list[Row]:
-        """Return starts that are closed in the ledger although the last list of jobs contains live
-        jobs."""
+        """Return the starts that have ended in the ledger although `snapshot`, which is newer than
+        this end, contains the start's live job."""
         statement = (
             "SELECT * FROM starts WHERE ended < ? AND tag IN (SELECT value FROM json_each(?))"
         )

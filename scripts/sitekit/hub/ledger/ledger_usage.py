@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-KEPT = 400 * 86400  # seconds that a start is counted: thirteen months
-EACH = 5000  # starts of one user that are counted
+KEPT = 400 * 86400  # seconds for which a start is counted (thirteen months)
+EACH = 5000  # the highest number of starts of one user that are counted
 
 FORGET = """
 DELETE FROM history WHERE intended < ?1 OR tag IN (
@@ -28,7 +28,8 @@ class Usage:
     """Describe one start of a server for the usage report of `make report`. Memory is in MiB, times
     are seconds since the epoch.
 
-    `kind` is the kind of the card with which the server ended; None if the user stopped it.
+    `kind` is the kind of the card with which the server ended; None if there is no card, for
+    example because the user stopped the server.
     """
 
     tag: str

@@ -1,5 +1,5 @@
-"""Record the announcements of the site's operators in the ledger, and also every action of an
-operator with name and time.
+"""Record the announcements of the site's operators in the ledger, and every action of an operator
+with the operator's name and the time.
 
 The targets of make (such as `make announce`) record announcements as the hub's account, in a
 separate process. The hub's REST API records announcements too. Because the hub reads the same
@@ -17,11 +17,11 @@ from typing import Any
 from ...base.errors import BadInput
 from .announcement import Announcement
 
-MOST = 50  # announcements to all users that have not ended
-MOST_OF_USER = 20  # messages to one user that have not ended
-KEPT = 30 * 86400  # seconds that an ended announcement stays
-MESSAGE_LASTS = 7 * 86400  # seconds that a message without an end is shown
-ACTIONS = 10_000  # recorded actions of operators that stay
+MOST = 50  # the highest number of announcements to all users that have not ended
+MOST_OF_USER = 20  # the highest number of messages to one user that have not ended
+KEPT = 30 * 86400  # seconds for which an ended announcement stays
+MESSAGE_LASTS = 7 * 86400  # seconds for which a message without an end is shown
+ACTIONS = 10_000  # the number of recorded actions of operators that stay
 
 ACTIVE = "(ends IS NULL OR ends > ?)"
 NOW = (
@@ -85,8 +85,8 @@ class OperatorInLedger:
         return [_announcement(record) for record in found]
 
     def announced(self, user: str, page: str, now: float | None = None) -> list[dict[str, Any]]:
-        """Return the announcements that this user sees now on this page. The user is "" if nobody
-        is logged in."""
+        """Return the announcements that this user sees now on this page. `user` is "" if nobody is
+        logged in."""
         now = time.time() if now is None else now
         found = [_announcement(record) for record in self._db.execute(NOW, (now, now, user))]
         return [one for one in found if page in one["pages"]]

@@ -1,6 +1,6 @@
-"""Record in the ledger which nodes and partitions are drained, and whose servers are to be stopped.
+"""Record in the ledger which nodes and partitions are drained, and orders to stop users' servers.
 
-`make drain` and similar targets write the records of drains, and the hub reads these records, also
+`make drain`, similar targets and the REST API write these records. The hub reads the records, also
 after a restart.
 """
 
@@ -16,8 +16,8 @@ from .drained_places import MOST, Drains
 from .ledger_rows import Row, row_of
 from .record_announcements import OperatorInLedger
 
-KEPT = 30 * 86400  # seconds that a stop that was carried out stays
-LASTS = 3600  # seconds after which an order that was not carried out ends, with no server stopped
+KEPT = 30 * 86400  # seconds for which an executed order stays
+LASTS = 3600  # seconds after which an order that was not executed ends, with no server stopped
 
 
 def drained_places(ledger: sqlite3.Connection) -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ class DrainsInLedger(OperatorInLedger):
         return Drains(partitions, nodes)
 
     def order_stop(self, user: str, text: str, sender: str) -> int:
-        """Record that all servers of a user are to be stopped, and return the order's number."""
+        """Record an order to stop all servers of a user, and return the number of the order."""
         now = time.time()
         with self._transaction():
             self._db.execute("DELETE FROM stops WHERE done < ?", (now - KEPT,))
@@ -90,8 +90,8 @@ class DrainsInLedger(OperatorInLedger):
         return [order for order in found if order["at"] >= oldest]
 
     def to_stop(self, order: Mapping[str, Any]) -> list[Row]:
-        """Return the starts that an order is about: the user's open starts that began before the
-        order."""
+        """Return the starts that an order is about: the user's starts that began before the order,
+        and that have neither ended nor been stopped."""
         found = self._db.execute(
             "SELECT * FROM starts WHERE user = ? AND intended <= ? AND ended IS NULL "
             "AND abandoned IS NULL ORDER BY intended",

@@ -1,2 +1,2 @@
-"""Control who logs in and how long a login lasts: by PAM or at a provider, with delays after
-failures."""
+"""Decide who may log in (with PAM, at the front or at a provider), and how long a login lasts.
+Delay logins after failures."""

@@ -46,8 +46,8 @@ class FrontLoginHandler(BaseHandler):
 
 
 class AtFront(Authenticator):
-    """Decide by the site file which users that the front has authenticated may log in, and who is
-    an administrator."""
+    """Decide, by the site file, which of the users whom the front has authenticated may log in, and
+    which users are administrators."""
 
     site: ClassVar[Site]
     accounts: ClassVar[AccountMap]
@@ -139,8 +139,8 @@ async def _cannot_be_asked(tokens: Any) -> tuple[Identity, Claims]:
 
 
 def check_member(account: str, groups: tuple[str, ...]) -> None:
-    """Raise NoAccount if the account is a member of none of the Unix groups, or NotNow if this
-    cannot be found out at the moment."""
+    """Raise NoAccount if the account is not a member of any of the Unix groups. Raise NotNow if the
+    account or a group cannot be looked up now."""
     try:
         entry = pwd.getpwnam(account)
         own = set(os.getgrouplist(account, entry.pw_gid))

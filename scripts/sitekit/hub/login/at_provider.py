@@ -36,7 +36,7 @@ from .remove_admin_rights import take_rights
 
 ADMITTED = {"admitted": True}
 UNAUTHORIZED = 401
-ASK_TIMEOUT = 5.0  # seconds: longest wait of a page for a later check
+ASK_TIMEOUT = 5.0  # seconds for which a page waits for the provider at a later check of a user
 ODD = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 """The exceptions that oauthenticator raises if the provider's answer lacks a key or has an
 unexpected form (oauth2.py)."""
@@ -44,7 +44,7 @@ log = logging.getLogger("JupyterHub")
 
 
 class AtProvider(OAuthenticator):
-    """Log users in at a provider, and decide by the site file who may log in and who is an
+    """Log users in at a provider. Decide, by the site file, who may log in and who is an
     administrator.
 
     A class for one provider inherits from AtProvider first, and then from oauthenticator's class
@@ -130,8 +130,8 @@ class AtProvider(OAuthenticator):
         the key `email`, with whom oauthenticator's method fails (github.py).
         """
         tokens, told = auth_model["auth_state"]["tokens"], auth_model["auth_state"]["claims"]
-        # check this first: a person who comes with another person's name must not change that
-        # person's rights
+        # check this first, because a person who logs in with another person's name must not change
+        # that person's rights
         self.logins.check_identity(auth_model["name"], identity_of(self.site.login, told))
         identity, claims = await self.ask(tokens, told)
         if self.logins.knows(claims.name, identity):
@@ -148,7 +148,7 @@ class AtProvider(OAuthenticator):
         return {"name": claims.name, "admin": admin, "auth_state": dict(ADMITTED)}
 
     async def ask(self, tokens: Any, told: Any) -> tuple[Identity, Claims]:
-        """Ask the provider for the user's identity, and for all claims that the site's rules use.
+        """Query the provider for the user's identity, and for all claims that the site's rules use.
         Raises Refusal."""
         login = self.site.login
         name, domain = name_and_domain(login, told)
@@ -157,8 +157,8 @@ class AtProvider(OAuthenticator):
         return identity_of(login, told), claims
 
     async def ask_again(self, tokens: Any) -> tuple[Identity, Claims]:
-        """Ask the provider again, with the tokens of an earlier login. Raises Refusal, or NoWord if
-        the provider does not answer."""
+        """Query the provider again, with the tokens of an earlier login. Raises Refusal if the
+        provider refuses, or NoWord if the provider does not answer."""
         try:
             return await asyncio.wait_for(self._tell_and_ask(tokens), ASK_TIMEOUT)
         except HTTPClientError as error:
@@ -220,8 +220,8 @@ class AtProvider(OAuthenticator):
     async def check_allowed(self, username: str, auth_model: Any) -> bool:
         """Return whether update_auth_model() has accepted the user.
 
-        oauthenticator's own method also accepts a user without a model (oauth2.py), and every
-        administrator.
+        oauthenticator's own method also accepts every administrator, and a user for whom
+        `auth_model` is None (oauth2.py).
         """
         return bool(auth_model) and auth_model.get("auth_state") == ADMITTED
 

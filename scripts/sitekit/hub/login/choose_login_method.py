@@ -22,8 +22,8 @@ def update_login(c: Any, site: Site, accounts: AccountMap) -> None:
 
         update_provider(c, site, accounts)
     c.Authenticator.allow_all = False
-    # If this were True, a starting JupyterHub would delete each user whom the directory of accounts
-    # does not know, with the user's servers. But the directory may just not answer at that moment.
+    # If this were True, JupyterHub would delete at its start each user without a Unix account, with
+    # the user's servers. JupyterHub finds no account if the directory of accounts does not answer.
     c.Authenticator.delete_invalid_users = False
     c.Authenticator.refresh_pre_spawn = True
     c.JupyterHub.cookie_max_age_days = site.login.session / 86400

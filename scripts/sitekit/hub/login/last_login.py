@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LOGIN_AGE = 12 * 3600.0
 """Seconds for which a login stays valid while the provider does not answer: one working day."""
-PAUSE = 60.0  # seconds before a provider that did not answer is asked again
+PAUSE = 60.0  # seconds for which a provider that did not answer is not queried again
 MOST_TOKENS = 10_000  # largest number of users whose tokens are kept in memory
 
 Identity = tuple[str, str]
@@ -44,7 +44,7 @@ class LastLogins:
         self, site: Site, ledger: Ledger, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.site, self.ledger, self._clock = site, ledger, clock
-        self._tokens: dict[str, tuple[Any, float]] = {}  # and when they expire
+        self._tokens: dict[str, tuple[Any, float]] = {}  # a user's tokens, and when they expire
         self._silent_until = 0.0
 
     def check_identity(self, user: str, identity: Identity) -> None:
@@ -74,7 +74,8 @@ class LastLogins:
     def knows(self, user: str, identity: Identity) -> bool:
         """Return whether this person has already logged in under this name.
 
-        Only a successful login records a name, also after the site has changed to another provider.
+        Only a successful login records a name. This is also true after the site has changed to
+        another provider.
         """
         return self._identity(user) == identity
 

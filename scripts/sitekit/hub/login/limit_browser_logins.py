@@ -1,4 +1,4 @@
-"""End all of a user's logins by browser when the user logs out, and limit their number.
+"""End all of a user's browser logins when the user logs out, and limit the number of such logins.
 
 A browser is logged in at the hub by a cookie, and then at each server by OAuth (oauth/provider.py).
 At logout JupyterHub deletes the browser's cookies, but a copy of these cookies stays valid for days
@@ -14,7 +14,7 @@ from jupyterhub.handlers import login
 
 # the OAuth client of tokens that do not come from a login: users' own tokens, and servers' tokens
 PROGRAMS = "jupyterhub"
-REMEMBERED = 50  # logins of one user at servers; older ones are deleted
+REMEMBERED = 50  # logins of one user at servers; older logins are deleted
 
 
 class LogoutHandler(login.LogoutHandler):

@@ -24,7 +24,7 @@ from ...base.language import gettext as _
 from ...site import Site
 from .rate_limit import Patience, Turns
 
-SILENCE = 3600.0  # seconds for which a user who is not found is not logged out
+SILENCE = 3600.0  # seconds for which a user whose account is not found stays logged in
 
 
 class PatientAuthenticator(PAMAuthenticator):
@@ -53,7 +53,7 @@ class PatientAuthenticator(PAMAuthenticator):
     async def authenticate(self, handler: Any, data: Any) -> str | None:
         """Return the account's name if the login succeeds; else wait, then return None."""
         address = network_of(handler.request.remote_ip) if handler else ""
-        data = data if is_plain(data) else {"username": ""}  # as a wrong password
+        data = data if is_plain(data) else {"username": ""}  # the login then fails
         name = data["username"].lower()[:64], address
         async with self._names.turn(name):
             turns = self._addresses.setdefault(address, Turns())
@@ -88,7 +88,7 @@ class PatientAuthenticator(PAMAuthenticator):
                 name, password, service=self.service, encoding=self.encoding, check=False
             )
         except pamela.PAMError as error:
-            # a long name may be a password: do not log all of it
+            # do not log all of a long name, because it may be a password
             shown = name if len(name) <= 32 else f"{name[:16]}...({len(name)} chars)"
             address = handler.request.remote_ip if handler else ""
             self.log.warning("PAM Authentication failed (%r@%s): %s", shown, address, error)
@@ -119,9 +119,10 @@ class PatientAuthenticator(PAMAuthenticator):
 
     @run_on_executor
     def refusal(self, account: str) -> str:
-        """Return why PAM refuses the account although the password is right; "" if PAM accepts it.
+        """Return why PAM refuses the account although the password is right. Return "" if PAM
+        accepts the account.
 
-        If the hub did not show PAM's reason, JupyterHub would show "Invalid username or password".
+        Without this reason, JupyterHub would show "Invalid username or password".
         """
         try:
             pamela.check_account(account, service=self.service, encoding=self.encoding)
@@ -162,9 +163,9 @@ class PatientAuthenticator(PAMAuthenticator):
     async def refresh_user(self, user: Any, handler: Any = None) -> bool | dict[str, Any]:
         """Check again every few minutes (auth_refresh_age) whether a user may still be logged in.
 
-        A user who has left the allowed groups must log in again, and the login is then refused. If
-        the directory of accounts does not answer, no account is found. Users with open notebooks
-        are therefore logged out only if their account is not found for SILENCE seconds.
+        A user who has left the allowed groups must log in again, and the hub refuses this login. If
+        the directory of accounts does not answer, the hub finds no accounts. Therefore, a user is
+        logged out only if the account is not found for SILENCE seconds.
         """
         try:
             allowed = await self._is_allowed(user.name)
@@ -176,8 +177,8 @@ class PatientAuthenticator(PAMAuthenticator):
                 return True
             allowed = admin = False
         model = {"name": user.name, "admin": admin}
-        # The tokens of a user who has to log in again stay valid (auth_refresh_strict). So take the
-        # rights of an administrator away now.
+        # The tokens of a user who has to log in again stay valid (auth_refresh_strict). Therefore,
+        # remove the rights of an administrator now.
         if user.admin and not allowed:
             await handler.auth_to_user(model, user)
         return allowed and model
@@ -213,8 +214,8 @@ def is_plain(data: Any) -> bool:
 
 
 def _nologin() -> str:
-    """Return the text of the file /etc/nologin (see pam_nologin(8)), which is shown to users who
-    cannot log in now."""
+    """Return the text of /run/nologin or /etc/nologin (see pam_nologin(8)), which is shown to users
+    who cannot log in now. Return "" if neither file exists."""
     for path in (Path("/run/nologin"), Path("/etc/nologin")):
         with suppress(OSError):
             return path.read_text(errors="replace")[:1000].strip() or _("logins are closed")
@@ -222,8 +223,8 @@ def _nologin() -> str:
 
 
 def network_of(address: str) -> str:
-    """Return the network whose IP addresses one client can use: for IPv6 the network of 64 bits,
-    else the IP address itself."""
+    """Return the network whose IP addresses one client can use. For IPv6, this is the network with
+    the first 64 bits of the address. For IPv4, this is the address itself."""
     ip = ip_address(address)
     ip = getattr(ip, "ipv4_mapped", None) or ip
     return str(ip_network((ip, 64 if ip.version == 6 else 32), strict=False))
@@ -233,7 +234,7 @@ def update_pam(c: Any, site: Site) -> None:
     """Set the login with PAM: who may log in, and who is an administrator."""
     c.JupyterHub.authenticator_class = PatientAuthenticator
     c.PAMAuthenticator.service = f"sitekit-{site.name}"
-    c.PAMAuthenticator.check_account = False  # PatientAuthenticator checks it
+    c.PAMAuthenticator.check_account = False  # PatientAuthenticator checks the account
     c.PAMAuthenticator.open_sessions = False  # PAM sessions need root, and the hub is not root
     c.PAMAuthenticator.allowed_groups = set(site.login.allowed_groups)
     c.PAMAuthenticator.admin_groups = set(site.login.admin_groups)

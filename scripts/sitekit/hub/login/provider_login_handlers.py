@@ -18,7 +18,7 @@ from ...base.language import gettext as _
 STATE = "__Host-sitekit-login"
 """The name of the cookie that binds a login to the browser in which the login began.
 
-A page of another host in this domain could set oauthenticator's own cookie, and could so log a
+A page of another host in this domain could set oauthenticator's own cookie, and could thereby log a
 person in as another user.
 """
 
@@ -29,7 +29,7 @@ class StateCookie:
     _state_cookie: str | None = None
 
     def set_state_cookie(self: Any, value: str) -> None:
-        """Set the cookie, which expires after the longest time that a login may take."""
+        """Set the cookie, which expires after one day, the longest time that a login may take."""
         self._set_cookie(STATE, value, expires_days=1)
 
     def get_state_cookie(self: Any) -> str:
@@ -68,9 +68,9 @@ class CallbackHandler(StateCookie, OAuthCallbackHandler):
     def check_state(self) -> None:
         """Refuse a login that did not begin in this browser.
 
-        oauthenticator's own method answers with an error 500 if the `state` is JSON but no object.
-        Because oauthenticator's method also logs an unreadable `state`, an attacker could forge
-        lines of the log (oauth2.py).
+        oauthenticator's own method answers with an error 500 if the `state` is JSON, but not a JSON
+        object. Because oauthenticator's method also logs an unreadable `state`, an attacker could
+        write false lines to the log (oauth2.py).
         """
         began = self.get_state_cookie()
         state = began and _serialize_state({"state_id": _deserialize_state(began).get("state_id")})

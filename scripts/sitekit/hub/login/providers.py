@@ -53,8 +53,8 @@ class AtGitHub(AtProvider, GitHubOAuthenticator):
         return replace(claims, organizations=frozenset(found))
 
     async def _ask_membership(self, one: str, user: str, tokens: Any) -> Any:
-        """Return the status of GitHub's answer: 204 for a member of the organization or team, else
-        302 or 404."""
+        """Return GitHub's answer. The answer's status is 204 for a member of the organization or
+        team. For other users, the status is 302 or 404."""
         organization, _, team = one.partition(":")
         below = f"{organization}/teams/{team}" if team else organization
         return await self.httpfetch(

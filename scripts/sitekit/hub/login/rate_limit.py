@@ -18,13 +18,14 @@ from tornado import web
 
 from ...base.language import gettext as _
 
-DELAY = 1.0  # seconds of delay after a failure, doubled by each further failure with the name
+DELAY = 1.0  # seconds of delay after a failure; each further failure with the name doubles it
 # Seconds. This value has three uses: the longest delay, the time after which one failure is
 # forgotten, and the longest time that an attempt waits for other attempts from the same address.
 LONGEST = 30.0
-AT_ONCE = 5  # most login attempts with one name at a time
-REMEMBERED = 10_000  # most names whose failures are stored
-# failures that an address may have at once; from half of them on, answers are delayed more and more
+AT_ONCE = 5  # the highest number of login attempts with one name at a time
+REMEMBERED = 10_000  # the highest number of names whose failures are stored
+# The highest number of failures of one IP address at a time. From half of this number on, each
+# further failure makes the delay of the answers longer.
 CLASSROOM = 100
 PACE = 0.5  # seconds after which one failure of an address is forgotten
 
@@ -39,7 +40,8 @@ class Patience(Generic[Key]):
     """
 
     def __init__(self) -> None:
-        # number of failures, and time of the last; the latest entry is last
+        # for each key: the number of failures, and the time of the last failure; the newest key is
+        # at the end
         self._failures: dict[Key, tuple[float, float]] = {}
         self._inside: Counter[Key] = Counter()
         self._turns: dict[Key, asyncio.Lock] = {}
@@ -96,7 +98,7 @@ class Turns(asyncio.Semaphore):
 
     def __init__(self) -> None:
         super().__init__(CLASSROOM)
-        self._forgotten = 0.0  # when the last failure will be forgotten
+        self._forgotten = 0.0  # the time when the last failure will be forgotten
 
     async def ask(self, question: Callable[[], Awaitable[Answer | None]]) -> Answer | None:
         """Wait for a free turn, call `question` (the check of the password), and return its answer.
@@ -106,7 +108,7 @@ class Turns(asyncio.Semaphore):
         """
         try:
             await asyncio.wait_for(self.acquire(), LONGEST)
-        except asyncio.TimeoutError:  # a TimeoutError from Python 3.11 on
+        except asyncio.TimeoutError:  # from Python 3.11 on, this is the built-in TimeoutError
             raise web.HTTPError(
                 429, _("Too many wrong passwords from your network. Try again in a minute.")
             ) from None

@@ -21,7 +21,7 @@ async def run() -> None:
 
     If the hub hangs, the hub sends no WATCHDOG=1, and systemd restarts the hub.
     """
-    # systemd kills a hub that hangs with SIGABRT; faulthandler then logs where it hung
+    # if the hub hangs, systemd ends it with SIGABRT; faulthandler then logs where the hub hung
     faulthandler.enable()
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:

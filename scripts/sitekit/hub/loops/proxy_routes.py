@@ -27,18 +27,18 @@ async def run() -> None:
     while True:
         await asyncio.sleep(EVERY)
         app = JupyterHub.instance()
-        if app.http_server is None:  # the proxy is still starting
+        if app.http_server is None:  # the hub is still starting, and does not listen yet
             continue
         try:
             await restore(app)
-        except Exception as trouble:  # the proxy may answer anything while it starts
+        except Exception as trouble:  # a proxy that is starting may send any answer
             log.debug("The proxy's routes could not be read: %s", trouble)
 
 
 async def restore(app: JupyterHub) -> None:
     """Add the routes to servers that are missing in the proxy."""
     routes = await app.proxy.get_all_routes()
-    # whether a server is ready takes several reads: each server is looked at once in a round
+    # `ready` takes several reads; therefore, each round reads `ready` only once for each server
     ready = [spawner for spawner in spawners() if spawner.ready]
     suspended = stopped_servers.suspended_routes(ready)
     await stopped_servers.update_routes(app, ready, suspended)
@@ -48,5 +48,5 @@ async def restore(app: JupyterHub) -> None:
         log.warning("The proxy has lost routes; adding them again")
         await check_server_access.resend_ended(
             app.proxy
-        )  # first so that no ended login opens a server
+        )  # before the routes, so that no ended login opens a server
         await app.proxy.check_routes(app.users, app._service_map, routes)

@@ -1,8 +1,8 @@
 """Record how many seconds each server has been idle in total, for `make report`.
 
-The time of a server's last activity comes from JupyterHub, as for the culler. This module looks at
-all servers every five minutes. If the last activity of a server is older than ten minutes, five
-minutes are added to the idle time of this server.
+The time of a server's last activity comes from JupyterHub, as for the culler. This module checks
+all servers every five minutes. If the last activity of a server is older than ten minutes, the
+module adds five minutes to the idle time of this server.
 """
 
 from __future__ import annotations

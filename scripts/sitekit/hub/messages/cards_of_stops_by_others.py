@@ -1,7 +1,8 @@
-"""Build the cards for users whose server another person, or a service, has stopped.
+"""Build the cards for users whose server an administrator or a service, such as the culler, has
+stopped.
 
-The culler, another service or an administrator can stop a user's server. The card (a text for the
-user) contains the name of the person or service that stopped the server, and the reason.
+The card (a text for the user) tells whether an administrator, the culler or another service has
+stopped the server.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ from ..servers.server_states import RUNNING_STATES, ServerState, state_of
 from . import progress_text
 
 UNFINISHED = (ServerState.WAITING, ServerState.STARTING)
-NEARLY_OVER = 0.25  # share of its time from which a page offers to start the next server
+# If less than this share of a server's time remains, a page offers to start the next server.
+NEARLY_OVER = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +77,8 @@ class ServerModel:
 
     @property
     def next_end(self) -> tuple[float, str] | None:
-        """Return the time when the server will end if nobody uses the server, and the reason:
-        "time" or "idle"."""
+        """Return the time when the server will end if nobody uses the server, and the reason
+        ("time" or "idle"). Return None if the time is not known."""
         ends = [(at, why) for at, why in ((self.ends, "time"), (self.idle_end, "idle")) if at]
         return min(ends, default=None)
 
@@ -126,7 +127,7 @@ def describe(hub_state: HubState, user: Any, name: str) -> ServerModel:
         state, since = (
             ServerState.ENDED,
             float(over),
-        )  # its job may exist still: the reconciler cancels it
+        )  # the job may still exist until the reconciler has cancelled it
     return ServerModel(
         **own,
         state=state,

@@ -25,7 +25,8 @@ async def card_of_ending(hub_state: HubState, tag: str, *, starting: Literal[Tru
 @overload
 async def card_of_ending(hub_state: HubState, tag: str, *, starting: bool) -> Card | None: ...
 async def card_of_ending(hub_state: HubState, tag: str, *, starting: bool) -> Card | None:
-    """Return the card for the server's ended job; None if the user stopped the server."""
+    """Return the card for the server's ended job; None if the job ended without a failure, for
+    example because the user stopped the server."""
     row = hub_state.ledger.row(tag)
     if row is None or row.job is None:
         if not starting:
@@ -46,7 +47,8 @@ async def card_of_ending(hub_state: HubState, tag: str, *, starting: bool) -> Ca
 
 
 ACCESS = re.compile(r"\] [1-5]\d\d [A-Z]+ /\S* \(")
-"""A request in the log of JupyterHub's single-user server (jupyterhub/log.py, log_request)."""
+"""The form of an HTTP request in the log of JupyterHub's single-user server (jupyterhub/log.py,
+log_request)."""
 
 
 def without_requests(lines: Iterable[str]) -> list[str]:

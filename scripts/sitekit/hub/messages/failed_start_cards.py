@@ -26,8 +26,8 @@ class Card:
     """A failure card: the message for a user about why a server failed.
 
     `figures` maps labels, such as "Memory", to values. `kind` is a short name for the reason, for
-    metrics and tests. `larger` is the key of a tier that would have been large enough; "" if no
-    tier would.
+    metrics and tests. `larger` is the key of a tier that would have been large enough; "" if there
+    is no such tier.
     """
 
     kind: str
@@ -67,7 +67,7 @@ NETWORK = (
     N_("The node cannot reach the hub."),
     N_("Tell your administrators: from that node the hub's address does not answer."),
 )
-"""The first sentence of the card, and its remedy."""
+"""The sentence and the remedy of the card for a server that cannot reach the hub."""
 
 
 def card_of_refusal(backend: Backend, refusal: Refused) -> Card:
@@ -110,7 +110,7 @@ def card_of_outage(backend: Backend, text: str) -> Card:
 def card_of_hidden_job(backend: Backend, job: str) -> Card:
     """Return the card for a job that the backend accepted, but does not list to the hub.
 
-    The hub cannot connect to a server without the address of the job's node.
+    The hub does not get the address of such a job's node, and cannot connect to the server.
     """
     return Card(
         "unseen",
@@ -140,7 +140,7 @@ async def card_of_slow_start(hub_state: HubState, tag: str) -> Card:
             title=backend.title,
             time=within,
         )
-        if job:  # after a semicolon the sentence tells what will happen next: leave that out
+        if job:  # omit the text after a semicolon, which tells what will happen next
             what += f" {backend.explain_reason(job).split(';')[0].rstrip('.')}."
         return Card("patience", what, _("Try again later, or with another tier."))
     lines = tuple(await backend.log_tail(row, job.id))

@@ -38,8 +38,8 @@ class Visit:
 
     `own` is true if the user, and not an administrator, looks at the form. `since` is the time
     at which JupyterHub created its record of the user, in seconds since the epoch. `names` are the
-    user's named servers, which the form offers if `may_name` is true. `after` is the address that
-    the browser opens when the server runs. `base_url` is the hub's address.
+    user's named servers, which the form offers if `may_name` is true. `after` is the URL that the
+    browser opens when the server runs. `base_url` is the path of the hub's URLs.
     """
 
     user: str

@@ -1,4 +1,4 @@
-"""Write points in time and lengths of time for the hub's pages."""
+"""Write times and durations as text for the hub's pages."""
 
 from __future__ import annotations
 

@@ -21,9 +21,10 @@ def content() -> bytes:
 
 
 def address(hub: str) -> dict[str, str]:
-    """Return the address of the translations, with a part of their hash; {} on an English site.
+    """Return the URL of the translations, with a part of their hash, in the key `texts`. Return {}
+    if there are no translations.
 
-    `hub` is the hub's own address.
+    `hub` is the hub's own URL.
     """
     if not json.loads(content())["texts"]:
         return {}

@@ -19,8 +19,8 @@ def larger_tier(
     """Return a sentence about the smallest tier that has more memory or time than the server had
     (`had`), and the key of this tier. The key is "" if no tier has enough memory or time.
 
-    Only tiers that every user may choose are named. The tier of the ended server is not named, even
-    if Slurm had reduced its limit.
+    The function names only tiers that every user may choose. The function never names the tier of
+    the ended server, even if Slurm had reduced the limit of this server.
     """
     larger = [
         tier

@@ -1,4 +1,4 @@
-"""Select the lines of a server's log that tell why the server ended."""
+"""Select the lines of a server's log that may contain the reason why the server ended."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ MATTERS = re.compile(
     r"could not|not found|no such|failed|timed out|sitekit:|slurmstepd|srun:",
     re.IGNORECASE,
 )
-LAST = 5  # lines that are shown if none of them matters
-MOST = 12
+LAST = 5  # the number of last lines that are shown if no line contains a reason
+MOST = 12  # the highest number of lines that are shown
 
 
 def lines_that_matter(lines: Sequence[str]) -> list[str]:

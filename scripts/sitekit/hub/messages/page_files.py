@@ -1,4 +1,4 @@
-"""Find the addresses of the scripts and styles of sitekit's own pages, and the texts of the scripts."""
+"""Return the URLs of scripts and styles of sitekit's own pages, and the texts of the scripts."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ FOLDER = "config/static"
 
 @cache
 def page_file(name: str) -> str:
-    """Return the address of a file below the hub's own address, with a part of the file's hash."""
+    """Return the URL of a file, relative to the hub's own URL, with a part of the file's hash."""
     content = (data(FOLDER) / name).read_bytes()
     return f"sitekit/static/{name}?v={hashlib.sha256(content).hexdigest()[:16]}"
 
 
 def page_texts(name: str) -> dict[str, str]:
-    """Return the translations of the texts of a script. texts.js reads them in the page."""
+    """Return the translations of the texts of a script. In the page, texts.js reads them."""
     return script_translations(data(FOLDER) / name)

@@ -1,7 +1,7 @@
 """Write the text that a waiting user reads on the progress page.
 
-The text comes from the last list of all jobs and the last forecast of expected starts. No query of
-the scheduler is started to write the text.
+The text comes from the last list of all jobs and the last forecast of expected starts. This module
+sends no query to the scheduler.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ PHASES = {
     "open": N_("Open the server"),
 }
 """The phases of a start, in their order, with the titles on the waiting page."""
-# seconds between a job's start and its server's callback, above which something may be wrong
+# If a server needs more than this number of seconds, after its job has started, to report its port
+# to the hub, something may be wrong.
 LATE = 90
 OUTAGE = N_(
     "{title} does not answer; running servers are not affected. "
@@ -116,8 +117,8 @@ def _of_the_job(hub_state: HubState, row: Row, offered: Collection[str] | None) 
 
 
 def _late(job: Job) -> str:
-    """Return a hint if the job has been running for long and its server has not reported its port
-    to the hub."""
+    """Return a hint for a server that has not reported its port to the hub, if its job has been
+    running for more than LATE seconds; otherwise return ""."""
     seconds = time.time() - (job.start or time.time())
     if seconds < LATE:
         return ""

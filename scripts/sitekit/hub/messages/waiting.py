@@ -17,8 +17,8 @@ from ...site.types.memory_and_time import human_memory, human_time
 from ..ledger.ledger import Row
 from ..servers.hub_state import HubState
 
-SOONER = 120  # seconds by which another tier must start earlier to be named
-MOST = 3  # tiers that are named
+SOONER = 120  # a tier is named only if it starts more than this number of seconds earlier
+MOST = 3  # the highest number of tiers that are named
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ COUNTS: dict[str, Callable[[int], str]] = {
     "nodes": lambda count: ngettext("1 node", "{count} nodes", count),
     "tasks": lambda count: ngettext("1 task per node", "{count} tasks per node", count),
 }
-"""The numbers of a request, each with the function that writes it."""
+"""The numbers of a request, each with the function that converts the number to text."""
 
 
 def _text(job: Job, wait: Wait, faster: tuple[FasterTier, ...]) -> str:

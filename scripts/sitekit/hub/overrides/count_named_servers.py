@@ -1,8 +1,9 @@
-"""Count a named server towards its user's limit only after it was started.
+"""Count a named server towards its user's limit only after the server was started.
 
 JupyterHub adds a named server to its database when the form is opened, and before options are
 checked (get_or_create_spawner, in handlers/pages.py and apihandlers/users.py). Without this module,
-refused starts or links on other pages would count towards the limit.
+servers that were never started would count towards the limit: their start was refused, or a link on
+another page opened their form.
 """
 
 from __future__ import annotations

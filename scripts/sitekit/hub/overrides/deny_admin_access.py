@@ -33,7 +33,7 @@ def keep_administrators_out_of_servers() -> None:
         admin["scopes"] = [scope for scope in admin["scopes"] if scope not in ENTERS] + INSTEAD
         return found
 
-    # Replace both names of this function: the scopes of an administrator's service are compared
-    # with this role, too (apihandlers/services.py).
+    # Replace this function in both modules, because apihandlers/services.py also compares the
+    # scopes of an administrator's service with this role.
     roles.get_default_roles = services.get_default_roles = narrower
     TokenHandler.by_administrators = False

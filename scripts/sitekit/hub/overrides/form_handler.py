@@ -25,9 +25,9 @@ NAME_FORM = N_(
 class FormHandler(SpawnHandler):
     """Use the query of a URL to fill in the form, but never to start a server.
 
-    A page of another site could redirect a user to an address with a query (CVE-2026-40864).
+    A page of another site could redirect a user to a URL with a query (CVE-2026-40864).
     JupyterHub's own handler reads unknown keys of the query as options, and starts a server with
-    them (handlers/pages.py).
+    these options (handlers/pages.py).
 
     `form_server` is the name of the server in the URL; "" for the user's default server.
     """
@@ -47,13 +47,13 @@ class FormHandler(SpawnHandler):
     async def _post(self, user_name: str, server_name: str, display_name: str) -> None:
         """Start the server that the URL or the form's field `server` names.
 
-        Because a refused name is shown at its field, nothing that the user typed is lost.
-        JupyterHub's own handler would show an error page.
+        If the name is refused, the form shows the error at the field of the name, and keeps the
+        values that the user typed. JupyterHub's own handler would show an error page.
         """
         self.form_server = server_name
         user = self.find_user(user_name)
         if user is not None:
-            # JupyterHub passes its own handler for GET only, and forgets it when a start fails
+            # JupyterHub passes its own handler only for GET, and removes it when a start fails
             user.spawner.form_handler = self
         typed = " ".join(self.get_body_argument("server", "").split())
         if user is not None and typed and not server_name:
@@ -70,7 +70,7 @@ class FormHandler(SpawnHandler):
             with only_if_started(self, user_name, server_name):
                 await super()._post(user_name, server_name, display_name)
         finally:
-            # otherwise the next form would be that of this request
+            # otherwise the next form would use the handler of this request
             if user is not None and user.spawner.form_handler is self:
                 user.spawner.form_handler = None
 
@@ -100,8 +100,8 @@ class FormHandler(SpawnHandler):
     async def _wrap_spawn_single_user(
         self, user: User, server_name: str, *words: Any, **named: Any
     ) -> None:
-        """Check the user's login before the start. Then the server is already starting when the
-        browser opens the server's page.
+        """Check the user's login before the start. Therefore, the server is already starting when
+        the browser opens the server's page.
 
         JupyterHub redirects the browser one second after the form was submitted (handlers/pages.py;
         jupyterhub#4244 is another race of this redirect). If the check of the login takes longer

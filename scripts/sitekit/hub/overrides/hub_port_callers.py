@@ -1,4 +1,4 @@
-"""Find out who connects to the hub's port: the proxy, which forwards pages, or a server.
+"""Find out who connects to the hub's port: the proxy (with the requests of browsers) or a server.
 
 JupyterHub listens on one port, to which both the proxy and the users' servers connect. By
 JupyterHub's documentation, this port "should never be accessed directly" (app.py, hub_port), but
@@ -29,8 +29,8 @@ def keep_pages_behind_the_front(url: str, has_ended: Callable[[str], bool]) -> N
 
     Users must go through the front at `url`. X-Forwarded-For and similar headers are accepted only
     from the proxy. Because only the proxy may request pages, no other program can forge its IP
-    address for the log and for the login delays. A server's certificate is refused once `has_ended`
-    returns True for its tag (the id of the server's start).
+    address for the log and for the login delays. The hub refuses a server's certificate if
+    `has_ended` returns True for the server's tag (the id of the server's start).
     """
     prepare = BaseHandler.prepare
 

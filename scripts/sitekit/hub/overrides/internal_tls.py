@@ -24,10 +24,11 @@ from ...session.hub_connection.limit_unfinished_connections import Callers, log_
 from ..servers.hub_state import HubState
 from .hub_port_callers import shown_by
 
-# The most connections of one server at a time. JupyterHub's client in the server keeps old
-# connections open and opens new ones.
+# The highest number of connections of one server at a time. JupyterHub's client in the server keeps
+# old connections open and opens new connections.
 EACH = 64
-# The first byte of a TLS connection (RFC 8446, 5.1: handshake). No HTTP request begins with it.
+# The first byte of a TLS connection (RFC 8446, 5.1: handshake). An HTTP request never begins with
+# this byte.
 TLS_RECORD = b"\x16"
 
 
@@ -127,15 +128,15 @@ def serve_by_tls(context: ssl.SSLContext, plain: Callable[[], bool]) -> None:
             else:
                 stream.close()
 
-    # JupyterHub.start() creates its server by this name, and has no setting for the class
+    # JupyterHub.start() looks up its HTTP server's class by this name, and has no setting for it
     tornado.httpserver.HTTPServer = Listener
 
 
 class Servers:
     """Limit the open connections of each user's server.
 
-    A user can read and copy the certificate of their own server. The number of connections with one
-    certificate is limited, because the user could open any number of connections.
+    Users can read and copy the certificates of their own servers. Without a limit, a user could
+    open any number of connections with one certificate.
     """
 
     def __init__(self) -> None:
@@ -150,7 +151,7 @@ class Servers:
         authority, name = shown_by(stream.socket)
         if authority != "servers" or name == "culler":
             return
-        if name not in self._open:  # a new server: forget servers without connections
+        if name not in self._open:  # for each new server, forget servers without open connections
             self._open = {
                 one: streams
                 for one, streams in self._open.items()
@@ -166,8 +167,8 @@ class Servers:
 async def _handshake(connection: socket.socket, context: ssl.SSLContext) -> SSLIOStream:
     """Perform the TLS handshake, and close the connection if the handshake fails.
 
-    IOStream.start_tls() is not used, because with IOStream.start_tls() a caller that stops waiting
-    could not close the connection.
+    IOStream.start_tls() is not used. If the code that calls IOStream.start_tls() stops waiting for
+    the handshake, this code cannot close the connection.
     """
     wrapped = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
     stream = SSLIOStream(wrapped, ssl_options=context)

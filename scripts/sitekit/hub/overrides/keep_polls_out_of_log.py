@@ -15,9 +15,9 @@ def log_polls_at_debug() -> None:
     """Log the requests that open pages repeat every few seconds only if the hub's log level is
     debug.
 
-    JupyterHub logs each request that succeeds at info, except files and its health (log.py,
-    log_request). The logger itself does not drop debug messages; the level of its handler is the
-    log level.
+    JupyterHub logs each successful request with the level info, except requests for files and for
+    the hub's health (log.py, log_request). The logger itself does not drop debug messages. The
+    level of the logger's handler is the log level.
     """
 
     def lower_level(record: logging.LogRecord) -> bool:

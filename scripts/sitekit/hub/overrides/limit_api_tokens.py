@@ -16,8 +16,8 @@ from tornado import web
 from ...base.language import gettext as _
 from ..login.limit_browser_logins import PROGRAMS
 
-TOKENS = 50  # tokens of one user, including the tokens of the user's servers
-NOTE = 250  # characters
+TOKENS = 50  # the highest number of tokens of one user, including the tokens of the user's servers
+NOTE = 250  # characters of a token's note
 LONGEST = 100 * 365 * 86400  # seconds; a date beyond the year 9999 cannot be stored
 
 

@@ -33,7 +33,7 @@ class SilentProxy(ConfigurableHTTPProxy):
     never be idle (jupyterhub-idle-culler#43).
     """
 
-    # routes of pages/stopped_servers.py; JupyterHub does not see them
+    # the routes of pages/stopped_servers.py, which get_all_routes() does not return to JupyterHub
     stand_ins: frozenset[str] | set[str] = frozenset()
     hub_state: HubState
 
@@ -83,9 +83,9 @@ class SilentProxy(ConfigurableHTTPProxy):
 def end_for_another_token() -> None:
     """End the hub, because the proxy was started with another token.
 
-    The hub cannot add routes with a wrong token, and without routes browsers are redirected in a
-    circle. The hub ends because a running hub cannot read a new token; systemd or supervisord
-    restarts the hub with the current token.
+    The hub cannot add routes with a wrong token, and without routes browsers are redirected without
+    end. The hub ends because a running hub cannot read a new token. systemd or supervisord restarts
+    the hub with the current token.
     """
     log.critical(
         "The proxy refuses this hub's token. The hub ends, and is started again with the CONFIGPROXY_AUTH_TOKEN that "

@@ -14,7 +14,7 @@ from tornado.log import app_log
 
 log = logging.getLogger("JupyterHub")
 
-SHOWN = 3  # names of users without an account
+SHOWN = 3  # the number of users without an account whose names are logged
 NOBODY = "(not the name of an account)"
 ATTEMPTS = (  # JupyterHub's messages about a failed login (auth.py; handlers/base.py, login_user)
     "Failed login for",
@@ -27,7 +27,7 @@ ATTEMPTS = (  # JupyterHub's messages about a failed login (auth.py; handlers/ba
 START = re.compile(r"Start ([0-9a-f]{16}): ")
 SECRET = re.compile(
     r"""(
-        _xsrf(?:=|%3D)  # in an address, or in one that is part of another's query
+        _xsrf(?:=|%3D)  # in a URL, or in a URL that is part of another URL's query
         | [?&] [^=&\s]* (?:token|auth|key|code|state) [^=&\s]* =
         | "X-(?:Xsrf|Csrf)token": \s "
     ) [^&\s"')]+""",

@@ -1,8 +1,8 @@
-"""Start the hub's loops once JupyterHub has loaded its users, each with sitekit's spawner.
+"""Start the hub's loops after JupyterHub has loaded its users, each with sitekit's spawner.
 
 JupyterHub creates its table of users at the first access to this table, with the settings at that
-moment (app.py, _users_default). If JupyterHub creates its table of users too early, the users have
-no spawner class of sitekit until the hub ends. Without a spawner class, every server would get a
+moment (app.py, _users_default). If JupyterHub creates its table of users too early, the users do
+not get sitekit's spawner class until the hub ends. Then every server would get a
 LocalProcessSpawner, and JupyterHub would treat a running server as stopped.
 """
 
@@ -31,7 +31,7 @@ def begin_with_users(loops: Callable[[], Mapping[str, Loop]]) -> None:
     JupyterHub begins to check the servers in init_spawners (app.py), when users and settings are
     complete. This function only schedules the loops. Because JupyterHub creates every spawner
     before it gives control to the event loop, the loops find all spawners. After that, JupyterHub
-    polls each server, and a poll needs a list of all jobs that the loops have renewed. If the
+    polls each server. A poll needs a new list of all jobs, which the loops have read. If the
     function `loops` raises an exception, the hub ends. Subcommands such as `jupyterhub token` start
     no loops.
     """
@@ -48,8 +48,8 @@ def begin_with_users(loops: Callable[[], Mapping[str, Loop]]) -> None:
             asyncio.create_task(_keep_running(run, name), name=name) for name, run in named.items()
         )
         # All objects that JupyterHub creates until it gives control to the event loop stay in
-        # memory. For a thousand servers, the garbage collector would look at all of them several
-        # times.
+        # memory. With a thousand servers, the garbage collector would examine all these objects
+        # several times.
         gc.disable()
         asyncio.get_running_loop().call_soon(collect_garbage_of_later_objects)
         held = _users_with_servers(app)
@@ -72,8 +72,8 @@ def _users_with_servers(app: JupyterHub) -> list[Any]:
 
     JupyterHub itself loads these users twice (app.py, init_spawners, 6.1). Its loop over the
     servers reads the servers a second time (populate_existing), and SQLAlchemy then forgets the
-    user of each server. JupyterHub loads each user again with three queries. While a list contains
-    the users, SQLAlchemy finds the users in memory.
+    user of each server. Therefore, JupyterHub loads each user again, with three queries for each
+    user. While a list contains the users, SQLAlchemy finds the users in memory.
     """
     servers = orm.User._orm_spawners
     running = servers.any(orm.Spawner.server_id.isnot(None))

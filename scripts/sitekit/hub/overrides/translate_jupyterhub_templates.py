@@ -158,7 +158,8 @@ WORDS = frozenset(
         N_("Jupyter has lots of moons, but this is not one..."),
     }
 )
-"""The texts of JupyterHub's templates, each between two tags, or the value of an attribute."""
+"""The texts of JupyterHub's templates. Each text is between two tags, or is the value of an
+attribute."""
 
 
 _TEXT = re.compile(r"(?P<before>(?:^|>)\s*)(?P<text>[^<>]*[^<>\s])(?P<after>\s*(?=<|$))")

@@ -24,11 +24,11 @@ def main() -> None:
     """Run JupyterHub, with the arguments of this program.
 
     While Python imports modules, nearly all new objects stay until the hub ends. Without the
-    cyclic garbage collector, which would look at all of them again and again, the imports take less
-    CPU time. gc.freeze() makes the collector ignore these objects later too.
+    cyclic garbage collector, which would examine all these objects again and again, the imports
+    take less CPU time. gc.freeze() makes the collector ignore these objects later too.
     """
     for name in WITHOUT:
-        # The type does not allow None, which makes the import fail.
+        # None makes the import fail. The type annotation of sys.modules does not allow None.
         sys.modules[name] = None  # type: ignore[assignment]
     gc.disable()
     from jupyterhub.app import main as run_jupyterhub

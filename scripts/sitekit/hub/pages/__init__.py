@@ -1,1 +1,2 @@
-"""Show the hub's own pages: entry to a user's server, stopped and unreachable servers."""
+"""Show the hub's own pages, for example about the entry to a user's server, and about stopped and
+unreachable servers."""

@@ -1,7 +1,7 @@
 """Return the announcements that a page of the hub shows, maintenance windows included.
 
-No query is sent for a page: announcements are in the ledger, and a loop of the backend reads the
-maintenance windows.
+The hub sends no query for a page, because the announcements are in the ledger, and a loop of the
+backend has read the maintenance windows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..servers.hub_state import HubState
 STYLES = {"info": "info", "warning": "warning", "maintenance": "danger"}
 """Bootstrap's classes of an alert, by level."""
 WINDOW_PAGES = ("form", "waiting")
-AHEAD = 14 * 86400  # seconds before its begin from which a maintenance window is shown
+AHEAD = 14 * 86400  # seconds for which a maintenance window is shown before it begins
 
 
 def announcements_of(hub_state: HubState) -> Callable[[Any], Callable[[str], list[dict[str, Any]]]]:

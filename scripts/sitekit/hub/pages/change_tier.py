@@ -2,9 +2,9 @@
 tiers.
 
 A menu item of JupyterLab opens this page. A link on another website or on a page of another user's
-server can also open this page. No page of another website or of another user's server can press the
-button on this page. JupyterHub refuses a form without JupyterHub's own _xsrf value, and other
-websites cannot show the page in a frame.
+server can also open this page. However, such a website or page cannot press the button, because
+JupyterHub refuses a form without JupyterHub's own _xsrf value, and because other websites cannot
+show the page in a frame.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class ChangeTierHandler(BaseHandler):
         return self.get_query_argument("server", "")
 
     def _spawner(self) -> Any:
-        """Return the user's own server of this name. Raises HTTPError if the user has no such
-        server."""
+        """Return the spawner of the user's own server that the query names; None if JupyterHub has
+        not created a spawner for it. Raises HTTPError if the user has no server of this name."""
         user, name = self.current_user, self._name()
         if name and name not in user.orm_spawners:
             raise web.HTTPError(404, _("You have no server of this name."))

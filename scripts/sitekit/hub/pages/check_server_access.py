@@ -31,12 +31,13 @@ log = logging.getLogger(__name__)
 
 PATH = r"/sitekit/enter"
 OTHERS_SECONDS = 12 * 3600  # seconds for which a confirmation is valid: one working day
-# JupyterHub's words (handlers/base.py, UserUrlHandler), the same in each language
+# JupyterHub's text (handlers/base.py, UserUrlHandler), which is the same in each language
 NOT_FOUND = "No access to resources or resources not found"
 _PAGE = re.compile(r"/user/([^/?#]+)(/[^?#]*)?([?].*)?")
 _PROXY_TIMEOUT = 5  # seconds for the proxy to answer that it has recorded a logout
-_MOST = 1000  # number of latest logouts that are sent again to a restarted proxy
-# Entries that have ended since the hub started, each with the time when its cookie expires.
+_MOST = 1000  # the highest number of logouts that are sent again to a restarted proxy
+# Entries (permissions to open servers) that have ended since the hub started, each with the time
+# when its cookie expires.
 _ended: dict[str, int] = {}
 _DOTS = {".", ".."}
 
@@ -85,9 +86,9 @@ def admit_browser(handler: BaseHandler, before: entry_cookie.Entry, owner: str) 
         max_age=max(entered.servers.values()) - int(now),
         secure=True,
         httponly=True,
-        # Lax: a link on another site can open the user's own server, but a form or a frame of
-        # another site cannot. With Strict such a link would go in circles, because the browser
-        # would not send the cookie with the redirect either.
+        # With Lax, a link on another site can open the user's own server, but a form or a frame of
+        # another site cannot. With Strict, such a link would cause endless redirects, because the
+        # browser would not send the cookie after a redirect either.
         samesite="Lax",
     )
 
@@ -118,8 +119,8 @@ class EnterHandler(BaseHandler):
     def _refused(self, owner: str) -> bool:
         """Return whether the proxy has refused a cookie that the hub accepts.
 
-        If the hub did not notice such a refusal, hub and proxy would redirect the browser in
-        circles.
+        If the hub did not notice such a refusal, hub and proxy would redirect the browser to each
+        other without end.
         """
         before = entry_of(self)
         return before is not None and before.opens(owner, time.time())
@@ -133,7 +134,8 @@ class EnterHandler(BaseHandler):
         self.redirect(self._next)
 
     def _owner(self) -> str:
-        """Return the server's owner, if the user who is logged in may open it. Raises HTTPError.
+        """Return the server's owner, if the user who is logged in may open the server. Raises
+        HTTPError.
 
         For an unknown user or server, the HTTP status is 404, as in JupyterHub itself.
         """
@@ -150,7 +152,7 @@ class EnterHandler(BaseHandler):
         owner = unquote(page[1])
         if self.find_user(owner) is None:
             raise web.HTTPError(404, NOT_FOUND)
-        names = {"", *parts[1:2]}  # the second part of the address may be the name of a server
+        names = {"", *parts[1:2]}  # the part after the owner's name may be the name of a server
         if not any(self.has_scope(f"access:servers!server={owner}/{name}") for name in names):
             raise web.HTTPError(404, NOT_FOUND)
         return owner

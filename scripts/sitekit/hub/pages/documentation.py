@@ -20,7 +20,8 @@ TYPES = {
     ".yml": "text/plain; charset=utf-8",
     ".txt": "text/plain; charset=utf-8",
 }
-"""The files that are shown, by suffix, with their types. Other files do not exist for users."""
+"""The suffixes of the files that are shown, with their media types. The hub answers requests for
+other files with 404."""
 POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -40,7 +41,7 @@ class DocumentationHandler(BaseHandler, web.StaticFileHandler):
 
     @web.authenticated
     async def get(self, path: str | None, include_body: bool = True) -> None:
-        if path is None:  # without the slash, the page's links would lead elsewhere
+        if path is None:  # without the slash at the end, the page's relative links would be wrong
             self.redirect(f"{self.request.path}/")
             return
         await web.StaticFileHandler.get(self, path, include_body)
@@ -56,7 +57,8 @@ class DocumentationHandler(BaseHandler, web.StaticFileHandler):
             raise web.HTTPError(404)
         if found.is_dir():
             found /= "index.html"
-        # the prefix may be behind a link; below the folder of the documentation there is none
+        # the path to the documentation's folder may contain symbolic links; the folder itself may
+        # not contain any
         expected = os.path.normpath(os.path.join(base, os.path.relpath(found, root)))
         inside = os.path.realpath(found) == expected and expected.startswith(base + os.sep)
         if not inside or found.suffix not in TYPES or not found.is_file():

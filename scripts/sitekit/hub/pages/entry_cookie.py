@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 COOKIE = "__Host-sitekit-servers"
 """The prefix __Host- makes browsers accept the cookie from this host only.
 
-It must come over https, and is valid for all paths.
+Browsers accept such a cookie only over https, and only if the cookie is valid for all paths.
 """
 
 

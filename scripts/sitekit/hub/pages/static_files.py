@@ -29,8 +29,9 @@ class PageFileHandler(web.StaticFileHandler):
 class LabTextsHandler(web.RequestHandler):
     """Handle GET /hub/sitekit/lab-texts: return the translations of sitekit's texts in JupyterLab.
 
-    The texts are the same for all users, so no login is needed, and pages of all users' domains may
-    read them. Browsers may keep the response, because other translations have another address.
+    Because the texts are the same for all users, no login is needed, and pages of all users'
+    domains may read the texts. Browsers may cache the response, because changed texts have another
+    URL.
     """
 
     def get(self) -> None:

@@ -24,7 +24,8 @@ from ..status.collect_state import status_now
 STATUS_PAGE = r"/sitekit/status"
 STATUS_STATE = r"/sitekit/status/state"
 LASTS = 0.9
-"""Seconds for which one record serves all administrators; a page asks every two seconds."""
+"""Seconds for which all administrators get the same record. An open page requests the record every
+two seconds."""
 
 
 class StatusBaseHandler(BaseHandler):
@@ -40,7 +41,8 @@ class StatusBaseHandler(BaseHandler):
         """Return the record with the state of the site. Raises HTTPError (404) unless the user is
         an administrator.
 
-        A scope that is limited to a group is not enough: the page shows the servers of all users.
+        A scope that is limited to a group is not enough, because the page shows the servers of all
+        users.
         """
         if self.parsed_scopes.get("admin:servers") is not Scope.ALL:
             raise web.HTTPError(404)

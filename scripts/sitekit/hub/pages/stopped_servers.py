@@ -2,10 +2,10 @@
 
 The hub answers for each named server that does not run, and for each server that is suspended.
 
-The proxy uses the route with the longest prefix of an address. Without a route of its own,
-/user/alice/one/ is answered by alice's default server at /user/alice/, with 404. If JupyterLab is
-open in a browser at the URL of a stopped server, JupyterLab then repeats its requests without a
-pause.
+The proxy uses the route with the longest prefix of a URL's path. If alice's stopped server at
+/user/alice/one/ has no route, alice's default server at /user/alice/ answers the requests for
+/user/alice/one/ with 404. If JupyterLab is open in a browser at the URL of the stopped server,
+JupyterLab then repeats these requests without a pause.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from jupyterhub.utils import url_escape_path, url_path_join
 MARK = "sitekit_stand_in"
 """The key that marks sitekit's own routes in their data.
 
-JupyterHub does not see these routes, because JupyterHub deletes routes that it does not know.
+SilentProxy hides these routes from JupyterHub. Otherwise, JupyterHub would delete them.
 """
-ROUTE = {MARK: True, "hub": True}  # hub: every user may open it (proxy/owners.mjs)
+ROUTE = {MARK: True, "hub": True}  # with "hub", every user may open the route (proxy/owners.mjs)
 
 
 def suspended_routes(ready: list[Any]) -> set[str]:
     """Return the proxy routes of suspended servers. `ready` are the spawners of all servers that
     JupyterHub counts as ready.
 
-    Unless a job is suspended, no server is looked at: each look reads the ledger.
+    If no job is suspended, no server is checked, because each check reads the ledger.
     """
     held = [spawner for spawner in ready if spawner.child_spawner]
     backends = held[0].hub_state.backends.values() if held else ()
@@ -38,15 +38,15 @@ def suspended_routes(ready: list[Any]) -> set[str]:
 
 
 def stopped_routes(app: JupyterHub, ready: list[Any]) -> set[str]:
-    """Return the proxy routes of named servers that do not run, of users whose default server is
-    ready."""
+    """Return the proxy routes of the named servers that do not run, but only for users whose
+    default server is ready."""
     if not app.allow_named_servers:
         return set()
     names = app.db.query(orm.User.name, orm.Spawner.name).join(
         orm.Spawner, orm.Spawner.user_id == orm.User.id
     )
     named = names.filter(orm.Spawner.name != "").all()
-    if not named:  # the names of all users are not read then
+    if not named:  # return early, because reading the names of all users takes time
         return set()
     default = {spawner.user.name: spawner.user for spawner in ready if not spawner.name}
     running = {(spawner.user.name, spawner.name) for spawner in ready}
@@ -69,8 +69,8 @@ async def update_routes(app: JupyterHub, ready: list[Any], suspended: set[str]) 
         await app.proxy.add_route(path, app.hub.host, ROUTE)
     if not (needless := app.proxy.stand_ins - specs):
         return
-    # When a server is ready, JupyterHub replaces this route by the server's own. The server may
-    # have become ready since the caller looked.
+    # When a server is ready, JupyterHub replaces this route by the server's own route. A server may
+    # have become ready after the caller made the list `ready`.
     up = {s.proxy_spec for user in app.users.values() for s in user.spawners.values() if s.ready}
     for path in needless - up:
         await app.proxy.delete_route(path)

@@ -1,4 +1,4 @@
-"""Show a page at the address of a server that does not answer.
+"""Show a page at the URL of a server that does not answer.
 
 As soon as Slurm reports the end of the server's job, the page shows that the server has ended, and
 the reason.
@@ -18,8 +18,9 @@ from ...base.language import gettext as _
 from ..servers.hub_state import HubState
 from .stopped_servers import is_suspended
 
-# longer than Slurm is queried how a job has ended (backends/slurm/job_queries.py, ended_job)
-CLEAN_UP_TIMEOUT = 8.0  # seconds that a page waits for Slurm's answer and JupyterHub's clean-up
+# Seconds that a page waits for Slurm's answer and JupyterHub's clean-up. This is longer than the
+# query of Slurm about how a job has ended (backends/slurm/job_queries.py, ended_job).
+CLEAN_UP_TIMEOUT = 8.0
 
 
 class NoAnswerHandler(ProxyErrorHandler):
@@ -27,8 +28,8 @@ class NoAnswerHandler(ProxyErrorHandler):
 
     JupyterHub's own error page advises to restart the server, which does not help while the hub
     counts the server as running. Because the proxy's request contains no cookies, the hub cannot
-    identify the user. The error page therefore leads to the hub's own address for the server, where
-    the user is logged in.
+    identify the user. Therefore, the error page opens the hub's own URL for the server, where the
+    user is logged in.
     """
 
     hub_state: HubState
@@ -39,17 +40,17 @@ class NoAnswerHandler(ProxyErrorHandler):
             await super().get(status_code_s)
             return
         for backend in self.hub_state.backends.values():
-            # JupyterLab repeats its requests. A query now notices the end of its server soon
+            # query the jobs now, because the server's job may have ended
             backend.queue.look()
-        # Without JupyterHub's ?redirects=N: that counts redirects without a pause, and this page
-        # waits some seconds.
+        # JupyterHub's ?redirects=N, which counts redirects without a pause, is not in this URL,
+        # because this page waits some seconds before each redirect.
         url = f"{self.hub_state.site.front.url}/hub{path}"
         what = _("Your server does not answer.")
         self.write(await self.render_template("unreachable.html", next=url, seconds=3, what=what))
 
 
 class ServerPageHandler(UserUrlHandler):
-    """Answer requests at the hub's own address for a server.
+    """Answer requests at the hub's own URL for a server.
 
     JupyterHub itself redirects the user to a server that JupyterHub counts as running. A server
     counts as running until the next poll, even if the server has ended. Because ServerPageHandler
@@ -74,7 +75,8 @@ class ServerPageHandler(UserUrlHandler):
         await super().get(user_name, user_path)
 
     def _running(self, user_name: str, user_path: str) -> Any:
-        """Return the caller's own server with this address, if JupyterHub counts it as running."""
+        """Return the spawner of the user's own server at this URL; None if JupyterHub does not
+        count this server as running, or if the server belongs to another user."""
         user = self.current_user
         if user is None or getattr(user, "kind", "") != "user" or user.name != user_name:
             return None

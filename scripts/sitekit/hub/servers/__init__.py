@@ -1,1 +1,1 @@
-"""What all servers of a hub share: accounts, states, certificates, courses and limits."""
+"""Define what all servers of a hub share: accounts, states, certificates, courses and limits."""

@@ -24,8 +24,8 @@ from ..ledger.ledger import Ledger
 
 COMMAND_TIMEOUT = 10.0  # seconds
 END_TIMEOUT = 1.0  # seconds
-AT_ONCE = 8  # the most programs that run at the same time
-MOST_BYTES = 4096  # longest answer of a program
+AT_ONCE = 8  # the highest number of programs that run at the same time
+MOST_BYTES = 4096  # the length of the longest answer of a program
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 ASK = N_("Ask the administrators of this site for one.")
 log = logging.getLogger("JupyterHub")
@@ -50,8 +50,7 @@ class AccountMap:
     """
 
     root = 0
-    """The uid of the owner that the file with accounts, or the program that prints accounts, must
-    have."""
+    """The uid that must own the file with accounts, or the program that prints accounts."""
 
     def __init__(
         self,
@@ -68,8 +67,8 @@ class AccountMap:
     def of(self, user: str) -> str:
         """Return the Unix account of a user who has logged in.
 
-        Raises NoAccount if the user has no account, or has to log in again. If a program with a
-        token or an administrator requests a start, JupyterHub itself would start the server even if
+        Raises NoAccount if the user has no account, or has to log in again. If an administrator, or
+        a program with a token, requests a start, JupyterHub itself would start the server even if
         the user has to log in again (handlers/base.py, refresh_auth).
         """
         if why := self.refused.get(user):
@@ -91,9 +90,9 @@ class AccountMap:
     async def determine(self, user: str, claimed: str = "") -> str:
         """Look up the Unix account of a user who logs in, and record this account.
 
-        `claimed` is the provider's claim with the account, for a site that uses it. Raises
-        NoAccount if the user has no Unix account, and removes the recorded account. Raises NotNow
-        if the lookup is not possible now, and keeps the recorded account.
+        `claimed` is the provider's claim with the account, for a site that uses this claim. If the
+        user has no Unix account, determine() removes the recorded account and raises NoAccount. If
+        the lookup is not possible now, determine() keeps the recorded account and raises NotNow.
         """
         accounts = self.site.login.accounts
         if not isinstance(accounts, Accounts):
@@ -274,7 +273,7 @@ async def end(process: asyncio.subprocess.Process) -> None:
 
 
 def _check_owner(path: Path, status: os.stat_result, owner: int) -> None:
-    """Raise NoAccount if an account other than root can write to the file."""
+    """Raise NotNow if an account other than root can write to the file."""
     if status.st_uid != owner or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         log.error(
             "Accounts other than root can write to %s: chown root %s; chmod go-w %s", *[path] * 3

@@ -43,8 +43,8 @@ class Tunnels:
 
     @cached_property
     def _certificates(self) -> TunnelCertificates:
-        # Imported here, because `cryptography` is only in the hub's environment. sitekit's
-        # own environment, which reads the ledger too, does not have it.
+        # Imported here, because `cryptography` is only in the hub's environment. sitekit's own
+        # environment, whose programs read the ledger too, does not contain `cryptography`.
         from .tunnel_certificates import TunnelCertificates
 
         return TunnelCertificates(self._site)

@@ -24,21 +24,21 @@ from .offered_courses import OfferedCourses
 if TYPE_CHECKING:
     from .issue_certificates import Certificates
 
-SLACK = timedelta(minutes=10)  # added to the job's time limit for its token and certificate
+SLACK = timedelta(minutes=10)  # added to the validity of a server's token and certificate
 
 
 def longest_run(time_limit: float, start_timeout: float) -> timedelta:
-    """Return the longest time in seconds that a server can exist, from its submission to its end.
-    The API token and the certificate of a server are valid for the longest time that the server can
-    exist."""
+    """Return the longest time that a server can exist, from its submission to its end, with SLACK.
+    The API token and the certificate of a server are valid for this time. The arguments are in
+    seconds."""
     return timedelta(seconds=time_limit + start_timeout) + SLACK
 
 
 class HubState:
     """The state that all servers of the hub share.
 
-    configure() stores the HubState in the class attribute `hub_state` of TierSpawner, SlurmServer
-    and others.
+    configure() stores the HubState in the class attribute `hub_state` of TierSpawner, Server and
+    other classes.
     """
 
     def __init__(self, site: Site) -> None:
@@ -99,7 +99,7 @@ class HubState:
         return course.tier if course else self.site.tier(key)
 
     def job_of(self, row: Row) -> Job | None:
-        """Return a server's job from the last list of all jobs."""
+        """Return a server's job from the last list of all jobs; None if the list lacks the job."""
         return self.backend_of(row).find(row)
 
     @property
@@ -111,7 +111,7 @@ class HubState:
     def certificates(self) -> Certificates:
         """Return the issuer of certificates, loaded at the first use."""
         # Imported here, because `cryptography` is only in the hub's environment. sitekit's own
-        # environment, which reads the ledger too, does not have it.
+        # environment, whose programs read the ledger too, does not contain `cryptography`.
         from .issue_certificates import Certificates
 
         return Certificates(self.site)
@@ -139,7 +139,7 @@ class HubState:
         return True
 
     def certificate(self, tag: str, lasts: timedelta) -> dict[str, str]:
-        """Return the variable with key and certificate for this start of a server.
+        """Return the environment variable with key and certificate for this start of a server.
 
         Returns {} for a server that does not use TLS.
         """
@@ -156,7 +156,8 @@ class HubState:
         return self.tunnels.open(tag, lasts) if self.tunnels else {}
 
     def address_by_tunnel(self, tag: str) -> str:
-        """Return the address of a server that is reached by a tunnel; "" for another server."""
+        """Return the address at which the hub reaches a server with a tunnel; "" for a server
+        without a tunnel."""
         return HERE if self.ledger.has_tunnel(tag) else ""
 
     def record_address(self, tag: str, address: str) -> None:

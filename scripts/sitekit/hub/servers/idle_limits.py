@@ -10,7 +10,7 @@ from ...backends.resource_choice import Choice
 from ...site.sections.tier import Tier
 
 CULLER = "idle-culler"
-"""The name of the culler's service. The name that JupyterHub reports if the culler has stopped a
+"""The name of the culler's service. JupyterHub reports this name if the culler has stopped a
 server."""
 
 

@@ -40,8 +40,8 @@ class Certificates:
     def issue(self, tag: str, lasts: timedelta) -> str:
         """Return the key and the certificates that a server needs for TLS, as one line of base64.
 
-        The line encodes three things in PEM: the server's key, its certificate, and the authority
-        by which it verifies the hub and the proxy.
+        The line encodes three things in PEM: the server's key, the server's certificate, and the
+        certificate of the authority with which the server verifies the hub and the proxy.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         cert = self._signed(tag, key.public_key(), lasts).public_bytes(serialization.Encoding.PEM)

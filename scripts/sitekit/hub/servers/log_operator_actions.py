@@ -1,8 +1,8 @@
 """Write each action of an operator to the hub's log, in one line of a fixed form.
 
-The line is `Operator action: ` and a JSON object with the keys id, at, who, action and what. A loop
-of the hub reads new actions from the ledger, because make targets run in other processes, which
-record their actions there.
+The line is `Operator action: ` and a JSON object with the keys id, at, who, action and what. Make
+targets run in other processes, and record their actions in the ledger. Therefore, a loop of the hub
+reads new actions from the ledger.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..ledger.ledger import Ledger
 
 log = logging.getLogger("JupyterHub")
 
-EVERY = 2.0  # seconds between two looks for actions of other processes
+EVERY = 2.0  # seconds between two queries for actions of other processes
 
 
 def log_actions(ledger: Ledger) -> None:

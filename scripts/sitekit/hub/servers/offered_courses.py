@@ -53,7 +53,8 @@ class OfferedCourses:
         return self._courses
 
     def course(self, key: object) -> Course | None:
-        """Return the course with this name, even if it has ended or not begun."""
+        """Return the course with this name, even if the course has ended or not begun; None if no
+        course has this name."""
         return self.all().get(key) if isinstance(key, str) else None
 
     def tiers_for(self, user: str, groups: Collection[str] | None) -> tuple[Tier, ...]:

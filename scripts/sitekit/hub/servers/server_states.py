@@ -24,7 +24,7 @@ class ServerState(str, enum.Enum):
     STOPPING = "stopping"
     ENDED = "ended"
 
-    __str__ = str.__str__  # a text contains the word
+    __str__ = str.__str__  # as text, a state is its word, such as "running"
 
 
 OPEN_STATES = (

@@ -5,8 +5,8 @@ When JupyterHub starts, it calls get_url() of each server in its database. Jupyt
 that does not answer at that URL within http_timeout (app.py, check_spawner). sitekit's get_url()
 returns only when the server answers, however long Slurm takes. Until get_url() returns, the
 progress page shows that the server is starting, and the reason why it waits. The user can cancel
-the start. JupyterHub's own check of a server at the hub's start does not allow to wait as long as
-Slurm may take.
+the start. JupyterHub's own check of a server at the hub's start does not wait as long as Slurm may
+take.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class AdoptingSpawner(ProfilesSpawner):
         # (apihandlers/users.py, delete)
         if adoption.cancelled():
             self._spawn_future, self._check_pending = None, False
-            # JupyterHub's check must not go on: the next server of this name may be another one
+            # JupyterHub's check must not continue, because the user may start a server with the
+            # same name again
             await asyncio.Event().wait()
         if adoption.exception() is None:
             self._spawn_future = None
@@ -64,7 +65,7 @@ class AdoptingSpawner(ProfilesSpawner):
     async def _wait_until_up(self, child: Server) -> str:
         """Wait until the server listens and answers, and return its URL.
 
-        Raises NotStarted, or SpawnException, if its job has ended.
+        Raises NotStarted or SpawnException if the server's job has ended.
         """
         was_up = bool(child.reported_port())
         while True:
@@ -77,7 +78,7 @@ class AdoptingSpawner(ProfilesSpawner):
             if await _answers(url):
                 break
             await child.backend.queue.next()
-        # JupyterHub's check copies this to `protocol` (app.py, check_spawner)
+        # JupyterHub's check copies `proto` to `protocol` (app.py, check_spawner)
         self.server.proto = urlsplit(base).scheme
         if not was_up:
             await self._open(child, base)
@@ -126,6 +127,6 @@ def _time_left(child: Server) -> float:
         return 60.0
     try:
         timeout = child.hub_state.tier(row.choice.get("tier", "")).start_timeout
-    except KeyError:  # of a tier or a course that is removed
+    except KeyError:  # the tier or the course was removed
         timeout = max(tier.start_timeout for tier in child.hub_state.site.tiers)
     return max(60.0, row.intended + timeout - time.time())

@@ -36,7 +36,7 @@ class SlurmServer(Server, SlurmSpawner):
         self.req_ngpus = str(self.choice.gpus or "")
 
     async def submit_batch_script(self) -> str:
-        """Submit the job; batchspawner has this name for submit()."""
+        """Submit the job. In batchspawner, submit() has this name."""
         return await self.submit()
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
@@ -72,7 +72,7 @@ class SlurmServer(Server, SlurmSpawner):
         return job
 
     async def address_of(self, job: Job) -> str | None:
-        """Return the address of the job's host, once the site's state_running_re matches.
+        """Return the address of the job's host; None until the site's state_running_re matches.
 
         If the site has set state_exechost_exp, the result of this expression is the node's host
         name, as in batchspawner.

@@ -1,11 +1,11 @@
-"""Give the child spawner the values of its parent's traits: of each trait that both have, now and
-after each change.
+"""Give the child spawner the values of all traits that its parent has too, now and after each
+change.
 
-wrapspawner creates one directional_link for each of some 75 traits. Even without links, a copy of
-each value computes, checks and stores the default values of all traits twice for each server. This
-took a sixth of the CPU time in which a hub with a thousand servers restarts, although a server that
-runs already uses only a few of the values. Therefore the child reads a default value from its
-parent only when the value is used.
+wrapspawner creates one directional_link for each of about 75 traits. Even without links, a copy of
+all values would compute, check and store the default values of all traits twice for each server.
+When a hub with a thousand servers restarted, these copies took a sixth of the hub's CPU time. A
+server that runs already uses only a few of the values. Therefore, the child reads a default value
+from its parent only when the value is used.
 """
 
 from __future__ import annotations
@@ -47,12 +47,14 @@ class FollowingTraits(HasTraits):
         leader.observe(self._take_over)
 
     def unfollow(self) -> None:
-        """Take no later changes over, so that the former parent does not keep this object."""
+        """Stop taking over changes. Otherwise, the former parent would keep this object in
+        memory."""
         if self._leader is not None:
             self._leader.unobserve(self._take_over)
 
     def trait_defaults(self, *names: str, **metadata: Any) -> Any:
-        """Return the default value of a trait: the leader's value, for a trait that is followed.
+        """Return the default value of a trait. For a trait that is followed, this is the leader's
+        value.
 
         traitlets calls this method when a trait without a value is read (TraitType.get).
         """

@@ -1,10 +1,11 @@
 """Compare the ledger (the hub's record of starts), Slurm's queue and JupyterHub, and correct
 differences. The comparison runs at the hub's start and then every five minutes.
 
-If the ledger records that a start was given up, its job is cancelled. If the hub ended during a
-start, the start is recorded as ended, or its job is cancelled as soon as Slurm lists the job. If a
-job has this site's tag but no record in the ledger, the job is reported, but not cancelled, because
-the ledger itself may have been lost. The API tokens of ended servers are revoked.
+If the ledger records that a start was given up, the reconciler cancels the start's job. If the hub
+ended during a start, the reconciler cancels the start's job as soon as Slurm lists the job, or
+records the start as ended if there is no job. If a job has this site's tag but no record in the
+ledger, the job is reported, but not cancelled, because the ledger itself may have been lost. The
+API tokens of ended servers are revoked.
 """
 
 from __future__ import annotations
@@ -31,11 +32,13 @@ log = logging.getLogger(__name__)
 
 # seconds between rounds, and between two checks whether a job has to be found or cancelled now
 ROUND_INTERVAL, CHECK_INTERVAL = 300.0, 5.0
-# each server needs queries of Slurm, and perhaps one sudo
+# The highest number of servers that one round handles. Each server needs queries of Slurm, and
+# perhaps one sudo.
 SERVERS_PER_ROUND = 20
-STRAYS_LISTED = 100  # jobs
+STRAYS_LISTED = 100  # the highest number of listed jobs
 DAY = 86400.0
-# seconds for the spawner's stop(), which ends the server with SIGTERM; then the job is cancelled
+# Seconds in which the spawner's stop() must have ended the server. After this time, the reconciler
+# cancels the job.
 STOP_TIME = 40.0
 # Seconds that a server may take after it has reported its end. During this time, JupyterHub counts
 # the server as stopping, and does not stop the server by itself.
@@ -135,8 +138,8 @@ def tags_of_loaded_servers() -> list[str]:
 async def close_or_cancel(hub_state: HubState, row: Row, pauses: Pauses) -> None:
     """Handle one start in the ledger that JupyterHub does not have in memory.
 
-    If the job of this start is still pending or running, the job is cancelled. Once Slurm reports
-    that the job is gone, the start is recorded as ended.
+    If the job of this start is still pending or running, the job is cancelled. If Slurm reports
+    that the job is gone, the start is recorded as ended. If Slurm does not answer, nothing is done.
     """
     try:
         job = await hub_state.backend_of(row).look_up(row)

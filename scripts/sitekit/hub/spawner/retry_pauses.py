@@ -18,9 +18,9 @@ class Pauses:
     server."""
 
     def __init__(self) -> None:
-        # by tag: time of the next attempt by the monotonic clock, and the pause after it
+        # for each tag: the time of the next attempt (monotonic clock), and the pause after it
         self._next: dict[str, tuple[float, float]] = {}
-        self._troubles: dict[str, str] = {}  # by tag
+        self._troubles: dict[str, str] = {}  # the last error for each tag; "" for no error
 
     def due(self, rows: Iterable[Row]) -> list[Row]:
         """Return the starts for which a new attempt to cancel the job is due now."""
@@ -39,13 +39,13 @@ class Pauses:
         return before != trouble
 
     def is_known(self, row: Row) -> bool:
-        """Return whether the job of this start was cancelled, or was to be cancelled, before."""
+        """Return whether the hub has already tried to cancel the job of this start."""
         return row.tag in self._troubles
 
     def keep(self, rows: Iterable[Row]) -> int:
         """Delete the pauses and errors of all starts except these.
 
-        Returns how many of the deleted starts had a job that was to be cancelled.
+        Returns for how many of the other starts the hub had tried to cancel the job.
         """
         tags = {row.tag for row in rows}
         self._next = {tag: due for tag, due in self._next.items() if tag in tags}

@@ -1,4 +1,4 @@
-"""Submit a server's job, wait until the server listens, and stop it.
+"""Submit a server's job, wait until the server listens, and stop the server.
 
 TierSpawner starts an object of the class Server as its child spawner. The interface
 sitekit.backends.interface hides differences between backends. Classes derived from Server add
@@ -46,8 +46,8 @@ class Server(FollowingTraits, Spawner):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.tag = self.job_id = ""
-        self.address = ""  # of its host, once the backend has returned it
-        self.ending_since = 0.0  # when it reported its end, by the monotonic clock; 0: not yet
+        self.address = ""  # the address of the job's host, or "" until the backend has returned it
+        self.ending_since = 0.0  # when the server reported its end (monotonic clock); 0 before
 
     @property
     def backend(self) -> Backend:
@@ -109,9 +109,9 @@ class Server(FollowingTraits, Spawner):
         except Refused as refusal:
             await self._fail(card_of_refusal(self.backend, refusal))
         except NoAnswer as outage:
-            # The job may exist nevertheless. So the start stays open in the ledger, and
-            # reconcile.py cancels the job if Slurm lists it. The same happens if this coroutine is
-            # cancelled, because the user stops the server or the hub ends.
+            # The job may exist nevertheless. Therefore, the start stays open in the ledger, and
+            # reconcile.py cancels the job if Slurm lists the job. The same happens if this
+            # coroutine is cancelled, because the user stops the server or the hub ends.
             card = card_of_outage(self.backend, str(outage))
             self.hub_state.ledger.abandon(self.tag, card.as_dict())
             raise NotStarted(card) from None
@@ -158,10 +158,10 @@ class Server(FollowingTraits, Spawner):
         return row.port or 0 if row else 0
 
     async def _host(self) -> str:
-        """Return the IP address of the job's host from the backend; with a tunnel, of this host.
+        """Return the IP address of the job's host; with a tunnel, the IP address of this host.
 
-        The hub does not ask the server itself, which could report any address. The answer is stored
-        for a hub that restarts while the backend does not answer.
+        The hub queries the backend, and not the server, because a server could report any address.
+        The address is stored for a hub that restarts while the backend does not answer.
         """
         self.address = self.address or self.hub_state.address_by_tunnel(self.tag)
         while not self.address:
@@ -182,7 +182,7 @@ class Server(FollowingTraits, Spawner):
     async def _fail_with_job(self) -> NoReturn:
         """Raise NotStarted, because the job has ended, or because the backend hides the job."""
         card = await card_of_ending(self.hub_state, self.tag, starting=True)
-        # the job may live: JupyterHub calls stop() after a failed start, which cancels it by number
+        # the job may still run; JupyterHub then calls stop(), which cancels the job by its number
         if card.kind == "unseen":
             self.hub_state.ledger.abandon(self.tag, card.as_dict())
             raise NotStarted(card)
@@ -214,7 +214,7 @@ class Server(FollowingTraits, Spawner):
     async def is_gone(self) -> bool:
         """Return whether the backend reports that the job has ended.
 
-        A backend that does not answer ends no server.
+        Returns False if the backend does not answer.
         """
         try:
             job = await self.job()
@@ -253,7 +253,7 @@ class Server(FollowingTraits, Spawner):
         return self.hub_state.job_of(row) if row else None
 
     async def stop(self, now: bool = False) -> None:
-        """End the job: SIGTERM, a grace period, then the backend's way to cancel a job.
+        """End the job with SIGTERM. After a grace period, cancel a job that has not ended.
 
         If the backend does not answer, the reconciler cancels the job later.
         """
@@ -279,7 +279,7 @@ class Server(FollowingTraits, Spawner):
             )
 
     async def _wait_until_ended(self, seconds: float) -> bool:
-        """Record the end and return True, if the backend reports in time that the job has ended."""
+        """Wait for the job's end. Record it and return True; return False after the timeout."""
         try:
             await asyncio.wait_for(self._wait_until_gone(), seconds)
         except (TimeoutError, asyncio.TimeoutError):

@@ -18,7 +18,7 @@ from .tier_spawner import TierSpawner
 
 log = logging.getLogger("JupyterHub")
 
-EVERY = 2.0  # seconds between two looks for orders
+EVERY = 2.0  # seconds between two queries for orders
 
 
 async def run(hub_state: HubState) -> None:
@@ -55,7 +55,7 @@ def _tag_of(spawner: TierSpawner) -> str:
 
 
 async def _stop(user: Any, name: str) -> None:
-    """Remove a server's route, and stop it, as JupyterHub's own handler does."""
+    """Remove a server's route, and stop the server, as JupyterHub's own handler does."""
     with contextlib.suppress(Exception):
         await JupyterHub.instance().proxy.delete_user(user, name)
     try:

@@ -38,7 +38,7 @@ from .adopt_servers import AdoptingSpawner
 from .look_up_unix_accounts import groups_of
 from .server import Server
 
-SUBMITTING = 90  # longest time of the gate, in seconds; added to the tier's start_timeout
+SUBMITTING = 90  # seconds that the gate may need, in addition to the tier's start_timeout
 OWN_OF_CHILD = frozenset(
     {"orm_spawner", "user_options", "child_spawner", "start_timeout", "ip", "port"}
     | {"mem_limit", "mem_guarantee", "cpu_guarantee"}
@@ -65,9 +65,11 @@ class TierSpawner(AdoptingSpawner):
     hub_state: HubState
     choice: Choice | None = None
     offered: frozenset[str] | None = None  # keys of the user's tiers, as read at the last start
-    _backend = ""  # the name of the running server's backend, or of that of the chosen tier
-    typed: FormValues | None = None  # the form that was submitted last, until it is shown again
-    form_handler: Any = None  # the request whose answer is the form; JupyterHub forgets `handler`
+    _backend = ""  # the name of the backend of the running server, or of the chosen tier
+    # the values in the form that was submitted last, until the form is shown again
+    typed: FormValues | None = None
+    # the handler of the request for the form, because JupyterHub does not keep `handler`
+    form_handler: Any = None
     child_class = Type(Server, Server)  # the trait refuses any other class
 
     @default("profiles")
@@ -86,8 +88,8 @@ class TierSpawner(AdoptingSpawner):
     async def get_options_form(self) -> str:
         """Render the form with the tiers.
 
-        Slurm is queried only if a tier needs names from Slurm, for at most two seconds, and at most
-        once in a minute for what is free.
+        The hub queries Slurm for names only if a tier needs them, and waits for at most two
+        seconds. The hub queries Slurm for free resources at most once a minute.
         """
         handler, self.form_handler = self.form_handler or self.handler, None
         typed, self.user.spawner.typed = self.user.spawner.typed, None
@@ -101,7 +103,7 @@ class TierSpawner(AdoptingSpawner):
         return tier_form(self.hub_state, visit, eligibility, typed, last)
 
     async def _visit(self, handler: Any) -> Visit:
-        """Describe who opened the form, for which server, and what the nodes have free now."""
+        """Describe who opened the form, for which server, and the free resources of the nodes."""
         viewer = handler.current_user if handler else None
         backends = self.hub_state.backends.items()
         return Visit(
@@ -117,7 +119,8 @@ class TierSpawner(AdoptingSpawner):
         )
 
     async def eligibility(self) -> Eligibility:
-        """Return the account's groups, and its Slurm accounts and reservations.
+        """Return the user's groups, Slurm accounts, reservations and courses, and the drained
+        nodes and partitions.
 
         Raises HTTPError (403) if the user has no account.
         """
@@ -151,7 +154,7 @@ class TierSpawner(AdoptingSpawner):
         try:
             self.choice, kept = read_choice(self.hub_state.site, options, eligibility)
         except BadChoice as bad:
-            # JupyterHub has stored the options before they are checked: restore the earlier ones
+            # restore the earlier options, because JupyterHub stores options before this check
             before = self.hub_state.ledger.last_choice(self.user.name, self.name)
             self.orm_spawner.user_options = form_values_of(self.hub_state.site, before, eligibility)
             object_session(self.orm_spawner).commit()
@@ -162,8 +165,8 @@ class TierSpawner(AdoptingSpawner):
         self.user.spawner.typed = None
         self.offered = frozenset(tier.key for tier in tiers_for(self.hub_state.site, eligibility))
         self.default_url = self.hub_state.site.server.interfaces[self.choice.interface]
-        # JupyterHub's own timeout shows no reason to the user. So the child's timeout, which is the
-        # tier's, comes first, and shows a card.
+        # JupyterHub's own timeout shows no reason to the user. Therefore, this timeout is longer
+        # than the child's timeout (the tier's start_timeout), after which the user gets a card.
         self.start_timeout = self.hub_state.tier(self.choice.tier).start_timeout + SUBMITTING
 
     # --- the child -------------------------------------------------------------------------------------------
@@ -180,7 +183,7 @@ class TierSpawner(AdoptingSpawner):
         and the cookies of the user's default server (wrapspawner#26, fixed in master only).
         """
         if self.child_spawner is None:
-            # a server without a record in the ledger is one of the first tier's backend
+            # for a server without a record in the ledger, use the backend of the first tier
             backend = self._backend or self.hub_state.site.tiers[0].runs_on
             self.child_class = self._class_for(backend)
             child = self.child_class(
@@ -208,7 +211,7 @@ class TierSpawner(AdoptingSpawner):
         self.orm_spawner.state = self.get_state()
         object_session(self.orm_spawner).commit()
 
-    # --- state: only the tag, by which the row is found even if tiers have changed -------------------
+    # --- state: its tag identifies the row in the ledger, even if tiers have changed --------------
 
     def get_state(self) -> dict[str, Any]:
         state = Spawner.get_state(self)
@@ -257,8 +260,8 @@ class TierSpawner(AdoptingSpawner):
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield progress events, also before the child exists.
 
-        Before the child exists, Slurm and the directory of accounts are queried. The queries for
-        groups, accounts and reservations can take seconds.
+        Before the child exists, the hub queries Slurm and the directory of accounts. The queries
+        for groups, accounts and reservations can take seconds.
         """
         if self.child_spawner is None:
             yield FIRST

@@ -15,14 +15,14 @@ from .server import Server
 from .tier_spawner import TierSpawner
 
 AT_ONCE = 4
-"""Servers whose end is handled at the same time."""
+"""The highest number of servers whose end is handled at the same time."""
 
 
 async def run(backend: Backend) -> None:
     """Look for ended servers in each new list of jobs of a backend, until the hub ends.
 
-    Only a few servers are handled at a time, because each server needs queries, and some seconds
-    while its job's epilog runs.
+    Only a few servers are handled at a time, because each server needs queries, and because the
+    epilog of its job takes some seconds.
     """
     while True:
         await backend.queue.next()
@@ -38,7 +38,7 @@ def ended_servers(backend: Backend) -> list[TierSpawner]:
     The backend's last list of jobs shows the job of each of these servers as ended.
     """
     ended = backend.queue.snapshot.ended
-    # current_job() reads the ledger: only for servers that may have ended
+    # current_job() reads the ledger; therefore, it is called only for servers that may have ended
     own = [(spawner, spawner.child_spawner) for spawner in spawners() if spawner.child_spawner]
     own = [(spawner, child) for spawner, child in own if not ended.isdisjoint(jobs_of(child))]
     up = [(spawner, child) for spawner, child in own if spawner.ready or is_ending(spawner)]

@@ -68,7 +68,8 @@ KINDS = (
 )
 """The kinds of cards of servers that failed."""
 
-# Prometheus does not count the first increase of a metric that did not exist before.
+# Prometheus does not count the first increase of a metric that did not exist before. Therefore,
+# these metrics are created now.
 for _phase in PHASES:
     START_PHASE.labels(_phase)
 for _kind in KINDS:
@@ -91,4 +92,5 @@ OF_DISK = {
     "sitekit_state_disk_bytes": "Size of the disk with the hub's state",
     "sitekit_state_disk_free_bytes": "Free space on the disk with the hub's state",
 }
-"""The metrics that metrics_collector.py computes at each request."""
+"""OF_SERVERS, OF_BACKENDS and OF_DISK contain the metrics that metrics_collector.py computes at
+each request."""

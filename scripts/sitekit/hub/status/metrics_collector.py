@@ -43,7 +43,7 @@ class Collector:
         self._hub_state, self._began = hub_state, time.monotonic()
 
     def describe(self) -> list[Metric]:
-        """Return nothing: at the registration, the ledger is not opened yet."""
+        """Return no metrics, because the ledger is not open when the collector is registered."""
         return []
 
     def collect(self) -> Iterator[Metric]:

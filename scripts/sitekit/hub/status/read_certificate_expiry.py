@@ -16,8 +16,8 @@ from .metrics import CERTIFICATES
 
 log = logging.getLogger(__name__)
 
-EVERY, AGAIN = 3600.0, 60.0  # seconds; the shorter pause if a certificate could not be read
-PATIENCE = 10.0
+EVERY, AGAIN = 3600.0, 60.0  # seconds; AGAIN is the pause if a certificate could not be read
+PATIENCE = 10.0  # seconds
 _expiries: dict[str, float] = {}
 """The expiry time of each certificate, in seconds since the epoch, from the last read."""
 
@@ -52,7 +52,7 @@ def days_left() -> dict[str, float]:
 async def shown_by_front(site: Site) -> bytes:
     """Return the certificate, in DER, that the web server on this host presents. Raises OSError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False  # only the date is read: nothing is sent
+    context.check_hostname = False  # because only the date is read, and nothing is sent
     context.verify_mode = ssl.CERT_NONE
     name = site.front.host
     opening = asyncio.open_connection(

@@ -23,8 +23,8 @@ EXPECTED = ("stopped", "idle", "time")
 class OpenServer:
     """Describe one open server. Memory is in MiB, `since` is in seconds since the epoch.
 
-    `name` is "" for the user's own server, else the name of the named server. `why` is the reason
-    why the server waits. `used` is None if the server has not reported its memory.
+    `name` is "" for the user's default server, else the name of the named server. `why` is the
+    reason why the server waits. `used` is None if the server has not reported its memory.
     """
 
     user: str
@@ -65,15 +65,15 @@ def describe_server(start: Start, job: Job | None, explain: Callable[[Job], str]
 
 def _partition(row: Row, job: Job | None) -> str:
     """Return the partition of Slurm in which the job runs, or in which the job may start."""
-    found = getattr(job, "partition", "")  # only Slurm's jobs have one
+    found = getattr(job, "partition", "")  # only Slurm's jobs have a partition
     return found or ",".join(row.choice.get("partitions", ()))
 
 
 def add_up(servers: Iterable[OpenServer], key: Callable[[OpenServer], str]) -> list[dict[str, Any]]:
     """Return one sum for each value of `key`: how many servers are in each state, and the memory.
 
-    `memory` and `cap` count running servers. `used` is the memory of the servers that have reported
-    their memory, and `reported` is the number of these servers.
+    `memory` and `cap` are the sums for running servers. `used` is the memory of the servers that
+    have reported their memory, and `reported` is the number of these servers.
     """
     sums: dict[str, dict[str, Any]] = {}
     for one in servers:
