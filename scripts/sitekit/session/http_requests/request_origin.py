@@ -13,7 +13,8 @@ def is_foreign(handler: Any) -> bool:
     request in headers that no page can set. A request with an API token never counts as foreign.
     """
     headers = handler.request.headers
-    # all browsers send it since 2023; `none` means a typed address or a bookmark
+    # All browsers send this header since 2023. `none` means that the user typed the address or
+    # opened a bookmark.
     if "Sec-Fetch-Site" in headers:
         return headers["Sec-Fetch-Site"] not in ("same-origin", "none")
     if handler.token_authenticated:
@@ -22,8 +23,8 @@ def is_foreign(handler: Any) -> bool:
 
 
 def is_navigation(handler: Any) -> bool:
-    """Return whether the browser will show the response as a page, on which the user can confirm
-    the request."""
+    """Return whether the browser will show the response as a page. On such a page, the user can
+    confirm the request."""
     headers = handler.request.headers
     if handler.request.method != "GET":
         return False

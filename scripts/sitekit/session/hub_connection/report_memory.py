@@ -12,7 +12,7 @@ import os
 from .tls import Identity
 
 EVERY = 60.0  # seconds
-CHANGE = 0.05  # a value that differs less from the last reported value is not sent
+CHANGE = 0.05  # a fraction; a value that differs less from the last reported value is not sent
 MIB = 1024**2
 
 
@@ -27,13 +27,13 @@ def memory_used() -> int:
     for process in [own, *own.children(recursive=True)]:
         try:
             total += process.memory_info().rss
-        except psutil.Error:  # it has just ended
+        except psutil.Error:  # the process has just ended
             continue
     return int(total // MIB)
 
 
 def differs(value: int, last: int | None) -> bool:
-    """Return whether a value is worth a report."""
+    """Return whether a value differs enough from the last reported value to be reported."""
     return last is None or abs(value - last) > CHANGE * max(value, last)
 
 
