@@ -60,10 +60,7 @@ class Release:
 
     @property
     def installed(self) -> bool:
-        """Return whether all packages of the release are installed.
-
-        The release may still be incomplete until `make install_all` has run.
-        """
+        """Return whether all packages are installed. The release may still be incomplete."""
         return self.whole or bool(self.facts.get("installed"))
 
     @property
