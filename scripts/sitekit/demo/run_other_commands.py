@@ -1,6 +1,6 @@
 """Call the other parts of sitekit that the demo needs.
 
-Each function imports the modules that it calls only when it runs, because these modules import many
+A function imports the modules that it needs only when it runs, because these modules import many
 libraries.
 """
 

@@ -104,8 +104,9 @@ def at_work(site: Site) -> Iterator[Path]:
 def begin_release(
     site: Site, packages: Packages, lock: str | None, cache: Path, file: Path | None
 ) -> Release:
-    """Return a release with the directory and the list of packages. If a release with the same
-    packages and the same sitekit exists, return this release. Otherwise, create a new release.
+    """Return a release for the packages of environment.yml, the lock or the bundle. If a release
+    with the same packages and the same sitekit exists, return this release. Otherwise, create the
+    directory of a new release, and write its list of packages.
 
     If `file` is given, it is the path of a bundle, and the packages come from this bundle.
     """

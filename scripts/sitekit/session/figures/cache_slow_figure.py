@@ -1,4 +1,4 @@
-"""Cache a figure that takes long to read so that the figure is read only once for many pages."""
+"""Cache a figure that takes long to read. Therefore the figure is read only once for many pages."""
 
 from __future__ import annotations
 

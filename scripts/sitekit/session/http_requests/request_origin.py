@@ -10,7 +10,8 @@ from typing import Any
 
 def is_foreign(handler: Any) -> bool:
     """Return whether a page of another website caused the request. Browsers report the origin of a
-    request in headers that no page can set. A request with an API token never counts as foreign.
+    request in headers that no page can set. If the header Sec-Fetch-Site is missing, a request with
+    an API token is not foreign.
     """
     headers = handler.request.headers
     # All browsers send this header since 2023. `none` means that the user typed the address or

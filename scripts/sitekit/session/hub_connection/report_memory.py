@@ -38,7 +38,7 @@ def differs(value: int, last: int | None) -> bool:
 
 
 async def report_memory(identity: Identity | None = None) -> None:
-    """Until the server ends, report the memory once a minute if the value has changed.
+    """Report the memory once a minute if the value has changed, until the server ends.
 
     If the hub does not answer, or is too old for these reports, the next report follows a minute
     later.

@@ -19,8 +19,8 @@ if TYPE_CHECKING:  # tornado is loaded only after the hub has answered
     from tornado.httpclient import HTTPRequest
 
 HUB_TIMEOUT = 300.0
-"""Seconds that a starting server waits until the hub answers. The server then waits at most as long
-again until the hub accepts the server's port."""
+"""Seconds that a starting server waits until the hub answers. After that, the server waits at most
+the same time until the hub accepts the server's port."""
 
 
 def await_hub(api: str, identity: Identity | None = None, timeout: float = HUB_TIMEOUT) -> None:

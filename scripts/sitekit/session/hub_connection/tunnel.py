@@ -56,8 +56,8 @@ class Tunnel:
         self._told = ""
 
     def open(self, port: int) -> None:
-        """Open the tunnel, and set JupyterHub's variables so that this server reaches the hub
-        through the tunnel.
+        """Open the tunnel, and change the hub's URLs in JupyterHub's variables to the tunnel's port
+        on this node.
 
         `port` is the port of this server. If there is no connection within UP seconds, this
         function returns without an error. await_hub() then reports that the hub does not answer.

@@ -27,8 +27,8 @@ class FirstRequest(Router):
         self._load: Callable[[], None] | None = load
 
     def find_handler(self, request: HTTPServerRequest, **_: Any) -> None:
-        """Load the extension, and return None. Because of None, tornado tries the next routing
-        rules, which handle the request."""
+        """Load the extension, and return None. Because the result is None, tornado tries the next
+        routing rules, and one of these handles the request."""
         self.load()
 
     def load(self) -> None:

@@ -129,7 +129,8 @@ def use_release_modules() -> None:
         content = Path(sys.prefix, FILE).read_bytes()
         sys.meta_path.insert(0, ReleaseModules(sys.prefix, content))
     except (OSError, ValueError, KeyError):
-        return  # The release was built without this file, or for another Python. Python imports as usual.
+        # The release was built without this file, or for another Python. Python imports as usual.
+        return
 
 
 def close_release_modules() -> None:

@@ -23,7 +23,7 @@ class Stream:
         self._line = ""
 
     def add(self, text: str) -> int:
-        """Append text; return by how many characters the stream has grown."""
+        """Append text. Return the number of characters by which the stream has grown."""
         before, self._line = len(self._line), self._line + text
         grown = 0
         if "\n" in self._line:

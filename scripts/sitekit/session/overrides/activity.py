@@ -86,8 +86,8 @@ class NoticeHandler(APIHandler):
 
 
 def count_only_changes() -> None:
-    """Change Jupyter Server so that some requests do not count as activity: requests that only
-    read, and requests that JupyterLab sends by itself."""
+    """Make Jupyter Server ignore some requests for the time of the last activity: requests that
+    only read, and requests that JupyterLab sends by itself."""
     counted = APIHandler.update_api_activity
 
     def update_api_activity(handler: APIHandler) -> None:

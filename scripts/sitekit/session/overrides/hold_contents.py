@@ -24,15 +24,15 @@ class Watcher(Protocol):
     """Define the methods that Contents calls when a page reads, saves or renames a file."""
 
     async def before_read(self, path: str, will_connect: bool) -> None:
-        """Called before a page reads a notebook. `will_connect` is false if the page reads the
-        notebook as text, and therefore does not connect to a kernel."""
+        """Do what is necessary before a page reads a notebook. `will_connect` is false if the page
+        reads the notebook as text, and therefore does not connect to a kernel."""
 
     async def saved(self, path: str, began: float) -> None:
-        """Called after a page has saved a notebook. `began` is the time of the page's request
-        (time.monotonic)."""
+        """Do what is necessary after a page has saved a notebook. `began` is the time of the page's
+        request (time.monotonic)."""
 
     async def renamed(self, old_path: str, new_path: str) -> None:
-        """Called after a page has renamed a file or a folder."""
+        """Do what is necessary after a page has renamed a file or a folder."""
 
 
 class Contents:

@@ -19,8 +19,8 @@ The server's own value is 0, which Slurm has set.
 
 
 def first_to_end(argv: Sequence[str]) -> list[str]:
-    """Return a command line that runs the same program with oom_score_adj 500 so that Linux kills
-    this program before the server.
+    """Return a command line that runs the same program with oom_score_adj 500. Therefore Linux
+    kills this program before the server.
 
     Because /bin/sh replaces itself with the program, the process id stays the same.
     """

@@ -73,8 +73,8 @@ STAND_INS: dict[str, dict[str, dict[str, object]]] = {
     "jupyterlab_server.listings_handler": {"requests": {}},
     "jupyterlab.extensions": {PYPI: {"PyPIExtensionManager": called(PYPI, "PyPIExtensionManager")}},
 }
-"""Maps each module of a server to the modules that it imports without need. These are mapped to the
-names that their placeholders contain."""
+"""Maps each module of a server to a table of the modules that it imports without need. This table
+maps the modules to the names that their placeholders contain."""
 
 WHILE_STARTING: dict[str, dict[str, object]] = {
     "IPython.paths": {"get_ipython_dir": ipython_folder},
