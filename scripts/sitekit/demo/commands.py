@@ -29,10 +29,10 @@ LOGIN_SECONDS = 60
 
 
 def demo(*words: str) -> int:
-    """Install and start all parts of the demo that are missing; return 0.
+    """Install and start all missing parts of the demo. Return 0.
 
-    Raises BadInput before anything on the machine is changed. Raises Problem if a part of the demo
-    fails.
+    Raises BadInput if the demo cannot be installed on this machine. In this case, nothing on the
+    machine is changed. Raises Problem if a part of the demo fails.
     """
     begun = time.monotonic()
     site = _site("demo", words)
@@ -63,7 +63,7 @@ def _bring_up(site: Site, linux: Distribution) -> None:
 
 
 def demo_status(*words: str) -> int:
-    """Print the state of every service of the demo; return 0 if all of them run, else 1."""
+    """Print the state of every service of the demo. Return 0 if all services run, otherwise 1."""
     site = _site("demo_status", words)
     if not paths_and_ports.MADE.exists():
         say("There is no demo on this machine. `sudo make demo` makes one.")
@@ -98,8 +98,8 @@ def demo_stop(*words: str) -> int:
 
 
 def demo_reset(*words: str) -> int:
-    """Remove everything that the demo made, including the users' home directories; print what could
-    not be removed."""
+    """Remove everything that the demo has made, including the users' home directories. Print what
+    was removed, and what could not be removed."""
     site = _site("demo_reset", words)
     with hold_demo_lock():
         if not paths_and_ports.MADE.exists():
@@ -107,8 +107,8 @@ def demo_reset(*words: str) -> int:
             return 0
         _stop(site)
         made = Made()
-        # Uninstalling a site keeps these directories for the next installation. The demo has no
-        # next installation that could use these files, and removes them first.
+        # `uninstall` keeps these directories for the site's next installation. The demo does not
+        # need them later, and therefore removes them first.
         removed = remove_directories(made, memories(site))
         run_other_commands.uninstall(site)
         for line in reset(site, made, removed):
@@ -123,14 +123,15 @@ def _site(command: str, words: tuple[str, ...]) -> Site:
             remedy=f"sudo make {command}",
         )
     need_root(command)
-    # Root's umask may be 077, but the demo's users must be able to read the files made here.
+    # root's umask may be 077, but the demo's users must be able to read the files that the demo
+    # makes.
     os.umask(0o022)
     return paths_and_ports.demo_site(which_supervisor())
 
 
 def _claim(site: Site, made: Made) -> None:
-    """Record the demo's users and directories in the demo's record. The record is made before other
-    parts of sitekit create these users and directories.
+    """Write the demo's users and directories to the demo's record, before other parts of sitekit
+    create these users and directories.
 
     With the record, `make demo_reset` can remove the demo's users and directories even after an
     interrupted run.
@@ -144,7 +145,7 @@ def _claim(site: Site, made: Made) -> None:
 def _stop(site: Site) -> None:
     """Stop the hub, then cancel the jobs, then stop the cluster.
 
-    The hub stops first so that no user can start a server while the jobs are cancelled.
+    The hub stops first. Therefore no user can start a server while the jobs are cancelled.
     """
     run_other_commands.stop(site)
     cancel_jobs(site)
@@ -164,7 +165,8 @@ def _wait_for_login(site: Site) -> None:
 
 
 def login_answers(site: Site) -> bool:
-    """Return whether the login page can be fetched through web server, proxy and hub.
+    """Return whether the login page can be fetched. The request passes the web server, the proxy
+    and the hub.
 
     The web server's self-signed certificate is not verified.
     """

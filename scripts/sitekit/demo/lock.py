@@ -1,6 +1,6 @@
-"""Let only one command of the demo run at a time.
+"""Make sure that only one command of the demo runs at a time.
 
-Two demo commands at the same time would change the same services and files.
+Otherwise, two commands of the demo could change the same services and files at the same time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..base.progress import say
 
-# /run/lock is not used because every user may create a file there and lock it.
+# /run/lock is not used, because every user may create a file in /run/lock and lock this file.
 LOCK = Path("/run/sitekit-demo.lock")
 
 
@@ -45,8 +45,8 @@ def _taken(path: Path) -> int:
                 )
                 message_printed = True
             fcntl.flock(handle, fcntl.LOCK_EX)
-        # The command that held the lock may have removed the file. The lock on the removed file is
-        # useless, because the next command opens a new file at this path.
+        # The command that held the lock may have removed the file. The lock of a removed file has
+        # no effect, because the next command opens a new file at this path.
         if _same(handle, path):
             os.truncate(handle, 0)
             os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)

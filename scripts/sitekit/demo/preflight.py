@@ -26,7 +26,7 @@ SLURM_CONF = Path("/etc/slurm/slurm.conf")
 def preflight(site: Site) -> Distribution:
     """Return this machine's distribution if the demo can be installed here.
 
-    Raises BadInput or BadInputs with each reason why the demo cannot be installed, and the remedy.
+    If the demo cannot be installed, raise BadInput or BadInputs with each reason and the remedy.
     """
     need_root()
     linux = distribution()
@@ -43,9 +43,9 @@ def preflight(site: Site) -> Distribution:
 
 
 def need_root(command: str = "demo", uid: int | None = None) -> None:
-    """Raise BadInput unless this process runs as root.
+    """Raise BadInput if this process does not run as root.
 
-    If `uid` is given, this user id is checked instead of the process's effective user id.
+    If `uid` is given, this user id is checked in place of the process's effective user id.
     """
     if (os.geteuid() if uid is None else uid) != 0:
         raise BadInput(
@@ -80,7 +80,8 @@ def taken_ports(site: Site, ports: dict[int, str] | None = None) -> Iterator[Bad
 def is_ours(site: Site, process: Process) -> bool:
     """Return whether a process belongs to the demo.
 
-    Each daemon of the demo has one of the demo's directories in its command line or environment.
+    The command line or the environment of each of the demo's daemons contains one of the demo's
+    directories.
     """
     return process.mentions(site.etc, site.paths.prefix, site.run, paths_and_ports.RUN)
 

@@ -1,4 +1,4 @@
-"""Remove everything that the demo made on this machine, and list what is left."""
+"""Remove everything that the demo has made on this machine, and list what could not be removed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ from .software.apt_packages import missing_packages
 
 CGROUPS = Path("/sys/fs/cgroup")
 REMOVED = (errno.ENOENT, errno.ENODEV)
-"""The errors for a cgroup that systemd removes at the same time, because its scope is empty."""
+"""The errors of an attempt to remove a cgroup that systemd has just removed, because the cgroup's
+scope is empty."""
 
 
 def reset(site: Site, made: Made, removed: list[str]) -> list[str]:
-    """Remove everything that the demo made; return lines about what was removed and what is left.
+    """Remove everything that the demo has made. Return lines about what was removed and what is
+    left.
 
     The demo must be stopped first. The argument `removed` contains lines about users and files that
     the caller has already removed. Only root can call this function.
@@ -33,8 +35,8 @@ def reset(site: Site, made: Made, removed: list[str]) -> list[str]:
     all_removed = [*removed, *_units(site), *remove_people(made)]
     stays += [f"The cgroup {group} stays: {why}" for group, why in remove_cgroups()]
     known = (*paths_and_ports.directories(site), site.paths.prefix)
-    # STATE is removed last because it contains the record of what the demo made. After an
-    # interruption the next run can still read that record.
+    # STATE is removed last, because it contains the record of what the demo has made. If this run
+    # is interrupted, the next run can still read the record.
     all_removed += remove_directories(
         made, (*(path for path in known if path != paths_and_ports.STATE), paths_and_ports.STATE)
     )
@@ -54,7 +56,7 @@ def _units(site: Site) -> Iterator[str]:
 
 
 def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
-    """Remove the cgroups that slurmd left. Yield each cgroup that cannot be removed, with the
+    """Remove the cgroups that slurmd has left. Yield each cgroup that cannot be removed, with the
     reason.
 
     A cgroup cannot be removed while a process is in it. The deepest cgroups are removed first. With
@@ -67,7 +69,7 @@ def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
         for name in (f"slurm_{node}", f"{node}_slurmstepd.scope")
     ]
     for top in [top for name in names for top in tree.glob(f"*/{name}")]:
-        # os.walk omits a folder that cannot be read, because it has just been removed
+        # If a folder has just been removed, and can therefore not be read, os.walk omits it.
         for group in [Path(folder) for folder, *_ in os.walk(top, topdown=False)]:
             try:
                 group.rmdir()

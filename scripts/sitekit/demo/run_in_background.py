@@ -1,6 +1,7 @@
 """Run one function in the main thread, and other functions in a background thread.
 
-The main thread shows a progress bar. The background thread prints only whole lines.
+The function in the main thread shows a progress bar. The functions in the background thread print
+only whole lines.
 """
 
 from __future__ import annotations
@@ -19,11 +20,10 @@ def run_together(here: Work, background: Sequence[Work]) -> None:
     """Run the function `here` in this thread, and the functions `background` in another thread.
     Return when all functions have ended.
 
-    The functions in `background` run one after another. If `here` fails or Ctrl-C is pressed, the
-    running background function is still completed, because apt must not be interrupted. After such
-    an error or Ctrl-C, no further background function is started. Because an error of a background
-    function is printed immediately, but raised only after `here` is done, the work of `here` is not
-    lost.
+    The functions in `background` run one after another. If `here` fails or the user presses Ctrl-C,
+    the current background function is still completed, because apt must not be interrupted. The
+    next background functions are not started. If a background function fails, the error is printed
+    immediately, but raised only after `here` has ended. Therefore the work of `here` is not lost.
     """
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:

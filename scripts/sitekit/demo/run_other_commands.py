@@ -1,6 +1,6 @@
 """Call the other parts of sitekit that the demo needs.
 
-Each function imports the other modules only when it is called, because these modules need many
+A function imports the modules that it needs only when it runs, because these modules import many
 libraries.
 """
 
@@ -26,7 +26,8 @@ def machine(site: Site) -> None:
 
 
 def kernels(site: Site) -> None:
-    """Publish the cluster's modules as Jupyter kernels, as `make kernels` does."""
+    """Make Jupyter kernels from the demo cluster's modules, and publish them, as `make kernels`
+    does."""
     from ..kernels import commands
 
     _done(commands.kernels(site), "kernels")
@@ -42,7 +43,7 @@ def start(site: Site) -> None:
 def status(site: Site) -> bool:
     """Print the state of the proxy, the hub and the web server.
 
-    Return True if all three run and answer.
+    Return whether all three run and answer.
     """
     from ..machine.run.status_overview import print_overview
 

@@ -1,7 +1,7 @@
 """Build a release (an installation of the hub's software): solve, install the packages, add
 sitekit, and verify.
 
-If a build is interrupted, the next build uses the parts that are already finished.
+After an interruption, the next build uses the parts that are already finished.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ LOCK = CHECKOUT / "environment.lock"
 
 
 def solve_newest(site: Site, packages: Packages, cache: Path) -> Solution:
-    """Find the newest versions of all packages that environment.yml allows; return these packages
-    as a Solution.
+    """Find the newest versions of all packages that environment.yml allows, and return these
+    packages as a Solution.
 
     The function also prints the differences from the release in use. Raises Problem.
     """
@@ -81,7 +81,7 @@ def ensure_release(site: Site, packages: Packages, solution: Solution, cache: Pa
     """Return a complete release (an installation of the hub's software) with the packages of
     `solution`.
 
-    If no release with these packages exists, build and verify such a release. Raises Problem.
+    If no release with these packages exists, build and verify one. Raises Problem.
     """
     release = _release_of(
         site, packages, solution, inputs(site, packages, solution.locked(packages))
@@ -93,7 +93,7 @@ def ensure_release(site: Site, packages: Packages, solution: Solution, cache: Pa
 
 @contextmanager
 def at_work(site: Site) -> Iterator[Path]:
-    """Lock the prefix while the `with` block runs; yield the path of the package cache.
+    """Lock the prefix while the `with` block runs, and yield the path of the package cache.
 
     Downloads in the block use the HTTP proxy of site.yml.
     """
@@ -104,10 +104,11 @@ def at_work(site: Site) -> Iterator[Path]:
 def begin_release(
     site: Site, packages: Packages, lock: str | None, cache: Path, file: Path | None
 ) -> Release:
-    """Create the directory of a new release and write its list of packages. If a release with the
-    same content exists, return this release.
+    """Return a release for the packages of environment.yml, the lock or the bundle. If a release
+    with the same packages and the same sitekit exists, return this release. Otherwise, create the
+    directory of a new release, and write its list of packages.
 
-    If the argument `file` is given, the packages come from the bundle with this path.
+    If `file` is given, it is the path of a bundle, and the packages come from this bundle.
     """
     input_hashes = inputs(site, packages, lock)
     if file:
@@ -145,7 +146,8 @@ def finish_release(site: Site, release: Release, packages: Packages, cache: Path
     """Complete a release: install sitekit, compile the Python files, verify, and mark the release
     as complete.
 
-    If the release fails verification, it is renamed to `<name>.failed`, and Problem is raised.
+    If the verification of the release fails, rename the release to `<name>.failed`, and raise
+    Problem.
     """
     if release.whole:
         return release if is_packed(site, release) else pack_whole(site, release)
@@ -176,10 +178,10 @@ def finish_release(site: Site, release: Release, packages: Packages, cache: Path
 
 
 def inputs(site: Site, packages: Packages, lock: str | None) -> dict[str, str]:
-    """Return two hashes, for the two kinds of package sources: `channels` and `wheels`. Each hash
-    covers all inputs that determine the packages from this source.
+    """Return two hashes, one for each kind of package source (`channels` and `wheels`). The hash is
+    made of all inputs that determine the packages from this source.
 
-    If the hash has not changed since the last build, the build does not choose the packages again.
+    If the hash is the same as in the last build, the build uses the same packages again.
     """
     environment = site.environment
     settings = [packages.digest, list(environment.channels), environment.fallback]

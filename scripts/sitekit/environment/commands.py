@@ -23,13 +23,14 @@ from .wheels.environment_yml import read_packages
 
 
 def setup_conda(site: Site, *words: str) -> int:
-    """Install the packages of environment.yml into a new release; return 0.
+    """Install the packages of environment.yml into a new release. Return 0.
 
-    The packages are downloaded from the first source (conda channel, mirror or PyPI) that can be
-    reached. If environment.lock exists, exactly the packages of the lock are installed. If a bundle
-    is given, the packages come from the bundle. Raises BadInput if environment.yml is wrong. Raises
-    Problem if no source can be reached, if the packages contradict each other, if disk space is
-    missing, or if the lock was made from another environment.yml.
+    The packages come from the conda channels or their mirrors, if all of them can be reached.
+    Otherwise, they come from PyPI, if environment.fallback in site.yml allows this. If
+    environment.lock exists, exactly the packages of the lock are installed. If a bundle is given,
+    the packages come from the bundle. Raises BadInput if environment.yml is wrong. Raises Problem
+    if no source can be reached, if the packages contradict each other, if disk space is missing, or
+    if the lock was made from another environment.yml.
     """
     file = Path(words[0]).resolve() if len(words) == 1 else None
     if file is None:
@@ -58,11 +59,11 @@ def setup_conda(site: Site, *words: str) -> int:
 
 
 def install_all(site: Site, *words: str) -> int:
-    """Complete and verify the release that setup_conda began, and point the link `current` at this
-    release; return 0.
+    """Complete and verify the release that setup_conda began, and make the link `current` point to
+    this release. Return 0.
 
-    Raises Problem if setup_conda has not been run, or if any step fails. The link `current`, which
-    names the release in use, is changed only after all other steps have succeeded.
+    Raises Problem if setup_conda has not been run, or if a step fails. The link `current` points to
+    the release in use, and is changed only after all other steps have succeeded.
     """
     _no_words("install_all", words)
     packages = read_packages()
@@ -88,7 +89,7 @@ def install_all(site: Site, *words: str) -> int:
 
 
 def bundle(site: Site, *words: str) -> int:
-    """Write the release in use to one file; return 0.
+    """Write the release in use to one file. Return 0.
 
     The written file, called a bundle, contains everything that another site needs to build the
     release.
@@ -111,7 +112,8 @@ def bundle(site: Site, *words: str) -> int:
 
 
 def lock(site: Site, *words: str) -> int:
-    """Solve environment.yml again, write environment.lock, and print what changed; return 0.
+    """Solve environment.yml again, write environment.lock, and print which packages changed. Return
+    0.
 
     The command also writes the packages of environment.lock to environment.explicit.txt, in conda's
     @EXPLICIT format.

@@ -33,9 +33,9 @@ list."""
 
 
 def digest(checkout: Path = CHECKOUT) -> str:
-    """Return one SHA-256 over the names and contents of all files that go into the wheel.
+    """Return one SHA-256 of the names and contents of all files that the wheel will contain.
 
-    Raises Problem for a file that cannot be read.
+    Raises Problem if a file cannot be read.
     """
     total = hashlib.sha256()
     for file in sorted(_files(checkout)):
@@ -57,7 +57,7 @@ def _files(checkout: Path) -> list[Path]:
 
 
 def kit(checkout: Path = CHECKOUT) -> dict[str, str]:
-    """Return the version of sitekit and the hash of its files, as a release records them."""
+    """Return the version of sitekit and the hash of its files. A release records these values."""
     return {"version": __version__, "hash": digest(checkout)}
 
 
@@ -70,8 +70,8 @@ def install_kit(release: Release, checkout: Path = CHECKOUT) -> None:
         raise Problem("was changed meanwhile", str(checkout), "run: make setup_conda install_all")
     with tempfile.TemporaryDirectory(prefix="sitekit-") as folder:
         environment = {**os.environ, "SOURCE_DATE_EPOCH": "315532800"}
-        # Python's option -I is not needed: hatchling is installed in sitekit's own Python, and
-        # pyproject.toml alone configures the build.
+        # Python's option -I is not used, because hatchling is installed in sitekit's own Python,
+        # and only pyproject.toml configures the build.
         build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
         run(build, cwd=checkout, env=environment, timeout=120)
         wheel = next(Path(folder).glob("sitekit-*.whl"))
@@ -84,10 +84,11 @@ def install_kit(release: Release, checkout: Path = CHECKOUT) -> None:
 
 
 def forget(origin: Path) -> None:
-    """Remove direct_url.json, in which pip records the directory from which it installed the wheel.
+    """Remove direct_url.json. pip records in this file the directory from which it has installed
+    the wheel.
 
-    The wheel's directory was temporary, and its random name would make two builds of the same
-    release differ.
+    This directory was temporary. Because of its random name, two builds of the same release would
+    differ.
     """
     record = origin.with_name("RECORD")
     lines = record.read_text().splitlines(keepends=True)

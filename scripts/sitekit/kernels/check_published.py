@@ -1,7 +1,7 @@
 """Start every published kernel again (`make kernels_check`), and hide or flag the kernels that
 fail.
 
-A hidden kernel that works again is shown to users again. With `publish_new` in site.yml, new
+If a hidden kernel works again, users see it again. If `publish_new` is set in site.yml, new
 versions of modules become kernels before the check begins.
 """
 
@@ -44,7 +44,7 @@ def check_kernels(site: Site) -> int:
     """Start all published kernels, and publish a new generation that hides or flags kernels that
     fail. Returns 1 if a kernel failed.
 
-    Raises Problem, and changes nothing, if no kernel could be started.
+    If no kernel could be started, this function publishes nothing and raises Problem.
     """
     with generation.lock(site):
         now = generation.current(site)
@@ -69,7 +69,7 @@ def check_kernels(site: Site) -> int:
         write_kernel_state(site, KernelState(proven, failing, int(time.time()), where))
         result_table.show(_rows(site, record, failing))
         if not proven:
-            # If all kernels fail, the machine has probably a fault, so no kernel is hidden.
+            # If all kernels fail, the machine probably has a fault. Therefore no kernel is hidden.
             what = f"no kernel starts on {where}; the launcher is not changed"
             raise Problem(
                 what, str(site.kernels_current), "repair what the table shows, and run this again"
@@ -79,8 +79,8 @@ def check_kernels(site: Site) -> int:
 
 
 def _srun(site: Site) -> tuple[str, ...]:
-    """Return the `srun` command line that runs a program on a compute node; () if the check runs on
-    this host."""
+    """Return the `srun` command line that runs a program on a compute node. If the check runs on
+    this host, return ()."""
     check = site.kernels.check
     if not check.partition:
         return ()
@@ -119,7 +119,7 @@ def _rows(site: Site, record: Record, failing: dict[str, str]) -> list[Row]:
 
 
 def _publish(site: Site, now: Path, record: Record, failing: dict[str, str]) -> None:
-    """Publish a generation that shows kernels that work, and hides or flags all others.
+    """Publish a generation that shows the kernels that work, and hides or flags all other kernels.
 
     A new generation (folder of kernels) is made only if the state of a kernel has changed.
     """

@@ -19,9 +19,9 @@ def refuse_writable(
 ) -> None:
     """Raise Problem if an untrusted account may write one of the paths.
 
-    Trusted accounts are root, the account that runs this program, `owners` (uids) and members of
-    the trusted groups. The folders and links that lead to `paths` are checked too, except where the
-    sticky bit protects the contents of a folder.
+    Trusted accounts are root, the account that runs this program, and `owners` (uids). The group of
+    a path may have write permission if it is one of the trusted groups. The folders and links that
+    lead to `paths` are also checked, except if the sticky bit protects the contents of a folder.
     """
     groups = {_gid(name) for name in trusted_groups} | {0}
     good = {0, os.geteuid(), *owners}
@@ -45,8 +45,8 @@ def refuse_writable(
 
 
 def _fault(step: Step, groups: set[int], good: set[int]) -> str | None:
-    """Return a message with the name of an untrusted account or group that may write the file or
-    folder; None if there is no such account or group."""
+    """Return a message with the names of the untrusted accounts or groups that may write the file
+    or folder. If there are none, return None."""
     if step.status.st_uid not in good:
         return f"belongs to {step.owner}"
     if step.everybody_writes:

@@ -20,7 +20,7 @@ from .run_as_owner import another_owner, run_as
 def kernels(site: Site, *words: str) -> int:
     """Make kernels from the site's modules, test them, and publish them.
 
-    Returns 1 if a kernel failed and kernels.yml names this kernel, or users see this kernel now.
+    Returns 1 if a kernel failed that kernels.yml names, or that users see now.
     """
     _no_words(words)
     if owner := another_owner(site):
@@ -29,7 +29,7 @@ def kernels(site: Site, *words: str) -> int:
 
 
 def kernels_diff(site: Site, *words: str) -> int:
-    """Print which kernels `make kernels` would add, change and remove; publish nothing.
+    """Print which kernels `make kernels` would add, change and remove. Nothing is published.
 
     The printed table also shows kernels that fail.
     """
@@ -88,7 +88,8 @@ def applications_check(site: Site, *words: str) -> int:
 
 
 def _rules() -> Path:
-    """Return the path of config/kernels.yml if the file exists, else of kernels/kernels.yml."""
+    """Return the path of config/kernels.yml. If this file does not exist, return the path of
+    kernels/kernels.yml."""
     own = CHECKOUT / OWN_KERNELS
     return own if own.exists() else data("kernels/kernels.yml")
 

@@ -1,5 +1,6 @@
-"""Find published kernels whose module cannot be loaded any more: lost kernels. A lost kernel is
-reported. It is also hidden, or marked in its title, as `kernels.check.on_failure` says.
+"""Find lost kernels: published kernels whose module can no longer be loaded. `make kernels` reports
+a lost kernel. The key `kernels.check.on_failure` decides whether the kernel is hidden or flagged in
+the launcher.
 
 Without this check, such kernels would disappear from the launcher, and no message would report
 them.
@@ -21,12 +22,12 @@ from .generations.kernel_record import Kernel
 def unlisted(
     site: Site, rules: Rules, tree: Iterable[Module], offered: Iterable[Kernel]
 ) -> dict[str, str]:
-    """Return the published kernels whose modulefile exists but is not listed by Lmod: kernel id ->
-    reason.
+    """Return the published kernels whose modulefile exists, but is not listed by Lmod. The result
+    maps kernel ids to reasons.
 
-    Lmod does not list a modulefile if Lmod cannot read its folder or its parent module in a
-    hierarchy. Only kernels from discovered modules are checked. Modules that kernels.yml now
-    excludes are not reported.
+    Lmod does not list a modulefile if Lmod cannot read the modulefile's folder, or the parent
+    module in a hierarchy. Only kernels from discovered modules are checked. Modules that
+    kernels.yml now excludes are not reported.
     """
     listed = {module.full for module in tree}
     path = ":".join(map(str, site.kernels.modulepath))
@@ -57,8 +58,8 @@ def keep_out_of_sight(
     flag them in the launcher.
 
     The key kernels.check.on_failure in site.yml sets whether kernels are hidden or flagged. Returns
-    the kernels by id. Because the field `key` of the hidden or flagged kernels is empty, the next
-    `make kernels` tests these kernels again.
+    the copied kernels, by id. Because the field `key` of the hidden or flagged kernels is empty,
+    the next `make kernels` tests these kernels again.
     """
     present = [kernel for kernel in lost if generation.has_kernel_files(old, kernel)]
     generation.carry_over(old, new, present)

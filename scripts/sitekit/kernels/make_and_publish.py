@@ -39,9 +39,9 @@ def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
     """Run all steps of `make kernels`. If `switch` is false, stop after the table is printed, and
     publish nothing.
 
-    Returns 1 if a kernel failed and kernels.yml names this kernel, or users see this kernel now.
-    The published generation (the folder with the kernels that users see) contains a copy of
-    kernels.yml. Raises Problem if no kernel works, or BadInput for a fault in kernels.yml.
+    Returns 1 if a kernel failed that kernels.yml names, or that users see now. The published
+    generation (the folder with the kernels that users see) contains a copy of kernels.yml. Raises
+    Problem if no kernel works, or BadInput for a fault in kernels.yml.
     """
     rules = load_rules(rules_file)
     text = rules_file.read_text(encoding="utf-8")
@@ -136,7 +136,8 @@ def _record(
 ) -> Record:
     """Return the record of the kernels that users see.
 
-    If a kernel failed in an earlier check and is unchanged, it is still recorded as failing.
+    If a kernel failed in an earlier check, and is unchanged, the record still contains it as
+    failing.
     """
     failing = {
         name: why
@@ -237,9 +238,9 @@ def _known(
 def _build(
     site: Site, plan: Plan, old: Path | None, new: Path, trial: Trial
 ) -> tuple[dict[str, Kernel], dict[str, str]]:
-    """Write all kernels into the folder `new`, and start the new and changed ones.
+    """Write all kernels into the folder `new`, and start the new and changed kernels.
 
-    Returns the kernels that are kept unchanged, and the reasons why other kernels failed.
+    Returns the failed kernels whose last version is kept, and the reasons of all failures.
     """
     unwritten = generation.write_specs(site, new, plan.fresh)
     fresh = {kernel.id for kernel in plan.fresh}
@@ -251,8 +252,8 @@ def _build(
     written = [kernel for kernel in plan.fresh if kernel.id not in unwritten]
     failed = {**unwritten, **start_and_compare(site, new, written, trial)}
     generation.drop(new, failed)
-    # If a kernel that kernels.yml names fails, its last version is kept, if that version still
-    # works.
+    # If a kernel fails that kernels.yml names, the kernel's last version is kept, if this version
+    # still works.
     gone = {*failed, *plan.lost} & plan.listed
     kept = {name: plan.old[name] for name in gone if name in plan.old}
     if old is not None and kept:

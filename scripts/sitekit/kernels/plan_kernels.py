@@ -17,10 +17,10 @@ from .trials.probe_candidates import Failure
 
 @dataclass
 class Plan:
-    """The kernels that users see now, and the kernels that will be published if they start.
+    """Hold the kernels that users see now, and the kernels that will be published if they start.
 
-    `wanted` has the kernels to publish: kernel id -> kernel. `lost` has the kernels that can no
-    longer be loaded: kernel id -> reason.
+    `wanted` maps the ids of the kernels to publish to the kernels. `lost` maps the ids of kernels
+    whose modules can no longer be loaded to the reasons.
     """
 
     record: Record
@@ -40,7 +40,7 @@ class Plan:
     def changes_nothing(self) -> bool:
         """Return whether users already see all wanted kernels.
 
-        If a kernel in `lost` was not yet lost in the last run, the result is False.
+        If a kernel in `lost` was not lost in the last run, return False.
         """
         before = {name: self.old[name] for name in self.lost if not self.old[name].key}
         return {**self.wanted, **before} == self.old
@@ -48,15 +48,15 @@ class Plan:
     def working(self, kept: dict[str, Kernel], failed: dict[str, str]) -> dict[str, Kernel]:
         """Return the kernels that work, by id.
 
-        `kept` has the kernels that are published again in their last working version. `failed` has
-        the kernels that could not be started: kernel id -> reason.
+        `kept` has the kernels that are published again in their last working version. `failed` maps
+        the ids of kernels that could not be started to the reasons.
         """
         wanted = {name: kernel for name, kernel in self.wanted.items() if name not in failed}
         return wanted | kept
 
     def failing(self, kept: dict[str, Kernel], failed: dict[str, str]) -> dict[str, str]:
-        """Return the kernels that users see now and that do not work any more: kernel id ->
-        reason."""
+        """Return the kernels that users see now and that no longer work, as a map of kernel ids to
+        reasons."""
         return {
             name: why
             for name, why in (self.lost | failed).items()
@@ -66,7 +66,7 @@ class Plan:
 
 def code_of(rows: list[Row]) -> int:
     """Return the exit code of `make kernels`. The exit code is 1 if a kernel failed that
-    kernels.yml names or that users see now."""
+    kernels.yml names or that users see now, otherwise 0."""
     failures = ("FAILED", "kept", "hidden", "flagged")
     return int(any(row.counts and row.status in failures for row in rows))
 

@@ -24,10 +24,10 @@ ORDER = (
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the table about kernels.
+    """Hold one row of the table about kernels.
 
-    `status` is one of ORDER. `reason` may have several lines. If `counts` is true and this kernel
-    fails, the whole command fails: kernels.yml names the kernel, or users see the kernel now.
+    `status` is one of ORDER. `reason` may have several lines. `counts` is true if kernels.yml names
+    the kernel, or if users see the kernel now. If such a kernel fails, the whole command fails.
     """
 
     status: str
@@ -41,7 +41,8 @@ class Row:
 def lines(rows: Iterable[Row]) -> list[str]:
     """Return the table as text, with columns as wide as needed.
 
-    Names and messages come from modules, and may contain any characters.
+    The names and messages come from modules, and may contain any characters. Control characters are
+    not printed.
     """
     rows = sorted(map(_plain, rows), key=lambda row: (ORDER.index(row.status), row.id))
     widths = [

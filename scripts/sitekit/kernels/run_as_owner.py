@@ -1,8 +1,8 @@
 """Run `make kernels` and related commands as the account that owns the prefix, if root calls them.
 
 If root wrote files in the prefix, the owner of the prefix could not replace these files. Also, root
-may have no rights on a network filesystem. The command runs from a copy of sitekit. The reason is
-that the owner may not be able to read the checkout, for example if the checkout is in root's home.
+may have no rights on a network filesystem. The command runs from a copy of sitekit, because the
+owner may have no permission to read the checkout. For example, the checkout may be in root's home.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def another_owner(site: Site) -> str | None:
-    """Return the account that owns the prefix; None if root owns the prefix, or if this process
-    does not run as root.
+    """Return the account that owns the prefix. If root owns the prefix, or if this process does not
+    run as root, return None.
 
     Raises Problem if no account has the uid that owns the prefix.
     """
@@ -46,7 +46,7 @@ def another_owner(site: Site) -> str | None:
 
 
 def run_as(owner: str, site: Site, command: str, *words: str) -> int:
-    """Run a command of sitekit as the account `owner`, from a copy of sitekit; return the command's
+    """Run a command of sitekit as the account `owner`, from a copy of sitekit. Return the command's
     exit code."""
     with tempfile.TemporaryDirectory(prefix="sitekit-copy-") as name:
         copy = Path(name)
@@ -63,12 +63,13 @@ def run_as(owner: str, site: Site, command: str, *words: str) -> int:
             "SITE": str(copy / "site.yml"),
         }
         environment |= {"PYTHONPATH": path, "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        # not the Python of a virtual environment, which may be below the checkout
+        # The Python of a virtual environment is not used, because it may be below the checkout.
         argv = [getattr(sys, "_base_executable", sys.executable), "-m", "sitekit", command, *words]
         before = signal.getsignal(signal.SIGINT)
         try:
             with subprocess.Popen(argv, cwd="/", env=environment, **identity(owner)) as child:
-                # Ctrl-C also ends the child process, which then cleans up; wait until it has ended
+                # Ctrl-C also reaches the child process, which then cleans up. Wait until the child
+                # process has ended.
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
                 return child.wait()
         finally:

@@ -18,7 +18,8 @@ RUN = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
     f"from {MODULE} import main; main(sys.argv[1:])"
 )
-"""Runs the module of this server's sitekit. `python -I -m` would look in the release only."""
+"""The Python code that runs the module from this server's sitekit. `python -I -m` would search for
+the module only in the release."""
 
 _settings: dict[str, Any] = {}
 
@@ -29,8 +30,8 @@ def take(settings: dict[str, Any]) -> None:
 
 
 def digest(application: dict[str, Any]) -> str:
-    """Return a digest of the application's settings. After a change of a setting, the digest
-    differs from the digest at the application's test."""
+    """Return a digest of the application's settings. If a setting was changed after the
+    application's test, the digest differs from the stored digest of the test."""
     return hashlib.sha256(json.dumps(application, sort_keys=True).encode()).hexdigest()
 
 
@@ -62,7 +63,7 @@ def entry(application: dict[str, Any], socket: str, base_url: str) -> dict[str, 
     launcher = {"enabled": True, "title": application["title"], "category": "Applications"}
     if application["icon"]:
         launcher["icon_path"] = application["icon"]
-    # jupyter-server-proxy fills in braces
+    # jupyter-server-proxy replaces names in braces
     folder = str(Path(__file__).parents[2])
     command = [sys.executable, "-I", "-c", RUN, folder, *arguments(application, socket, base_url)]
     words = [word.replace("{", "{{").replace("}", "}}") for word in command]
@@ -77,8 +78,8 @@ def entry(application: dict[str, Any], socket: str, base_url: str) -> dict[str, 
 
 
 def arguments(application: dict[str, Any], socket: str, base_url: str) -> list[str]:
-    """Return the arguments of start_application.py. `make applications_check` calls this function
-    too."""
+    """Return the arguments of start_application.py, with the values of {socket} and {base_url}.
+    `make applications_check` calls this function too."""
     values = {"{socket}": socket, "{base_url}": base_url}
     command = []
     for word in application["command"]:
@@ -89,8 +90,8 @@ def arguments(application: dict[str, Any], socket: str, base_url: str) -> list[s
 
 
 def read_tested(path: str) -> dict[str, str]:
-    """Return the digests of the tested applications from a file; no digests if the file is missing
-    or invalid."""
+    """Return the digests of the tested applications, by key, from a file. If the file is missing or
+    invalid, return {}."""
     try:
         read = json.loads(Path(path).read_text())
     except (OSError, ValueError):

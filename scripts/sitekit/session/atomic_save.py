@@ -55,7 +55,7 @@ def write_whole_file(
 
 def _replaceable(path: str) -> bool:
     """Return whether a new file may replace this file. The old file must belong to the user, must
-    have no second hard link, and must be no device or pipe.
+    have only one hard link, and must be a regular file.
     """
     try:
         found = os.stat(path)

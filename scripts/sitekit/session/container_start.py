@@ -9,7 +9,7 @@ import os
 import sys
 
 if __name__ == "__main__":
-    # Python's option -I leaves this file's folder out
+    # with the option -I, Python does not search the folder of this file for modules
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     from sitekit.session.containers.container_environment import take_environment
 

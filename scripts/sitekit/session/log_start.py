@@ -1,7 +1,7 @@
 """Print each step of the server's start to the job's log, with the time and the start's id.
 
-The gate puts the id, which the hub has made, into the job's environment. `make trace` reads the
-lines.
+The hub makes the id, and the gate puts the id into the job's environment. `make trace` reads these
+lines of the log.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ _start_id = ""
 
 
 def take_start_id() -> None:
-    """Remove the start's id from the environment, because kernels and terminals inherit the
-    environment, and store the id in this module.
+    """Remove the start's id from the environment, and store the id in this module. Otherwise,
+    kernels and terminals would inherit the id.
 
     If the server runs in a container image, this function is called inside the container.
     """

@@ -2,9 +2,9 @@
 
 The settings for nbdime are in a file of the session, which git reads as its system configuration
 (GIT_CONFIG_SYSTEM, since git 2.32; an older git does not use nbdime). git reads the settings of the
-machine and of the user later. For this reason, settings of the machine and of the user override the
-session's file. The settings for nbdime are not used when the server itself runs git, because
-nbgitpuller needs git's ordinary merge.
+machine and of the user after this file. Therefore those settings override the settings in this
+file. The settings for nbdime are not used when the server itself runs git, because nbgitpuller
+needs git's ordinary merge.
 """
 
 from __future__ import annotations
@@ -43,8 +43,7 @@ def set_up(folder: Path, programs: Path, environment: Mapping[str, str]) -> dict
 def own_attributes(environment: Mapping[str, str]) -> str:
     """Return the contents of the user's own gitattributes file.
 
-    git reads the user's attributes from this file only while core.attributesFile is not set
-    (gitattributes(5)).
+    git reads this file only if core.attributesFile is not set (gitattributes(5)).
     """
     home = environment.get("XDG_CONFIG_HOME") or f"{environment['HOME']}/.config"
     try:

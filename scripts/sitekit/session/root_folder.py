@@ -16,7 +16,7 @@ from pathlib import Path
 def make_root(
     folder: str, links: Mapping[str, str], home: Path, user: str, read_only: bool = False
 ) -> Path:
-    """Return the server's root folder, created if it is missing, with `links` in it.
+    """Return the server's root folder, and create the folder and `links` in it if they are missing.
 
     Returns the home directory if the folder cannot be used. If `read_only` is true, the user cannot
     save files in the root folder itself. Files that already exist in the root folder are kept, and
@@ -27,7 +27,8 @@ def make_root(
         return home
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # to write the links: an earlier start may have made it read-only
+        # An earlier start may have made the folder read-only. The links are written into the
+        # folder.
         root.chmod(stat.S_IMODE(root.stat().st_mode) | stat.S_IWUSR)
         os.listdir(root)
     except OSError as error:
@@ -59,9 +60,9 @@ def filled(path: str, home: Path, user: str) -> Path:
 def link(place: Path, target: Path) -> None:
     """Make `place` a link to `target`. Raises OSError.
 
-    An existing link is changed to the site's target. If the target does not exist, the link is not
-    created, and an existing link to it is removed. A file or folder at `place` belongs to the user,
-    and is kept.
+    An existing link is changed to the site's target. If the target does not exist, no link is
+    created, and an existing link to this target is removed. If a file or folder is at `place`, it
+    belongs to the user, and is kept.
     """
     if not place.is_symlink() and place.exists():
         return

@@ -48,14 +48,15 @@ would start its processes by srun. docs/servers.md lists the variables that user
 """
 
 LONGEST_SOCKET = "k-12345678-s-5"
-"""As long as the names of sockets from session/kernels/kernel_sockets.py, k-12345678/s-5."""
+"""A name of the same length as the names of sockets from session/kernels/kernel_sockets.py,
+k-12345678/s-5."""
 
 
 def main() -> None:
     """Run the user's server in this job."""
     signal.signal(
         signal.SIGTERM, lambda *_: sys.exit(0)
-    )  # until Jupyter Server sets its own handler
+    )  # this handler is used until Jupyter Server sets its own handler
     settings = json.loads(os.environ.pop("SITEKIT_SESSION"))
     if "image" in settings:
         from .containers.container import enter
@@ -69,8 +70,8 @@ def main() -> None:
     log_start(f"job {job} begun on {socket.gethostname()}")
     note_end()
     clean_environment(settings, job)
-    # The gate may be of an older release, without these keys: `make apply` is run after
-    # `make install_all`.
+    # If the gate is from an older release, these keys can be missing, because `make apply` is run
+    # only after `make install_all`.
     shell = LoginShell(settings.get("user_variables", ()), settings.get("umask", "0077"))
     if not settings.get("rescue"):
         prepare_home(settings)
@@ -93,8 +94,8 @@ def main() -> None:
 
 
 def prepare_home(settings: dict[str, Any]) -> None:
-    """Create files in the user's home: the course's material or else the site's repository, the
-    profile of ipyparallel, and the site's links."""
+    """Create files in the user's home: the course's material or the site's repository, the profile
+    of ipyparallel, and the site's links."""
     if "repository" in settings:
         copy_repository(settings)
     if "course" in settings:
@@ -110,8 +111,8 @@ def prepare_home(settings: dict[str, Any]) -> None:
 
 def note_end() -> None:
     """Set the environment variable JUPYTERHUB_SITEKIT_END to the time at which the job ends, in
-    seconds since the epoch: Slurm's SLURM_JOB_END_TIME, or else the current time plus the time
-    limit."""
+    seconds since the epoch. This time is Slurm's SLURM_JOB_END_TIME. If Slurm has not set this
+    variable, the time is the current time plus the time limit."""
     length = os.environ.get("JUPYTERHUB_SITEKIT_TIME", "")
     if end := os.environ.get("SLURM_JOB_END_TIME") or (
         length.isdigit() and str(int(time.time()) + int(length))
@@ -132,19 +133,19 @@ def clean_environment(settings: dict[str, Any], job: str) -> None:
     if "container" in settings:
         return settings_in_container.set_paths()
     os.environ["PATH"] = f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"
-    # Without this, a user's old kernel hides the site's kernel of the same name: jupyter_core prefers
-    # ~/.local/share/jupyter.
+    # Otherwise, jupyter_core prefers ~/.local/share/jupyter, and a user's old kernel hides the
+    # site's kernel of the same name.
     os.environ["JUPYTER_PATH"] = settings["kernels"]
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     os.environ["MODULEPATH"] = settings["modulepath"]
-    # jupyterlmod reads these when it is imported
+    # jupyterlmod reads these variables when it is imported
     os.environ["LMOD_CMD"] = f"{settings['lmod']}/libexec/lmod"
     os.environ["LMOD_PKG"] = settings["lmod"]
 
 
 def bind(low: int, high: int, address: str = "") -> socket.socket:
-    """Return a socket that listens on a free port of the range. If `address` is empty, the socket
-    listens on all addresses.
+    """Return a socket that listens on a free port from `low` to `high`. If `address` is empty, the
+    socket listens on all addresses.
 
     Because the listening socket is never closed, no other program can take the port
     (jupyterhub#3005).
@@ -166,8 +167,8 @@ def bind(low: int, high: int, address: str = "") -> socket.socket:
 def make_runtime_folder(prefix: str) -> str:
     """Create a folder of mode 0700 for connection files and the kernels' sockets.
 
-    The runtime folder is below TMPDIR, if Unix sockets work there. A socket's path has at most 107
-    bytes (unix(7)), and not every filesystem of a cluster supports sockets.
+    The runtime folder is below TMPDIR, if Unix sockets work in TMPDIR. A socket's path has at most
+    107 bytes (unix(7)), and not every filesystem of a cluster supports sockets.
     """
     for place in (None, "/tmp"):  # noqa: S108  (None: TMPDIR, as tempfile reads it)
         try:
@@ -211,8 +212,8 @@ def serve(
 
     def bind_tcp(app: ServerApp) -> bool:
         configure(app, settings)
-        # No more of the server itself depends on the environment from here on. So the user's
-        # variables and umask affect only what the server starts and writes.
+        # From here on, no setting of the server itself depends on the environment. Therefore the
+        # user's variables and umask affect only what the server starts and writes.
         shell.apply()
         listen(app, listener, identity)
         starting.close()
@@ -220,7 +221,8 @@ def serve(
         app.io_loop.add_callback(ask_for_messages, settings, identity)
         return True
 
-    # ServerApp looks for a free port, closes it, and binds it again later (jupyterhub#3005)
+    # ServerApp itself would search for a free port, close the port, and bind the port again later
+    # (jupyterhub#3005)
     ServerApp._find_http_port = lambda app: None
     ServerApp._bind_http_server_tcp = bind_tcp
 
@@ -247,20 +249,21 @@ def configure(app: Any, settings: dict[str, Any]) -> None:
     extensions."""
     from .outputs.notebook_outputs import write_outputs_of_closed_pages
 
-    # The front uses TLS only. JupyterHub sets these attributes for its own cookies
-    # (cookie_options), but not for this one.
+    # The front uses only TLS. JupyterHub sets these attributes for its own cookies
+    # (cookie_options), but not for Jupyter Server's XSRF cookie.
     app.web_app.settings.setdefault("xsrf_cookie_kwargs", {}).update(secure=True, samesite="Lax")
-    app.web_app.settings["sitekit"] = settings  # for our server extensions
+    app.web_app.settings["sitekit"] = settings  # sitekit's server extensions read these settings
     if "container" not in settings:
-        # Users' own kernels, which disable_user_config removes together with everything else in the
-        # home. The last folder of this list can hide no kernel of the others. Their programs are
-        # outside of images.
+        # Add the users' own kernels. disable_user_config removes these kernels and everything else
+        # in the home. The folder is the last in the list, and therefore hides no kernel of the
+        # other folders. Images do not contain the programs of the users' own kernels.
         own = os.path.expanduser("~/.local/share/jupyter/kernels")
         app.kernel_spec_manager.kernel_dirs.append(own)
     default = app.kernel_spec_manager.default()
     app.kernel_manager.default_kernel_name = kernel_of_course(app, settings) or default
     write_outputs_of_closed_pages(app)
-    # A card shows the last lines of this log. Requests that succeeded would fill it.
+    # A card shows the last lines of this log. Otherwise, lines about successful requests would fill
+    # the card.
     logging.getLogger("tornado.access").setLevel(logging.WARNING)
 
 
@@ -270,7 +273,7 @@ def listen(app: Any, listener: socket.socket, identity: Identity | None) -> None
 
     if identity:
         forget_names()
-        # Jupyter Server would create a context for each connection
+        # Jupyter Server itself would create a TLS context for each connection
         app.http_server.ssl_options = identity.answering()
         ask_all(app.http_server)
     app.http_server.add_sockets([listener])

@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from .modules import lmod_output
 
 LOAD_TIMEOUT = 120  # seconds
-END_FIRST = "500"  # as overrides/kill_kernels_before_server.py sets for kernels
+# the value of oom_score_adj that overrides/kill_kernels_before_server.py also sets for kernels
+END_FIRST = "500"
 PATH = "/usr/local/bin:/usr/bin:/bin"
 SECRETS = ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "JUPYTERHUB_SITEKIT_TLS")
 DROPPED = ("PYTHON", "LD_", "CONDA_", "JUPYTER_")
@@ -28,7 +29,7 @@ def main(words: list[str]) -> None:
     """Run the command. Exits with the reason if a module or the program is missing."""
     socket, modules, command = words[0], [name for name in words[1].split(":") if name], words[2:]
     environment = with_modules(modules, plain(os.environ))
-    with contextlib.suppress(OSError):  # of an earlier run
+    with contextlib.suppress(OSError):  # remove the socket of an earlier run
         os.unlink(socket)
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write(END_FIRST)

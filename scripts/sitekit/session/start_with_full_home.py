@@ -1,4 +1,4 @@
-"""Start a server although its user's home is full so that the user can delete files.
+"""Start a server although its user's home is full. The user can then delete files.
 
 Everything that Jupyter and IPython would write into the home goes to the runtime folder, in the
 node's temporary space, which is removed when the server ends. JupyterLab then starts without the

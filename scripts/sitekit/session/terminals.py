@@ -20,9 +20,9 @@ from .modules import lmod_output, store_loaded_modules
 from .overrides.kill_kernels_before_server import first_to_end
 
 PROGRAMS = Path(sys.prefix, "share", "sitekit", "bin")
-"""Programs that users may call by name: sitekit-kernel and nbdime.
+"""The folder with programs that users can call by name: sitekit-kernel and nbdime.
 
-environment/release/user_commands.py puts them there.
+environment/release/user_commands.py writes the programs to this folder.
 """
 
 
@@ -49,7 +49,7 @@ def terminal_environment(environment: Mapping[str, str]) -> dict[str, str]:
     result = lmod_output.applied(loaded, environment)
     result["PATH"] = terminal_path(result["PATH"])
     if loaded.get("LOADEDMODULES"):
-        # otherwise Lmod's start files would replace these modules by the user's default collection
+        # otherwise, Lmod's start files would replace these modules by the user's default collection
         result["__Init_Default_Modules"] = "1"
     return result
 

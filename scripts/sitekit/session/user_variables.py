@@ -1,7 +1,7 @@
 """Read environment variables and the umask from the user's login shell, for kernels and terminals.
 
-The site file lists the variables that are read. The shell runs while the server starts, in an
-environment without secrets. The shell's values are used only after all settings of the server
+site.yml lists the variables that are read. The shell runs while the server starts, in an
+environment without secrets. sitekit uses the shell's values only after all settings of the server
 itself have been determined.
 """
 
@@ -19,13 +19,14 @@ from typing import IO
 
 SHELL_TIMEOUT = 10.0  # seconds
 ANSWER_LIMIT = 1024**2  # bytes
-# Before the first NUL comes what the dotfiles print, and then the umask on a line of its own.
+# The output before the first NUL is the text that the dotfiles print, and then the umask on a
+# separate line.
 ASK = r"umask; /usr/bin/printf '\0'; /usr/bin/env -0"
 
 
 class LoginShell:
-    """Run the user's login shell, and store its environment variables and umask. If the site file
-    sets no environment variables and no `umask: login`, no shell is run.
+    """Run the user's login shell, and store the shell's environment variables and umask. No shell
+    is run if site.yml lists no environment variables and does not set `umask: login`.
     """
 
     def __init__(self, wanted: Iterable[str], umask: str) -> None:
@@ -38,11 +39,12 @@ class LoginShell:
             self._start()
 
     def _start(self) -> None:
-        # set by the gate, from passwd
+        # the gate has set these variables, from passwd
         plain = {name: os.environ[name] for name in ("HOME", "USER", "LOGNAME", "SHELL")}
         shell = plain["SHELL"]
         name = os.path.basename(shell)
-        # csh accepts -l only without other options; a dash before its name means the same
+        # csh accepts -l only without other options; a dash before the shell's name has the same
+        # effect
         words = [f"-{name}", "-c" if name.endswith("csh") else "-lc", ASK]
         self._answer = tempfile.TemporaryFile()  # noqa: SIM115  (open until the shell has ended)
         try:
@@ -76,9 +78,7 @@ class LoginShell:
         last = (printed.split() or [b""])[-1].decode(errors="replace")
         mask = last if self.umask == "login" else self.umask
         if re.fullmatch(r"0?[0-7]{1,3}", mask, re.ASCII):
-            os.umask(
-                int(mask, 8) & 0o077
-            )  # never a umask by which users cannot use their own files
+            os.umask(int(mask, 8) & 0o077)  # users must always be able to use their own files
         else:
             print(
                 "sitekit: your login shell printed no umask; your files stay private (0077)",
@@ -88,7 +88,7 @@ class LoginShell:
     def _answered(self) -> list[bytes]:
         """Return the output of the shell, split at NUL characters.
 
-        Returns [b""] if the shell does not end within SHELL_TIMEOUT.
+        Returns [b""] if no shell runs, or if the shell does not end within SHELL_TIMEOUT.
         """
         if self._process is None or self._answer is None:
             return [b""]

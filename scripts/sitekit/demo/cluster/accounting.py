@@ -10,8 +10,7 @@ from . import paths_and_ports
 def environment(site: Site) -> dict[str, str]:
     """Return the environment variables with which Slurm's commands use the demo cluster.
 
-    Without the environment variables, a command could use another cluster that is configured on
-    this machine.
+    Without these variables, a command could use another cluster that is configured on this machine.
     """
     return {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -21,7 +20,7 @@ def environment(site: Site) -> dict[str, str]:
 
 
 def sacctmgr(site: Site, *words: str, check: bool = True) -> str:
-    """Run sacctmgr without confirmation prompts; return its output. Raises CommandFailed."""
+    """Run sacctmgr without confirmation prompts, and return its output. Raises CommandFailed."""
     return run(
         [site.slurm.bin / "sacctmgr", "-i", "-n", "-P", *words],
         env=environment(site),
@@ -33,9 +32,9 @@ def sacctmgr(site: Site, *words: str, check: bool = True) -> str:
 def wanted(site: Site) -> list[tuple[str, ...]]:
     """Return every association of the demo cluster as arguments of `sacctmgr add`.
 
-    The hub's account may not submit jobs of its own, and is not an Operator. On other clusters, the
-    hub's account does not have the rights of an Operator. If the hub's account had these rights in
-    the demo, the tests would not find code that needs these rights.
+    The hub's account may not submit jobs of its own, and is not an Operator, as on other clusters.
+    If the hub's account had the rights of an Operator in the demo, the tests would not find code
+    that needs these rights.
     """
     associations: list[tuple[str, ...]] = [
         ("cluster", "demo"),
@@ -62,7 +61,7 @@ def wanted(site: Site) -> list[tuple[str, ...]]:
 def ensure_accounts(site: Site) -> None:
     """Add the associations that are missing in slurmdbd. Raises CommandFailed.
 
-    slurmdbd must be running. If no association is missing, the function only sends three queries.
+    slurmdbd must be running. If no association is missing, this function only sends three queries.
     """
     clusters = sacctmgr(site, "show", "cluster", "format=cluster").split()
     known = (

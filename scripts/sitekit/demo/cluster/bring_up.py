@@ -34,10 +34,12 @@ def daemons(site: Site) -> list[Service]:
 
 
 def start_cluster(site: Site, made: Made) -> Host:
-    """Start the cluster's daemons; return the host (memory, cgroups) for which Slurm is configured.
+    """Start the cluster's daemons. Return the host (memory, cgroups) for which Slurm is configured.
 
     Only root can call this function. The packages must be installed, and the hub's account must
-    exist. If a daemon does not start, raises Problem with the daemon's name and the end of its log.
+    exist. Raises Problem, with the daemon's name and the end of its log, if a daemon does not
+    start. If slurmd does not start with the machine's cgroups, the cluster is first started again
+    without cgroups.
     """
     host = this_host()
     if _NO_CGROUP.exists():
@@ -47,8 +49,9 @@ def start_cluster(site: Site, made: Made) -> Host:
     except Problem as problem:
         if host.cgroup is None or not (problem.where or "").startswith(site.service("slurmd-")):
             raise
-        # No list tells which versions of Slurm and systemd, and which containers, work with which
-        # cgroups. So Slurm is started with the machine's cgroups first, and then without.
+        # It is not documented with which cgroups the versions of Slurm and systemd, and containers,
+        # work. Therefore Slurm is started first with the machine's cgroups, and after a failure
+        # without cgroups.
         say(
             f"    Slurm does not start with cgroup {host.cgroup} on this machine; continuing without:\n{problem}"
         )
@@ -104,9 +107,9 @@ def cluster_status(site: Site) -> dict[str, control.State]:
 
 
 def cancel_jobs(site: Site) -> int:
-    """Cancel every job of the demo cluster; return the number of jobs.
+    """Cancel every job of the demo cluster. Return the number of jobs.
 
-    The function waits up to 20 seconds until the jobs have ended.
+    The function waits until the jobs have ended, but at most 20 seconds.
     """
     if not (jobs := _jobs(site)):
         return 0
@@ -130,7 +133,7 @@ def _jobs(site: Site) -> list[str]:
 def stop_cluster(site: Site) -> None:
     """Stop the demo cluster's daemons, and no other processes.
 
-    The files of the demo's cluster are kept. If a daemon does not end, raises Problem.
+    The files of the demo's cluster are kept. Raises Problem if a daemon does not end.
     """
     control.stop(daemons(site), services.supervisor(site))
     end_placeholders()
@@ -139,8 +142,9 @@ def stop_cluster(site: Site) -> None:
 def end_placeholders(tree: Path = Path("/sys/fs/cgroup")) -> None:
     """End the `slurmstepd infinity` process of each demo node.
 
-    With cgroup v2, the process `slurmstepd infinity` keeps the cgroup of a node's jobs alive after
-    slurmd has ended. Writing to `cgroup.kill` ends every process in the cgroup: see cgroups(7).
+    With cgroup v2, Slurm's process `slurmstepd infinity` still runs in the cgroup of a node's jobs
+    after slurmd has ended. This function writes to `cgroup.kill`, which ends every process in the
+    cgroup (cgroups(7)).
     """
     for group in [
         group for node in paths_and_ports.NODES for group in tree.glob(f"*/{node}_slurmstepd.scope")

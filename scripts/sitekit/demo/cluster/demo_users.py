@@ -16,8 +16,8 @@ from .record_changes import Made
 
 
 def ensure_people(made: Made) -> dict[str, str]:
-    """Create the demo's users, groups and passwords, if they are missing; return the passwords:
-    user name -> password.
+    """Create the demo's users, groups and passwords, if they are missing. Return a map of user
+    names to passwords.
 
     Raises CommandFailed.
     """
@@ -25,7 +25,8 @@ def ensure_people(made: Made) -> dict[str, str]:
     for user in paths_and_ports.USERS:
         if not _exists(pwd.getpwnam, user):
             made.claim("users", user)
-            # 0700: only the owner reads a home, whatever the umask and the distribution's default.
+            # With 0700, only the owner can read a home, whatever the umask and the distribution's
+            # default are.
             run(
                 [
                     "useradd",
@@ -50,8 +51,9 @@ def ensure_people(made: Made) -> dict[str, str]:
 
 
 def ensure_passwords(path: Path) -> dict[str, str]:
-    """Return the demo users' passwords (user name -> password) from the file `path`, which only
-    root can read. If the file does not exist, generate the passwords and write the file."""
+    """Return the demo users' passwords from the file `path`, which only root can read, as a map of
+    user names to passwords. If the file does not exist, generate the passwords and write the
+    file."""
     if not path.exists():
         words = {user: new_password() for user in paths_and_ports.USERS}
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)

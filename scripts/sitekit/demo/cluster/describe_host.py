@@ -18,7 +18,7 @@ class Host:
     """Describe this machine for Slurm's configuration.
 
     `address` is the loopback address at which Slurm's programs connect to the daemons.
-    `loopback_only` is True if the daemons can listen on this address alone. The daemons can listen
+    `loopback_only` is true if the daemons can listen on this address only. The daemons can listen
     on a loopback address only if the host name resolves to this address, because slurm.conf has no
     option for the address on which daemons listen. `node_memory` is the memory of each virtual node
     in MiB. If `cgroup` is None, Slurm cannot enforce memory caps on this machine.
@@ -34,8 +34,8 @@ class Host:
 def this_host() -> Host:
     """Return a description of this machine.
 
-    The function creates test directories in the cgroup tree, and removes them immediately. The
-    function changes nothing else on this machine.
+    The function creates test directories in the cgroup tree, and removes them immediately. Nothing
+    else on this machine is changed.
     """
     name = socket.gethostname().split(".")[0]
     try:
@@ -62,12 +62,13 @@ def node_memory(machine: int) -> int:
 
 
 def writable_cgroup(tree: Path = Path("/sys/fs/cgroup")) -> Cgroup:
-    """Return the cgroup version that Slurm can use on this machine; None if Slurm cannot use
-    cgroups here.
+    """Return the cgroup version that Slurm can use on this machine. If Slurm cannot use cgroups
+    here, return None.
 
     The function creates test cgroups to find this out, and removes the test cgroups again. With
     version 1, Slurm needs the controllers memory, freezer and cpuacct. With version 2, Slurm needs
-    the memory controller, and the tree must not also contain version 1.
+    the memory controller at the top of the tree. A tree that also contains version 1 counts as
+    version 1.
     """
     if (tree / "cgroup.controllers").exists():
         enough = "memory" in (tree / "cgroup.controllers").read_text().split()
@@ -86,5 +87,5 @@ def _can_make_group(parent: Path) -> bool:
         probe.rmdir()
     except OSError:
         return False
-    # A directory can also be created on a tmpfs, but only a cgroup has this file.
+    # A directory can also be created in a tmpfs, but only a cgroup contains this file.
     return (parent / "cgroup.procs").exists()

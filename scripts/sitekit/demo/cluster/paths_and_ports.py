@@ -1,6 +1,6 @@
 """Define the paths, ports, users, groups and accounts of the demo cluster.
 
-The demo's paths and ports differ from those of other Slurm clusters on the machine.
+These paths and ports differ from the paths and ports of other Slurm clusters on the machine.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def slurm_conf(site: Site) -> Path:
 
 
 def ports(site: Site) -> dict[int, str]:
-    """Return every port on which the demo listens: port -> name of the program."""
+    """Return every port on which the demo listens, as a map of ports to names of programs."""
     return {
         site.front.port: "the web server",
         site.proxy.port: "the proxy",

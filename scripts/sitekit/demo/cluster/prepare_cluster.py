@@ -1,7 +1,7 @@
 """Create the demo cluster's directories, munge key, database and configuration files.
 
-The functions of this file can be called again, because existing directories, keys and databases are
-kept.
+The functions of this file can be called repeatedly, because existing directories, keys and
+databases are kept.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def prepare(site: Site, host: Host, made: Made) -> bool:
     """Create missing directories, key and database, and write Slurm's configuration for the machine
     `host`.
 
-    Return True if the configuration changed. Only root can call this function.
+    Return whether the configuration has changed. Only root can call this function.
     """
     make_directories(site, made)
     _munge_key()
@@ -37,7 +37,8 @@ def prepare(site: Site, host: Host, made: Made) -> bool:
 def make_directories(site: Site, made: Made) -> None:
     """Create the cluster's directories and set their owners.
 
-    The directories below /run have to be created again after every boot.
+    This function also has to be called after every boot, because a boot removes the directories
+    below /run.
     """
     mine = (
         paths_and_ports.slurm_conf(site).parent,
@@ -63,7 +64,7 @@ def make_directories(site: Site, made: Made) -> None:
 def _directory(path: Path, owner: str = "root") -> None:
     """Create a directory with mode 0755, whatever the umask is.
 
-    munge and Slurm refuse a directory whose parents other users can write.
+    munge and Slurm refuse a directory if other users can write to one of its parent directories.
     """
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(0o755)
@@ -106,7 +107,7 @@ def _database() -> None:
 
 
 def write_configuration(site: Site, host: Host) -> bool:
-    """Write each of Slurm's configuration files whose content has changed. Return True if a file
+    """Write each of Slurm's configuration files whose content has changed. Return whether a file
     was written."""
     slurm = pwd.getpwnam("slurm")
     changed = False

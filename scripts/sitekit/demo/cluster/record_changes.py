@@ -1,7 +1,6 @@
-"""Record each package, account and directory that the demo makes on this machine, before the demo
-makes it.
+"""Record each package, account and directory before the demo makes it on this machine.
 
-With the record of these changes, `make demo_reset` can also undo an interrupted run.
+With this record, `make demo_reset` can undo the changes of the demo, also after an interrupted run.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _lock = threading.Lock()
 
 
 class Made:
-    """The names of the packages, users, groups and directories that the demo made.
+    """Hold the names of the packages, users, groups and directories that the demo has made.
 
     A package, user, group or directory that existed before the demo is never recorded.
     """

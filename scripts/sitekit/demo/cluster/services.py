@@ -18,7 +18,7 @@ from .accounting import environment
 def accounting(site: Site) -> list[Service]:
     """Return the services munge, database and slurmdbd.
 
-    munge, the database and slurmdbd must run before Slurm accounts can be made.
+    These services must run before Slurm accounts can be created.
     """
     return [_munge(site), _database(site), _slurmdbd(site)]
 
@@ -26,7 +26,7 @@ def accounting(site: Site) -> list[Service]:
 def scheduling(site: Site) -> list[Service]:
     """Return the services slurmctld and one slurmd for each virtual node.
 
-    slurmctld and slurmd start only after the Slurm accounts have been made.
+    These services start only after the Slurm accounts have been created.
     """
     return [_slurmctld(site), *(_slurmd(site, node) for node in paths_and_ports.NODES)]
 
@@ -34,7 +34,7 @@ def scheduling(site: Site) -> list[Service]:
 def supervisor(site: Site) -> Supervisor:
     """Return the supervisor of the cluster's services.
 
-    The supervisor is systemd. Without systemd, the demo's supervisor is a supervisord process that
+    If the site uses systemd, the supervisor is systemd. Otherwise, it is a supervisord process that
     is separate from the site's supervisord.
     """
     if site.supervisor == "systemd":
@@ -71,8 +71,8 @@ def _database(site: Site) -> Service:
         command=(
             "/usr/sbin/mariadbd", "--no-defaults", f"--datadir={paths_and_ports.DATABASE}",
             f"--socket={paths_and_ports.DATABASE_SOCKET}", "--skip-networking",
-            # slurmdbd recommends the first two settings. With the third one MariaDB is faster, but
-            # a power cut can lose the last second of accounting.
+            # slurmdbd recommends the first two settings. With the third setting, MariaDB is faster,
+            # but a power cut can lose the last second of accounting.
             "--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900", "--innodb-flush-log-at-trx-commit=0",
             f"--pid-file={paths_and_ports.RUN}/slurm/mariadbd.pid",
         ),
@@ -88,8 +88,8 @@ def _slurmdbd(site: Site) -> Service:
         description="slurmdbd of the demo cluster",
         command=("/usr/sbin/slurmdbd", "-D"),
         user="slurm",
-        # slurmdbd.conf has no option for the database's socket, so MariaDB's client library
-        # reads it from this environment variable.
+        # slurmdbd.conf has no option for the database's socket. Therefore MariaDB's client library
+        # reads the path from this environment variable.
         environment={
             "SLURM_CONF": str(paths_and_ports.slurm_conf(site)),
             "MYSQL_UNIX_PORT": str(paths_and_ports.DATABASE_SOCKET),
@@ -131,7 +131,8 @@ def _slurmd(site: Site, node: str) -> Service:
 
 
 def node_state(site: Site, node: str) -> str:
-    """Return the state of a node as sinfo prints it, such as `idle`; "" if sinfo prints nothing.
+    """Return the state of a node as sinfo prints it, such as `idle`. If sinfo prints nothing,
+    return "".
 
     sinfo adds `*` (as in `idle*`) if slurmd does not answer.
     """

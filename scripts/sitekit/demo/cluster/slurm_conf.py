@@ -1,7 +1,7 @@
 """Render the demo cluster's slurm.conf, cgroup.conf and slurmdbd.conf.
 
-Because the functions use only the site and the host, the functions return the same files whenever
-they get the same arguments.
+The functions use only the site and the host. Therefore they always return the same files for the
+same arguments.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from . import paths_and_ports
 from .describe_host import Host
 
 CAP_PERCENT = 500
-"""AllowedRAMSpace of cgroup.conf(5). A job that uses more than this percentage of its memory
-request is killed."""
+"""AllowedRAMSpace of cgroup.conf(5). If a job uses more than this percentage of its memory request,
+Linux kills the job's programs."""
 
 LIFT = "lift-memory-high"
 PROGRAMS = (LIFT,)
 
 CPUS = 8
 """The number of CPUs of each virtual node. This number is higher than the machine's number of CPUs.
-Notebooks are idle most of the time, and several of them should run in the demo."""
+Notebooks are idle most of the time, and several notebooks should run in the demo."""
 
-# Each entry is name: (nodes, shortest MaxTime in seconds, other options).
-# The partition `batch` has OverSubscribe=FORCE:1. With Slurm's default, NO, a node with a job of
-# `batch` would accept no job of the overlapping jupyter partitions. A node with a job of these
-# partitions would accept no job of `batch`. AllowGroups excludes the hub's account, as clusters do
-# that reserve these partitions for users.
+# Each entry is name: (nodes, shortest MaxTime in seconds, other options). The partition `batch` has
+# OverSubscribe=FORCE:1. The jupyter partitions have nodes in common with `batch`. With Slurm's
+# default, NO, a node with a job of `batch` would accept no job of the jupyter partitions. A node
+# with a job of the jupyter partitions would accept no job of `batch`. AllowGroups excludes the
+# hub's account. Some clusters also reserve such partitions for users.
 NOTEBOOKS = "AllowGroups=jupyter-users OverSubscribe=FORCE:10"
 PARTITIONS = {
     "jupyter-short": (("demo1", "demo2"), 4 * 3600, f"{NOTEBOOKS} PriorityTier=10"),
@@ -40,7 +40,7 @@ PARTITIONS = {
 
 
 def render(site: Site, host: Host) -> dict[Path, str]:
-    """Return the content of every configuration file: path -> text.
+    """Return the content of every configuration file, as a map of paths to texts.
 
     slurmdbd.conf must belong to the user slurm, with mode 0600. Every user can read the other
     files. The files in the constant `PROGRAMS` are executable.
@@ -92,8 +92,8 @@ def _longest(site: Site, partition: str, least: int) -> int:
 def cgroup_conf(host: Host) -> str:
     """Return cgroup.conf, which enforces the memory cap if the host has usable cgroups."""
     if host.cgroup is None:
-        # slurmd always loads a cgroup plugin, even an unused one. The plugin cgroup/v2 needs a
-        # writable cgroup tree, but cgroup/v1 does not.
+        # slurmd always loads a cgroup plugin, even if it does not use the plugin. The plugin
+        # cgroup/v2 needs a writable cgroup tree, but cgroup/v1 does not.
         return "# No cgroup can be used on this machine: the memory cap is not enforced.\nCgroupPlugin=cgroup/v1\n"
     constrain = (
         f"ConstrainRAMSpace=yes\nAllowedRAMSpace={CAP_PERCENT}\n"
@@ -101,7 +101,7 @@ def cgroup_conf(host: Host) -> str:
     )
     if host.cgroup == "v1":
         return "CgroupPlugin=cgroup/v1\nCgroupMountpoint=/sys/fs/cgroup\n" + constrain
-    # If slurmd does not start with this plugin, bring_up.py starts it without a memory cap.
+    # If slurmd does not start with this plugin, bring_up.py starts slurmd without a memory cap.
     return "CgroupPlugin=cgroup/v2\nIgnoreSystemdOnFailure=yes\n" + constrain
 
 

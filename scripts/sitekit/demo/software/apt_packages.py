@@ -21,8 +21,8 @@ QUIET = {
 
 
 def missing_packages(wanted: Sequence[str | list[str]]) -> list[list[str]]:
-    """Return the packages that are not installed, each as a list of names. If an entry is a list of
-    alternative names, one installed package of the list is enough."""
+    """Return the packages that are not installed, each as a list of alternative names. If one
+    package of such a list is installed, the list is not returned."""
     choices = [[name] if isinstance(name, str) else name for name in wanted]
     names = [name for choice in choices for name in choice]
     query = run(["dpkg-query", "-W", "-f", "${Package} ${Status}\\n", *names], check=False)
@@ -32,7 +32,8 @@ def missing_packages(wanted: Sequence[str | list[str]]) -> list[list[str]]:
 
 
 def install_packages() -> list[str]:
-    """Install the missing packages; return the names of all new packages. Raises CommandFailed."""
+    """Install the missing packages, and return the names of all new packages. Raises
+    CommandFailed."""
     data, made = table(), Made()
     if not (missing := missing_packages(data["packages"])):
         return []
@@ -53,7 +54,7 @@ def install_packages() -> list[str]:
 
 
 def _known(choice: Sequence[str]) -> str | None:
-    """Return the first of several package names that exists in the package lists of apt."""
+    """Return the first name in `choice` that exists in apt's package lists."""
     for name in choice:
         if re.search(
             r"Candidate: (?!\(none\))", run(["apt-cache", "policy", name], env=QUIET).stdout
@@ -67,12 +68,13 @@ def _would_install(names: Sequence[str]) -> list[str]:
     plan = run(
         [*APT, "install", "-s", "--no-install-recommends", *names], env=QUIET, timeout=120
     ).stdout
-    # A line with an old version in brackets is an upgrade of an installed package.
+    # If a line has an old version in brackets, apt would upgrade an installed package.
     return [m[1] for m in re.finditer(r"^Inst (\S+) (?!\[)", plan, re.MULTILINE)]
 
 
 def _install(names: Sequence[str], advance: Callable[[], object]) -> None:
-    """Run apt-get in its own session so that Ctrl-C in the terminal does not interrupt dpkg."""
+    """Run apt-get in a separate session. Therefore Ctrl-C in the terminal does not interrupt
+    dpkg."""
     run(["dpkg", "--configure", "-a"], env=QUIET, timeout=600)
     argv = [*APT, "install", "-y", "--no-install-recommends", *names]
     last: list[str] = []
@@ -108,7 +110,8 @@ def _mask(units: list[str]) -> list[str]:
 
 
 def _unmask(units: list[str]) -> None:
-    """Unmask these systemd units, and disable them so that they do not start at boot."""
+    """Unmask these systemd units, and disable them. Therefore systemd does not start them at
+    boot."""
     if units:
         run(["systemctl", "unmask", *units], env=QUIET)
         run(["systemctl", "disable", *units], env=QUIET, check=False)

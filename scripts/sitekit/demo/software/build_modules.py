@@ -23,7 +23,7 @@ from .platform import Distribution, table
 
 
 def ensure_modules(site: Site, linux: Distribution, made: Made) -> None:
-    """Build the software that is missing and write the module tree. Raises CommandFailed.
+    """Build the missing software, and write the module tree. Raises CommandFailed.
 
     Software that is already complete is not built again. Only root can call this function.
     """
@@ -51,7 +51,7 @@ def ensure_modules(site: Site, linux: Distribution, made: Made) -> None:
 def r_version() -> str:
     """Return the version of the distribution's R, such as `4.2`.
 
-    The function asks dpkg for the version, because starting R takes half a second.
+    The function reads the version from dpkg, because a start of R takes half a second.
     """
     output = run(["dpkg-query", "-W", "-f", "${Version}", "r-base-core"]).stdout
     version = re.match(r"\d+\.\d+", output)
@@ -65,12 +65,12 @@ def r_version() -> str:
 def _ensure_python(
     software: Path, version: str, which: str, make: Callable[[Path], Python]
 ) -> Python:
-    """Return a Python installation; build it with the function `make` if it is missing or
-    incomplete.
+    """Return a Python installation. If it is missing or incomplete, build it with the function
+    `make`.
 
-    The file `.complete` marks a complete Python. If the file `.complete` is missing, a run was
-    interrupted, and the Python is built again. A Python is built at its final path, because a
-    virtual environment contains its own path and cannot be moved.
+    The file `.complete` marks a complete Python. If a folder has no file `.complete`, an earlier
+    run was interrupted, and the Python is built again. A Python is built at its final path, because
+    a virtual environment contains its own path and cannot be moved.
     """
     folder = software / "python" / version
     mark = folder / ".complete"
@@ -98,7 +98,8 @@ def _ensure_previous(software: Path, entry: dict[str, Any], linux: Distribution)
 
 
 def _readable(folder: Path) -> None:
-    """Give every user read access and only root write access, whatever the umask was."""
+    """Set the modes with which every user can read the folder, and only root can write to it,
+    whatever the umask was."""
     run(["chmod", "-R", "u=rwX,go=rX", folder])
 
 

@@ -27,10 +27,10 @@ PINS = Path(__file__).with_name("ipykernel.txt")
 
 @dataclass(frozen=True)
 class Python:
-    """Describe a Python that is installed in its own directory.
+    """Describe a Python that is installed in a separate directory.
 
-    `libraries` is the directory of its own shared libraries; None if this Python has no shared
-    libraries of its own.
+    `libraries` is the directory of this Python's own shared libraries. If it has none, `libraries`
+    is None.
     """
 
     version: str
@@ -60,7 +60,7 @@ def make_system_python(folder: Path, version: str) -> Python:
 def make_previous_python(folder: Path, entry: dict[str, Any], codename: str) -> Python:
     """Unpack the Python of the distribution's previous release, and add ipykernel. Raises Problem.
 
-    The packages of this Python are unpacked into `folder` and are not installed.
+    The distribution's packages of this Python are only unpacked into `folder`, and not installed.
     """
     with tempfile.TemporaryDirectory(prefix="sitekit-apt-") as scratch:
         for package in _download(
@@ -71,8 +71,8 @@ def make_previous_python(folder: Path, entry: dict[str, Any], codename: str) -> 
     (folder / "bin").mkdir()
     for name in ("python", "python3", f"python{version}"):
         (folder / "bin" / name).symlink_to(f"../usr/bin/python{version}")
-    # Only libraries that the machine lacks were downloaded. The dynamic linker finds all others,
-    # such as libc, in the machine's usual directories.
+    # Only libraries that are missing on the machine were downloaded. The dynamic linker finds all
+    # other libraries, such as libc, in the machine's usual directories.
     libraries = next(iter(sorted(folder.glob("usr/lib/*-linux-gnu*"))), None)
     python = Python(version, folder, libraries)
     _add_ipykernel(python, folder / "usr" / "lib" / "python3" / "dist-packages")
@@ -103,7 +103,7 @@ def mirror(codename: str) -> str:
 
 
 def _download(scratch: Path, release: str, packages: Sequence[str], site: str) -> list[Path]:
-    """Download packages of another release of the distribution; return the paths of the files.
+    """Download packages of another release of the distribution. Return the paths of the files.
 
     apt-get uses package lists and a cache in the folder `scratch`. The machine's own lists and
     cache are not used and not changed.
@@ -133,12 +133,12 @@ _KEYRINGS = tuple(
 
 
 def pins_for(text: str, version: str) -> str:
-    """Return the pinned requirements that apply to Python `version`, without their markers.
+    """Return the pinned requirements for Python `version`, without their environment markers.
 
     `text` is the content of a requirements file.
 
-    The function evaluates the markers itself, and removes them, because pip evaluates markers for
-    the Python that runs pip, and not for the value of --python-version.
+    pip evaluates markers for the Python that runs pip, and not for the value of --python-version.
+    Therefore this function evaluates the markers, and removes them.
     """
     machine = {
         "python_version": version,
@@ -158,7 +158,8 @@ def pins_for(text: str, version: str) -> str:
 
 
 def _add_ipykernel(python: Python, place: Path) -> None:
-    """Install pinned wheels of ipykernel into `place` and compile them to bytecode.
+    """Install pinned wheels of ipykernel and its dependencies into `place`, and compile them to
+    bytecode.
 
     Without the bytecode, the first start of each kernel would have to compile the modules.
     """

@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 BROKEN = "broken/1.0"
-"""The module of a Python that cannot be loaded, because it depends on a module that was removed.
-The demo has one because every cluster has such modules."""
+"""A module of Python that cannot be loaded, because it depends on a removed module. The demo has
+this module, because every cluster has such modules."""
 
 
 def modulefiles(
     tree: Path, software: Path, pythons: dict[str, Path | None], default: str, r: str
 ) -> dict[Path, str]:
-    """Return every modulefile: path -> text.
+    """Return all modulefiles, as a map of paths to texts.
 
-    `pythons` maps each version of Python to the directory of its shared libraries; None if this
-    Python has no shared libraries of its own. `default` is the version of Python that the module
-    `python` loads. `r` is the version of R.
+    `pythons` maps each version of Python to the directory of its own shared libraries, or to None
+    if it has none. `default` is the version of Python that the module `python` loads. `r` is the
+    version of R.
     """
     files = {}
     for version, libraries in pythons.items():

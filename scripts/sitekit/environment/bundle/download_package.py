@@ -65,9 +65,11 @@ def _places(site: Site, url: str) -> list[str]:
 
 
 def _request(site: Site, url: str) -> urllib.request.Request:
-    """Return the HTTP request for a file, with the site's login for this host if site.yml has one.
+    """Return the HTTP request for a file. If the site's file with logins has a login for this host,
+    the request contains this login.
 
-    The file with logins may have each form that the installer rattler accepts in RATTLER_AUTH_FILE.
+    The file with logins may have any format that the installer rattler accepts in
+    RATTLER_AUTH_FILE.
     """
     request = urllib.request.Request(url)  # noqa: S310
     if site.environment.credentials:

@@ -62,9 +62,10 @@ def _pips(bundle: Path) -> Iterator[Component]:
 
 
 def _npms(release: Release) -> Iterator[Component]:
-    """Yield the npm packages that the proxy's package contains.
+    """Yield the npm packages of the proxy.
 
-    The npm packages can be listed only if sitekit itself built the proxy's package with npm.
+    If sitekit has built the proxy's package, the release contains the list of npm packages.
+    Otherwise, the list is sitekit's own package-lock.json.
     """
     locks = release.path.glob("lib/configurable-http-proxy/package-lock.json")
     for path in [*locks, LOCKED_PROXY][:1]:

@@ -24,7 +24,8 @@ _TAKEN = ("channel/", "wheels/", LOCK)
 
 
 def read_bundle(file: Path, packages: Packages, cache: Path) -> Solution:
-    """Unpack the bundle's packages into the cache; return the solution that the bundle contains.
+    """Unpack the bundle's packages into the cache, and return the solution that the bundle
+    contains.
 
     Raises Problem if the bundle is damaged or incomplete.
     """
@@ -55,7 +56,7 @@ def read_bundle(file: Path, packages: Packages, cache: Path) -> Solution:
 
 
 def _unpack(file: Path, work: Path) -> str:
-    """Unpack into the directory `work` those files of the bundle that an installation needs.
+    """Unpack the files of the bundle that an installation needs into the directory `work`.
 
     Return the SHA-256 of the bundle's list of checksums.
     """
@@ -79,13 +80,13 @@ def _unpack(file: Path, work: Path) -> str:
 
 
 def _regular(archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> IO[bytes] | None:
-    """Return the content of an entry of the tar file if it is a regular file; None for a link, a
-    directory or another kind of entry."""
+    """Return the content of an entry of the tar file. If the entry is not a regular file (for
+    example a link or a directory), return None."""
     return archive.extractfile(member) if member and member.isreg() else None
 
 
 def _sums(text: str) -> dict[str, str]:
-    """Return the checksums in a SHA256SUMS file: file name -> SHA-256.
+    """Return the checksums in a SHA256SUMS file, as a map of file names to SHA-256.
 
     Raises ValueError if the text is not a list of checksums.
     """

@@ -1,9 +1,9 @@
 """Write the release in use as one tar file (`make bundle`) for sites without a network.
 
-The tar file has four directories: `channel/` contains the conda packages, `wheels/` the packages
-that pip adds, `kit/` a copy of this checkout, and `kit-wheels/` the Python packages that sitekit
-itself needs. The tar file also has four files: the lock (the list of packages), `sbom.cdx.json`,
-`bundle.json`, and SHA256SUMS with the hashes of all other files.
+The tar file has four directories. `channel/` contains the conda packages, and `wheels/` contains
+the packages that pip adds. `kit/` contains a copy of this checkout, and `kit-wheels/` contains the
+Python packages that sitekit itself needs. The tar file also has four files: the lock (the list of
+packages), `sbom.cdx.json`, `bundle.json`, and SHA256SUMS with the hashes of all other files.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from .download_package import fetch
 from .sbom import sbom
 
 HERE = "/bundle"
-"""The placeholder for the path of the bundle's own channel in the bundle's list of packages."""
+"""In the bundle's list of packages, this placeholder replaces the path of the bundle's own
+channel."""
 
 SUMS, ABOUT, LOCK = "SHA256SUMS", "bundle.json", "environment.lock"
 _EPOCH = 315532800
@@ -82,8 +83,8 @@ def _collect_packages(site: Site, release: Release, work: Path) -> None:
 
 
 def _write_lock(release: Release, packages: Packages, work: Path) -> None:
-    """Write the release's list of packages, with the URL of each package replaced by its path in
-    the bundle."""
+    """Write the release's list of packages. In this list, each URL is replaced by the path of the
+    package in the bundle."""
     lock = work / LOCK
     shutil.copy(release.lock, lock)
     ask_child_process(
@@ -110,7 +111,7 @@ def _pack(work: Path, file: Path) -> None:
 def _collect_kit(work: Path) -> None:
     """Copy the checkout and download the wheels that sitekit itself needs.
 
-    The copy does not contain files that git ignores, except config/environment.yml and
+    Of the files that git ignores, the copy contains only config/environment.yml and
     config/kernels.yml. The downloaded wheels are for the version of Python that runs this command.
     """
     own = [name for name in (OWN_PACKAGES, OWN_KERNELS) if (CHECKOUT / name).exists()]
@@ -134,9 +135,10 @@ def _collect_kit(work: Path) -> None:
 
 
 def _checkouts_files() -> list[str]:
-    """Return the files of the checkout that git tracks, and new files that git does not ignore.
+    """Return the files of the checkout that git tracks, and new files that git does not ignore. The
+    tests are omitted.
 
-    If git is not available, return all files except the files that sitekit generates.
+    If git is not available, return all files except the tests, .git, .kit and bundles.
     """
     listed = subprocess.CompletedProcess([], 1, "")
     if shutil.which("git"):
@@ -169,8 +171,8 @@ def _checkouts_files() -> list[str]:
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Remove owner and time from an entry of the tar file. Without owners and times in the tar
-    file, two bundles of the same release have the same content."""
+    """Remove owner and time from an entry of the tar file. Therefore two bundles of the same
+    release have the same content."""
     member.mtime, member.uid, member.gid, member.uname, member.gname = _EPOCH, 0, 0, "", ""
     member.mode = 0o755 if member.mode & 0o100 else 0o644
     return member

@@ -1,5 +1,5 @@
-"""Choose the source of packages: the conda channels of site.yml if they can be reached, else wheels
-from PyPI."""
+"""Choose the source of packages. If all conda channels of site.yml can be reached, they are used,
+otherwise wheels from PyPI."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
-# in Python 3.10, this class is not the built-in TimeoutError
+# in Python 3.10, this class differs from the built-in TimeoutError
 from concurrent.futures import TimeoutError as NoAnswerYet
 from dataclasses import dataclass
 from typing import Literal
@@ -21,7 +21,7 @@ from ..wheels.write_conda_package import subdir
 from . import ENGINE
 
 WANTS_LOGIN = "it wants a login"
-ANSWER_TIMEOUT = 8.0  # seconds for a channel to answer
+ANSWER_TIMEOUT = 8.0  # seconds that a channel may need for its answer
 
 WHAT = {
     "channels": "from the channels of site.yml",
@@ -32,14 +32,15 @@ WHAT = {
 
 @dataclass(frozen=True)
 class Source:
-    """The source from which packages are downloaded, and a sentence that describes this source."""
+    """Hold the source from which packages are downloaded, and a sentence that describes this
+    source."""
 
     kind: Literal["channels", "wheels"]
     told: str
 
 
 def bases(channels: list[str]) -> dict[str, str]:
-    """Return the URL of each conda channel: name or URL in site.yml -> URL."""
+    """Return a map of the conda channels, as site.yml names them, to their URLs."""
     return dict(
         zip(
             channels,
@@ -50,15 +51,15 @@ def bases(channels: list[str]) -> dict[str, str]:
 
 
 def choose_source(site: Site) -> Source:
-    """Download the index of every conda channel to test the network; return the source of packages
-    to use.
+    """Test whether every conda channel can be reached, and return the source of packages to use.
+    The test is a download of the beginning of the channel's index.
 
     Raises Problem if a channel cannot be reached and site.yml allows no other source.
     """
     names, mirrors = site.environment.channels, site.environment.mirrors
     urls = [mirrors.get(name, (base,)) for name, base in bases(list(names)).items()]
-    # The thread pool is not used as a `with` block, because such a block would wait for a DNS
-    # server that never answers.
+    # The thread pool is not used in a `with` statement. If a DNS server never answers, the `with`
+    # statement would wait for ever.
     pool = ThreadPoolExecutor(len(urls))
     checks = [
         pool.submit(_all_silent, places, bool(site.environment.credentials)) for places in urls
@@ -85,11 +86,11 @@ def choose_source(site: Site) -> Source:
 
 
 def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
-    """Return the reason why no URL in `places` (the mirrors of a channel) can be used; None if at
-    least one URL can be used.
+    """Return the reasons if no URL in `places` (the mirrors of a channel) can be used. If at least
+    one URL can be used, return None.
 
-    If `login` is true, the site has credentials. If the site has credentials, a mirror that
-    requires a login counts as usable, because the installer rattler logs in at the mirror.
+    If `login` is true, the site has credentials. Then a mirror that requires a login also counts as
+    usable, because the installer rattler logs in at the mirror.
     """
     faults = []
     for place in places:
@@ -101,8 +102,8 @@ def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
 
 
 def silence(url: str) -> str | None:
-    """Return the reason why the channel at `url` cannot be used; None if the channel can be
-    used."""
+    """Return the reason if the channel at `url` cannot be used. If the channel can be used, return
+    None."""
     fault = "it has no index"
     for index in ("repodata.json.zst", "repodata.json"):
         try:

@@ -34,7 +34,7 @@ def rattlers_configuration(site: Site, bases: dict[str, str]) -> str:
 
 @contextmanager
 def http_proxy_environment(site: Site) -> Iterator[None]:
-    """Set the site's HTTP proxy in the environment variables while the `with` block runs.
+    """While the `with` block runs, set the environment variables for the site's HTTP proxy.
 
     rattler, pip, npm and apt all use these environment variables.
     """
@@ -50,8 +50,8 @@ def http_proxy_environment(site: Site) -> Iterator[None]:
 
 
 def _private(file: Path) -> Path:
-    """Return the path of the credentials file. Raises Problem if the file is missing or other users
-    can read it.
+    """Return the path of the credentials file. Raises Problem if the file is missing, or if other
+    users can read the file.
 
     The credentials file contains passwords.
     """

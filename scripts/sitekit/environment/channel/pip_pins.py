@@ -1,4 +1,4 @@
-"""Choose version and hash of each package in the `pip:` part of environment.yml.
+"""Choose the version and the hash of each package in the `pip:` part of environment.yml.
 
 pip installs the packages of this part because the conda channels do not have these packages.
 """
@@ -31,8 +31,8 @@ _WHEELS_ONLY = ("--only-binary", ":all:")
 def pin(packages: Packages, found: Sequence[dict[str, str]], cache: Path) -> list[str]:
     """Return one requirement with its hash for each package that pip has to add.
 
-    `found` lists the conda packages of the release. If a package cannot be downloaded, or if it
-    does not fit the conda packages, raises Problem with pip's output.
+    `found` lists the conda packages of the release. Raises Problem with pip's output if a package
+    cannot be downloaded, or if its requirements contradict the conda packages.
     """
     if not packages.pip:
         return []
@@ -58,8 +58,8 @@ def _resolved(
 ) -> list[str]:
     """Resolve the requirements with pip, for the release's version of Python.
 
-    If conda also installs a package, pip must choose conda's version, and the result does not
-    contain this package.
+    If conda also installs a package, pip must choose the version that conda installs. The result
+    does not contain such a package.
     """
     held: dict[str, str] = {
         canonicalize_name(PYPI_NAMES.get(package["name"], package["name"])): package["version"]
@@ -79,7 +79,8 @@ def _pip_report(
 ) -> dict[str, Any]:
     """Run `pip install --dry-run` and return pip's report. Raises Problem with pip's output.
 
-    `held` has the conda packages: name in pip -> version. `version` is the version of Python.
+    `held` maps the names of the conda packages in pip to their versions. `version` is the version
+    of Python.
     """
     constraints, report = cache / "constraints.txt", cache / "pip-report.json"
     constraints.write_text("".join(f"{name}=={at}\n" for name, at in held.items()))
@@ -103,10 +104,10 @@ def _pip_report(
 
 
 def _sha256(origin: dict[str, Any]) -> str:
-    """Return the SHA-256 of a package file, from the package index.
+    """Return the SHA-256 of a package file, as the package index lists it.
 
-    If the package index is a local directory, the hash is computed. Raises Problem if an index on a
-    server lists no hash.
+    If the package index is a local directory without hashes, compute the hash. Raises Problem if an
+    index on a server lists no hash.
     """
     if digest := origin.get("archive_info", {}).get("hashes", {}).get("sha256"):
         return str(digest)

@@ -41,12 +41,13 @@ from ..wheels.write_conda_package import subdir
 
 
 def urls(request: dict[str, Any]) -> list[str]:
-    """Return the URL of each conda channel in the request, where a channel is a name or a URL."""
+    """Return the URL of each conda channel in the request. A channel in the request is a name or a
+    URL."""
     return [Channel(channel).base_url for channel in request["channels"]]
 
 
 async def solve_(request: dict[str, Any]) -> list[dict[str, str]]:
-    """Solve `specs` with the packages of `channels`; return the packages of the solution.
+    """Solve `specs` with the packages of `channels`, and return the packages of the solution.
 
     The packages are also written to the file `lock`.
     """
@@ -84,8 +85,7 @@ def write_lock(package_records: list[RepoDataRecord], channels: list[str], path:
 
 
 def move(request: dict[str, Any]) -> None:
-    """Rewrite the file `lock` (a list of packages with URLs) so that each URL is in the channel
-    `channel`."""
+    """Change each URL in the file `lock` (a list of packages) to a URL in the channel `channel`."""
     package_records = lock_records(request)
     for record in package_records:
         record.url = f"{request['channel']}/{record.subdir}/{record.url.rpartition('/')[2]}"
@@ -198,10 +198,10 @@ def check_local(package_records: list[RepoDataRecord]) -> None:
 
 
 def records(request: dict[str, Any]) -> list[str]:
-    """Return the names of the packages that are installed in `prefix`, from the records in
-    conda-meta.
+    """Return the names of the packages that are installed in `prefix`. The names come from the
+    records in conda-meta.
 
-    Raises Problem for a record in conda-meta that cannot be read.
+    Raises Problem if a record in conda-meta cannot be read.
     """
     names = []
     for file in sorted(Path(request["prefix"], "conda-meta").glob("*.json")):
@@ -217,8 +217,8 @@ def records(request: dict[str, Any]) -> list[str]:
 
 
 def work(request: dict[str, Any]) -> Any:
-    """Run the function that the request's key `verb` names, such as solve or install; return its
-    result."""
+    """Run the function that the request's key `verb` names, such as solve or install. Return the
+    function's result."""
     verb = request["verb"]
     if verb in ("urls", "records", "locked", "move"):
         return {"urls": urls, "records": records, "locked": locked, "move": move}[verb](request)

@@ -24,8 +24,8 @@ from .download_settings import rattlers_configuration
 from .pip_pins import pin
 
 HERE = "/made-of-wheels"
-"""The placeholder for the path of the channel that sitekit builds, because this path differs
-between machines. A lock contains the placeholder."""
+"""In a lock, this placeholder replaces the path of the channel that sitekit builds. The real path
+differs between machines."""
 
 _HEAD = "# sitekit: "
 
@@ -34,7 +34,7 @@ Package = dict[str, str]
 
 @dataclass(frozen=True)
 class Solution:
-    """The packages that were chosen for environment.yml, with their URLs and hashes.
+    """Hold the packages that were chosen for environment.yml, with their URLs and hashes.
 
     `lock` is the text of rattler's lock file, which lists the same packages.
     """
@@ -53,7 +53,7 @@ class Solution:
 
     @property
     def at_hand(self) -> bool:
-        """Return whether the package files that are on this machine still exist.
+        """Return whether all package files with a file: URL still exist on this machine.
 
         Package files on servers are not checked.
         """
@@ -67,8 +67,8 @@ class Solution:
         return {**fields, "dependencies": packages.digest}
 
     def locked(self, packages: Packages) -> str:
-        """Return the text of environment.lock (the list of packages), with a header and without
-        paths of this machine."""
+        """Return the text of environment.lock: a header and the list of packages. The text contains
+        no paths of this machine."""
         text = kept(self.head(packages), self.lock)
         if self.kind == "wheels":
             uri = self.channels[0]
@@ -77,7 +77,8 @@ class Solution:
 
 
 def solve(site: Site, packages: Packages, cache: Path) -> Solution:
-    """Return the newest packages that match environment.yml, from the first source that answers.
+    """Return the newest packages that match environment.yml, from the source that choose_source()
+    returns.
 
     Raises Problem.
     """
@@ -110,14 +111,15 @@ def _path_of(uri: str) -> str:
 
 
 def configuration(site: Site) -> str:
-    """Return the configuration for the installer rattler: this site's mirrors and credentials."""
+    """Return the configuration for the installer rattler, with this site's mirrors and
+    credentials."""
     return rattlers_configuration(
         site, bases(list(site.environment.mirrors)) if site.environment.mirrors else {}
     )
 
 
 def kept(head: dict[str, Any], lock: str) -> str:
-    """Return the text of environment.lock: the header `head`, then rattler's list of all
+    """Return the text of environment.lock: the header `head`, followed by rattler's list of all
     packages."""
     bare = re.sub(rf"^{_HEAD}.*\n|^# Written by .*\n", "", lock, flags=re.MULTILINE)
     return f"# Written by sitekit: exactly these builds.\n{_HEAD}{json.dumps(head)}\n{bare}"
@@ -135,7 +137,7 @@ def from_lock(text: str, packages: Packages, cache: Path) -> Solution:
     """Return the packages that the text of a lock (such as environment.lock) lists.
 
     If the lock lists packages that sitekit builds from PyPI wheels, and these packages are missing
-    on this machine, the packages are built.
+    on this machine, build them.
     """
     head = head_of(text)
     if head["kind"] == "wheels":
@@ -182,8 +184,8 @@ def kept_lock(path: Path, packages: Packages) -> str | None:
 
 
 def _disagreement(head: dict[str, Any], packages: Packages) -> str:
-    """Return a text with the dependencies that only the lock has, and the dependencies that only
-    environment.yml has, one on each line."""
+    """Return a text with the dependencies that only the lock has, and those that only
+    environment.yml has. Each dependency has its own line."""
     locked, required = {*head["specs"]} - {"conda"}, {*packages.conda}
     if head["kind"] == "wheels":
         required |= {line.replace("==", " ==") for line in packages.pip}

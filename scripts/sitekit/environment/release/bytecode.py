@@ -1,6 +1,7 @@
 """Compile the Python files of a release to bytecode.
 
-The installer rattler does not compile Python files, and nobody may write into a finished release.
+The installer rattler does not compile Python files. Later, Python cannot write bytecode, because
+nobody may write into a finished release.
 """
 
 from __future__ import annotations
@@ -16,29 +17,30 @@ from ...base.run_program import run
 from .releases import Release
 
 UNCHECKED = ("-f", "--invalidation-mode", "unchecked-hash")
-"""These options also replace the bytecode that the release's own programs wrote while packages were
-installed. At each import of such bytecode, Python would compare its time with the time of the
-source file."""
+"""The option -f replaces bytecode that programs of the release wrote while packages were installed.
+At each import of such bytecode, Python would compare the recorded time with the time of the source
+file. With the other options, Python makes no such comparison."""
 
 
 def compile_all(release: Release, before: Release | None = None) -> int:
-    """Compile all Python files of the release to bytecode; return the number of compiled files.
+    """Compile all Python files of the release to bytecode. Return the number of bytecode files in
+    the release.
 
-    Files that are not Python 3, such as templates, are ignored. Without bytecode, each start of a
-    server would compile all files again.
+    Files that are not valid Python 3, such as templates, are ignored. Without bytecode, each start
+    of a server would compile all files again.
 
     Because the bytecode does not contain the times of the source files, the bytecode stays valid in
-    a copy of the release. Some source files are hard links to the same files in the earlier release
-    `before`. For hard-linked source files, the bytecode of the earlier release is hard-linked too.
-    Paths in the bytecode are relative. Python completes the relative paths in bytecode when it
-    loads the bytecode (PEP 3147).
+    a copy of the release. If a source file and the same file of the earlier release `before` are
+    hard links to one file, the bytecode of the earlier release is also used as a hard link. Paths
+    in the bytecode are relative. Python completes the relative paths in bytecode when it loads the
+    bytecode (PEP 3147).
     """
     sources = list(_sources(release))
     if before and _python(before) == _python(release):
         sources = [source for source in sources if not _shared(source, release, before)]
     count = os.cpu_count() or 1
-    # The option -j of compileall is not used, because its worker processes continue when compileall
-    # is killed.
+    # The option -j of compileall is not used, because its worker processes would still run after
+    # compileall was killed.
     compiler = end_with_this_process(
         [release.python, "-I", "-m", "compileall", "-qq", *UNCHECKED, "-s", release.path, "-i", "-"]
     )
@@ -69,7 +71,7 @@ def _sources(release: Release) -> Iterator[Path]:
 
 
 def _python(release: Release) -> list[str]:
-    """Return name, version and build of Python in a release. Another build of Python may write
+    """Return version, build and hash of the release's Python. Another build of Python may write
     different bytecode."""
     return [
         f"{p['version']} {p['build']} {p['sha256']}"
@@ -79,8 +81,8 @@ def _python(release: Release) -> list[str]:
 
 
 def _shared(source: Path, release: Release, before: Release) -> bool:
-    """Hard-link the bytecode of `source` from the previous release `before`; return whether that
-    was possible.
+    """Hard-link the bytecode of `source` from the earlier release `before`. Return whether this was
+    possible.
 
     The bytecode can be shared only if the source files of both releases are hard links to the same
     file in the cache.
@@ -99,6 +101,6 @@ def _shared(source: Path, release: Release, before: Release) -> bool:
 
 
 def _is_unchecked(compiled: Path) -> bool:
-    """Return whether Python uses this bytecode without a check of its source file (PEP 552)."""
+    """Return whether Python uses this bytecode without checking the source file (PEP 552)."""
     with compiled.open("rb") as file:
         return file.read(8)[4:] == b"\1\0\0\0"

@@ -1,8 +1,8 @@
 """Write the bytecode that a starting server imports to one file of the release.
 
-session/imports/release_modules.py reads this file. To find the modules, a server is started as a test.
-Python lists the modules that the server imports (`-v`). `-X importtime` would not list modules that
-importlib.import_module imports, such as the server's extensions.
+session/imports/release_modules.py reads this file. To find the modules, this module starts a server
+as a test. With the option -v, Python lists the modules that the server imports. `-X importtime`
+would not list modules that importlib.import_module imports, such as the server's extensions.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ IMPORTED = re.compile(r"^import '(\S+)' # ", re.MULTILINE)
 
 
 def write_server_modules(site: Site, release: Release, pieces: list[Piece]) -> dict[str, str]:
-    """Write the one file with the bytecode of all modules of a starting server; return {path of the
+    """Write the one file with the bytecode of all modules of a starting server. Return {path of the
     file: its SHA-256}.
 
-    Nothing is written if the release has no server, or if the server does not start. verify.py
-    later reports that the server does not start.
+    If the release has no server, write nothing, and return {}. If the server does not start, the
+    file contains only the modules that were imported until then, and verify.py later reports the
+    fault.
     """
     file = release.path / FILE
     file.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ REFUSED = "x; exit 1"
 
 
 def modules(names: list[str]) -> Failures:
-    """Yield the modules that cannot be imported."""
+    """Yield the modules that cannot be imported, with the reasons."""
     for name in names:
         try:
             importlib.import_module(name)
@@ -41,7 +41,8 @@ def server_extensions(names: list[str]) -> Failures:
 
 
 def enabled() -> dict[str, bool]:
-    """Return all server extensions of the release: name -> whether it is enabled."""
+    """Return all server extensions of the release, as a map of each name to whether the extension
+    is enabled."""
     from jupyter_core.paths import jupyter_config_path
     from jupyter_server.extension.config import ExtensionConfigManager
 
@@ -85,8 +86,8 @@ def kernels(names: list[str] | None) -> Failures:
 
 
 def guard(names: list[str]) -> Failures:
-    """Yield each of sitekit's extensions that accepts a module name with shell commands in the
-    name. An extension that sitekit replaces must refuse such a name."""
+    """Yield each of sitekit's extensions that accepts a module name with shell commands in it. Such
+    an extension must refuse this name."""
     for name in names:
         answer = asyncio.run(importlib.import_module(name).guarded("show", REFUSED))
         if "not the name of a module" not in (answer or ""):
@@ -95,7 +96,7 @@ def guard(names: list[str]) -> Failures:
 
 if __name__ == "__main__":
     request = json.load(sys.stdin)
-    # stdout is for the result only: modules may print something while they are imported
+    # stdout is only for the result, but modules may print something when they are imported
     out, sys.stdout = sys.stdout, sys.stderr
     tries = (modules, server_extensions, guarded, lab_extensions, kernels, guard)
     json.dump(dict(pair for try_ in tries for pair in try_(request[try_.__name__])), out)

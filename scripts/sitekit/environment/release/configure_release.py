@@ -36,23 +36,23 @@ MESSAGE = 200 * 1024**2
 if a message is longer. Tornado's default of 10 MiB is too small for large images and the data of
 widgets."""
 
-# The Python of the hub environment is not a kernel for users. The cluster's software is offered as
-# other kernels.
+# The Python of the hub environment is not a kernel for users. Users get the cluster's software as
+# kernels.
 JUPYTER = {"KernelSpecManager": {"ensure_native_kernel": False}}
 SERVER = {
-    # Users cannot install into a shared prefix, and news about releases of JupyterLab would disturb
-    # a class.
+    # Users cannot install extensions into the shared prefix. News about releases of JupyterLab
+    # would disturb a class.
     "LabApp": {
         "extension_manager": "readonly",
         "news_url": None,
         "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     },
-    # For this number of seconds, a server accepts a cookie without asking the hub again, also after
-    # a logout (JupyterHub's default: 300). In this time, each open tab sends one request to the
-    # hub.
+    # After the hub has confirmed a cookie, a server accepts the cookie for this number of seconds
+    # without another request to the hub, also after a logout. JupyterHub's default is 300. In this
+    # time, each open tab causes one request to the hub.
     "HubAuth": {"cache_max_age": 60},
-    # Otherwise each server reads every process of the node in /proc each second, for a metric that
-    # nobody can collect. The memory that the lab shows does not depend on it.
+    # Otherwise, each server would read every process of the node in /proc each second, for a metric
+    # that nobody can collect. JupyterLab's display of the memory does not need this metric.
     "ResourceUseDisplay": {"enable_prometheus_metrics": False},
     "TerminalsExtensionApp": {"terminal_manager_class": "sitekit.session.terminals.Terminals"},
     "ServerApp": {
@@ -69,16 +69,16 @@ SERVER = {
     # ever.
     "NotebookNotary": {"db_file": ":memory:"},
 }
-# jupyterlab-lmod starts a server-proxy of its own, which registers the same commands (jupyter-lmod,
-# README: "disable").
-# sitekit's status bar shows the memory too, as the job's cgroup counts it.
+# Each of these two extensions would do something a second time. jupyterlab-lmod starts its own
+# server-proxy extension, which registers the same commands (jupyter-lmod, README: "disable").
+# sitekit's status bar already shows the memory, as the job's cgroup counts it.
 _TWICE = {
     "@jupyterhub/jupyter-server-proxy:add-launcher-entries": True,
     "@jupyter-server/resource-usage:status-item": True,
 }
-# At its start, JupyterLab locks each extension that is disabled but not locked. To do so, it writes
-# this file, or a file in the user's home (jupyterlab/commands.py,
-# _maybe_mirror_disabled_in_locked).
+# When JupyterLab starts, it locks each extension that is disabled but not locked. For this,
+# JupyterLab would write this file or a file in the user's home (jupyterlab/commands.py,
+# _maybe_mirror_disabled_in_locked). Therefore the file already contains the locks.
 DISABLED = {"disabledExtensions": _TWICE, "lockedExtensions": _TWICE}
 OVERRIDES = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
@@ -94,7 +94,7 @@ image."""
 
 
 def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
-    """Write the settings for all users' servers into the release; return the written files as
+    """Write the settings for all users' servers into the release. Return the written files as
     {path: SHA-256}.
 
     Users' own files below ~/.jupyter can still override the settings of the release.
@@ -111,8 +111,8 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
     if any(NOTICE in piece.lab for piece in pieces):
         folders.append(install_notice(release.path))
     if any(piece.name == "bash_kernel" for piece in pieces):
-        # The conda package of bash_kernel contains no kernel spec, so bash_kernel's own installer
-        # is run.
+        # The conda package of bash_kernel contains no kernel spec. Therefore bash_kernel's own
+        # installer is run.
         run(
             [release.python, "-I", "-m", "bash_kernel.install", "--sys-prefix"],
             env=plain_environment(release.path),
@@ -135,7 +135,8 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
 
 
 def settings(pieces: list[Piece]) -> dict[str, object]:
-    """Return the contents of the files below etc/jupyter of the release: path -> JSON value."""
+    """Return the contents of the files below etc/jupyter of the release, as a map of paths to JSON
+    values."""
     extensions = {name: True for piece in pieces for name in piece.server}
     extensions |= {guarded: False for guard, guarded in GUARDED.items() if guard in extensions}
     names = {piece.name for piece in pieces}
@@ -145,7 +146,7 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
         else {}
     )
     return files | {
-        # Jupyter reads files in the order of their names. This file is the last one, and therefore
+        # Jupyter reads the files in the order of their names. This file is the last, and therefore
         # overrides the files of the packages.
         "jupyter_server_config.d/zz-sitekit.json": {
             "ServerApp": {"jpserver_extensions": extensions}
@@ -175,11 +176,12 @@ def start_light_hub(prefix: Path) -> None:
     """Make the program bin/jupyterhub start the hub without unused libraries
     (hub/overrides/unused_imports.py). Raises Problem.
 
-    The program, and not the unit that starts it, is changed, so that a rollback to an older release
-    starts that release's hub as before.
+    Only this program of the release is changed, and not the systemd unit that starts it. Therefore,
+    after a rollback to an older release, the unit starts the older release's hub as before.
     """
     program = prefix / HUB
-    if not program.exists():  # if the release needs JupyterHub, its verification reports the lack
+    # if the release needs JupyterHub, the verification reports the missing program
+    if not program.exists():
         return
     text = program.read_text()
     if JUPYTERHUB_IMPORT not in text and OUR_IMPORT not in text:
@@ -190,7 +192,8 @@ def start_light_hub(prefix: Path) -> None:
 
 
 def plain_environment(prefix: Path, home: Path = Path("/nonexistent")) -> dict[str, str]:
-    """Return environment variables for programs of the release, without the caller's variables."""
+    """Return environment variables for programs of the release. The variables of this process are
+    not included."""
     keep = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TZ") if name in os.environ}
     own = {"PATH": f"{prefix}/bin:/usr/bin:/bin", "HOME": str(home), "LMOD_CMD": "/bin/false"}
     return {**own, "PYTHONDONTWRITEBYTECODE": "1", **keep}

@@ -1,6 +1,7 @@
 """Compare every file of a release with the records of its packages.
 
-A file that is missing, has changed, or is in no record is reported as a fault.
+The faults are missing files, changed files, files that are in no record, and links that lead out of
+the release.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ exist."""
 
 
 def faults(prefix: Path, own: Expected) -> list[str]:
-    """Return the faults in the files below `prefix`. `own` has the files that sitekit itself wrote:
-    path -> SHA-256."""
+    """Return the faults in the files below `prefix`. `own` maps the files that sitekit itself has
+    written to their SHA-256."""
     condas = _condas(prefix)
     expected = {**condas, **_pips(prefix, condas), **own}
     found = {os.path.relpath(path, prefix): path for path in _walk(prefix)}
@@ -67,8 +68,8 @@ def _condas(prefix: Path) -> Expected:
 def _pips(prefix: Path, condas: Expected) -> Expected:
     """Return the files that pip installed in the release, from their RECORD files.
 
-    Conda packages may contain files that pip installed when the package was built. The files in
-    such conda packages are omitted.
+    pip may also have installed files when a conda package was built. Files that are in a conda
+    package are omitted.
     """
     expected = {}
     for installer in prefix.glob("**/*.dist-info/INSTALLER"):
@@ -100,7 +101,7 @@ def _walk(prefix: Path) -> Iterator[str]:
 
 def _known(path: str, found: dict[str, str]) -> bool:
     """Return whether a file may exist although no package lists the file: a state file of the
-    release, a record of conda, or bytecode. `found` has the files that packages list."""
+    release, a record of conda, or bytecode. `found` has all files of the release."""
     folder, name = os.path.split(path)
     if folder.endswith("__pycache__") and name.endswith(".pyc"):
         return (

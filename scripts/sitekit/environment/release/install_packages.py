@@ -1,4 +1,4 @@
-"""Install the packages of a release into its final directory, because an installed release cannot
+"""Install the packages of a release into the release's final directory. An installed release cannot
 be moved."""
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ LISTING = "requirements.txt"
 def install(site: Site, release: Release, cache: Path) -> Release:
     """Install the conda packages and the pip packages of a release. Raises Problem.
 
-    Files that an interrupted run left are removed first. After a failure the release is unfinished,
-    and the next call of this function completes the release.
+    Files of an interrupted run are removed first. After a failure, the release is unfinished. The
+    next call of this function completes the release.
     """
     release = clear(release)
     request = {
@@ -46,8 +46,8 @@ def install(site: Site, release: Release, cache: Path) -> Release:
                 progress.note(event["note"])
 
         ask_child_process(ENGINE, request, update_progress, timeout=3600)
-        # rattler marks the prefix as a cache. Many backup programs skip caches, so they would skip
-        # the release.
+        # rattler marks the prefix as a cache with this file. Many backup programs skip caches, and
+        # would therefore skip the release.
         (release.path / "CACHEDIR.TAG").unlink(missing_ok=True)
         set_modes(release.path)
         progress.done(f"{len(release.facts['packages'])} packages")
@@ -72,8 +72,8 @@ def _install_pip(release: Release, cache: Path) -> None:
 
 
 def _pip_wheels(release: Release, pinned: list[str], cache: Path) -> Path:
-    """Return a folder with the pinned wheels. If the folder is not already in the cache, copy the
-    wheels from a bundle or download them."""
+    """Return a folder with the pinned wheels. If the folder is not in the cache, copy the wheels
+    from a bundle, or download them."""
     folder = cache / wheels_name(pinned)
     if not folder.is_dir():
         work = cache / "wheels.partial"
@@ -106,15 +106,15 @@ def _pip_wheels(release: Release, pinned: list[str], cache: Path) -> Path:
 
 
 def wheels_name(pinned: list[str]) -> str:
-    """Return the name of the folder that contains the pinned wheels, both in the cache and in a
-    bundle."""
+    """Return the name of the folder with the pinned wheels. The name is the same in the cache and
+    in a bundle."""
     return "wheels-" + hashlib.sha256("\n".join(pinned).encode()).hexdigest()[:16]
 
 
 def pip_install(release: Release) -> list[str]:
     """Return the beginning of the command line `pip install` for a release.
 
-    The options make pip compile no bytecode, because sitekit later compiles the files of all
+    With these options, pip compiles no bytecode, because sitekit later compiles the files of all
     packages.
     """
     quiet = [

@@ -24,8 +24,8 @@ length, which the installer replaces by the path."""
 def open_prefix(site: Site) -> Iterator[Path]:
     """Create and lock the prefix, and yield its cache, which only the owner can read.
 
-    Because the cache is in the prefix, files of releases can be hard links to files of the cache.
-    Users can never write to the files of the cache. Raises Problem if the prefix is unsafe, not
+    The cache is in the prefix, because files of releases are hard links to files of the cache.
+    Users cannot write to the files of the cache. Raises Problem if the prefix is unsafe, not
     writable, full, or locked by another sitekit.
     """
     refuse_unsafe(site.paths.prefix)
@@ -84,7 +84,8 @@ def _held(site: Site, cache: Path) -> Iterator[None]:
 
 
 def refuse_unsafe(prefix: Path) -> None:
-    """Raise Problem if an account other than root and the prefix's owner could replace the prefix.
+    """Raise Problem if an account other than root and the account of this process could replace the
+    prefix.
 
     All folders and symbolic links on the path to the prefix are checked too.
     """
@@ -113,11 +114,11 @@ def refuse_unsafe(prefix: Path) -> None:
 
 
 def set_modes(release: Path) -> int:
-    """Set file modes so that everybody can read the release and only its owner can write; return
-    the number of changed modes.
+    """Set file modes with which everybody can read the release, and only its owner can write.
+    Return the number of changed modes.
 
-    The modes have to be set, because packages contain files with other modes, and rattler creates
-    entry points with mode 0775.
+    This is necessary because packages contain files with other modes, and rattler creates entry
+    points with mode 0775.
     """
     changed = 0
     for folder, _, files in os.walk(release):

@@ -1,8 +1,9 @@
 """Manage the releases below the prefix: their names, their state files, and the link `current`.
 
 A release is a directory `<date>-<hash of its packages and of sitekit>`. A release that is being
-built contains a file `building.json`. A release whose file `release.json` exists is complete, and
-is never changed again. A release that fails its verification is renamed to `<name>.failed`.
+built contains a file `building.json`. If the file `release.json` exists, the release is complete,
+and its packages are never changed again. If the verification of a release fails, the release is
+renamed to `<name>.failed`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ HISTORY = "history.jsonl"
 
 @dataclass(frozen=True)
 class Release:
-    """The path and the state of one release.
+    """Hold the path and the state of one release.
 
     `facts` is the content of the release's state file. `whole` is true if the release is complete
     and verified.
@@ -59,10 +60,7 @@ class Release:
 
     @property
     def installed(self) -> bool:
-        """Return whether all packages of the release are installed.
-
-        A release with all its packages may still be incomplete until `make install_all` has run.
-        """
+        """Return whether all packages are installed. The release may still be incomplete."""
         return self.whole or bool(self.facts.get("installed"))
 
     @property
@@ -77,7 +75,7 @@ class Release:
 
     @property
     def solution(self) -> Solution:
-        """Return the packages of the release, from which another release can be built."""
+        """Return the packages of the release. Another release can be built from this Solution."""
         source, facts = self.facts["source"], self.facts
         return Solution(
             source["kind"],
@@ -106,9 +104,9 @@ def releases(site: Site) -> list[Release]:
 
 
 def read(path: Path) -> Release | None:
-    """Return the release in the directory `path`; None if the directory is not a release.
+    """Return the release in the directory `path`. If the directory is not a release, return None.
 
-    Raises Problem for a state file that sitekit did not write.
+    Raises Problem if sitekit did not write the state file.
     """
     for name in (WHOLE, BUILDING):
         file = path / name
@@ -127,7 +125,7 @@ def read(path: Path) -> Release | None:
 
 
 def current(site: Site) -> Path | None:
-    """Return the directory of the current release; None if there is none."""
+    """Return the directory of the current release. If there is no current release, return None."""
     try:
         return site.current.resolve(strict=True)
     except OSError:
@@ -135,12 +133,13 @@ def current(site: Site) -> Path | None:
 
 
 def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Release | None:
-    """Return the newest release, finished or not, that was built from these inputs and this version
-    of sitekit.
+    """Return a release, finished or not, that was built from these inputs and this sitekit, or
+    None.
 
-    `inputs` maps the kind of source to a hash. `kit` is the hash of sitekit's own files; if `kit`
-    is None, the release may contain any version of sitekit. If the current release was built from
-    these inputs, the current release is returned. Failed releases are ignored.
+    `inputs` maps the kind of source to a hash. `kit` is the hash of sitekit's own files. If `kit`
+    is None, the release may contain any version of sitekit. Of several such releases, the current
+    release is preferred, then releases with all packages, then the newest release. Failed releases
+    are ignored.
     """
     in_use = current(site)
     fitting = [
@@ -155,8 +154,8 @@ def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Rel
 
 
 def find_same_release(site: Site, solution: Solution, kit: str) -> Release | None:
-    """Return a release with exactly these packages and this version of sitekit; None if there is no
-    such release.
+    """Return a release with exactly these packages and this version of sitekit. If there is no such
+    release, return None.
 
     The release may have been built from another environment.yml that led to the same packages.
     """
@@ -169,13 +168,13 @@ def find_same_release(site: Site, solution: Solution, kit: str) -> Release | Non
 
 
 def newest_whole(site: Site) -> Release | None:
-    """Return the newest complete release; None if there is none."""
+    """Return the newest complete release. If there is no complete release, return None."""
     return next((release for release in releases(site) if release.whole), None)
 
 
 def begin(site: Site, solution: Solution, kit: dict[str, str], inputs: str, asked: str) -> Release:
-    """Create the directory of a new release, with its lock and its state file. No package is
-    installed."""
+    """Create the directory of a new release, with its lock and its state file. This function
+    installs no packages."""
     digest = packages_hash(solution.packages)
     short = hashlib.sha256("\n".join([digest, *solution.pip, kit["hash"]]).encode()).hexdigest()[:8]
     name = f"{time.strftime('%Y-%m-%d')}-{short}"
@@ -204,10 +203,9 @@ def begin(site: Site, solution: Solution, kit: dict[str, str], inputs: str, aske
 
 
 def taken(path: Path) -> bool:
-    """Return whether `path` is in use, by a release or by another file or folder.
+    """Return whether `path` is already in use by a release, a file or a link.
 
-    A directory without a state file is not a release that is in use, but the remainder of a crashed
-    build.
+    A directory without a state file does not count as in use, because a crashed build has left it.
     """
     if path.is_symlink() or not path.is_dir():
         return path.is_symlink() or path.exists()
@@ -215,7 +213,7 @@ def taken(path: Path) -> bool:
 
 
 def clear(release: Release) -> Release:
-    """Remove the files that an interrupted run left in an unfinished release.
+    """Remove the files that an interrupted run has left in an unfinished release.
 
     A new run is fast, because the packages of the unfinished release are still in the cache.
     """
@@ -231,7 +229,7 @@ def clear(release: Release) -> Release:
 
 
 def set_aside(release: Release, why: str) -> Path:
-    """Rename a release that failed its verification to `<name>.failed`; return the new path."""
+    """Rename a release whose verification failed to `<name>.failed`. Return the new path."""
     note(release, failed=why)
     aside = release.path.with_name(release.name + FAILED)
     if aside.exists():
@@ -241,27 +239,27 @@ def set_aside(release: Release, why: str) -> Path:
 
 
 def note(release: Release, **facts: object) -> Release:
-    """Add `facts` to the state file of the release; return the changed release."""
+    """Add `facts` to the state file of the release. Return the changed release."""
     state, name = {**release.facts, **facts}, WHOLE if release.whole else BUILDING
-    for draft in release.path.glob(f".{name}.*"):  # a run that was killed left this file
+    for draft in release.path.glob(f".{name}.*"):  # a killed run has left this file
         draft.unlink()
     write_atomic(release.path / name, json.dumps(state, indent=1) + "\n")
     return Release(release.path, state, release.whole)
 
 
 def finish(release: Release, **facts: object) -> Release:
-    """Mark the release as complete. Marking the release is the last step of a build."""
+    """Mark the release as complete. This is the last step of a build."""
     done = note(Release(release.path, {**release.facts, "finished": _now()}, True), **facts)
     (release.path / BUILDING).unlink(missing_ok=True)
     return done
 
 
 def switch_current_release(site: Site, release: Release) -> None:
-    """Point the symbolic link `current` to the release atomically, and record the time.
+    """Make the symbolic link `current` point to the release, in one step, and record the time.
 
     The link is relative, because nodes may mount the prefix at another path. The time is recorded
-    before the link changes. releases_in_use.py needs a complete record to find the release of a
-    running server.
+    first, because releases_in_use.py needs a complete record to find the release of a running
+    server.
     """
     with (site.releases / HISTORY).open("a") as history:
         history.write(json.dumps({"at": time.time(), "release": release.name}) + "\n")
@@ -271,10 +269,11 @@ def switch_current_release(site: Site, release: Release) -> None:
 
 
 def history(site: Site) -> list[tuple[float, str]]:
-    """Return each change of the link `current`: the time and the new release, the oldest first.
+    """Return all changes of the link `current`, the oldest first. Each change is the time in
+    seconds since the epoch and the name of the new release.
 
-    Incomplete lines, left by a crash, are ignored. If somebody has changed the link `current`
-    without sitekit, the change time of the link is used.
+    Incomplete lines, left by a crash, are ignored. If somebody has changed the link without
+    sitekit, this function uses the time of the link itself.
     """
     try:
         lines = (site.releases / HISTORY).read_text().splitlines()
@@ -294,5 +293,5 @@ def history(site: Site) -> list[tuple[float, str]]:
 
 
 def _now() -> str:
-    """Return the current time in UTC as text."""
+    """Return the current local time, with its offset from UTC, as text."""
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")

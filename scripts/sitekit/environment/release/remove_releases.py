@@ -1,6 +1,6 @@
-"""Remove releases. Packages in the cache that no release needs are removed too.
+"""Remove releases. Packages in the cache that no release needs are also removed.
 
-If a removal is interrupted, no directory that looks like a release is left.
+Even if a removal is interrupted, no part of the release is left among the releases.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from .releases import HISTORY, Release, releases
 
 _GONE = "removed-"
 DOCS_MARK = "documentation-of-sitekit"
-"""The file that marks a folder as one that `make docs` has written."""
+"""This file marks a folder that `make docs` has written."""
 
 
 def remove(release: Release, cache: Path) -> None:
-    """Remove a release. Because the release is first renamed, a partly removed release is never
+    """Remove a release. The release is first renamed. Therefore a partly removed release is never
     used."""
     gone = cache / f"{_GONE}{release.name}"
     shutil.rmtree(gone, ignore_errors=True)
@@ -47,10 +47,10 @@ def clean_cache(site: Site, cache: Path) -> None:
 def remove_environment(site: Site) -> list[Path]:
     """Remove the link to the current release, all releases, the documentation and the cache.
 
-    Return the files that do not belong to sitekit and were left.
+    Return the files and folders that do not belong to sitekit and are therefore still there.
     """
     cache = site.paths.prefix / ".cache"
-    # an interrupted change of the link leaves a second link
+    # if a change of the link was interrupted, there is a second link
     for link in (site.current, site.current.with_name(".current.new")):
         link.unlink(missing_ok=True)
     for release in releases(site):

@@ -24,8 +24,8 @@ class Piece:
 
 
 OURS = "sitekit.session.overrides"
-"""sitekit's package with server extensions, which load the extensions of other packages with
-corrections."""
+"""sitekit's package with server extensions. Each of them loads the extension of another package,
+and corrects this extension."""
 
 PIECES = (
     Piece(
@@ -104,5 +104,5 @@ PIECES = (
 
 
 def wanted(packages: Packages) -> list[Piece]:
-    """Return those packages of the table in this file that environment.yml names."""
+    """Return the packages of the table PIECES that environment.yml names."""
     return [piece for piece in PIECES if piece.name in packages.names]

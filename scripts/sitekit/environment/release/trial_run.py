@@ -1,4 +1,5 @@
-"""Start the hub, the proxy and a server of a release for a test, before the release is used."""
+"""Test a release before it is used: load the hub's configuration, and start the proxy and a
+server."""
 
 from __future__ import annotations
 
@@ -25,15 +26,15 @@ from ...site import Site
 from ...site.show import dump
 from .releases import Release
 
-# seconds until a program must answer; the first start from a shared filesystem may be slow
+# Seconds until a program must answer. The first start from a shared filesystem may be slow.
 ANSWER_TIMEOUT = 60.0
 
 
 def hub_reads_the_site(
     site: Site, release: Release, environment: Mapping[str, str], folder: Path, text: str = ""
 ) -> list[str]:
-    """Load the hub's configuration, with the site's config/local.d and a temporary state folder;
-    return the errors.
+    """Load the hub's configuration, with the site's config/local.d and a temporary state folder.
+    Return the errors.
 
     `text` is the content of a site file. If `text` is empty, the content is made from `site`, as
     `make apply` does.
@@ -60,8 +61,8 @@ def hub_reads_the_site(
 
 
 def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path) -> list[str]:
-    """Start the proxy on free ports, and send two requests: a request for the proxy's routes, and a
-    request for a user's server. Return the errors."""
+    """Start the proxy on free ports. Request the proxy's list of routes, and then a page of a
+    user's server. Return the errors."""
     port, api = _free_ports()
     token = secrets.token_hex(16)
     addresses = [
@@ -85,8 +86,8 @@ def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path)
 
 
 def _asks_whose_server_it_is(port: int, routes: urllib.request.Request) -> list[str]:
-    """Request a user's server from the proxy without a login. Return an error if the proxy does not
-    redirect the request without a login to the hub."""
+    """Request a page of a user's server from the proxy, without a login. Return an error if the
+    proxy does not redirect this request to the hub."""
     told = json.dumps({"target": routes.full_url, "user": "u"}).encode()
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     url = f"{routes.full_url}/user/u"
@@ -115,7 +116,7 @@ def server_answers(
 def started_server(
     site: Site, python: Path, environment: Mapping[str, str], folder: Path, *options: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]:
-    """Run a user's server with a minimal hub while the `with` block runs. The server is started
+    """While the `with` block runs, run a user's server with a minimal hub. The server is started
     with the same command and environment as in a user's job.
 
     `python` is the Python of a release, and `options` are command-line options of Python. Yields
@@ -145,8 +146,8 @@ def started_server(
 def _session(site: Site, hub: int, environment: Mapping[str, str], home: Path) -> dict[str, str]:
     """Return the environment variables that a user's job gets from the gate and the hub."""
     settings = {**session_settings(site), "root": "~", "links": {}, "user_variables": []}
-    # this folder is outside of the home, because JupyterHub's disable_user_config ignores files in
-    # the home
+    # This folder is outside of the home, because JupyterHub's disable_user_config ignores files in
+    # the home.
     config = home.with_name("config")
     config.mkdir()
     (config / "jupyter_server_config.json").write_text(
@@ -164,7 +165,7 @@ def _session(site: Site, hub: int, environment: Mapping[str, str], home: Path) -
 def _started(
     argv: Argv, environment: Mapping[str, str], log: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], IO[str]]]:
-    """Run a program while the `with` block runs; yield the process and its log."""
+    """While the `with` block runs, run a program. Yield the process and its log."""
     with log.open("w") as out, log.open() as read:
         program = subprocess.Popen(
             end_with_this_process(argv),
@@ -184,8 +185,8 @@ def _started(
 def _answers(
     what: str, request: urllib.request.Request, program: subprocess.Popen[bytes], log: IO[str]
 ) -> list[str]:
-    """Return the reasons why the program does not answer the request; an empty list if the program
-    answers."""
+    """Return the reasons why the program does not answer the request. If the program answers, the
+    list is empty."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end, fault = time.monotonic() + ANSWER_TIMEOUT, ""
     while program.poll() is None and time.monotonic() < end:
@@ -210,8 +211,8 @@ def _free_ports() -> tuple[int, int]:
 
 
 def _last(text: str) -> str:
-    """Return the message in a program's output: its last line without indentation, and the lines
-    after this line."""
+    """Return the last message in a program's output. The message begins at the last line that has
+    no indentation."""
     lines = [line for line in text.splitlines() if line.strip()]
     start = max((number for number, line in enumerate(lines) if not line[0].isspace()), default=0)
     return " ".join(line.strip() for line in lines[start:])[-300:]

@@ -1,8 +1,8 @@
 """Write small wrapper scripts for commands that users may run, to PREFIX/share/sitekit/bin.
 
 Each wrapper script, such as `sitekit-kernel` or `nbdiff`, starts a program of the release. Modules
-that a user has loaded may set variables such as LD_LIBRARY_PATH, with which the release's Python
-would load other libraries. The wrapper script removes the variables LD_LIBRARY_PATH and LD_PRELOAD.
+that a user has loaded may set LD_LIBRARY_PATH or LD_PRELOAD. With these variables, the release's
+Python would load wrong libraries. Therefore the wrapper script removes the two variables.
 """
 
 from __future__ import annotations

@@ -22,9 +22,9 @@ from .user_commands import folder
 
 
 def verify(site: Site, release: Release, pieces: list[Piece], own: dict[str, str]) -> int:
-    """Verify the release; return the number of checks.
+    """Verify the release, and return the number of checks.
 
-    Raises Problem, which lists all checks that failed.
+    Raises Problem with a list of all failed checks.
     """
     with tempfile.TemporaryDirectory(prefix="sitekit-") as scratch:
         folder = Path(scratch)
@@ -56,8 +56,8 @@ def verify(site: Site, release: Release, pieces: list[Piece], own: dict[str, str
 
 
 def _records(release: Release) -> list[str]:
-    """Return an error for each package that the release must have, but that conda has not recorded
-    as installed."""
+    """Return an error for each package that the release must have, but that has no record in
+    conda-meta."""
     found = set(
         ask_child_process(ENGINE, {"verb": "records", "prefix": str(release.path)}, timeout=120)
     )
@@ -66,7 +66,7 @@ def _records(release: Release) -> list[str]:
 
 
 def _agreement(release: Release, environment: dict[str, str]) -> list[str]:
-    """Run `pip check`, which finds packages whose requirements are not met; return its errors."""
+    """Run `pip check`, which finds packages whose requirements are not met. Return the errors."""
     done = run(
         [release.python, "-I", "-m", "pip", "check"], env=environment, check=False, timeout=120
     )
@@ -78,7 +78,7 @@ def _agreement(release: Release, environment: dict[str, str]) -> list[str]:
 
 
 def _pieces(release: Release, pieces: list[Piece], environment: dict[str, str]) -> list[str]:
-    """Run the tests of each package with the release's own Python; return the failures."""
+    """Run the tests of each package with the release's own Python. Return the failures."""
     servers = [name for piece in pieces for name in piece.server]
     request = {
         "modules": [module for piece in pieces for module in piece.modules],
@@ -105,8 +105,8 @@ def _pieces(release: Release, pieces: list[Piece], environment: dict[str, str]) 
 
 
 def _kernels(names: set[str]) -> list[str] | None:
-    """Return the names of the kernels that the release must have; None if the release has no
-    Jupyter."""
+    """Return the names of the kernels that the release must have. If the release has no Jupyter,
+    return None."""
     return (["bash"] if "bash_kernel" in names else []) if "ipykernel" in names else None
 
 

@@ -1,8 +1,8 @@
 """Write the bytecode of Python modules to one file. The release's own Python runs this program, and
 the names of the modules come from stdin.
 
-session/imports/release_modules.py describes the format of the file. The program does not import the
-modules.
+session/imports/release_modules.py describes the format of the file. The program reads the bytecode
+without importing the modules.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 
 UNCHECKED = MAGIC_NUMBER + b"\1\0\0\0"
-"""Begins a bytecode file that is valid without a look at its source file (PEP 552)."""
+"""A bytecode file with this beginning is used without checking the source file (PEP 552)."""
 
 
 def find(name: str, folders: dict[str, list[str]]) -> ModuleSpec | None:
-    """Return Python's ModuleSpec of a module, which has the module's path. Return None if the
-    module is built into Python, or is not found."""
+    """Return the ModuleSpec of a module, which contains the module's path. If the module is built
+    into Python, or is not found, return None."""
     if BuiltinImporter.find_spec(name) or FrozenImporter.find_spec(name):
         return None
     parent = name.rpartition(".")[0]
@@ -61,8 +61,8 @@ def collect(names: list[str], prefix: str) -> bytes:
 
 
 def entry_points(prefix: str) -> dict[str, str | None]:
-    """Return the entry points of each installed package: folder of the package -> text of its file
-    entry_points.txt."""
+    """Return the entry points of each installed package. The result maps the package's folder to
+    the text of the package's file entry_points.txt."""
     found = {}
     for package in distributions():
         folder = str(getattr(package, "_path", ""))

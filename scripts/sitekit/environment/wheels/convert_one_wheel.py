@@ -23,8 +23,8 @@ CONDA_NAMES = {
     "psycopg2-binary": "psycopg2",
     "ruamel-yaml": "ruamel.yaml",
 }
-"""Maps a PyPI name to the name at conda-forge, for the packages of which the names differ in more
-than upper and lower case."""
+"""Maps names at PyPI to names at conda-forge, for packages whose two names differ in more than
+upper and lower case."""
 
 PYPI_NAMES = {conda: pypi for pypi, conda in CONDA_NAMES.items()}
 
@@ -63,8 +63,8 @@ class Wheel:
                 yield requirement
 
     def depends(self, target: Mapping[str, str], house: Mapping[str, Wheel]) -> list[str]:
-        """Return this wheel's requirements in conda's syntax. `house` has all wheels of the
-        channel: name -> wheel.
+        """Return this wheel's requirements in conda's syntax. `house` maps the names of all wheels
+        of the channel to the wheels.
 
         conda has no extras. If this wheel requires an extra of another package, this function adds
         the requirements of the extra to the requirements of this wheel.
@@ -94,8 +94,8 @@ class Wheel:
         if f"{self.info}/entry_points.txt" not in self.archive.namelist():
             return []
         parser = configparser.ConfigParser(delimiters=("=",))
-        # configparser's manual sets this attribute to keep capital letters in names, but its type
-        # annotations do not allow the assignment.
+        # The manual of configparser recommends this assignment, which keeps capital letters in
+        # names. The type annotations of configparser do not allow it.
         parser.optionxform = str  # type: ignore[method-assign, assignment]
         parser.read_string(self.archive.read(f"{self.info}/entry_points.txt").decode())
         sections = [parser[name] for name in ("console_scripts", "gui_scripts") if name in parser]

@@ -1,7 +1,7 @@
 """Download the wheels of the packages in environment.yml.
 
 If environment.wheels.lock matches environment.yml, exactly the wheels of the lock are downloaded.
-If the lock does not match, pip chooses the newest versions.
+Otherwise, pip chooses the newest versions.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _AT_ONCE = 3
 
 
 def fetch(packages: Packages, version: str, folder: Path, got: Callable[[str], None]) -> list[Path]:
-    """Download the wheels for CPython `version` into `folder`; return their paths.
+    """Download the wheels for CPython `version` into `folder`, and return the wheels' paths.
 
-    `got(name)` is called from several threads when a wheel is complete. If a wheel cannot be
-    downloaded, or if its hash is not the hash in the lock, raises Problem with pip's output.
+    When a wheel is complete, `got(name)` is called, from several threads. Raises Problem with pip's
+    output if a wheel cannot be downloaded, or if its hash differs from the hash in the lock.
     """
     folder.mkdir(exist_ok=True)
     lock = matching(packages)

@@ -14,14 +14,15 @@ from ...site.yaml_files.yaml_file import Document, read_yaml
 from .convert_one_wheel import PYPI_NAMES
 
 NOT_WHEELS = {"python", "configurable-http-proxy", "nodejs"}
-"""Packages that are not wheels on PyPI. python_node_proxy.py makes conda packages of them."""
+"""Packages for which sitekit uses no wheels of PyPI. python_node_proxy.py makes conda packages of
+these packages."""
 
 _SPEC = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(.*)")
 
 
 @dataclass(frozen=True)
 class Packages:
-    """The dependencies in environment.yml: the conda dependencies as MatchSpecs, and the pip
+    """Hold the dependencies in environment.yml: the conda dependencies as MatchSpecs, and the pip
     dependencies as requirements."""
 
     conda: tuple[str, ...]
@@ -67,7 +68,8 @@ def read_packages() -> Packages:
 
 
 def joined(kits: Packages, own: Packages) -> Packages:
-    """Return the packages of sitekit's environment.yml (`kits`) and of the site's (`own`) together.
+    """Return the packages of sitekit's environment.yml (`kits`), together with the packages of the
+    site's config/environment.yml (`own`).
 
     If sitekit and the site name the same package, the site's entry is used.
     """
@@ -81,7 +83,7 @@ def joined(kits: Packages, own: Packages) -> Packages:
 def read(path: Path) -> Packages:
     """Read the packages of an environment.yml.
 
-    Raises BadInput, with the line number, for an entry that sitekit cannot install.
+    Raises BadInput, with the line number, if sitekit cannot install an entry.
     """
     document = read_yaml(path)
     entries = document.values.get("dependencies")

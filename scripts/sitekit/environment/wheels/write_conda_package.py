@@ -17,10 +17,10 @@ except ImportError:
     from backports import zstd
 
 PLACEHOLDER = "/opt/anaconda1anaconda2anaconda3"
-"""The files of a package contain this path as a placeholder, which the installer replaces by the
-prefix."""
+"""The files of a package contain this path as a placeholder. The installer replaces the placeholder
+by the path of the prefix."""
 
-# 1980-01-01 is the first day that a zip file can store. Because all files have this time, the same
+# 1980-01-01 is the first day that a zip file can store. All files get this time. Therefore the same
 # input gives the same package.
 _EPOCH = 315532800
 _MACHINES = {"x86_64": "linux-64", "aarch64": "linux-aarch64", "ppc64le": "linux-ppc64le"}
@@ -32,13 +32,13 @@ def subdir() -> str:
     """Return the name of the channel's directory for this machine's architecture, such as
     `linux-64`.
 
-    Raises KeyError for an unknown architecture.
+    Raises KeyError if the architecture is unknown.
     """
     return _MACHINES[os.uname().machine]
 
 
 class Package:
-    """Collect the files of a conda package and write it.
+    """Collect the files of a conda package, and write the package.
 
     The paths of the files are relative to the prefix, or begin with `site-packages/` or
     `python-scripts/`.
@@ -94,8 +94,8 @@ class Package:
     def write(
         self, channel: Path, link: Entry | None = None, about: Entry | None = None
     ) -> tuple[str, str, Entry]:
-        """Write the package into the directory `channel`; return (subdir, file name, entry for
-        repodata.json).
+        """Write the package into the directory `channel`. Return the subdir, the file name, and the
+        entry for repodata.json.
 
         The format is conda's: a zip file with two zstd tarballs. `pkg-` contains the files, and
         `info-` contains the metadata.
@@ -132,8 +132,8 @@ class Package:
 
 
 def write_repodata(channel: Path, entries: list[tuple[str, str, Entry]]) -> None:
-    """Write the index files (repodata.json) of the directory `channel`: one for this machine's
-    architecture, and one for `noarch`."""
+    """Write the two index files (repodata.json) of the directory `channel`, for this machine's
+    architecture and for `noarch`."""
     for where in ("noarch", subdir()):
         packages = {file: entry for folder, file, entry in entries if folder == where}
         index = {
@@ -159,8 +159,8 @@ def _tar(members: list[tuple[str, bytes, int, str | None]]) -> bytes:
             else:
                 entry.type, entry.linkname = tarfile.SYMTYPE, target
                 archive.addfile(entry)
-    # The package is installed from the same disk within a minute, so speed is more important than
-    # size.
+    # The package is installed from the same disk within a minute. Therefore speed is more important
+    # than size.
     return zstd.compress(buffer.getvalue(), 1)
 
 

@@ -1,5 +1,5 @@
 """Implement `make applications_check`: start each application as a user's server does, and request
-its page through its Unix socket. Record the applications that answer."""
+the application's page through its Unix socket. Record the applications that answer."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from ..result_table import Row
 ACCOUNT = "nobody"
 """The account that runs applications in the test if root owns the prefix."""
 BASE_URL = "/user/test/app-test/"
-LINES = 12  # of an application's output, shown if it fails
+LINES = 12  # the last lines of an application's output, which are shown if the application fails
 
 
 def check_applications(site: Site, keys: tuple[str, ...]) -> int:
-    """Test the applications with the keys `keys`, or all applications if there are no keys. Returns
-    1 if an application failed.
+    """Test the applications with the keys `keys`, or all applications if `keys` is empty. Returns 1
+    if an application failed, otherwise 0.
 
     Users' servers no longer offer an application that failed. Raises BadInput for an unknown key.
     """
@@ -61,8 +61,8 @@ def check_applications(site: Site, keys: tuple[str, ...]) -> int:
 
 
 def _record(site: Site, settings: list[dict[str, Any]], tested: set[str], passed: set[str]) -> None:
-    """Write a digest for each application that works. `passed` has the keys of the applications
-    that passed this test. Applications that are not in `tested` keep the digest of their earlier
+    """Write the digests of the applications that work. `passed` has the keys of the applications
+    that passed this test. An application that is not in `tested` keeps the digest of its earlier
     test."""
     path = record_path(site.paths.prefix)
     before = read_tested(str(path))
@@ -86,8 +86,8 @@ def _row(site: Site, one: dict[str, Any], python: str) -> Row:
 
 
 def started(site: Site, one: dict[str, Any], python: str) -> int:
-    """Start the application; return the HTTP status of its first answer. If the application does
-    not answer, raise Problem with the application's output."""
+    """Start the application, and return the HTTP status of its first answer. If the application
+    does not answer, raise Problem with the application's output."""
     account = ACCOUNT if os.geteuid() == 0 else None
     with private_folder(account) as folder, tempfile.TemporaryFile() as output:
         address = str(folder / "a-0")
@@ -115,8 +115,8 @@ def started(site: Site, one: dict[str, Any], python: str) -> int:
 
 @contextmanager
 def private_folder(account: str | None) -> Iterator[Path]:
-    """Create a folder with mode 0700, yield it, and remove it. During the test, this folder
-    replaces the account's home."""
+    """Create a folder with mode 0700, yield its path, and remove the folder after the `with` block.
+    During the test, this folder replaces the account's home."""
     with tempfile.TemporaryDirectory(prefix="sitekit-app-") as name:
         if account:
             entry = pwd.getpwnam(account)
@@ -138,8 +138,8 @@ def _environment(site: Site, home: Path) -> dict[str, str]:
 
 
 def _answer(process: subprocess.Popen[bytes], address: str, path: str, timeout: int) -> int:
-    """Send requests until the application answers with an HTTP status below 500; return the status.
-    Raises Problem."""
+    """Send requests until the application answers with an HTTP status below 500, and return this
+    status. Raises Problem if the application ends, or does not answer within `timeout` seconds."""
     end, last = time.monotonic() + timeout, "does not listen on its socket"
     while time.monotonic() < end:
         if (code := process.poll()) is not None:
@@ -154,7 +154,7 @@ def _answer(process: subprocess.Popen[bytes], address: str, path: str, timeout: 
 
 
 def requested(address: str, path: str) -> int:
-    """Send a GET request through a Unix socket; return the HTTP status. Raises OSError or
+    """Send a GET request through a Unix socket, and return the HTTP status. Raises OSError or
     HTTPException."""
     connection = http.client.HTTPConnection("localhost", timeout=10)
     connection.sock = socket.socket(socket.AF_UNIX)

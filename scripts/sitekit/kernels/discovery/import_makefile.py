@@ -29,7 +29,7 @@ _HEAD = """\
 
 @dataclass(frozen=True)
 class Conversion:
-    """The text of a kernels.yml, and the Makefile's lines that could not be converted."""
+    """Hold the text of a kernels.yml, and the Makefile's lines that could not be converted."""
 
     text: str
     left: list[Line]
@@ -38,8 +38,8 @@ class Conversion:
 def convert(makefile: Path, content: str) -> Conversion:
     """Return a kernels.yml that makes the same kernels as a Makefile with this content.
 
-    Comments in the kernels.yml have the Makefile's line for each entry, and the lines that could
-    not be converted. envkernel itself parses the command lines.
+    In the kernels.yml, a comment before each entry contains the Makefile's line. Other comments
+    contain the lines that could not be converted. envkernel itself parses the command lines.
     """
     lines = command_lines(makefile, content)
     words = json.dumps([line.words for line in lines if line.words])
@@ -65,8 +65,8 @@ def convert(makefile: Path, content: str) -> Conversion:
 
 
 def _plain(text: str) -> str:
-    """Return a text that can be part of a comment in YAML: line ends and control characters are
-    escaped."""
+    """Return the text with escaped line ends and control characters. The result can be part of a
+    comment in YAML."""
     return text if text.isprintable() else ascii(text)[1:-1]
 
 

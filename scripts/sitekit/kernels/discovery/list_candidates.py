@@ -21,11 +21,11 @@ from .rules import Discover, Rule, Rules
 from .run_spider import Broken
 
 LONGEST = 100
-"""The longest name of a kernel's folder, in characters. The longest id of a kernel, in characters.
-Linux allows 255 characters in a file name."""
+"""The longest id of a kernel, in characters. The kernel's folder has this id as its name. Linux
+allows 255 bytes in a file name."""
 PROGRAMS = {"python": ("python", "python3"), "R": ("R",)}
-# A module with one of these names, but without an interpreter, is probably broken, so the table
-# lists it.
+# If a module has one of these names, but no interpreter, the module is probably broken. Therefore
+# the table lists such modules.
 TELLING = {
     "python": re.compile(r"(?i)(python\d?|anaconda\d?|mini(conda|forge)\d?|mamba(forge)?)$"),
     "R": re.compile(r"[rR]$"),
@@ -34,8 +34,8 @@ TELLING = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """Describe a kernel that may be made: the name of the kernel's folder, its modules, and its
-    entry in kernels.yml.
+    """Describe a kernel that may be made: the name of its folder, its modules, and its entry in
+    kernels.yml.
 
     `listed` is true if kernels.yml names the module without wildcards. `found` is true if the
     module was discovered and kernels.yml does not name it.
@@ -70,12 +70,12 @@ class Note:
 def candidates(
     tree: list[Module], rules: Rules, offered: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[list[Candidate], list[Note]]:
-    """Return the candidates, and rows for the table.
+    """Return the candidates, and the rows for the table about modules that are not candidates.
 
     Candidates from entries of kernels.yml come first, in the order of the entries. If an entry
-    names a module, the module is not also discovered. `offered` maps the modules of kernels that
-    were discovered in earlier runs to their languages. Modules in `offered` stay candidates even if
-    their interpreters no longer exist.
+    names a module, this module is not discovered a second time. `offered` maps the modules of
+    kernels that were discovered in earlier runs to their languages. Modules in `offered` stay
+    candidates even if their interpreters no longer exist.
     """
     found: list[Candidate] = []
     notes: list[Note] = []
@@ -114,8 +114,8 @@ def _named(
 ) -> Iterator[Candidate]:
     """Yield the candidate that an entry of kernels.yml with `modules` names.
 
-    If a module name has no version, Lmod chooses the default version when the module is loaded. For
-    this reason, the function adds no version to the name.
+    If a module name has no version, Lmod chooses the default version when the module is loaded.
+    Therefore this function adds no version to the name.
     """
     names = rule.modules or ()
     if missing := [name for name in names if name not in known]:
@@ -205,8 +205,8 @@ def _discovered(
 def _with_languages(
     modules: Iterable[Module], discover: Discover, offered: Mapping[str, str]
 ) -> dict[str, list[tuple[Module, list[str]]]]:
-    """Return the modules that contain interpreters: the versions by module name, each version with
-    its languages."""
+    """Return the modules that contain interpreters. The result maps each module name to its
+    versions, each with the languages of its interpreters."""
     by_name: dict[str, list[tuple[Module, list[str]]]] = {}
     for module in modules:
         if discover.excludes(module.full):
@@ -233,8 +233,8 @@ def _of_languages(module: Module, languages: list[str]) -> Iterator[Candidate]:
 
 
 def _brings(module: Module, language: str) -> bool:
-    """Return whether the module contains an interpreter of this language, judging by the module's
-    name and its folders in PATH."""
+    """Return whether the module probably contains an interpreter of this language. The module's
+    name and the folders that it adds to PATH are checked."""
     if TELLING[language].match(module.name.rpartition("/")[2]):
         return True
     return any(
@@ -250,15 +250,15 @@ def _brought(module: Module, language: str, offered: Mapping[str, str]) -> bool:
 
 
 def _chains(module: Module, which: str) -> list[Chain]:
-    """Return the lists of parent modules that must be loaded before the module: all of these lists,
-    or only the newest list."""
+    """Return the lists of parent modules, each of which can be loaded before the module. `which`
+    decides whether all lists or only the newest list is returned."""
     chains = sorted(module.parents, key=lambda chain: natural(" ".join(chain))) or [()]
     return chains if which == "all" else chains[-1:]
 
 
 def _distinct(found: list[Candidate], notes: list[Note]) -> list[Candidate]:
-    """Return the candidates whose names differ. The second of two candidates with the same name is
-    omitted, and a note about this candidate is added to the table."""
+    """Return the candidates without duplicate names. If two candidates have the same name, the
+    second is omitted, and a note about the second is added to `notes`."""
     first: dict[str, Candidate] = {}
     for candidate in found:
         if candidate.id in first:
@@ -279,7 +279,7 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 def slug(*names: str) -> str:
     """Convert a module's name to the id of a kernel: python/3.11 -> `python-3.11`. The kernel's
-    folder has this name, and notebooks store it."""
+    folder has this id as its name, and notebooks store the id."""
     plain = re.sub(r"[^a-z0-9._]+", "-", "-".join(names).lower()).strip("-._") or "kernel"
     if len(plain) <= LONGEST:
         return plain

@@ -20,10 +20,10 @@ class Module:
     """Describe a module. In a module hierarchy, the module may have one modulefile for each parent
     module.
 
-    `parents` are the lists of modules that must be loaded before this module; an empty list if the
-    module can always be loaded. `bins` are the folders that the module adds to PATH. `short` is the
-    name without a version. If a user loads `short`, Lmod chooses the version with the highest
-    `weight`.
+    `parents` has lists of modules. The modules of one of these lists must be loaded before this
+    module. The list is empty if the module can always be loaded. `bins` are the folders that the
+    module adds to PATH. `short` is the name without a version. If a user loads `short`, Lmod
+    chooses the version with the highest `weight`.
     """
 
     full: str

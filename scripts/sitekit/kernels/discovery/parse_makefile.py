@@ -14,9 +14,11 @@ from pathlib import Path
 
 from ...base.errors import BadInput
 
-# The greatest length of a line with the values of its variables, and of all lines about kernels.
+# The largest allowed length of a line after its variables were replaced by their values, and the
+# largest allowed length of all lines about kernels, in characters.
 _LONGEST_LINE, _MOST_TEXT = 20_000, 500_000
-# Stands for a value that only make knows. shlex reads it as one word, make as no variable.
+# This text replaces a value that only make can compute. shlex parses this text as one word. No
+# variable of make has the name `...`.
 UNKNOWN = "${...}"
 _LOGICAL = re.compile(r"(?:.*\\\n)*.+")
 _VARIABLE = re.compile(r"([A-Za-z_]\w*)\s*([+:?]?)=\s*(.*)")
@@ -29,8 +31,8 @@ _BASH = "the bash kernel is part of the hub's environment while environment.yml 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the Makefile that is about a kernel. The fields are the words after `envkernel`, or
-    the reason why the parser cannot read the line."""
+    """Hold a line of the Makefile that is about a kernel. The fields contain the words after
+    `envkernel`, or the reason why the parser cannot read the line."""
 
     number: int
     text: str
@@ -77,10 +79,10 @@ def command_lines(path: Path, text: str) -> list[Line]:
 
 
 def _assign(variables: dict[str, str], name: str, how: str, value: str) -> None:
-    """Set a variable of the Makefile.
+    """Store the value of a variable of the Makefile.
 
-    The value of a variable that is set twice counts as unknown, because the value depends on how
-    make is called.
+    If the Makefile sets a variable twice, the value counts as unknown, because the value depends on
+    how make is called.
     """
     before = variables.get(name)
     again = f"{before} {value}" if how == "+" else UNKNOWN
@@ -97,7 +99,8 @@ def _read(number: int, line: str, variables: dict[str, str]) -> Iterator[Line]:
             return
         for command in _commands(script.replace("$$", "$")):
             programs = [word.rpartition("/")[2] for word in command]
-            if "envkernel" in programs[:-1]:  # the last word names the package that pip installs
+            # as the last word, envkernel is the name of the package that pip installs
+            if "envkernel" in programs[:-1]:
                 at = programs.index("envkernel")
                 if not all(re.match(r"\w+=", word) for word in command[:at]):
                     raise ValueError("it is not plain that envkernel begins a command")
@@ -131,8 +134,8 @@ def _expanded(text: str, variables: dict[str, str]) -> str:
 
 
 def _commands(script: str) -> Iterator[list[str]]:
-    """Split a shell command line into commands; repeat the commands of a `for` loop for each value.
-    Raises ValueError."""
+    """Split a shell command line into commands. The commands of a `for` loop are repeated for each
+    value. Raises ValueError."""
     if loop := _LOOP.fullmatch(script):
         name, words, body = loop.groups()
         its_name = re.compile(rf"\$(?:{name}\b|\{{{name}\}})")

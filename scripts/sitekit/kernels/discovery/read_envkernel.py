@@ -2,8 +2,8 @@
 
 The program reads the command lines as JSON from stdin: `[[mode, word, ...], ...]`. The program
 prints a JSON list with one entry for each command line: `{"mode", "name", "title", "template",
-"language", "argv", "env", "place", "rest"}` or `{"error"}`. "place" is the path or image, and
-"rest" has the remaining words: modules or options.
+"language", "argv", "env", "place", "rest"}` or `{"error"}`. "place" is the path of the environment,
+or the image. "rest" has the remaining words, which are modules or options.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ PLACES = ("conda", "virtualenv", "venv", "singularity", "docker")
 
 
 def read(mode: str, *words: str) -> dict[str, Any]:
-    """Parse one command line of envkernel; return the result, or `{"error": reason}`."""
+    """Parse one command line of envkernel. Return the result, or `{"error": reason}`."""
     if mode != "lmod" and mode not in PLACES:
         return {"error": f"'{mode}' is not a mode of envkernel's"}
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
             return understood(mode, list(words))
-    except SystemExit:  # argparse
+    except SystemExit:  # argparse exits if it finds a mistake
         return {"error": complaint.getvalue().strip().rpartition("error: ")[2]}
 
 
 def understood(mode: str, words: list[str]) -> dict[str, Any]:
-    """Parse the words after the mode with envkernel's parser; return the result as a dictionary."""
-    # Without this line, envkernel would look for the template among the kernels of this release,
-    # which does not contain it.
+    """Parse the words after the mode with envkernel's parser, and return the result as a
+    dictionary."""
+    # Without this line, envkernel would search for the template among the kernels of this release,
+    # which do not include the template.
     first = argparse.ArgumentParser(allow_abbrev=False)
     first.add_argument("--kernel-template", default="")
     first.add_argument("--purge", action="store_true")

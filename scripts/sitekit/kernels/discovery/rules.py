@@ -1,7 +1,7 @@
 """Read and validate kernels.yml, whose rules (entries) decide which modules become kernels, and how
 the kernels are named.
 
-An empty kernels.yml is valid; all keys then have their default values.
+If kernels.yml is empty, all keys have their default values.
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ Logo = Annotated[
         r"[a-z0-9_-]+", "is not a folder in kernels/logos", "use its bare name, such as python"
     ),
 ]
-# Lmod gets each name as one argument, without a shell. A name with a leading '-' would be an option
-# of Lmod.
+# Lmod gets each name as one argument, without a shell. Lmod would treat a name with a leading '-'
+# as an option.
 ModuleName = Annotated[
     str,
     spelled(
@@ -210,8 +210,8 @@ class Rule(Part):
 
     @property
     def listed(self) -> bool:
-        """Return whether the entry names its modules without wildcards. `make kernels` returns 1 if
-        a kernel fails that such an entry names."""
+        """Return whether the entry names its modules without wildcards. If a kernel of such an
+        entry fails, `make kernels` returns 1."""
         return self.match is None or not (
             self.match.startswith("~") or set(self.match) & set("*?[")
         )
@@ -223,13 +223,13 @@ class Rule(Part):
     @property
     def place(self) -> Path | str | None:
         """Return the path of the environment or the name of the image from which the kernel is
-        made; None for modules."""
+        made. If the kernel is made from modules, return None."""
         return self.conda or self.virtualenv or self.image
 
     @property
     def bin(self) -> Path | None:
-        """Return the folder `bin` of the entry's conda or virtual environment; None for other
-        entries."""
+        """Return the folder `bin` of the entry's conda or virtual environment. If the entry has no
+        environment, return None."""
         place = self.conda or self.virtualenv
         return place and place / "bin"
 

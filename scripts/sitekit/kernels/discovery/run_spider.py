@@ -1,7 +1,7 @@
-"""Run Lmod's spider over the module path.
+"""Run Lmod's spider, the program that lists all modules, over the module path.
 
 If the spider fails, sitekit searches by bisection for the folders of the module path that cause the
-failure. After the search, the spider reads all folders except the broken ones.
+failure. After the search, the spider reads all other folders.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from ...base.run_program import Argv, CommandFailed, run
 Tree = dict[str, dict[str, dict[str, Any]]]
 """Maps a module's name without version to its modulefiles, and each modulefile to the data that
 Lmod's spider prints about this modulefile."""
-WHOLE, PART = 300, 30  # seconds; the spider needs one second for 5,000 modules
+# time limits in seconds, for the whole module path and for a part; 5,000 modules need one second
+WHOLE, PART = 300, 30
 MOST_BROKEN = 10
-"""If more entries of the module path than this cannot be read, Lmod itself is assumed to be
-broken."""
+"""If Lmod cannot read more entries of the module path than this number, sitekit assumes that Lmod
+itself is broken."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ class Spider:
         return tree, broken
 
     def _some(self, entries: list[Path]) -> Tree:
-        """Run the spider on some entries of the module path; return the modules in these entries.
-        The spider gets temporary folders with links to the entries."""
+        """Run the spider on some entries of the module path, and return the modules in these
+        entries. The spider gets temporary folders with links to the entries."""
         with tempfile.TemporaryDirectory(prefix="sitekit-spider-") as top:
             os.chmod(top, 0o755)  # noqa: S103
             folders: dict[Path, Path] = {}
@@ -116,10 +117,10 @@ def tree_of(output: str, words: Argv) -> Tree:
     this text is ignored.
 
     The output has the format of Lmod's `spider -o spider-json`. The tree also contains broken
-    modulefiles, which fail only when they are loaded. Raises CommandFailed if the output contains
-    no tree.
+    modulefiles, because a broken modulefile fails only when it is loaded. Raises CommandFailed if
+    the output contains no tree.
     """
-    decoder = json.JSONDecoder(strict=False)  # Lmod writes control characters as they are
+    decoder = json.JSONDecoder(strict=False)  # Lmod writes control characters without escapes
     for begin in re.finditer(r"[{\[]", output):
         try:
             tree, end = decoder.raw_decode(output, begin.start())
@@ -135,8 +136,7 @@ def tree_of(output: str, words: Argv) -> Tree:
 
 
 def _entries(files: Any) -> dict[str, dict[str, Any]]:
-    """Return the entries of the spider's output that have the expected form; leave all others
-    out."""
+    """Return only those entries of the spider's output that have the expected form."""
     named = files.items() if isinstance(files, dict) else ()
     return {
         file: entry

@@ -10,5 +10,5 @@ BESIDE = (
     "start_tombstone.py",
     "tombstone.py",
 )
-"""The files of the top-level folder `kernels` that are copied into each generation, beside the
-launcher."""
+"""The files of the top-level folder `kernels` that are copied into each generation, into the folder
+of the launch program."""

@@ -49,14 +49,14 @@ def root(site: Site) -> Path:
 
 @contextmanager
 def lock(site: Site) -> Iterator[None]:
-    """Hold a lock so that only one `make kernels` runs at a time. Raises Problem if another `make
-    kernels` runs."""
+    """Hold a lock during the `with` block, because only one `make kernels` may run at a time.
+    Raises Problem if another `make kernels` runs."""
     folder = root(site) / "generations"
     folder.mkdir(parents=True, exist_ok=True)
     with open(root(site) / ".lock", "w", opener=_closed) as file:
         os.fchmod(
             file.fileno(), 0o600
-        )  # another account that can open this file could hold the lock
+        )  # if another account could open this file, it could hold the lock
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -73,14 +73,16 @@ def _closed(path: str, flags: int) -> int:
 
 
 def current(site: Site) -> Path | None:
-    """Return the published generation (the folder with the kernels that users see)."""
+    """Return the published generation (the folder with the kernels that users see). If none is
+    published, return None."""
     return site.kernels_current.resolve() if site.kernels_current.exists() else None
 
 
 def spec_file(generation: Path, name: str) -> Path:
     """Return the path of a kernel's spec.
 
-    The spec is in kernel.json or, for a hidden kernel, in hidden.json, which Jupyter does not read.
+    The spec is in kernel.json. The spec of a hidden kernel is in hidden.json, which Jupyter does
+    not read.
     """
     hidden = generation / "kernels" / name / HIDDEN
     return hidden if hidden.exists() else hidden.with_name(SPEC)
@@ -128,8 +130,9 @@ def _fresh(site: Site) -> Path:
 
 @contextmanager
 def under_way(site: Site, new: Path) -> Iterator[None]:
-    """Run the `with` block, in which the new generation is made. Old generations are removed after
-    the `with` block. A new generation that the `with` block has not published is removed too."""
+    """Run the `with` block, in which the new generation is made. After the `with` block, old
+    generations are removed. If the `with` block has not published the new generation, the new
+    generation is also removed."""
     try:
         yield
     finally:
@@ -145,7 +148,7 @@ def write_specs(
 
     The release's Python runs envkernel, because envkernel is installed in the release. If `named`
     is set, the launch program gets the name `named` in place of each kernel's id. The function
-    returns the kernels whose specs could not be written: kernel id -> reason.
+    returns the kernels whose specs could not be written, as a map of kernel ids to reasons.
     """
     if not kernels:
         return {}
@@ -211,11 +214,10 @@ def show(generation: Path, kernel: Kernel, how: Showing) -> None:
 
 
 def fix_modes(generation: Path) -> None:
-    """Set the file modes of the generation so that everybody can read, and only the owner can
-    write.
+    """Set the file modes of the generation: everybody can read, and only the owner can write.
 
-    The file modes do not depend on the umask or on the modes of copied files. The function also
-    writes the files to disk (fsync).
+    The resulting file modes do not depend on the umask or on the modes of copied files. The
+    function also writes the files to disk (fsync).
     """
     for folder, _, files in os.walk(generation):
         os.chmod(folder, 0o755)  # noqa: S103
@@ -228,10 +230,11 @@ def fix_modes(generation: Path) -> None:
 
 
 def publish(site: Site, generation: Path) -> None:
-    """Publish this generation: point the symbolic link that users' servers read to the generation.
+    """Publish this generation: make the symbolic link that users' servers read point to the
+    generation.
 
-    The symbolic link to the published generation is replaced in one step. Because of this, a
-    program that reads the kernels gets either all old kernels or all new kernels.
+    The symbolic link to the published generation is replaced in one step. Therefore a program that
+    reads the kernels gets either all old kernels or all new kernels.
     """
     switch_link(site.kernels_current, f"generations/{generation.name}")
     launch = root(site) / "launch"

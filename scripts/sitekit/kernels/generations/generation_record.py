@@ -18,12 +18,13 @@ _MAKER = "sitekit make kernels"
 
 @dataclass(frozen=True)
 class Record:
-    """The contents of generation.json.
+    """Hold the contents of generation.json.
 
-    `kernels` maps kernel ids to the kernels that passed the test. `failing` has the kernels that
-    failed in a later check: kernel id -> reason. `quiet` lists modules that were tested and contain
-    no kernel. These modules are not tested again. `test_as` is the account that ran the kernels in
-    the test. `start_timeout` is the time limit of the test in seconds.
+    `kernels` maps kernel ids to the kernels that passed the test. `failing` maps the ids of kernels
+    that failed in a later check to the reasons. `quiet` has the modules that were tested and
+    contain no kernel. These modules are not tested again until they change. `test_as` is the
+    account that ran the kernels in the test. `start_timeout` is the time limit of the test in
+    seconds.
     """
 
     kernels: Mapping[str, Kernel] = field(default_factory=dict)
@@ -34,12 +35,12 @@ class Record:
     complete: bool = False
 
 
-# A generation.json with other fields is ignored, and all kernels are then tested again.
+# If a generation.json has other fields, sitekit ignores the file, and tests all kernels again.
 _FORMAT = " ".join(field.name for kind in (Record, Kernel) for field in fields(kind))
 
 
 def read_record(generation: Path) -> Record | None:
-    """Read the record of a generation; return None for a folder that sitekit did not make."""
+    """Return the record of a generation. If sitekit did not make the folder, return None."""
     try:
         content = json.loads((generation / MARK).read_text())
         if content.pop("made_by") != _MAKER:

@@ -1,6 +1,6 @@
 """Store the data of one kernel, from the first test until users see the kernel.
 
-Because the class has only plain data, a generation can store each kernel as JSON.
+The class has only plain data. Therefore a generation can store each kernel as JSON.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ Stamp = list[int] | None
 
 @dataclass(frozen=True)
 class Kernel:
-    """The data of one kernel.
+    """Hold the data of one kernel.
 
     `envkernel` is the command line with which envkernel makes this kernel. `launch` has the
     instructions for kernels/launch.py, which starts the kernel. `spec` has additional keys of
     kernel.json. `expect` has the values that the kernel must report when it is started. `found` is
-    true if kernels.yml does not name the kernel. `key` is a digest of the rules by which the kernel
-    was made. `watch` has the files from which the kernel was made: path -> change time and size at
-    the time of the first test.
+    true if the kernel's module was discovered and kernels.yml does not name the module. `key` is a
+    digest of the rules by which the kernel was made. `watch` maps the files from which the kernel
+    was made to their change time and size at the first test.
     """
 
     id: str
@@ -56,8 +56,8 @@ class Kernel:
 
 
 def stamp(path: str) -> Stamp:
-    """Return the change time (in ns) and the size of a file or folder; None if the path does not
-    exist. For a folder, the size is 0."""
+    """Return the change time (in ns) and the size of a file or folder. The size of a folder counts
+    as 0. If the path does not exist, return None."""
     try:
         info = os.stat(path)
     except OSError:
@@ -66,20 +66,20 @@ def stamp(path: str) -> Stamp:
 
 
 def stamps(paths: Iterable[str]) -> dict[str, Stamp]:
-    """Return the change time (in ns) and size of each file: path -> (time, size), or None for a
-    file that does not exist."""
+    """Return a map of each path to the file's change time (in ns) and size, or to None if the file
+    does not exist."""
     return {path: stamp(path) for path in sorted(set(paths)) if path}
 
 
 def is_unchanged(watch: Mapping[str, Stamp]) -> bool:
-    """Return whether none of the files has changed since their stamps were stored in `watch`: path
-    -> stamp (change time and size)."""
+    """Return whether all files are unchanged. `watch` maps each path to the file's earlier stamp
+    (change time and size)."""
     return all(stamp(path) == seen for path, seen in watch.items())
 
 
 def with_distinct_titles(kernels: Iterable[Kernel]) -> list[Kernel]:
-    """Change the titles of kernels that would show the same title, and return all kernels. If two
-    kernels have the same title, the module's name is added to both titles."""
+    """Return all kernels with different titles. If two kernels have the same title, the name of the
+    kernel's module is added to each of the two titles."""
     kernels = list(kernels)
     count = Counter(kernel.title for kernel in kernels)
     return [k.titled(k.title if count[k.title] == 1 else f"{k.title} ({k.label})") for k in kernels]

@@ -15,8 +15,8 @@ FILES = ("logo-32x32.png", "logo-64x64.png", "logo-svg.svg")
 
 
 def logo_files(name: str) -> list[Path]:
-    """Return the image files of the logo `name`; if this logo does not exist, the image files of
-    the logo `other`."""
+    """Return the image files of the logo `name`. If this logo does not exist, return the image
+    files of the logo `other`."""
     try:
         folder = data(f"kernels/logos/{name}")
     except FileNotFoundError:

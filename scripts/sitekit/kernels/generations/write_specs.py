@@ -3,7 +3,7 @@
 The program reads `{"prefix", "kernels": [{"id", "title", "language", "envkernel", "argv", "spec",
 "files"}]}` on stdin. "envkernel" is a list with a mode of envkernel and its arguments. The program
 writes below PREFIX/share/jupyter/kernels. The program prints one line of JSON for each kernel:
-`{"id"}`, with an `"error"` if the spec could not be written.
+`{"id"}`. The line also contains `"error"` if the spec could not be written.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import envkernel
 
 
 class Ours(envkernel.envkernel):
-    """Replace envkernel's command line in a kernel spec by one with sitekit's launcher.
+    """Replace envkernel's command line in a kernel spec by a command line with sitekit's launch
+    program.
 
-    The command line that envkernel 1.1.1 writes starts the hub's Python if `lmod run` fails to load
-    a module (os.popen hides the error).
+    If `lmod run` fails to load a module, the command line of envkernel 1.1.1 starts the hub's
+    Python in place of the module's Python (os.popen hides the error).
     """
 
     def __init__(self, kernel_data: dict[str, Any], prefix: str) -> None:
@@ -49,7 +50,7 @@ def main() -> None:
             mode = getattr(envkernel, kernel_data["envkernel"][0])
             type(mode.__name__, (Ours, mode), {})(kernel_data, request["prefix"]).setup()
         except (Exception, SystemExit) as error:
-            # argparse raises SystemExit; go on with the other kernels
+            # argparse raises SystemExit; the program continues with the other kernels
             result["error"] = repr(error)
         print(json.dumps(result), flush=True)
 

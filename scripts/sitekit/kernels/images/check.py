@@ -37,10 +37,10 @@ VERSION = "from importlib.metadata import version; print(version('jupyterhub'))"
 
 
 def check_images(site: Site, keys: tuple[str, ...]) -> int:
-    """Test the images with these keys, or all images if there are no keys. Returns 1 if an image
-    failed.
+    """Test the images with the keys `keys`, or all images if `keys` is empty. Returns 1 if an image
+    failed, otherwise 0.
 
-    If an image fails, its record of an earlier test is removed. Therefore no user can start the
+    If an image fails, the record of its earlier test is removed. Therefore no user can start the
     image. Raises BadInput for an unknown key. Raises Problem if this machine has no container
     engine or no release.
     """
@@ -61,8 +61,8 @@ def check_images(site: Site, keys: tuple[str, ...]) -> int:
 
 
 def _named(site: Site, keys: tuple[str, ...]) -> list[Image | DockerImage]:
-    """Return the site's images (of all engines) with the keys `keys`, or all images if there are no
-    keys. Raises BadInput for an unknown key."""
+    """Return the site's images (of all engines) with the keys `keys`, or all images if `keys` is
+    empty. Raises BadInput for an unknown key."""
     images: list[Image | DockerImage] = [*site.server.images, *site.docker.images]
     known = [image.key for image in images]
     if not images:
@@ -76,12 +76,12 @@ def _named(site: Site, keys: tuple[str, ...]) -> list[Image | DockerImage]:
 
 
 def _prepare(site: Site, images: list[Image | DockerImage]) -> str:
-    """Check that this machine can test the images; return the version of JupyterHub in the release.
-    Raises Problem."""
+    """Check that this machine can test the images, and return the version of JupyterHub in the
+    release. Raises Problem."""
     engine = site.server.containers
     of_docker = [image for image in images if isinstance(image, DockerImage)]
     if of_docker:
-        need_root("images_check")  # who may use Docker's socket is root
+        need_root("images_check")  # an account that may use Docker's socket has the rights of root
     has_engine = engine is not None and os.access(engine.path, os.X_OK)
     if len(of_docker) < len(images) and not has_engine:
         raise Problem(
@@ -180,8 +180,8 @@ def _proven(site: Site, image: Image, hub_version: str) -> dict[str, Any]:
 
 
 def _check_versions(has: dict[str, str], hub_version: str) -> None:
-    """Raise Unproven if the image has no JupyterHub or no JupyterLab, or if its version of
-    JupyterHub does not fit the hub's version."""
+    """Raise Unproven if JupyterHub, JupyterLab or ipykernel is missing in the image. Also raise
+    Unproven if the first two numbers of JupyterHub's version differ between image and hub."""
     missing = [name for name in ("jupyterhub", "jupyterlab", "ipykernel") if not has[name]]
     if missing:
         raise Unproven(f"it has no {', '.join(missing)}; install them in the image")
@@ -193,8 +193,8 @@ def _check_versions(has: dict[str, str], hub_version: str) -> None:
 
 
 def _check_programs(site: Site, has: dict[str, Any]) -> None:
-    """Raise Unproven if the image does not have the programs that the site's servers need, such as
-    ssh or git."""
+    """Raise Unproven if a program that the site's servers need, such as ssh or git, is missing in
+    the image."""
     if site.tunnel and not has["ssh"]:
         raise Unproven("it has no ssh, which servers need for the tunnel; install openssh in it")
     if site.server.repository and not (has["git"] and has["versions"]["nbgitpuller"]):
@@ -206,7 +206,7 @@ def _check_programs(site: Site, has: dict[str, Any]) -> None:
 @contextmanager
 def _scratch(place: Path) -> Iterator[tuple[Path, str | None]]:
     """Create a folder with a home directory for the test. Yield the folder, and the account that
-    runs the image (None: the account of this process).
+    runs the image (None means the account of this process).
 
     The folder is below the prefix, because a container engine may hide other folders of this host,
     such as /tmp, from the container.

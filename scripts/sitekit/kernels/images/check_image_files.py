@@ -16,7 +16,7 @@ from ..check_writers import refuse_writable
 
 CHUNK = 1024**2
 OF_SYSTEM = ("", "etc", "usr/bin", "usr/local/bin")
-"""Folders of an unpacked image. If one of these folders changes, the image has to be tested
+"""Some folders of an unpacked image. If one of these folders changes, the image has to be tested
 again."""
 
 
@@ -48,7 +48,7 @@ def check_files(image: Image, owner: int) -> None:
 
 
 def _writable(top: Path, owner: int) -> Iterator[str]:
-    """Yield files and folders of an image that another account can write.
+    """Yield files and folders of an image that an account other than root and `owner` can write.
 
     Folders with the sticky bit, such as /tmp, are omitted, because the container gets its own /tmp.
     """
@@ -81,12 +81,12 @@ def _check_digest(image: Image) -> None:
 
 
 def stamps(image: Image, folders: list[str]) -> dict[str, list[int] | None]:
-    """Return values, such as size and change time, that differ after a change of the image. The
-    result maps paths of the image's files to size, change time and similar values.
+    """Return a map of the image's paths to their size, time of change and inode. After a change of
+    the image, these values differ.
 
-    For an unpacked image, the paths are the image's directory, the folders of its programs, its
-    Python and the `folders` of Python's packages. A server's job compares the values with the
-    recorded values at each start.
+    If the image is one file, the map contains only this file. If the image is a directory, the
+    paths are the directory, the folders of its programs, its Python, and the `folders` of Python's
+    packages. A server's job compares the values with the recorded values at each start.
     """
     top = os.path.realpath(image.path)
     if not os.path.isdir(top):

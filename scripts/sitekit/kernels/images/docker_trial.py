@@ -23,8 +23,8 @@ from .trial import PATH, RUN_TIMEOUT, Trial
 
 
 def find_image(site: Site, image: DockerImage) -> str:
-    """Return the Id of the image that has this name in Docker. Raises Unproven if the site's
-    `digest` is another Id."""
+    """Return the Id of the image that has this name in Docker. Raises Unproven if Docker has no
+    such image, or if the site's `digest` differs from the Id."""
     try:
         words = ["image", "inspect", "--format", "{{.Id}}", image.name]
         number = run([*site.docker.command, *words], timeout=RUN_TIMEOUT).stdout.strip()
@@ -41,7 +41,8 @@ def find_image(site: Site, image: DockerImage) -> str:
 
 @dataclass(frozen=True)
 class DockerTrial(Trial):
-    """The data for the test of a Docker image. `image` has the image's Id as `name`.
+    """Hold the settings for the test of a Docker image. The key `name` of `image` is the image's
+    Id.
 
     `words` is the command line of the docker program up to the image's name, without the
     container's name.
@@ -89,8 +90,9 @@ class DockerTrial(Trial):
             raise Unproven(f"its Python {self.image['python']} does not run: {said}") from None
 
     def server(self, hub: int) -> tuple[list[str], dict[str, str], str | None]:
-        """Return the command line of a server, its environment, and None for the account. `hub` is
-        the port of the trial's hub.
+        """Return the command line of a server and its environment variables. The third value is
+        None, because the docker program runs as the account of this process. `hub` is the port of
+        the trial's hub.
 
         The container uses the network of this host, because the trial's hub listens there.
         """

@@ -30,7 +30,7 @@ its port."""
 
 @dataclass(frozen=True)
 class Trial:
-    """The settings for the test of one image.
+    """Hold the settings for the test of one image.
 
     `image` has the settings of the image, as a server's job gets them. `scratch` is a folder that
     contains the folder `home`, which belongs to `user`. `python` is the path of the release's
@@ -76,7 +76,8 @@ class Trial:
         return done.stdout
 
     def server(self, hub: int) -> tuple[list[str], dict[str, str], str | None]:
-        """Return the command line of a server, its environment, and the account that runs it.
+        """Return the command line of a server, its environment variables, and the account that runs
+        the server.
 
         `hub` is the port of the trial's hub.
         """
@@ -149,8 +150,8 @@ def start_server(trial: Trial) -> None:
 
 
 def _answers(port: int, log: Path) -> None:
-    """Request the version of Jupyter Server at the port at which the started server listens. Raises
-    Unproven if the server does not answer."""
+    """Request the version of Jupyter Server from the started server, which listens on `port`.
+    Raises Unproven if the server does not answer."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(f"http://127.0.0.1:{port}/user/u/api", timeout=30) as answer:

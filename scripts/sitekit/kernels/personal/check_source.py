@@ -1,7 +1,7 @@
 """Check the modules or the environment that a user gives to `sitekit-kernel add`, and make a
 Candidate (a kernel that may be made) from them.
 
-`make kernels` also makes the site's own kernels from the class Candidate.
+`make kernels` uses the same class Candidate for the site's own kernels.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def candidate(
     venv: str | None,
     user_site: bool,
 ) -> Candidate:
-    """Return the Candidate (a kernel that may be made) for the user's modules, for an environment,
-    or for an environment with modules.
+    """Return the Candidate (a kernel that may be made) for the user's modules, for the user's
+    environment, or for both.
 
     Raises BadInput.
     """
@@ -62,7 +62,7 @@ def candidate(
 
 
 def _title(name: str) -> str:
-    """Return the kernel's title from the name that the user gave. Raises BadInput for a name that
+    """Return the kernel's title from the name that the user gave. Raises BadInput if the name
     cannot be a title."""
     title = name.strip()
     if not title.isprintable() or not 0 < len(title) <= 60:
@@ -85,7 +85,8 @@ def virtual_environment(path: str) -> Path:
 
 
 def conda_environment(home: Path, text: str) -> Path:
-    """Return the path of a conda environment that is given by path or name. Raises BadInput."""
+    """Return the path of a conda environment. `text` is the path or the name of the environment.
+    Raises BadInput."""
     if "/" in text:
         return _environment(Path(text), "conda-meta", "conda environment")
     known = conda_environments(home)
@@ -96,7 +97,7 @@ def conda_environment(home: Path, text: str) -> Path:
 
 
 def conda_environments(home: Path) -> dict[str, Path]:
-    """Return the user's conda environments: name -> path.
+    """Return the user's conda environments, as a map of names to paths.
 
     conda and mamba list the user's environments in ~/.conda/environments.txt.
     """

@@ -62,9 +62,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(words: list[str], prefix: Path, home: Path) -> int:
-    """Run one command of `sitekit-kernel`. `prefix` is the site's prefix, `home` the user's home.
+    """Run one command of `sitekit-kernel`. `prefix` is the site's prefix, and `home` is the user's
+    home.
 
-    Returns the exit code: 0 done, 1 failed, 2 refused, 130 interrupted.
+    Returns the exit code: 0 if the command has succeeded, 1 if it failed, 2 if the input is
+    refused, 130 if the user has interrupted it.
     """
     arguments = parser().parse_args(words)
     try:

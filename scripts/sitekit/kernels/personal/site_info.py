@@ -36,7 +36,7 @@ def read_site_info(prefix: Path) -> tuple[Site, Rules]:
     """Return a Site and the Rules of kernels.yml. The returned Site and Rules have only the fields
     that sitekit-kernel needs.
 
-    If a program reads another field, an error is raised. Raises Problem if no kernels are
+    If the program reads another field, Python raises an error. Raises Problem if no kernels are
     published.
     """
     file = prefix / "kernels" / "current" / FILE

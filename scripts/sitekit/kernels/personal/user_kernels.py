@@ -1,8 +1,9 @@
 """Create, list, check and remove a user's own kernels, in the user's home.
 
 The user's kernels are in HOME/.local/share/jupyter/kernels/my-<name>/{kernel.json, launch.json,
-logo-*, own.json}. Users' kernels are tested like the site's kernels. Because the site's launch program
-also starts users' kernels, a user's kernel shows a message if its software no longer exists.
+logo-*, own.json}. Users' kernels are tested like the site's kernels. The site's launch program also
+starts users' kernels. Therefore a user's kernel shows a message if the kernel's software no longer
+exists.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ MARK = "own.json"
 
 @dataclass(frozen=True)
 class Own:
-    """One kernel of the user: its folder, its title, the arguments of `sitekit-kernel add`,
+    """Hold one kernel of the user: its folder, its title, the arguments of `sitekit-kernel add`,
     and its data.
 
     `kernel` is None if another version of sitekit made the kernel.
@@ -49,7 +50,7 @@ class Own:
 
 
 def folder_of(home: Path) -> Path:
-    """Return the folder in which Jupyter looks for the user's kernels."""
+    """Return the folder in which Jupyter searches for the user's kernels."""
     return home / ".local" / "share" / "jupyter" / "kernels"
 
 
@@ -68,13 +69,14 @@ def _read(file: Path) -> Own | None:
         return None
     try:
         return Own(file.parent, title, words, Kernel(**kernel))
-    except TypeError:  # another version of sitekit, with other fields of Kernel, wrote it
+    # another version of sitekit, whose class Kernel has other fields, has written this file
+    except TypeError:
         return Own(file.parent, title, words, None)
 
 
 def find(home: Path, name: str) -> Own:
-    """Return the user's kernel with this title or folder name. Raises BadInput, which lists the
-    user's kernels."""
+    """Return the user's kernel with this title or folder name. If there is no such kernel, raise
+    BadInput with a list of the user's kernels."""
     there = all_of(home)
     for own in there:
         if name in (own.title, own.folder.name):
@@ -120,7 +122,8 @@ def _put(made: Path, folder: Path) -> None:
     there = folder.parent.exists()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        # beside the other kernels, in a folder with a name in which Jupyter finds no kernel
+        # The copy is made beside the other kernels. Jupyter finds no kernel in a folder whose name
+        # begins with `~`.
         with tempfile.TemporaryDirectory(prefix="~", dir=folder.parent) as aside:
             whole = shutil.copytree(made, Path(aside) / folder.name)
             whole.rename(folder)
@@ -128,7 +131,7 @@ def _put(made: Path, folder: Path) -> None:
         if not there:
             with contextlib.suppress(OSError):
                 folder.parent.rmdir()
-        # shutil.copytree raises an Error with a list of errors
+        # shutil.copytree raises one Error that contains a list of errors
         why = error.strerror or "; ".join(sorted({str(fault[-1]) for fault in error.args[0]}))
         raise Problem(
             f"the kernel cannot be written: {why}",
@@ -138,7 +141,8 @@ def _put(made: Path, folder: Path) -> None:
 
 
 def check(site: Site, rules: Rules, own: Own) -> None:
-    """Start the kernel again, in a clean and in a hostile environment. Raises Problem if it fails."""
+    """Start the kernel again, in a clean and in a hostile environment. Raises Problem if the kernel
+    fails."""
     if own.kernel is None:
         again = f"remove it, and make it again: sitekit-kernel add {shlex.join(own.words)}"
         raise Problem(
@@ -194,7 +198,7 @@ def _scratch(site: Site) -> Iterator[Path]:
 
 
 def _prove(site: Site, rules: Rules, place: Path, kernel: Kernel) -> None:
-    """Start the kernel in a clean and in a hostile environment. Raises Problem if it fails."""
+    """Start the kernel in a clean and in a hostile environment. Raises Problem if the kernel fails."""
     failed = start_and_compare(site, place, [kernel], Trial(None, rules.start_timeout))
     if failed:
         shown = kernel.launch["title"]

@@ -17,19 +17,21 @@ from ..discovery.rules import CONNECTION
 from . import container_commands
 from .import_launcher import launcher
 
-# On Lustre or NFS, IPython's history database may wait for its lock for ever. As a result, the
-# kernel does not start. The connection file comes last: kernels/by_socket.py relies on that.
+# On Lustre or NFS, IPython's history database may wait for its lock for ever, and the kernel does
+# not start. Therefore the history is kept in memory. The connection file must be the last argument,
+# because kernels/by_socket.py requires this.
 IPYKERNEL = ("-m", "ipykernel_launcher", "--HistoryManager.hist_file=:memory:", "-f", CONNECTION)
 _INSIDE = Path(__file__).parent / "inside"
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """The interpreter of a kernel, and the command lines that start the interpreter.
+    """Hold the interpreter of a kernel, and the command lines that start the interpreter.
 
-    `program` is the full path of the program that the launch program starts: the interpreter, or
-    the engine of its image. `words` are the first words of the kernel's command line. `look` is the
-    command line with which the interpreter runs a program of sitekit.
+    `program` is the full path of the program that the launch program starts. This program is the
+    interpreter, or the engine that runs the interpreter's image. `words` are the first words of the
+    kernel's command line. `look` is the command line with which the interpreter runs a program of
+    sitekit.
     """
 
     language: str
@@ -43,8 +45,8 @@ class Interpreter:
         if self.language == "python":
             return [*self.words, *IPYKERNEL]
         if self.language == "R":
-            # Otherwise R would prefer an IRkernel in the user's own library. Other packages in that
-            # library can still be loaded.
+            # With lib.loc, R does not use an IRkernel in the user's own library. R can still load
+            # other packages of the user's library.
             place = json.dumps(os.path.dirname(library))
             begin = f"loadNamespace('IRkernel', lib.loc = {place}); IRkernel::main()"
             return [*self.words, "--slave", "-e", begin, "--args", CONNECTION]
@@ -54,8 +56,8 @@ class Interpreter:
 def find_interpreter(
     candidate: Candidate, instructions: Mapping[str, Any], env: Mapping[str, str]
 ) -> Interpreter | None:
-    """Find the candidate's interpreter in PATH or in the candidate's image; return None if no
-    interpreter exists.
+    """Return the candidate's interpreter in PATH or in the candidate's image. If no interpreter
+    exists, return None.
 
     `instructions` are the instructions for the launch program. `env` has the environment variables
     after the modules were loaded.
@@ -63,13 +65,14 @@ def find_interpreter(
     rule = candidate.rule
     if rule.image:
         return _in_image(candidate, env["PATH"])
-    if rule.command and rule.language:  # kernels.yml gives both
+    if rule.command and rule.language:  # kernels.yml contains both
         program = shutil.which(rule.command[0], path=env["PATH"])
         return Interpreter(rule.language, program, rule.command, ()) if program else None
     for language in (candidate.language,) if candidate.language else tuple(PROGRAMS):
         for name in PROGRAMS[language]:
             program = shutil.which(name, path=str(rule.bin or env["PATH"]))
-            # The machine's own interpreter is not used, unless an entry of kernels.yml names it.
+            # The machine's own interpreter is used only if an entry of kernels.yml names this
+            # interpreter.
             if program and (
                 rule.bin
                 or rule.language
@@ -80,8 +83,8 @@ def find_interpreter(
 
 
 def _in_image(candidate: Candidate, path: str) -> Interpreter | None:
-    """Return the interpreter of a container image; None if this host does not have the container
-    engine."""
+    """Return the interpreter of a container image. If this host does not have the container engine,
+    return None."""
     rule, engine = candidate.rule, shutil.which(candidate.rule.engine, path=path)
     if engine is None:
         return None
@@ -94,8 +97,8 @@ def _in_image(candidate: Candidate, path: str) -> Interpreter | None:
 
 
 def missing(candidate: Candidate) -> str:
-    """Return the reason why find_interpreter() found no interpreter for the candidate, for the table of
-    kernels."""
+    """Return the text for the table of kernels that explains why find_interpreter() found no
+    interpreter."""
     rule = candidate.rule
     if rule.image:
         return f"this host has no {rule.engine}"
@@ -109,12 +112,12 @@ def missing(candidate: Candidate) -> str:
 def ask_interpreter(
     interpreter: Interpreter, env: Mapping[str, str], user: str | None, timeout: float
 ) -> dict[str, Any]:
-    """Run a program of sitekit with the interpreter; return the program's report, or {"error":
+    """Run a program of sitekit with the interpreter. Return the program's report, or {"error":
     reason}.
 
     The report contains version, path, library, kernel, spec, and the paths of files that change
-    when the kernel changes. Raises CommandFailed if the interpreter does not run, and ValueError if
-    it prints no report.
+    when the kernel changes. Raises CommandFailed if the interpreter does not run, or ValueError if
+    the program prints no report.
     """
     if not interpreter.look:
         return {"version": "", "interpreter": "", "spec": {}, "watch": []}
@@ -124,7 +127,7 @@ def ask_interpreter(
     )
 
 
-# Maps each version of ipykernel to its kernel spec, which needs a slow import.
+# Maps each version of ipykernel to its kernel spec. Reading the kernel spec needs a slow import.
 _specs: dict[str, dict[str, Any]] = {}
 
 

@@ -1,4 +1,4 @@
-"""Import the launch program, kernels/launch.py. The first test of a kernel thus uses the same
+"""Import the launch program, kernels/launch.py. Therefore the first test of a kernel uses the same
 functions as a start of the kernel."""
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ def launcher() -> ModuleType:
     """Return kernels/launch.py as a module.
 
     The launch program is a data file outside of the Python package, because kernels start it as a
-    program. For this reason, the function imports the launch program by its path.
+    program. Therefore this function imports the launch program by its path.
     """
-    # With the lock, all threads get the same class CannotStart, which they catch.
+    # All threads must get the same class CannotStart, because they catch this exception. Therefore
+    # a lock is needed.
     with _once:
         return _launcher()
 

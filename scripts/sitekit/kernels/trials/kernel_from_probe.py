@@ -18,8 +18,8 @@ def build_kernel(
 ) -> Kernel:  # fmt: skip
     """Return the data of the kernel that is made from a candidate.
 
-    `launch_data` has the instructions for the launcher that are known before the first test. `env`
-    has the environment variables after the modules were loaded. `seen` is the report that the
+    `launch_data` has the instructions for the launch program that are known before the first test.
+    `env` has the environment variables after the modules were loaded. `seen` is the report that the
     interpreter printed in the first test.
     """
     library, language = seen.get("library", ""), interpreter.language
@@ -55,7 +55,7 @@ def _start(
     interpreter: Interpreter,
     seen: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return the instructions by which the launcher starts the interpreter."""
+    """Return the instructions with which the launch program starts the interpreter."""
     library, rule = seen.get("library", ""), candidate.rule
     start: dict[str, Any] = {
         "command": interpreter.command(library),
@@ -69,9 +69,9 @@ def _start(
 
 
 def _needs(candidate: Candidate, library: str) -> list[str]:
-    """Return the files that must exist when the launcher starts the kernel.
+    """Return the files that must exist when the launch program starts the kernel.
 
-    Files inside a container image are omitted, because the launcher cannot check them.
+    Files inside a container image are omitted, because the launch program cannot check these files.
     """
     image = candidate.rule.image
     return [path for path in ([image] if image else [library]) if path.startswith("/")]
@@ -89,7 +89,8 @@ def _envkernel(candidate: Candidate) -> list[str]:
 
 
 def _title(candidate: Candidate, language: str, version: str) -> str:
-    """Return the kernel's title: from the template in kernels.yml, or from language and version."""
+    """Return the kernel's title, which is made from the template in kernels.yml, or from language
+    and version."""
     module, parents = candidate.module, ", ".join(candidate.modules[:-1])
     short = ".".join(version.split(".")[:2])
     named = NAMES.get(language.lower(), language.capitalize())

@@ -20,8 +20,9 @@ from .start_commands import WAYS
 
 
 def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kernel]:
-    """Return, for each of the languages, one kernel that runs with the user's modules. `kernels`
-    are the site's kernels. Kernels from environments or images are ignored."""
+    """Return one kernel that runs with the user's modules, for each language in `languages` of
+    which the site has a kernel. `kernels` are the site's kernels. Kernels from environments or
+    images are ignored."""
     made = []
     for language in languages:
         models = [
@@ -35,9 +36,9 @@ def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kern
 
 
 def _like(models: list[Kernel]) -> Kernel:
-    """Return the kernel that runs with the user's modules, for one language. `models` are the
-    site's kernels of this language. The test of the new kernel loads the modules of the newest
-    kernel in `models`."""
+    """Return the kernel of one language that runs with the user's modules. `models` are the site's
+    kernels of this language, the newest last. The test of the new kernel loads the modules of the
+    newest kernel in `models`."""
     model = models[-1]
     language = model.language
     way = WAYS[language]
@@ -68,7 +69,7 @@ def _like(models: list[Kernel]) -> Kernel:
         check=None,
         envkernel=model.envkernel,
         launch=launch,
-        spec={},  # the features of the ipykernel are not known before the modules are loaded
+        spec={},  # before the modules are loaded, the features of the ipykernel are unknown
         expect=model.expect,
         watch=model.watch,
     )
@@ -85,8 +86,8 @@ def environment(kernel: Kernel) -> dict[str, str]:
 
 
 def write(home: Path, kernels: Iterable[Kernel]) -> None:
-    """Write files to `home`, one for each kernel. Each file records that the modules of this kernel
-    are loaded, as the Software Modules tab does.
+    """Write one file for each kernel below `home`. The file records that the kernel's modules are
+    loaded, as the Software Modules tab records loaded modules.
 
     The files have the format of session/modules/store_loaded_modules.py.
     """

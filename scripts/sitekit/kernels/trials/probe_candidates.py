@@ -35,7 +35,7 @@ PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 
 @dataclass(frozen=True)
 class Failure:
-    """The reason why a candidate does not become a kernel.
+    """Hold the reason why a candidate does not become a kernel.
 
     `broken` is True if the module cannot be loaded, or if its interpreter fails. `broken` is False
     if the module works but contains no kernel.
@@ -49,8 +49,8 @@ class Failure:
 
 
 def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, Any]:
-    """Return the instructions for the launcher (kernels/launch.py) that are known before the first
-    test."""
+    """Return the instructions for the launch program (kernels/launch.py) that are known before the
+    first test."""
     rule, slurm = candidate.rule, str(site.slurm.bin)
     activated = {"CONDA_PREFIX": rule.conda, "VIRTUAL_ENV": rule.virtualenv}
     bin_folder = {"bin": str(rule.bin)} if rule.bin else {}
@@ -73,7 +73,7 @@ def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, An
 def key_of(site: Site, rules: Rules, candidate: Candidate) -> str:
     """Return a digest of all rules and settings that determine the kernel.
 
-    The digest does not include the files of the kernel's software, which are in Kernel.watch.
+    The digest does not include the files of the kernel's software. Kernel.watch has their stamps.
     """
     rule = candidate.rule
     asked = [rule.name, rule.command, rule.check, rule.language, candidate.language]
@@ -149,7 +149,7 @@ def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> K
         seen = find_interpreter.ask_interpreter(interpreter, env, user, rules.start_timeout)
     except (CommandFailed, ValueError) as error:
         return failure(reason=f"its interpreter does not run: {error}", broken=True, watch={})
-    # the paths inside an image are not files of this host
+    # paths inside an image are not paths of this host
     files += [] if candidate.rule.image else seen.pop("watch")
     if "error" in seen:
         return failure(reason=seen["error"], broken=False, watch=stamps(files))

@@ -1,7 +1,7 @@
 """Detect modules that run shell commands when a shell loads them.
 
-The launcher starts a kernel without a shell. Because the launcher runs no shell, such commands
-would not run in a kernel.
+The launch program starts a kernel without a shell. Therefore such commands would not run in a
+kernel.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 
 from .import_launcher import launcher
 
-# Variables that a shell sets by itself, and Lmod's own records.
+# The environment variables that a shell sets by itself, and the prefixes of the variables of Lmod
+# and bash.
 _ITS_OWN = ("_", "SHLVL", "PWD", "OLDPWD")
 _RECORDS = ("_ModuleTable", "__LMOD", "LMOD_", "BASH_")
 _FAILED = "SITEKIT_FAILED_COMMAND"
@@ -26,8 +27,8 @@ def needed(
     after: Mapping[str, str],
     run: Callable[..., Any],
 ) -> str | None:
-    """Return the reason why the kernel's modules must be loaded in a shell; None if a shell is not
-    needed.
+    """Return the reason if the kernel's modules must be loaded in a shell. If no shell is needed,
+    return None.
 
     `before` and `after` are the environment variables before and after the modules were loaded
     without a shell. For comparison, the modules are loaded again in bash. Raises CannotStart.
@@ -63,7 +64,7 @@ def _counted(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _difference(shell: dict[str, str], without: dict[str, str]) -> str | None:
     """Compare the variables after a load in bash (`shell`) and after a load without a shell. Return
-    a text with the differences; None if there are none."""
+    a text with the differences. If there are no differences, return None."""
     if command := shell.pop(_FAILED, None):
         what = f"there, `{command}` fails"
     elif names := sorted(

@@ -28,8 +28,8 @@ WAYS = {
 
 
 def another_build(language: str, version: str) -> dict[str, Any]:
-    """Return the commands with which the launcher tests and starts another build of the interpreter
-    than in the first test.
+    """Return the commands with which the launch program tests and starts an interpreter of another
+    build than in the first test.
 
     A module may choose the build of its interpreter by the CPU type of the node. The build of the
     first test and the build on the node must have the same major and minor version, such as 3.11 or

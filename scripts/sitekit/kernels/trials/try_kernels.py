@@ -34,11 +34,11 @@ ASK = {
 
 @dataclass(frozen=True)
 class Trial:
-    """The settings for the test of kernels.
+    """Hold the settings for the test of kernels.
 
-    `user` is the account that runs the kernels (None: the account of this process). `timeout` is
-    the time limit for each start, in seconds. `srun` is the command line with which the test runs
-    on a compute node; an empty tuple for this host.
+    `user` is the account that runs the kernels (None means the account of this process). `timeout`
+    is the time limit for each start, in seconds. `srun` is the command line with which the test
+    runs on a compute node. If the test runs on this host, `srun` is empty.
     """
 
     user: str | None
@@ -47,8 +47,8 @@ class Trial:
 
 
 def account(site: Site, name: str) -> str | None:
-    """Return the account that runs modules and kernels in a test. The result is `name` if this
-    process runs as root; else None, which means the account of this process.
+    """Return the account that runs modules and kernels in a test. If this process runs as root, the
+    result is `name`. Otherwise, the result is None, which means the account of this process.
 
     Raises Problem if the account does not exist, or if no release is installed.
     """
@@ -71,8 +71,8 @@ def account(site: Site, name: str) -> str | None:
 def start_and_compare(
     site: Site, generation: Path, kernels: list[Kernel], trial: Trial
 ) -> dict[str, str]:
-    """Start the kernels: on each core, two at the same time. Returns the kernels that failed:
-    kernel id -> reason.
+    """Start the kernels, two per core at the same time. Return the kernels that failed, as a map of
+    kernel ids to reasons.
 
     Progress is shown. Raises Problem if the program that starts the kernels fails.
     """
@@ -90,7 +90,8 @@ def start_and_compare(
         for result in _results(site, Path(scratch), starts, trial):
             kernel = known[result["id"]]
             why, where = _fault(kernel, result, elsewhere=bool(trial.srun)), result["environment"]
-            # if both starts fail, report the clean one, which is simpler
+            # If both starts fail, report the failure in the clean environment, which is simpler to
+            # understand.
             if why and (where == "clean" or kernel.id not in failed):
                 failed[kernel.id] = f"in a {where} environment: {why}"
             step.note(kernel.id)
@@ -107,8 +108,8 @@ def _starts(
     trial: Trial,
     failed: dict[str, str],
 ) -> list[dict[str, Any]]:
-    """Copy the program that starts kernels (smoke.py) to `scratch`. Return one request to the
-    program that starts kernels for each start.
+    """Copy the program that starts kernels (smoke.py) to `scratch`. Return one request to this
+    program for each start of a kernel.
 
     If the files of a kernel cannot be written (for example, because its module's name is too long),
     the kernel is added to `failed`.
@@ -135,7 +136,7 @@ def _starts(
 def _start(
     site: Site, generation: Path, kernel: Kernel, kind: str, home: Path, trial: Trial
 ) -> dict[str, Any]:
-    """Prepare the home directory for one start of a kernel; return the request to the program that
+    """Prepare the home directory for one start of a kernel. Return the request to the program that
     starts kernels (smoke.py)."""
     home.mkdir(parents=True)
     if kind == "hostile":
@@ -160,8 +161,8 @@ def _start(
     return {
         "id": kernel.id,
         "environment": kind,
-        # this path is not the link PREFIX/kernels/launch, which still points to the generation
-        # before
+        # the link PREFIX/kernels/launch is not used, because it still points to the previous
+        # generation
         "argv": [str(generation / "launch"), *argv[1:]],
         "env": env,
         "home": str(home),
@@ -173,7 +174,7 @@ def _start(
 def _results(
     site: Site, scratch: Path, starts: list[dict[str, Any]], trial: Trial
 ) -> Iterator[dict[str, Any]]:
-    """Run the program that starts kernels (smoke.py); yield its results, one for each start."""
+    """Run the program that starts kernels (smoke.py), and yield one result for each start."""
     argv = [*trial.srun, str(site.current / "bin" / "python"), "-I", str(scratch / SMOKE.name)]
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(scratch)}
     env |= {"SLURM_CONF": str(site.slurm.conf)} if site.slurm.conf else {}
@@ -198,7 +199,8 @@ def _results(
                 count += 1
                 yield json.loads(line)
         finally:
-            # On SIGINT the program ends its kernels. If it were killed, they would stay.
+            # On SIGINT, the program ends its kernels. If the program were killed, the kernels would
+            # still run.
             if child.poll() is None and count < len(starts):
                 child.send_signal(signal.SIGINT)
                 child.wait(30)
@@ -213,7 +215,7 @@ def _results(
 
 def _fault(kernel: Kernel, result: dict[str, Any], elsewhere: bool) -> str | None:
     """Compare the result of one start of a kernel with the result of the first test. Return the
-    fault; None if the kernel works.
+    fault. If the kernel works, return None.
 
     The kernel must answer, and its interpreter, modules and library must be the same as in the
     first test. On a compute node (`elsewhere` is true), the modules may choose another build of the

@@ -30,7 +30,8 @@ PASSED = re.compile(
     r"JUPYTERHUB_[A-Z0-9_]+|(MEM|CPU)_(LIMIT|GUARANTEE)|SITEKIT_SESSION|SITEKIT_START|USER|LOGNAME|SHELL|LANG|LC_ALL|TERM|TZ"
     r"|SLURM_(JOB_ID|JOB_END_TIME|CONF|CPUS_ON_NODE)|CUDA_VISIBLE_DEVICES|(http|https|no)_proxy|(HTTP|HTTPS|NO)_PROXY"
 )
-"""Variables of the job that the container gets. All others stay outside."""
+"""The names of the job's environment variables that the container gets. The container gets no other
+variables of the job."""
 
 NAMES = {"/etc/passwd", "/etc/group"}
 """Files that Charliecloud writes for each container, unless `binds` contains one of them."""
@@ -65,8 +66,8 @@ def package(release: Path) -> Path:
 
 def command(image: Mapping[str, Any], shown: Path, home: str, program: Sequence[str]) -> list[str]:
     """Return the command line that runs the image's Python with the arguments `program`. The folder
-    `shown` (at the path INSIDE), the home, and the image's binds are mounted in the container. /tmp
-    is private and in memory.
+    `shown` (at the path INSIDE), the home, and the image's `binds` are mounted in the container.
+    The container has its own /tmp in memory.
     """
     ours = f"{shown}:{INSIDE}{'' if image['engine'] == 'charliecloud' else ':ro'}"
     python = [image["python"], "-I", "-B", *program]
@@ -88,7 +89,8 @@ def _engine(image: Mapping[str, Any], binds: Sequence[str], home: str) -> list[s
     if image["engine"] == "charliecloud":
         options = ["--home", "--private-tmp", *(f"--bind={bind}" for bind in binds)]
         if any(bind.rpartition(":")[2] in NAMES for bind in binds):
-            # nothing can be mounted on the files that ch-run(1) writes
+            # without this option, ch-run(1) writes the files of NAMES, and nothing can be mounted
+            # on them
             options.append("--no-passwd")
         return [image["program"], *options, image["path"], "--"]
     options = [
@@ -118,8 +120,9 @@ def environment(image: Mapping[str, Any], job: Mapping[str, str]) -> dict[str, s
 
 
 def refusal(image: Mapping[str, Any]) -> str | None:
-    """Return the reason why the image may not be run; None if `make images_check` has tested the
-    unchanged image. hub/messages/ended_cards.py searches the job's log for these sentences.
+    """Return the reason if the image may not be run. If `make images_check` has tested the image,
+    and the image was not changed since the test, return None. hub/messages/ended_cards.py searches
+    the job's log for the sentences that this function returns.
     """
     path = os.path.realpath(image["path"])
     if not os.path.exists(path):
@@ -145,8 +148,8 @@ def tested_as(image: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def stamp(path: str) -> list[int] | None:
-    """Return size, time of change in nanoseconds, and inode of a file; None if the file is
-    missing."""
+    """Return the size, the time of change in nanoseconds, and the inode of a file. If the file is
+    missing, return None."""
     try:
         status = os.lstat(path)
     except OSError:

@@ -12,8 +12,8 @@ import os
 SENT = "SITEKIT_ENVIRONMENT"
 """The variable with the server's whole environment, as JSON in base64.
 
-One variable without special characters is the same for all engines. Some engines interpret `$` or
-quotes in the values of variables.
+The base64 text has no special characters. Therefore all engines pass the text unchanged. Some
+engines interpret `$` or quotes in the values of variables.
 """
 
 STEERING = ("JUPYTER", "JPY_", "PYTHON", "IPYTHON", "SITEKIT")

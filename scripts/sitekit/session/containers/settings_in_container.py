@@ -21,7 +21,8 @@ The folder has this package and the settings of Jupyter Server, and nothing else
 
 SWITCHES = "jupyter_server_config.d/zz-sitekit.json"
 OUTSIDE = "jupyterlmod"
-"""The extension that is always disabled: the cluster's modules are outside of the image."""
+"""The extension for the cluster's modules. sitekit always disables this extension, because an image
+does not contain the cluster's modules."""
 
 ALWAYS = (
     "jupyterlab",
@@ -47,8 +48,9 @@ def set_paths() -> None:
 
 
 def set_jupyter(runtime: Path) -> None:
-    """Make sitekit's settings of Jupyter Server override the image's settings. For each extension
-    in the image that sitekit restricts (session/overrides), the restriction is enabled.
+    """Make sitekit's settings of Jupyter Server override the image's settings. If the image has an
+    extension that sitekit restricts (session/overrides), sitekit's restricted extension is enabled
+    in its place.
     """
     guarded = json.loads(Path(INSIDE, "guarded.json").read_text())
     switches = {name: False for name in guarded.values()}

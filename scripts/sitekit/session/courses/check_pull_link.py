@@ -1,6 +1,6 @@
 """Check the repository, the page and the folder in an nbgitpuller link.
 
-Each function of this module raises Refused with the reason.
+If a part of the link is not allowed, a function of this module raises Refused with the reason.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ YES = {"1", "true", "yes", "on"}
 
 
 class Refused(ValueError):
-    """Report that sitekit refuses an nbgitpuller link. Then no repository is pulled. The
-    exception's text is the reason."""
+    """Report that sitekit refuses an nbgitpuller link, and pulls no repository. The exception's
+    text is the reason."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ def check_link(
 
 
 def repository(repo: str, allowed: Sequence[str]) -> str:
-    """Return the URL of the repository in the link, if this URL is below one of the URLs in
-    `allowed`."""
+    """Return the URL of the repository in the link. Raise Refused if the URL is not below one of
+    the URLs in `allowed`."""
     if not repo:
         raise Refused("the link names no repository (repo=...)")
     try:
@@ -129,9 +129,9 @@ def place(target: str, root: Path, links: Sequence[str]) -> Path:
 
 
 def is_copy(folder: Path, repo: str) -> None:
-    """Raise Refused unless the folder is a copy of this repository.
+    """Raise Refused if the folder is not a copy of this repository.
 
-    In a folder that is not a copy, git would change another repository of the user, or a repository
+    If the folder is not a copy, git would change another repository of the user, or a repository
     that contains the folder.
     """
     conflict = f"{folder.name} is there already, and it is no copy of {repo}"

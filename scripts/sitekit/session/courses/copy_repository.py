@@ -27,14 +27,14 @@ SHOWN = 2000
 """Characters of git's output that are logged."""
 PROGRAMS = Path(__file__).parents[1] / "overrides"
 PAGES = {"": "/lab/tree", "/lab": "/lab/tree", "/tree": "/tree"}
-"""The interfaces that can open a folder -> the page that does."""
+"""Maps the start page of an interface to the page of this interface that opens a folder."""
 KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TMPDIR")
-"""The job's variables that git gets. The server's token and keys are not among them."""
+"""The job's environment variables that git gets. git does not get the server's token and keys."""
 
 
 def copy_repository(settings: dict[str, Any]) -> None:
-    """Copy or update the repository in the server's folder, and make JupyterLab open in this copy.
-    The key `repository` of `settings`, the session's settings, is removed.
+    """Copy or update the repository in the server's folder, and make JupyterLab open the copy's
+    folder. `settings` are the session's settings. This function removes their key `repository`.
     """
     repository = settings.pop("repository")
     root = server_folder(settings)
@@ -55,10 +55,10 @@ def server_folder(settings: Mapping[str, Any]) -> Path:
 def update_copy(
     settings: Mapping[str, Any], root: Path, repository: Mapping[str, Any]
 ) -> tuple[str, str]:
-    """Create or update the copy; return the reason if this failed (else ""), and the output of the
-    program. If `keep_both` in `repository` is true, the copy keeps both versions of a file that
-    user and repository have both changed: the user's file stays, and the repository's version is
-    written to another file."""
+    """Create or update the copy. Return two texts: the reason if this failed (otherwise ""), and
+    the output of the program. If `keep_both` in `repository` is true, the copy keeps both versions
+    of a file that user and repository have both changed: the user's file stays, and the
+    repository's version is written to another file."""
     url = repository["url"]
     wanted = {"repo": url, "branch": repository["branch"], "targetpath": repository["folder"]}
     output = ""
@@ -72,7 +72,8 @@ def update_copy(
 
 
 def open_in(root: Path, folder: str, page: str = "") -> None:
-    """Make JupyterLab open in the folder, or with a file of the folder, if this file exists."""
+    """Make JupyterLab open the file `page` of the folder. If `page` is empty or this file is
+    missing, JupyterLab opens the folder."""
     interface = os.environ.get("JUPYTERHUB_DEFAULT_URL", "")
     path = f"{folder}/{page}" if page and (root / folder / page).is_file() else folder
     if (root / folder).is_dir() and interface in PAGES:
@@ -80,11 +81,11 @@ def open_in(root: Path, folder: str, page: str = "") -> None:
 
 
 def _copied(pull: Pull, umask: str, keep_both: bool) -> tuple[str, str]:
-    """Create or update the copy; return the reason if this failed (else ""), and the output. Raises
-    OSError. Because a new copy is created under a temporary name, and renamed when the copy is
-    complete, an interrupted copy is not used at the next start."""
+    """Create or update the copy. Return two texts: the reason if this failed (otherwise ""), and
+    the output. Raises OSError. A new copy has a temporary name until the copy is complete.
+    Therefore the next start does not use an interrupted copy."""
     settings = {"repo": pull.repo, "branch": pull.branch, "backup": False}
-    # 0: with all commits so that git can compare them
+    # depth 0: git copies all commits, because git has to compare them
     depth, program = (0, "pull_course.py") if keep_both else (None, "pull_in_subprocess.py")
     if pull.exists:
         return _pull(program, {**settings, "depth": depth, "folder": str(pull.folder)}, umask)
@@ -99,8 +100,8 @@ def _copied(pull: Pull, umask: str, keep_both: bool) -> tuple[str, str]:
 
 
 def _pull(program: str, settings: Mapping[str, object], umask: str) -> tuple[str, str]:
-    """Run the `program` that pulls the repository; return the reason if the program failed (else
-    ""), and its output."""
+    """Run the `program` that pulls the repository. Return two texts: the reason if the program
+    failed (otherwise ""), and the program's output."""
     mask = int(umask, 8) & 0o077 if umask.isdigit() else -1  # -1: the job's own umask
     proxies = ("http_proxy", "https_proxy", "no_proxy")
     given = {name: os.environ[name] for name in (*KEPT, *proxies) if name in os.environ}
@@ -120,7 +121,7 @@ def _pull(program: str, settings: Mapping[str, object], umask: str) -> tuple[str
         except subprocess.TimeoutExpired:
             return f"no answer within {TIMEOUT:.0f} s", ""
         finally:
-            # ends git as well, also when Slurm ends this job during the copy
+            # This also ends git, and is also done when Slurm ends this job during the copy.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
     return ("" if child.returncode == 0 else " ".join(output.split())[-SHOWN:]), output

@@ -56,8 +56,9 @@ def prepare_course(settings: dict[str, Any]) -> None:
 
 
 def notice(text: str, **values: str) -> Notice:
-    """Return a message for the participant. JupyterLab's page translates the text, and then puts
-    the values in the places of their names (labextension/static/notice.js has the same texts)."""
+    """Return a message for the participant. JupyterLab's page translates the text, and then
+    replaces the names in the text by the values (labextension/static/notice.js has the same
+    texts)."""
     return {"text": text, "values": values}
 
 
@@ -67,8 +68,8 @@ def log(one: Notice) -> None:
 
 
 def explain(line: str, root: Path) -> Notice | None:
-    """Convert an output line of the program that pulls to a message for the participant; None for a
-    line that names no file."""
+    """Convert an output line of the program that pulls to a message for the participant. If the
+    line names no file, return None."""
     if line.startswith(KEPT):
         name, beside = json.loads(line[len(KEPT) :])
         return notice(BOTH, name=name, beside=beside)
@@ -80,9 +81,9 @@ def explain(line: str, root: Path) -> Notice | None:
 
 
 def copy_once(source: Path, name: str, root: Path) -> Notice | None:
-    """Copy a folder to the server's folder, unless an earlier start has copied the folder; return a
-    message if the copy failed, else None. The copy is created under a temporary name. A complete
-    copy is renamed to its final name. Therefore an interrupted copy is never used.
+    """Copy a folder to the server's folder, if no earlier start has copied the folder. Return a
+    message if the copy failed, otherwise None. The copy is created under a temporary name. A
+    complete copy is renamed to its final name. Therefore an interrupted copy is never used.
     """
     try:
         copy = place(name, root, [])

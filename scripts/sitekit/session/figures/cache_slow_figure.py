@@ -1,4 +1,4 @@
-"""Cache a figure that takes long to read so that the figure is read only once for many pages."""
+"""Cache a figure that takes long to read. Therefore the figure is read only once for many pages."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ WAIT = 1.0  # seconds that a page waits for a figure that is being read
 
 
 class Kept:
-    """Cache a measured value for `seconds` seconds. An older value is read again in a thread, and
-    at most one thread reads at a time."""
+    """Cache a measured value for `seconds` seconds. If the stored value is older, a thread reads
+    the value again. At most one thread reads at a time."""
 
     def __init__(self, read: Callable[[], Any], seconds: float) -> None:
         self._read, self._seconds = read, seconds
@@ -21,7 +21,7 @@ class Kept:
         self._reading: asyncio.Task[None] | None = None
 
     async def value(self) -> Any:
-        """Return the figure; None before the figure was read for the first time."""
+        """Return the figure. If the figure was not yet read for the first time, return None."""
         if self._reading is None and time.monotonic() - self._at > self._seconds:
             self._reading = asyncio.create_task(self._again())
         if self._reading:

@@ -42,7 +42,7 @@ VERSIONS = {
 
 @dataclass(frozen=True)
 class Memory:
-    """Hold the memory figures of the job, in bytes; None for a figure that Linux does not report."""
+    """Hold the memory figures of the job, in bytes. A figure that Linux does not report is None."""
 
     used: int | None = None
     limit: int | None = None
@@ -66,7 +66,7 @@ def find() -> tuple[Path, Path, Files] | None:
     else:
         return None
     folder = top / place
-    # in a container, which sees its own cgroup at the top
+    # a container sees its own cgroup at the top of the hierarchy
     return (folder if (folder / files.events).exists() else top), top, files
 
 
@@ -83,7 +83,7 @@ def memory() -> Memory:
     places = [folder, *(parent for parent in folder.parents if parent.is_relative_to(top))]
     limits = {place: limit for place in places if (limit := _limit(place / files.limit))}
     lowest = min(limits.values(), default=None)
-    # of several with this limit, the highest one counts the most programs
+    # if several cgroups have this limit, the highest cgroup counts the most programs
     place = [one for one, limit in limits.items() if limit == lowest][-1] if limits else folder
     used = _number(place / files.used)
     if used is not None:
@@ -111,7 +111,7 @@ def _number(file: Path) -> int | None:
 
 
 def _limit(file: Path) -> int | None:
-    limit = _number(file)  # version 2 writes `max` for none
+    limit = _number(file)  # version 2 writes `max` if there is no limit
     return limit if limit and limit < NO_LIMIT else None
 
 
@@ -120,7 +120,7 @@ def _cache(file: Path, key: str) -> int:
 
 
 def _value(file: Path, key: str) -> int | None:
-    """Return the number after the word `key` in a file of the cgroup with lines such as `oom_kill
+    """Return the number after the word `key`. The file of the cgroup has lines such as `oom_kill
     3`."""
     try:
         found = re.search(rf"^{key} (\d+)$", file.read_text(), re.MULTILINE)

@@ -1,9 +1,9 @@
 """Answer JupyterLab's requests for figures of this server: the remaining time, the memory, the
 GPUs, and the free space in the home.
 
-Figures that can take long to read are read in threads. Each figure is read at most once in some
-seconds, even if many pages are open. While a file server does not answer, pages get the free space
-that was last read.
+Figures that can take long to read are read in threads. Even if many pages are open, each figure is
+read only once in a few seconds. If a file server does not answer, pages get the free space from the
+last answer.
 """
 
 from __future__ import annotations

@@ -38,7 +38,8 @@ def read(printed: str) -> list[dict[str, Any]]:
     for line in printed.splitlines():
         words = [word.strip() for word in line.split(",", 3)]
         if len(words) == 4 and all(word.isdigit() for word in words[1:3]):
-            busy = int(words[0]) if words[0].isdigit() else None  # `[N/A]` on a part of a GPU
+            # nvidia-smi prints `[N/A]` if the job has only a part of a GPU
+            busy = int(words[0]) if words[0].isdigit() else None
             used, memory = int(words[1]) * MIB, int(words[2]) * MIB
             found.append({"busy": busy, "used": used, "memory": memory, "name": words[3]})
     return found

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 QUOTA_TIMEOUT = 5.0  # seconds; over NFS, `quota` queries a service of the file server
-NEARLY_FULL = 2 * 1024**3  # bytes; of a home smaller than 20 times this, a twentieth
+# bytes of free space; if the home is smaller than 20 times this size: a twentieth of the home
+NEARLY_FULL = 2 * 1024**3
 FEW_FILES = 1000
 COLUMNS = 9
-"""Columns of `quota -p`: filesystem; then used, quota, limit and grace, for blocks and for files."""
+"""The number of columns of `quota -p`. The columns are the filesystem, then used, quota, limit and
+grace for blocks, then the same four columns for files."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Room:
 
     @property
     def state(self) -> str:
-        """Return "full" or "nearly full", or "" for a home with enough free space."""
+        """Return "full" or "nearly full". If the home has enough free space, return ""."""
         if self.free <= 0 or self.files == 0:
             return "full"
         few = self.files is not None and self.files < FEW_FILES
@@ -46,7 +48,8 @@ def room_of(home: Path) -> Room | None:
     """Return the size and the free space of a home. If the user's quota leaves less space than the
     filesystem has, the result contains the quota's sizes.
 
-    Returns None if the filesystem reports no size. May wait for a file server.
+    Returns None if the filesystem reports no size. This function may have to wait for a file
+    server.
     """
     try:
         found = os.statvfs(home)
@@ -77,11 +80,11 @@ def of_quota(home: Path) -> Room | None:
 
 
 def read_quota(printed: str) -> Room | None:
-    """Return the free space from the last line of the output of `quota -w -p`; None if the line
-    contains no limit."""
+    """Return the free space from the last line of the output of `quota -w -p`. If the line contains
+    no limit, return None."""
     words = (printed.splitlines() or [""])[-1].split()
     try:
-        # an asterisk marks a figure above its quota
+        # `quota` prints an asterisk after a figure that is above the quota
         figures = [int(word.rstrip("*")) for word in words[1 - COLUMNS :]]
     except ValueError:
         return None

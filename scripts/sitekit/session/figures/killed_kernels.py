@@ -8,7 +8,8 @@ from typing import Any
 
 KEPT = 20
 _killed: list[str] = []
-"""The ids of the kernels that SIGKILL has ended, and that the server did not end itself."""
+"""The ids of the kernels that SIGKILL has ended. Kernels that the server itself has ended are not
+included."""
 
 
 def note_restart(kernel: Any) -> None:

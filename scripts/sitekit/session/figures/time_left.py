@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-# Seconds before an idle server is stopped. If the limit is shorter than half an hour: a third of it.
+# The user is warned this many seconds before an idle server is stopped. If the idle limit is
+# shorter than half an hour, the user is warned when a third of the limit remains.
 IDLE_WARNING = 600
 TIME_WARNINGS = (900, 300)  # seconds before the job's time is over
 
@@ -16,7 +17,7 @@ def notice(
     """Return the seconds until the idle limit stops the server, and the seconds until the server's
     job ends.
 
-    A time is None if the server is never stopped, or if the time is not known. The result also
+    A time is None if the server has no such limit, or if the time is not known. The result also
     contains the number of programs that were `killed` for lack of memory, and the server's memory
     in bytes. `now` and `active`, the time of the last activity, are in seconds since the epoch.
     `environment` is the environment of the server.

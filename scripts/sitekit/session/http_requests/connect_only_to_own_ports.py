@@ -1,9 +1,9 @@
 """Connect to a port of this node only if a program of this user listens there.
 
 Any user of a node can listen on a free port. The files /proc/net/tcp and tcp6 show which user
-listens on a port (proc_pid_net(5)). For each socket, /proc/net/tcp and tcp6 contain both IP
-addresses and ports, the state, the owner's uid, and the inode. The inode is 0 until a program has
-accepted the connection.
+listens on a port (proc_pid_net(5)). For each socket, these files contain the IP addresses and ports
+of both ends, the state, the owner's uid, and the inode. The inode is 0 until a program has accepted
+the connection.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def _address(text: str) -> Address:
 def listening(rows: list[Row], address: str, port: int) -> set[int]:
     """Return the uids whose programs may accept a connection to this loopback address and port."""
     places = {"127.0.0.1": (("127.0.0.1", "0.0.0.0"), ("::",)), "::1": (("::1", "::"),)}[address]  # noqa: S104
-    for names in places:  # a socket on :: takes IPv4 as well, unless there is one for IPv4
+    # a socket on :: also accepts IPv4, if no socket for IPv4 has the same port
+    for names in places:
         if uids := {
             row.uid
             for row in rows
@@ -79,8 +80,8 @@ def listening(rows: list[Row], address: str, port: int) -> set[int]:
 
 
 def accepted_by(rows: list[Row], ours: Address, theirs: Address) -> int | None:
-    """Return the uid of the program that accepted this server's connection; None before a program
-    has accepted it."""
+    """Return the uid of the program that accepted this server's connection. If no program has
+    accepted the connection yet, return None."""
     for row in rows:
         if (row.local, row.remote, row.state) == (theirs, ours, ESTABLISHED) and row.inode:
             return row.uid
@@ -108,7 +109,7 @@ async def connected(port: int) -> socket.socket:
                 return line
             others = True
         except ConnectionRefusedError:
-            pass  # a socket on :: that accepts only IPv6, which the table does not show
+            pass  # A socket on :: may accept only IPv6. The table does not show this.
         except OSError:
             line.close()
             raise

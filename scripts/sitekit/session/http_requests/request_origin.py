@@ -10,10 +10,12 @@ from typing import Any
 
 def is_foreign(handler: Any) -> bool:
     """Return whether a page of another website caused the request. Browsers report the origin of a
-    request in headers that no page can set. A request with an API token never counts as foreign.
+    request in headers that no page can set. If the header Sec-Fetch-Site is missing, a request with
+    an API token is not foreign.
     """
     headers = handler.request.headers
-    # all browsers send it since 2023; `none` means a typed address or a bookmark
+    # All browsers send this header since 2023. `none` means that the user typed the address or
+    # opened a bookmark.
     if "Sec-Fetch-Site" in headers:
         return headers["Sec-Fetch-Site"] not in ("same-origin", "none")
     if handler.token_authenticated:
@@ -22,8 +24,8 @@ def is_foreign(handler: Any) -> bool:
 
 
 def is_navigation(handler: Any) -> bool:
-    """Return whether the browser will show the response as a page, on which the user can confirm
-    the request."""
+    """Return whether the browser will show the response as a page. On such a page, the user can
+    confirm the request."""
     headers = handler.request.headers
     if handler.request.method != "GET":
         return False

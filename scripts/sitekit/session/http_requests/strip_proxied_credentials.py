@@ -12,14 +12,14 @@ from urllib.parse import unquote_plus, urlsplit, urlunsplit
 COOKIES = ("jupyter", "_xsrf", "sitekit", "username-", "_shib", "mod_auth_openidc", "_oauth2_proxy")
 """Prefixes of the names of cookies of the hub, of servers and of the front.
 
-A holder of such a cookie is logged in as the user.
+Whoever has such a cookie is logged in as the user.
 """
 
 PREFIXES = ("__Host-", "__Secure-", "__Http-", "__Host-Http-")
 HIDDEN = ("Authorization", "X-XSRFToken")
 REFUSED = ("Clear-Site-Data", "Service-Worker-Allowed", "Set-Cookie2", "Strict-Transport-Security")
 """Headers that are removed from a program's response. These headers would change what the browser
-has stored for the hub, or what runs on the hub's other pages.
+has stored for the hub, or which scripts run on the hub's other pages.
 """
 
 
@@ -54,7 +54,7 @@ def cleaned_request(headers: Any, by_token: bool) -> Any:
 
 
 def without_token(address: str) -> str:
-    """Return a URL without the parameter `token` in its query.
+    """Return the URL without the parameter `token` of the query.
 
     JupyterHub's servers accept a token in the query as a login.
     """
@@ -80,11 +80,11 @@ def clean_answer(headers: Any, context: str) -> None:
 
 
 def for_path(cookie: str, context: str) -> str | None:
-    """Return a Set-Cookie header that is restricted to the path `context`; None if the header is
-    refused."""
+    """Return the Set-Cookie header, restricted to the path `context`. If the header is refused,
+    return None."""
     first, *attributes = cookie.split(";")
     name = first.partition("=")[0].strip() if "=" in first else ""
-    # a browser may read a cookie without a name as one with another name
+    # a browser may treat a cookie without a name as a cookie with another name
     if not name or is_ours(name) or name.startswith(PREFIXES):
         return None
     path, kept = context, []

@@ -11,8 +11,8 @@ from typing import Any
 from .tls import Identity
 
 EVERY, EVERY_IN_COURSE = 60.0, 20.0
-"""Seconds between two requests, without and with a course."""
-LIMIT = 512 * 1024  # bytes of an answer; the longest that the hub can send is shorter
+"""Seconds between two requests: of a server without a course, and of a server of a course."""
+LIMIT = 512 * 1024  # bytes of an answer; the longest answer of the hub is shorter
 
 
 async def ask_for_messages(settings: dict[str, Any], identity: Identity | None) -> None:
@@ -55,7 +55,8 @@ def read_pages(body: bytes) -> dict[str, str]:
     """Return the addresses of the hub's pages about this server, a sentence about a tier with more
     memory, and the address of the translations.
 
-    An older hub sends none of these values, and the hub of an English site sends no translations.
+    An older hub sends none of these values. The hub of an English site sends no address of
+    translations.
     """
     told = json.loads(body[:LIMIT]).get("server")
     keys = ("home", "change", "end", "larger", "texts")

@@ -1,7 +1,8 @@
 """Limit the number and the duration of TLS connections whose client has not yet sent a certificate.
 Any machine on the network can open connections and send nothing. Each connection uses one of the
-file descriptors that a process may open. If too many connections wait, the oldest is closed,
-because a caller with a certificate needs only milliseconds for the handshake.
+file descriptors that a process may open. If too many connections wait, the oldest waiting
+connection is closed. A client with a certificate needs only milliseconds for the handshake, and is
+therefore not affected.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ SECONDS = 10.0  # for a handshake
 
 
 class Callers:
-    """The connections whose handshake is not complete, the oldest first."""
+    """Hold the connections whose handshake is not complete, the oldest first."""
 
     def __init__(self) -> None:
         self._waiting: dict[asyncio.Future[Any], None] = {}
@@ -33,7 +34,7 @@ class Callers:
         try:
             await asyncio.wait({task}, timeout=SECONDS)
             return task.result() if task.done() and not task.cancelled() else None
-        except OSError:  # ssl.SSLError and tornado's StreamClosedError too
+        except OSError:  # also ssl.SSLError and tornado's StreamClosedError
             return None
         finally:
             del self._waiting[task]
@@ -59,8 +60,8 @@ def ask_all(server: Any) -> None:
 
 
 def log_no_failed_handshakes() -> None:
-    """Turn off tornado's log messages about failed handshakes, because anybody on the network could
-    fill the log with them.
+    """Turn off tornado's log messages about failed handshakes. Otherwise anybody on the network
+    could fill the log with these messages.
 
     tornado itself logs a line for each failed handshake (iostream.py, _do_ssl_handshake).
     """

@@ -25,7 +25,8 @@ def tell_at_sigterm(loop: Any, identity: Identity | None) -> None:
     After the report, the hub removes the server's route. Call this function after Jupyter Server
     has set its own signal handler, because that handler ends the server.
     """
-    # Jupyter Server's handler, which is a function. The type also allows a number or None.
+    # This is Jupyter Server's handler, which is a function. The type of getsignal() also allows a
+    # number or None.
     end: Callable[[int, FrameType | None], Any] = signal.getsignal(signal.SIGTERM)  # type: ignore[assignment]
 
     def on_sigterm(number: int, frame: FrameType | None) -> None:

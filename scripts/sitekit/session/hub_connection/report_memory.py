@@ -12,7 +12,7 @@ import os
 from .tls import Identity
 
 EVERY = 60.0  # seconds
-CHANGE = 0.05  # a value that differs less from the last reported value is not sent
+CHANGE = 0.05  # a fraction; a value that differs less from the last reported value is not sent
 MIB = 1024**2
 
 
@@ -27,18 +27,18 @@ def memory_used() -> int:
     for process in [own, *own.children(recursive=True)]:
         try:
             total += process.memory_info().rss
-        except psutil.Error:  # it has just ended
+        except psutil.Error:  # the process has just ended
             continue
     return int(total // MIB)
 
 
 def differs(value: int, last: int | None) -> bool:
-    """Return whether a value is worth a report."""
+    """Return whether a value differs enough from the last reported value to be reported."""
     return last is None or abs(value - last) > CHANGE * max(value, last)
 
 
 async def report_memory(identity: Identity | None = None) -> None:
-    """Until the server ends, report the memory once a minute if the value has changed.
+    """Report the memory once a minute if the value has changed, until the server ends.
 
     If the hub does not answer, or is too old for these reports, the next report follows a minute
     later.

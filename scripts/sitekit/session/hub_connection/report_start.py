@@ -19,13 +19,14 @@ if TYPE_CHECKING:  # tornado is loaded only after the hub has answered
     from tornado.httpclient import HTTPRequest
 
 HUB_TIMEOUT = 300.0
-"""Seconds that a starting server waits for the hub, and again until the hub accepts its port."""
+"""Seconds that a starting server waits until the hub answers. After that, the server waits at most
+the same time until the hub accepts the server's port."""
 
 
 def await_hub(api: str, identity: Identity | None = None, timeout: float = HUB_TIMEOUT) -> None:
-    """Wait until the hub answers, because the hub may be restarting; end the job if the hub does
-    not answer in time. The job is ended because otherwise a server on a node that cannot reach the
-    hub would run until the tier's time limit.
+    """Wait until the hub answers, because the hub may be restarting. End the job if the hub does
+    not answer in time. Otherwise, a server on a node that cannot reach the hub would run until the
+    tier's time limit.
     """
     end, pause, logged = time.monotonic() + timeout, 1.0, False
     while trouble := _no_hub(api, identity):
@@ -41,8 +42,8 @@ def await_hub(api: str, identity: Identity | None = None, timeout: float = HUB_T
 
 
 def _no_hub(api: str, identity: Identity | None) -> str:
-    """Send a request to the hub at `api`; return "" if the hub answers, or the reason if the hub
-    does not answer, or if another program answers."""
+    """Send a request to the hub at `api`. Return "" if the hub answers. If no program or another
+    program answers, return the reason."""
     tls = [urllib.request.HTTPSHandler(context=identity.calling())] if identity else []
     # connect directly, even if job.sh sets http_proxy
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), *tls)
@@ -65,12 +66,12 @@ def _giving_up(api: str, timeout: float, trouble: object) -> str:
 async def tell_hub(
     port: int, identity: Identity | None = None, timeout: float = HUB_TIMEOUT
 ) -> None:
-    """POST the port to the hub until the hub accepts the port; end the server if the hub refuses
-    the port or does not answer in time."""
+    """Send the port to the hub (POST) again and again until the hub accepts the port. End the
+    server if the hub refuses the port or does not answer in time."""
     request = _listening(port, identity)
     pause, end = 0.5, time.monotonic() + timeout
     while trouble := await _post(request):
-        # only the hub answers so; a 404 may come from another service
+        # only the hub answers with these codes; a 404 may come from another service
         if getattr(trouble, "code", None) in (400, 401, 403):
             return _end_server(
                 f"sitekit: the hub no longer accepts this server ({trouble}); ending"
@@ -101,7 +102,7 @@ def _listening(port: int, identity: Identity | None) -> HTTPRequest:
 
 
 async def _post(request: HTTPRequest) -> Exception | None:
-    """Send the request with the port; return the error, or None if the hub has accepted the
+    """Send the request with the port. Return the error, or None if the hub has accepted the
     port."""
     from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 

@@ -4,7 +4,7 @@ memory.
 The hub sends certificate, key and authority in the job's environment, like the token. The module
 tls.py writes certificate, key and authority to files in memory (memfd). No other user can open
 these files, and Linux deletes the files when the process ends. The files are necessary because
-OpenSSL reads keys only from paths.
+OpenSSL reads keys only from files.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ FOR_JUPYTERHUB = ("JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CERTFILE", "JUPYTERH
 
 
 class Identity:
-    """The server's key and certificate, and the certificate authority that the server trusts. The
-    trusted authority signs the certificates of hub and proxy, but not the certificates of users'
-    servers.
+    """Hold the server's key and certificate, and the certificate authority that the server trusts.
+    The trusted authority signs the certificates of hub and proxy, but not the certificates of
+    users' servers.
     """
 
     def __init__(self, sent: str) -> None:
@@ -41,7 +41,7 @@ class Identity:
     def answering(self) -> ssl.SSLContext:
         """Return the TLS context for connections from hub and proxy.
 
-        For any other caller the handshake fails.
+        If any other program connects, the handshake fails.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.verify_mode = ssl.CERT_REQUIRED
@@ -76,8 +76,8 @@ def take_identity() -> Identity | None:
 def forget_names() -> None:
     """Remove JupyterHub's variables with the paths of key and certificate from the environment.
 
-    In the processes of kernels and terminals, the paths of key and certificate would refer to other
-    files.
+    The paths are valid only in the server's own process. In the processes of kernels and terminals,
+    the same paths refer to other files.
     """
     for name in FOR_JUPYTERHUB:
         os.environ.pop(name, None)

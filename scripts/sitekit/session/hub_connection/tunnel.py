@@ -1,8 +1,8 @@
-"""Keep an SSH connection (a tunnel) to the hub's machine open, if the hub cannot connect to the
-compute nodes. The connection forwards a port on the hub's machine to this server, and a port of
-this node to the hub. The hub sends the SSH key, the certificate and the host key in the job's
-environment, like the server's token. Key and certificate are only in memory, and never in a file on
-a disk or on a command line. ssh reads no configuration of the user or of the node.
+"""Keep an SSH connection (a tunnel) to the hub's machine open. Sites use tunnels if the hub cannot
+connect to the compute nodes. The connection forwards a port on the hub's machine to this server,
+and a port of this node to the hub. The hub sends the SSH key, the certificate and the host key in
+the job's environment, like the server's token. Key and certificate are only in memory, and never in
+a file on a disk or on a command line. ssh reads no configuration of the user or of the node.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ if os.getppid() == int(sys.argv[1]):
 """
 """Run ssh in such a way that ssh ends when the server's process ends (prctl(2), PR_SET_PDEATHSIG).
 
-ssh ignores SIGTERM, which Slurm sends to all processes of a job. The server reports its end to the
-hub after SIGTERM, through the tunnel.
+Slurm sends SIGTERM to all processes of a job. ssh ignores SIGTERM, because after SIGTERM the server
+still reports its end to the hub through the tunnel.
 """
 
 
@@ -47,7 +47,8 @@ class Tunnel:
 
     def __init__(self, sent: str) -> None:
         self._to: dict[str, Any] = json.loads(sent)
-        # ssh closes the files that it inherits, and opens these by the number of this process
+        # ssh closes inherited files. Therefore ssh opens these files by a path with this process's
+        # id.
         self._key = _in_memory(self._to["key"])
         self._certificate = _in_memory(self._to["certificate"])
         self._known_hosts = _in_memory(f"hub {self._to['host_key']}")
@@ -55,11 +56,11 @@ class Tunnel:
         self._told = ""
 
     def open(self, port: int) -> None:
-        """Open the tunnel, and set JupyterHub's variables so that this server reaches the hub
-        through the tunnel.
+        """Open the tunnel, and change the hub's URLs in JupyterHub's variables to the tunnel's port
+        on this node.
 
-        `port` is the port of this server. If there is no connection within UP seconds, the caller
-        notices that the hub does not answer.
+        `port` is the port of this server. If there is no connection within UP seconds, this
+        function returns without an error. await_hub() then reports that the hub does not answer.
         """
         hub_port = urlsplit(os.environ["JUPYTERHUB_API_URL"]).port
         words = self._command(port, hub_port or 443)
@@ -124,7 +125,8 @@ class Tunnel:
             trouble = _connection(words)
             if time.monotonic() - began > LONGEST:
                 pause, self._told = FIRST, ""
-            if trouble != self._told:  # an outage is logged once, because a card shows this log
+            # each outage is logged only once, because a card shows this log
+            if trouble != self._told:
                 place = f"{self._to['host']}, port {self._to['port']}"
                 print(f"sitekit: no tunnel to {place}: {trouble}; trying again", flush=True)
             self._told = trouble
@@ -133,16 +135,16 @@ class Tunnel:
 
 
 def take_tunnel() -> Tunnel | None:
-    """Remove the tunnel's variable from the environment, and return its content as Tunnel. Returns
-    None if the site has no tunnels.
+    """Remove the tunnel's variable from the environment, and return the variable's content as a
+    Tunnel. Returns None if the site has no tunnels.
     """
     sent = os.environ.pop(SENT, "")
     return Tunnel(sent) if sent else None
 
 
 def ssh_program() -> str:
-    """Return the path of ssh. If ssh is not installed, return the first possible path, and
-    _connection() reports the error."""
+    """Return the path of ssh. If ssh is not installed, return the first possible path.
+    _connection() then reports the error."""
     return next((path for path in SSH if os.access(path, os.X_OK)), SSH[0])
 
 

@@ -1,6 +1,7 @@
 """Load a server extension at the first request for one of the extension's URLs.
 
-Many extensions are used in few sessions, but their libraries would be imported at each start.
+Many extensions are used in few sessions. Without this module, each start of a server would import
+the libraries of these extensions.
 """
 
 from __future__ import annotations
@@ -13,30 +14,33 @@ from tornado.routing import PathMatches, Router, Rule
 
 
 class FirstRequest(Router):
-    """Load an extension at the first request. After the extension was loaded, the extension's own
-    handlers answer the first request too. tornado uses the first rule that matches. `load` adds the
-    extension's handlers after this rule.
+    """Load an extension at the first request. The extension's own handlers then also answer this
+    first request. tornado uses the first rule that matches, and `load` adds the extension's
+    handlers after this rule.
     """
 
     SUPPORTED_METHODS = ()
-    """None: Jupyter Server looks here for methods of handlers that need no authentication."""
+    """No methods. Jupyter Server searches this attribute for the methods of handlers that need no
+    authentication."""
 
     def __init__(self, load: Callable[[], None]) -> None:
         self._load: Callable[[], None] | None = load
 
     def find_handler(self, request: HTTPServerRequest, **_: Any) -> None:
-        """Load the extension, and return None: the next routing rules then handle the request."""
+        """Load the extension, and return None. Because the result is None, tornado tries the next
+        routing rules, and one of these handles the request."""
         self.load()
 
     def load(self) -> None:
-        """Load the extension, unless it is loaded already."""
+        """Load the extension, if it is not loaded yet."""
         if self._load:
             load, self._load = self._load, None
             load()
 
 
 def load_at_first_request(server: Any, path: str, load: Callable[[Any], None]) -> None:
-    """Call `load(server)` at the first request below `path`. A failure is logged, and not repeated.
+    """Call `load(server)` at the first request below `path`. If the call fails, the failure is
+    logged, and the call is not repeated.
 
     `path` is relative to the server's own URL.
     """

@@ -1,8 +1,8 @@
 """Replace modules by placeholders (stand-ins) while another module, which hardly needs these
 modules, is imported.
 
-The module that imports another module keeps the placeholder. All other modules, and later imports,
-get the real module.
+The module that is imported in the meantime keeps the placeholders. All other modules, and later
+imports, get the real modules.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class StandIn(ModuleType):
         vars(self).update(names)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # Python's own import looks for such names
+        if name.startswith("__"):  # Python's import system itself looks for such names
             raise AttributeError(name)
         return getattr(real(self.__name__), name)
 
 
 def real(name: str) -> ModuleType:
-    """Return the real module; if the module is not loaded yet, load it."""
+    """Return the real module. If the module is not loaded yet, load the module first."""
     if isinstance(sys.modules.get(name), StandIn):
         del sys.modules[name]
     return importlib.import_module(name)
@@ -38,8 +38,8 @@ def real(name: str) -> ModuleType:
 
 @contextmanager
 def stand_ins(modules: Mapping[str, Mapping[str, object]]) -> Iterator[None]:
-    """Make imports in the `with` block find placeholders in place of the named modules that are not
-    yet loaded."""
+    """Make imports in the `with` block find placeholders in place of the modules in `modules`.
+    Modules that are already loaded are not replaced."""
     placed = {
         name: StandIn(name, names) for name, names in modules.items() if name not in sys.modules
     }

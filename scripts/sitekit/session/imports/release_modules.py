@@ -1,8 +1,8 @@
 """Import the modules of a starting server from one file of the release.
 
-Without the one file, Python would look for about a thousand small files, one after another. Each
-small file needs ten operations of a shared filesystem. The one file contains the bytecode of all
-these modules, and the entry points of the installed packages.
+Without this file, Python would search for about a thousand small files, one after another. For each
+small file, a shared filesystem performs about ten operations. The one file contains the bytecode of
+all these modules, and the entry points of the installed packages.
 environment/release/bytecode_of_server.py writes the file when a release is built. A release is
 never changed afterwards. Modules that are not in this file are imported as usual.
 """
@@ -22,7 +22,8 @@ from types import ModuleType
 from typing import Any
 
 FILE = "share/sitekit/server-modules"
-"""The path in the release. The first line is the index, as JSON; the bytecode files follow."""
+"""The path of the file in the release. The first line of the file is an index in JSON. The contents
+of the bytecode files follow."""
 
 
 class ReleaseModules(MetaPathFinder):
@@ -41,7 +42,8 @@ class ReleaseModules(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the import spec of a module that is in the file; None for all other modules."""
+        """Return the import spec of a module that is in the file. If the module is not in the file,
+        return None."""
         if fullname not in self.modules:
             return None
         place, is_package = self.modules[fullname]
@@ -60,7 +62,7 @@ class ReleaseModules(MetaPathFinder):
     ) -> Iterator[PathDistribution]:
         """Yield the packages of the release that the file describes (importlib.metadata)."""
         searched = vars(context) if context else {}
-        if "path" in searched:  # not the release
+        if "path" in searched:  # this search is not for the release's packages
             return
         name = searched.get("name")
         for place in self.entry_points:
@@ -106,15 +108,15 @@ class Package(PathDistribution):
         self.name_of_folder = _normalized(os.path.basename(place).partition("-")[0])
 
     def read_text(self, filename: str | os.PathLike[str]) -> str | None:
-        """Return the content of a file that describes the package; None if the package has no such
-        file."""
+        """Return the content of a file that describes the package. If the package has no such file,
+        return None."""
         if filename == "entry_points.txt":
             return self._entry_points
         return super().read_text(filename)
 
 
 def _normalized(name: str) -> str:
-    """Return a package's name as in the names of folders."""
+    """Return a package's name in the form that the names of folders contain."""
     return name.lower().replace("-", "_").replace(".", "_")
 
 
@@ -127,11 +129,12 @@ def use_release_modules() -> None:
         content = Path(sys.prefix, FILE).read_bytes()
         sys.meta_path.insert(0, ReleaseModules(sys.prefix, content))
     except (OSError, ValueError, KeyError):
-        return  # built without this file, or for another Python: Python imports as usual
+        # The release was built without this file, or for another Python. Python imports as usual.
+        return
 
 
 def close_release_modules() -> None:
-    """Free the memory of the file, when the server has started."""
+    """Free the memory that the file uses. Call this function when the server has started."""
     for finder in list(sys.meta_path):
         if isinstance(finder, ReleaseModules):
             finder.close()

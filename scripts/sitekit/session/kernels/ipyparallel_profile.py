@@ -1,8 +1,8 @@
 """Write IPython's profile `slurm`, with which ipyparallel starts its engines as a Slurm job.
 
 `ipyparallel.Cluster(profile="slurm", n=4)` reads the profile in every kernel that has ipyparallel.
-The IPython profile `slurm` is in the user's home. A profile from which the user has removed
-sitekit's first line is not overwritten.
+The IPython profile `slurm` is in the user's home. If the user has removed sitekit's first line from
+a file of the profile, sitekit does not overwrite this file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 ENGINE_TIMEOUT = 600
-"""How long ipyparallel waits for engines, in seconds; many queues are longer than its own 60."""
+"""Seconds that ipyparallel waits for engines. ipyparallel's default is 60 seconds, but many jobs
+wait longer in the queue."""
 MARK = (
     "# sitekit writes this file at each start of a server. Remove this line to keep your changes.\n"
 )
@@ -27,9 +28,9 @@ def write_profile(
 ) -> None:
     """Write the profile below `home`; `engines` is the site's `server.ipyparallel`.
 
-    `inside` is the command line on the node that runs a program in the server's image, and
-    `node_home` the path of the home on the node. If the profile cannot be written, the server
-    starts without this profile.
+    `inside` is the command line that runs a program in the server's image on the node. `node_home`
+    is the path of the home on the node. If the profile cannot be written, the server starts without
+    this profile.
     """
     folder = home / FOLDER
     try:
@@ -78,34 +79,34 @@ def cluster_config(
 def _folders(node_home: str) -> list[str]:
     """Return the lines with the job's folder and output file, as paths on the node.
 
-    In a container, the home can have another path than on the node, on which Slurm opens the file.
+    Slurm opens the output file on the node. The path of the home in the container can differ from
+    the path on the node.
     """
     if not node_home:
         return ["#SBATCH --output={output_file}"]
     home = _for_template(node_home)
-    # ipyparallel evaluates what is in braces as Python
+    # ipyparallel evaluates the text in braces as Python
     name = "{output_file.rpartition('/')[2]}"
     return [f"#SBATCH --chdir={home}", f"#SBATCH --output={home}/{FOLDER}/log/{name}"]
 
 
 def _for_template(text: str) -> str:
-    """Return the text with escaped braces. ipyparallel replaces names in braces, and does not
-    change the escaped text."""
+    """Return the text with escaped braces. ipyparallel would otherwise replace names in braces."""
     return text.replace("{", "{{").replace("}", "}}")
 
 
 def controller_config() -> str:
     """Return the text of ipcontroller_config.py.
 
-    Because all users of the nodes can connect to the controller's ports, CurveZMQ encrypts all
-    traffic, and refuses programs without the keys in the user's profile.
+    All users of the nodes can connect to the controller's ports. Therefore CurveZMQ encrypts all
+    traffic, and refuses programs that do not have the keys in the user's profile.
     """
     return MARK + "c = get_config()  # noqa: F821\nc.IPController.enable_curve = True\n"
 
 
 def _write(file: Path, text: str) -> None:
-    """Write a file of the profile, unless the user has removed sitekit's first line from this file.
-    Raises OSError."""
+    """Write a file of the profile. If the user has removed sitekit's first line from this file, the
+    file is not changed. Raises OSError."""
     if file.is_symlink() or (file.exists() and not _is_ours(file)):
         return
     aside = file.with_name(f".{file.name}.{os.getpid()}")

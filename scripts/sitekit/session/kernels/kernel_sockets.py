@@ -1,8 +1,8 @@
 """Connect to kernels through Unix sockets, in folders that only the user can enter.
 
-Jupyter's default is TCP: messages pass 127.0.0.1 without encryption, and every user of the node can
-read them, because a subscriber needs no key. environment/release/configure_release.py makes Jupyter Server
-use the classes of this module.
+Jupyter's default is TCP on 127.0.0.1, without encryption. Every user of the node could read the
+messages, because a subscriber needs no key. environment/release/configure_release.py makes Jupyter
+Server use the classes of this module.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class Kernel(ServerKernelManager):
 
     @default("ip")
     def _default_ip(self) -> str:
-        # Jupyter's own default contains the kernel's id. With a long TMPDIR that is too long for the
-        # path of a socket.
+        # Jupyter's default path contains the kernel's id. If TMPDIR is long, this path is too long
+        # for a socket.
         return os.path.join(
             tempfile.mkdtemp(prefix="k-", dir=os.environ["JUPYTER_RUNTIME_DIR"]), "s"
         )
 
     async def restart_kernel(self, *words: Any, **named: Any) -> Any:
-        note_restart(self)  # before its process is replaced
+        note_restart(self)  # before the kernel's process is replaced
         await notebook_outputs.end(self, restart=True)
         return await super().restart_kernel(*words, **named)
 
@@ -99,7 +99,8 @@ class Channels(ZMQChannelsWebsocketConnection):
             super().handle_incoming_message(incoming_msg)
 
     def _note_cell(self, message: Any) -> None:
-        """Note which cell the kernel is asked to run so that its outputs can be written later."""
+        """Record which cell the page requests the kernel to run. The server needs this to write the
+        cell's outputs later."""
         writer = notebook_outputs.writer(self.kernel_manager, make=False)
         header, metadata, content = request_parts(message, self.subprotocol)
         cell, code = metadata.get("cellId"), content.get("code")

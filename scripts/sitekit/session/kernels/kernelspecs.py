@@ -1,8 +1,8 @@
 """Offer the kernels of the site and of the user, but never the hub environment's Python.
 
-jupyter_client starts the hub environment's Python under the name `python3`, even with
-ensure_native_kernel off and without a spec (kernelspec.py, _find_spec_directory). Jupyter Server
-offers the name `python3` as the default kernel.
+jupyter_client starts the hub environment's Python under the name `python3`, even if
+ensure_native_kernel is off and no kernel spec exists (kernelspec.py, _find_spec_directory). Jupyter
+Server offers the name `python3` as the default kernel.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ class KernelSpecs(KernelSpecManager):
     def default(self) -> str:
         """Return the kernel for a notebook that names no kernel.
 
-        The default kernel is the newest Python by name or, without a Python, any other kernel.
+        The default is `python3` if a kernel has this name, or if there is no kernel. Otherwise, the
+        default is the Python kernel with the newest version in its name. If there is no Python
+        kernel, the default is one of the other kernels.
         """
         found = self.get_all_specs()
         if NATIVE_KERNEL_NAME in found or not found:
@@ -57,7 +59,8 @@ class KernelSpecs(KernelSpecManager):
 
 
 def _kind(name: str, spec: dict[str, Any]) -> tuple[bool, bool, bool]:
-    """Return a sort key that prefers Python, then the site's kernels, then the name `python`."""
+    """Return a sort key of a kernel. Python kernels are preferred, among these the site's kernels,
+    and among these names that begin with `python`."""
     own_or_loaded = name.startswith(("my-", "loaded-"))
     return spec["language"] == "python", not own_or_loaded, name.startswith("python")
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 
 Changes = dict[str, "str | None"]
-"""Environment variables, with the values that the modules set; None for variables that the modules
-unset."""
+"""Maps names of environment variables to the values that the modules set. The value is None if the
+modules unset the variable."""
 
 # Source of the format: Lmod's shells/Python.lua. Older versions write single quotes in `del`.
 _STRING = r'"((?:[^"\\]|\\.)*)"'
@@ -23,7 +23,8 @@ _LINE = re.compile(
 
 
 def changes(output: bytes) -> Changes:
-    """Return the changes that the program would make to its environment, in order.
+    """Return the changes that the printed Python program would make to its environment variables,
+    in order.
 
     All other parts of the output are ignored. If a command has failed, Lmod prints no change.
     """
@@ -50,8 +51,8 @@ def loaded(environment: Mapping[str, str]) -> list[str]:
 def _plain(quoted: str) -> str:
     """Return a text without Lua's quoting."""
 
-    # Lua's %q writes a line break as a backslash and a line break, and \13 in decimal. Python reads
-    # both in another way.
+    # Lua's %q writes a line break as a backslash and a line break, and \13 in decimal. In Python,
+    # both forms have another meaning.
     def one(match: re.Match[str]) -> str:
         number, sign = match.groups()
         return chr(int(number)) if number else {"r": "\r", "n": "\n"}.get(sign, sign)

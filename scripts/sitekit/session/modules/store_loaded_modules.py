@@ -1,8 +1,8 @@
 """Store in a file which modules the user has loaded in JupyterLab's Software Modules tab.
 
-New terminals start with the stored modules, and so do the kernels "with the modules you loaded"
-(kernels/launch.py reads the file). The modules do not affect other kernels and the server's own
-programs.
+New terminals, and the kernels "with the modules you loaded", start with the stored modules
+(kernels/launch.py reads the file). The stored modules do not affect other kernels or the server's
+own programs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ def _file() -> Path:
 
 
 def read_loaded_modules() -> Changes:
-    """Read from the file how the modules that are loaded now change the environment variables."""
+    """Return the changes of environment variables by the modules that are now loaded, from the
+    file. If the file is missing, return {}."""
     try:
         return json.loads(_file().read_text())
     except FileNotFoundError:

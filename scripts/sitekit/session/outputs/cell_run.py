@@ -6,15 +6,16 @@ import re
 from typing import Any
 
 OVERHEAD = 1000
-"""Bytes that are counted for a run and for an output besides its text."""
+"""Bytes that are added to the size of the text for each run and for each output."""
 
 _BACKSPACE = re.compile(r"[^\n]\x08")
 _CARRIAGE_RETURN = re.compile(r".*\r(?=[^\n])")
 
 
 class Stream:
-    """The text of stdout or stderr. As in JupyterLab, a carriage return or a backspace removes the
-    text before the character. A progress bar therefore stays one line."""
+    """Hold the text of stdout or stderr. As in JupyterLab, a carriage return removes the text of
+    the line before it, and a backspace removes the character before it. Therefore a progress bar
+    remains one line."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -22,7 +23,7 @@ class Stream:
         self._line = ""
 
     def add(self, text: str) -> int:
-        """Append text; return by how many characters the stream has grown."""
+        """Append text. Return the number of characters by which the stream has grown."""
         before, self._line = len(self._line), self._line + text
         grown = 0
         if "\n" in self._line:
@@ -38,7 +39,8 @@ class Stream:
 
 
 class Display:
-    """An output that is not text of stdout or stderr: an image, a table, a result or an error."""
+    """Hold an output that is not text of stdout or stderr: an image, a table, a result or an
+    error."""
 
     def __init__(self, output: dict[str, Any], display_id: str | None, size: int) -> None:
         self.output, self.display_id, self.size = output, display_id, size
@@ -48,8 +50,8 @@ class Display:
 
 
 class CellRun:
-    """One run of a cell: the page that requested the run, the number of the run, and the outputs
-    until now."""
+    """Hold one run of a cell: the page that requested the run, the number of the run (`count`), and
+    the outputs until now."""
 
     def __init__(self, cell: str, code: str, page: str) -> None:
         self.cell, self.code, self.page = cell, code, page
@@ -58,12 +60,12 @@ class CellRun:
         self.ended: float | None = None
         self.missed = False  # a page has not received all of the outputs
         self.changes = 0
-        self.written = 0  # the value of `changes` when the file was written
+        self.written = 0  # the value of `changes` when the outputs were last written to the file
         self._outputs: list[Stream | Display] = []
         self._clear_first = False
 
     def begin(self, count: Any) -> None:
-        """The kernel has begun the run, and has given it this number."""
+        """Record that the kernel has begun the run, and has given this number to the run."""
         if isinstance(count, int) and count >= 0:
             self.count = count
             self.changes += 1
@@ -94,7 +96,7 @@ class CellRun:
         self.changes += 1
 
     def show(self, output: dict[str, Any], display_id: str | None, size: int) -> None:
-        """Append an output that is no stream."""
+        """Append an output that is not text of stdout or stderr."""
         self._clear_if_asked()
         self._outputs.append(Display(output, display_id, size))
         self.size += OVERHEAD + size
@@ -129,7 +131,8 @@ class CellRun:
 
 
 def _printed(text: str) -> str:
-    """Return the text without what backspaces and carriage returns have removed (as nbclient)."""
+    """Return the text without the characters that backspaces and carriage returns remove (as
+    nbclient does)."""
     while "\b" in text and (shorter := _BACKSPACE.sub("", text)) != text:
         text = shorter
     return _CARRIAGE_RETURN.sub("", text) if "\r" in text else text

@@ -1,7 +1,7 @@
-"""Keep the outputs of a kernel's cells until a page has saved them or the server has written them.
+"""Keep the outputs of a kernel's cells until a page or the server has written them to the file.
 
-The outputs of a run are kept from the start of the run, even while a page shows the notebook,
-because a page may be closed before the page has saved all outputs.
+The outputs of a run are kept from the start of the run, even if a page shows the notebook. The
+reason is that the user may close the page before the page has saved all outputs.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ MOST = 10_000_000
 """The largest size of the outputs that are kept for one kernel, in bytes."""
 MOST_RUNS = 1000
 SAVED_AFTER = 5.0
-"""A page that saves a notebook this many seconds after a run's end has received all its outputs."""
+"""If a page saves a notebook this many seconds after the end of a run, the page has received all
+outputs of the run."""
 NOT_KEPT = (
     "The rest of this output was not kept: while no page shows a notebook, the server keeps "
     f"{MOST // 1_000_000} MB of the outputs of its cells.\n"
 )
 LEFT = "left"
-"""A page sends this for a run whose outputs it does not put into its notebook, because the cell has
-another text there, or because the page runs the cell itself."""
+"""A page sends this word for a run if the page does not put the run's outputs into its notebook.
+The reason is that the cell has another text in this page, or that the page runs the cell itself."""
 AT_ONCE = 50
-"""The most runs in one answer to a page. The page's next request names these runs in its URL, which
-must not be longer than web servers allow (8 kB)."""
+"""The largest number of runs in one answer to a page. The URL of the page's next request names
+these runs. Web servers allow URLs of at most 8 kB."""
 SHOWN = ("execute_result", "display_data", "error")
 OF_A_CELL = (*SHOWN, "stream", "clear_output", "update_display_data", "execute_input", "status")
 MOST_WIDGETS = 1000
@@ -38,9 +39,9 @@ class KernelOutputs:
 
     def __init__(self, on_end: Callable[[], None] = lambda: None) -> None:
         self.runs: dict[str, CellRun] = {}
-        self.watched = True  # a page shows the notebook
+        self.watched = True  # whether a page shows the notebook
         self._on_end = on_end
-        self._last: dict[str, str] = {}  # the run of each cell
+        self._last: dict[str, str] = {}  # maps ids of cells to the id of the cell's last run
         self._full: set[str] = set()
         self._size = 0
         self._widgets: dict[str, str] = {}
@@ -90,11 +91,12 @@ class KernelOutputs:
                 run.missed = False
 
     def for_page(self, page: str, have: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the runs whose outputs no page receives, for a page that is connected; and whether
-        the page has to ask again.
+        """Return, for a connected page, the runs whose outputs no page has completely received. The
+        key `running` tells whether the page has to ask again.
 
-        `have` maps ids of runs to how much of the run the page has put into its notebook, or to
-        LEFT. The page then saves these outputs. At most AT_ONCE runs are returned.
+        `have` is what the page already has. It maps ids of runs to the value `changes` that the
+        page has put into its notebook, or to LEFT. The page saves the outputs of the returned runs.
+        At most AT_ONCE runs are returned.
         """
         runs: list[dict[str, Any]] = []
         running = False
@@ -111,8 +113,8 @@ class KernelOutputs:
         return {"runs": runs, "running": running}
 
     def page_saved(self, began: float) -> None:
-        """A page has saved the notebook: its file has the outputs that the page had received.
-        `began`: when the page's request came."""
+        """Record that a page has saved the notebook. The file has the outputs that the page had
+        received. `began` is the time of the page's request (time.monotonic)."""
         before = began - SAVED_AFTER
         for message, run in list(self.runs.items()):
             if run.ended is not None and run.ended < before and not run.missed:
@@ -138,7 +140,8 @@ class KernelOutputs:
         if kind == "execute_input":
             run.begin(content.get("execution_count"))
         elif content.get("execution_state") == "idle" and run.count is None:
-            self.forget(message)  # the kernel did not run it, because an earlier cell had failed
+            # the kernel did not run the cell, because an earlier cell had failed
+            self.forget(message)
         elif content.get("execution_state") == "idle":
             run.end(time.monotonic())
             self._on_end()
@@ -162,7 +165,7 @@ class KernelOutputs:
         self._size += run.size - before
 
     def _update(self, content: dict[str, Any], size: int) -> None:
-        """Change the outputs that have this display_id, in all cells."""
+        """Change the outputs that have the message's display_id, in all cells."""
         display_id = str((content.get("transient") or {}).get("display_id") or "")
         output = _valid_output("display_data", content)
         new = {key: output[key] for key in ("data", "metadata")}
@@ -190,7 +193,8 @@ class KernelOutputs:
         return False
 
     def _make_room(self, size: int, running: str = "") -> None:
-        """Forget the runs whose outputs a page has received, if this size does not fit."""
+        """If an output of this size does not fit, forget the ended runs whose outputs a page has
+        received."""
         if self._size + size <= MOST and len(self.runs) < MOST_RUNS:
             return
         for message, run in list(self.runs.items()):
@@ -198,7 +202,8 @@ class KernelOutputs:
                 self.forget(message)
 
     def _note_widget(self, content: dict[str, Any]) -> None:
-        """Note which cell's outputs an Output widget of ipywidgets shows instead of the cell."""
+        """Record for which run an Output widget of ipywidgets shows the outputs in place of the
+        cell."""
         data = content.get("data")
         state = data.get("state") if isinstance(data, dict) else None
         if not isinstance(state, dict) or "msg_id" not in state:
@@ -210,8 +215,8 @@ class KernelOutputs:
 
 
 def _valid_output(kind: str, content: dict[str, Any]) -> dict[str, Any]:
-    """Return a message's output as a notebook's file has it. Raise an error if a notebook may not
-    have it: JupyterLab would report that the notebook is not valid."""
+    """Return a message's output in the form of a notebook's file. Raise an error if this output is
+    not allowed in a notebook. Otherwise, JupyterLab would report that the notebook is not valid."""
     from nbformat.v4 import output_from_msg
 
     return dict(output_from_msg({"header": {"msg_type": kind}, "content": content}))

@@ -10,11 +10,11 @@ from .cell_run import CellRun
 
 
 def put_outputs(notebook: dict[str, Any], runs: Mapping[str, CellRun]) -> set[str]:
-    """Write the outputs and the number of each run into its cell; return the ids of the runs whose
-    outputs are now in the notebook.
+    """Put the outputs and the number of each run into the run's cell. Return the ids of the runs
+    whose outputs are now in the notebook.
 
-    Only cells of the same id and of the same text are changed. The outputs of a run replace all
-    outputs of the cell, because the run has all outputs from its start.
+    A cell is changed only if it has the same id and the same text as the cell that ran. The outputs
+    of a run replace all outputs of the cell, because the run has all outputs from its start.
     """
     cells = notebook["cells"]
     ids = Counter(cell.get("id") for cell in cells)

@@ -14,7 +14,7 @@ from ..overrides.hold_contents import Contents
 from .write_outputs import Writer
 
 OTHERS = ("jupyter_server_ydoc", "jupyter_server_nbmodel", "jupyter_server_documents")
-"""Server extensions that write outputs into notebooks by themselves."""
+"""Server extensions that themselves write outputs into notebooks."""
 _KEY = "sitekit_outputs"
 
 
@@ -23,7 +23,7 @@ class NotebookOutputs:
 
     def __init__(self, manager: AsyncContentsManager) -> None:
         self._contents = Contents(manager, self)
-        self._writers: dict[str, Writer] = {}  # by the kernel's id
+        self._writers: dict[str, Writer] = {}  # the key is the kernel's id
 
     def writer(self, kernel: Any, make: bool) -> Writer | None:
         """Return the kernel's Writer. The Writer is created when the first page connects to the
@@ -54,8 +54,8 @@ class NotebookOutputs:
             writer.outputs.page_saved(began)
 
     async def renamed(self, old_path: str, new_path: str) -> None:
-        """Let the sessions of closed notebooks follow: a page would do it for those it shows. A
-        page that opens the new path gets the kernel that runs."""
+        """Change the path in the sessions of closed notebooks. Pages change the path for the
+        notebooks that they show. If a page opens the new path, the page gets the running kernel."""
         old, new = old_path.strip("/"), new_path.strip("/")
         writers = list(self._writers.values())
         sessions = await writers[0].sessions() if writers else []  # of the whole server
@@ -63,7 +63,8 @@ class NotebookOutputs:
             await writer.follow(old, new, sessions)
 
     async def _of(self, path: str) -> list[Writer]:
-        """Return the writers of the kernels of a notebook, by whichever path a page reads it."""
+        """Return the writers of the kernels of a notebook. `path` may be any path of the notebook's
+        file."""
         writers = list(self._writers.values())
         if not writers:
             return []
@@ -74,8 +75,9 @@ class NotebookOutputs:
 
 
 def write_outputs_of_closed_pages(app: Any) -> None:
-    """Make this server write the outputs of notebooks that no page shows, unless an extension of
-    the server does, or the contents manager is a site's own that is not asynchronous."""
+    """Make this server write the outputs of notebooks that no page shows. This function does
+    nothing if an extension of OTHERS is enabled, or if the site has its own contents manager that
+    is not asynchronous."""
     extensions = app.extension_manager.extensions
     others = [name for name in OTHERS if name in extensions and extensions[name].enabled]
     if not others and isinstance(app.contents_manager, AsyncContentsManager):
@@ -83,14 +85,14 @@ def write_outputs_of_closed_pages(app: Any) -> None:
 
 
 def writer(kernel: Any, make: bool = True) -> Writer | None:
-    """Return the writer of a kernel of this server; None if the server does not write outputs.
-    `make`: make the writer if the kernel has none yet."""
+    """Return the writer of a kernel of this server. Return None if the server does not write
+    outputs. If `make` is true, and the kernel has no writer, create the writer."""
     outputs = _of_server(kernel)
     return outputs.writer(kernel, make) if outputs else None
 
 
 async def end(kernel: Any, restart: bool) -> None:
-    """Write what is left of a kernel's outputs: the kernel is shut down, or is restarted."""
+    """Write the remaining outputs of a kernel that is shut down or restarted."""
     if outputs := _of_server(kernel):
         await outputs.end(kernel, restart)
 

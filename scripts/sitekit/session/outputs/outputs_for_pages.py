@@ -1,9 +1,10 @@
-"""Answer a page that shows a notebook: what its cells have printed since the page that ran them was
-closed (a Jupyter Server extension).
+"""Send a page the outputs of cells that another page, which is closed now, has run (a Jupyter
+Server extension).
 
-Only the page that has asked for a run puts its outputs into the notebook. A page that opens the
-notebook while a cell runs asks here for the outputs that come afterwards, and puts them into its
-own copy of the notebook. Nothing is written to the file: it belongs to the page.
+In JupyterLab, only the page that has requested a run puts the run's outputs into the notebook. If
+another page opens the notebook while the cell runs, this page requests the later outputs from this
+extension. The page puts these outputs into its own copy of the notebook. This extension writes
+nothing to the file, because only the page may write the file.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from . import notebook_outputs
 class OutputsHandler(APIHandler):
     """Handle GET requests: return the runs of a kernel's cells that this page has not received.
 
-    `kernel` and `page` name the kernel and the page's session with it. `have` is a JSON object: how
-    much of each run the page has put into its notebook.
+    In the URL, `kernel` is the id of the kernel, and `page` is the id of the page's session with
+    this kernel. `have` is a JSON object, which KernelOutputs.for_page() describes.
     """
 
     auth_resource = "sitekit"

@@ -1,11 +1,11 @@
 """Write the outputs of a kernel's cells into their notebook's file while no page shows the notebook.
 
-As long as a page is connected to the kernel, the file belongs to the page, and the server writes
-nothing. If no page is connected, the server writes before a page reads the notebook, and when the
-kernel is shut down. If the user has closed the last page, the server also writes when a cell ends,
-and every 30 seconds. If a page has lost its connection, the server does not write, because the page
-may connect again and receive the outputs. The page would then report that the file was changed on
-disk.
+If a page is connected to the kernel, only the page writes the file, and the server writes nothing.
+If no page is connected, the server writes before a page reads the notebook, and when the kernel is
+shut down. If the user has closed the last page, the server also writes when a cell ends, and every
+30 seconds. If a page has only lost its connection, the server does not write at these times,
+because the page may connect again and receive the outputs. If the server had written, the page
+would report that the file was changed on disk.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ EVERY = 30.0
 SOON = 1.0
 """Cells that end within this many seconds are written together."""
 ARRIVES = 60.0
-"""A page that has read a notebook connects to the kernel within this many seconds."""
+"""A page that has read a notebook is expected to connect to the kernel within this many seconds."""
 AT_THE_END = 10.0
-"""The most seconds that a kernel's shutdown waits for the file."""
+"""The longest time, in seconds, that a kernel's shutdown waits until the file is written."""
 LARGEST = 50_000_000
-"""A larger notebook is not written: the server would need several times its size of memory."""
+"""A larger notebook (in bytes) is not written, because the server would need several times this
+size of memory."""
 CLOSED = (1000, 1001)
 """The codes with which a browser closes the WebSocket of a page that is closed (RFC 6455, 7.4.1)."""
 
 
 class Refused(Exception):
-    """The server may not write this notebook."""
+    """Report that the server must not write this notebook. The exception's text is the reason."""
 
 
 class Writer:
@@ -53,9 +54,10 @@ class Writer:
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._said: set[str] = set()
-        self._failures = 0  # attempts to write since the last one that succeeded
+        self._failures = 0  # failed attempts to write since the last successful attempt
         self._stream = kernel.connect_iopub()
-        # As Jupyter Server does for its own streams: a session of its own reads each message once.
+        # This stream needs a session of its own, as Jupyter Server's streams have, because a
+        # session reads each message only once.
         self._session = type(kernel.session)(config=kernel.session.config, key=kernel.session.key)
         self._stream.on_recv(self._receive)
 
@@ -67,8 +69,8 @@ class Writer:
         self.outputs.page_returns(page.session_key, received)
 
     def page_goes(self, page: Any, code: int | None) -> None:
-        """A page is no longer connected. `code` is the status code with which the page has closed
-        its WebSocket."""
+        """Record that a page is no longer connected. `code` is the status code with which the page
+        has closed its WebSocket."""
         if page not in self._pages:
             return
         self._pages.discard(page)
@@ -78,9 +80,9 @@ class Writer:
         self._write_soon()
 
     def for_page(self, page: str, have: dict[str, Any]) -> dict[str, Any]:
-        """Return the outputs that a page does not have, which is connected to the kernel."""
+        """Return the outputs that a page does not have, if the page is connected to the kernel."""
         if page not in [one.session_key for one in self._pages]:
-            return {"runs": [], "running": True}  # its connection is not complete yet
+            return {"runs": [], "running": True}  # the page's connection is not complete yet
         return self.outputs.for_page(page, have)
 
     async def sessions(self) -> list[dict[str, Any]]:
@@ -89,8 +91,9 @@ class Writer:
         return list(await ensure_async(manager.list_sessions()))
 
     async def follow(self, old: str, new: str, sessions: list[dict[str, Any]]) -> None:
-        """A file or a folder was renamed: let the session of this kernel's notebook follow,
-        unless a page that shows the notebook does."""
+        """Change the path in the session of this kernel's notebook, after a file or a folder was
+        renamed. If a page shows the notebook, the page changes the path, and this function does
+        nothing."""
         manager = self._kernel.parent.parent.session_manager
         for one in [] if self._pages else sessions:
             path = str(one["path"]).strip("/")
@@ -101,7 +104,8 @@ class Writer:
                 await ensure_async(manager.update_session(one["id"], path=moved, name=name))
 
     def path(self, sessions: list[dict[str, Any]]) -> str | None:
-        """Return the path of the only notebook that uses this kernel, and no other kernel."""
+        """Return the path of the kernel's notebook. Return None if several notebooks use this
+        kernel, or if the notebook has several kernels."""
         books = [one for one in sessions if one["type"] == "notebook"]
         own = [one["path"] for one in books if one["kernel"]["id"] == self._kernel.kernel_id]
         if len(own) != 1 or [one["path"] for one in books].count(own[0]) != 1:
@@ -116,11 +120,13 @@ class Writer:
             self._read_at = time.monotonic()
 
     async def end(self) -> None:
-        """The kernel is shut down or restarted. Its outputs are written, unless the server's own
-        end has cut off a page, which still shows the notebook."""
+        """Write the outputs of a kernel that is shut down or restarted. If a page has lost its
+        connection less than ARRIVES seconds ago, nothing is written. The reason may be that the
+        server ends, and that the page still shows the notebook."""
         self._stream.flush()
         self.outputs.end_all()
-        self._read_at = -ARRIVES  # a page that has read the notebook would lose them, too
+        # also write if a page has just read the notebook; otherwise the outputs would be lost
+        self._read_at = -ARRIVES
         if self._closed or time.monotonic() - self._left_at > ARRIVES:
             try:
                 await asyncio.wait_for(self._write(), AT_THE_END)
@@ -142,12 +148,12 @@ class Writer:
                 lambda: self._unpack(bytes(message["content"])),
                 sum(len(part) for part in fed),
             )
-        except Exception as trouble:  # a kernel can send anything
+        except Exception as trouble:  # a kernel can send messages of any content
             self._say(f"a kernel's message cannot be kept for its notebook: {trouble!r}")
 
     def _unpack(self, packed: bytes) -> Any:
-        """Return a message's content. A half of a surrogate pair, which no file may have, becomes a
-        question mark."""
+        """Return a message's content. Half of a surrogate pair, which is not allowed in a file, is
+        replaced by a question mark."""
         content = self._session.unpack(packed)
         if rb"\ud" in packed or rb"\uD" in packed:
             text = json.dumps(content, ensure_ascii=False)
@@ -155,7 +161,7 @@ class Writer:
         return content
 
     def _write_soon(self, seconds: float = SOON) -> None:
-        """Write within this many seconds, if the last page is closed."""
+        """Write within this many seconds, if the user has closed the last page."""
         if self._pages or not self._closed:
             return
         loop = asyncio.get_running_loop()
@@ -173,8 +179,8 @@ class Writer:
         began = time.monotonic()
         await self._write()
         if self.outputs.runs:
-            # A large notebook on a slow filesystem is written less often, and a full disk is not
-            # tried every time.
+            # A large notebook on a slow filesystem is written less often. If writing fails, for
+            # example because the disk is full, the server tries again after longer pauses.
             pause = EVERY * 2 ** min(self._failures, 5)
             self._write_soon(max(pause, 20 * (time.monotonic() - began)))
 
@@ -184,7 +190,8 @@ class Writer:
         return not self._pages and time.monotonic() - self._read_at > ARRIVES
 
     async def _write(self) -> None:
-        """Write the outputs that are not yet in the file, unless the file belongs to a page."""
+        """Write the outputs that are not yet in the file. If a page shows the notebook, write
+        nothing."""
         path = None
         try:
             if self.outputs.unwritten() and self._may_write():
@@ -195,13 +202,14 @@ class Writer:
                     async with self._contents.held(path):
                         await self._write_into(path)
             self._failures = 0
-        except Exception as trouble:  # no failure may end the server, or a page's request
+        except Exception as trouble:  # a failure must not end the server or a page's request
             self._failures += 1
             kind = f"{path} {type(trouble).__name__} {getattr(trouble, 'status_code', '')}"
             self._say(f"the outputs of {path!r} are not written: {trouble}", kind)
 
     def _refuse_second_path(self, path: str, sessions: list[dict[str, Any]]) -> None:
-        """Raise Refused if another session's path is a link to the same file: a page may show it."""
+        """Raise Refused if another session has a link to the same file, because a page may show
+        this other path."""
         key = self._contents.key
         own = key(path)
         if [key(one["path"]) for one in sessions if one["type"] == "notebook"].count(own) > 1:
@@ -239,7 +247,7 @@ class Writer:
                     self.outputs.forget(message)
 
     def _say(self, line: str, kind: str = "") -> None:
-        """Log a line, once. Lines of the same kind are one."""
+        """Log a line once. Of several lines of the same `kind`, only the first is logged."""
         if (kind or line) not in self._said and len(self._said) < 100:
             self._said.add(kind or line)
             self._kernel.log.warning("sitekit: %s", line.replace("\n", " "))

@@ -5,7 +5,7 @@ job ends, the messages of a course to its participants, and the figures of the s
 
 JupyterHub's culler uses the time of the last activity that the server reports. By Jupyter Server's
 own rules, a server with an open browser window is never idle, because JupyterLab requests lists
-every few seconds. By Jupyter Server's rules, a kernel that computes without output is idle
+every few seconds. In contrast, a kernel that computes without output is idle by these rules
 (jupyterhub-idle-culler#43). In sitekit, requests that only read do not count as activity. A busy
 kernel counts as activity if the tier has the setting `busy`. JupyterLab reports when the user types
 or clicks.
@@ -32,12 +32,12 @@ from ..figures.time_left import notice
 
 EVERY = 15  # seconds between checks of the kernels
 READS = ("GET", "HEAD", "OPTIONS")
-# the lab stores its layout each time after it has requested its lists
+# JupyterLab stores its layout each time after it has requested its lists
 UPKEEP = re.compile(r"/lab/api/workspaces(/|$)")
 
 
 def note_busy_kernels(settings: dict[str, Any]) -> None:
-    """Record an activity of the server now, if one of its kernels is busy.
+    """Record that the server is active now, if one of its kernels is busy.
 
     Jupyter Server uses the latest `*_last_activity` of its settings.
     """
@@ -51,8 +51,8 @@ def note_busy_kernels(settings: dict[str, Any]) -> None:
 
 
 class NoticeHandler(APIHandler):
-    """Handle GET: return the notice (times until the stop, messages). Handle POST: record an
-    activity of the user, and return the notice.
+    """Handle GET: return the notice (times until the stop, messages). Handle POST: record that the
+    user is active now, and return the notice.
 
     JupyterLab sends POST while the user types or clicks.
     """
@@ -86,8 +86,8 @@ class NoticeHandler(APIHandler):
 
 
 def count_only_changes() -> None:
-    """Change Jupyter Server so that some requests do not count as activity: requests that only
-    read, and requests that JupyterLab sends by itself."""
+    """Make Jupyter Server ignore some requests for the time of the last activity: requests that
+    only read, and requests that JupyterLab sends by itself."""
     counted = APIHandler.update_api_activity
 
     def update_api_activity(handler: APIHandler) -> None:

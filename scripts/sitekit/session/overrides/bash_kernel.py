@@ -1,8 +1,8 @@
 """Run the bash kernel of the hub environment without a TCP port.
 
-ipykernel opens a port for the output of forked children (iostream.py, _setup_pipe_in), to which
-every user of the node can connect. The bash kernel does not need this port, because bash writes its
-output to a terminal of its own.
+ipykernel opens a port for the output of child processes (iostream.py, _setup_pipe_in). Every user
+of the node can connect to this port. The bash kernel does not need this port, because its bash
+writes to a separate terminal.
 """
 
 from bash_kernel.kernel import BashKernel

@@ -1,9 +1,9 @@
 """Combine a participant's commit and a commit of the course's repository into one commit, file by
-file. `git merge` would merge the two versions of a file line by line, and overwrite the
-participant's file. This module never changes a file that the participant has changed. The combined
-commit is created in the git repository only, and git then writes only those files of the
-participant's folder that differ from this commit. If the job ends at any moment, no file of the
-participant is lost."""
+file. In contrast, `git merge` would merge the two versions of a file line by line, and overwrite
+the participant's file. This module never changes a file that the participant has changed. The
+combined commit is created only in the git repository. git then writes only the files of the
+participant's folder that differ from this commit. No file of the participant is lost, even if the
+job ends in the middle of these steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 WHO = ("-c", "user.name=nbgitpuller", "-c", "user.email=nbgitpuller@nbgitpuller.link")
-"""The author of nbgitpuller's own commits, too."""
+"""nbgitpuller uses the same author for its own commits."""
 
 
 def combined(repository: Path, mine: str, theirs: str) -> str:
@@ -42,7 +42,8 @@ def combined(repository: Path, mine: str, theirs: str) -> str:
 def _git(
     repository: Path, *words: str, index: Path | None = None, text: bytes | None = None
 ) -> bytes:
-    """Run git, if `index` is given with this index file, and return git's output."""
+    """Run git and return git's output. If `index` is given, git uses this index file. Raises
+    CalledProcessError."""
     other = {} if index is None else {"GIT_INDEX_FILE": str(index)}
     argv, environment = ["git", *words], {**os.environ, **other}
     done = subprocess.run(

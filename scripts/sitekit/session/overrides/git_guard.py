@@ -3,7 +3,7 @@ other websites. The module git_guard is an extension of Jupyter Server.
 
 A GET request makes jupyterlab-git 0.55 run git, and git may contact the server of a repository
 (jupyterlab_git/handlers.py, GitRemoteDetailsShowHandler). A link on another website could cause
-such a request of jupyterlab-git. jupyterlab-git imports nbdime and nbformat when it is loaded
+such a GET request. When jupyterlab-git is loaded, it imports nbdime and nbformat
 (jupyterlab_git_core/git.py). The import of nbdime and nbformat takes longer than the import of
 Jupyter Server. In the hub environment, jupyterlab-git is enabled only through this module
 (environment/release/configure_release.py).
@@ -43,7 +43,8 @@ def _load_jupyter_server_extension(server: Any) -> None:
 
 
 def load(server: Any) -> None:
-    """Load jupyterlab-git, which takes longer to import than Jupyter Server."""
+    """Load jupyterlab-git. The import of jupyterlab-git takes longer than the import of Jupyter
+    Server."""
     import jupyterlab_git
     from jupyterlab_git import handlers
 

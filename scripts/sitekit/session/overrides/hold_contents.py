@@ -21,20 +21,22 @@ from jupyter_server.services.contents.manager import AsyncContentsManager
 
 
 class Watcher(Protocol):
-    """Is told what pages do with notebooks."""
+    """Define the methods that Contents calls when a page reads, saves or renames a file."""
 
     async def before_read(self, path: str, will_connect: bool) -> None:
-        """A page is going to read a notebook. `will_connect`: it does not read it as text."""
+        """Do what is necessary before a page reads a notebook. `will_connect` is false if the page
+        reads the notebook as text, and therefore does not connect to a kernel."""
 
     async def saved(self, path: str, began: float) -> None:
-        """A page has saved a notebook. `began`: when its request came."""
+        """Do what is necessary after a page has saved a notebook. `began` is the time of the page's
+        request (time.monotonic)."""
 
     async def renamed(self, old_path: str, new_path: str) -> None:
-        """A page has renamed a file or a folder."""
+        """Do what is necessary after a page has renamed a file or a folder."""
 
 
 class Contents:
-    """The contents manager's own `get` and `save`, and a lock for each file."""
+    """Hold the contents manager's own `get` and `save`, and a lock for each file."""
 
     def __init__(self, manager: AsyncContentsManager, watcher: Watcher) -> None:
         self.get, self.save = manager.get, manager.save
@@ -49,7 +51,8 @@ class Contents:
         manager.restore_checkpoint = self.restored_by_page
 
     def key(self, path: str) -> Any:
-        """Return a value that is the same for all paths of a file: links lead to the same file."""
+        """Return a key of the file. Several paths can lead to one file by links. All these paths
+        have the same key."""
         file = self._file(path)
         if file is None:
             return path.strip("/")
@@ -57,12 +60,14 @@ class Contents:
         with contextlib.suppress(OSError):
             found = os.stat(real)
             if found.st_nlink > 1 and not os.path.isdir(real):
-                return found.st_dev, found.st_ino  # saved in place: the number remains
+                # Jupyter Server saves such a file in place. Therefore its inode number remains the
+                # same.
+                return found.st_dev, found.st_ino
         return real
 
     @contextlib.asynccontextmanager
     async def held(self, path: str) -> AsyncIterator[None]:
-        """Hold a file: no page reads or changes it meanwhile."""
+        """Hold the lock of a file. In the `with` block, no page can read or change the file."""
         key = self.key(path)
         if self._holds(key):
             yield
@@ -78,8 +83,9 @@ class Contents:
                 del self._holders[key]
 
     async def read_notebook(self, path: str) -> dict[str, Any]:
-        """Return a notebook's model. Raise an error if its file is no notebook: Jupyter Server
-        would put what a failed save has left in its place (fileio.py, _read_notebook)."""
+        """Return a notebook's model. Raise an error if the file is not a notebook. Otherwise,
+        Jupyter Server would replace the file with what a failed save has left (fileio.py,
+        _read_notebook)."""
         file = self._file(path)
         if file is not None and os.path.exists(path_to_intermediate(file)):
             text = await self.get(path, type="file", format="text")
@@ -89,8 +95,8 @@ class Contents:
     async def read_by_page(
         self, path: str, content: bool = True, type: str | None = None, *more: Any, **named: Any
     ) -> Any:
-        # Without `content`, other methods of the manager ask for a file's facts, also while it is
-        # held.
+        # Other methods of the manager call this method without `content`, to read a file's
+        # properties, also while the file's lock is held.
         if not content or not path.endswith(".ipynb"):
             return await self.get(path, content, type, *more, **named)
         if not self._holds(self.key(path)):
@@ -126,19 +132,21 @@ class Contents:
             return await self._restore(checkpoint_id, path)
 
     async def _tell(self, watched: Awaitable[None]) -> None:
-        """Wait until the watcher has done its work. A failure of the watcher does not fail the
-        page's own request."""
+        """Wait until the watcher's method has ended. If this method fails, the failure is logged,
+        and the page's request continues."""
         try:
             await watched
         except Exception as trouble:
             self._manager.log.warning("sitekit: outputs of closed notebooks: %r", trouble)
 
     def _holds(self, key: Any) -> bool:
-        """Return whether the running task holds the file: one method has called another one."""
+        """Return whether the current task already holds the file's lock, because one method of the
+        manager has called another method."""
         return key in self._holders and self._holders[key] is asyncio.current_task()
 
     def _file(self, path: str) -> str | None:
-        """Return a path's file, for a contents manager that keeps its contents in files."""
+        """Return the file of a path. If the contents manager does not store contents in files,
+        return None."""
         if not isinstance(self._manager, FileManagerMixin):
             return None
         return str(self._manager._get_os_path(path.strip("/")))

@@ -1,8 +1,9 @@
-"""Send the server's few requests to the hub with tornado, in place of `jupyterhub.httpclient`.
+"""Send the server's few requests to the hub with tornado. This module replaces
+`jupyterhub.httpclient`.
 
-JupyterHub 6 sends these requests with aiohttp. A server needs aiohttp only for these requests, and
-the import of aiohttp takes longer than all these requests (jupyterhub/httpclient.py). tornado is
-the server's own library, which JupyterHub used for these requests until version 5.
+JupyterHub 6 sends these requests with aiohttp. A server would need aiohttp only for these requests
+(jupyterhub/httpclient.py). The import of aiohttp takes longer than all these requests together.
+tornado is the server's own library, which JupyterHub used for these requests until version 5.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import ssl as tls
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 
 SECONDS = {"connect_timeout": 30.0, "request_timeout": 300.0}
-"""The time limits of aiohttp."""
+"""The same time limits as in aiohttp, in seconds."""
 
 
 class Answer:

@@ -1,8 +1,8 @@
 """Make Linux kill kernels and terminals before the server when the job's memory is exhausted.
 
-Linux selects the process to kill by oom_score_adj (proc(5)), which child processes inherit. Every
-process of a kernel, however small, is therefore killed before the server. Without a server, the
-user would have neither kernels nor an explanation.
+Linux selects the process to kill by oom_score_adj (proc(5)), which child processes inherit.
+Therefore Linux kills every process of a kernel, even a small process, before the server. If Linux
+killed the server, the user would lose all kernels, and would see no explanation.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from collections.abc import Sequence
 from typing import Any
 
 FIRST = 500
-"""The value of oom_score_adj for kernels. The kernel of Linux adds half of the job's memory limit to theirs.
+"""The value of oom_score_adj for kernels. Linux then counts the memory of each such process as
+larger by half of the job's memory limit.
 
-The server has 0, as Slurm starts it.
+The server's own value is 0, which Slurm has set.
 """
 
 
 def first_to_end(argv: Sequence[str]) -> list[str]:
-    """Return a command line that runs the same program with oom_score_adj 500 so that Linux kills
-    this program before the server.
+    """Return a command line that runs the same program with oom_score_adj 500. Therefore Linux
+    kills this program before the server.
 
     Because /bin/sh replaces itself with the program, the process id stays the same.
     """

@@ -3,26 +3,28 @@
 A server does not need the following modules. The imports of these modules took longer than the
 imports of all modules that a server needs.
 
-`jupyterhub.log` imports the hub's handlers for the name of one class. `jupyterhub.metrics`, which
-counts the requests, and `jupyterhub.scopes`, which compares scopes, import the hub's database
-(orm.py, SQLAlchemy, alembic). `jupyterhub.utils` imports SQLAlchemy for the name of one exception,
-and aiohttp for a function of the hub.
+`jupyterhub.log` imports the hub's handlers, but needs only the name of one class.
+`jupyterhub.metrics` counts the requests, and `jupyterhub.scopes` compares scopes. Both import the
+hub's database (orm.py, SQLAlchemy, alembic). `jupyterhub.utils` imports SQLAlchemy, but needs only
+the name of one exception. It also imports aiohttp, which only a function of the hub needs.
 
 `jupyterhub.httpclient` imports aiohttp. hub_requests.py replaces `jupyterhub.httpclient`.
 
-`jupyterlab_server` imports requests for lists of blocked extensions, which a site may configure.
-`jupyterlab` imports httpx to install extensions (jupyterlab/extensions/pypi.py). sitekit does not
-allow this (environment/release/configure_release.py, `readonly`).
+`jupyterlab_server` imports the package requests, which only lists of blocked extensions need. A
+site may configure such lists. `jupyterlab` imports httpx to install extensions
+(jupyterlab/extensions/pypi.py). sitekit does not allow this
+(environment/release/configure_release.py, `readonly`).
 
-`jupyter_client` and `notebook_shim` import all of IPython for the path of one folder.
+`jupyter_client` and `notebook_shim` import all of IPython, but need only the path of one folder.
 
-`jsonschema` imports a library for each format of strings that it can check. rfc3987_syntax builds a
-grammar, and isoduration imports arrow. Without the libraries rfc3987_syntax and isoduration,
-jsonschema does not check the two formats, which no schema of a server uses (jsonschema/_format.py
-suppresses ImportError).
+`jsonschema` imports a library for each format of strings that it can check. Two of these libraries
+are slow: rfc3987_syntax builds a grammar, and isoduration imports arrow. Without the two libraries,
+jsonschema does not check the two formats (jsonschema/_format.py suppresses ImportError). No schema
+of a server uses these formats.
 
-In addition, jupyterlab runs node to read the address of a registry of npm packages, as the default of
-a setting for building JupyterLab (jupyterlab/commands.py, AppOptions.registry). Users cannot build.
+In addition, jupyterlab runs node to read the address of a registry of npm packages. This address is
+the default of a setting for building JupyterLab (jupyterlab/commands.py, AppOptions.registry).
+Users do not need the setting, because users cannot build JupyterLab.
 
 Python still loads the real modules when a program uses them (placeholder_modules.py).
 """
@@ -71,22 +73,25 @@ STAND_INS: dict[str, dict[str, dict[str, object]]] = {
     "jupyterlab_server.listings_handler": {"requests": {}},
     "jupyterlab.extensions": {PYPI: {"PyPIExtensionManager": called(PYPI, "PyPIExtensionManager")}},
 }
-"""Modules of a server, the modules that they import needlessly, and the names that they need."""
+"""Maps each module of a server to a table of the modules that it imports without need. This table
+maps the modules to the names that their placeholders contain."""
 
 WHILE_STARTING: dict[str, dict[str, object]] = {
     "IPython.paths": {"get_ipython_dir": ipython_folder},
 }
-"""The same table for imports inside of functions that a server calls while it starts."""
+"""Maps further modules to the names that their placeholders contain. Functions that a server calls
+while it starts import these modules."""
 
 
 def import_without_hub() -> ExitStack:
-    """Import the modules that STAND_INS lists, with placeholders for the libraries that they do not
-    need. Close the returned stack when the server has started."""
+    """Import the modules that STAND_INS lists. Libraries that these modules do not need are
+    replaced by placeholders. Close the returned stack when the server has started."""
     for name in WITHOUT:
-        # The type does not allow None, which makes the import fail.
+        # None makes the import fail. The declared type of sys.modules does not allow None.
         sys.modules[name] = None  # type: ignore[assignment]
     for name, modules in STAND_INS.items():
-        # An image may lack the module. If it is broken, the server's own import shows the error.
+        # The module may be missing in an image. If the module is broken, the server's own import
+        # shows the error.
         with stand_ins(modules), suppress(ImportError):
             importlib.import_module(name)
     read_no_yarn_settings()

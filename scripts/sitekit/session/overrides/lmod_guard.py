@@ -1,7 +1,7 @@
 """Load jupyterlmod with safe calls of Lmod, as an extension of Jupyter Server.
 
-jupyterlmod 5.3 itself does not separate the arguments in a request when it calls Lmod, and lets
-modules that the user loads change the environment variables of the server itself
+jupyterlmod 5.3 itself does not separate the arguments of a request when it calls Lmod. In
+jupyterlmod, modules that the user loads also change the environment variables of the server itself
 (module/__init__.py, `module`). jupyterlmod also answers requests that pages of other websites cause
 (handler.py). The module lmod_guard checks the arguments, calls Lmod without a shell, and stores
 loaded modules in a file (store_loaded_modules.py). The handler answers only requests of the user's
@@ -25,14 +25,14 @@ from typing import Any
 from ..modules import lmod_output, store_loaded_modules
 
 WORD = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@:-]*", re.ASCII)
-"""A module, a collection or a path.
+"""The form of an allowed argument: the name of a module or a collection, or a path.
 
 It contains no space, no quote and no character that a shell or Lua interprets. It does not begin
 with a dash.
 """
 
 OPTIONS = {"purge": "--force", "use": "-a"}
-"""Options that jupyterlmod itself adds, by command."""
+"""Maps commands of Lmod to options that jupyterlmod adds to them."""
 
 CHANGES = {"load", "unload", "purge", "reset", "restore", "use", "unuse"}
 """Commands that change the loaded modules, or the paths to modules."""
@@ -41,7 +41,8 @@ _turn = asyncio.Lock()
 
 
 def refusal(command: str, words: tuple[object, ...]) -> str | None:
-    """Return why `words` must not be passed to this command of Lmod; None if they are safe."""
+    """Return the reason if `words` must not be passed to this command of Lmod. If `words` are safe,
+    return None."""
     for word in words:
         if not isinstance(word, str) or not (word == OPTIONS.get(command) or WORD.fullmatch(word)):
             return f"not the name of a module: {word!r}"
@@ -51,10 +52,10 @@ def refusal(command: str, words: tuple[object, ...]) -> str | None:
 async def guarded(command: str, *words: object) -> str | None:
     """Run a command of Lmod. This function replaces jupyterlmod's function `module.module`.
 
-    Like `module.module`, the function returns Lmod's text or None. In contrast to jupyterlmod's
-    function, the environment variables of the server are not changed.
+    Like `module.module`, the function returns Lmod's text or None. In contrast to `module.module`,
+    this function does not change the environment variables of the server.
     """
-    import module  # jupyterlmod's
+    import module  # the module of jupyterlmod
 
     if not module.MODULE_CMD:
         return "Module system not found"
@@ -67,22 +68,23 @@ async def guarded(command: str, *words: object) -> str | None:
             *argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environment
         )
         output, errors = await process.communicate()
-        # Lmod's exit code is no help: it is 1 also for a mere warning of a module
+        # Lmod's exit code cannot be used, because it is also 1 if a module prints only a warning
         if command in CHANGES and (found := lmod_output.changes(output)):
             store_loaded_modules.write_loaded_modules(lmod_output.applied(found, environment))
-    # the tab inserts the text into its page as HTML (jupyterlab-lmod, `innerHTML`)
+    # the Software Modules tab inserts the text into its page as HTML (jupyterlab-lmod, `innerHTML`)
     return html.escape(errors.decode(errors="replace"), quote=False) or None
 
 
 def is_from_the_lab(handler: Any) -> bool:
-    """Return whether the user's lab, or a program with a token, sent the request.
+    """Return whether the user's JupyterLab, or a program with a token, has sent the request.
 
-    Requests of other pages, and links, are refused.
+    Requests that other pages or links cause are refused.
     """
     headers = handler.request.headers
     if handler.token_authenticated:
         return True
-    if "Sec-Fetch-Site" in headers:  # all browsers since 2023; no page can set it
+    # all browsers send this header since 2023; no page can set the header
+    if "Sec-Fetch-Site" in headers:
         return (
             headers["Sec-Fetch-Site"] == "same-origin"
             and headers.get("Sec-Fetch-Mode") != "navigate"

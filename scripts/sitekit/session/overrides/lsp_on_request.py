@@ -1,8 +1,9 @@
 """Load jupyter_lsp, and search for language servers only when a page requests the list of language
-servers. jupyter_lsp itself searches at each start of a server: it runs npm, node and R, and reads
-the settings of every known language server (jupyter_lsp/serverextension.py, `initialize`).
-JupyterLab requests this list only after the user has enabled language servers. In the hub
-environment jupyter_lsp is enabled only through this module (environment/release/configure_release.py).
+servers. Without this module, jupyter_lsp searches at each start of a server. The search runs npm,
+node and R, and reads the settings of every known language server (jupyter_lsp/serverextension.py,
+`initialize`). JupyterLab requests this list only after the user has enabled language servers. In
+the hub environment jupyter_lsp is enabled only through this module
+(environment/release/configure_release.py).
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 
 
 class Search:
-    """Replace jupyter_lsp's function that searches, and call this function once when needed."""
+    """Replace jupyter_lsp's function that searches for language servers. When a page needs the
+    list, call jupyter_lsp's function once."""
 
     def __init__(self, initialize: Callable[..., Awaitable[None]]) -> None:
         self._initialize = initialize
@@ -26,8 +28,8 @@ class Search:
         self._words = words
 
     async def finished(self) -> None:
-        """Begin to search for language servers, unless the search has begun already, and wait until
-        the search has ended."""
+        """Begin to search for language servers, if the search has not begun yet. Wait until the
+        search has ended."""
         if self._words and self._running is None:
             self._running = asyncio.ensure_future(self._initialize(*self._words))
         if self._running:

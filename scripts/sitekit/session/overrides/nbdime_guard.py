@@ -1,6 +1,6 @@
-"""Load nbdime as an extension of Jupyter Server so that nbdime refuses requests of other websites
-and downloads nothing. nbdime 4.0 shows any notebook that a request names, and downloads the
-notebook if the name is a URL (webapp/nbdimeserver.py, read_notebook). A link on another website
+"""Load nbdime as an extension of Jupyter Server, and make nbdime refuse requests of other websites
+and download nothing. By itself, nbdime 4.0 shows any notebook that a request names, and downloads
+the notebook if the name is a URL (webapp/nbdimeserver.py, read_notebook). A link on another website
 could show an attacker's notebook on a page of the user's server. A link on another website could
 also make the server request URLs that only this node can reach. In the hub environment nbdime is
 enabled only through this module (environment/release/configure_release.py).

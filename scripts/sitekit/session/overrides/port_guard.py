@@ -4,9 +4,9 @@ jupyter-server-proxy 4.6 itself connects to any program on a port of the node, i
 other users. jupyter-server-proxy also sends all cookies and tokens of the browser to the program at
 the port (handlers.py, proxy_request_headers; jupyter-server-proxy#321, #337, #358), and answers
 requests that pages of other websites cause. With port_guard.py, jupyter-server-proxy connects only
-to the user's own programs and to named servers on Unix sockets. The module port_guard.py removes
-the cookies and tokens of the hub and the front, and shows the user a page for confirmation before
-the server follows a link on another website. In the hub environment, jupyter-server-proxy is
+to the user's own programs and to named servers on Unix sockets. port_guard.py also removes the
+cookies and tokens of the hub and the front. If the user follows a link on another website, the
+server first shows the user a page for confirmation. In the hub environment, jupyter-server-proxy is
 enabled only through this module (environment/release/configure_release.py).
 """
 
@@ -27,11 +27,12 @@ from ..http_requests import (
 )
 from ..imports.placeholder_modules import stand_ins
 
-with stand_ins({"aiohttp": {}}):  # only for servers on Unix sockets and for waiting (handlers.py)
+# jupyter-server-proxy needs aiohttp only for programs on Unix sockets and for waiting (handlers.py)
+with stand_ins({"aiohttp": {}}):
     from jupyter_server_proxy import handlers, rawsocket, websocket
 
 HOSTS = ("localhost", "127.0.0.1")
-"""Both names mean this node's loopback interface. No name is looked up."""
+"""Both names mean this node's loopback interface. sitekit does not query DNS for these names."""
 
 _init = handlers.ProxyHandler.__init__
 _prepare = handlers.ProxyHandler.prepare
@@ -45,7 +46,8 @@ _open_raw = rawsocket.RawSocketHandler._create_ws_connection
 
 
 class Connected:
-    """Replace a tornado TCPClient, and return an already existing connection."""
+    """Replace tornado's TCPClient. In place of a new connection, `connect` returns an existing
+    connection."""
 
     def __init__(self, line: Any) -> None:
         self.line = line
@@ -89,14 +91,15 @@ def init(self: Any, *words: Any, **settings: Any) -> None:
         strip_proxied_credentials.clean_answer(self._headers, context(self))
         return flush(*words, **settings)
 
-    self.flush = cleaned  # before the first flush, the program's headers have been copied
+    # before the first flush, jupyter-server-proxy has copied the program's headers
+    self.flush = cleaned
 
 
 def context(self: Any) -> str:
     """Return the URL path of the program, such as /user/NAME/proxy/PORT."""
     if self.proxy_base:
         return f"{self.base_url}{self.proxy_base}"
-    place = ":".join(self.path_args[:-1])  # a port, or a host and a port
+    place = ":".join(self.path_args[:-1])  # PORT, or HOST:PORT
     return f"{self.base_url}proxy/{'absolute/' if self.absolute_url else ''}{place}"
 
 
@@ -129,7 +132,7 @@ async def proxy_progressive(
 
 async def open_websocket(request: Any, resolver: Any = None, **settings: Any) -> Any:
     """Open a WebSocket to the program, in place of pingable_ws_connect."""
-    if resolver:  # of a Unix socket
+    if resolver:  # the resolver of a Unix socket
         return await _open_by_socket(request=request, resolver=resolver, **settings)
     line = await connected(urlsplit(request.url).port)
     request.headers = httputil.HTTPHeaders(request.headers)

@@ -3,7 +3,8 @@ changed. nbgitpuller would merge the two versions of such a file line by line, w
 notebook. With pull_course.py, the participant's file stays unchanged, and the repository's version
 is written beside it under another name.
 
-session/courses/prepare_course.py runs this program, as pull_guard.py runs pull_in_subprocess.py.
+session/courses/copy_repository.py runs this program for prepare_course.py. In the same way,
+pull_guard.py runs pull_in_subprocess.py.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from typing import Any
 
 from nbgitpuller.pull import execute_cmd
 
-# This sitekit, because a container image has none among its packages.
+# Import this sitekit, because a container image does not contain the package sitekit.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from sitekit.session.overrides.combine_git_commits import combined
 from sitekit.session.overrides.pull_in_subprocess import Puller, run
 
 KEPT = "sitekit-kept "
-"""Begins a line of output; the rest of the line is JSON: the file, and the name of the repository's
-version beside the file."""
+"""The beginning of a line of output. The rest of the line is a JSON list: the name of the file, and
+the name of the repository's version beside the file."""
 
 
 class KeepingPuller(Puller):
@@ -34,7 +35,7 @@ class KeepingPuller(Puller):
     both the participant and the repository have changed."""
 
     def update_remotes(self) -> Iterator[str]:
-        """Fetch the branch or the tag from the course's repository, also if an earlier start used
+        """Fetch the branch or the tag from the course's repository. An earlier start may have used
         another branch or tag."""
         there = self._git("ls-remote", "--heads", "origin", f"refs/heads/{self.branch_name}")
         kind = "heads" if there else "tags"
@@ -42,10 +43,10 @@ class KeepingPuller(Puller):
         yield from execute_cmd(["git", "fetch", "origin", source], cwd=self.repo_dir)
 
     def merge(self) -> Iterator[str]:
-        """Update the participant's copy to the fetched commit. For each file that participant and
-        repository have both changed, the repository's version is first written beside the
-        participant's file. After the repository's versions are written, all other files of the copy
-        are updated. No step writes to a file that the participant has changed.
+        """Update the participant's copy to the fetched commit. First, for each file that
+        participant and repository have both changed, the repository's version is written beside the
+        participant's file. Then all other files of the copy are updated. No step writes to a file
+        that the participant has changed.
         """
         mine, theirs = self._git("rev-parse", "HEAD").strip(), f"origin/{self.branch_name}"
         for name in self._changed_by_both(mine, theirs):
@@ -55,8 +56,8 @@ class KeepingPuller(Puller):
             yield from execute_cmd(["git", "merge", "--ff-only", commit], cwd=self.repo_dir)
 
     def _changed_by_both(self, mine: str, theirs: str) -> list[str]:
-        """Return the files that exist in both commits, and that both commits have changed to
-        different contents."""
+        """Return the names of the files that exist in both commits with different contents, and
+        that both commits have changed since their common ancestor."""
         base = self._git("merge-base", mine, theirs).strip()
         changed = [self._names("--diff-filter=AM", base, side) for side in (mine, theirs)]
         differ = self._names("--diff-filter=M", mine, theirs)
@@ -68,8 +69,8 @@ class KeepingPuller(Puller):
         return set(filter(None, self._git(*words).split("\0")))
 
     def _put_beside(self, name: str, commit: str) -> str:
-        """Write the commit's version of a file beside the participant's file; return the name of
-        the new file."""
+        """Write the commit's version of a file beside the participant's file. Return the name of
+        the new file. Raises OSError."""
         content = self._run("cat-file", "blob", f"{commit}:{name}")
         date = self._git("log", "-1", "--format=%cd", "--date=format:%Y-%m-%d", commit).strip()
         stem, ending = os.path.splitext(name)

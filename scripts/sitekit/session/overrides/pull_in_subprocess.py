@@ -1,7 +1,7 @@
 """Pull one repository with nbgitpuller's GitPuller.
 
-pull_guard.py runs this program, with the settings as its argument. pull_in_subprocess.py is a separate
-program. The settings for git (https only, no prompt in a terminal) therefore apply only to this
+pull_guard.py runs this program, with the settings as its argument. Because pull_in_subprocess.py is
+a separate program, its settings for git (https only, no prompt in a terminal) apply only to this
 program.
 """
 
@@ -32,9 +32,9 @@ class Puller(GitPuller):
         """Return the changed files of the upstream repository, except files whose path contains a
         link that leads out of the local repository.
 
-        GitPuller renames an untracked local file if the upstream repository has a new file of the
-        same name (pull.py, rename_local_untracked). If the folder of that local file is a link, the
-        file may be outside of the repository.
+        If the upstream repository has a new file, and an untracked local file has the same name,
+        GitPuller renames the local file (pull.py, rename_local_untracked). If the folder of that
+        local file is a link, the file may be outside of the repository.
         """
         return [name for name in super().find_upstream_changed(kind) if self._is_inside(name)]
 
@@ -57,7 +57,7 @@ def pull(settings: dict[str, Any], puller: type[Puller]) -> Iterator[str]:
 
 
 def run(puller: type[Puller]) -> None:
-    """Pull with the settings in the program's argument, and print the output; if this fails, exit
+    """Pull with the settings in the program's argument, and print the output. If this fails, exit
     with git's error messages."""
     os.environ.update(ENVIRONMENT)
     logging.disable()  # do not show tracebacks to the user

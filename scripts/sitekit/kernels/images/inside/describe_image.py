@@ -21,7 +21,8 @@ PYTHONS = ("python", f"python{sys.version_info[0]}", "python{}.{}".format(*sys.v
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of Jupyter's packages; "" for a missing package."""
+    """Return the versions of Python and of Jupyter's packages. The version of a missing package is
+    ""."""
     found = {"python": "{}.{}.{}".format(*sys.version_info)}
     for name in PACKAGES:
         try:

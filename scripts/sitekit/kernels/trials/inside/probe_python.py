@@ -2,8 +2,9 @@
 would start, as a line of JSON.
 
 A module's own Python, of any version, runs this program. The program's arguments are versions of
-ipykernel whose "spec" is already known. For these versions, the slow import of ipykernel is not
-needed. Types are in comments, because old versions of Python do not support type annotations.
+ipykernel whose "spec" is already known. If one of these versions is installed, the program does not
+need the slow import of ipykernel. Types are in comments, because old versions of Python do not
+support type annotations.
 """
 
 import json
@@ -20,8 +21,8 @@ report = {
 
 def known():
     # type: () -> bool
-    """Return whether an ipykernel of a known version is installed, and add its version to the
-    report."""
+    """Return whether an ipykernel of a known version is installed. Add the version of the installed
+    ipykernel to the report."""
     from importlib.util import find_spec
 
     found = find_spec("ipykernel")
@@ -42,7 +43,8 @@ try:
         from ipykernel.kernelspec import get_kernel_dict
 
         spec = get_kernel_dict()
-        # The other keys are features of this ipykernel: a debugger, encryption, its protocol.
+        # The other keys describe features of this ipykernel, such as a debugger, encryption and the
+        # protocol.
         report["spec"] = dict(
             (key, spec[key])
             for key in spec

@@ -2,8 +2,9 @@
 
 The release's Python runs this program. The program reads `{"starts": [{"id", "environment", "argv",
 "env", "home", "code": [...], "timeout"}], "parallel": N}` on stdin. N is the number of kernels that
-start at the same time; without N, two per core. The program prints one line of JSON for each start:
-`{"id", "environment", "seconds"}`, with `"reason"` if the start failed, else with `"printed"`,
+start at the same time. If "parallel" is missing, two kernels per core start at the same time. The
+program prints one line of JSON for each start: `{"id", "environment", "seconds"}`. If the start
+failed, the line also contains `"reason"`. Otherwise, the line also contains `"printed"`,
 `"modules"` (LOADEDMODULES of the process) and `"implementation"`.
 """
 
@@ -56,7 +57,7 @@ def connection(place: str) -> dict[str, Any]:
 
 
 async def start(request: dict[str, Any], scratch: str) -> dict[str, Any]:
-    """Start one kernel, run the code in it, end it, and return the result."""
+    """Start one kernel, run the code in the kernel, end the kernel, and return the result."""
     began = time.monotonic()
     place = tempfile.mkdtemp(dir=scratch)
     home = shutil.copytree(request["home"], os.path.join(place, "home"), symlinks=True)
@@ -98,9 +99,10 @@ async def start(request: dict[str, Any], scratch: str) -> dict[str, Any]:
 
 
 async def end(process: subprocess.Popen[bytes]) -> None:
-    """End the kernel with SIGTERM; if the kernel does not end, use SIGKILL.
+    """End the kernel with SIGTERM. If the kernel does not end, end it with SIGKILL.
 
-    If Docker's client were killed with SIGKILL at once, the container would keep running.
+    SIGKILL is not sent at once, because it would end only Docker's client, and the container would
+    still run.
     """
     try:
         with contextlib.suppress(ProcessLookupError):
@@ -131,13 +133,14 @@ async def converse(
 
 
 async def ready(client: AsyncKernelClient, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """Wait until answers and output of the kernel arrive; return the kernel's answer to
+    """Wait until answers and output of the kernel arrive. Return the kernel's answer to
     kernel_info_request."""
     content = None
     while True:
         request = client.kernel_info()
-        # Until the kernel's sockets exist, our messages wait in our own sockets. Output that the
-        # kernel sends before we have subscribed is lost. Therefore the request is repeated.
+        # Until the kernel's sockets exist, the request waits in this program's socket. If the
+        # kernel sends output before this program has subscribed to it, the output is lost.
+        # Therefore the request is repeated.
         while content is None:
             message = await reply(client.get_shell_msg, process)
             if message["parent_header"].get("msg_id") == request:
@@ -196,7 +199,7 @@ async def main() -> None:
         async with turn:
             print(json.dumps(await start(request, scratch)), flush=True)
 
-    # The first signal ends the kernels. A second signal must not interrupt this.
+    # The first signal ends the kernels. A second signal must not interrupt the end of the kernels.
     everything = asyncio.gather(*(one(request) for request in job["starts"]))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, everything.cancel)
