@@ -297,6 +297,7 @@ def test_top_ends_when_nobody_reads_it_any_more() -> None:
 
 def test_q_ends_top_and_the_terminal_is_as_before() -> None:
     import pty
+    import select
     import termios
 
     ours, theirs = pty.openpty()
@@ -306,7 +307,10 @@ def test_q_ends_top_and_the_terminal_is_as_before() -> None:
     with subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs, env=env) as top:
         shown = b""
         while b"q ends" not in shown:
-            shown += os.read(ours, 4096)
+            if select.select([ours], [], [], 1)[0]:
+                shown += os.read(ours, 4096)
+            else:
+                assert top.poll() is None, shown.decode()
         os.write(ours, b"q")
         assert top.wait(120) == 0
     assert b"servers" in shown

@@ -12,7 +12,6 @@ from packaging.utils import parse_wheel_filename
 
 from ... import __version__
 from ..release.releases import Release
-from ..wheels.python_node_proxy import LOCKED_PROXY
 
 Component = dict[str, Any]
 
@@ -62,17 +61,20 @@ def _pips(bundle: Path) -> Iterator[Component]:
 
 
 def _npms(release: Release) -> Iterator[Component]:
-    """Yield the npm packages of the proxy.
+    """Yield the npm packages that are installed for the proxy.
 
-    If sitekit has built the proxy's package, the release contains the list of npm packages.
-    Otherwise, the list is sitekit's own package-lock.json.
+    The proxy's folder is another one in conda-forge's package than in the package that sitekit
+    builds.
     """
-    locks = release.path.glob("lib/configurable-http-proxy/package-lock.json")
-    for path in [*locks, LOCKED_PROXY][:1]:
-        for place, about in json.loads(path.read_text())["packages"].items():
-            if place and "version" in about:
-                name = place.rpartition("node_modules/")[2]
-                yield _component("npm", name, about["version"], quoted=name.replace("@", "%40"))
+    found = {
+        (about["name"], about["version"])
+        for proxy in ("lib/configurable-http-proxy", "lib/node_modules/configurable-http-proxy")
+        for path in (release.path / proxy).glob("**/node_modules/**/package.json")
+        for about in [json.loads(path.read_text())]
+        if path.parent.match(f"node_modules/{about.get('name')}")
+    }
+    for name, version in sorted(found):
+        yield _component("npm", name, version, quoted=name.replace("@", "%40"))
 
 
 def _component(kind: str, name: str, version: str, more: str = "", quoted: str = "") -> Component:
