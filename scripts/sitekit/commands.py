@@ -154,7 +154,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         ),
         "stop": Command(
             "stop the site's services; users' servers keep running",
-            "sitekit.machine.run.commands:stop",
+            "sitekit.machine.run.start_and_stop:stop",
             root=True,
         ),
         "status": Command(

@@ -15,8 +15,8 @@ from sitekit.contracts.database import database_url, password_file, restored_cop
 from sitekit.machine.apply.commands import apply
 from sitekit.machine.backup.backup import backup
 from sitekit.machine.backup.restore import restore
-from sitekit.machine.participants import hub_users
-from sitekit.machine.run import commands, database
+from sitekit.machine.participants import participants_in_hub
+from sitekit.machine.run import database, start_and_stop
 from sitekit.operations.doctor import before_commands
 from sitekit.operations.drill.tokens import tokens
 from sitekit.site import Site
@@ -51,8 +51,8 @@ def test_a_user_logs_in_and_a_restarted_hub_adopts_the_server(
     machine.kill_hub()
     until(lambda: answers(alice), 120)
     assert jobs(site, "alice") == running
-    assert hub_users.known(site, ["alice", "nobody-here"]) == ["alice"]
-    assert hub_users.with_servers(site, ["alice"]) == ["alice"]
+    assert participants_in_hub.known(site, ["alice", "nobody-here"]) == ["alice"]
+    assert participants_in_hub.with_servers(site, ["alice"]) == ["alice"]
 
 
 def test_the_password_is_in_one_file_that_the_hub_alone_reads(site: Site, machine: Machine) -> None:
@@ -137,7 +137,7 @@ def test_a_backup_contains_the_database_and_a_start_loads_it(
     assert backup(site) == 0
     assert not list(site.paths.state.glob("*-draft"))
     archive = max(site.backups.glob("*.tar.gz"))
-    commands.stop(site)
+    start_and_stop.stop(site)
     saved = site.paths.state.with_name("state-before")
     site.paths.state.rename(saved)
     try:

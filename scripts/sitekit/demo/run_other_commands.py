@@ -35,9 +35,9 @@ def kernels(site: Site) -> None:
 
 def start(site: Site) -> None:
     """Start the proxy, the hub and the web server."""
-    from ..machine.run import commands
+    from ..machine.run import start_and_stop
 
-    _done(commands.start(site), "start")
+    _done(start_and_stop.start(site), "start")
 
 
 def status(site: Site) -> bool:
@@ -52,9 +52,9 @@ def status(site: Site) -> bool:
 
 def stop(site: Site) -> None:
     """Stop the proxy, the hub and the web server."""
-    from ..machine.run import commands
+    from ..machine.run import start_and_stop
 
-    _done(commands.stop(site), "stop")
+    _done(start_and_stop.stop(site), "stop")
 
 
 def uninstall(site: Site) -> None:

@@ -68,7 +68,7 @@ from .spawner import reconcile, stop_ordered, watch_endings
 from .spawner.server import Server
 from .spawner.tier_spawner import TierSpawner, last_progress_event
 from .state import update_state
-from .status import observe_starts_and_ends, poll_prefix_state, read_certificate_expiry
+from .status import observe_starts_and_ends, poll_kernels_and_release, read_certificate_expiry
 from .status.metrics_collector import update_metrics
 from .status.prometheus_token import forget_old_tokens, update_token
 from .translate_pages import translate_pages
@@ -267,7 +267,7 @@ def hub_loops(hub_state: HubState) -> dict[str, Loop]:
         "routes": proxy_routes.run,
         "limits": limit_bodies,
         "metrics of servers": partial(observe_starts_and_ends.run, hub_state),
-        "kernels and release": partial(poll_prefix_state.run, hub_state.site),
+        "kernels and release": partial(poll_kernels_and_release.run, hub_state.site),
         "metrics of certificates": partial(read_certificate_expiry.run, hub_state.site),
         "old tokens of metrics": partial(forget_old_tokens, hub_state.site),
         "heartbeat": heartbeat.run,

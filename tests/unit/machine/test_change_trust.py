@@ -27,7 +27,7 @@ from sitekit.machine.backup.restore import Fill, restore
 from sitekit.machine.checks.preconditions import check_places
 from sitekit.machine.host import lock
 from sitekit.machine.installed.change_owner import hand_over, set_folder
-from sitekit.machine.run import commands, database
+from sitekit.machine.run import database, start_and_stop
 from sitekit.machine.uninstall.uninstall import uninstall
 from sitekit.site import Site
 
@@ -495,7 +495,7 @@ def test_no_other_account_can_hold_the_lock(machine: Path, tmp_path: Path):
             os.close(end)
 
 
-@pytest.mark.parametrize("command", [commands.start, commands.stop])
+@pytest.mark.parametrize("command", [start_and_stop.start, start_and_stop.stop])
 def test_services_are_left_alone_while_the_machine_changes(
     command: Callable[[Site], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

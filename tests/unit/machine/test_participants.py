@@ -13,7 +13,7 @@ from sitekit.base.errors import BadInput
 from sitekit.machine.participants import account_record, arguments, create_accounts
 from sitekit.machine.participants.account_record import Participant, Record
 from sitekit.machine.participants.passwords import LETTERS, new_password
-from sitekit.machine.participants.slips import Slip, html, qr_code
+from sitekit.machine.participants.slips_html import Slip, html, qr_code
 from sitekit.machine.participants.slips_pdf import pdf
 
 URL = "https://workshop.example.org:8443"

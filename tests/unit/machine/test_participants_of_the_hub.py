@@ -12,7 +12,12 @@ import pytest
 import release_parts as parts
 
 from sitekit.base.errors import BadInputs
-from sitekit.machine.participants import account_record, arguments, create_accounts, hub_users
+from sitekit.machine.participants import (
+    account_record,
+    arguments,
+    create_accounts,
+    participants_in_hub,
+)
 from sitekit.site import Site
 
 TABLES = """
@@ -40,12 +45,12 @@ def fill(site: Site, tables: str) -> None:
 
 
 def test_users_and_servers_are_found_in_the_database(site: Site) -> None:
-    assert hub_users.known(site, NAMES) == []
+    assert participants_in_hub.known(site, NAMES) == []
     fill(site, "")
-    assert hub_users.known(site, NAMES) == [], "the hub has not started yet"
+    assert participants_in_hub.known(site, NAMES) == [], "the hub has not started yet"
     fill(site, TABLES)
-    assert hub_users.known(site, NAMES) == ["training01", "training02"]
-    assert hub_users.with_servers(site, NAMES) == ["training02"]
+    assert participants_in_hub.known(site, NAMES) == ["training01", "training02"]
+    assert participants_in_hub.with_servers(site, NAMES) == ["training02"]
 
 
 def test_names_that_the_hub_knows_are_refused(

@@ -22,7 +22,7 @@ from sitekit.base.data_files import data
 from sitekit.base.errors import Problem
 from sitekit.hub.ledger.ledger import Ledger
 from sitekit.hub.servers.server_states import state_of
-from sitekit.hub.status.poll_prefix_state import PrefixState, read_prefix
+from sitekit.hub.status.poll_kernels_and_release import PrefixState, read_prefix
 from sitekit.hub.status.summarize_servers import add_up, describe_server
 from sitekit.operations.status import collect as module
 from sitekit.operations.status import hub_figures

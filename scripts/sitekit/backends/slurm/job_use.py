@@ -177,7 +177,7 @@ def _req_mem(text: str, cpus: int, nodes: int) -> int | None:
 
 
 def _mib(size: int | None) -> int | None:
-    """Return bytes in MiB, at least 1, because 0 would mean that nothing was used."""
+    """Convert a size from bytes to MiB. The result is at least 1, because 0 would mean that nothing was used."""
     return None if size is None else max(1, round(size / 1024**2))
 
 

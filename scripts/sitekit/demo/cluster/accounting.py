@@ -32,7 +32,7 @@ def sacctmgr(site: Site, *words: str, check: bool = True) -> str:
 def wanted(site: Site) -> list[tuple[str, ...]]:
     """Return every association of the demo cluster as arguments of `sacctmgr add`.
 
-    The hub's account may not submit jobs of its own, and is not an Operator, as on other clusters.
+    As on most clusters, the hub's account may not submit jobs of its own, and is not an Operator.
     If the hub's account had the rights of an Operator in the demo, the tests would not find code
     that needs these rights.
     """

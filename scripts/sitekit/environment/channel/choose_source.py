@@ -89,7 +89,7 @@ def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
     """Return the reasons if no URL in `places` (the mirrors of a channel) can be used. If at least
     one URL can be used, return None.
 
-    If `login` is true, the site has credentials. Then a mirror that requires a login also counts as
+    `login` is true if the site has credentials. Then a mirror that requires a login also counts as
     usable, because the installer rattler logs in at the mirror.
     """
     faults = []

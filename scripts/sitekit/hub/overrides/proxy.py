@@ -51,7 +51,9 @@ class SilentProxy(ConfigurableHTTPProxy):
                 self.hub_state.ledger.record_ready(child.tag)
 
     async def add_route(self, routespec: str, target: str, data: dict[str, Any]) -> None:
-        """Add the node's IP address to a route whose target is a server's name (proxy/tls.mjs)."""
+        """Add a route to a server. If the target contains the name in the server's certificate, which
+        no DNS knows, the route also contains the IP address of the server's node (proxy/tls.mjs).
+        """
         tag = tag_in(urlsplit(target).hostname or "")
         if tag is not None:
             data = {**data, "address": self.hub_state.addresses[tag]}

@@ -15,7 +15,7 @@ from ..servers.hub_state import HubState
 from ..servers.server_states import OPEN_STATES
 from . import metrics
 from .collect_state import servers_now
-from .poll_prefix_state import last_prefix
+from .poll_kernels_and_release import last_prefix
 from .summarize_servers import add_up, empty_sum
 
 MIB = 1024**2

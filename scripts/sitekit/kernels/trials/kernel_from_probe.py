@@ -7,7 +7,7 @@ from typing import Any
 from ..discovery.list_candidates import Candidate
 from ..generations.kernel_record import Kernel, Stamp
 from .find_interpreter import Interpreter
-from .start_commands import WAYS, another_build
+from .start_interpreter_found_on_node import WAYS, another_build
 
 NAMES = {"python": "Python", "matlab": "MATLAB", "r": "R"}
 
@@ -115,7 +115,7 @@ def _title(candidate: Candidate, language: str, version: str) -> str:
 
 
 def logo(candidate: Candidate, language: str | None = None) -> str:
-    """Return the name of the kernel's logo, which is a folder in kernels/logos."""
+    """Return the name of the folder in kernels/logos that contains the kernel's logo."""
     return (
         candidate.rule.logo
         or (language or candidate.language or candidate.rule.language or "other").lower()

@@ -16,7 +16,7 @@ from ..discovery.list_modules import natural
 from ..generations.kernel_record import Kernel
 from .import_launcher import launcher
 from .kernel_from_probe import NAMES
-from .start_commands import WAYS
+from .start_interpreter_found_on_node import WAYS
 
 
 def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kernel]:

@@ -53,8 +53,8 @@ def plan_file(
 def _ours(entry: Entry, record: FileRecord | None) -> bool:
     """Return whether sitekit may replace the file or link at the path.
 
-    A file that the current user may not read counts as unchanged. `sudo make apply` checks the file
-    again.
+    If the current user may not read the file, return True, as if nobody had changed the file after
+    sitekit wrote it. `sudo make apply` checks the file again.
     """
     if record is None:
         return entry.kind in ("nothing", "hidden")

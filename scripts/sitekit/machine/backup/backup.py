@@ -1,5 +1,5 @@
-"""Implement `sudo make backup`: copy everything that a machine cannot recreate into one file that
-only root can read.
+"""Implement `sudo make backup`: copy into one file, which only root can read, everything that a
+machine cannot recreate.
 
 The archive contains database, ledger, secrets, applied site and manifest under their paths on the
 machine. Files of the checkout are below `checkout/` in the archive. The archive contains a list

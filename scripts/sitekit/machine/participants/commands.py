@@ -10,7 +10,7 @@ from ...site import Site
 from ..host.lock import hold_machine_lock
 from ..system_sshd.config import PROGRAM as SSHD
 from . import account_record, arguments, create_accounts, remove_accounts
-from .slips import Slip, html
+from .slips_html import Slip, html
 from .slips_pdf import pdf
 
 SAME = """\

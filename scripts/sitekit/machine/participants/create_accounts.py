@@ -13,7 +13,7 @@ from ...base.uninterrupted import uninterrupted
 from ...site import Site
 from ..installed import unix_accounts
 from ..installed.read_and_restore_path import MACHINE
-from . import account_files, account_record, create_and_remove_account, hub_users
+from . import account_files, account_record, create_and_remove_account, participants_in_hub
 from .account_record import Participant, Record
 from .arguments import Wanted
 from .passwords import new_password
@@ -128,7 +128,7 @@ def _in_the_way(missing: list[str], begun: dict[str, Participant]) -> Iterator[B
 def _users_of_the_hub(site: Site, missing: list[str]) -> Iterator[BadInput]:
     """Yield an error for each name that is already a user of the hub. Somebody may still have valid
     cookies or tokens of this user."""
-    for name in hub_users.known(site, missing):
+    for name in participants_in_hub.known(site, missing):
         what = f"the hub already has a user {name}, whose cookies and tokens may still be valid"
         yield BadInput(
             what, name, "delete this user on the hub's admin page, or use another PREFIX"

@@ -9,7 +9,13 @@ from ...base.errors import BadInput, BadInputs
 from ...base.progress import say, step
 from ...site import Site
 from ..host.mounts import mounts_in
-from . import account_files, account_record, create_and_remove_account, hub_users, processes
+from . import (
+    account_files,
+    account_record,
+    create_and_remove_account,
+    participants_in_hub,
+    processes,
+)
 from .account_record import Record
 
 
@@ -42,7 +48,9 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
             known.after = account_files.hashes() if as_left else {}
             account_record.save(site, prefix, known)
             shown.advance()
-    hub_users.delete(site, users)  # also delete users who have logged in again in the meantime
+    participants_in_hub.delete(
+        site, users
+    )  # also delete users who have logged in again in the meantime
     for line in left:
         say(f"    {line}")
     for line in _compare(known, as_left):
@@ -75,7 +83,7 @@ def _end(site: Site, known: Record, end_processes: bool) -> None:
     user's servers on all machines.
     """
     users = _users(known)
-    if (servers := hub_users.with_servers(site, users)) and not end_processes:
+    if (servers := participants_in_hub.with_servers(site, users)) and not end_processes:
         what = f"these users have servers: {', '.join(servers[:10])}"
         remedy = "stop them on the hub's admin page; or END=1 stops them"
         raise BadInput(what, "END", remedy)
@@ -88,7 +96,7 @@ def _end(site: Site, known: Record, end_processes: bool) -> None:
         what = f"processes of these accounts run: {', '.join(listed[:10])}{more}"
         remedy = "stop their servers on the hub's admin page; or END=1 ends these processes"
         raise BadInputs([BadInput(what, "END", remedy)])
-    hub_users.delete(site, users)
+    participants_in_hub.delete(site, users)
     if running := processes.processes_of(uids):
         with step(f"Ending {len(running)} processes"):
             processes.end(uids)

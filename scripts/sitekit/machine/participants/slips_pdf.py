@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import pydyf
 
 from ...base.errors import BadInput
-from .slips import Slip, qr_code
+from .slips_html import Slip, qr_code
 
 # Lengths are in points, 1/72 of an inch. The origin of a page is its lower left corner.
 PAGE = (595.28, 841.89)

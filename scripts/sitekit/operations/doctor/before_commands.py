@@ -18,7 +18,7 @@ from ...base.run_program import need_root
 from ...machine.apply import commands as applying
 from ...machine.checks.run_checks import describe_findings, refusals
 from ...machine.host.platform import this_platform
-from ...machine.run import commands as running
+from ...machine.run import start_and_stop as running
 from ...site import Site
 from .check import Check
 from .context import Context, choose_user

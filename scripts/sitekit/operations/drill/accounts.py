@@ -17,7 +17,12 @@ from ...base.path_access import steps_of_path
 from ...base.progress import step
 from ...base.run_program import run
 from ...machine.host.lock import hold_machine_lock
-from ...machine.participants import account_record, create_accounts, hub_users, remove_accounts
+from ...machine.participants import (
+    account_record,
+    create_accounts,
+    participants_in_hub,
+    remove_accounts,
+)
 from ...machine.participants.arguments import Wanted
 from ...site import Site
 from ...site.sections.tier import Tier
@@ -51,7 +56,7 @@ def created(site: Site, tier: Tier, count: int) -> Iterator[dict[str, str]]:
 
     Users that an earlier, killed drill has left are removed first.
     """
-    if not hub_users.hub_runs(site):
+    if not participants_in_hub.hub_runs(site):
         raise Problem("the hub does not run", site.service("hub"), "sudo make start")
     if account_record.load(site, PREFIX):
         _remove(site)

@@ -11,7 +11,7 @@ from ...base.progress import say, step
 from ...kernels.run_as_owner import another_owner, run_as
 from ...site import Site
 from ...site.types.memory_and_time import human_memory, parse_memory
-from .estimate import Machine, Measured, estimate
+from .count_participants import Machine, Measured, estimate
 from .measure_memory import MIB, kernel_memory, server_memory
 
 

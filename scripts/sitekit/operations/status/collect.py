@@ -25,7 +25,7 @@ from ...base.run_program import acting_as
 from ...hub.ledger.ledger_measures import Start, ended_starts, open_starts
 from ...hub.servers.server_states import ServerState
 from ...hub.status.collect_state import DAY, describe_site
-from ...hub.status.poll_prefix_state import read_prefix
+from ...hub.status.poll_kernels_and_release import read_prefix
 from ...hub.status.summarize_servers import OpenServer, describe_server
 from ...machine.host import sqlite
 from ...machine.run.status_overview import overview

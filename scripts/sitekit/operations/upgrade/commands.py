@@ -21,7 +21,7 @@ from ...environment.release.releases import Release
 from ...environment.release.remove_releases import clean_cache, remove, remove_environment, size
 from ...environment.release.trial_run import hub_reads_the_site
 from ...environment.wheels.environment_yml import read_packages
-from ...machine.run import commands as machine
+from ...machine.run import start_and_stop as machine
 from ...machine.run.database import refuse_unknown_schema
 from ...machine.run.ledger_version import refuse_newer_ledger
 from ...site import Site

@@ -14,8 +14,8 @@ from typing import Any
 
 
 class Search:
-    """Replace jupyter_lsp's function that searches for language servers. When a page needs the
-    list, call jupyter_lsp's function once."""
+    """Replace jupyter_lsp's function that searches for language servers. Call
+    jupyter_lsp's function only when a page first needs the list, and keep the result."""
 
     def __init__(self, initialize: Callable[..., Awaitable[None]]) -> None:
         self._initialize = initialize

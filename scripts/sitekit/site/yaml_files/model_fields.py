@@ -56,7 +56,8 @@ def example(field: FieldInfo) -> str | None:
     example.
 
     The value is the field's example or default. If the field is a mapping, the value is a mapping
-    with the required keys, and with the lists that have an example.
+    with all required keys, and with those optional keys whose value is a list and that have an
+    example.
     """
     if field.examples:
         return flow(field.examples[0])

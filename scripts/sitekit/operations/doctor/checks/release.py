@@ -12,8 +12,8 @@ from pathlib import Path
 from ....base.finding import Finding, unseen, warning
 from ....base.run_program import Argv, CommandFailed, run
 from ....environment.release.releases import WHOLE, releases
-from ....machine.run.commands import hub_release
 from ....machine.run.site_state import LOW_SPACE
+from ....machine.run.start_and_stop import hub_release
 from ....site import Site
 from ..check import Subject
 from ..context import Context, first_missing
