@@ -95,7 +95,8 @@ def summary(results: Sequence[Result]) -> str:
 
 
 def as_json(results: Sequence[Result]) -> str:
-    """Return a JSON text with the causes, in the same order as in the text output, and with the result of each check."""
+    """Return a JSON text with the causes, in the same order as in the text output, and with the
+    result of each check."""
     document = {
         "version": 1,
         "severity": worst(results).name.lower(),
