@@ -91,6 +91,7 @@ class Hub:
             "-f",
             f"{self.site.paths.state}/jupyterhub_config.py",
         ]
+        held = log.stat().st_size if log.exists() else 0
         begun = time.monotonic()
         account = identity(self.site.hub.user)
         with process_of(
@@ -105,6 +106,8 @@ class Hub:
             # the hub adds the routes that the proxy lacks: an idle hub has none to add, and the
             # proxy of a hub that is restarted has all
             _until(lambda: self._routes() >= len(self._people.running), 300, log, hub)
+            # after its start, the hub looks up the accounts of all known users
+            _until(lambda: b" users in the database " in log.read_bytes()[held:], 300, log, hub)
             yield process, {key: round(value, 2) for key, value in told.items()}
 
     def _answering(self) -> int:

@@ -38,7 +38,7 @@ from .courses.page import PAGE, STATE, CoursePageHandler, CourseStateHandler
 from .culling import update_culling
 from .login.choose_login_method import update_login
 from .login.pam import PatientAuthenticator
-from .loops import heartbeat, proxy_routes, record_idle_time
+from .loops import heartbeat, log_absent_users, proxy_routes, record_idle_time
 from .overrides.database_errors import tell_of_database
 from .overrides.deny_admin_access import keep_administrators_out_of_servers
 from .overrides.hub_port_callers import keep_pages_behind_the_front
@@ -48,7 +48,6 @@ from .overrides.limit_server_logins import forget_old_logins
 from .overrides.login_again_error import ask_stale_users_to_log_in
 from .overrides.proxy import SilentProxy
 from .overrides.remove_secrets_from_log import (
-    AbsentUsers,
     JsonLines,
     SecretsLeftOut,
     log_no_cookie_ids,
@@ -142,7 +141,9 @@ def update_servers(c: Any, site: Site) -> None:
     c.TierSpawner.apply_user_options = TierSpawner.take_options
     c.Spawner.progress_ready_hook = last_progress_event
     c.Spawner.disable_user_config = True  # a user's dotfiles cannot change the server
-    c.Spawner.poll_interval = 30  # a poll reads the last list of all jobs, and makes no query
+    # A poll reads the last list of all jobs, and makes no query. It is needed only for jobs that are
+    # in no list any more: watch_endings notices the others.
+    c.Spawner.poll_interval = 60
     c.Spawner.http_timeout = 60
     c.Spawner.args = []
 
@@ -251,9 +252,7 @@ def update_logs(c: Any, site: Site) -> None:
 def begin_loops(hub_state: HubState) -> None:
     """Start the hub's repeated tasks after JupyterHub has loaded its users. The tasks run until the
     hub ends."""
-    # from now on, AbsentUsers gets JupyterHub's messages about absent users
-    absent_users = AbsentUsers()
-    begin_with_users(lambda: {"absent users": absent_users.tell, **hub_loops(hub_state)})
+    begin_with_users(lambda: hub_loops(hub_state))
 
 
 def hub_loops(hub_state: HubState) -> dict[str, Loop]:
@@ -274,6 +273,7 @@ def hub_loops(hub_state: HubState) -> dict[str, Loop]:
         "idle time": partial(record_idle_time.run, hub_state.ledger),
         "ordered stops": partial(stop_ordered.run, hub_state),
         "operators' actions": partial(log_for_ever, hub_state.ledger),
+        **({"absent users": log_absent_users.run} if hub_state.site.login.method == "pam" else {}),
     }
 
 

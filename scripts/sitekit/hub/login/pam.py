@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
 import pamela
-from jupyterhub.auth import PAMAuthenticator
+from jupyterhub.app import JupyterHub
+from jupyterhub.auth import Authenticator, PAMAuthenticator
 from tornado import web
 from tornado.concurrent import run_on_executor
 
@@ -145,6 +146,18 @@ class PatientAuthenticator(PAMAuthenticator):
                 "Login of %s refused: the directory of accounts does not know %s", username, unknown
             )
             return False
+
+    async def add_user(self, user: Any) -> None:
+        """Refuse a new user who has no Unix account, with KeyError.
+
+        At its start, JupyterHub calls this for each user in its database, one after the other, and
+        serves only after that (app.py, init_users). These accounts are not looked up here
+        (loops/log_absent_users.py).
+        """
+        if JupyterHub.instance().http_server is None:
+            Authenticator.add_user(self, user)
+        else:
+            await super().add_user(user)
 
     @run_on_executor
     def system_user_exists(self, user: Any) -> bool:

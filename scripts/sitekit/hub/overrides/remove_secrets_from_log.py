@@ -14,7 +14,6 @@ from tornado.log import app_log
 
 log = logging.getLogger("JupyterHub")
 
-SHOWN = 3  # the number of users without an account whose names are logged
 NOBODY = "(not the name of an account)"
 ATTEMPTS = (  # JupyterHub's messages about a failed login (auth.py; handlers/base.py, login_user)
     "Failed login for",
@@ -112,41 +111,3 @@ class JsonLines(SecretsLeftOut):
         if found := START.match(line["message"]):
             line["start"] = found[1]
         return json.dumps(line)
-
-
-class AbsentUsers:
-    """Write one log line that lists the users in the hub's database who have no Unix account on
-    this host.
-
-    For each user without a Unix account, JupyterHub itself logs a traceback and the advice to
-    delete the user (app.py, init_users). sitekit keeps users without an account (see update_login),
-    because the directory of accounts may only be down.
-    """
-
-    def __init__(self) -> None:
-        self._names: list[str] = []
-        log.addFilter(self._keep_name)
-
-    def _keep_name(self, record: logging.LogRecord) -> bool:
-        text = str(record.msg)
-        unknown = record.exc_info and record.exc_info[0] is KeyError
-        if (
-            text == "Error adding user %s already in db"
-            and unknown
-            and isinstance(record.args, tuple)
-        ):
-            self._names.append(str(record.args[0]))
-            return False
-        return "c.Authenticator.delete_invalid_users = True" not in text
-
-    async def tell(self) -> None:
-        """Log one line about users without an account, after JupyterHub has read its users."""
-        if self._names:
-            more = " and others" if len(self._names) > SHOWN else ""
-            shown = ", ".join(self._names[:SHOWN])
-            log.warning(
-                "%d users in the database have no account on this host: %s%s",
-                len(self._names),
-                shown,
-                more,
-            )
