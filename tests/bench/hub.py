@@ -1,9 +1,9 @@
 """The row `hub`: a whole hub with many running servers and starting ones: its pages, the lag of its
 event loop, its memory, and its restart.
 
-The hub, the proxy, the database and the ledger are the real ones of the release. Slurm's answer and the users' servers are
-simulated, because no machine of the tests runs a thousand jobs. The users' accounts exist only in
-this program's mount namespace.
+The hub, the proxy, the database and the ledger are the real ones of the release. Slurm's answer and
+the users' servers are simulated, because no machine of the tests runs a thousand jobs. The users'
+accounts exist only in this program's mount namespace.
 """
 
 from __future__ import annotations

@@ -47,10 +47,9 @@ ROWS = {
 HEAD = """# The figures of make bench
 
 This page is for administrators and developers. `make bench` wrote this page. Each section is one row of `make bench`,
-measured in one run on the demo (`sudo scripts/kit --python -m tests.bench ROW --publish`). The line *Measured* names the
-load average before the measurement. Compare the figures of one section with each other, and not with those of another
-machine.
-[performance.md](performance.md) explains what the figures mean.
+measured in one run on the demo (`sudo scripts/kit --python -m tests.bench ROW --publish`). The line *Measured* gives
+the load average before the measurement. Compare the figures of one section with each other, and not with those of
+another machine. [performance.md](performance.md) explains what the figures mean.
 """
 
 
