@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.base.child_process import ask_child_process
+from sitekit.base.module_in_child_process import ask_child_process
 from sitekit.environment.wheels import python_node_proxy
 from sitekit.environment.wheels.build_conda_channel import CONVERT
 from sitekit.environment.wheels.convert_one_wheel import target_environment

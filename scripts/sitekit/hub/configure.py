@@ -10,7 +10,7 @@ from ..base.data_files import data
 from ..contracts.gate_config import COOKIES
 from ..contracts.internal_tls import as_installed, hub_url, proxy_api_url
 from ..site import Site
-from .api import drains, socket_probe
+from .api import drains, websocket_test
 from .api.announcements import (
     ANNOUNCEMENT,
     ANNOUNCEMENTS,
@@ -228,7 +228,7 @@ def update_handlers(c: Any, site: Site) -> None:
         (LOG, ServerLogHandler),
         (STATUS_PAGE, StatusPageHandler),
         (STATUS_STATE, StatusStateHandler),
-        (socket_probe.PATH, socket_probe.SocketProbeHandler),
+        (websocket_test.PATH, websocket_test.SocketProbeHandler),
         *documentation.handlers(site.docs),
         *static_files.handlers(),
         *([(check_server_access.PATH, check_server_access.EnterHandler)] if one_domain else []),

@@ -20,7 +20,7 @@ from sitekit.backends.slurm import gate_client, job_queries, list_jobs, private_
 from sitekit.backends.slurm import ssh as over_ssh
 from sitekit.backends.slurm import ssh_files as ssh
 from sitekit.backends.slurm.accounts_and_reservations import Names
-from sitekit.backends.slurm.free_nodes import FreeNodes
+from sitekit.backends.slurm.free_resources import FreeNodes
 from sitekit.backends.slurm.read_queue import Queue
 from sitekit.backends.slurm.transport import ask_slurm, transport
 from sitekit.contracts.gate_config import gate_config

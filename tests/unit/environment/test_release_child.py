@@ -12,8 +12,8 @@ import psutil
 import pytest
 import release_parts as parts
 
-from sitekit.base.child_process import ask_child_process
 from sitekit.base.errors import Problem
+from sitekit.base.module_in_child_process import ask_child_process
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -58,9 +58,9 @@ def test_a_program_that_cannot_start_is_told() -> None:
 
 
 ORPHAN = {
-    "ask": "from sitekit.base.child_process import ask_child_process\n"
+    "ask": "from sitekit.base.module_in_child_process import ask_child_process\n"
     "ask_child_process('worker', 'sleep', lambda _: print('up', flush=True), timeout=600)",
-    "mortal": "import subprocess; from sitekit.base.child_process import end_with_this_process\n"
+    "mortal": "import subprocess; from sitekit.base.module_in_child_process import end_with_this_process\n"
     "subprocess.run(end_with_this_process(['/bin/sh', '-c', 'echo up; exec sleep 600']))",
 }
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 import release_parts as parts
 
-from sitekit.base.child_process import ask_child_process
 from sitekit.base.errors import Problem
+from sitekit.base.module_in_child_process import ask_child_process
 from sitekit.environment import build_release, commands
 from sitekit.environment.channel import ENGINE
 from sitekit.environment.release import releases

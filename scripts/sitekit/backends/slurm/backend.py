@@ -17,7 +17,7 @@ from .accounts_and_reservations import Names
 from .compare_hub_and_server_release import ServersRelease
 from .find_jobs import OpenWork, ServerJobs
 from .forecast import Forecast
-from .free_nodes import FreeNodes
+from .free_resources import FreeNodes
 from .job_queries import ended_job, node_address
 from .list_jobs import answered, listed
 from .maintenance_windows import MaintenanceWindows

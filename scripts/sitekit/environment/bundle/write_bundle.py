@@ -18,9 +18,9 @@ import tarfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from ...base.child_process import ask_child_process
 from ...base.data_files import CHECKOUT, OWN_KERNELS, OWN_PACKAGES
 from ...base.files import write_atomic
+from ...base.module_in_child_process import ask_child_process
 from ...base.progress import say, step
 from ...base.run_program import Argv, run
 from ...site import Site

@@ -14,8 +14,8 @@ from concurrent.futures import TimeoutError as NoAnswerYet
 from dataclasses import dataclass
 from typing import Literal
 
-from ...base.child_process import ask_child_process
 from ...base.errors import Problem
+from ...base.module_in_child_process import ask_child_process
 from ...site import Site
 from ..wheels.write_conda_package import subdir
 from . import ENGINE

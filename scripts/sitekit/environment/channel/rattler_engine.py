@@ -1,4 +1,4 @@
-"""Solve and install conda packages with py-rattler, in a separate process that base/child_process.py
+"""Solve and install conda packages with py-rattler, in a separate process that base/module_in_child_process.py
 starts.
 
 The command is `python -m sitekit.environment.channel.rattler_engine`.
@@ -35,8 +35,8 @@ from rattler.exceptions import (
     SolverError,
 )
 
-from ...base.child_process import send_event, serve
 from ...base.errors import Problem
+from ...base.module_in_child_process import send_event, serve
 from ..wheels.write_conda_package import subdir
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ...base.child_process import ask_child_process
 from ...base.errors import Problem
+from ...base.module_in_child_process import ask_child_process
 from ...base.progress import say, step
 from ...site import Site
 from ..wheels.build_conda_channel import build_channel

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from ...base.child_process import end_with_this_process
+from ...base.module_in_child_process import end_with_this_process
 from ...base.run_program import run
 from .releases import Release
 

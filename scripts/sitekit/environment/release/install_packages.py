@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ...base.child_process import ask_child_process, end_with_this_process
+from ...base.module_in_child_process import ask_child_process, end_with_this_process
 from ...base.progress import step
 from ...base.run_program import Argv, run
 from ...site import Site

@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from ...base.child_process import end_with_this_process
 from ...base.data_files import data
+from ...base.module_in_child_process import end_with_this_process
 from ...base.run_program import Argv, run
 from ...contracts.gate_config import session_settings
 from ...contracts.trial_hub import trial_environment, trial_hub

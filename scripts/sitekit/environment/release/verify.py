@@ -9,8 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ...base.child_process import ask_child_process
 from ...base.errors import Problem
+from ...base.module_in_child_process import ask_child_process
 from ...base.run_program import run
 from ...site import Site
 from ..channel import ENGINE

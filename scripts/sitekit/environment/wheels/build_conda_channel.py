@@ -18,7 +18,7 @@ from typing import Any
 
 from packaging.utils import parse_wheel_filename
 
-from ...base.child_process import ask_child_process
+from ...base.module_in_child_process import ask_child_process
 from ...base.progress import Step, step
 from . import python_node_proxy
 from .convert_one_wheel import target_environment

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...base.child_process import serve
+from ...base.module_in_child_process import serve
 from .convert_one_wheel import Wheel
 
 

@@ -28,7 +28,7 @@ from ..system_sshd import control as system_sshd
 from ..system_sshd.config import denied_path
 from ..web import apache_links
 from ..web.config import front_path, modules, read_by_front, server
-from .pam import check_pam
+from .pam_service_file import check_pam
 
 # Keys that were added in systemd 240 to 247. Older versions, such as 239 of EL 8, report these keys
 # as unknown and ignore them.

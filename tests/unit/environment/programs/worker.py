@@ -5,8 +5,8 @@ import os
 import signal
 import time
 
-from sitekit.base.child_process import send_event, serve
 from sitekit.base.errors import Problem
+from sitekit.base.module_in_child_process import send_event, serve
 
 
 def work(request: object) -> list[object]:

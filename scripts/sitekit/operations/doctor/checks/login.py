@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ....base.finding import Finding, warning
 from ....base.run_program import Argv, run
-from ....machine.checks.pam import check_pam
+from ....machine.checks.pam_service_file import check_pam
 from ....machine.checks.passwords import check_module, who_stays_out
 from ....machine.checks.ssh_lockout import check_nobody_locked_out
 from ....machine.host.target import Target
