@@ -52,9 +52,9 @@ class UpstreamHub:
         )
         folder = Path(tempfile.mkdtemp(prefix="sitekit-bench-"))
         self._stack.callback(shutil.rmtree, folder)
-        shutil.chown(folder, site.hub.user)
         if self._moss:
             install_pinned(MOSS, folder / "packages")
+        shutil.chown(folder, site.hub.user)
         hub, proxy, api = free_ports(3)
         told = {
             "hub": hub,

@@ -74,7 +74,7 @@ def ours(settings):
     tasks = [asyncio.ensure_future(run()) for run in loops.values()]
     choice = Choice.of(hub_state.site.tiers[0])
     config = Config()
-    config.Spawner.poll_interval = 30
+    config.Spawner.poll_interval = 60
     numbers = {}
 
     async def submitted(self):

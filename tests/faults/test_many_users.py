@@ -44,13 +44,13 @@ def test_restarts_with_running_servers(
                 lambda: all(servers(person).get("", {}).get("ready") for person in people.values()),
                 180,
             )
-            said = logged(machine.site, start)
-            assert not [word for word in NEVER if word in said], said.decode()[-20_000:]
             told = (
                 f"{absent} users in the database have no account on this host: "
-                "absent0, absent1, absent2 and others"
+                "'absent0', 'absent1', 'absent2' and others"
             )
             until(lambda: told.encode() in logged(machine.site, start))  # noqa: B023
+            said = logged(machine.site, start)
+            assert not [word for word in NEVER if word in said], said.decode()[-20_000:]
             assert {name: answers(person, "") for name, person in people.items()} == dict.fromkeys(
                 people, 200
             )

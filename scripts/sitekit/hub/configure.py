@@ -50,6 +50,7 @@ from .overrides.proxy import SilentProxy
 from .overrides.remove_secrets_from_log import (
     JsonLines,
     SecretsLeftOut,
+    leave_out_advice_to_delete_users,
     log_no_cookie_ids,
     log_no_strangers_names,
     log_refusals_in_one_line,
@@ -238,6 +239,7 @@ def update_handlers(c: Any, site: Site) -> None:
 def update_logs(c: Any, site: Site) -> None:
     """Remove secrets and useless lines from JupyterHub's log."""
     log_refusals_in_one_line()
+    leave_out_advice_to_delete_users()
     log_no_cookie_ids()
     log_polls_at_debug()
     if site.login.method == "pam":

@@ -21,10 +21,11 @@ EVERY = 60  # seconds between two checks of all servers
 PAGE = 200  # users in one response, JupyterHub's own limit; idle-culler requests all pages
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR": "1"}
-"""The environment variables of the culler. Because of the second variable, the culler ends if its
-configuration file has an error. Otherwise, the culler would use its own defaults, and stop each
-server that was idle for ten minutes (traitlets, config/application.py,
-raise_config_file_errors)."""
+LONGEST_IDLE = 2**31 - 1  # seconds
+"""If its configuration file has an error, the culler ends (traitlets, config/application.py,
+raise_config_file_errors). If the file is missing, the culler runs with its own defaults: it would
+stop each server that was idle for ten minutes. LONGEST_IDLE on its command line prevents this.
+"""
 
 SCOPES = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
 
@@ -39,7 +40,8 @@ def update_culling(c: Any, site: Site) -> None:
     # The culler has no systemd unit of its own. The hub starts the culler, with a token that is in
     # no file. The culler ends with the hub, even if the hub is killed. The culler needs no sudo.
     setpriv = ["/usr/bin/setpriv", "--pdeathsig", "TERM", "--no-new-privs"]
-    command = [*setpriv, sys.executable, "-I", "-m", "jupyterhub_idle_culler", f"--config={config}"]
+    command = [*setpriv, sys.executable, "-I", "-m", "jupyterhub_idle_culler"]
+    command += [f"--config={config}", f"--timeout={LONGEST_IDLE}"]
     c.JupyterHub.services.append({"name": CULLER, "command": command, "environment": ENVIRONMENT})
     c.JupyterHub.load_roles.append({"name": CULLER, "scopes": SCOPES, "services": [CULLER]})
 
@@ -66,7 +68,6 @@ def configure_culler(c: Any, site: Site) -> None:
         return inactive.total_seconds() >= limit + stop_delay(limit)
 
     c.IdleCuller.cull_arbiter_hook = may_go
-    c.IdleCuller.timeout = max((limit for limit in limits.values() if limit), default=3600)
     c.IdleCuller.cull_every = EVERY
     c.IdleCuller.api_page_size = PAGE
 

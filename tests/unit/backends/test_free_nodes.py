@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sitekit.backends.fitting_servers import FreeNode, room_for
-from sitekit.backends.slurm import free_nodes as read
+from sitekit.backends.slurm import free_resources as read
 from sitekit.backends.slurm.free_resources import FreeNodes, read_nodes
 from sitekit.base.data_files import data
 from sitekit.site import load_site

@@ -66,13 +66,13 @@ def _npms(release: Release) -> Iterator[Component]:
     The proxy's folder is another one in conda-forge's package than in the package that sitekit
     builds.
     """
-    found = {
-        (about["name"], about["version"])
-        for proxy in ("lib/configurable-http-proxy", "lib/node_modules/configurable-http-proxy")
-        for path in (release.path / proxy).glob("**/node_modules/**/package.json")
-        for about in [json.loads(path.read_text())]
-        if path.parent.match(f"node_modules/{about.get('name')}")
-    }
+    found = set()
+    for proxy in ("lib/configurable-http-proxy", "lib/node_modules/configurable-http-proxy"):
+        for path in (release.path / proxy).glob("**/package.json"):
+            package = path.parent  # other files of this name belong to the tests of a package
+            if any(package.match(place) for place in ("node_modules/*", "node_modules/@*/*")):
+                about = json.loads(path.read_bytes())
+                found.add((about["name"], about["version"]))
     for name, version in sorted(found):
         yield _component("npm", name, version, quoted=name.replace("@", "%40"))
 

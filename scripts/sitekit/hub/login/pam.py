@@ -148,11 +148,11 @@ class PatientAuthenticator(PAMAuthenticator):
             return False
 
     async def add_user(self, user: Any) -> None:
-        """Refuse a new user who has no Unix account, with KeyError.
+        """While the hub serves, refuse a new user who has no Unix account, with KeyError.
 
-        At its start, JupyterHub calls this for each user in its database, one after the other, and
-        serves only after that (app.py, init_users). These accounts are not looked up here
-        (loops/log_absent_users.py).
+        When the hub starts, JupyterHub calls this for each user in its database and in its
+        configuration, one after the other, and serves only after that (app.py, init_users). These
+        accounts are not looked up here (loops/log_absent_users.py).
         """
         if JupyterHub.instance().http_server is None:
             Authenticator.add_user(self, user)

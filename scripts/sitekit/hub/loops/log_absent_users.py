@@ -12,14 +12,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import pwd
-from collections.abc import Sequence
 
 from jupyterhub import orm
 from jupyterhub.app import JupyterHub
 
+from ...base.errors import shown
+
 BATCH, PAUSE = 100, 0.1
-"""The number of accounts that are looked up one after the other, and the seconds until the next
-ones."""
+"""After each hundred look-ups, a pause of this many seconds."""
 SHOWN = 3
 """The number of users without an account whose names are logged."""
 STARTING = 0.2  # seconds between two checks whether the hub serves
@@ -33,23 +33,27 @@ async def run() -> None:
     while app.http_server is None:
         await asyncio.sleep(STARTING)
     names = [str(name) for (name,) in app.db.query(orm.User.name).order_by(orm.User.id)]
-    absent: list[str] = []
-    for first in range(0, len(names), BATCH):
-        absent += await asyncio.to_thread(without_account, names[first : first + BATCH])
-        await asyncio.sleep(PAUSE)
+    absent = []
+    for number, name in enumerate(names, 1):
+        # one name at a time: at its end, the hub waits for a look-up that runs
+        if not await asyncio.to_thread(has_account, name):
+            absent.append(name)
+        if number % BATCH == 0:
+            await asyncio.sleep(PAUSE)
     if not absent:
         log.info("All %d users in the database have an account on this host", len(names))
         return
-    shown = ", ".join(absent[:SHOWN]) + (" and others" if len(absent) > SHOWN else "")
-    log.warning("%d users in the database have no account on this host: %s", len(absent), shown)
+    some = ", ".join(shown(name) for name in absent[:SHOWN])
+    more = " and others" if len(absent) > SHOWN else ""
+    log.warning(
+        "%d users in the database have no account on this host: %s%s", len(absent), some, more
+    )
 
 
-def without_account(names: Sequence[str]) -> list[str]:
-    """Return the names that the directory of accounts does not contain."""
-    absent = []
-    for name in names:
-        try:
-            pwd.getpwnam(name)
-        except KeyError:
-            absent.append(name)
-    return absent
+def has_account(name: str) -> bool:
+    """Return whether the directory of accounts contains the name."""
+    try:
+        pwd.getpwnam(name)
+    except (KeyError, ValueError):  # ValueError: no account can have this name
+        return False
+    return True

@@ -16,8 +16,9 @@ from ..spawner.loaded_spawners import spawners
 
 log = logging.getLogger(__name__)
 
-EVERY, PER_SERVER = 2.0, 0.002
-"""The pause between two comparisons, and what each ready server adds to the pause, in seconds.
+EVERY, PER_SERVER, LONGEST = 2.0, 0.002, 10.0
+"""The pause between two comparisons, what each ready server adds to the pause, and the longest pause,
+in seconds.
 
 A comparison reads all routes. With thousands of servers, it would be the largest part of what an
 idle hub does.
@@ -31,7 +32,7 @@ async def run() -> None:
     """
     servers = 0
     while True:
-        await asyncio.sleep(EVERY + servers * PER_SERVER)
+        await asyncio.sleep(min(EVERY + servers * PER_SERVER, LONGEST))
         app = JupyterHub.instance()
         if app.http_server is None:  # the hub is still starting, and does not listen yet
             continue

@@ -38,6 +38,8 @@ def log_unreachable_hub() -> None:
         try:
             await cull_idle(logger=logger, **settings)
         except (OSError, HTTPClientError) as error:
-            logger.warning("The culler stopped no idle server: the hub did not answer: %s", error)
+            logger.warning(
+                "The culler stopped no idle server: a request to the hub failed: %s", error
+            )
 
     jupyterhub_idle_culler.cull_idle = cull_if_hub_answers

@@ -34,6 +34,12 @@ SECRET = re.compile(
 )
 
 
+def leave_out_advice_to_delete_users() -> None:
+    """Do not log JupyterHub's advice to delete users whose accounts were not found (app.py,
+    init_users): an account is not found either if the directory of accounts is down."""
+    log.addFilter(lambda record: "c.Authenticator.delete_invalid_users" not in str(record.msg))
+
+
 def log_refusals_in_one_line() -> None:
     """Log a refused start without a traceback.
 
