@@ -29,7 +29,7 @@ def page_templates(folder: str) -> Environment:
 def _environment(folder: str, *, escape: bool) -> Environment:
     return Environment(
         loader=FileSystemLoader(data(folder)),
-        autoescape=escape,  # noqa: S701 (only for files that are no HTML)
+        autoescape=escape,  # noqa: S701 (only for files that are not HTML)
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

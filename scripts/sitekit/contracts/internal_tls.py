@@ -69,7 +69,7 @@ def proxy_api_url(site: Site) -> str:
 
 
 def authority(site: Site, name: Authority) -> Path:
-    """Return the path of an authority's certificate, which everybody may read."""
+    """Return the path of an authority's certificate, which everybody can read."""
     return folder(site) / f"{name}-ca.pem"
 
 

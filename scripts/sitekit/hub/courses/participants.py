@@ -19,7 +19,7 @@ from ..servers.server_states import ServerState, state_of
 from ..status.summarize_servers import EXPECTED
 
 SINCE = 86400.0
-"""Seconds for which an ended server is shown."""
+"""Seconds for which the instructors' page shows a server that has ended."""
 
 ABSENT = "absent"
 """The state of a participant who has started no server of the course."""
@@ -84,7 +84,8 @@ def describe(hub_state: HubState, row: Row) -> Participant:
 
 
 def as_json(found: list[Participant]) -> dict[str, Any]:
-    """Return the participants, and how many are in each state, as JSON types."""
+    """Return a dictionary that can be sent as JSON: the participants, and how many of them are in
+    each state."""
     counts: dict[str, int] = {}
     for one in found:
         counts[one.state] = counts.get(one.state, 0) + 1

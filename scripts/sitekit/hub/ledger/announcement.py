@@ -25,7 +25,8 @@ REMEDY_TIME = "write a local time such as 2026-12-01T09:00, or 2026-12-01, or 09
 
 @dataclass(frozen=True, kw_only=True)
 class Announcement:
-    """An announcement. Times are seconds since the epoch; `ends` is None for an open end.
+    """An announcement. Times are seconds since the epoch; `ends` is None if the announcement has no
+    end time.
 
     `user` is the only user who sees the announcement; "" means all users. If `dismissible` is true,
     users can close the announcement.
@@ -71,7 +72,8 @@ SENDERS = {
 
 
 def in_lab(one: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recorded announcement in the form in which JupyterLab receives it."""
+    """Return a recorded announcement as a dictionary with the keys that sitekit's extension of
+    JupyterLab reads."""
     return {
         "id": f"announcement-{one['id']}",
         "from": SENDERS.get(one["level"], "Announcement"),

@@ -33,7 +33,7 @@ def created(user: Any) -> float:
 
 
 class ChoicesInLedger(OperatorInLedger):
-    """Add the queries about saved choices to the class Ledger.
+    """Define those methods of the class Ledger that are about saved choices.
 
     `since` is the time at which JupyterHub created its record of the user. A choice that was saved
     before this time belongs to an earlier user with the same name.

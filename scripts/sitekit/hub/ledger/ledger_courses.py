@@ -29,8 +29,8 @@ WHERE json_extract(choice, '$.course') = ? AND ended IS NULL
 
 
 class CoursesInLedger:
-    """Add methods about courses to the class Ledger. CoursesInLedger is a mixin, which uses the
-    database of Ledger."""
+    """Define those methods of the class Ledger that are about courses. They use the database of
+    Ledger."""
 
     @cached_property
     def _db(self) -> sqlite3.Connection:

@@ -65,8 +65,8 @@ def _starts(ledger: sqlite3.Connection, query: str, *values: object) -> Iterator
 
 
 class MeasuresInLedger:
-    """Add methods about times and memory of servers to the class Ledger. MeasuresInLedger is a
-    mixin, which uses the database of Ledger."""
+    """Define those methods of the class Ledger that are about times and memory of servers. They use
+    the database of Ledger."""
 
     @cached_property
     def _db(self) -> sqlite3.Connection:
@@ -128,7 +128,8 @@ class MeasuresInLedger:
         return open_starts(self._db)
 
     def not_begun(self) -> list[Start]:
-        """Return the starts that have not ended, and whose job has no recorded begin.
+        """Return the starts that have not ended, and for which the ledger has no time at which the
+        job began to run.
 
         The hub calls this method every few seconds. Therefore, SQLite selects the rows, and the hub
         does not read the rows of all servers.

@@ -31,8 +31,8 @@ NOW = (
 
 
 class OperatorInLedger:
-    """Add methods about announcements to the class Ledger. OperatorInLedger is a mixin, which uses
-    the database of Ledger."""
+    """Define those methods of the class Ledger that are about announcements. They use the database
+    of Ledger."""
 
     @cached_property
     def _db(self) -> sqlite3.Connection:
@@ -144,7 +144,8 @@ class _Transaction:
 
 
 def _announcement(record: sqlite3.Row) -> dict[str, Any]:
-    """Convert a row of the ledger's table of announcements to JSON types."""
+    """Convert a row of the ledger's table of announcements to a dictionary that can be sent as
+    JSON."""
     columns = dict(record)
     columns["pages"] = json.loads(columns["pages"])
     columns["dismissible"] = bool(columns["dismissible"])

@@ -28,7 +28,7 @@ def drained_places(ledger: sqlite3.Connection) -> list[dict[str, Any]]:
 
 
 class DrainsInLedger(OperatorInLedger):
-    """Add methods about drained nodes and ordered stops to the class Ledger."""
+    """Define those methods of the class Ledger that are about drained nodes and ordered stops."""
 
     def drain(self, kind: str, name: str, text: str, sender: str) -> None:
         """Record that a node or a partition is drained. Raises BadInput if too many nodes and
