@@ -38,7 +38,8 @@ class FrontLoginHandler(BaseHandler):
     """Handle the one page of the hub to which the front adds its headers."""
 
     async def get(self) -> None:
-        """Log the user in, and redirect the browser to the page that it had requested first."""
+        """Log the user in, and redirect the browser to the page that the browser had requested
+        first."""
         user = await self.login_user()
         if user is None:
             raise web.HTTPError(403, _("You may not log in to this site."))

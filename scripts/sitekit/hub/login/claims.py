@@ -41,8 +41,8 @@ class Refusal(Exception):
 class Claims:
     """The data about a user who logs in: the name at the hub, and the provider's claims.
 
-    `account` is the claim that `login.accounts` names; empty if the site names none, or if the
-    provider's answer does not contain this claim as one text.
+    `account` is the value of the claim that `login.accounts` names. `account` is "" if the site
+    names no claim, or if the provider's answer does not contain this claim as one text.
     """
 
     name: str

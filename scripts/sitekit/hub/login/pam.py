@@ -52,7 +52,8 @@ class PatientAuthenticator(PAMAuthenticator):
         self._unknown: dict[str, float] = {}
 
     async def authenticate(self, handler: Any, data: Any) -> str | None:
-        """Return the account's name if the login succeeds; else wait, then return None."""
+        """Return the account's name if the login succeeds. Otherwise, wait, and then return
+        None."""
         address = network_of(handler.request.remote_ip) if handler else ""
         data = data if is_plain(data) else {"username": ""}  # the login then fails
         name = data["username"].lower()[:64], address
@@ -150,9 +151,9 @@ class PatientAuthenticator(PAMAuthenticator):
     async def add_user(self, user: Any) -> None:
         """Refuse a new user who has no Unix account, with KeyError.
 
-        At its start, JupyterHub calls this for each user in its database, one after the other, and
-        serves only after that (app.py, init_users). These accounts are not looked up here
-        (loops/log_absent_users.py).
+        At its start, JupyterHub calls this method for each user in its database, and accepts
+        requests only after the last call (app.py, init_users). The accounts of these users are not
+        looked up here, but later, by loops/log_absent_users.py.
         """
         if JupyterHub.instance().http_server is None:
             Authenticator.add_user(self, user)
@@ -166,7 +167,7 @@ class PatientAuthenticator(PAMAuthenticator):
         return super().system_user_exists(user)
 
     async def is_admin(self, handler: Any, authentication: dict[str, Any]) -> bool:
-        """Return whether the account is an administrator's.
+        """Return whether the account belongs to an administrator.
 
         If `admin_groups` is not set, JupyterHub's method returns None (auth.py), and a former
         administrator would keep the rights for ever.

@@ -26,7 +26,7 @@ from .provider_login_handlers import LoginHandler
 
 GROUPS = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships"
 NO_CONTENT, FOUND, NOT_FOUND = 204, 302, 404
-DOCUMENT_AGE = 3600.0  # seconds after which the provider's document is read again
+DOCUMENT_AGE = 3600.0  # seconds after which the hub reads the provider's discovery document again
 
 
 class AtGitHub(AtProvider, GitHubOAuthenticator):

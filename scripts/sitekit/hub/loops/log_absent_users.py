@@ -18,8 +18,8 @@ from jupyterhub import orm
 from jupyterhub.app import JupyterHub
 
 BATCH, PAUSE = 100, 0.1
-"""The number of accounts that are looked up one after the other, and the seconds until the next
-ones."""
+"""The hub looks up BATCH accounts, and then waits PAUSE seconds before it looks up the next
+accounts."""
 SHOWN = 3
 """The number of users without an account whose names are logged."""
 STARTING = 0.2  # seconds between two checks whether the hub serves

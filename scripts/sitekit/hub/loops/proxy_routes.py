@@ -17,17 +17,18 @@ from ..spawner.loaded_spawners import spawners
 log = logging.getLogger(__name__)
 
 EVERY, PER_SERVER = 2.0, 0.002
-"""The pause between two comparisons, and what each ready server adds to the pause, in seconds.
+"""The pause between two comparisons is EVERY seconds, plus PER_SERVER seconds for each ready
+server.
 
-A comparison reads all routes. With thousands of servers, it would be the largest part of what an
-idle hub does.
+A comparison reads all routes. If the pause did not grow with the number of servers, the comparisons
+would be the largest part of the work of an idle hub with thousands of servers.
 """
 
 
 async def run() -> None:
     """Compare the proxy's routes with the hub's routes every few seconds, until the hub ends.
 
-    If the proxy does not answer, the comparison is repeated at the next run of the loop.
+    If the proxy does not answer, the comparison is repeated after the next pause.
     """
     servers = 0
     while True:
@@ -54,6 +55,6 @@ async def restore(app: JupyterHub) -> int:
         log.warning("The proxy has lost routes; adding them again")
         await check_server_access.resend_ended(
             app.proxy
-        )  # before the routes, so that no ended login opens a server
+        )  # before the routes; otherwise, a login that has ended could open a server
         await app.proxy.check_routes(app.users, app._service_map, routes)
     return len(ready)

@@ -136,7 +136,8 @@ def card_of(
 
 
 def _canceller(ending: Ending) -> str:
-    """Return a text that names the account that cancelled the job."""
+    """Return the part of the card's sentence that says who cancelled the job, such as "by yourself,
+    with scancel"."""
     if ending.by is None or ending.owner is None:
         return _("with scancel; Slurm does not report by whom")
     if ending.by == ending.owner:

@@ -75,7 +75,8 @@ class FormHandler(SpawnHandler):
                 user.spawner.form_handler = None
 
     async def _show_refusal(self, user: User, refused: web.HTTPError) -> None:
-        """Show the form again, with the values that the user typed and the error at its field."""
+        """Show the form again, with the values that the user typed, and with the error at the field
+        of the server's name."""
         form = {
             key: [value.decode("utf-8", "replace") for value in values]
             for key, values in self.request.body_arguments.items()

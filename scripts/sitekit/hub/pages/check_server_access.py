@@ -74,8 +74,8 @@ def entry_of(handler: BaseHandler) -> entry_cookie.Entry | None:
 
 
 def admit_browser(handler: BaseHandler, before: entry_cookie.Entry, owner: str) -> None:
-    """Allow the browser to open the servers of `owner`, in addition to the servers that it could
-    already open."""
+    """Allow the browser to open the servers of `owner`, in addition to the servers that the browser
+    could already open."""
     now = time.time()
     until = now + (EnterHandler.own_seconds if owner == before.user else OTHERS_SECONDS)
     entered = before.to(owner, until, now)
@@ -162,8 +162,8 @@ class AuthorizeHandler(OAuthAuthorizeHandler):
     """Renew the cookie with the entry (the permission to open servers) when the hub authorizes a
     user at a server.
 
-    Because the server sets its own cookie at that moment, the entry and this cookie last equally
-    long.
+    Because the server sets its own cookie at that moment, the entry and the server's cookie last
+    equally long.
     """
 
     def _complete_login(

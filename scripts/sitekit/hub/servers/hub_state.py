@@ -54,7 +54,8 @@ class HubState:
 
     @cached_property
     def backends(self) -> dict[str, Backend]:
-        """Return the backends by name: of all tiers, and of all servers that may still run.
+        """Return all backends that the tiers use, or that the servers use which possibly still run.
+        The keys are the names of the backends.
 
         Because the ledger is opened only at the first access to the backends, a program that only
         checks JupyterHub's configuration does not open the ledger.
@@ -94,7 +95,7 @@ class HubState:
 
     def tier(self, key: str) -> Tier:
         """Return a tier of the site, or the tier of a course, even if the course is not open now.
-        Raises KeyError."""
+        Raises KeyError if no tier and no course has this key."""
         course = self.courses.course(key)
         return course.tier if course else self.site.tier(key)
 
