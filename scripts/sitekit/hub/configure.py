@@ -199,8 +199,8 @@ def share_hub_state(hub_state: HubState) -> None:
 
 
 def update_handlers(c: Any, site: Site) -> None:
-    """Set which request handler answers at which URL. Some of JupyterHub's request handlers are
-    replaced by sitekit's.
+    """Set which request handler answers at which URL. sitekit replaces some of JupyterHub's own
+    request handlers.
 
     The handlers that decide which users may open another user's server are needed only if all
     servers have one domain.
@@ -256,8 +256,8 @@ def begin_loops(hub_state: HubState) -> None:
 
 
 def hub_loops(hub_state: HubState) -> dict[str, Loop]:
-    """Return the loops that run until the hub ends. Raises an error if the ledger cannot be opened,
-    because a hub must not start without the ledger."""
+    """Return the hub's tasks by name. Most of them are loops that run until the hub ends. Raises an
+    error if the ledger cannot be opened, because a hub must not start without the ledger."""
     hub_state.ledger.open()
     return {
         **backend_loops(hub_state),

@@ -61,9 +61,9 @@ def service_of(login: Login) -> str:
 def identity_of(login: Login, told: Any) -> tuple[str, str]:
     """Return the provider, and the number that the provider has given to the user.
 
-    Raises Refusal. A provider never gives the same number to another user. At GitHub, the number is
-    the claim `id` (REST API, Users). At other providers, the number is the claim `sub` (OpenID
-    Connect Core 1.0, 5.7).
+    Raises Refusal if the provider's answer does not contain this number. A provider never gives the
+    same number to another user. At GitHub, the number is the claim `id` (REST API, Users). At other
+    providers, the number is the claim `sub` (OpenID Connect Core 1.0, 5.7).
     """
     claim = "id" if login.method == "github" else "sub"
     value = told.get(claim) if isinstance(told, dict) else None

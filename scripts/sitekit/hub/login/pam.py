@@ -149,7 +149,7 @@ class PatientAuthenticator(PAMAuthenticator):
             return False
 
     async def add_user(self, user: Any) -> None:
-        """Refuse a new user who has no Unix account, with KeyError.
+        """Raise KeyError for a new user who has no Unix account.
 
         At its start, JupyterHub calls this method for each user in its database, and accepts
         requests only after the last call (app.py, init_users). The accounts of these users are not

@@ -118,7 +118,8 @@ class AccountMap:
         return account
 
     def _claimed(self, claim: str, user: str, claimed: str) -> str:
-        """Return the account that the provider's claim names. Raises NoAccount."""
+        """Return the account that the provider's claim names. Raises NoAccount if the claim names
+        no account."""
         if not claimed:
             raise NoAccount(
                 _(
@@ -133,7 +134,7 @@ class AccountMap:
 
     def _in_file(self, path: Path, user: str) -> str:
         """Return the Unix account in the user's line of the site's file of accounts. Raises
-        NoAccount."""
+        NoAccount if the file has no account for the user, or NotNow if the file cannot be read."""
         try:
             with path.open("rb") as file:
                 status = os.fstat(file.fileno())

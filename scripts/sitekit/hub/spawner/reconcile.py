@@ -32,10 +32,10 @@ log = logging.getLogger(__name__)
 
 # seconds between rounds, and between two checks whether a job has to be found or cancelled now
 ROUND_INTERVAL, CHECK_INTERVAL = 300.0, 5.0
-# The highest number of servers that one round handles. Each server needs queries of Slurm, and
-# perhaps one sudo.
+# The highest number of servers that one round handles. Each server needs queries of Slurm, and in
+# some cases one call of sudo.
 SERVERS_PER_ROUND = 20
-STRAYS_LISTED = 100  # the highest number of listed jobs
+STRAYS_LISTED = 100  # the highest number of jobs that list_stray_jobs() returns
 DAY = 86400.0
 # Seconds in which the spawner's stop() must have ended the server. After this time, the reconciler
 # cancels the job.
@@ -111,8 +111,8 @@ async def reconcile(hub_state: HubState, name: str, pauses: Pauses) -> None:
 
 
 def list_stray_jobs(hub_state: HubState, snapshot: Snapshot) -> list[str]:
-    """Return live jobs whose comment has a tag (the id of a start) of this site, but that have no
-    record in the ledger.
+    """Return the ids of jobs that have not ended, and whose comment has a tag (the id of a start)
+    of this site, but that have no record in the ledger.
 
     The length of the list is limited, because any user can submit any number of jobs with such a
     tag.

@@ -103,7 +103,7 @@ class TierSpawner(AdoptingSpawner):
         return tier_form(self.hub_state, visit, eligibility, typed, last)
 
     async def _visit(self, handler: Any) -> Visit:
-        """Describe who opened the form, for which server, and the free resources of the nodes."""
+        """Return a Visit: who opened the form, for which server, and what is free on the nodes."""
         viewer = handler.current_user if handler else None
         backends = self.hub_state.backends.items()
         return Visit(
@@ -148,7 +148,7 @@ class TierSpawner(AdoptingSpawner):
     async def take_options(self, options: object) -> None:
         """Check the user's options before the server starts, also options from a REST request.
 
-        Raises SpawnException (400).
+        Raises SpawnException (400) if the options are refused.
         """
         eligibility = await self.eligibility()
         try:

@@ -19,7 +19,8 @@ EVERY = 15.0  # seconds
 
 @dataclass(frozen=True)
 class PrefixState:
-    """The state of the published kernels, and the name of the current release; "" for none."""
+    """The state of the published kernels, and the name of the current release; the name is "" if
+    there is no current release."""
 
     kernels: KernelState | None = None
     release: str = ""

@@ -17,7 +17,7 @@ from .metrics import CERTIFICATES
 log = logging.getLogger(__name__)
 
 EVERY, AGAIN = 3600.0, 60.0  # seconds; AGAIN is the pause if a certificate could not be read
-PATIENCE = 10.0  # seconds
+PATIENCE = 10.0  # seconds to wait for the web server on this host
 _expiries: dict[str, float] = {}
 """The expiry time of each certificate, in seconds since the epoch, from the last read."""
 
