@@ -52,7 +52,8 @@ def open_file(path: Path) -> BinaryIO:
     directory.
 
     open_file() does not follow a symbolic link at the end of the path, and does not wait if the
-    path is a named pipe. Raises OSError.
+    path is a named pipe. Raises OSError if the path does not lead to a regular file, or if the file
+    cannot be opened.
     """
     return open(path, "rb", opener=_itself)
 

@@ -29,8 +29,8 @@ PAGE = r"/courses/([a-z0-9][a-z0-9_-]{0,30})"
 STATE = f"{PAGE}/state"
 STOPPING = 30.0  # seconds that a restart waits until the server has stopped
 _tasks: set[asyncio.Task[None]] = set()
-"""Restarts that continue after the HTTP response was sent. The event loop itself keeps only weak
-references to tasks."""
+"""Restarts that continue after the HTTP response was sent. Without this set, Python could delete a
+restart that still runs."""
 
 
 class CourseHandler(BaseHandler):

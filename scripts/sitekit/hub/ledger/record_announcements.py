@@ -19,9 +19,9 @@ from .announcement import Announcement
 
 MOST = 50  # the highest number of announcements to all users that have not ended
 MOST_OF_USER = 20  # the highest number of messages to one user that have not ended
-KEPT = 30 * 86400  # seconds for which an ended announcement stays
+KEPT = 30 * 86400  # seconds for which an ended announcement stays in the ledger
 MESSAGE_LASTS = 7 * 86400  # seconds for which a message without an end is shown
-ACTIONS = 10_000  # the number of recorded actions of operators that stay
+ACTIONS = 10_000  # the highest number of recorded actions of operators; older records are deleted
 
 ACTIVE = "(ends IS NULL OR ends > ?)"
 NOW = (
@@ -92,7 +92,8 @@ class OperatorInLedger:
         return [one for one in found if page in one["pages"]]
 
     def end_announcement(self, number: int, sender: str) -> bool:
-        """End an announcement now. Returns False if no active announcement has this number."""
+        """End an announcement now. Returns False if no announcement has this number, or if the
+        announcement has already ended."""
         now = time.time()
         with self._transaction():
             changed = self._db.execute(

@@ -88,7 +88,8 @@ class AtFront(Authenticator):
         return {"name": claims.name, "admin": are_meant(login.admins, claims)}
 
     def _told(self, headers: HTTPHeaders) -> str:
-        """Return the user's name from the front's headers. Raises Refusal."""
+        """Return the user's name from the front's headers. Raises Refusal if the name or the secret
+        is wrong or missing."""
         sent = {key: headers.get_list(name) for key, name in HEADERS.items()}
         return user_of(sent["user"], sent["proof"], self.secret)
 
@@ -124,7 +125,8 @@ class AtFront(Authenticator):
         return bool(authentication)
 
     async def check_blocked_users(self, username: str, authentication: Any = None) -> bool:
-        """Return True. A user who may not log in was refused in an earlier step."""
+        """Return True (not blocked), because a user who may not log in was refused in an earlier
+        step."""
         return True
 
     def delete_user(self, user: Any) -> None:

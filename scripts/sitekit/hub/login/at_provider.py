@@ -105,7 +105,8 @@ class AtProvider(OAuthenticator):
         return error
 
     def user_info_to_username(self, user_info: Any) -> str:
-        """Check the user's name and return it. Raises Refusal.
+        """Check the user's name and return it. Raises Refusal if the name is missing or not
+        allowed.
 
         oauthenticator's own method answers with an error 500 if the claim is missing or is not
         text, and logs all claims (oauth2.py). For Globus, users of two organizations could get the
@@ -226,7 +227,8 @@ class AtProvider(OAuthenticator):
         return bool(auth_model) and auth_model.get("auth_state") == ADMITTED
 
     async def check_blocked_users(self, username: str, authentication: Any) -> bool:
-        """Return True. A user who may not log in was refused in an earlier step."""
+        """Return True (not blocked), because a user who may not log in was refused in an earlier
+        step."""
         return True
 
     async def pre_spawn_start(self, user: Any, spawner: Any) -> None:

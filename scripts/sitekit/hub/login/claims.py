@@ -80,7 +80,8 @@ def provider_of(login: Login) -> str:
 def name_and_domain(login: Login, told: Any) -> tuple[str, str]:
     """Return the user's name at the hub, and the domain of the name at the provider.
 
-    If the site lists exactly one domain, this domain is removed from the name. Raises Refusal.
+    If the site lists exactly one domain, this domain is removed from the name. Raises Refusal if
+    the name is not allowed.
     """
     name = text_claim(login, told, login.claim)
     if login.claim == "email" and (

@@ -213,7 +213,9 @@ def parse(text: str) -> dict[str, str]:
 
 
 async def ask_program(program: Path, user: str, owner: int = 0) -> str:
-    """Run the site's program; return the account that it prints for the user. Raises NoAccount.
+    """Run the site's program, and return the account that the program prints for the user. Raises
+    NoAccount if the program ends with an error, or does not print exactly one word. Raises NotNow
+    if the program cannot be run, or does not answer in time.
 
     The user's name is the only argument, and no shell is used. The program does not get the hub's
     environment variables. The exit code EX_TEMPFAIL (75) means that the program cannot find the

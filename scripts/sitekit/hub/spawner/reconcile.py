@@ -1,11 +1,12 @@
 """Compare the ledger (the hub's record of starts), Slurm's queue and JupyterHub, and correct
-differences. The comparison runs at the hub's start and then every five minutes.
+differences. The comparison runs at the hub's start, and then every five minutes. While a job has to
+be found or cancelled, the comparison runs every five seconds.
 
 If the ledger records that a start was given up, the reconciler cancels the start's job. If the hub
 ended during a start, the reconciler cancels the start's job as soon as Slurm lists the job, or
 records the start as ended if there is no job. If a job has this site's tag but no record in the
-ledger, the job is reported, but not cancelled, because the ledger itself may have been lost. The
-API tokens of ended servers are revoked.
+ledger, the status page and `make status` report the job. The hub does not cancel such a job,
+because the ledger itself may have been lost. The API tokens of ended servers are revoked.
 """
 
 from __future__ import annotations
@@ -30,18 +31,20 @@ from .retry_pauses import Pauses
 
 log = logging.getLogger(__name__)
 
-# seconds between rounds, and between two checks whether a job has to be found or cancelled now
+# seconds between two comparisons, and between two checks whether a job has to be found or cancelled
+# now
 ROUND_INTERVAL, CHECK_INTERVAL = 300.0, 5.0
-# The highest number of servers that one round handles. Each server needs queries of Slurm, and in
-# some cases one call of sudo.
+# The highest number of servers that one comparison handles. Each server needs queries of Slurm, and
+# in some cases one call of sudo.
 SERVERS_PER_ROUND = 20
 STRAYS_LISTED = 100  # the highest number of jobs that list_stray_jobs() returns
 DAY = 86400.0
 # Seconds in which the spawner's stop() must have ended the server. After this time, the reconciler
 # cancels the job.
 STOP_TIME = 40.0
-# Seconds that a server may take after it has reported its end. During this time, JupyterHub counts
-# the server as stopping, and does not stop the server by itself.
+# The longest time in seconds that a server is allowed to take between the report of its end and the
+# end of its job. During this time, JupyterHub counts the server as stopping, and does not stop the
+# server by itself.
 ENDING_TIMEOUT = 180.0
 
 
@@ -136,7 +139,7 @@ def tags_of_loaded_servers() -> list[str]:
 
 
 async def close_or_cancel(hub_state: HubState, row: Row, pauses: Pauses) -> None:
-    """Handle one start in the ledger that JupyterHub does not have in memory.
+    """Handle one start in the ledger that JupyterHub does not manage, or has not stopped in time.
 
     If the job of this start is still pending or running, the job is cancelled. If Slurm reports
     that the job is gone, the start is recorded as ended. If Slurm does not answer, nothing is done.
