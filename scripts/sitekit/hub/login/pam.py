@@ -210,7 +210,8 @@ class PatientAuthenticator(PAMAuthenticator):
 
 
 def is_plain(data: Any) -> bool:
-    """Return whether name and password are texts without NUL characters.
+    """Return whether name and password are texts without NUL characters, and whether the name is
+    printable.
 
     The data may be any JSON (POST users/NAME/tokens). PAM is written in C, where a text ends at its
     first NUL. By adding a NUL and other letters to the name bob, an attacker could try passwords of

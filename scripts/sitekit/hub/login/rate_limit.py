@@ -18,9 +18,8 @@ from tornado import web
 
 from ...base.language import gettext as _
 
-DELAY = (
-    1.0  # seconds of delay after a failure; each further failure with the name doubles the delay
-)
+# Seconds of delay after a failure. Each further failure with the same name doubles the delay.
+DELAY = 1.0
 # Seconds. This value has three uses: the longest delay, the time after which one failure is
 # forgotten, and the longest time that an attempt waits for other attempts from the same address.
 LONGEST = 30.0

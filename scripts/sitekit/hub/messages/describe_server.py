@@ -1,4 +1,4 @@
-"""Describe one server of a user for all pages of the hub, and for the REST answer.
+"""Describe one server of a user for all pages of the hub, and for the hub's REST API.
 
 The description comes from the ledger, the last list of jobs and JupyterHub's memory. No query is
 sent to the scheduler or another program.

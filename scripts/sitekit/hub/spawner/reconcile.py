@@ -5,8 +5,8 @@ be found or cancelled, the comparison runs every five seconds.
 If the ledger records that a start was given up, the reconciler cancels the start's job. If the hub
 ended during a start, the reconciler cancels the start's job as soon as Slurm lists the job, or
 records the start as ended if there is no job. If a job has this site's tag but no record in the
-ledger, the status page and `make status` report the job. The hub does not cancel such a job,
-because the ledger itself may have been lost. The API tokens of ended servers are revoked.
+ledger, `make status` and `make doctor` report the job. The hub does not cancel such a job, because
+the ledger itself may have been lost. The API tokens of ended servers are revoked.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ OWN_OF_CHILD = frozenset(
     | {"mem_limit", "mem_guarantee", "cpu_guarantee"}
     | {"db"}  # JupyterHub logs that `db` is deprecated when it is read
 )
-"""Traits whose values the child spawner does not take from its parent."""
+"""The traits (settings) whose values the child spawner does not take from its parent."""
 
 
 class NotOffered(SpawnException):
@@ -70,7 +70,7 @@ class TierSpawner(AdoptingSpawner):
     typed: FormValues | None = None
     # the handler of the request for the form, because JupyterHub does not keep `handler`
     form_handler: Any = None
-    child_class = Type(Server, Server)  # the trait refuses any other class
+    child_class = Type(Server, Server)  # refuses every class that is not a Server
 
     @default("profiles")
     def _tiers_as_profiles(self) -> list[tuple[str, str, type[Spawner], dict[str, Any]]]:
