@@ -19,7 +19,8 @@ from ..servers.server_states import ServerState, state_of
 from ..status.summarize_servers import EXPECTED
 
 SINCE = 86400.0
-"""Seconds for which the instructors' page shows a server that has ended."""
+"""The instructors' page shows a server that has ended only if the server was started within this
+number of seconds."""
 
 ABSENT = "absent"
 """The state of a participant who has started no server of the course."""

@@ -1,7 +1,7 @@
 """Record when each phase of a server's start ended, and the memory that the server uses.
 
-Because the functions that only read have an open database as their argument, `make status` can call
-these functions too.
+The functions that only read have an open database as their argument. Therefore, `make status` can
+call these functions too.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ class Measures:
     seconds since the epoch, memory is in MiB.
 
     `submitted` is when the job was submitted, `began` when the job began to run, and `ready` when
-    the hub opened the server to its user. None means not yet, or not known. The field `memory` is
-    the last value that the server itself has reported to the hub.
+    the hub opened the server to its user. A time is None if it is not known, or if the event has
+    not happened yet. The field `memory` is the last value that the server itself has reported to
+    the hub.
     """
 
     submitted: float | None = None

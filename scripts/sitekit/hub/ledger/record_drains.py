@@ -16,8 +16,8 @@ from .drained_places import MOST, Drains
 from .ledger_rows import Row, row_of
 from .record_announcements import OperatorInLedger
 
-KEPT = 30 * 86400  # seconds for which an executed order stays
-LASTS = 3600  # seconds after which an order that was not executed ends, with no server stopped
+KEPT = 30 * 86400  # seconds for which an executed order stays in the ledger
+LASTS = 3600  # seconds after which an order that the hub has not executed ends without any effect
 
 
 def drained_places(ledger: sqlite3.Connection) -> list[dict[str, Any]]:

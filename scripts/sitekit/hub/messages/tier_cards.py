@@ -61,7 +61,7 @@ def card_of(
     typed: FormValues | None,
     last: Mapping[str, str],
 ) -> TierCard:
-    """Return the card of a tier.
+    """Return the values and texts that the form shows about a tier.
 
     `minutes` is the number of minutes until a server of the tier would start. The argument `nodes`
     contains the free CPUs, memory and GPUs of each node. The arguments `minutes` and `nodes` are

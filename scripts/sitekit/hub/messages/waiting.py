@@ -27,7 +27,7 @@ class FasterTier:
 
     `start` is the expected start in seconds since the epoch. `less` is a text about each resource
     of which the tier has less than the request, such as "1.5 GB of memory instead of 5 GB". If the
-    tier is as large as the request, `less` is "".
+    tier is at least as large as the request, `less` is "".
     """
 
     key: str

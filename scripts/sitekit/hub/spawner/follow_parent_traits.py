@@ -47,8 +47,8 @@ class FollowingTraits(HasTraits):
         leader.observe(self._take_over)
 
     def unfollow(self) -> None:
-        """Stop taking over changes. Otherwise, the former parent would keep this object in
-        memory."""
+        """Stop copying changes of the parent's values. If follow() stayed in effect, the former
+        parent would keep this object in memory."""
         if self._leader is not None:
             self._leader.unobserve(self._take_over)
 
