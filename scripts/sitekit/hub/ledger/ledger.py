@@ -77,9 +77,9 @@ class Ledger(
 ):
     """Read and write the ledger: the SQLite file with one row for each start of a server.
 
-    By default, each SQL statement is one transaction. A write is on disk when the method returns.
-    The ledger's file is opened at the first read or write. Therefore, a program that only reads the
-    hub's configuration, such as `make apply`, does not touch the file of the running hub.
+    A write is on disk when the method returns. The ledger's file is opened at the first read or
+    write. Therefore, a program that only reads the hub's configuration, such as `make apply`, does
+    not touch the file of the running hub.
     """
 
     def __init__(self, path: Path | str) -> None:
