@@ -142,9 +142,7 @@ def watch_end(child: Any) -> None:
     watch.add_done_callback(_watches.discard)
 
 
-_watches: set[asyncio.Future[None]] = (
-    set()
-)  # without this set, Python could delete a task that still runs
+_watches: set[asyncio.Future[None]] = set()  # otherwise, Python could delete a running task
 
 
 async def _list_until_gone(child: Any, tag: str) -> None:

@@ -202,8 +202,7 @@ class Ledger(
         return self._one("SELECT * FROM starts WHERE tag = ?", tag)
 
     def by_token(self, token: str) -> Row | None:
-        """Return the start with this hash of the API token that has not ended; None if there is
-        none."""
+        """Return the start with this token hash that has not ended; None if there is none."""
         return self._one("SELECT * FROM starts WHERE token = ? AND ended IS NULL", token)
 
     def open(self, backend: str | None = None) -> list[Row]:

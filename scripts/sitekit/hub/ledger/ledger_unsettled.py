@@ -33,7 +33,7 @@ class UnsettledInLedger:
         return found.fetchone() is not None
 
     def closed_with_live_job(self, snapshot: Snapshot) -> list[Row]:
-        """Return the starts that have ended in the ledger, but whose job is not ended in
+        """Return the starts that have ended in the ledger, but whose job has not ended in
         `snapshot`. The snapshot is newer than the recorded end."""
         statement = (
             "SELECT * FROM starts WHERE ended < ? AND tag IN (SELECT value FROM json_each(?))"

@@ -68,7 +68,7 @@ def collect_garbage_of_later_objects() -> None:
 
 
 def _users_with_servers(app: JupyterHub) -> list[Any]:
-    """Load all users who have running servers together from the database, and return these users.
+    """Load all users with running servers from the database in one step, and return these users.
 
     JupyterHub itself loads these users twice (app.py, init_spawners, 6.1). Its loop over the
     servers reads the servers a second time (populate_existing), and SQLAlchemy then forgets the

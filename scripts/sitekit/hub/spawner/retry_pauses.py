@@ -46,7 +46,7 @@ class Pauses:
     def keep(self, rows: Iterable[Row]) -> int:
         """Delete the pauses and errors of all starts that are not in `rows`.
 
-        Returns the number of deleted starts whose job the hub had tried to cancel.
+        Returns the number of these starts whose job the hub had tried to cancel.
         """
         tags = {row.tag for row in rows}
         self._next = {tag: due for tag, due in self._next.items() if tag in tags}

@@ -279,7 +279,7 @@ class Server(FollowingTraits, Spawner):
             )
 
     async def _wait_until_ended(self, seconds: float) -> bool:
-        """Wait until the job has ended, record its end, and return True; False after `seconds`."""
+        """Record the end and return True if the job ends within `seconds`; else return False."""
         try:
             await asyncio.wait_for(self._wait_until_gone(), seconds)
         except (TimeoutError, asyncio.TimeoutError):
