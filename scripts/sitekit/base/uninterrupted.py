@@ -20,7 +20,7 @@ def uninterrupted() -> Iterator[None]:
     """
     arrived: list[int] = []
     # Setting the signal mask of this thread is not enough, because another thread, such as the
-    # thread of a progress bar, may get the signal.
+    # thread of a progress bar, can get the signal.
     handlers = {
         number: signal.signal(number, lambda got, _: arrived.append(got)) for number in SIGNALS
     }

@@ -64,7 +64,7 @@ def participants(
 def describe(hub_state: HubState, row: Row) -> Participant:
     """Return the data about one start of a server that an instructor may see."""
     one = Participant(row.user, server=row.name)
-    # site.yml may no longer contain the backend of an ended server
+    # it is possible that site.yml no longer contains the backend of an ended server
     job = None if row.ended else hub_state.job_of(row)
     one.node = job.host if job and job.host else ""
     if row.ended:

@@ -206,8 +206,7 @@ class Ledger(
         return self._one("SELECT * FROM starts WHERE token = ? AND ended IS NULL", token)
 
     def open(self, backend: str | None = None) -> list[Row]:
-        """Return the rows of all starts whose job may still exist, of one backend or of all
-        backends."""
+        """Return the rows of all starts that have not ended, of one backend or of all backends."""
         records = self._db.execute(
             "SELECT * FROM starts WHERE ended IS NULL AND backend = COALESCE(?, backend) "
             "ORDER BY intended",

@@ -78,8 +78,9 @@ def longest_text(sender: str) -> int:
 def idle_limit_of_course(ledger: Path, course: str) -> int | None:
     """Return the longest idle limit, in seconds, with which a server of the course runs. The result
     is None if no such server runs, if such a server has no idle limit, or if the ledger cannot be
-    read. The course file may have been removed while servers of the course still run. The ledger is
-    opened read-only, because the culler, which is a separate process, calls this function.
+    read. An administrator can remove the course file although servers of the course still run. The
+    ledger is opened read-only, because the culler, which is a separate process, calls this
+    function.
     """
     try:
         with closing(sqlite3.connect(f"{ledger.as_uri()}?mode=ro", uri=True)) as opened:

@@ -47,13 +47,13 @@ Start = tuple[Row, Measures]
 
 
 def open_starts(ledger: sqlite3.Connection) -> list[Start]:
-    """Return every start whose job may still exist, with its measures."""
+    """Return every start that has not ended, with its recorded times and memory."""
     return list(_starts(ledger, OPEN))
 
 
 def ended_starts(ledger: sqlite3.Connection, since: float) -> list[Start]:
-    """Return the starts that ended after `since`, with their measures. The start that ended last is
-    first."""
+    """Return the starts that ended after `since`, with their times and memory. The start that
+    ended last is first."""
     return list(_starts(ledger, ENDED, since))
 
 
@@ -125,7 +125,7 @@ class MeasuresInLedger:
         )
 
     def measured(self) -> list[Start]:
-        """Return every start whose job may exist, with its measures."""
+        """Return every start that has not ended, with its recorded times and memory."""
         return open_starts(self._db)
 
     def not_begun(self) -> list[Start]:
@@ -142,6 +142,6 @@ class MeasuresInLedger:
         return list(_starts(self._db, READY, since))
 
     def ended_since(self, since: float) -> list[Start]:
-        """Return the starts that ended after `since`, with their measures. The start that ended
-        last is first."""
+        """Return the starts that ended after `since`, with their times and memory. The start that
+        ended last is first."""
         return ended_starts(self._db, since)

@@ -98,7 +98,8 @@ class AtProvider(OAuthenticator):
             what = _("{service} does not answer. Try again in a few minutes.", service=service)
             return web.HTTPError(503, what)
         if isinstance(error, (web.HTTPError, *ODD)):
-            # do not log the text of the error, because it may contain the provider's whole answer
+            # do not log the text of the error, because this text can contain the provider's whole
+            # answer
             log.error("%s gave an answer of an unknown form: %s", service, type(error).__name__)
             what = _("{service} gave an answer of an unknown form. Log in again.", service=service)
             return web.HTTPError(403, what)
@@ -193,7 +194,7 @@ class AtProvider(OAuthenticator):
         )
 
     async def _admit(self, claims: Claims) -> None:
-        """Raise Refusal or NoAccount if this user may have no servers."""
+        """Raise Refusal or NoAccount if this user is not allowed to have servers."""
         check_admitted(self.site.login, claims)
         await self.accounts.determine(claims.name, claims.account)
 

@@ -50,7 +50,7 @@ class LastLogins:
     def check_identity(self, user: str, identity: Identity) -> None:
         """Raise Refusal if another person at this provider already uses this name at the hub.
 
-        A provider may give the name of a former user to another person, and many providers have
+        A provider can give the name of a former user to another person, and many providers have
         different users `Bob` and `bob`. If the identity were not checked, a new person with a
         former user's name would get the former user's files.
         """

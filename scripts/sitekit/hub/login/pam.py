@@ -40,8 +40,8 @@ class PatientAuthenticator(PAMAuthenticator):
     accounts: ClassVar[set[str]] = set()
     """The typed names that are names of accounts.
 
-    Other names are not logged, because a user may have typed a password into the field for the
-    name.
+    Other names are not logged, because a user can type a password into the field for the name by
+    mistake.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -90,7 +90,7 @@ class PatientAuthenticator(PAMAuthenticator):
                 name, password, service=self.service, encoding=self.encoding, check=False
             )
         except pamela.PAMError as error:
-            # do not log all of a long name, because it may be a password
+            # do not log all of a long name, because such a name can be a password
             shown = name if len(name) <= 32 else f"{name[:16]}...({len(name)} chars)"
             address = handler.request.remote_ip if handler else ""
             self.log.warning("PAM Authentication failed (%r@%s): %s", shown, address, error)
@@ -101,7 +101,7 @@ class PatientAuthenticator(PAMAuthenticator):
     def account(self, typed: str) -> str:
         """Return the name of the account that matches the typed name.
 
-        An account's name may have capital letters, and a keyboard may capitalize the typed name. A
+        An account's name can have capital letters, and some keyboards capitalize the typed name. A
         name that is not in the directory of accounts is returned unchanged, and PAM refuses it.
         """
         for name in (typed, typed.lower()):
@@ -213,7 +213,7 @@ def is_plain(data: Any) -> bool:
     """Return whether name and password are texts without NUL characters, and whether the name is
     printable.
 
-    The data may be any JSON (POST users/NAME/tokens). PAM is written in C, where a text ends at its
+    `data` can be any JSON (POST users/NAME/tokens). PAM is written in C, where a text ends at its
     first NUL. By adding a NUL and other letters to the name bob, an attacker could try passwords of
     bob under many names, and avoid the delays after failures.
     """
@@ -253,5 +253,5 @@ def update_pam(c: Any, site: Site) -> None:
     c.PAMAuthenticator.open_sessions = False  # PAM sessions need root, and the hub is not root
     c.PAMAuthenticator.allowed_groups = set(site.login.allowed_groups)
     c.PAMAuthenticator.admin_groups = set(site.login.admin_groups)
-    c.PAMAuthenticator.executor_threads = 16  # threads may wait for sssd or PAM
+    c.PAMAuthenticator.executor_threads = 16  # threads sometimes wait for sssd or PAM
     c.Authenticator.request_otp = site.login.second_factor == "totp"

@@ -38,7 +38,7 @@ async def run() -> None:
             continue
         try:
             servers = await restore(app)
-        except Exception as trouble:  # a proxy that is starting may send any answer
+        except Exception as trouble:  # a proxy that is starting can send any answer
             log.debug("The proxy's routes could not be read: %s", trouble)
 
 
@@ -50,7 +50,7 @@ async def restore(app: JupyterHub) -> int:
     suspended = stopped_servers.suspended_routes(ready)
     await stopped_servers.update_routes(app, ready, suspended)
     lost = [s for s in ready if s.proxy_spec not in routes and s.proxy_spec not in suspended]
-    # a server may have stopped while routes were updated
+    # a server has possibly stopped since the list `ready` was made
     if app.hub.routespec not in routes or any(spawner.ready for spawner in lost):
         log.warning("The proxy has lost routes; adding them again")
         await check_server_access.resend_ended(

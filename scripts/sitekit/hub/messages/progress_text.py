@@ -29,8 +29,8 @@ PHASES = {
     "open": N_("Open the server"),
 }
 """The phases of a start, from the first to the last, with their titles on the progress page."""
-# If a server needs more than this number of seconds, after its job has started, to report its port
-# to the hub, something may be wrong.
+# If a server has not reported its port to the hub within this number of seconds after the start of
+# its job, the page shows a hint about the possible reasons.
 LATE = 90
 OUTAGE = N_(
     "{title} does not answer; running servers are not affected. "

@@ -152,7 +152,7 @@ class EnterHandler(BaseHandler):
         owner = unquote(page[1])
         if self.find_user(owner) is None:
             raise web.HTTPError(404, NOT_FOUND)
-        names = {"", *parts[1:2]}  # the part after the owner's name may be the name of a server
+        names = {"", *parts[1:2]}  # the part after the owner's name can be the name of a server
         if not any(self.has_scope(f"access:servers!server={owner}/{name}") for name in names):
             raise web.HTTPError(404, NOT_FOUND)
         return owner

@@ -176,7 +176,7 @@ class AccountMap:
 
 
 def _refusal(account: str, user: str, why: str) -> str:
-    """Return the text for a user whose servers may not run as this account."""
+    """Return the text for a user whose servers are not allowed to run as this account."""
     what = _(
         "{account} cannot be the account of {user} on the cluster: {why}.",
         account=shown(account),

@@ -71,7 +71,7 @@ class HubState:
     def knows_accounts(self) -> bool:
         """Return whether the cluster's Unix accounts also exist on this host.
 
-        If the hub uses a login node, an account of the same name on this host may belong to another
+        If the hub uses a login node, an account of the same name on this host can belong to another
         person.
         """
         return self.site.slurm.ssh is None

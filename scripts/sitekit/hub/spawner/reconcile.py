@@ -167,7 +167,7 @@ async def cancel_job(hub_state: HubState, row: Row, job: Job, pauses: Pauses) ->
     try:
         lives, trouble = await hub_state.backend_of(row).stop(row, job.id, graceful=False), ""
     except (Refused, NoAnswer) as refusal:
-        why = " ".join(str(refusal).split())  # sudo and scancel may have printed several lines
+        why = " ".join(str(refusal).split())  # sudo and scancel can print several lines
         lives, trouble = True, f", which failed, and is tried again after growing pauses: {why}"
     if not lives:
         hub_state.ledger.end(row.tag)

@@ -1,9 +1,9 @@
 """Read from the prefix, repeatedly and in a thread, the state of the kernels and the current
 release.
 
-The prefix can be on a filesystem of the cluster, which may not answer for minutes. The hub must
-answer its users while a slow filesystem is read. The hub's pages and metrics show the result of the
-last read, without waiting for the filesystem.
+The prefix can be on a filesystem of the cluster, and such a filesystem sometimes does not answer
+for minutes. The hub must answer its users even during this time. The hub's pages and metrics show
+the result of the last read, without waiting for the filesystem.
 """
 
 from __future__ import annotations
