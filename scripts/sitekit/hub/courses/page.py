@@ -107,7 +107,8 @@ class CoursePageHandler(CourseHandler):
         self.note(course, "wrote to all participants")
 
     async def act_on_server(self, course: Course, action: str, name: str) -> None:
-        """Stop or restart a participant's server of this course. Raises HTTPError.
+        """Stop or restart a participant's server of this course. Raises HTTPError if the server's
+        state does not allow the action.
 
         An instructor cannot stop or restart the participant's other servers.
         """

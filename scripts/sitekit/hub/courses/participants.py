@@ -62,7 +62,7 @@ def participants(
 
 
 def describe(hub_state: HubState, row: Row) -> Participant:
-    """Return the data about one start of a server that an instructor may see."""
+    """Return those data about one start of a server that an instructor is allowed to see."""
     one = Participant(row.user, server=row.name)
     # it is possible that site.yml no longer contains the backend of an ended server
     job = None if row.ended else hub_state.job_of(row)

@@ -75,6 +75,6 @@ class UsageInLedger:
         return [Usage(**dict(record)) for record in self._db.execute(BETWEEN, (end, begin))]
 
     def forget_history(self, user: str, now: float) -> None:
-        """Delete starts that are older than KEPT, and the oldest starts of this user if the user
-        has more than EACH starts."""
+        """Delete starts that are older than KEPT from the history for `make report`. If the user
+        has more than EACH starts in the history, delete the user's oldest starts."""
         self._db.execute(FORGET, (now - KEPT, user, EACH))

@@ -153,7 +153,7 @@ class AccountMap:
         return account
 
     def _check(self, user: str, account: str) -> None:
-        """Raise NoAccount if no server may run as this account."""
+        """Raise NoAccount if servers are not allowed to run as this account."""
         ssh = self.site.slurm.ssh
         own = {"root", *self.site.service_accounts, *({ssh.account} if ssh else ())}
         refused = partial(_refusal, account, user)

@@ -54,8 +54,8 @@ class HubState:
 
     @cached_property
     def backends(self) -> dict[str, Backend]:
-        """Return all backends that the tiers use, or that the servers use which possibly still run.
-        The keys are the names of the backends.
+        """Return a dictionary, by name, of the backends that the site's tiers use, and of the
+        backends whose servers have not all ended.
 
         Because the ledger is opened only at the first access to the backends, a program that only
         checks JupyterHub's configuration does not open the ledger.
@@ -77,7 +77,8 @@ class HubState:
         return self.site.slurm.ssh is None
 
     def account_of(self, user: str) -> str:
-        """Return the cluster's account for a user of the hub. Raises NoAccount.
+        """Return the cluster's account for a user of the hub. Raises NoAccount if the user has no
+        account, or has to log in again.
 
         With PAM, the account has the user's name.
         """
@@ -152,7 +153,7 @@ class HubState:
         """Return the environment variable with which this server opens its tunnel to the hub's
         machine.
 
-        Returns {} for a site without tunnels. Raises Refused.
+        Returns {} for a site without tunnels. Raises Refused if the tunnel cannot be opened.
         """
         return self.tunnels.open(tag, lasts) if self.tunnels else {}
 

@@ -65,7 +65,8 @@ class SlurmServer(Server, SlurmSpawner):
         return JobStatus.RUNNING if self.state_isrunning() or job.running else JobStatus.UNKNOWN
 
     async def job(self) -> Job | None:
-        """Return the job, and set `job_status` for batchspawner's regexes."""
+        """Return the server's job, and store the job's state and host in `job_status`. batchspawner
+        applies its regular expressions to `job_status`."""
         self.job_status = ""
         job = await super().job()
         if job:

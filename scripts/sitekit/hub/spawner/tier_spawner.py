@@ -178,9 +178,9 @@ class TierSpawner(AdoptingSpawner):
         """
 
     def construct_child(self) -> Server:
-        """Create the child spawner with two settings that released wrapspawner does not pass on:
-        orm_spawner and the cookie options. Without these two settings, a named server gets the URL
-        and the cookies of the user's default server (wrapspawner#26, fixed in master only).
+        """Create the child spawner with two settings that the released wrapspawner does not pass
+        on: orm_spawner and the cookie options. Without these two settings, a named server gets the
+        URL and the cookies of the user's default server (wrapspawner#26, fixed in master only).
         """
         if self.child_spawner is None:
             # for a server without a record in the ledger, use the backend of the first tier
