@@ -1,4 +1,5 @@
-"""Read a gettext file (.po) with translations of sitekit's texts, and find its faults."""
+"""Read a gettext file (.po) with translations of sitekit's texts, and find the faults of this
+file."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ _TAG = re.compile(r"</?\w+>")
 
 
 def read_catalogue(path: Path) -> Catalog:
-    """Read a translation file, and return it as Babel's Catalog. Raises BadInput, OSError."""
+    """Read a translation file, and return it as Babel's Catalog. Raises BadInput if the content is
+    not a valid gettext file, and OSError if the file cannot be read."""
     remedy = "check the file: msgfmt --check-format"
     try:
         with path.open("rb") as file:
@@ -45,8 +47,8 @@ def translations(language: str, own: Path | None) -> NullTranslations:
     translation file.
 
     If both files translate a text, the site's translation is used. A text stays English if neither
-    file translates the text, or if the placeholders in its translation are wrong. Raises BadInput,
-    OSError.
+    file translates the text, or if the placeholders in its translation are wrong. Raises the same
+    errors as read_catalogue().
     """
     found = NullTranslations()
     paths = [own] if own else []
@@ -105,7 +107,8 @@ def missing(catalogue: Catalog, wanted: Catalog) -> list[str]:
 
 def wrong_placeholders(message: Message) -> Iterator[str]:
     """Yield a fault for each placeholder that is missing in a translation, and for each placeholder
-    that only the translation has. Yield a fault too if the tags differ."""
+    that only the translation has. Also yield a fault if the translation has other HTML tags than
+    the text."""
     known = {name for text in _parts(message.id) for name in placeholders(text)}
     needed = known - ({"count", "num"} if message.pluralizable else set())
     for string in _parts(message.string):

@@ -21,7 +21,8 @@ kernels/kernels.yml. config/environment.yml adds packages to environment.yml."""
 def data(relative: str) -> Path:
     """Return the path of a data file or directory.
 
-    `relative` is a path such as `config/templates`. Raises FileNotFoundError.
+    `relative` is a path such as `config/templates`. Raises FileNotFoundError if this copy of
+    sitekit does not contain the file.
     """
     for root in (_PACKAGE / "_data", CHECKOUT):
         if (root / relative).exists():

@@ -42,9 +42,10 @@ class BadInputs(BadInput):
 
 
 class Unfit(ValueError):
-    """Report a value that a model refuses, without its file and line.
+    """Report a value of a YAML file that is not allowed. This error does not contain the file and
+    the line.
 
-    `key` is the path of the wrong key, relative to the model or field that raises the error.
+    `key` is the path of the wrong key, relative to the section or key whose check raises the error.
     validate_yaml.py adds the file and the line.
     """
 
@@ -56,7 +57,7 @@ class Unfit(ValueError):
 
 
 class Unfits(ValueError):
-    """Report several values of one model that contradict each other."""
+    """Report several values in one section of a YAML file that contradict each other."""
 
     def __init__(self, faults: list[Unfit]) -> None:
         super().__init__("\n".join(map(str, faults)))

@@ -48,10 +48,12 @@ def switch_link(link: Path, target: str) -> None:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a regular file for reading. Other users may have write access to the file's directory.
+    """Open a regular file for reading. This is safe even if other users can write to the file's
+    directory.
 
     open_file() does not follow a symbolic link at the end of the path, and does not wait if the
-    path is a named pipe. Raises OSError.
+    path is a named pipe. Raises OSError if the path does not lead to a regular file, or if the file
+    cannot be opened.
     """
     return open(path, "rb", opener=_itself)
 

@@ -1,7 +1,7 @@
 """Translate the texts that users read into the site's language.
 
-Modules import `gettext as _`. The hub sets the language once, when it starts (`use`). All
-other programs of sitekit do not set a language; their texts are therefore English.
+Modules import `gettext as _`. When the hub starts, the hub calls `use` to set the language. No
+other program of sitekit sets a language. Therefore, the texts of all other programs are English.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def use(translations: NullTranslations, language: str) -> None:
 
 
 def language_tag() -> str:
-    """Return the language of this process's texts as browsers write it, such as `de` or `pt-BR`."""
+    """Return the language of this process's texts in the form for HTML pages, such as `de` or
+    `pt-BR`."""
     return _language.replace("_", "-")
 
 

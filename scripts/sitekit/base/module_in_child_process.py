@@ -130,9 +130,9 @@ _MORTAL = "import ctypes, os, sys; ctypes.CDLL(None).prctl(int(sys.argv[1]), 9);
 def end_with_this_process(argv: Argv) -> list[str]:
     """Return a command line that runs `argv` and is killed when this process ends.
 
-    Otherwise, the program could write to a release while the next run works on the same release.
-    The program is killed even if this process ends by SIGKILL. `argv` begins with the path of the
-    program.
+    Otherwise, the program could still write to a release while the next run of sitekit's command
+    works on the same release. The program is killed even if this process ends by SIGKILL. `argv`
+    begins with the path of the program.
     """
     return [sys.executable, "-I", "-S", "-c", _MORTAL, str(_PR_SET_PDEATHSIG), *map(str, argv)]
 

@@ -62,8 +62,8 @@ class Step:
 
 
 def account_name(uid: int) -> str:
-    """Return a phrase for a message. The phrase contains the name of the account with this uid. If
-    no account has this uid, the phrase contains only the uid."""
+    """Return text for a message about the account with this uid, such as `the account anna`. If no
+    account has this uid, the text contains only the uid."""
     try:
         return f"the account {pwd.getpwuid(uid).pw_name}"
     except KeyError:
@@ -71,8 +71,8 @@ def account_name(uid: int) -> str:
 
 
 def group_name(gid: int) -> str:
-    """Return a phrase for a message. The phrase contains the name of a group and the members that
-    the group database lists.
+    """Return text for a message about a group, such as `the group physics (anna, ben)`. The names
+    in brackets are the members that the group database lists.
 
     The group database does not list the accounts that have the group as their primary group.
     """
@@ -105,8 +105,9 @@ def named_writers(path: Path) -> tuple[set[int], set[int]]:
 def steps_of_path(path: Path, root: Path = Path("/")) -> list[Step]:
     """Return a Step for each existing directory, link and file on the way from `/` to `path`.
 
-    `root` is the directory that contains the machine's file tree. Raises PermissionError if this
-    account may not read a directory, and OSError with ELOOP if symbolic links form a loop.
+    `root` is the directory that contains the machine's file tree. Raises PermissionError if the
+    account of this process is not allowed to search a directory, and OSError with ELOOP if symbolic
+    links form a loop.
     """
     return list(_steps(path, root))
 

@@ -36,7 +36,8 @@ class Step:
             self._progress.update(self._task, total=count)
 
     def done(self, text: str) -> None:
-        """Set the text that the last line shows after the title, such as `110 packages`."""
+        """Set the text that step() prints after the title when the work is done, such as `110
+        packages`."""
         self.result = text
 
 

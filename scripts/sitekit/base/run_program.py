@@ -38,8 +38,8 @@ class CommandFailed(Problem):
 
 
 def identity(user: str | None) -> dict[str, Any]:
-    """Return the arguments with which subprocess runs a program as the account `user`, with all
-    groups of this account.
+    """Return the keyword arguments with which subprocess.run() runs a program as the account
+    `user`, with all groups of this account.
 
     If `user` is None, the result is an empty dictionary. Raises KeyError if the account does not
     exist.
@@ -58,7 +58,7 @@ def identity(user: str | None) -> dict[str, Any]:
 def acting_as(user: int, group: int) -> Iterator[None]:
     """Run the `with` block with an account's rights instead of root's.
 
-    Use this block to work in a directory that the account can write. Symbolic links in the
+    Use this block to work in a directory to which the account can write. Symbolic links in the
     directory can then lead only to files that the account itself can reach. The process still
     belongs to root. Therefore, the account can neither signal nor trace the process. Do not start a
     program in the `with` block, because this program could become root again. To start a program as
@@ -102,7 +102,7 @@ def run(
     """Run `argv` until it ends; return the result with stdout and stderr as text.
 
     `timeout` is in seconds. `env` replaces all environment variables. `user` is the account that
-    runs the program, with all groups of the account; only root may use `user`. Raises CommandFailed
+    runs the program, with all groups of the account; only root can use `user`. Raises CommandFailed
     if the program does not exist, takes too long, or (with `check`) ends with a non-zero code.
     """
     try:
@@ -132,6 +132,6 @@ def run(
 
 
 def _as_text(printed: str | bytes | None) -> str:
-    """Convert the output of a program that did not end in time to text. In this case, subprocess
-    returns bytes."""
+    """Return as text what a program printed that did not end in time. For such a program,
+    subprocess returns bytes."""
     return printed if isinstance(printed, str) else (printed or b"").decode(errors="replace")

@@ -15,12 +15,12 @@ def uninterrupted() -> Iterator[None]:
     """Delay SIGINT, SIGTERM and SIGHUP until the end of the `with` block.
 
     The signals are also blocked in programs that the block starts, because a terminal sends Ctrl-C
-    to all of its programs. These programs inherit the signal mask of this thread. Use the block in
-    the main thread.
+    to all programs that run in the terminal. These programs inherit the signal mask of this thread.
+    Use the block in the main thread.
     """
     arrived: list[int] = []
     # Setting the signal mask of this thread is not enough, because another thread, such as the
-    # thread of a progress bar, may get the signal.
+    # thread of a progress bar, can get the signal.
     handlers = {
         number: signal.signal(number, lambda got, _: arrived.append(got)) for number in SIGNALS
     }

@@ -13,8 +13,8 @@ from ..site import Site
 
 
 def application_settings(site: Site, prefix: Path) -> dict[str, Any]:
-    """Return the settings with which a server starts the site's applications; empty if the site has
-    no applications."""
+    """Return the settings with which a server starts the site's applications; {} if the site has no
+    applications."""
     if not site.server.applications:
         return {}
     settings = [

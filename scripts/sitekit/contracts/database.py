@@ -18,8 +18,8 @@ CONNECT_SECONDS = 10
 
 
 def postgresql(site: Site) -> PostgreSql | None:
-    """Return the place of the hub's database on a PostgreSQL server; None if the hub uses
-    SQLite."""
+    """Return the settings of the hub's PostgreSQL database, such as server and name; None if the
+    hub uses SQLite."""
     found = site.hub.database
     return found if isinstance(found, PostgreSql) else None
 
@@ -69,7 +69,8 @@ def _place(site: Site, there: PostgreSql) -> str:
 
 
 def database_in_words(site: Site) -> str:
-    """Return where the hub's database is, for a message."""
+    """Return text for a message about the place of the hub's database. This is the path of the
+    SQLite file, or the name, host and port of the PostgreSQL database."""
     there = postgresql(site)
     if there is None:
         return str(site.database)

@@ -29,7 +29,8 @@ def gate_config(site: Site, courses: Iterable[Course] = ()) -> dict[str, Any]:
     """Return the contents of gate.json. scripts/gate reads exactly these keys.
 
     The key `users` is "any" if the hub decides under which account a user's servers run. The key
-    `accounts` lists gateway accounts. In the home of a gateway account, each user has a folder.
+    `accounts` names the gateway account (`login.accounts.gateway`), under which the servers of all
+    users run. In the home of the gateway account, each user has a folder.
     """
     gateway, mapped = site.login.gateway, site.login.accounts != "same"
     prefix = servers_prefix(site)

@@ -41,7 +41,8 @@ them.
 def installed(site: Site) -> bool:
     """Return whether the hub's certificate for internal TLS exists.
 
-    After an upgrade or a restore, the hub's certificate may be missing until the next `make apply`.
+    After an upgrade or a restore, the hub's certificate is possibly missing until the next `make
+    apply`.
     """
     return os.access(certificate_and_key(site, "hub"), os.R_OK)
 
@@ -69,7 +70,7 @@ def proxy_api_url(site: Site) -> str:
 
 
 def authority(site: Site, name: Authority) -> Path:
-    """Return the path of an authority's certificate, which everybody may read."""
+    """Return the path of an authority's certificate, which everybody can read."""
     return folder(site) / f"{name}-ca.pem"
 
 

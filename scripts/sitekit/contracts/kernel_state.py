@@ -35,7 +35,7 @@ class KernelState:
 def kernel_state_path(site: Site) -> Path:
     """Return the path of the state file, in the prefix beside the kernels.
 
-    Accounts that may publish kernels may write the state file, and everybody may read it.
+    Accounts that are allowed to publish kernels can write the state file. Everybody can read it.
     """
     return site.kernels_current.parent / "state.json"
 

@@ -31,8 +31,8 @@ def scrape_config(site: Site) -> Path:
 
 
 def read_token(path: Path) -> str:
-    """Return the token; "" if the file does not exist. Raises OSError if the current user may not
-    read the file."""
+    """Return the token; "" if the file does not exist. Raises OSError if the account of this
+    process is not allowed to read the file."""
     try:
         return path.read_text().strip()
     except FileNotFoundError:

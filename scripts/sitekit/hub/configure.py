@@ -109,7 +109,7 @@ def update_addresses(c: Any, site: Site) -> None:
         c.JupyterHub.subdomain_host = site.front.url
         c.JupyterHub.cookie_host_prefix_enabled = True
     c.JupyterHub.hub_bind_url = c.JupyterHub.hub_connect_url = hub_url(site)
-    # the hub trusts the client's address in the headers of front and proxy, which run here
+    # the hub trusts the client's address in the headers of front and proxy, which run on this host
     c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]
     c.JupyterHub.tornado_settings = {
         "cookie_options": dict(COOKIES),
@@ -142,8 +142,8 @@ def update_servers(c: Any, site: Site) -> None:
     c.TierSpawner.apply_user_options = TierSpawner.take_options
     c.Spawner.progress_ready_hook = last_progress_event
     c.Spawner.disable_user_config = True  # a user's dotfiles cannot change the server
-    # A poll reads the last list of all jobs, and makes no query. It is needed only for jobs that are
-    # in no list any more: watch_endings notices the others.
+    # A poll reads the last list of all jobs, and makes no query. The poll is needed only for jobs
+    # that are no longer in any list. watch_endings notices the end of all other jobs.
     c.Spawner.poll_interval = 60
     c.Spawner.http_timeout = 60
     c.Spawner.args = []
@@ -200,8 +200,8 @@ def share_hub_state(hub_state: HubState) -> None:
 
 
 def update_handlers(c: Any, site: Site) -> None:
-    """Set which request handler answers at which URL. Some of JupyterHub's request handlers are
-    replaced by sitekit's.
+    """Set which request handler answers at which URL. sitekit replaces some of JupyterHub's own
+    request handlers.
 
     The handlers that decide which users may open another user's server are needed only if all
     servers have one domain.
@@ -258,8 +258,8 @@ def begin_loops(hub_state: HubState) -> None:
 
 
 def hub_loops(hub_state: HubState) -> dict[str, Loop]:
-    """Return the loops that run until the hub ends. Raises an error if the ledger cannot be opened,
-    because a hub must not start without the ledger."""
+    """Return the hub's tasks by name. Most of them are loops that run until the hub ends. Raises an
+    error if the ledger cannot be opened, because a hub must not start without the ledger."""
     hub_state.ledger.open()
     return {
         **backend_loops(hub_state),

@@ -1,4 +1,4 @@
-"""Refuse settings of JupyterHub and batchspawner that have no effect here.
+"""Refuse settings of JupyterHub and batchspawner that have no effect in a hub of sitekit.
 
 A setting without effect in the site's own configuration is reported before the hub starts, together
 with the setting to use instead. An administrator would not notice a setting that is ignored without

@@ -20,7 +20,7 @@ ANNOUNCEMENTS = r"/api/sitekit/announcements"
 ANNOUNCEMENT = rf"{ANNOUNCEMENTS}/([0-9]{{1,12}})"
 MESSAGES = r"/api/sitekit/messages"
 COURSE_MESSAGES = r"/api/sitekit/course/messages"
-"""The URL path at which servers of an older release request the same messages."""
+"""The URL path at which servers of an older release request the messages of MESSAGES."""
 
 
 class AnnouncementsHandler(APIHandler):

@@ -34,7 +34,8 @@ class SavedChoicesHandler(APIHandler):
         self._list(self._user("read:servers"))
 
     async def post(self) -> None:
-        """Save a choice: `{"name": NAME, "options": {"tier": KEY, ...}}`. Raises HTTPError (400)."""
+        """Save a choice: `{"name": NAME, "options": {"tier": KEY, ...}}`. Raises HTTPError (400) if
+        the request has another form, or if the name or the options are refused."""
         user = self._user("start:servers")
         body = self.get_json_body()
         if not (isinstance(body, dict) and isinstance(body.get("name"), str)):
@@ -51,7 +52,8 @@ class SavedChoicesHandler(APIHandler):
         self._list(user)
 
     def delete(self) -> None:
-        """Delete the choice that the query names: `?name=NAME`. Raises HTTPError (404)."""
+        """Delete the choice that the query names: `?name=NAME`. Raises HTTPError (404) if the user
+        has saved no choice of this name."""
         user = self._user("delete:servers")
         if not self.hub_state.ledger.delete_choice(user.name, self.get_query_argument("name", "")):
             raise web.HTTPError(404, _("you have saved no choice of this name"))
@@ -65,7 +67,8 @@ class SavedChoicesHandler(APIHandler):
         )
 
     def _user(self, scope: str) -> Any:
-        """Return the user who sends the request. Raises HTTPError (403)."""
+        """Return the user who sends the request. Raises HTTPError (403) if the token does not
+        belong to a user, or does not have `scope`."""
         user = self.current_user
         if not isinstance(user, User):
             raise web.HTTPError(403, "only users have saved choices")

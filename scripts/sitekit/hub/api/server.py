@@ -44,8 +44,8 @@ class ServerStateHandler(APIHandler):
         return row.name if row and row.user == user.name else None
 
     def _check(self, user: User, name: str) -> None:
-        """Raise HTTPError if the user has no server of this name, or if the token may not read the
-        server."""
+        """Raise HTTPError if the user has no server of this name, or if the token is not allowed to
+        read the server's data."""
         server = user.orm_spawners.get(name)
         allowed = self.get_scope_filter("read:servers")
         if not (allowed(server, kind="server") if server else allowed(user, kind="user")):

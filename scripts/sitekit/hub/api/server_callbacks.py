@@ -47,8 +47,8 @@ class ServersOwnHandler(APIHandler):
         return None
 
     def row(self) -> Row:
-        """Return the record, in the ledger, of the server that sent the request. Raises
-        HTTPError."""
+        """Return the row of the ledger for the server that sent the request. Raises HTTPError (403)
+        if the token does not belong to a starting or running server."""
         token = self.get_token()
         row = self.hub_state.ledger.by_token(token.hashed) if token else None
         if row is None or self.current_user is None or self.current_user.name != row.user:
@@ -56,7 +56,8 @@ class ServersOwnHandler(APIHandler):
         return row
 
     def number(self, key: str, low: int, high: int) -> int:
-        """Return the number of this key from the request's body. Raises HTTPError."""
+        """Return the whole number N from the request's body `{key: N}`. Raises HTTPError (400) if
+        the body has another form, or if N is not between `low` and `high`."""
         if len(self.request.body) > BODY_LIMIT:
             raise web.HTTPError(400, "the body is too long for a number")
         try:
@@ -141,7 +142,7 @@ def watch_end(child: Any) -> None:
     watch.add_done_callback(_watches.discard)
 
 
-_watches: set[asyncio.Future[None]] = set()  # Python may delete a task without a reference
+_watches: set[asyncio.Future[None]] = set()  # otherwise, Python could delete a running task
 
 
 async def _list_until_gone(child: Any, tag: str) -> None:

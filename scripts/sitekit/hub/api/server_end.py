@@ -31,7 +31,7 @@ CHANGE = "sitekit/change"
 
 
 def end_key(handler: Any, tag: str) -> str:
-    """Return the key with which a page may request how this start of a server ended."""
+    """Return the key with which a page can request how this start of a server ended."""
     secret = handler.settings["cookie_secret"]
     return hmac.new(secret, f"sitekit end {tag}".encode(), hashlib.sha256).hexdigest()
 

@@ -44,8 +44,8 @@ def _may(tier: Tier, eligibility: Eligibility) -> bool:
 def read_choice(
     site: Site, options: object, eligibility: Eligibility = ANYBODY
 ) -> tuple[Choice, dict[str, str]]:
-    """Convert the options to a Choice. Return the checked resources as a Choice, and the options
-    that the hub stores. Raises BadChoice.
+    """Check the options of a start. Return the checked resources as a Choice, and the options that
+    the hub stores. Raises BadChoice if the site does not offer the options to this user.
 
     The key `tier` names the tier. wrapspawner's key `profile` means the same. The other keys are
     fields that the tier lets users choose.

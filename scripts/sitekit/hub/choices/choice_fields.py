@@ -91,12 +91,12 @@ class Field:
 
 
 def spell_memory(mib: int) -> str:
-    """Convert MiB to an exact text for people that the form can read: 2048 -> `2 GB`."""
+    """Convert MiB to an exact text that people and the form can read: 2048 -> `2 GB`."""
     return human_memory(mib) if mib < 1024 or mib % 512 == 0 else f"{mib} MB"
 
 
 def spell_time(seconds: int) -> str:
-    """Convert seconds to an exact text for people that the form can read: 5400 -> `90 minutes`."""
+    """Convert seconds to an exact text that people and the form can read: 5400 -> `90 minutes`."""
     return format_time(seconds) if seconds % 60 else human_time(seconds, english)
 
 
@@ -231,7 +231,7 @@ def _partition(partitions: tuple[str, ...]) -> Field:
 
 
 def _named(label: str, titles: Mapping[str, str]) -> Field:
-    """Return a field for which the user selects one of the given values; the form shows the titles
+    """Return a field in which the user selects one of the given values. The form shows the titles
     of the values."""
     values = tuple(titles)
 
@@ -260,7 +260,8 @@ def _in_sentence(label: str) -> str:
 
 
 def _whole(value: object) -> int:
-    """Return the whole number in a text. Raises ValueError."""
+    """Convert a text such as "12" to an integer. Raises ValueError if the text is not a whole
+    number."""
     if not (str(value).isascii() and str(value).isdigit()):
         raise ValueError(value)
     return int(str(value))

@@ -91,8 +91,8 @@ def typed_in(form: Mapping[str, list[Any]]) -> FormValues:
 def in_address(query: Mapping[str, str], site: Site, eligibility: Eligibility) -> FormValues | None:
     """Return the values that the query of a URL fills in; None if the query names no tier.
 
-    The values from the URL are checked in the same way as values of a submitted form, and errors
-    are recorded.
+    The values from the URL are checked in the same way as values of a submitted form. The result
+    contains the errors.
     """
     tier = query.get("tier", "")[:LONGEST]
     if not tier:

@@ -27,7 +27,8 @@ class CourseStates:
         self._members: dict[str, tuple[float, tuple[str, ...]]] = {}
 
     async def state(self, hub_state: HubState, course: Course) -> dict[str, Any]:
-        """Return the participants, and the messages of the last day, as JSON types."""
+        """Return a dictionary for the course's page: the participants, and the messages of the last
+        24 hours. The dictionary can be sent as JSON."""
         kept, at, told = self._states.get(course.key, (None, 0.0, {}))
         if kept is course and self._clock() - at < LASTS:
             return told

@@ -29,8 +29,8 @@ PAGE = r"/courses/([a-z0-9][a-z0-9_-]{0,30})"
 STATE = f"{PAGE}/state"
 STOPPING = 30.0  # seconds that a restart waits until the server has stopped
 _tasks: set[asyncio.Task[None]] = set()
-"""Restarts that continue after the HTTP response was sent. The event loop itself keeps only weak
-references to tasks."""
+"""Restarts that continue after the HTTP response was sent. Without this set, Python could delete a
+restart that still runs."""
 
 
 class CourseHandler(BaseHandler):
@@ -43,14 +43,16 @@ class CourseHandler(BaseHandler):
     states = CourseStates()
 
     def course(self, key: str) -> Course:
-        """Return the course, if the user is one of its instructors. Raises HTTPError (404)."""
+        """Return the course with this key. Raises HTTPError (404) if no such course exists, or if
+        the user is not one of the course's instructors."""
         course = self.hub_state.courses.course(key)
         if course is None or not course.is_instructor(self.current_user.name):
             raise web.HTTPError(404, _("There is no course of this name that you teach."))
         return course
 
     async def state(self, course: Course) -> dict[str, Any]:
-        """Return the participants, and the messages of the last day, as JSON types."""
+        """Return a dictionary for the page: the participants, and the messages of the last 24
+        hours. The dictionary can be sent as JSON."""
         return await self.states.state(self.hub_state, course)
 
 
@@ -95,7 +97,8 @@ class CoursePageHandler(CourseHandler):
         self.redirect(f"{self.hub.base_url}courses/{course.key}")
 
     def send_message(self, course: Course) -> None:
-        """Record a message to all participants. Raises HTTPError (400)."""
+        """Record a message to all participants. Raises HTTPError (400) if the text is empty, too
+        long, or not printable."""
         text = " ".join(self.get_body_argument("text", "").split())
         limit = longest_text(self.current_user.name)
         if not 0 < len(text) <= limit or not text.isprintable():
@@ -104,7 +107,8 @@ class CoursePageHandler(CourseHandler):
         self.note(course, "wrote to all participants")
 
     async def act_on_server(self, course: Course, action: str, name: str) -> None:
-        """Stop or restart a participant's server of this course. Raises HTTPError.
+        """Stop or restart a participant's server of this course. Raises HTTPError if the server's
+        state does not allow the action.
 
         An instructor cannot stop or restart the participant's other servers.
         """

@@ -19,7 +19,8 @@ from ..servers.server_states import ServerState, state_of
 from ..status.summarize_servers import EXPECTED
 
 SINCE = 86400.0
-"""Seconds for which an ended server is shown."""
+"""The instructors' page shows a server that has ended only if the server was started within this
+number of seconds."""
 
 ABSENT = "absent"
 """The state of a participant who has started no server of the course."""
@@ -61,9 +62,9 @@ def participants(
 
 
 def describe(hub_state: HubState, row: Row) -> Participant:
-    """Return the data about one start of a server that an instructor may see."""
+    """Return those data about one start of a server that an instructor is allowed to see."""
     one = Participant(row.user, server=row.name)
-    # site.yml may no longer contain the backend of an ended server
+    # it is possible that site.yml no longer contains the backend of an ended server
     job = None if row.ended else hub_state.job_of(row)
     one.node = job.host if job and job.host else ""
     if row.ended:
@@ -84,7 +85,8 @@ def describe(hub_state: HubState, row: Row) -> Participant:
 
 
 def as_json(found: list[Participant]) -> dict[str, Any]:
-    """Return the participants, and how many are in each state, as JSON types."""
+    """Return a dictionary that can be sent as JSON: the participants, and how many of them are in
+    each state."""
     counts: dict[str, int] = {}
     for one in found:
         counts[one.state] = counts.get(one.state, 0) + 1

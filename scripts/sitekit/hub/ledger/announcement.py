@@ -25,7 +25,8 @@ REMEDY_TIME = "write a local time such as 2026-12-01T09:00, or 2026-12-01, or 09
 
 @dataclass(frozen=True, kw_only=True)
 class Announcement:
-    """An announcement. Times are seconds since the epoch; `ends` is None for an open end.
+    """An announcement. Times are seconds since the epoch; `ends` is None if the announcement has no
+    end time.
 
     `user` is the only user who sees the announcement; "" means all users. If `dismissible` is true,
     users can close the announcement.
@@ -42,7 +43,7 @@ class Announcement:
 
 def read_announcement(given: Mapping[str, Any], now: float | None = None) -> Announcement:
     """Return the announcement that is given by the keys `text`, `level`, `pages`, `from`, `until`,
-    `dismiss` and `user`. Raises BadInput."""
+    `dismiss` and `user`. Raises BadInput if a key is unknown, or if a value is not allowed."""
     now = time.time() if now is None else now
     known = {"text", "level", "pages", "from", "until", "dismiss", "user"}
     if unknown := sorted(set(given) - known):
@@ -71,7 +72,8 @@ SENDERS = {
 
 
 def in_lab(one: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recorded announcement in the form in which JupyterLab receives it."""
+    """Return a recorded announcement as a dictionary with the keys that sitekit's extension of
+    JupyterLab reads."""
     return {
         "id": f"announcement-{one['id']}",
         "from": SENDERS.get(one["level"], "Announcement"),
@@ -92,7 +94,8 @@ def body_of(messages: Iterable[Mapping[str, Any]], server: Mapping[str, str]) ->
 
 
 def read_text(value: object) -> str:
-    """Check the text of an announcement, and return the text in one line. Raises BadInput."""
+    """Check the text of an announcement, and return the text in one line. Raises BadInput if the
+    text is empty, too long, or not printable."""
     text = " ".join(value.split()) if isinstance(value, str) else ""
     if not 0 < len(text) <= TEXT or not text.isprintable():
         raise BadInput("this is no text that users can read", "text", f"1 to {TEXT} characters")
@@ -100,7 +103,8 @@ def read_text(value: object) -> str:
 
 
 def read_time(value: object, key: str, now: float) -> float | None:
-    """Return a time in seconds since the epoch; None if no time is given. Raises BadInput."""
+    """Return a time in seconds since the epoch; None if no time is given. Raises BadInput if
+    `value` is not a time."""
     if value is None or value == "":
         return None
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < LATEST:
@@ -121,7 +125,7 @@ def read_time(value: object, key: str, now: float) -> float | None:
 
 def _pages(value: object) -> tuple[str, ...]:
     """Return the pages that show the announcement; all pages if `value` names no page. Raises
-    BadInput."""
+    BadInput if `value` names an unknown page."""
     if not value:
         return PAGES
     words = value.replace(",", " ").split() if isinstance(value, str) else value
@@ -138,7 +142,8 @@ def _one_of(value: object, key: str, words: Iterable[str]) -> str:
 
 
 def _flag(value: object) -> bool:
-    """Return whether users can close the announcement. Raises BadInput."""
+    """Return whether users can close the announcement. Raises BadInput if `value` is neither 0 nor
+    1."""
     if value in ("", None):
         return True
     if value not in (True, False, "0", "1"):

@@ -1,7 +1,8 @@
 """Define which partitions and nodes an operator has drained. No new servers start there.
 
-A drain changes nothing in Slurm. The hub does not request drained partitions, and excludes drained
-nodes in its requests. Other jobs still start on drained nodes and in drained partitions.
+A drain changes nothing in Slurm. When the hub submits a job, the hub does not request drained
+partitions, and excludes drained nodes. Other jobs still start on drained nodes and in drained
+partitions.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ MOST = 50  # the highest number of drained nodes and partitions
 
 @dataclass(frozen=True)
 class Drains:
-    """Hold the drained partitions and nodes. Each name is mapped to the operator's text."""
+    """Hold the drained partitions and nodes. For each name, the dictionary contains the operator's
+    text about the drain."""
 
     partitions: Mapping[str, str] = field(default_factory=dict)
     nodes: Mapping[str, str] = field(default_factory=dict)
@@ -37,7 +39,7 @@ class Drains:
         return self.partitions[tier.partitions[0]]
 
     def apply(self, choice: Choice, tier: Tier) -> Choice:
-        """Return the choice without drained partitions and nodes."""
+        """Return the choice without the drained partitions, and with the drained nodes excluded."""
         nodes = ",".join(sorted(self.nodes)) if tier.runs_on == "slurm" else ""
         return replace(choice, partitions=self.left(choice.partitions), exclude=nodes)
 

@@ -30,9 +30,9 @@ from .record_drains import DrainsInLedger
 
 __all__ = ["EACH", "KEEP", "Ledger", "LedgerTrouble", "Row"]
 
-KEEP = 90 * 86400  # seconds for which the row of an ended start stays
-# The number of ended starts of one user that stay. A program can start servers in a loop. If these
-# servers fail at once, each of them leaves a row with a card.
+KEEP = 90 * 86400  # seconds for which the row of an ended start stays in the ledger
+# The highest number of ended starts of one user that stay in the ledger. A program can start
+# servers in a loop. If these servers fail at once, each of them leaves a row with a card.
 EACH = 200
 
 FORGET = """
@@ -44,8 +44,8 @@ LAST = "SELECT * FROM starts WHERE user = ? AND name = ? ORDER BY intended DESC 
 
 
 class LedgerTrouble(Exception):
-    """Report that SQLite could not read or write the ledger, because the disk is full or the file
-    is locked."""
+    """Report that SQLite could not read or write the ledger, for example because the disk is full
+    or the file is locked."""
 
     jupyterhub_message: str  # JupyterHub shows this text; see overrides/database_errors.py
     jupyterhub_html_message: str
@@ -77,9 +77,9 @@ class Ledger(
 ):
     """Read and write the ledger: the SQLite file with one row for each start of a server.
 
-    Each read or write is one SQL statement. A write is on disk when the method returns. The
-    ledger's file is opened at the first read or write. Therefore, a program that only reads the
-    hub's configuration, such as `make apply`, does not touch the file of the running hub.
+    A write is on disk when the method returns. The ledger's file is opened at the first read or
+    write. Therefore, a program that only reads the hub's configuration, such as `make apply`, does
+    not touch the file of the running hub.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -202,12 +202,11 @@ class Ledger(
         return self._one("SELECT * FROM starts WHERE tag = ?", tag)
 
     def by_token(self, token: str) -> Row | None:
-        """Return the start that has not ended and whose API token has the hash `token`, or None."""
+        """Return the start with this token hash that has not ended; None if there is none."""
         return self._one("SELECT * FROM starts WHERE token = ? AND ended IS NULL", token)
 
     def open(self, backend: str | None = None) -> list[Row]:
-        """Return the rows of all starts whose job may still exist, of one backend or of all
-        backends."""
+        """Return the rows of all starts that have not ended, of one backend or of all backends."""
         records = self._db.execute(
             "SELECT * FROM starts WHERE ended IS NULL AND backend = COALESCE(?, backend) "
             "ORDER BY intended",
@@ -240,7 +239,7 @@ class Ledger(
         """Return the card (the text about the end) of the user's last server with this name, with
         the time `at` of the end.
 
-        Returns None after the user has dismissed the card, or has started a later server.
+        Returns None if no card exists, or if the user has closed it or started a later server.
         """
         row = self._one(LAST, user, name)
         if row is None or row.card is None or row.seen is not None:

@@ -33,7 +33,7 @@ def created(user: Any) -> float:
 
 
 class ChoicesInLedger(OperatorInLedger):
-    """Add the queries about saved choices to the class Ledger.
+    """Define those methods of the class Ledger that are about saved choices.
 
     `since` is the time at which JupyterHub created its record of the user. A choice that was saved
     before this time belongs to an earlier user with the same name.
@@ -43,7 +43,8 @@ class ChoicesInLedger(OperatorInLedger):
         self, user: str, name: str, options: dict[str, str], since: float = 0.0
     ) -> None:
         """Save a choice. If the user already has a saved choice with this name, the new choice
-        replaces the old choice. Raises BadInput."""
+        replaces the old choice. Raises BadInput if the name is empty or too long, or if the user
+        has MOST saved choices already."""
         if not (0 < len(name) <= LONGEST and name.isprintable() and name == name.strip()):
             raise BadInput(f"the name is not a text of 1 to {LONGEST} characters")
         with self._transaction():

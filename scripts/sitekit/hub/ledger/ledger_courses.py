@@ -11,7 +11,7 @@ from typing import Any
 
 from .ledger_rows import Row, row_of
 
-KEPT = 7 * 86400  # seconds for which a message stays
+KEPT = 7 * 86400  # seconds for which a message stays in the ledger
 SHOWN = 140  # characters of a notification that JupyterLab shows; further characters are omitted
 
 SERVERS = """
@@ -19,8 +19,8 @@ SELECT starts.*, max(intended) FROM starts
 WHERE json_extract(choice, '$.course') = ? AND (ended IS NULL OR intended > ?)
 GROUP BY user ORDER BY user
 """
-"""SQLite returns the other columns from the row with the maximum (lang_select.html, bare
-columns)."""
+"""For each user, SQLite returns the columns of the row with the latest `intended`, which is the
+user's last start (SQLite's lang_select.html, bare columns)."""
 
 IDLE = """
 SELECT json_extract(choice, '$.idle') AS idle FROM starts
@@ -29,8 +29,8 @@ WHERE json_extract(choice, '$.course') = ? AND ended IS NULL
 
 
 class CoursesInLedger:
-    """Add methods about courses to the class Ledger. CoursesInLedger is a mixin, which uses the
-    database of Ledger."""
+    """Define those methods of the class Ledger that are about courses. They use the database of
+    Ledger."""
 
     @cached_property
     def _db(self) -> sqlite3.Connection:
@@ -78,8 +78,9 @@ def longest_text(sender: str) -> int:
 def idle_limit_of_course(ledger: Path, course: str) -> int | None:
     """Return the longest idle limit, in seconds, with which a server of the course runs. The result
     is None if no such server runs, if such a server has no idle limit, or if the ledger cannot be
-    read. The course file may have been removed while servers of the course still run. The ledger is
-    opened read-only, because the culler, a program beside the hub, calls this function.
+    read. An administrator can remove the course file although servers of the course still run. The
+    ledger is opened read-only, because the culler, which is a separate process, calls this
+    function.
     """
     try:
         with closing(sqlite3.connect(f"{ledger.as_uri()}?mode=ro", uri=True)) as opened:

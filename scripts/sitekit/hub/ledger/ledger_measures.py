@@ -1,7 +1,7 @@
 """Record when each phase of a server's start ended, and the memory that the server uses.
 
-Because the functions that only read have an open database as their argument, `make status` can call
-these functions too.
+The functions that only read have an open database as their argument. Therefore, `make status` can
+call these functions too.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ class Measures:
     seconds since the epoch, memory is in MiB.
 
     `submitted` is when the job was submitted, `began` when the job began to run, and `ready` when
-    the hub opened the server to its user. None means not yet, or not known. The field `memory` is
-    the last value that the server itself has reported to the hub.
+    the hub opened the server to its user. A time is None if it is not known, or if the event has
+    not happened yet. The field `memory` is the last value that the server itself has reported to
+    the hub.
     """
 
     submitted: float | None = None
@@ -46,13 +47,13 @@ Start = tuple[Row, Measures]
 
 
 def open_starts(ledger: sqlite3.Connection) -> list[Start]:
-    """Return every start whose job may still exist, with its measures."""
+    """Return every start that has not ended, with its recorded times and memory."""
     return list(_starts(ledger, OPEN))
 
 
 def ended_starts(ledger: sqlite3.Connection, since: float) -> list[Start]:
-    """Return the starts that ended after `since`, with their measures. The start that ended last is
-    first."""
+    """Return the starts that ended after `since`, with their times and memory. The start that
+    ended last is first."""
     return list(_starts(ledger, ENDED, since))
 
 
@@ -65,8 +66,8 @@ def _starts(ledger: sqlite3.Connection, query: str, *values: object) -> Iterator
 
 
 class MeasuresInLedger:
-    """Add methods about times and memory of servers to the class Ledger. MeasuresInLedger is a
-    mixin, which uses the database of Ledger."""
+    """Define those methods of the class Ledger that are about times and memory of servers. They use
+    the database of Ledger."""
 
     @cached_property
     def _db(self) -> sqlite3.Connection:
@@ -124,11 +125,12 @@ class MeasuresInLedger:
         )
 
     def measured(self) -> list[Start]:
-        """Return every start whose job may exist, with its measures."""
+        """Return every start that has not ended, with its recorded times and memory."""
         return open_starts(self._db)
 
     def not_begun(self) -> list[Start]:
-        """Return the starts that have not ended, and whose job has no recorded begin.
+        """Return the starts that have not ended, and for which the ledger has no time at which the
+        job began to run.
 
         The hub calls this method every few seconds. Therefore, SQLite selects the rows, and the hub
         does not read the rows of all servers.
@@ -140,6 +142,6 @@ class MeasuresInLedger:
         return list(_starts(self._db, READY, since))
 
     def ended_since(self, since: float) -> list[Start]:
-        """Return the starts that ended after `since`, with their measures. The start that ended
-        last is first."""
+        """Return the starts that ended after `since`, with their times and memory. The start that
+        ended last is first."""
         return ended_starts(self._db, since)

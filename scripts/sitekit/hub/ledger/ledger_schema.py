@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import closing
 
 VERSION = 1
-"""The version of the tables, which the file stores as SQLite's user_version. A sitekit without
-version numbers has created the ledgers with the version 0."""
+"""The version of the tables. The ledger's file stores this number as SQLite's user_version. A
+ledger with the version 0 comes from an old sitekit, which had no version numbers."""
 
 TABLES = """
 CREATE TABLE starts (
@@ -47,8 +47,8 @@ CREATE TABLE IF NOT EXISTS logins (
 """
 """The tables of logins at a provider.
 
-A ledger from an older sitekit without these tables has the same version. Such a sitekit ignores
-these tables.
+An older sitekit that has no login at a provider creates ledgers of the same version without these
+tables. If such a sitekit opens a newer ledger, it ignores these tables.
 """
 
 TUNNELS = """
@@ -59,8 +59,8 @@ CREATE TABLE IF NOT EXISTS tunnels (
 """
 """The ports of open tunnels on the hub's machine, for a site with tunnels.
 
-A sitekit without tunnels ignores this table too. Such a sitekit also refuses the key
-slurm.ssh.tunnel. Therefore, such a sitekit never runs the hub of a site with tunnels.
+An older sitekit that does not support tunnels ignores this table. Such a sitekit also refuses the
+key slurm.ssh.tunnel. Therefore, such a sitekit never runs the hub of a site with tunnels.
 """
 
 COURSES = """
@@ -74,9 +74,11 @@ CREATE TABLE IF NOT EXISTS messages (
 CREATE INDEX IF NOT EXISTS courses_starts
     ON starts (json_extract(choice, '$.course'), user, intended);
 """
-"""The messages of instructors to all participants of a course, and an index of courses' servers.
+"""The messages of instructors to all participants of a course, and an index for finding the servers
+of a course.
 
-A sitekit without courses ignores this table too, and SQLite keeps the index up to date.
+An older sitekit that does not support courses ignores this table. SQLite keeps the index up to date
+even if such a sitekit writes the ledger.
 """
 
 OPERATOR = """
@@ -120,7 +122,7 @@ CREATE TABLE IF NOT EXISTS actions (
 """The announcements, drains and ordered stops of operators, and a record of all their actions.
 
 An id is never used twice, because browsers store the ids of the announcements that a user has
-closed. A sitekit without these tables ignores them.
+closed. An older sitekit that does not use these tables ignores them.
 """
 
 CHOICES = """
@@ -132,7 +134,8 @@ CREATE TABLE IF NOT EXISTS choices (
     PRIMARY KEY (user, name)
 );
 """
-"""The choices of the form that users have saved. A sitekit without saved choices ignores them."""
+"""The choices of the form that users have saved. An older sitekit that does not support saved
+choices ignores this table."""
 
 USAGE = """
 CREATE TABLE IF NOT EXISTS idle (
@@ -195,9 +198,10 @@ CREATE TRIGGER IF NOT EXISTS forget_measures AFTER DELETE ON starts BEGIN
     DELETE FROM measures WHERE tag = OLD.tag;
 END;
 """
-"""When each phase of a start ended, and the memory that the server uses.
+"""The times at which the phases of each start ended, and the memory that the server uses.
 
-A sitekit without measures ignores this table too, and SQLite uses the indexes and the trigger.
+An older sitekit that does not record these values ignores this table. SQLite maintains the indexes
+and runs the trigger even if such a sitekit writes the ledger.
 """
 
 FROM_0 = """
@@ -222,8 +226,8 @@ Without this view, the old sitekit would find an empty ledger, and would treat e
 
 
 class NewerLedger(Exception):
-    """Report that a newer sitekit, whose columns may have another meaning, has written the
-    ledger."""
+    """Report that a newer sitekit has written the ledger. In such a ledger, columns can have
+    another meaning."""
 
 
 class OlderLedger(Exception):
@@ -237,8 +241,8 @@ def version_of(ledger: sqlite3.Connection) -> int:
 
 
 def refuse_other_form(ledger: sqlite3.Connection) -> None:
-    """Raise NewerLedger or OlderLedger if the ledger lacks tables of this sitekit, or has a newer
-    version. Nothing is changed."""
+    """Raise OlderLedger if the ledger lacks tables of this sitekit, or NewerLedger if the ledger
+    has a newer version. The ledger is not changed."""
     _refuse_newer(found := version_of(ledger))
     with closing(sqlite3.connect(":memory:")) as empty:
         bring_up_to_date(empty)
@@ -267,7 +271,7 @@ def _refuse_newer(found: int) -> None:
 def bring_up_to_date(ledger: sqlite3.Connection) -> None:
     """Create the tables of an empty ledger, or convert the tables of an older sitekit. Because the
     whole change is one transaction, the ledger is unchanged if the hub dies during the change.
-    Raises NewerLedger.
+    Raises NewerLedger if a newer sitekit has written the ledger.
     """
     _refuse_newer(found := version_of(ledger))
     if found == VERSION:

@@ -15,8 +15,8 @@ from .ledger_rows import Row, row_of
 
 
 class UnsettledInLedger:
-    """Add the queries about unsettled starts to the class Ledger, whose database this class
-    uses."""
+    """Define those methods of the class Ledger that find unsettled starts. They use the database of
+    Ledger."""
 
     @cached_property
     def _db(self) -> sqlite3.Connection:
@@ -33,8 +33,8 @@ class UnsettledInLedger:
         return found.fetchone() is not None
 
     def closed_with_live_job(self, snapshot: Snapshot) -> list[Row]:
-        """Return the starts that have ended in the ledger although `snapshot`, which is newer than
-        this end, contains the start's live job."""
+        """Return the starts that have ended in the ledger, but whose job has not ended in
+        `snapshot`. The snapshot is newer than the recorded end."""
         statement = (
             "SELECT * FROM starts WHERE ended < ? AND tag IN (SELECT value FROM json_each(?))"
         )

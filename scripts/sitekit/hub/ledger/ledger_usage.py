@@ -57,8 +57,8 @@ class Usage:
 
 
 class UsageInLedger:
-    """Add methods for the usage report to the class Ledger. UsageInLedger is a mixin, which uses
-    the database of Ledger."""
+    """Define those methods of the class Ledger that are for the usage report. They use the database
+    of Ledger."""
 
     @cached_property
     def _db(self) -> sqlite3.Connection:
@@ -70,10 +70,11 @@ class UsageInLedger:
         self._db.execute(ADD_IDLE, (seconds, json.dumps(list(tags))))
 
     def usage(self, begin: float, end: float) -> list[Usage]:
-        """Return the starts whose server may have existed between two times."""
+        """Return the starts whose server possibly existed at some time between `begin` and
+        `end`."""
         return [Usage(**dict(record)) for record in self._db.execute(BETWEEN, (end, begin))]
 
     def forget_history(self, user: str, now: float) -> None:
-        """Delete starts that are older than KEPT, and the oldest starts of this user if the user
-        has more than EACH starts."""
+        """Delete starts that are older than KEPT from the history for `make report`. If the user
+        has more than EACH starts in the history, delete the user's oldest starts."""
         self._db.execute(FORGET, (now - KEPT, user, EACH))

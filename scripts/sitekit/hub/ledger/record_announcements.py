@@ -19,9 +19,9 @@ from .announcement import Announcement
 
 MOST = 50  # the highest number of announcements to all users that have not ended
 MOST_OF_USER = 20  # the highest number of messages to one user that have not ended
-KEPT = 30 * 86400  # seconds for which an ended announcement stays
+KEPT = 30 * 86400  # seconds for which an ended announcement stays in the ledger
 MESSAGE_LASTS = 7 * 86400  # seconds for which a message without an end is shown
-ACTIONS = 10_000  # the number of recorded actions of operators that stay
+ACTIONS = 10_000  # the highest number of recorded actions of operators; older records are deleted
 
 ACTIVE = "(ends IS NULL OR ends > ?)"
 NOW = (
@@ -31,8 +31,8 @@ NOW = (
 
 
 class OperatorInLedger:
-    """Add methods about announcements to the class Ledger. OperatorInLedger is a mixin, which uses
-    the database of Ledger."""
+    """Define those methods of the class Ledger that are about announcements. They use the database
+    of Ledger."""
 
     @cached_property
     def _db(self) -> sqlite3.Connection:
@@ -92,7 +92,8 @@ class OperatorInLedger:
         return [one for one in found if page in one["pages"]]
 
     def end_announcement(self, number: int, sender: str) -> bool:
-        """End an announcement now. Returns False if no active announcement has this number."""
+        """End an announcement now. Returns False if no announcement has this number, or if the
+        announcement has already ended."""
         now = time.time()
         with self._transaction():
             changed = self._db.execute(
@@ -144,7 +145,8 @@ class _Transaction:
 
 
 def _announcement(record: sqlite3.Row) -> dict[str, Any]:
-    """Convert a row of the ledger's table of announcements to JSON types."""
+    """Convert a row of the ledger's table of announcements to a dictionary that can be sent as
+    JSON."""
     columns = dict(record)
     columns["pages"] = json.loads(columns["pages"])
     columns["dismissible"] = bool(columns["dismissible"])

@@ -16,8 +16,8 @@ from .drained_places import MOST, Drains
 from .ledger_rows import Row, row_of
 from .record_announcements import OperatorInLedger
 
-KEPT = 30 * 86400  # seconds for which an executed order stays
-LASTS = 3600  # seconds after which an order that was not executed ends, with no server stopped
+KEPT = 30 * 86400  # seconds for which an executed order stays in the ledger
+LASTS = 3600  # seconds after which an order that the hub has not executed ends without any effect
 
 
 def drained_places(ledger: sqlite3.Connection) -> list[dict[str, Any]]:
@@ -28,7 +28,7 @@ def drained_places(ledger: sqlite3.Connection) -> list[dict[str, Any]]:
 
 
 class DrainsInLedger(OperatorInLedger):
-    """Add methods about drained nodes and ordered stops to the class Ledger."""
+    """Define those methods of the class Ledger that are about drained nodes and ordered stops."""
 
     def drain(self, kind: str, name: str, text: str, sender: str) -> None:
         """Record that a node or a partition is drained. Raises BadInput if too many nodes and

@@ -38,7 +38,8 @@ class FrontLoginHandler(BaseHandler):
     """Handle the one page of the hub to which the front adds its headers."""
 
     async def get(self) -> None:
-        """Log the user in, and redirect the browser to the page that it had requested first."""
+        """Log the user in, and redirect the browser to the page that the browser had requested
+        first."""
         user = await self.login_user()
         if user is None:
             raise web.HTTPError(403, _("You may not log in to this site."))
@@ -87,7 +88,8 @@ class AtFront(Authenticator):
         return {"name": claims.name, "admin": are_meant(login.admins, claims)}
 
     def _told(self, headers: HTTPHeaders) -> str:
-        """Return the user's name from the front's headers. Raises Refusal."""
+        """Return the user's name from the front's headers. Raises Refusal if the name or the secret
+        is wrong or missing."""
         sent = {key: headers.get_list(name) for key, name in HEADERS.items()}
         return user_of(sent["user"], sent["proof"], self.secret)
 
@@ -123,7 +125,8 @@ class AtFront(Authenticator):
         return bool(authentication)
 
     async def check_blocked_users(self, username: str, authentication: Any = None) -> bool:
-        """Return True. A user who may not log in was refused in an earlier step."""
+        """Return True (not blocked), because a user who may not log in was refused in an earlier
+        step."""
         return True
 
     def delete_user(self, user: Any) -> None:

@@ -98,14 +98,16 @@ class AtProvider(OAuthenticator):
             what = _("{service} does not answer. Try again in a few minutes.", service=service)
             return web.HTTPError(503, what)
         if isinstance(error, (web.HTTPError, *ODD)):
-            # do not log the text of the error, because it may contain the provider's whole answer
+            # do not log the text of the error, because this text can contain the provider's whole
+            # answer
             log.error("%s gave an answer of an unknown form: %s", service, type(error).__name__)
             what = _("{service} gave an answer of an unknown form. Log in again.", service=service)
             return web.HTTPError(403, what)
         return error
 
     def user_info_to_username(self, user_info: Any) -> str:
-        """Check the user's name and return it. Raises Refusal.
+        """Check the user's name and return it. Raises Refusal if the name is missing or not
+        allowed.
 
         oauthenticator's own method answers with an error 500 if the claim is missing or is not
         text, and logs all claims (oauth2.py). For Globus, users of two organizations could get the
@@ -192,7 +194,7 @@ class AtProvider(OAuthenticator):
         )
 
     async def _admit(self, claims: Claims) -> None:
-        """Raise Refusal or NoAccount if this user may have no servers."""
+        """Raise Refusal or NoAccount if this user is not allowed to have servers."""
         check_admitted(self.site.login, claims)
         await self.accounts.determine(claims.name, claims.account)
 
@@ -226,7 +228,8 @@ class AtProvider(OAuthenticator):
         return bool(auth_model) and auth_model.get("auth_state") == ADMITTED
 
     async def check_blocked_users(self, username: str, authentication: Any) -> bool:
-        """Return True. A user who may not log in was refused in an earlier step."""
+        """Return True (not blocked), because a user who may not log in was refused in an earlier
+        step."""
         return True
 
     async def pre_spawn_start(self, user: Any, spawner: Any) -> None:

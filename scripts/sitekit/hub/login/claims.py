@@ -41,8 +41,8 @@ class Refusal(Exception):
 class Claims:
     """The data about a user who logs in: the name at the hub, and the provider's claims.
 
-    `account` is the claim that `login.accounts` names; empty if the site names none, or if the
-    provider's answer does not contain this claim as one text.
+    `account` is the value of the claim that `login.accounts` names. `account` is "" if the site
+    names no claim, or if the provider's answer does not contain this claim as one text.
     """
 
     name: str
@@ -61,9 +61,9 @@ def service_of(login: Login) -> str:
 def identity_of(login: Login, told: Any) -> tuple[str, str]:
     """Return the provider, and the number that the provider has given to the user.
 
-    Raises Refusal. A provider never gives the same number to another user. At GitHub, the number is
-    the claim `id` (REST API, Users). At other providers, the number is the claim `sub` (OpenID
-    Connect Core 1.0, 5.7).
+    Raises Refusal if the provider's answer does not contain this number. A provider never gives the
+    same number to another user. At GitHub, the number is the claim `id` (REST API, Users). At other
+    providers, the number is the claim `sub` (OpenID Connect Core 1.0, 5.7).
     """
     claim = "id" if login.method == "github" else "sub"
     value = told.get(claim) if isinstance(told, dict) else None
@@ -80,7 +80,8 @@ def provider_of(login: Login) -> str:
 def name_and_domain(login: Login, told: Any) -> tuple[str, str]:
     """Return the user's name at the hub, and the domain of the name at the provider.
 
-    If the site lists exactly one domain, this domain is removed from the name. Raises Refusal.
+    If the site lists exactly one domain, this domain is removed from the name. Raises Refusal if
+    the name is not allowed.
     """
     name = text_claim(login, told, login.claim)
     if login.claim == "email" and (

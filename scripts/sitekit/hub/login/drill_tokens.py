@@ -1,4 +1,5 @@
-"""Create the tokens with which a drill starts servers of users, and end their validity.
+"""Create the tokens with which a drill starts servers of users, and end the validity of these
+tokens.
 
 `make drill` and `make course_drill` run this program under the hub's account, with the release's
 Python. The program reads JSON from standard input: the URL of the hub's database, the names of

@@ -50,7 +50,7 @@ class LastLogins:
     def check_identity(self, user: str, identity: Identity) -> None:
         """Raise Refusal if another person at this provider already uses this name at the hub.
 
-        A provider may give the name of a former user to another person, and many providers have
+        A provider can give the name of a former user to another person, and many providers have
         different users `Bob` and `bob`. If the identity were not checked, a new person with a
         former user's name would get the former user's files.
         """
@@ -74,13 +74,13 @@ class LastLogins:
     def knows(self, user: str, identity: Identity) -> bool:
         """Return whether this person has already logged in under this name.
 
-        Only a successful login records a name. This is also true after the site has changed to
-        another provider.
+        Only a successful login records a name, also at a site that has changed to another provider.
         """
         return self._identity(user) == identity
 
     def record(self, user: str, identity: Identity, claims: Claims, tokens: Any = None) -> None:
-        """Record the provider's new answer about a user. Raises Refusal."""
+        """Record the provider's new answer about a user. Raises Refusal if another person at this
+        provider already uses this name at the hub."""
         self.check_identity(user, identity)
         told = asdict(claims)
         told |= {key: sorted(told[key]) for key in ("organizations", "groups")}

@@ -40,8 +40,8 @@ class PatientAuthenticator(PAMAuthenticator):
     accounts: ClassVar[set[str]] = set()
     """The typed names that are names of accounts.
 
-    Other names are not logged, because a user may have typed a password into the field for the
-    name.
+    Other names are not logged, because a user can type a password into the field for the name by
+    mistake.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -52,7 +52,8 @@ class PatientAuthenticator(PAMAuthenticator):
         self._unknown: dict[str, float] = {}
 
     async def authenticate(self, handler: Any, data: Any) -> str | None:
-        """Return the account's name if the login succeeds; else wait, then return None."""
+        """Return the account's name if the login succeeds. Otherwise, wait, and then return
+        None."""
         address = network_of(handler.request.remote_ip) if handler else ""
         data = data if is_plain(data) else {"username": ""}  # the login then fails
         name = data["username"].lower()[:64], address
@@ -89,7 +90,7 @@ class PatientAuthenticator(PAMAuthenticator):
                 name, password, service=self.service, encoding=self.encoding, check=False
             )
         except pamela.PAMError as error:
-            # do not log all of a long name, because it may be a password
+            # do not log all of a long name, because such a name can be a password
             shown = name if len(name) <= 32 else f"{name[:16]}...({len(name)} chars)"
             address = handler.request.remote_ip if handler else ""
             self.log.warning("PAM Authentication failed (%r@%s): %s", shown, address, error)
@@ -100,7 +101,7 @@ class PatientAuthenticator(PAMAuthenticator):
     def account(self, typed: str) -> str:
         """Return the name of the account that matches the typed name.
 
-        An account's name may have capital letters, and a keyboard may capitalize the typed name. A
+        An account's name can have capital letters, and some keyboards capitalize the typed name. A
         name that is not in the directory of accounts is returned unchanged, and PAM refuses it.
         """
         for name in (typed, typed.lower()):
@@ -148,11 +149,11 @@ class PatientAuthenticator(PAMAuthenticator):
             return False
 
     async def add_user(self, user: Any) -> None:
-        """While the hub serves, refuse a new user who has no Unix account, with KeyError.
+        """While the hub serves, raise KeyError for a new user who has no Unix account.
 
-        When the hub starts, JupyterHub calls this for each user in its database and in its
-        configuration, one after the other, and serves only after that (app.py, init_users). These
-        accounts are not looked up here (loops/log_absent_users.py).
+        When the hub starts, JupyterHub calls this method for each user in its database and in its
+        configuration, and accepts requests only after the last call (app.py, init_users). The
+        accounts of these users are not looked up here, but later, by loops/log_absent_users.py.
         """
         if JupyterHub.instance().http_server is None:
             Authenticator.add_user(self, user)
@@ -166,7 +167,7 @@ class PatientAuthenticator(PAMAuthenticator):
         return super().system_user_exists(user)
 
     async def is_admin(self, handler: Any, authentication: dict[str, Any]) -> bool:
-        """Return whether the account is an administrator's.
+        """Return whether the account belongs to an administrator.
 
         If `admin_groups` is not set, JupyterHub's method returns None (auth.py), and a former
         administrator would keep the rights for ever.
@@ -209,9 +210,10 @@ class PatientAuthenticator(PAMAuthenticator):
 
 
 def is_plain(data: Any) -> bool:
-    """Return whether name and password are texts without NUL characters.
+    """Return whether name and password are texts without NUL characters, and whether the name is
+    printable.
 
-    The data may be any JSON (POST users/NAME/tokens). PAM is written in C, where a text ends at its
+    `data` can be any JSON (POST users/NAME/tokens). PAM is written in C, where a text ends at its
     first NUL. By adding a NUL and other letters to the name bob, an attacker could try passwords of
     bob under many names, and avoid the delays after failures.
     """
@@ -251,5 +253,5 @@ def update_pam(c: Any, site: Site) -> None:
     c.PAMAuthenticator.open_sessions = False  # PAM sessions need root, and the hub is not root
     c.PAMAuthenticator.allowed_groups = set(site.login.allowed_groups)
     c.PAMAuthenticator.admin_groups = set(site.login.admin_groups)
-    c.PAMAuthenticator.executor_threads = 16  # threads may wait for sssd or PAM
+    c.PAMAuthenticator.executor_threads = 16  # threads sometimes wait for sssd or PAM
     c.Authenticator.request_otp = site.login.second_factor == "totp"

@@ -26,7 +26,7 @@ from .provider_login_handlers import LoginHandler
 
 GROUPS = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships"
 NO_CONTENT, FOUND, NOT_FOUND = 204, 302, 404
-DOCUMENT_AGE = 3600.0  # seconds after which the provider's document is read again
+DOCUMENT_AGE = 3600.0  # seconds after which the hub reads the provider's discovery document again
 
 
 class AtGitHub(AtProvider, GitHubOAuthenticator):
@@ -124,8 +124,9 @@ class AtCILogon(AtProvider, CILogonOAuthenticator):
     def user_info_to_username(self, user_info: Any) -> str:
         """Return the user's name, if one of the site's identity providers has confirmed the name.
 
-        Raises Refusal. oauthenticator's own method answers with an error 500 if CILogon does not
-        name the identity provider (cilogon.py).
+        Raises Refusal if another identity provider has confirmed the name. oauthenticator's own
+        method answers with an error 500 if CILogon does not name the identity provider
+        (cilogon.py).
         """
         login = self.site.login
         idp = text_claim(login, user_info, "idp")
@@ -149,8 +150,9 @@ class AtOpenId(AtProvider, GenericOAuthenticator):
     async def discover(self) -> None:
         """Read the provider's URLs from its discovery document (OpenID Connect Discovery 1.0).
 
-        Raises Refusal and other errors. Without the function discover(), the provider's URLs would
-        have to be in oauthenticator's configuration.
+        Raises Refusal if the document names another provider, or a URL that does not begin with
+        https. Without the function discover(), the provider's URLs would have to be in
+        oauthenticator's configuration.
         """
         if self._read_at is not None and time.monotonic() - self._read_at < DOCUMENT_AGE:
             return

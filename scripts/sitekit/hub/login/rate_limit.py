@@ -18,7 +18,8 @@ from tornado import web
 
 from ...base.language import gettext as _
 
-DELAY = 1.0  # seconds of delay after a failure; each further failure with the name doubles it
+# Seconds of delay after a failure. Each further failure with the same name doubles the delay.
+DELAY = 1.0
 # Seconds. This value has three uses: the longest delay, the time after which one failure is
 # forgotten, and the longest time that an attempt waits for other attempts from the same address.
 LONGEST = 30.0
@@ -50,7 +51,7 @@ class Patience(Generic[Key]):
     async def turn(self, key: Key) -> AsyncIterator[None]:
         """Wait until no other login attempt with this key (name and address) is running.
 
-        Raises HTTPError (429) if too many wait already.
+        Raises HTTPError (429) if AT_ONCE attempts with this key are already running or waiting.
         """
         lock = self._turns.setdefault(key, asyncio.Lock())
         self._inside[key] += 1
@@ -101,8 +102,8 @@ class Turns(asyncio.Semaphore):
         self._forgotten = 0.0  # the time when the last failure will be forgotten
 
     async def ask(self, question: Callable[[], Awaitable[Answer | None]]) -> Answer | None:
-        """Wait for a free turn, call `question` (the check of the password), and return its answer.
-        If `question` returns None, the login has failed.
+        """Wait for a free turn, call `question` (the check of the password), and return the result
+        of `question`. If `question` returns None, the login has failed.
 
         Raises HTTPError (429) if no turn is free for too long.
         """

@@ -26,8 +26,8 @@ async def check_again(
     """Return JupyterHub's data about the user, or False if the user has to log in again.
 
     `find_claims` returns the claims that are valid now. `admit` raises Refusal or NoAccount if a
-    user with these claims may have no servers. The account of the last login stays valid while
-    the account cannot be looked up.
+    user with these claims is not allowed to have servers. If the account cannot be looked up now,
+    the account of the last login stays valid.
     """
     try:
         claims = await find_claims()

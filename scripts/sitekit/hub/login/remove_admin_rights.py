@@ -1,4 +1,4 @@
-"""Remove the rights of an administrator from a user who may no longer log in."""
+"""Remove the rights of an administrator from a user who is no longer allowed to log in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ log = logging.getLogger("JupyterHub")
 
 
 async def take_rights(handler: Any, name: str) -> None:
-    """Remove the rights of an administrator from a user who may no longer log in.
+    """Remove the rights of an administrator from a user who is no longer allowed to log in.
 
     JupyterHub itself does not change a user whose login is refused or who has to log in again.
     Without take_rights(), the API tokens of a former administrator would keep all rights.

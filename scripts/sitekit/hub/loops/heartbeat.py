@@ -36,7 +36,8 @@ async def run() -> None:
 
 
 def notify_systemd(address: str, word: str) -> None:
-    """Send one message, such as READY=1, to systemd's notification socket. Raises OSError.
+    """Send one message, such as READY=1, to systemd's notification socket. Raises OSError if the
+    message cannot be sent.
 
     A socket address that begins with @ is in the abstract namespace.
     """

@@ -19,7 +19,7 @@ from jupyterhub.app import JupyterHub
 from ...base.errors import shown
 
 BATCH, PAUSE = 100, 0.1
-"""After each hundred look-ups, a pause of this many seconds."""
+"""After BATCH look-ups, the hub waits PAUSE seconds before the next look-up."""
 SHOWN = 3
 """The number of users without an account whose names are logged."""
 STARTING = 0.2  # seconds between two checks whether the hub serves

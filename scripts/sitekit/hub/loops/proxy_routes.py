@@ -17,18 +17,18 @@ from ..spawner.loaded_spawners import spawners
 log = logging.getLogger(__name__)
 
 EVERY, PER_SERVER, LONGEST = 2.0, 0.002, 10.0
-"""The pause between two comparisons, what each ready server adds to the pause, and the longest pause,
-in seconds.
+"""The pause between two comparisons is EVERY seconds, plus PER_SERVER seconds for each ready
+server, and at most LONGEST seconds.
 
-A comparison reads all routes. With thousands of servers, it would be the largest part of what an
-idle hub does.
+A comparison reads all routes. If the pause did not grow with the number of servers, the comparisons
+would be the largest part of the work of an idle hub with thousands of servers.
 """
 
 
 async def run() -> None:
     """Compare the proxy's routes with the hub's routes every few seconds, until the hub ends.
 
-    If the proxy does not answer, the comparison is repeated at the next run of the loop.
+    If the proxy does not answer, the comparison is repeated after the next pause.
     """
     servers = 0
     while True:
@@ -38,7 +38,7 @@ async def run() -> None:
             continue
         try:
             servers = await restore(app)
-        except Exception as trouble:  # a proxy that is starting may send any answer
+        except Exception as trouble:  # a proxy that is starting can send any answer
             log.debug("The proxy's routes could not be read: %s", trouble)
 
 
@@ -50,11 +50,11 @@ async def restore(app: JupyterHub) -> int:
     suspended = stopped_servers.suspended_routes(ready)
     await stopped_servers.update_routes(app, ready, suspended)
     lost = [s for s in ready if s.proxy_spec not in routes and s.proxy_spec not in suspended]
-    # a server may have stopped while routes were updated
+    # a server has possibly stopped since the list `ready` was made
     if app.hub.routespec not in routes or any(spawner.ready for spawner in lost):
         log.warning("The proxy has lost routes; adding them again")
         await check_server_access.resend_ended(
             app.proxy
-        )  # before the routes, so that no ended login opens a server
+        )  # before the routes; otherwise, a login that has ended could open a server
         await app.proxy.check_routes(app.users, app._service_map, routes)
     return len(ready)

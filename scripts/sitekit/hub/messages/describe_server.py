@@ -1,4 +1,4 @@
-"""Describe one server of a user for all pages of the hub, and for the REST answer.
+"""Describe one server of a user for all pages of the hub, and for the hub's REST API.
 
 The description comes from the ledger, the last list of jobs and JupyterHub's memory. No query is
 sent to the scheduler or another program.
@@ -84,7 +84,7 @@ class ServerModel:
 
     @property
     def nearly_over(self) -> bool:
-        """Return whether most of the time of a running server is over."""
+        """Return whether less than NEARLY_OVER (a quarter) of a server's time remains."""
         return self.left is not None and self.left < NEARLY_OVER * self.time
 
     @property
@@ -104,7 +104,7 @@ class ServerModel:
         return min(100, round(100 * self.used / self.cap))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the server as JSON types, for the REST answer."""
+        """Return the description as a dictionary, which the REST API sends as JSON."""
         return {**asdict(self), "memory_text": self.memory_text}
 
 

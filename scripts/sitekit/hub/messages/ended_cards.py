@@ -25,8 +25,8 @@ async def card_of_ending(hub_state: HubState, tag: str, *, starting: Literal[Tru
 @overload
 async def card_of_ending(hub_state: HubState, tag: str, *, starting: bool) -> Card | None: ...
 async def card_of_ending(hub_state: HubState, tag: str, *, starting: bool) -> Card | None:
-    """Return the card for the server's ended job; None if the job ended without a failure, for
-    example because the user stopped the server."""
+    """Return the card for the server's ended job. If the server had started (`starting` is false)
+    and the job ended without a failure, return None."""
     row = hub_state.ledger.row(tag)
     if row is None or row.job is None:
         if not starting:
@@ -136,7 +136,8 @@ def card_of(
 
 
 def _canceller(ending: Ending) -> str:
-    """Return a text that names the account that cancelled the job."""
+    """Return the part of the card's sentence that says who cancelled the job, such as "by yourself,
+    with scancel"."""
     if ending.by is None or ending.owner is None:
         return _("with scancel; Slurm does not report by whom")
     if ending.by == ending.owner:

@@ -38,7 +38,8 @@ class Card:
     larger: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the card as JSON types, for the ledger and the REST answer."""
+        """Return the card as a dictionary, which the ledger stores, and the REST API sends, as
+        JSON."""
         return {
             "kind": self.kind,
             "what": self.what,

@@ -36,10 +36,11 @@ def template() -> Template:
 class Visit:
     """Describe for whom the form is rendered, and for which server.
 
-    `own` is true if the user, and not an administrator, looks at the form. `since` is the time
-    at which JupyterHub created its record of the user, in seconds since the epoch. `names` are the
+    `own` is true if the user, and not an administrator, looks at the form. `since` is the time at
+    which JupyterHub created its record of the user, in seconds since the epoch. `names` are the
     user's named servers, which the form offers if `may_name` is true. `after` is the URL that the
-    browser opens when the server runs. `base_url` is the path of the hub's URLs.
+    browser opens when the server runs. `base_url` is the path of the hub's URLs. `nodes` contains,
+    for each backend, the free resources of the nodes.
     """
 
     user: str

@@ -1,4 +1,5 @@
-"""Collect the translations of sitekit's texts in JupyterLab, which the hub sends to JupyterLab."""
+"""Collect the translations of the texts that sitekit shows in JupyterLab. The hub sends them to
+JupyterLab."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ def content() -> bytes:
 
 
 def address(hub: str) -> dict[str, str]:
-    """Return the URL of the translations, with a part of their hash, in the key `texts`. Return {}
-    if there are no translations.
+    """Return a dictionary with the key `texts`: the URL of the translations, which contains a part
+    of their hash. Return {} if there are no translations.
 
     `hub` is the hub's own URL.
     """

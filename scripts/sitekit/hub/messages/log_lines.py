@@ -1,4 +1,4 @@
-"""Select the lines of a server's log that may contain the reason why the server ended."""
+"""Select the lines of a server's log that possibly contain the reason why the server ended."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ MOST = 12  # the highest number of lines that are shown
 
 
 def lines_that_matter(lines: Sequence[str]) -> list[str]:
-    """Return the lines that may contain the reason of a failure, with the lines of a traceback.
+    """Return the lines that possibly contain the reason of a failure, with the lines of a
+    traceback.
 
-    If no line may contain a reason, the last lines are returned.
+    If there are no such lines, the last lines are returned.
     """
     kept, follows = [], False
     for line in lines:

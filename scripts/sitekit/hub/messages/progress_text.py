@@ -28,9 +28,9 @@ PHASES = {
     "start": N_("Start on the node"),
     "open": N_("Open the server"),
 }
-"""The phases of a start, in their order, with the titles on the waiting page."""
-# If a server needs more than this number of seconds, after its job has started, to report its port
-# to the hub, something may be wrong.
+"""The phases of a start, from the first to the last, with their titles on the progress page."""
+# If a server has not reported its port to the hub within this number of seconds after the start of
+# its job, the page shows a hint about the possible reasons.
 LATE = 90
 OUTAGE = N_(
     "{title} does not answer; running servers are not affected. "
@@ -41,7 +41,7 @@ FIRST = {
     "phase": "check",
     "message": N_("Reading which resources you may use on this cluster."),
 }
-"""The event of a start that is not yet in the ledger."""
+"""The progress event for a start that is not yet in the ledger."""
 
 
 async def events(

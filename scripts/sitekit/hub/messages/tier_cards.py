@@ -61,7 +61,7 @@ def card_of(
     typed: FormValues | None,
     last: Mapping[str, str],
 ) -> TierCard:
-    """Return the card of a tier.
+    """Return the values and texts that the form shows about a tier.
 
     `minutes` is the number of minutes until a server of the tier would start. The argument `nodes`
     contains the free CPUs, memory and GPUs of each node. The arguments `minutes` and `nodes` are
@@ -124,8 +124,8 @@ def _figures(tier: Tier, *, changeable: bool) -> str:
 
 
 def _room(tier: Tier, eligibility: Eligibility, nodes: Collection[FreeNode]) -> Room:
-    """Return how many servers of a tier can start on the nodes now, without drained nodes and
-    partitions."""
+    """Return how many servers of a tier can start on the nodes now. Drained nodes and partitions
+    are not counted."""
     drains = eligibility.drains
     usable = [node for node in nodes if node.name not in drains.nodes]
     return room_for(tier, drains.left(tier.partitions), usable)

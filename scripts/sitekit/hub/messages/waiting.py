@@ -27,7 +27,7 @@ class FasterTier:
 
     `start` is the expected start in seconds since the epoch. `less` is a text about each resource
     of which the tier has less than the request, such as "1.5 GB of memory instead of 5 GB". If the
-    tier is as large as the request, `less` is "".
+    tier is at least as large as the request, `less` is "".
     """
 
     key: str
@@ -46,8 +46,8 @@ class WaitingServer:
     faster: tuple[FasterTier, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the values that a progress event contains in addition to the text, as JSON
-        types."""
+        """Return a dictionary with the values that a progress event contains in addition to the
+        text. The dictionary can be sent as JSON."""
         return {
             "ahead": self.ahead,
             "start": self.start,
@@ -113,7 +113,8 @@ COUNTS: dict[str, Callable[[int], str]] = {
     "nodes": lambda count: ngettext("1 node", "{count} nodes", count),
     "tasks": lambda count: ngettext("1 task per node", "{count} tasks per node", count),
 }
-"""The numbers of a request, each with the function that converts the number to text."""
+"""The resources of a request that are numbers, each with the function that converts the number to
+text."""
 
 
 def _text(job: Job, wait: Wait, faster: tuple[FasterTier, ...]) -> str:

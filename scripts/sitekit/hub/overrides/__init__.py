@@ -1,5 +1,5 @@
 """Replace classes and functions of JupyterHub.
 
-Each file in this folder gives the reason for its replacement, with the place in JupyterHub's code
-or the issue.
+Each file in this folder contains the reason for the replacement, and names the place in
+JupyterHub's code or the issue.
 """

@@ -2,8 +2,8 @@
 
 JupyterHub adds a named server to its database when the form is opened, and before options are
 checked (get_or_create_spawner, in handlers/pages.py and apihandlers/users.py). Without this module,
-servers that were never started would count towards the limit: their start was refused, or a link on
-another page opened their form.
+servers that were never started would count towards the limit. A server is never started if its
+start is refused, or if a link on another page has only opened its form.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Show a clear message while the hub's database cannot be used.
 
-The disk may be full, another program may lock the database, or a PostgreSQL server may not answer.
-During a database error, JupyterHub itself would treat the visitor as not logged in
-(handlers/base.py, prepare), and show "403 : None". For other database errors, JupyterHub would show
-"You can try restarting your server", which does not help.
+For example, the disk is full, another program has locked the database, or a PostgreSQL server does
+not answer. If the error happens when JupyterHub looks up the visitor's login, JupyterHub itself
+would treat the visitor as not logged in (handlers/base.py, prepare), and show "403 : None". If the
+error happens later in the request, JupyterHub itself would show "You can try restarting your
+server", which does not help.
 """
 
 from __future__ import annotations

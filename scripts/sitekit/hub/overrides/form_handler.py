@@ -75,7 +75,8 @@ class FormHandler(SpawnHandler):
                 user.spawner.form_handler = None
 
     async def _show_refusal(self, user: User, refused: web.HTTPError) -> None:
-        """Show the form again, with the values that the user typed and the error at its field."""
+        """Show the form again, with the values that the user typed, and with the error at the field
+        of the server's name."""
         form = {
             key: [value.decode("utf-8", "replace") for value in values]
             for key, values in self.request.body_arguments.items()
@@ -104,10 +105,10 @@ class FormHandler(SpawnHandler):
         the browser opens the server's page.
 
         JupyterHub redirects the browser one second after the form was submitted (handlers/pages.py;
-        jupyterhub#4244 is another race of this redirect). If the check of the login takes longer
-        than one second, for example because a whole class starts at once, the start has not begun
-        when the page is loaded. Without this method, the page would show that the server is not
-        running, although the start begins later. A request checks a login only once
+        jupyterhub#4244 describes another problem of this redirect). If the check of the login takes
+        longer than one second, for example because a whole class starts at once, the start has not
+        begun when the page is loaded. Without this method, the page would show that the server is
+        not running, although the start begins later. A request checks a login only once
         (handlers/base.py, refresh_auth), so JupyterHub does not repeat this check.
         """
         if await self.refresh_auth(user, force=True) is None:

@@ -56,7 +56,7 @@ def is_proxy(request: HTTPServerRequest) -> bool:
 
 
 def certificate_owner(request: HTTPServerRequest) -> tuple[str, str]:
-    """Return (authority, name) of the caller's verified certificate.
+    """Return the authority that signed the caller's certificate, and the name in the certificate.
 
     Authority and name are "" for a caller without TLS.
     """
@@ -64,8 +64,8 @@ def certificate_owner(request: HTTPServerRequest) -> tuple[str, str]:
 
 
 def shown_by(connection: socket.socket | None) -> tuple[str, str]:
-    """Return (authority, name) of the caller's certificate on a connection, or ("", "") without
-    TLS."""
+    """Return the authority that signed the certificate of the caller on this connection, and the
+    name in the certificate. Both are "" for a connection without TLS."""
     # Any, because the type of getpeercert() does not distinguish the keys
     found: Any = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
     if not found:

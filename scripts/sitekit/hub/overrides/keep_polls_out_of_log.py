@@ -16,8 +16,8 @@ def log_polls_at_debug() -> None:
     debug.
 
     JupyterHub logs each successful request with the level info, except requests for files and for
-    the hub's health (log.py, log_request). The logger itself does not drop debug messages. The
-    level of the logger's handler is the log level.
+    the hub's health (log.py, log_request). The logger itself passes on all messages. The logger's
+    handler drops the messages below the hub's log level.
     """
 
     def lower_level(record: logging.LogRecord) -> bool:

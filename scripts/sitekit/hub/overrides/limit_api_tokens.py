@@ -55,8 +55,8 @@ class TokenHandler(UserTokenListAPIHandler):
     async def authenticate(self, data: Any) -> Any:
         """Check the password in a request that has a password instead of a token.
 
-        JupyterHub calls this method for requests that create a token with a password. The limits on
-        tokens also apply to requests for a token with user name and password.
+        JupyterHub calls this method for requests that create a token with user name and password.
+        The limits on tokens also apply to these requests.
         """
         who = await super().authenticate(data)
         self._refuse_anothers(
@@ -66,10 +66,10 @@ class TokenHandler(UserTokenListAPIHandler):
         return who
 
     def _refuse_anothers(self, requester: Any) -> None:
-        """Refuse a token in another user's name if only the role of administrator would allow it.
+        """Raise HTTPError for a token in another user's name if only the role of administrator
+        would allow this token.
 
-        The site's own configuration can allow a service or a user to make tokens for others. Raises
-        HTTPError.
+        The site's own configuration can allow a service or a user to make tokens for others.
         """
         by_role = (
             isinstance(requester, User) and requester.admin and requester.name != self.path_args[0]

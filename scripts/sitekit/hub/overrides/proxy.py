@@ -38,7 +38,7 @@ class SilentProxy(ConfigurableHTTPProxy):
     hub_state: HubState
 
     async def add_user(self, user: Any, server_name: str = "") -> None:
-        """Add the route of a server only after it has reported its port.
+        """Add the route of a server only after the server has reported its port.
 
         While a start is being cancelled, JupyterHub treats the server as ready, with an invented IP
         address and port on the hub's host (proxy.py, check_routes). Any user of the hub's host

@@ -70,7 +70,7 @@ def log_no_cookie_ids() -> None:
 def log_no_strangers_names(accounts: Container[str]) -> None:
     """Log the name in a login only if an account has that name.
 
-    An unknown name may be a password that was typed into the wrong field.
+    An unknown name can be a password that a user has typed into the wrong field.
     """
 
     def replace(record: logging.LogRecord) -> bool:

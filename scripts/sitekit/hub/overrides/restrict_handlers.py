@@ -117,7 +117,7 @@ def _with_short_title(body: Any) -> Any:
 
 
 class RootHandler(RootAPIHandler):
-    """Remove the header that allows pages of every website to read this answer.
+    """Remove the header that allows pages of every website to read the hub's response at /hub/api.
 
     The header is Access-Control-Allow-Origin (apihandlers/hub.py).
     """

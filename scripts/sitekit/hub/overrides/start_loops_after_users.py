@@ -38,7 +38,7 @@ def begin_with_users(loops: Callable[[], Mapping[str, Loop]]) -> None:
     init_spawners = JupyterHub.init_spawners
     tasks: list[
         asyncio.Task[None]
-    ] = []  # the tasks are kept in a list, because the event loop has only weak references to them
+    ] = []  # without this list, Python could delete tasks that still run
 
     async def init_spawners_with_loops(app: JupyterHub) -> int:
         named = loops()
@@ -68,12 +68,12 @@ def collect_garbage_of_later_objects() -> None:
 
 
 def _users_with_servers(app: JupyterHub) -> list[Any]:
-    """Return the users who have servers, loaded from the database at once.
+    """Load all users with running servers from the database in one step, and return these users.
 
     JupyterHub itself loads these users twice (app.py, init_spawners, 6.1). Its loop over the
     servers reads the servers a second time (populate_existing), and SQLAlchemy then forgets the
     user of each server. Therefore, JupyterHub loads each user again, with three queries for each
-    user. While a list contains the users, SQLAlchemy finds the users in memory.
+    user. As long as the caller keeps the returned list, SQLAlchemy finds the users in memory.
     """
     servers = orm.User._orm_spawners
     running = servers.any(orm.Spawner.server_id.isnot(None))

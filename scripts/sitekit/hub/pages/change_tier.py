@@ -55,7 +55,8 @@ class ChangeTierHandler(BaseHandler):
 
     def _spawner(self) -> Any:
         """Return the spawner of the user's own server that the query names; None if JupyterHub has
-        not created a spawner for it. Raises HTTPError if the user has no server of this name."""
+        not created a spawner for this server. Raises HTTPError if the user has no server of this
+        name."""
         user, name = self.current_user, self._name()
         if name and name not in user.orm_spawners:
             raise web.HTTPError(404, _("You have no server of this name."))

@@ -74,8 +74,8 @@ def entry_of(handler: BaseHandler) -> entry_cookie.Entry | None:
 
 
 def admit_browser(handler: BaseHandler, before: entry_cookie.Entry, owner: str) -> None:
-    """Allow the browser to open the servers of `owner`, in addition to the servers that it could
-    already open."""
+    """Allow the browser to open the servers of `owner`, in addition to the servers that the browser
+    could already open."""
     now = time.time()
     until = now + (EnterHandler.own_seconds if owner == before.user else OTHERS_SECONDS)
     entered = before.to(owner, until, now)
@@ -152,7 +152,7 @@ class EnterHandler(BaseHandler):
         owner = unquote(page[1])
         if self.find_user(owner) is None:
             raise web.HTTPError(404, NOT_FOUND)
-        names = {"", *parts[1:2]}  # the part after the owner's name may be the name of a server
+        names = {"", *parts[1:2]}  # the part after the owner's name can be the name of a server
         if not any(self.has_scope(f"access:servers!server={owner}/{name}") for name in names):
             raise web.HTTPError(404, NOT_FOUND)
         return owner
@@ -162,8 +162,8 @@ class AuthorizeHandler(OAuthAuthorizeHandler):
     """Renew the cookie with the entry (the permission to open servers) when the hub authorizes a
     user at a server.
 
-    Because the server sets its own cookie at that moment, the entry and this cookie last equally
-    long.
+    Because the server sets its own cookie at that moment, the entry and the server's cookie last
+    equally long.
     """
 
     def _complete_login(

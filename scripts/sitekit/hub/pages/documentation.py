@@ -51,14 +51,15 @@ class DocumentationHandler(BaseHandler, web.StaticFileHandler):
         await self.get(path, include_body=False)
 
     def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
-        """Return the file to show. Raises HTTPError (404) for other files, links and folders."""
+        """Return the path of the file to show. Raises HTTPError (404) if the file is missing, has
+        another suffix than those in TYPES, or is a link."""
         found, base = Path(absolute_path), os.path.realpath(root)
         if "\0" in absolute_path:
             raise web.HTTPError(404)
         if found.is_dir():
             found /= "index.html"
-        # the path to the documentation's folder may contain symbolic links; the folder itself may
-        # not contain any
+        # the path to the documentation's folder can contain symbolic links, but links inside the
+        # folder are not followed
         expected = os.path.normpath(os.path.join(base, os.path.relpath(found, root)))
         inside = os.path.realpath(found) == expected and expected.startswith(base + os.sep)
         if not inside or found.suffix not in TYPES or not found.is_file():

@@ -37,8 +37,8 @@ class ServerLogHandler(BaseHandler):
         )
 
     async def _lines(self, row: Row, job: str) -> list[str]:
-        """Return the last lines of a job's log. If another request already reads this log, the
-        result of this reading is returned."""
+        """Return the last lines of a job's log. If another request already reads the same log, wait
+        for this other request, and return its result."""
         reading = self._reading.get(row.tag)
         if reading is None:
             tail = self.hub_state.backend_of(row).log_tail(row, job)

@@ -53,8 +53,8 @@ class StatusBaseHandler(BaseHandler):
         return record
 
     def whole_record(self) -> dict[str, Any]:
-        """Return the record with the state of the site, also with the certificates and the disk
-        that contains the hub's state."""
+        """Return the record with the state of the site. The record also contains for how many days
+        each certificate is valid, and the size and free space of the disk with the hub's state."""
         state = self.hub_state.site.paths.state
         disk = shutil.disk_usage(state)
         return {

@@ -17,9 +17,9 @@ from jupyterhub.app import JupyterHub
 from jupyterhub.utils import url_escape_path, url_path_join
 
 MARK = "sitekit_stand_in"
-"""The key that marks sitekit's own routes in their data.
+"""The key in the data of a route that marks the route as sitekit's own.
 
-SilentProxy hides these routes from JupyterHub. Otherwise, JupyterHub would delete them.
+SilentProxy hides these routes from JupyterHub. Otherwise, JupyterHub would delete these routes.
 """
 ROUTE = {MARK: True, "hub": True}  # with "hub", every user may open the route (proxy/owners.mjs)
 

@@ -87,7 +87,7 @@ class ServerPageHandler(UserUrlHandler):
 
 async def notice_end(spawner: Any) -> None:
     """Query Slurm, and make JupyterHub clean up at once if the server's job has ended. Waits for
-    Slurm at most CLEAN_UP_TIMEOUT.
+    Slurm at most CLEAN_UP_TIMEOUT seconds.
     """
     with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
         await asyncio.wait_for(_notice_end(spawner), CLEAN_UP_TIMEOUT)

@@ -118,7 +118,8 @@ class AccountMap:
         return account
 
     def _claimed(self, claim: str, user: str, claimed: str) -> str:
-        """Return the account that the provider's claim names. Raises NoAccount."""
+        """Return the account that the provider's claim names. Raises NoAccount if the claim names
+        no account."""
         if not claimed:
             raise NoAccount(
                 _(
@@ -133,7 +134,7 @@ class AccountMap:
 
     def _in_file(self, path: Path, user: str) -> str:
         """Return the Unix account in the user's line of the site's file of accounts. Raises
-        NoAccount."""
+        NoAccount if the file has no account for the user, or NotNow if the file cannot be read."""
         try:
             with path.open("rb") as file:
                 status = os.fstat(file.fileno())
@@ -152,7 +153,7 @@ class AccountMap:
         return account
 
     def _check(self, user: str, account: str) -> None:
-        """Raise NoAccount if no server may run as this account."""
+        """Raise NoAccount if servers are not allowed to run as this account."""
         ssh = self.site.slurm.ssh
         own = {"root", *self.site.service_accounts, *({ssh.account} if ssh else ())}
         refused = partial(_refusal, account, user)
@@ -175,7 +176,7 @@ class AccountMap:
 
 
 def _refusal(account: str, user: str, why: str) -> str:
-    """Return the text for a user whose servers may not run as this account."""
+    """Return the text for a user whose servers are not allowed to run as this account."""
     what = _(
         "{account} cannot be the account of {user} on the cluster: {why}.",
         account=shown(account),
@@ -212,7 +213,9 @@ def parse(text: str) -> dict[str, str]:
 
 
 async def ask_program(program: Path, user: str, owner: int = 0) -> str:
-    """Run the site's program; return the account that it prints for the user. Raises NoAccount.
+    """Run the site's program, and return the account that the program prints for the user. Raises
+    NoAccount if the program ends with an error, or does not print exactly one word. Raises NotNow
+    if the program cannot be run, or does not answer in time.
 
     The user's name is the only argument, and no shell is used. The program does not get the hub's
     environment variables. The exit code EX_TEMPFAIL (75) means that the program cannot find the

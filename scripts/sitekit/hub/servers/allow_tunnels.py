@@ -66,7 +66,7 @@ class Tunnels:
 
     def _allot(self, tag: str) -> int:
         """Choose and record a port that no other server has, and on which no program listens.
-        Raises Refused."""
+        Raises Refused if no such port is free."""
         low, high = self._ports
         for port in random.sample(range(low, high + 1), high + 1 - low):
             if _is_free(port) and self._ledger.record_tunnel(tag, port):

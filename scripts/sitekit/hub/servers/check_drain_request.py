@@ -15,7 +15,8 @@ KINDS = ("node", "partition")
 
 def read_place(given: Mapping[str, object], where: str) -> tuple[str, str]:
     """Return the kind (`node` or `partition`) and the name of what is to be drained. Raises
-    BadInput."""
+    BadInput if `given` does not contain exactly one node or partition, or if the name is not
+    valid."""
     named = [kind for kind in KINDS if kind in given]
     if len(named) != 1:
         raise BadInput("name a node or a partition", where, "use one of node and partition")

@@ -54,7 +54,8 @@ class HubState:
 
     @cached_property
     def backends(self) -> dict[str, Backend]:
-        """Return the backends by name: of all tiers, and of all servers that may still run.
+        """Return a dictionary, by name, of the backends that the site's tiers use, and of the
+        backends whose servers have not all ended.
 
         Because the ledger is opened only at the first access to the backends, a program that only
         checks JupyterHub's configuration does not open the ledger.
@@ -70,13 +71,14 @@ class HubState:
     def knows_accounts(self) -> bool:
         """Return whether the cluster's Unix accounts also exist on this host.
 
-        If the hub uses a login node, an account of the same name on this host may belong to another
+        If the hub uses a login node, an account of the same name on this host can belong to another
         person.
         """
         return self.site.slurm.ssh is None
 
     def account_of(self, user: str) -> str:
-        """Return the cluster's account for a user of the hub. Raises NoAccount.
+        """Return the cluster's account for a user of the hub. Raises NoAccount if the user has no
+        account, or has to log in again.
 
         With PAM, the account has the user's name.
         """
@@ -94,7 +96,7 @@ class HubState:
 
     def tier(self, key: str) -> Tier:
         """Return a tier of the site, or the tier of a course, even if the course is not open now.
-        Raises KeyError."""
+        Raises KeyError if no tier and no course has this key."""
         course = self.courses.course(key)
         return course.tier if course else self.site.tier(key)
 
@@ -151,7 +153,7 @@ class HubState:
         """Return the environment variable with which this server opens its tunnel to the hub's
         machine.
 
-        Returns {} for a site without tunnels. Raises Refused.
+        Returns {} for a site without tunnels. Raises Refused if the tunnel cannot be opened.
         """
         return self.tunnels.open(tag, lasts) if self.tunnels else {}
 

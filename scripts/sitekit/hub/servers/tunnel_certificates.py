@@ -24,7 +24,7 @@ from ...base.public_key_path import public_key
 from ...contracts.tunnel import authority, host, host_key
 from ...site import Site
 
-SKEW = 60  # seconds by which the clock of the hub's machine may be set back or forward
+SKEW = 60  # seconds by which the clock of the hub's machine can be set back or forward without harm
 
 
 class TunnelCertificates:

@@ -4,9 +4,9 @@ the queue.
 When JupyterHub starts, it calls get_url() of each server in its database. JupyterHub stops a server
 that does not answer at that URL within http_timeout (app.py, check_spawner). sitekit's get_url()
 returns only when the server answers, however long Slurm takes. Until get_url() returns, the
-progress page shows that the server is starting, and the reason why it waits. The user can cancel
-the start. JupyterHub's own check of a server at the hub's start does not wait as long as Slurm may
-take.
+progress page shows that the server is starting, and the reason why the server waits. The user can
+cancel the start. JupyterHub's own check of a server at the hub's start waits for a shorter time
+than Slurm can need.
 """
 
 from __future__ import annotations

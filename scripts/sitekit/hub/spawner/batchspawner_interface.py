@@ -1,8 +1,9 @@
 """Give a server on Slurm the interface of batchspawner's SlurmSpawner.
 
-Sites use batchspawner's req_* traits, its state regexes and its exec host in their own
-configuration. Because the regexes are applied to the last list of all jobs, no squeue runs for a
-single server.
+A site can set three kinds of batchspawner's settings in its own configuration: the settings
+`req_*`, the regular expressions for the state of a job, and the expression for the job's host.
+Because the expressions are applied to the last list of all jobs, no squeue runs for a single
+server.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ class SlurmServer(Server, SlurmSpawner):
     backend_name = "slurm"
 
     def set_limits(self) -> None:
-        """Copy the choice to JupyterHub's limits and to batchspawner's req_* traits.
+        """Copy the choice to JupyterHub's limits and to batchspawner's settings `req_*`.
 
-        A site's own templates and hooks can use batchspawner's req_* traits.
+        A site's own templates and hooks can use the settings `req_*`.
         """
         super().set_limits()
         self.req_partition = ",".join(self.choice.partitions)
@@ -64,7 +65,8 @@ class SlurmServer(Server, SlurmSpawner):
         return JobStatus.RUNNING if self.state_isrunning() or job.running else JobStatus.UNKNOWN
 
     async def job(self) -> Job | None:
-        """Return the job, and set `job_status` for batchspawner's regexes."""
+        """Return the server's job, and store the job's state and host in `job_status`. batchspawner
+        applies its regular expressions to `job_status`."""
         self.job_status = ""
         job = await super().job()
         if job:

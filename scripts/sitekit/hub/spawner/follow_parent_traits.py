@@ -1,5 +1,5 @@
-"""Give the child spawner the values of all traits that its parent has too, now and after each
-change.
+"""Give the child spawner the values of all traits (settings) that its parent also has, at once and
+after each change.
 
 wrapspawner creates one directional_link for each of about 75 traits. Even without links, a copy of
 all values would compute, check and store the default values of all traits twice for each server.
@@ -29,11 +29,11 @@ class FollowingTraits(HasTraits):
     _leader: HasTraits | None = None
 
     def follow(self, leader: HasTraits, own: frozenset[str]) -> None:
-        """Take the values of all common traits except `own` from `leader`, now and after each
-        change.
+        """Take the values of all common traits except `own` from the parent `leader`, at once and
+        after each change.
 
-        A default value that this object has not yet computed is read from `leader` when it is
-        first used (trait_defaults).
+        A default value that this object has not yet computed is read from `leader` when the value
+        is first used (trait_defaults).
         """
         self._leader = leader
         classes: list[Any] = [type(leader), type(self)]
@@ -47,8 +47,8 @@ class FollowingTraits(HasTraits):
         leader.observe(self._take_over)
 
     def unfollow(self) -> None:
-        """Stop taking over changes. Otherwise, the former parent would keep this object in
-        memory."""
+        """Stop copying changes of the parent's values. If follow() stayed in effect, the former
+        parent would keep this object in memory."""
         if self._leader is not None:
             self._leader.unobserve(self._take_over)
 

@@ -10,7 +10,7 @@ from ..messages.failed_start_cards import Card
 
 class NotStarted(SpawnException):
     """Report that a start failed for a reason that is shown to the user. JupyterHub logs no
-    traceback for this exception, and does not count it as a failure of the hub.
+    traceback for this exception, and does not count the failed start as a failure of the hub.
     """
 
     def __init__(self, card: Card) -> None:

@@ -1,11 +1,12 @@
 """Compare the ledger (the hub's record of starts), Slurm's queue and JupyterHub, and correct
-differences. The comparison runs at the hub's start and then every five minutes.
+differences. The comparison runs at the hub's start, and then every five minutes. While a job has to
+be found or cancelled, the comparison runs every five seconds.
 
 If the ledger records that a start was given up, the reconciler cancels the start's job. If the hub
 ended during a start, the reconciler cancels the start's job as soon as Slurm lists the job, or
 records the start as ended if there is no job. If a job has this site's tag but no record in the
-ledger, the job is reported, but not cancelled, because the ledger itself may have been lost. The
-API tokens of ended servers are revoked.
+ledger, `make status` and `make doctor` report the job. The hub does not cancel such a job, because
+the ledger itself may have been lost. The API tokens of ended servers are revoked.
 """
 
 from __future__ import annotations
@@ -30,18 +31,20 @@ from .retry_pauses import Pauses
 
 log = logging.getLogger(__name__)
 
-# seconds between rounds, and between two checks whether a job has to be found or cancelled now
+# seconds between two comparisons, and between two checks whether a job has to be found or cancelled
+# now
 ROUND_INTERVAL, CHECK_INTERVAL = 300.0, 5.0
-# The highest number of servers that one round handles. Each server needs queries of Slurm, and
-# perhaps one sudo.
+# The highest number of servers that one comparison handles. Each server needs queries of Slurm, and
+# in some cases one call of sudo.
 SERVERS_PER_ROUND = 20
-STRAYS_LISTED = 100  # the highest number of listed jobs
+STRAYS_LISTED = 100  # the highest number of jobs that list_stray_jobs() returns
 DAY = 86400.0
 # Seconds in which the spawner's stop() must have ended the server. After this time, the reconciler
 # cancels the job.
 STOP_TIME = 40.0
-# Seconds that a server may take after it has reported its end. During this time, JupyterHub counts
-# the server as stopping, and does not stop the server by itself.
+# The longest time in seconds that a server is allowed to take between the report of its end and the
+# end of its job. During this time, JupyterHub counts the server as stopping, and does not stop the
+# server by itself.
 ENDING_TIMEOUT = 180.0
 
 
@@ -111,8 +114,8 @@ async def reconcile(hub_state: HubState, name: str, pauses: Pauses) -> None:
 
 
 def list_stray_jobs(hub_state: HubState, snapshot: Snapshot) -> list[str]:
-    """Return live jobs whose comment has a tag (the id of a start) of this site, but that have no
-    record in the ledger.
+    """Return the ids of jobs that have not ended, and whose comment has a tag (the id of a start)
+    of this site, but that have no record in the ledger.
 
     The length of the list is limited, because any user can submit any number of jobs with such a
     tag.
@@ -136,7 +139,7 @@ def tags_of_loaded_servers() -> list[str]:
 
 
 async def close_or_cancel(hub_state: HubState, row: Row, pauses: Pauses) -> None:
-    """Handle one start in the ledger that JupyterHub does not have in memory.
+    """Handle one start in the ledger that JupyterHub does not manage, or has not stopped in time.
 
     If the job of this start is still pending or running, the job is cancelled. If Slurm reports
     that the job is gone, the start is recorded as ended. If Slurm does not answer, nothing is done.
@@ -164,7 +167,7 @@ async def cancel_job(hub_state: HubState, row: Row, job: Job, pauses: Pauses) ->
     try:
         lives, trouble = await hub_state.backend_of(row).stop(row, job.id, graceful=False), ""
     except (Refused, NoAnswer) as refusal:
-        why = " ".join(str(refusal).split())  # sudo and scancel may have printed several lines
+        why = " ".join(str(refusal).split())  # sudo and scancel can print several lines
         lives, trouble = True, f", which failed, and is tried again after growing pauses: {why}"
     if not lives:
         hub_state.ledger.end(row.tag)

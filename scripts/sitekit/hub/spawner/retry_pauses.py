@@ -18,7 +18,8 @@ class Pauses:
     server."""
 
     def __init__(self) -> None:
-        # for each tag: the time of the next attempt (monotonic clock), and the pause after it
+        # for each tag: the time of the next attempt (monotonic clock), and the pause after this
+        # attempt
         self._next: dict[str, tuple[float, float]] = {}
         self._troubles: dict[str, str] = {}  # the last error for each tag; "" for no error
 
@@ -43,9 +44,9 @@ class Pauses:
         return row.tag in self._troubles
 
     def keep(self, rows: Iterable[Row]) -> int:
-        """Delete the pauses and errors of all starts except these.
+        """Delete the pauses and errors of all starts that are not in `rows`.
 
-        Returns for how many of the other starts the hub had tried to cancel the job.
+        Returns the number of these starts whose job the hub had tried to cancel.
         """
         tags = {row.tag for row in rows}
         self._next = {tag: due for tag, due in self._next.items() if tag in tags}

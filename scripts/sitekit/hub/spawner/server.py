@@ -79,7 +79,7 @@ class Server(FollowingTraits, Spawner):
         self.tag, self.job_id, self.address, self.ending_since = "", "", "", 0.0
 
     async def start(self) -> str:
-        """Submit the job, wait until its server listens, and return its URL. Raises NotStarted."""
+        """Submit the job, wait until the server listens, and return the URL. Raises NotStarted."""
         self.ip, self.port = "0.0.0.0", 0  # noqa: S104  (not an address to bind: the session binds the port)
         self.set_limits()
         self.tag = await record_start(self.hub_state, self, self.choice, self.backend_name)
@@ -110,8 +110,8 @@ class Server(FollowingTraits, Spawner):
             await self._fail(card_of_refusal(self.backend, refusal))
         except NoAnswer as outage:
             # The job may exist nevertheless. Therefore, the start stays open in the ledger, and
-            # reconcile.py cancels the job if Slurm lists the job. The same happens if this
-            # coroutine is cancelled, because the user stops the server or the hub ends.
+            # reconcile.py cancels the job if Slurm lists the job. The same happens if JupyterHub
+            # cancels this start, because the user stops the server or the hub ends.
             card = card_of_outage(self.backend, str(outage))
             self.hub_state.ledger.abandon(self.tag, card.as_dict())
             raise NotStarted(card) from None
@@ -279,7 +279,7 @@ class Server(FollowingTraits, Spawner):
             )
 
     async def _wait_until_ended(self, seconds: float) -> bool:
-        """Wait for the job's end. Record it and return True; return False after the timeout."""
+        """Record the end and return True if the job ends within `seconds`; else return False."""
         try:
             await asyncio.wait_for(self._wait_until_gone(), seconds)
         except (TimeoutError, asyncio.TimeoutError):

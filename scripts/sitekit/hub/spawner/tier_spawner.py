@@ -44,7 +44,7 @@ OWN_OF_CHILD = frozenset(
     | {"mem_limit", "mem_guarantee", "cpu_guarantee"}
     | {"db"}  # JupyterHub logs that `db` is deprecated when it is read
 )
-"""Traits whose values the child spawner does not take from its parent."""
+"""The traits (settings) whose values the child spawner does not take from its parent."""
 
 
 class NotOffered(SpawnException):
@@ -70,7 +70,7 @@ class TierSpawner(AdoptingSpawner):
     typed: FormValues | None = None
     # the handler of the request for the form, because JupyterHub does not keep `handler`
     form_handler: Any = None
-    child_class = Type(Server, Server)  # the trait refuses any other class
+    child_class = Type(Server, Server)  # refuses every class that is not a Server
 
     @default("profiles")
     def _tiers_as_profiles(self) -> list[tuple[str, str, type[Spawner], dict[str, Any]]]:
@@ -103,7 +103,7 @@ class TierSpawner(AdoptingSpawner):
         return tier_form(self.hub_state, visit, eligibility, typed, last)
 
     async def _visit(self, handler: Any) -> Visit:
-        """Describe who opened the form, for which server, and the free resources of the nodes."""
+        """Return a Visit: who opened the form, for which server, and what is free on the nodes."""
         viewer = handler.current_user if handler else None
         backends = self.hub_state.backends.items()
         return Visit(
@@ -148,7 +148,7 @@ class TierSpawner(AdoptingSpawner):
     async def take_options(self, options: object) -> None:
         """Check the user's options before the server starts, also options from a REST request.
 
-        Raises SpawnException (400).
+        Raises SpawnException (400) if the options are refused.
         """
         eligibility = await self.eligibility()
         try:
@@ -178,9 +178,9 @@ class TierSpawner(AdoptingSpawner):
         """
 
     def construct_child(self) -> Server:
-        """Create the child spawner with two settings that released wrapspawner does not pass on:
-        orm_spawner and the cookie options. Without these two settings, a named server gets the URL
-        and the cookies of the user's default server (wrapspawner#26, fixed in master only).
+        """Create the child spawner with two settings that the released wrapspawner does not pass
+        on: orm_spawner and the cookie options. Without these two settings, a named server gets the
+        URL and the cookies of the user's default server (wrapspawner#26, fixed in master only).
         """
         if self.child_spawner is None:
             # for a server without a record in the ledger, use the backend of the first tier

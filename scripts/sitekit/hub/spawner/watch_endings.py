@@ -38,7 +38,8 @@ def ended_servers(backend: Backend) -> list[TierSpawner]:
     The backend's last list of jobs shows the job of each of these servers as ended.
     """
     ended = backend.queue.snapshot.ended
-    # current_job() reads the ledger; therefore, it is called only for servers that may have ended
+    # current_job() reads the ledger. Therefore, current_job() is called only for servers whose job
+    # is possibly among the ended jobs.
     own = [(spawner, spawner.child_spawner) for spawner in spawners() if spawner.child_spawner]
     own = [(spawner, child) for spawner, child in own if not ended.isdisjoint(jobs_of(child))]
     up = [(spawner, child) for spawner, child in own if spawner.ready or is_ending(spawner)]

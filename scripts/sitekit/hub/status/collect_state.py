@@ -23,8 +23,8 @@ def describe_site(
     backends: dict[str, Any],
     prefix: PrefixState,
 ) -> dict[str, Any]:
-    """Return the state of the site as JSON types: open servers, backends, kernels, and cards of the
-    last day.
+    """Return the state of the site as a dictionary that can be sent as JSON. It contains the open
+    servers, the backends, the kernels, and the cards of the last day.
 
     `ended` are the starts that ended within the last day; None if these starts are not known.
     `backends` holds the answers of SnapshotLoop.status by the backend's name.

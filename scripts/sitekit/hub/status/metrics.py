@@ -1,4 +1,5 @@
-"""Define sitekit's own metrics, which JupyterHub's page /hub/metrics shows beside JupyterHub's.
+"""Define sitekit's own metrics, which the page /hub/metrics shows in addition to JupyterHub's
+metrics.
 
 docs/monitoring.md describes each metric. No label contains the name of a user.
 """

@@ -30,14 +30,14 @@ def update_metrics(hub_state: HubState) -> None:
     metrics.KERNELS_PROVEN.set_function(lambda: state().proven)
     metrics.KERNELS_FAILING.set_function(lambda: len(state().failing))
     metrics.KERNELS_CHECKED.set_function(lambda: state().checked)
-    for tier in hub_state.site.tiers:  # so that rate() sees the first increase
+    for tier in hub_state.site.tiers:  # so that Prometheus' rate() counts the first increase
         metrics.QUEUE_WAIT.labels(tier.key)
         metrics.CULLED.labels(tier.key)
     REGISTRY.register(Collector(hub_state))
 
 
 class Collector:
-    """Yield the metrics of servers, backends and the disk. No program is run."""
+    """Yield the metrics of servers, backends and the disk. The collector starts no program."""
 
     def __init__(self, hub_state: HubState) -> None:
         self._hub_state, self._began = hub_state, time.monotonic()

@@ -37,9 +37,9 @@ def observe_since(hub_state: HubState, since: float, until: float = math.inf) ->
     up to `until`.
 
     First, the time at which each job has begun is recorded, because a fast start can already be
-    complete. Then all rows of the ledger are read before the first row is counted. If reading the
-    ledger fails, no row was counted yet, and no row is counted twice later. A row that causes an
-    error is logged, and left out.
+    complete. Then all rows of the ledger are read before the first row is counted. Therefore, if
+    reading the ledger fails, no row has been counted, and a later run counts each row only once. A
+    row that causes an error is logged, and left out.
     """
     ledger = hub_state.ledger
     _each(ledger.not_begun(), lambda start: _record_began(hub_state, start))

@@ -1,9 +1,9 @@
 """Read from the prefix, repeatedly and in a thread, the state of the kernels and the current
 release.
 
-The prefix can be on a filesystem of the cluster, which may not answer for minutes. The hub must
-answer its users while a slow filesystem is read. The hub's pages and metrics show the result of the
-last read, without waiting for the filesystem.
+The prefix can be on a filesystem of the cluster, and such a filesystem sometimes does not answer
+for minutes. The hub must answer its users even during this time. The hub's pages and metrics show
+the result of the last read, without waiting for the filesystem.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ EVERY = 15.0  # seconds
 
 @dataclass(frozen=True)
 class PrefixState:
-    """The state of the published kernels, and the name of the current release; "" for none."""
+    """The state of the published kernels, and the name of the current release; the name is "" if
+    there is no current release."""
 
     kernels: KernelState | None = None
     release: str = ""

@@ -22,7 +22,8 @@ SCOPES = ["read:metrics"]
 
 
 def update_token(c: Any, site: Site) -> None:
-    """Register a service of JupyterHub that has this token, with only the scope `read:metrics`.
+    """Register a service of JupyterHub that has the token of Prometheus, with only the scope
+    `read:metrics`.
 
     If the token file does not exist yet, no service is registered; the next `make apply` writes the
     file.

@@ -17,7 +17,7 @@ from .metrics import CERTIFICATES
 log = logging.getLogger(__name__)
 
 EVERY, AGAIN = 3600.0, 60.0  # seconds; AGAIN is the pause if a certificate could not be read
-PATIENCE = 10.0  # seconds
+PATIENCE = 10.0  # seconds to wait for the web server on this host
 _expiries: dict[str, float] = {}
 """The expiry time of each certificate, in seconds since the epoch, from the last read."""
 
@@ -50,7 +50,8 @@ def days_left() -> dict[str, float]:
 
 
 async def shown_by_front(site: Site) -> bytes:
-    """Return the certificate, in DER, that the web server on this host presents. Raises OSError."""
+    """Return the certificate, in DER, that the web server on this host presents. Raises OSError if
+    the web server does not answer."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False  # because only the date is read, and nothing is sent
     context.verify_mode = ssl.CERT_NONE
@@ -66,14 +67,16 @@ async def shown_by_front(site: Site) -> bytes:
 
 
 async def _first(path: Path) -> bytes:
-    """Return the first certificate in a file, converted to DER. Raises OSError, ValueError."""
+    """Return the first certificate in a file, converted to DER. Raises OSError if the file cannot
+    be read, or ValueError if the file contains no certificate."""
     begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
     text = path.read_text()
     return ssl.PEM_cert_to_DER_cert(text[text.index(begin) : text.index(end) + len(end)])
 
 
 def expiry(certificate: bytes) -> float:
-    """Return when a certificate in DER expires, in seconds since the epoch. Raises ValueError."""
+    """Return when a certificate in DER expires, in seconds since the epoch. Raises ValueError if
+    `certificate` is not a certificate."""
     from cryptography.x509 import load_der_x509_certificate
 
     return load_der_x509_certificate(certificate).not_valid_after_utc.timestamp()

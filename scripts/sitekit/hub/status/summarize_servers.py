@@ -70,7 +70,8 @@ def _partition(row: Row, job: Job | None) -> str:
 
 
 def add_up(servers: Iterable[OpenServer], key: Callable[[OpenServer], str]) -> list[dict[str, Any]]:
-    """Return one sum for each value of `key`: how many servers are in each state, and the memory.
+    """Return one dictionary for each result of `key`, such as each tier. The dictionary contains
+    the number of servers in each state, and the sums of the servers' memory.
 
     `memory` and `cap` are the sums for running servers. `used` is the memory of the servers that
     have reported their memory, and `reported` is the number of these servers.
@@ -91,13 +92,13 @@ def add_up(servers: Iterable[OpenServer], key: Callable[[OpenServer], str]) -> l
 
 
 def empty_sum(name: str) -> dict[str, Any]:
-    """Return a sum in which all numbers are 0, with the given name."""
+    """Return a dictionary for add_up(), with the given name, in which all numbers are 0."""
     counts = {state.value: 0 for state in OPEN_STATES}
     return {"name": name, **counts, "memory": 0, "cap": 0, "used": 0, "reported": 0}
 
 
 def describe_sums(servers: list[OpenServer]) -> dict[str, Any]:
-    """Return the servers and their sums, as JSON types."""
+    """Return a dictionary with the servers and their sums, which can be sent as JSON."""
     return {
         "servers": [asdict(one) for one in servers],
         "tiers": add_up(servers, lambda one: one.tier),
