@@ -48,7 +48,7 @@ def measure(bench: Bench) -> None:
         "others: the CPU time of other containers on the same processors, divided by the number of "
         "cores. This load makes the ratio in the column `of the floor` larger.",
         "of the floor: the time from the first start to the first stop, divided by floor.",
-        f"of the floor is at most {GOAL}: this goal is {'met' if ratio <= GOAL else 'MISSED'}.",
+        f"The column `of the floor` must be at most {GOAL}: this goal is {'met' if ratio <= GOAL else 'MISSED'}.",
     ]
     table("class: participants who start at once", [row], notes)
     keep("class", rows=[row], notes=notes)

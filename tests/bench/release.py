@@ -40,7 +40,8 @@ def measure(bench: Bench) -> None:
         rows = [*_ours(scratch), *_others(scratch)]
     nothing = next(row for row in rows if row["what"] == "sitekit, nothing to do")["seconds"]
     notes = [
-        f"If nothing has changed, sitekit needs {nothing:.2f} s (goal {GOAL:g} s, {'met' if nothing <= GOAL else 'MISSED'}).",
+        f"If nothing has changed, sitekit needs {nothing:.2f} s "
+        f"(goal {GOAL:g} s, {'met' if nothing <= GOAL else 'MISSED'}).",
         "cold: the packages come from the network. pip and uv install no separate Python and no proxy, and "
         "do not check the result.",
         "warm: the packages come from the cache of sitekit, pip or uv. All three programs write bytecode.",

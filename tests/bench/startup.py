@@ -58,7 +58,8 @@ def measure(bench: Bench, times: int) -> None:
     ours = rows[0]
     cpu, prefix = ours["CPU / stock"], counted["ours"]["prefix"] / counted["stock"]["prefix"]
     notes = [
-        f"CPU: ours needs {cpu:.2f} of stock's time (goal {GOALS['CPU']}, {'met' if cpu <= GOALS['CPU'] else 'MISSED'}).",
+        f"CPU: ours needs {cpu:.2f} of stock's time "
+        f"(goal {GOALS['CPU']}, {'met' if cpu <= GOALS['CPU'] else 'MISSED'}).",
         f"operations on the prefix: ours needs {prefix:.2f} of stock's operations "
         f"(goal 0.33, {'met' if prefix <= GOALS['prefix'] else 'MISSED'}).",
         "CPU: seconds of the server and its child processes, in user and system mode, until the server listens.",
