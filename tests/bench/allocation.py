@@ -1,5 +1,9 @@
-"""The row `allocation`: from the submission to the first line of the script, by `sbatch`, as the gate
-submits servers, and by `salloc --immediate` with `srun` (docs/performance.md)."""
+"""The row `allocation`: the time from the submission of a job until the first line of the job's script
+runs, in seconds.
+
+The row compares two ways to submit a job: with `sbatch`, as the gate does, and with `salloc
+--immediate` and `srun` (docs/performance.md).
+"""
 
 from __future__ import annotations
 

@@ -28,25 +28,25 @@ class Drawn:
 
 WAITING = (("state", "waiting"),)
 CHARTS: Mapping[str, Sequence[Drawn]] = {
-    "spawn": [Drawn("From the request to a server that is ready", "s", "start", ["median", "to script"])],
-    "allocation": [Drawn("From the submission to the first line of a job", "s", "kind", ["median s"])],
-    "startup": [Drawn("CPU time of a server until it listens", "s", "start", ["CPU s, median", "p95"])],
+    "spawn": [Drawn("Time from the request until the server is ready", "s", "start", ["median", "to script"])],
+    "allocation": [Drawn("Time from the submission until the job's first line runs", "s", "kind", ["median s"])],
+    "startup": [Drawn("CPU time of a server until the server listens", "s", "start", ["CPU s, median", "p95"])],
     "shared-disk": [
-        Drawn("Time to ready with 1 ms for each operation", "s", "start", ["seconds"]),
-        Drawn("Operations on the shared filesystem", "operations", "start", ["operations"]),
+        Drawn("Time until the server listens, with 1 ms for each file operation", "s", "start", ["seconds"]),
+        Drawn("Operations on the shared filesystem for one start", "operations", "start", ["operations"]),
     ],
     "queue": [
-        Drawn("Queries of Slurm, servers that wait", "a minute", "servers", ["queries"], "side", WAITING),
-        Drawn("CPU time, servers that wait", "s a minute", "servers", ["CPU s"], "side", WAITING),
+        Drawn("Queries of Slurm for waiting servers", "a minute", "servers", ["queries"], "side", WAITING),
+        Drawn("CPU time of the hub for waiting servers", "s a minute", "servers", ["CPU s"], "side", WAITING),
     ],
-    "kernels": [Drawn("Kernels of 100 modules", "s", "way", ["s"])],
-    "ssh": [Drawn("Requests of Slurm", "ms", "request", ["here (ms)", "SSH (ms)"])],
-    "scale": [Drawn("Memory of the spawners of idle servers", "MiB", "servers", ["MiB"])],
+    "kernels": [Drawn("Time to make kernels of 100 modules", "s", "way", ["s"])],
+    "ssh": [Drawn("Time of one request to Slurm", "ms", "request", ["here (ms)", "SSH (ms)"])],
+    "scale": [Drawn("Memory of the process with the spawners of idle servers", "MiB", "servers", ["MiB"])],
     "hub": [
-        Drawn("Restart of a hub until it is healthy", "s", "servers", ["healthy s", "healthy CPU s"]),
-        Drawn("CPU time of the hub for a page", "ms", "servers", ["home ms", "form ms", "waiting ms"]),
+        Drawn("Time and CPU time until a hub is healthy", "s", "servers", ["healthy s", "healthy CPU s"]),
+        Drawn("CPU time of the hub for one request of a page", "ms", "servers", ["home ms", "form ms", "waiting ms"]),
     ],
-    "release": [Drawn("Time to an environment with all packages", "s", "what", ["seconds"])],
+    "release": [Drawn("Time to install all packages of environment.yml", "s", "what", ["seconds"])],
 }  # fmt: skip
 
 
@@ -82,7 +82,8 @@ def _series(
 
 
 def _title(drawn: Drawn, series: Sequence[str]) -> str:
-    """Return the title with the colors, since the SVG file has no legend."""
+    """Return the title of a chart with its unit. If the chart has several series, add their names in the
+    order of the bars, because the SVG file has no legend."""
     if len(series) == 1:
         return f"{drawn.title} ({drawn.unit})"
     return f"{drawn.title} ({drawn.unit}). Bars from top to bottom: {', '.join(series)}"

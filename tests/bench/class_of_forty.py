@@ -1,7 +1,9 @@
-"""The row `class`: 40 participants of a course start at once on the demo, with real jobs.
+"""The row `class`: 40 participants of a course start their servers at the same time. The row runs real
+jobs on the demo, and measures the time until all servers are ready.
 
-The measurement is the test of tests/participants, which also checks what the instructor's page
-says. It makes accounts, a course and larger nodes for its time, and takes them away again.
+For the measurement, `make bench` runs a test of tests/participants. The test also checks what the
+instructor's page shows. The test creates accounts, a course and larger nodes, and removes them
+afterwards.
 """
 
 from __future__ import annotations
@@ -42,9 +44,11 @@ def measure(bench: Bench) -> None:
     ratio = row["of the floor"]
     notes = [
         "floor: the CPU time of all processes of the machine from the first start to the first stop, "
-        "divided by the cores; others: that of other containers on the same processors, with which "
-        "the ratio is too large.",
-        f"All ready, at most {GOAL} of the floor: {'met' if ratio <= GOAL else 'MISSED'}.",
+        "divided by the number of cores.",
+        "others: the CPU time of other containers on the same processors, divided by the number of "
+        "cores. This load makes the ratio in the column `of the floor` larger.",
+        "of the floor: the time from the first start to the first stop, divided by floor.",
+        f"The column `of the floor` must be at most {GOAL}: this goal is {'met' if ratio <= GOAL else 'MISSED'}.",
     ]
     table("class: participants who start at once", [row], notes)
     keep("class", rows=[row], notes=notes)

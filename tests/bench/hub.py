@@ -1,9 +1,9 @@
-"""The row `hub`: a whole hub with many running servers and starting ones: its pages, the lag of its
-event loop, its memory, and its restart.
+"""The row `hub`: pages, lag of the event loop, memory and restart of a whole hub with many running and
+starting servers.
 
-The hub, the proxy, the database and the ledger are the real ones of the release. Slurm's answer and
-the users' servers are simulated, because no machine of the tests runs a thousand jobs. The users'
-accounts exist only in this program's mount namespace.
+The hub, the proxy, the database and the ledger are the real ones of the release. No machine of the
+tests can run a thousand jobs. Therefore the row simulates Slurm's answer and the users' servers. The
+users' accounts exist only for the processes of the measurement (in a mount namespace).
 """
 
 from __future__ import annotations
@@ -40,19 +40,20 @@ def measure(bench: Bench, sizes: list[tuple[int, int, int]], seconds: float) -> 
         "these pages, through the proxy.",
         "`lag` is the delay with which the event loop runs a task, while the hub is idle and while "
         "pages are requested.",
-        "`healthy` is the time from the start of the hub's process to the answer of /hub/health. "
-        "`all` is the time until the hub has found each running server again. `first` is the same "
-        "time if the proxy has no routes. `CPU s` is the hub's CPU time until then.",
+        "`healthy` is the time from the start of the hub's process until /hub/health answers. `all` is the "
+        "time from this start until the hub has found each running server again. `first all` is `all` at "
+        "a start of the hub at which the proxy has no routes. `CPU s` is the hub's CPU time until the "
+        "same moment.",
         "`idle CPU` is the part of a core that the hub needs while no page is requested, all routes are "
         "in the proxy, and the lag is not measured.",
-        "The bench simulates Slurm's answer and the users' servers. Hub, proxy, database and ledger "
+        "`make bench` simulates Slurm's answer and the users' servers. Hub, proxy, database and ledger "
         "are real.",
     ]
     largest = rows[-1]
     slowest = max(largest[f"{page} ms"] for page in PAGES)
     if len(rows) > 1:
         exponents = (f"{key} {growth(rows, key):.2f}" for key in GROWING)
-        notes.append(f"With the servers to the power of: {', '.join(exponents)}.")
+        notes.append(f"Exponents of the growth with the number of servers: {', '.join(exponents)}.")
     met = "reached" if slowest <= GOALS["page ms"] else "NOT reached"
     notes.append(f"A page needs at most {GOALS['page ms']} ms of CPU time: this goal is {met}.")
     met = "reached" if largest["healthy s"] <= GOALS["restart s"] else "NOT reached"

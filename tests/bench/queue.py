@@ -1,5 +1,8 @@
-"""The row `queue`: what N waiting or running servers cost the scheduler and the hub, ours and
-upstream's."""
+"""The row `queue`: the work of the scheduler and of the hub for waiting or running servers, for several
+numbers of servers.
+
+The row compares sitekit (ours) with the packages wrapspawner and batchspawner (upstream).
+"""
 
 from __future__ import annotations
 
@@ -61,17 +64,17 @@ def measure(bench: Bench, sizes: list[int], states: list[str], seconds: float) -
         *_verdict(rows),
         *_growths(rows),
         *NOTES,
-        f"The demo's own hub: {memory(bench.hub())} MiB.",
+        f"Memory of the demo's own hub: {memory(bench.hub())} MiB.",
     ]
     table(f"queue: per minute, windows of {seconds:g} s", rows, notes)
     keep("queue", seconds=seconds, rows=rows, started=programs_by_row, notes=notes)
 
 
 NOTES = (
-    "queries: starts of Slurm's programs, sinfo and sbatch --test-only included. programs: those, and sudo.",
-    "CPU s: of the process that holds the spawners, with its children; slurmctld s: of the scheduler.",
-    "The servers are the released spawners of real jobs that sleep or are held; no JupyterLab runs in them.",
-    "upstream's sudo has no terminal, PAM session or log line to make here, as ours has not; usually it has.",
+    "queries: starts of Slurm's programs, also sinfo and sbatch --test-only. programs: queries, and starts of sudo.",
+    "CPU s: CPU time of the process with the spawners and of its child processes. slurmctld s: CPU time of slurmctld.",
+    "The spawners are those of the release. The servers' jobs are real, but sleep or are held, and run no JupyterLab.",
+    "Here, sudo of both sides needs no terminal, PAM session or log line. Upstream's sudo usually needs them.",
 )
 
 
@@ -180,7 +183,7 @@ def _verdict(rows: list[dict[str, Any]]) -> list[str]:
             ratio = theirs[300] / max(mine[300], 0.1)
             met = "met" if ratio >= FEWER else "MISSED"
             told.append(
-                f"{state}, 300 servers: {ratio:.0f} times fewer than upstream (goal {FEWER}, {met})"
+                f"{state}, 300 servers: {ratio:.0f} times fewer queries than upstream (goal {FEWER}, {met})"
             )
     return told
 
@@ -193,7 +196,7 @@ def _growths(rows: list[dict[str, Any]]) -> list[str]:
         if len(own) > 1:
             exponents = (f"{key} {growth(own, key):.2f}" for key in ("queries", "CPU s", "MiB"))
             told.append(
-                f"{side}, {state}: with the servers to the power of: {', '.join(exponents)}."
+                f"{side}, {state}: exponents of the growth with the number of servers: {', '.join(exponents)}."
             )
     return told
 

@@ -1,5 +1,8 @@
-"""The row `release`: a release built from nothing, again, and not at all; against venv + pip and
-uv, same packages."""
+"""The row `release`: the time to build a release with the packages of `environment.yml`: with empty
+caches, with full caches, and when nothing has changed.
+
+The row compares sitekit with venv and pip, and with uv. All of them install the same packages.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +40,11 @@ def measure(bench: Bench) -> None:
         rows = [*_ours(scratch), *_others(scratch)]
     nothing = next(row for row in rows if row["what"] == "sitekit, nothing to do")["seconds"]
     notes = [
-        f"Nothing to do takes {nothing:.2f} s (goal {GOAL:g} s, {'met' if nothing <= GOAL else 'MISSED'}).",
-        "cold: packages come over the network. The others get no Python of their own and no proxy, and check nothing.",
-        "warm: sitekit's cache, pip's cache, uv's cache. All write bytecode.",
+        f"If nothing has changed, sitekit needs {nothing:.2f} s "
+        f"(goal {GOAL:g} s, {'met' if nothing <= GOAL else 'MISSED'}).",
+        "cold: the packages come from the network. pip and uv install no separate Python and no proxy, and "
+        "do not check the result.",
+        "warm: the packages come from the cache of sitekit, pip or uv. All three programs write bytecode.",
     ]
     table("release: seconds to an environment with the packages of environment.yml", rows, notes)
     keep("release", rows=rows, notes=notes)

@@ -1,8 +1,9 @@
-"""The row `scale`: what many idle servers cost the hub: CPU time, memory, the lag of its event loop,
-and queries of Slurm.
+"""The row `scale`: what the hub needs for many idle servers: CPU time, memory, the delay (lag) of its
+event loop, and queries of Slurm.
 
-The spawners, the ledger and the loops are the released ones. Slurm's answer is simulated, because
-no machine of the tests runs a thousand jobs: a program in place of squeue prints it.
+The spawners, the ledger and the loops (tasks that the hub repeats) are those of the release. No
+machine of the tests can run a thousand jobs. Therefore a program in place of squeue prints a
+simulated answer of Slurm.
 """
 
 from __future__ import annotations
@@ -43,18 +44,20 @@ def measure(bench: Bench, sizes: list[int], seconds: float) -> None:
             rows.append(_window(bench, site, counter, folder, size, seconds))
             print(f"  {rows[-1]}", flush=True)
     notes = [
-        "CPU: part of one core. lag: how much later than wanted the event loop runs a task.",
-        "The jobs are simulated; spawners, ledger and loops are the released ones. The hub's web "
-        "application, its database on disk and its proxy are not part of this row.",
+        "CPU: the part of one core that is busy. lag: the delay with which the event loop runs a task.",
+        "The jobs are simulated. Spawners, ledger and loops are those of the release. The hub's web "
+        "application, the hub's database on disk and the proxy are not part of this row.",
     ]
     if len(rows) > 1:
         notes.append(
-            f"CPU grows with servers to the power of {growth(rows, 'CPU'):.2f}, "
-            f"memory of {growth(rows, 'MiB'):.2f}."
+            f"Exponents of the growth with the number of servers: CPU {growth(rows, 'CPU'):.2f}, "
+            f"memory {growth(rows, 'MiB'):.2f}."
         )
     if largest := next((row for row in rows if row["servers"] == 1000), None):
         met = {key: "met" if largest[key] <= most else "MISSED" for key, most in GOALS.items()}
-        notes.append(f"1,000 servers: CPU at most 0.03 ({met['CPU']}), 250 MiB ({met['MiB']}).")
+        notes.append(
+            f"Goals with 1,000 servers: CPU at most 0.03 ({met['CPU']}), at most 250 MiB ({met['MiB']})."
+        )
     table(f"scale: idle servers, windows of {seconds:g} s", rows, notes)
     keep("scale", seconds=seconds, rows=rows, notes=notes)
 

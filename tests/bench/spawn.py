@@ -1,5 +1,8 @@
-"""The row `spawn`: from the request to a server that answers; ours, upstream's, jupyterhub_moss's,
-and the same job submitted by hand."""
+"""The row `spawn`: the time from the request for a server until the server answers, in seconds.
+
+The row compares a start by sitekit (ours), by the packages wrapspawner and batchspawner (upstream),
+by jupyterhub_moss, and of the same job that a user submits by hand (floor).
+"""
 
 from __future__ import annotations
 
@@ -72,12 +75,15 @@ def measure(bench: Bench, times: int) -> None:
     rest = statistics.median(one["all"] - one["to script"] for one in taken["ours"])
     met = "met" if rest <= GOAL_WITHOUT_SLURM else "MISSED"
     notes = [
-        f"Ours without Slurm's part (to script): {rest:.2f} s (goal {GOAL_WITHOUT_SLURM} s, {met}).",
-        f"Ours is {over:+.2f} s over the floor (goal {GOAL} s, {'met' if over <= GOAL else 'MISSED'}).",
-        "floor: the same script and environment, sbatch by hand as the user, until the server answers HTTP.",
-        "to script: until the first line of the job's script runs; script: from there until the server is ready.",
-        "upstream: wrapspawner and batchspawner; jupyterhub_moss: its own spawner on batchspawner.",
-        "Resident memory of the hubs: "
+        f"After the job's first line, ours needs {rest:.2f} s until ready (goal {GOAL_WITHOUT_SLURM} s, {met}).",
+        f"Ours needs {over:.2f} s more than floor (goal {GOAL} s, {'met' if over <= GOAL else 'MISSED'}).",
+        "floor: the user submits the same job script by sbatch, without a hub. The time ends when the "
+        "server answers an HTTP request.",
+        "to script: the time from the request until the first line of the job's script runs. script: the "
+        "time from this first line until the server is ready.",
+        "upstream: the packages wrapspawner and batchspawner. jupyterhub_moss: the spawner of the package "
+        "jupyterhub_moss, which uses batchspawner.",
+        "Resident memory of the hub processes: "
         + ", ".join(f"{kind} {size} MiB" for kind, size in hubs.items())
         + ".",
     ]

@@ -1,5 +1,6 @@
-"""The row `ssh`: a query and the submission of a job through a login node, against the same on this
-host."""
+"""The row `ssh`: the time of a query of Slurm, and of the submission of a job, in milliseconds. The row
+compares a hub that uses a login node by SSH with a hub on the cluster.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +48,9 @@ def measure(bench: Bench, times: int) -> None:
         shutil.rmtree(folder)
     rows = [_row(local[kind.partition(",")[0]], NAMES[kind], taken) for kind, taken in far.items()]
     notes = [
-        "here: the hub beside the cluster, with sudo for the gate. The network adds nothing here.",
-        "The hub's queries share a connection, and each submission opens one of its own.",
+        "here: a hub on the cluster, which runs the gate with sudo. SSH: the times contain no delay of a "
+        "network, because hub and login node are on one machine.",
+        "In normal operation, all queries share one SSH connection, and each submission opens a new connection.",
     ]
     table(f"ssh: {times} requests of each kind", rows, notes)
     keep("ssh", rows=rows, local=local, far=far, notes=notes)

@@ -1,5 +1,9 @@
-"""The row `startup`: what a user's server costs until it listens; ours, the stock server of the same
-release, and Jupyter Server alone."""
+"""The row `startup`: the CPU time and the file operations that a user's server needs until the server
+listens.
+
+The row compares three programs of the same release: sitekit's server (ours), the server
+`jupyterhub-singleuser` with default settings (stock), and Jupyter Server alone (alone).
+"""
 
 from __future__ import annotations
 
@@ -54,12 +58,13 @@ def measure(bench: Bench, times: int) -> None:
     ours = rows[0]
     cpu, prefix = ours["CPU / stock"], counted["ours"]["prefix"] / counted["stock"]["prefix"]
     notes = [
-        f"CPU: {cpu:.2f} of stock (goal {GOALS['CPU']}, {'met' if cpu <= GOALS['CPU'] else 'MISSED'}).",
-        f"operations on the prefix: {prefix:.2f} of stock "
+        f"CPU: ours needs {cpu:.2f} of stock's time "
+        f"(goal {GOALS['CPU']}, {'met' if cpu <= GOALS['CPU'] else 'MISSED'}).",
+        f"operations on the prefix: ours needs {prefix:.2f} of stock's operations "
         f"(goal 0.33, {'met' if prefix <= GOALS['prefix'] else 'MISSED'}).",
-        "CPU: seconds of the server and its children, in user and system mode, until it listens.",
-        "operations: system calls with a path or a file descriptor until it listens (strace); "
-        "on the prefix: those that name a file of the release.",
+        "CPU: seconds of the server and its child processes, in user and system mode, until the server listens.",
+        "operations: system calls with a path or a file descriptor, until the server listens (counted by "
+        "strace). on the prefix: the operations that name a file of the release.",
         "stock: jupyterhub-singleuser of the same release, with the packages' own settings.",
         "alone: Jupyter Server of the same release, without a hub, JupyterLab or other extensions.",
     ]
