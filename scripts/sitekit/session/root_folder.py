@@ -1,8 +1,8 @@
 """Prepare the root folder of a server, which is the home directory or a folder with the site's
 links.
 
-The links are created as the user, in the user's home. Files and folders that exist already are not
-changed.
+sitekit creates the links in the user's home, under the user's account. Files and folders that exist
+already are not changed.
 """
 
 from __future__ import annotations

@@ -254,9 +254,10 @@ def configure(app: Any, settings: dict[str, Any]) -> None:
     app.web_app.settings.setdefault("xsrf_cookie_kwargs", {}).update(secure=True, samesite="Lax")
     app.web_app.settings["sitekit"] = settings  # sitekit's server extensions read these settings
     if "container" not in settings:
-        # Add the users' own kernels. disable_user_config removes these kernels and everything else
-        # in the home. The folder is the last in the list, and therefore hides no kernel of the
-        # other folders. Images do not contain the programs of the users' own kernels.
+        # Add the users' own kernels. JupyterHub's option disable_user_config makes the server
+        # ignore these kernels and everything else in the home. Because the folder of these kernels
+        # is the last in the list, it hides no kernel of the other folders. Images do not contain
+        # the programs of the users' own kernels.
         own = os.path.expanduser("~/.local/share/jupyter/kernels")
         app.kernel_spec_manager.kernel_dirs.append(own)
     default = app.kernel_spec_manager.default()

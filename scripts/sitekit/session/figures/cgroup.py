@@ -50,7 +50,8 @@ class Memory:
 
 
 def find() -> tuple[Path, Path, Files] | None:
-    """Return the cgroup of this process, the top of its hierarchy, and the names of its files.
+    """Return the folder of this process's cgroup, the top folder of all cgroups, and the names of
+    the cgroup's files.
 
     Returns None if the node has no cgroup for memory.
     """

@@ -25,7 +25,8 @@ from .home_space import room_of
 
 
 def home_of_user() -> dict[str, Any] | None:
-    """Return the free space in the user's home, as JSON types."""
+    """Return the free space in the user's home, as a dictionary for the JSON answer. If the free
+    space is not known, return None."""
     room = room_of(Path(os.environ["HOME"]))
     return room.as_dict() if room else None
 

@@ -1,4 +1,5 @@
-"""Remove the hub's tokens and cookies from requests that jupyter-server-proxy sends to a program.
+"""Remove the hub's tokens and cookies from requests that jupyter-server-proxy sends to a user's
+program.
 
 This module also removes headers from the program's response that would affect the hub's other
 pages.
@@ -80,8 +81,9 @@ def clean_answer(headers: Any, context: str) -> None:
 
 
 def for_path(cookie: str, context: str) -> str | None:
-    """Return the Set-Cookie header, restricted to the path `context`. If the header is refused,
-    return None."""
+    """Return the Set-Cookie header, restricted to the path `context`. Return None if the program
+    must not set this cookie: a cookie without a name, with a name of the hub, a server or the
+    front, or with a prefix in PREFIXES."""
     first, *attributes = cookie.split(";")
     name = first.partition("=")[0].strip() if "=" in first else ""
     # a browser may treat a cookie without a name as a cookie with another name

@@ -135,7 +135,7 @@ class Tunnel:
 
 
 def take_tunnel() -> Tunnel | None:
-    """Remove the tunnel's variable from the environment, and return the variable's content as a
+    """Remove the environment variable with the tunnel's settings, and return the settings as a
     Tunnel. Returns None if the site has no tunnels.
     """
     sent = os.environ.pop(SENT, "")

@@ -20,8 +20,8 @@ def _file() -> Path:
 
 
 def read_loaded_modules() -> Changes:
-    """Return the changes of environment variables by the modules that are now loaded, from the
-    file. If the file is missing, return {}."""
+    """Read from the file which environment variables the loaded modules have changed, and return
+    these changes. If the file is missing, return {}."""
     try:
         return json.loads(_file().read_text())
     except FileNotFoundError:

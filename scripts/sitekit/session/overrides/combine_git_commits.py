@@ -1,9 +1,10 @@
-"""Combine a participant's commit and a commit of the course's repository into one commit, file by
-file. In contrast, `git merge` would merge the two versions of a file line by line, and overwrite
-the participant's file. This module never changes a file that the participant has changed. The
-combined commit is created only in the git repository. git then writes only the files of the
-participant's folder that differ from this commit. No file of the participant is lost, even if the
-job ends in the middle of these steps."""
+"""Combine a participant's commit and a commit of the course's repository into one commit. For each
+file, the combined commit contains either the participant's version or the repository's version. In
+contrast, `git merge` would merge the two versions of a file line by line, and overwrite the
+participant's file. This module never changes a file that the participant has changed. The combined
+commit is created only in the git repository. git then writes only the files of the participant's
+folder that differ from this commit. No file of the participant is lost, even if the job ends in the
+middle of these steps."""
 
 from __future__ import annotations
 

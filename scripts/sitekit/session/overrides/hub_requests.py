@@ -38,8 +38,8 @@ async def fetch(
 ) -> Answer:
     """Send a request and return the HTTP response. Raises HTTPClientError or OSError.
 
-    If the hub answers with an HTTP error status and `raise_for_status` is true, HTTPClientError is
-    raised.
+    HTTPClientError is raised if the hub answers with an HTTP error status, and `raise_for_status`
+    is true.
     """
     if data is None and method in ("POST", "PUT", "PATCH"):
         data = b""

@@ -37,7 +37,7 @@ class Search:
 
 
 def search_on_request(serverextension: Any) -> None:
-    """Make jupyter_lsp search when its first handler waits for the search."""
+    """Make jupyter_lsp search for language servers only when a page first requests their list."""
     manager, search = serverextension.LanguageServerManager, Search(serverextension.initialize)
     serverextension.initialize, ready = search.later, manager.ready
 

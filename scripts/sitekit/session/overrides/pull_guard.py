@@ -31,7 +31,7 @@ FIELDS = (
     *("repo", "branch", "depth", "backup", "targetpath", "targetPath"),
     *("urlpath", "urlPath", "subpath", "subPath", "app"),
 )
-LONGEST = 10_000  # characters of output in one page
+LONGEST = 10_000  # the page shows at most this many characters of output
 
 _turn = asyncio.Lock()
 

@@ -69,8 +69,8 @@ def run(puller: type[Puller]) -> None:
 
 
 def reasons(error: BaseException | None) -> Iterator[str]:
-    """Yield the messages of an exception and of the exceptions that caused it: first git's output,
-    then GitPuller's message."""
+    """Yield the messages of an exception and of the exceptions that caused it. git's output comes
+    first, and GitPuller's message follows."""
     if error is None:
         return
     yield from reasons(error.__context__)
