@@ -26,8 +26,8 @@ from .trials.try_kernels import Trial, account, start_and_compare
 def publish_new(site: Site) -> int:
     """Run `make kernels` with the kernels.yml of its last run.
 
-    Returns 1 if a kernel failed. After publishing new kernels, `make kernels_check` starts all
-    published kernels.
+    Returns 1 if a kernel failed, or if nothing could be published. After this function, `make
+    kernels_check` starts all published kernels.
     """
     now = generation.current(site)
     try:

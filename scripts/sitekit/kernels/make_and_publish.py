@@ -94,7 +94,7 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
 
 
 def _read_modules(site: Site, rules: Rules, trial: Trial) -> tuple[list[Module], list[Broken]]:
-    """Return all modules, and the parts of the module path that Lmod cannot read.
+    """Return all modules, and the folders of the module path that Lmod cannot read.
 
     Raises Problem if an untrusted account can change files that the kernels run.
     """
@@ -136,8 +136,8 @@ def _record(
 ) -> Record:
     """Return the record of the kernels that users see.
 
-    If a kernel failed in an earlier check, and is unchanged, the record still contains it as
-    failing.
+    If a kernel failed in an earlier `make kernels_check`, and was not changed since then, the
+    record still lists the kernel as failing.
     """
     failing = {
         name: why

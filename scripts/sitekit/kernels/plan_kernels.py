@@ -38,7 +38,8 @@ class Plan:
 
     @property
     def changes_nothing(self) -> bool:
-        """Return whether users already see all wanted kernels.
+        """Return whether `make kernels` has nothing to publish, because users already see exactly
+        the wanted kernels.
 
         If a kernel in `lost` was not lost in the last run, return False.
         """

@@ -1,4 +1,5 @@
-"""Run `make kernels` and related commands as the account that owns the prefix, if root calls them.
+"""If root calls `make kernels` or a related command, run the command under the account that owns
+the prefix.
 
 If root wrote files in the prefix, the owner of the prefix could not replace these files. Also, root
 may have no rights on a network filesystem. The command runs from a copy of sitekit, because the

@@ -49,9 +49,9 @@ def start_cluster(site: Site, made: Made) -> Host:
     except Problem as problem:
         if host.cgroup is None or not (problem.where or "").startswith(site.service("slurmd-")):
             raise
-        # It is not documented with which cgroups the versions of Slurm and systemd, and containers,
-        # work. Therefore Slurm is started first with the machine's cgroups, and after a failure
-        # without cgroups.
+        # No documentation says which cgroups work with which versions of Slurm and systemd, and in
+        # containers. Therefore this function starts Slurm first with the machine's cgroups, and
+        # after a failure without cgroups.
         say(
             f"    Slurm does not start with cgroup {host.cgroup} on this machine; continuing without:\n{problem}"
         )

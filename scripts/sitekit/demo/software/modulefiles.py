@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 BROKEN = "broken/1.0"
-"""A module of Python that cannot be loaded, because it depends on a removed module. The demo has
-this module, because every cluster has such modules."""
+"""A module of Python that cannot be loaded, because it depends on a module that does not exist. The
+demo contains this module, because every cluster has such broken modules."""
 
 
 def modulefiles(

@@ -112,7 +112,7 @@ def _collect_kit(work: Path) -> None:
     """Copy the checkout and download the wheels that sitekit itself needs.
 
     Of the files that git ignores, the copy contains only config/environment.yml and
-    config/kernels.yml. The downloaded wheels are for the version of Python that runs this command.
+    config/kernels.yml. The downloaded wheels fit only the version of Python that runs this command.
     """
     own = [name for name in (OWN_PACKAGES, OWN_KERNELS) if (CHECKOUT / name).exists()]
     for path in {*_checkouts_files(), *own}:

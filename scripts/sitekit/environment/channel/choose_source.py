@@ -1,5 +1,5 @@
-"""Choose the source of packages. If all conda channels of site.yml can be reached, they are used,
-otherwise wheels from PyPI."""
+"""Choose the source of packages. sitekit uses the conda channels of site.yml if all of them can be
+reached. Otherwise, sitekit uses wheels from PyPI, if site.yml allows this."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..wheels.write_conda_package import subdir
 from . import ENGINE
 
 WANTS_LOGIN = "it wants a login"
-ANSWER_TIMEOUT = 8.0  # seconds that a channel may need for its answer
+ANSWER_TIMEOUT = 8.0  # a channel has to answer within this many seconds
 
 WHAT = {
     "channels": "from the channels of site.yml",

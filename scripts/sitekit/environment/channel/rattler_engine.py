@@ -139,7 +139,8 @@ class Told:
     """Report rattler's progress to the parent process, as the number of packages that are installed
     so far.
 
-    rattler calls the methods of this class, which has the interface of rattler's InstallerReporter.
+    rattler calls the methods of this class. They have the same names as the methods of rattler's
+    class InstallerReporter.
     """
 
     def on_transaction_start(self, total_operations: int) -> None:

@@ -184,8 +184,8 @@ def kept_lock(path: Path, packages: Packages) -> str | None:
 
 
 def _disagreement(head: dict[str, Any], packages: Packages) -> str:
-    """Return a text with the dependencies that only the lock has, and those that only
-    environment.yml has. Each dependency has its own line."""
+    """Return a text with the dependencies that are only in the lock, and the dependencies that are
+    only in environment.yml. Each dependency has a line of its own."""
     locked, required = {*head["specs"]} - {"conda"}, {*packages.conda}
     if head["kind"] == "wheels":
         required |= {line.replace("==", " ==") for line in packages.pip}

@@ -1,7 +1,7 @@
 """Compile the Python files of a release to bytecode.
 
-The installer rattler does not compile Python files. Later, Python cannot write bytecode, because
-nobody may write into a finished release.
+The installer rattler does not compile Python files. Later, Python cannot write bytecode, because a
+finished release is read-only for users.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def compile_all(release: Release, before: Release | None = None) -> int:
 
     Because the bytecode does not contain the times of the source files, the bytecode stays valid in
     a copy of the release. If a source file and the same file of the earlier release `before` are
-    hard links to one file, the bytecode of the earlier release is also used as a hard link. Paths
-    in the bytecode are relative. Python completes the relative paths in bytecode when it loads the
-    bytecode (PEP 3147).
+    hard links to one file, this function also makes a hard link to the bytecode of the earlier
+    release. Paths in the bytecode are relative. Python completes the relative paths in bytecode
+    when it loads the bytecode (PEP 3147).
     """
     sources = list(_sources(release))
     if before and _python(before) == _python(release):

@@ -41,8 +41,8 @@ def server_extensions(names: list[str]) -> Failures:
 
 
 def enabled() -> dict[str, bool]:
-    """Return all server extensions of the release, as a map of each name to whether the extension
-    is enabled."""
+    """Return all server extensions of the release, as a map of names to True (enabled) or False
+    (disabled)."""
     from jupyter_core.paths import jupyter_config_path
     from jupyter_server.extension.config import ExtensionConfigManager
 

@@ -48,8 +48,8 @@ SERVER = {
         "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     },
     # After the hub has confirmed a cookie, a server accepts the cookie for this number of seconds
-    # without another request to the hub, also after a logout. JupyterHub's default is 300. In this
-    # time, each open tab causes one request to the hub.
+    # without another request to the hub, also after a logout. JupyterHub's default is 300.
+    # Therefore each open tab causes at most one such request to the hub in this time.
     "HubAuth": {"cache_max_age": 60},
     # Otherwise, each server would read every process of the node in /proc each second, for a metric
     # that nobody can collect. JupyterLab's display of the memory does not need this metric.
@@ -69,9 +69,10 @@ SERVER = {
     # ever.
     "NotebookNotary": {"db_file": ":memory:"},
 }
-# Each of these two extensions would do something a second time. jupyterlab-lmod starts its own
-# server-proxy extension, which registers the same commands (jupyter-lmod, README: "disable").
-# sitekit's status bar already shows the memory, as the job's cgroup counts it.
+# These two extensions are disabled, because each of them would do something a second time.
+# jupyterlab-lmod starts its own server-proxy extension, which registers the same commands
+# (jupyter-lmod, README: "disable"). sitekit's status bar already shows the memory, as the job's
+# cgroup counts it.
 _TWICE = {
     "@jupyterhub/jupyter-server-proxy:add-launcher-entries": True,
     "@jupyter-server/resource-usage:status-item": True,

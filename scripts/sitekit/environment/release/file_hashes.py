@@ -100,8 +100,9 @@ def _walk(prefix: Path) -> Iterator[str]:
 
 
 def _known(path: str, found: dict[str, str]) -> bool:
-    """Return whether a file may exist although no package lists the file: a state file of the
-    release, a record of conda, or bytecode. `found` has all files of the release."""
+    """Return whether a file is allowed to exist although no package lists the file. Such files are
+    the state files of the release, the records of conda, and bytecode. `found` has all files of the
+    release."""
     folder, name = os.path.split(path)
     if folder.endswith("__pycache__") and name.endswith(".pyc"):
         return (

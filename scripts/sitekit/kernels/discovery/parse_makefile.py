@@ -79,7 +79,7 @@ def command_lines(path: Path, text: str) -> list[Line]:
 
 
 def _assign(variables: dict[str, str], name: str, how: str, value: str) -> None:
-    """Store the value of a variable of the Makefile.
+    """Store the value that the Makefile gives to a variable.
 
     If the Makefile sets a variable twice, the value counts as unknown, because the value depends on
     how make is called.
@@ -99,7 +99,8 @@ def _read(number: int, line: str, variables: dict[str, str]) -> Iterator[Line]:
             return
         for command in _commands(script.replace("$$", "$")):
             programs = [word.rpartition("/")[2] for word in command]
-            # as the last word, envkernel is the name of the package that pip installs
+            # if `envkernel` is the last word, as in `pip install envkernel`, it is the name of a
+            # package
             if "envkernel" in programs[:-1]:
                 at = programs.index("envkernel")
                 if not all(re.match(r"\w+=", word) for word in command[:at]):

@@ -35,8 +35,8 @@ def read(mode: str, *words: str) -> dict[str, Any]:
 def understood(mode: str, words: list[str]) -> dict[str, Any]:
     """Parse the words after the mode with envkernel's parser, and return the result as a
     dictionary."""
-    # Without this line, envkernel would search for the template among the kernels of this release,
-    # which do not include the template.
+    # Without this line, envkernel would search for the template among the kernels of this release.
+    # The template is not one of these kernels.
     first = argparse.ArgumentParser(allow_abbrev=False)
     first.add_argument("--kernel-template", default="")
     first.add_argument("--purge", action="store_true")

@@ -49,7 +49,7 @@ def root(site: Site) -> Path:
 
 @contextmanager
 def lock(site: Site) -> Iterator[None]:
-    """Hold a lock during the `with` block, because only one `make kernels` may run at a time.
+    """Hold a lock during the `with` block. Therefore only one `make kernels` can run at a time.
     Raises Problem if another `make kernels` runs."""
     folder = root(site) / "generations"
     folder.mkdir(parents=True, exist_ok=True)

@@ -41,8 +41,8 @@ def check_images(site: Site, keys: tuple[str, ...]) -> int:
     failed, otherwise 0.
 
     If an image fails, the record of its earlier test is removed. Therefore no user can start the
-    image. Raises BadInput for an unknown key. Raises Problem if this machine has no container
-    engine or no release.
+    image. Raises BadInput if site.yml has no image with one of the keys. Raises Problem if this
+    machine has no container engine or no release.
     """
     images = _named(site, keys)
     hub_version = _prepare(site, images)
@@ -81,7 +81,7 @@ def _prepare(site: Site, images: list[Image | DockerImage]) -> str:
     engine = site.server.containers
     of_docker = [image for image in images if isinstance(image, DockerImage)]
     if of_docker:
-        need_root("images_check")  # an account that may use Docker's socket has the rights of root
+        need_root("images_check")  # an account that can use Docker's socket has the rights of root
     has_engine = engine is not None and os.access(engine.path, os.X_OK)
     if len(of_docker) < len(images) and not has_engine:
         raise Problem(

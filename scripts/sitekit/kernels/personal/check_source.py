@@ -110,8 +110,8 @@ def conda_environments(home: Path) -> dict[str, Path]:
 
 
 def _environment(path: Path, mark: str, what: str) -> Path:
-    """Return the absolute path of an environment. The file `mark` shows that the folder is an
-    environment. Raises BadInput."""
+    """Return the absolute path of an environment. Raises BadInput if the folder does not contain
+    the file `mark`, which every environment of this kind contains."""
     # Symbolic links are not resolved. If the user later changes a link to another environment, the
     # kernel runs in the other environment.
     path = Path.cwd() / path.expanduser()

@@ -69,7 +69,7 @@ def _read(file: Path) -> Own | None:
         return None
     try:
         return Own(file.parent, title, words, Kernel(**kernel))
-    # another version of sitekit, whose class Kernel has other fields, has written this file
+    # the file was written by another version of sitekit, whose class Kernel has other fields
     except TypeError:
         return Own(file.parent, title, words, None)
 

@@ -127,7 +127,8 @@ def ask_interpreter(
     )
 
 
-# Maps each version of ipykernel to its kernel spec. Reading the kernel spec needs a slow import.
+# Maps each version of ipykernel to its kernel spec. The spec is stored, because reading it needs a
+# slow import of ipykernel.
 _specs: dict[str, dict[str, Any]] = {}
 
 
