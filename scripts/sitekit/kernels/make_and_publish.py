@@ -175,7 +175,7 @@ def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
 
 
 def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path | None) -> Plan:
-    """Find the candidates (modules, environments and images from which kernels may be made), and
+    """Find the candidates (modules, environments and images from which kernels can be made), and
     run the first test of each candidate that is new or changed."""
     record = (read_record(now) if now else None) or Record()
     old = record.kernels

@@ -61,8 +61,8 @@ def link(place: Path, target: Path) -> None:
     """Make `place` a link to `target`. Raises OSError.
 
     An existing link is changed to the site's target. If the target does not exist, no link is
-    created, and an existing link to this target is removed. If a file or folder is at `place`, it
-    belongs to the user, and is kept.
+    created, and an existing link to this target is removed. If a file or folder is at `place`, this
+    file or folder belongs to the user, and is kept.
     """
     if not place.is_symlink() and place.exists():
         return

@@ -1,4 +1,4 @@
-"""Start a server although its user's home is full. The user can then delete files.
+"""Start a server even if the user's home is full. The user can then delete files in JupyterLab.
 
 Jupyter and IPython write into the runtime folder in place of the home. The runtime folder is in the
 node's temporary space, and is removed when the server ends. JupyterLab then starts without the

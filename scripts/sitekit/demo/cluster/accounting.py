@@ -20,7 +20,8 @@ def environment(site: Site) -> dict[str, str]:
 
 
 def sacctmgr(site: Site, *words: str, check: bool = True) -> str:
-    """Run sacctmgr without confirmation prompts, and return its output. Raises CommandFailed."""
+    """Run sacctmgr without confirmation prompts, and return its output. Raises CommandFailed if
+    sacctmgr fails and `check` is true."""
     return run(
         [site.slurm.bin / "sacctmgr", "-i", "-n", "-P", *words],
         env=environment(site),

@@ -149,7 +149,7 @@ def end_placeholders(tree: Path = Path("/sys/fs/cgroup")) -> None:
     for group in [
         group for node in paths_and_ports.NODES for group in tree.glob(f"*/{node}_slurmstepd.scope")
     ]:
-        # systemd may remove the cgroup of an empty scope at any moment
+        # systemd can remove the cgroup of an empty scope at any moment
         with contextlib.suppress(FileNotFoundError):
             if (group / "cgroup.kill").exists():
                 (group / "cgroup.kill").write_text("1")

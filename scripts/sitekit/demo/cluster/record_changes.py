@@ -1,4 +1,5 @@
-"""Record each package, account and directory before the demo makes it on this machine.
+"""Before the demo installs a package or makes an account or a directory on this machine, record its
+name.
 
 With this record, `make demo_reset` can undo the changes of the demo, also after an interrupted run.
 """

@@ -137,8 +137,9 @@ def pins_for(text: str, version: str) -> str:
 
     `text` is the content of a requirements file.
 
-    pip evaluates markers for the Python that runs pip, and not for the value of --python-version.
-    Therefore this function evaluates the markers, and removes them.
+    pip evaluates environment markers for the Python that runs pip, even if --python-version names
+    another version. Therefore this function evaluates the markers for Python `version`, and removes
+    them.
     """
     machine = {
         "python_version": version,

@@ -161,7 +161,7 @@ def read(text: str, head: dict[str, Any], cache: Path) -> Solution:
 
 
 def kept_lock(path: Path, packages: Packages) -> str | None:
-    """Return the text of environment.lock, or None if the file does not exist.
+    """Return the text of environment.lock. If the file does not exist, return None.
 
     Raises Problem if the lock was made from another environment.yml.
     """

@@ -71,7 +71,7 @@ def _sources(release: Release) -> Iterator[Path]:
 
 
 def _python(release: Release) -> list[str]:
-    """Return version, build and hash of the release's Python. Another build of Python may write
+    """Return version, build and hash of the release's Python. Another build of Python can write
     different bytecode."""
     return [
         f"{p['version']} {p['build']} {p['sha256']}"

@@ -65,8 +65,7 @@ SERVER = {
     },
     # A trash folder would fill the user's home, because nothing empties it.
     "FileContentsManager": {"delete_to_trash": False},
-    # A program that uses a SQLite database on Lustre or NFS may wait for the database's lock for
-    # ever.
+    # On Lustre or NFS, a program can wait for ever for the lock of a SQLite database.
     "NotebookNotary": {"db_file": ":memory:"},
 }
 # These two extensions are disabled, because each of them would do something a second time.

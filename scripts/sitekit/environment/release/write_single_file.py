@@ -169,7 +169,7 @@ def _read_first(prefix: Path) -> list[str]:
 
 def _write_archive(prefix: Path, draft: Path) -> None:
     """Write the archive of the release, and a second file with one line. The line has the archive's
-    SHA-256, the size of its content in kB, and the number of its files."""
+    SHA-256, the unpacked size in kB, and the number of files in the archive."""
     left_out = [f"--exclude=./{path}" for path in sorted(LEFT_OUT)]
     argv: Argv = ["tar", "--create", "--file", draft, "--use-compress-program=gzip -3"]
     owner: Argv = ["--owner=0", "--group=0", "--numeric-owner", "--anchored", *left_out]

@@ -34,8 +34,8 @@ TELLING = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """Describe a kernel that may be made: the name of its folder, its modules, and its entry in
-    kernels.yml.
+    """Describe a kernel that can be made, but was not tested yet: the name of its folder, its
+    modules, and its entry in kernels.yml.
 
     `listed` is true if kernels.yml names the module without wildcards. `found` is true if the
     module was discovered and kernels.yml does not name it.

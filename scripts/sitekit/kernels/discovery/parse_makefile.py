@@ -1,7 +1,7 @@
 """Find envkernel's command lines in a Makefile, without running any command of the Makefile.
 
 The parser supports variables, recipes, one `for` loop over a list, and `echo NAME | tr / _` in
-backquotes. Any other line that may make a kernel is reported.
+backquotes. Any other line that mentions a kernel, and that the parser cannot read, is reported.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _expanded(text: str, variables: dict[str, str]) -> str:
             raise ValueError("it is too long with the values of its variables")
         return value
 
-    for _ in range(10):  # variables may contain other variables, up to this depth
+    for _ in range(10):  # variables can contain other variables, up to this depth
         text = _REFERENCE.sub(one, text)
     return text
 

@@ -113,8 +113,8 @@ class Spider:
 
 
 def tree_of(output: str, words: Argv) -> Tree:
-    """Return the module tree in the spider's output. Modulefiles may print text before the tree;
-    this text is ignored.
+    """Return the module tree in the spider's output. Modulefiles can print text before the tree.
+    This text is ignored.
 
     The output has the format of Lmod's `spider -o spider-json`. The tree also contains broken
     modulefiles, because a broken modulefile fails only when it is loaded. Raises CommandFailed if

@@ -208,7 +208,7 @@ def _scratch(place: Path) -> Iterator[tuple[Path, str | None]]:
     """Create a folder with a home directory for the test. Yield the folder, and the account that
     runs the image (None means the account of this process).
 
-    The folder is below the prefix, because a container engine may hide other folders of this host,
+    The folder is below the prefix, because container engines can hide other folders of this host,
     such as /tmp, from the container.
     """
     with tempfile.TemporaryDirectory(prefix=".trial-", dir=place) as name:

@@ -21,7 +21,7 @@ again."""
 
 
 class Unproven(Exception):
-    """Report why users may not start an image, and what the administrator can do."""
+    """Report why users are not allowed to start an image, and what the administrator can do."""
 
 
 def check_files(image: Image, owner: int) -> None:

@@ -1,5 +1,5 @@
 """Check the modules or the environment that a user gives to `sitekit-kernel add`, and make a
-Candidate (a kernel that may be made) from them.
+Candidate (a kernel that can be made) from them.
 
 `make kernels` uses the same class Candidate for the site's own kernels.
 """
@@ -32,7 +32,7 @@ def candidate(
     venv: str | None,
     user_site: bool,
 ) -> Candidate:
-    """Return the Candidate (a kernel that may be made) for the user's modules, for the user's
+    """Return the Candidate (a kernel that can be made) for the user's modules, for the user's
     environment, or for both.
 
     Raises BadInput.

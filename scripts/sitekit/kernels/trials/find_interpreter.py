@@ -17,9 +17,9 @@ from ..discovery.rules import CONNECTION
 from . import container_commands
 from .import_launcher import launcher
 
-# On Lustre or NFS, IPython's history database may wait for its lock for ever, and the kernel does
-# not start. Therefore the history is kept in memory. The connection file must be the last argument,
-# because kernels/by_socket.py requires this.
+# On Lustre or NFS, a kernel can wait for ever for the lock of IPython's history database, and then
+# does not start. Therefore the history is kept in memory. The connection file must be the last
+# argument, because kernels/by_socket.py requires this.
 IPYKERNEL = ("-m", "ipykernel_launcher", "--HistoryManager.hist_file=:memory:", "-f", CONNECTION)
 _INSIDE = Path(__file__).parent / "inside"
 

@@ -218,8 +218,8 @@ def _fault(kernel: Kernel, result: dict[str, Any], elsewhere: bool) -> str | Non
     fault. If the kernel works, return None.
 
     The kernel must answer, and its interpreter, modules and library must be the same as in the
-    first test. On a compute node (`elsewhere` is true), the modules may choose another build of the
-    interpreter for the CPU type.
+    first test. On a compute node (`elsewhere` is true), the modules are allowed to choose another
+    build of the interpreter for the CPU type.
     """
     if "reason" in result:
         return result["reason"]

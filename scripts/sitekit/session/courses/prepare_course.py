@@ -1,4 +1,4 @@
-"""Prepare a server of a course before it starts: copy the material, and set the page that
+"""Prepare a server of a course before the server starts: copy the material, and set the page that
 JupyterLab opens and the default kernel. The settings of the course come from gate.json, which only
 root can change. A participant's own files are never overwritten. If a part of the course is
 missing, the server starts nevertheless, and JupyterLab shows a message about the missing part.

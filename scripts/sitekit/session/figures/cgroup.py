@@ -1,5 +1,5 @@
-"""Read from the cgroup (of version 1 or 2) how much memory this server's job uses, and how much it
-may use."""
+"""Read from the cgroup (of version 1 or 2) how much memory this server's job uses, and the limit of
+the job's memory."""
 
 from __future__ import annotations
 

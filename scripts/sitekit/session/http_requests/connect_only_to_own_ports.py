@@ -111,7 +111,7 @@ async def connected(port: int) -> socket.socket:
                 return line
             others = True
         except ConnectionRefusedError:
-            pass  # A socket on :: may accept only IPv6. The table does not show this.
+            pass  # A socket on :: can be limited to IPv6. The table does not show this.
         except OSError:
             line.close()
             raise

@@ -71,7 +71,7 @@ async def tell_hub(
     request = _listening(port, identity)
     pause, end = 0.5, time.monotonic() + timeout
     while trouble := await _post(request):
-        # only the hub answers with these codes; a 404 may come from another service
+        # only the hub answers with these codes; a 404 can come from another service
         if getattr(trouble, "code", None) in (400, 401, 403):
             return _end_server(
                 f"sitekit: the hub no longer accepts this server ({trouble}); ending"

@@ -96,9 +96,9 @@ class KernelOutputs:
         """Return, for a connected page, the runs whose outputs no page has completely received. The
         key `running` is true if the page has to send its request again later.
 
-        `have` is what the page already has. It maps ids of runs to the value `changes` that the
-        page has put into its notebook, or to LEFT. The page saves the outputs of the returned runs.
-        At most AT_ONCE runs are returned.
+        `have` is what the page already has. `have` maps ids of runs to the value `changes` up to
+        which the page has put the outputs into its notebook, or to LEFT. The page saves the outputs
+        of the returned runs. At most AT_ONCE runs are returned.
         """
         runs: list[dict[str, Any]] = []
         running = False

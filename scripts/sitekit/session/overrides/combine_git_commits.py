@@ -18,10 +18,11 @@ WHO = ("-c", "user.name=nbgitpuller", "-c", "user.email=nbgitpuller@nbgitpuller.
 
 
 def combined(repository: Path, mine: str, theirs: str) -> str:
-    """Return a commit with all files of the commit `theirs`, but with the versions of the commit
-    `mine` for files that `mine` has changed or added since their common ancestor. If `theirs` has
-    renamed a file that `mine` has changed, the new commit contains the file under both names: the
-    old name as in `mine`, and the new name as in `theirs`. Raises CalledProcessError.
+    """Return a new commit with all files of the commit `theirs`. For files that the commit `mine`
+    has changed or added since the common ancestor, the new commit contains the versions of `mine`.
+    If `theirs` has renamed a file that `mine` has changed, the new commit contains the file under
+    both names: the old name as in `mine`, and the new name as in `theirs`. Raises
+    CalledProcessError.
     """
     base = _git(repository, "merge-base", mine, theirs).decode().strip()
     difference = ("diff", "--name-only", "--no-renames", "--diff-filter=AMT", "-z", base, mine)

@@ -6,7 +6,8 @@ imports of all modules that a server needs.
 `jupyterhub.log` imports the hub's handlers, but needs only the name of one class.
 `jupyterhub.metrics` counts the requests, and `jupyterhub.scopes` compares scopes. Both import the
 hub's database (orm.py, SQLAlchemy, alembic). `jupyterhub.utils` imports SQLAlchemy, but needs only
-the name of one exception. It also imports aiohttp, which only a function of the hub needs.
+the name of one exception. `jupyterhub.utils` also imports aiohttp, which only a function of the hub
+needs.
 
 `jupyterhub.httpclient` imports aiohttp. hub_requests.py replaces `jupyterhub.httpclient`.
 
