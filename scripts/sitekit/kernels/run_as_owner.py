@@ -79,8 +79,8 @@ def run_as(owner: str, site: Site, command: str, *words: str) -> int:
 
 
 def _copy_kit(copy: Path) -> None:
-    """Copy sitekit's package, its data about kernels and languages, and the Python packages that
-    this process has imported."""
+    """Copy sitekit's Python package, sitekit's data about kernels and languages, and the other
+    Python packages that this process has imported."""
     without = shutil.ignore_patterns("__pycache__")
     shutil.copytree(_PACKAGE, copy / "scripts/sitekit", ignore=without)
     shutil.copytree(data("kernels"), copy / "kernels", ignore=without, dirs_exist_ok=True)

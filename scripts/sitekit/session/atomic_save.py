@@ -73,7 +73,8 @@ def _replaceable(path: str) -> bool:
 
 
 def _resemble(new: str, old: str) -> None:
-    """Give the new file the mode, the group and the access control lists of the old file.
+    """Give the new file the mode, the access control lists and, if possible, the group of the old
+    file.
 
     If no old file exists, the new file gets the mode that the umask allows.
     """

@@ -48,8 +48,8 @@ would start its processes by srun. docs/servers.md lists the variables that user
 """
 
 LONGEST_SOCKET = "k-12345678-s-5"
-"""A name of the same length as the names of sockets from session/kernels/kernel_sockets.py,
-k-12345678/s-5."""
+"""A text that is as long as the longest name of a socket from session/kernels/kernel_sockets.py,
+such as k-12345678/s-5."""
 
 
 def main() -> None:

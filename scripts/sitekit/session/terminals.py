@@ -49,7 +49,8 @@ def terminal_environment(environment: Mapping[str, str]) -> dict[str, str]:
     result = lmod_output.applied(loaded, environment)
     result["PATH"] = terminal_path(result["PATH"])
     if loaded.get("LOADEDMODULES"):
-        # otherwise, Lmod's start files would replace these modules by the user's default collection
+        # otherwise, Lmod's start files would replace the loaded modules by the user's default
+        # collection
         result["__Init_Default_Modules"] = "1"
     return result
 

@@ -29,8 +29,8 @@ PINS = Path(__file__).with_name("ipykernel.txt")
 class Python:
     """Describe a Python that is installed in a separate directory.
 
-    `libraries` is the directory of this Python's own shared libraries. If it has none, `libraries`
-    is None.
+    `libraries` is the directory of this Python's own shared libraries, or None if there is no such
+    directory.
     """
 
     version: str

@@ -83,8 +83,8 @@ def _collect_packages(site: Site, release: Release, work: Path) -> None:
 
 
 def _write_lock(release: Release, packages: Packages, work: Path) -> None:
-    """Write the release's list of packages. In this list, each URL is replaced by the path of the
-    package in the bundle."""
+    """Write the release's list of packages. In the written list, the path of each package in the
+    bundle replaces the package's URL."""
     lock = work / LOCK
     shutil.copy(release.lock, lock)
     ask_child_process(

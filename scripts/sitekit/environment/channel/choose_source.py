@@ -27,7 +27,7 @@ WHAT = {
     "channels": "from the channels of site.yml",
     "wheels": "from PyPI wheels: JupyterHub's packages as their authors publish them, not conda-forge's builds",
 }
-"""Maps the kind of a source of packages to its description in messages."""
+"""Maps each kind of package source to the words that describe this source in messages."""
 
 
 @dataclass(frozen=True)

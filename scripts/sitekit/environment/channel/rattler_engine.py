@@ -136,8 +136,8 @@ def lock_records(request: dict[str, Any]) -> list[RepoDataRecord]:
 
 
 class Told:
-    """Report rattler's progress to the parent process, as the number of packages that are installed
-    so far.
+    """Report rattler's progress to the parent process: the number of packages that are already
+    installed.
 
     rattler calls the methods of this class. They have the same names as the methods of rattler's
     class InstallerReporter.

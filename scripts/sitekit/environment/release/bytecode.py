@@ -81,8 +81,8 @@ def _python(release: Release) -> list[str]:
 
 
 def _shared(source: Path, release: Release, before: Release) -> bool:
-    """Hard-link the bytecode of `source` from the earlier release `before`. Return whether this was
-    possible.
+    """Make a hard link to the bytecode of `source` in the earlier release `before`. Return whether
+    the link could be made.
 
     The bytecode can be shared only if the source files of both releases are hard links to the same
     file in the cache.

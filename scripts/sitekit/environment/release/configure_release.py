@@ -76,9 +76,10 @@ _TWICE = {
     "@jupyterhub/jupyter-server-proxy:add-launcher-entries": True,
     "@jupyter-server/resource-usage:status-item": True,
 }
-# When JupyterLab starts, it locks each extension that is disabled but not locked. For this,
-# JupyterLab would write this file or a file in the user's home (jupyterlab/commands.py,
-# _maybe_mirror_disabled_in_locked). Therefore the file already contains the locks.
+# When JupyterLab starts, JupyterLab locks each extension that is disabled but not locked.
+# JupyterLab would write the locks to the file with these settings, or to a file in the user's home
+# (jupyterlab/commands.py, _maybe_mirror_disabled_in_locked). Therefore these settings already
+# contain the locks.
 DISABLED = {"disabledExtensions": _TWICE, "lockedExtensions": _TWICE}
 OVERRIDES = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
@@ -146,8 +147,8 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
         else {}
     )
     return files | {
-        # Jupyter reads the files in the order of their names. This file is the last, and therefore
-        # overrides the files of the packages.
+        # Jupyter reads the files in the order of their names. sitekit's file is the last, and
+        # therefore overrides the files of the packages.
         "jupyter_server_config.d/zz-sitekit.json": {
             "ServerApp": {"jpserver_extensions": extensions}
         },

@@ -1,7 +1,7 @@
 """Manage the releases below the prefix: their names, their state files, and the link `current`.
 
 A release is a directory `<date>-<hash of its packages and of sitekit>`. A release that is being
-built contains a file `building.json`. If the file `release.json` exists, the release is complete,
+built contains a file `building.json`. A release that contains a file `release.json` is complete,
 and its packages are never changed again. If the verification of a release fails, the release is
 renamed to `<name>.failed`.
 """

@@ -1,5 +1,5 @@
-"""Test a release before it is used: load the hub's configuration, and start the proxy and a
-server."""
+"""Test a release before the hub uses it: load the hub's configuration, and start the proxy and a
+user's server."""
 
 from __future__ import annotations
 

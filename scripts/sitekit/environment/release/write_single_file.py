@@ -90,7 +90,8 @@ def pack(site: Site, release: Release) -> dict[str, str]:
 def pack_whole(site: Site, release: Release) -> Release:
     """Write the image or the archive of a release that is already complete.
 
-    Adding this file is the only change that sitekit makes to a complete release.
+    Adding the image or the archive is the only change of files that sitekit makes in a complete
+    release.
     """
     written = pack(site, release)
     set_modes(release.path)

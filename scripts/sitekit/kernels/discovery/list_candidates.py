@@ -34,8 +34,8 @@ TELLING = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """Describe a kernel that can be made, but was not tested yet: the name of its folder, its
-    modules, and its entry in kernels.yml.
+    """Describe a kernel that `make kernels` can make: the name of the kernel's folder, its modules,
+    and its entry in kernels.yml.
 
     `listed` is true if kernels.yml names the module without wildcards. `found` is true if the
     module was discovered and kernels.yml does not name it.
@@ -73,9 +73,9 @@ def candidates(
     """Return the candidates, and the rows for the table about modules that are not candidates.
 
     Candidates from entries of kernels.yml come first, in the order of the entries. If an entry
-    names a module, this module is not discovered a second time. `offered` maps the modules of
-    kernels that were discovered in earlier runs to their languages. Modules in `offered` stay
-    candidates even if their interpreters no longer exist.
+    names a module, this function does not discover the same module again. `offered` maps the
+    modules of kernels that were discovered in earlier runs to their languages. Modules in `offered`
+    stay candidates even if their interpreters no longer exist.
     """
     found: list[Candidate] = []
     notes: list[Note] = []
@@ -115,7 +115,7 @@ def _named(
     """Yield the candidate that an entry of kernels.yml with `modules` names.
 
     If a module name has no version, Lmod chooses the default version when the module is loaded.
-    Therefore this function adds no version to the name.
+    Therefore this function does not add a version to the module name.
     """
     names = rule.modules or ()
     if missing := [name for name in names if name not in known]:

@@ -3,7 +3,7 @@
 The program reads the command lines as JSON from stdin: `[[mode, word, ...], ...]`. The program
 prints a JSON list with one entry for each command line: `{"mode", "name", "title", "template",
 "language", "argv", "env", "place", "rest"}` or `{"error"}`. "place" is the path of the environment,
-or the image. "rest" has the remaining words, which are modules or options.
+or the image. "rest" has the remaining words of the command line, which are modules or options.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def read(mode: str, *words: str) -> dict[str, Any]:
     try:
         with contextlib.redirect_stderr(complaint):
             return understood(mode, list(words))
-    except SystemExit:  # argparse exits if it finds a mistake
+    except SystemExit:  # argparse exits if the command line has a mistake
         return {"error": complaint.getvalue().strip().rpartition("error: ")[2]}
 
 

@@ -78,7 +78,8 @@ def _title(name: str) -> str:
 
 
 def virtual_environment(path: str) -> Path:
-    """Return the path of a virtual environment. Raises BadInput."""
+    """Return the path of a virtual environment. Raises BadInput if the folder is not a virtual
+    environment."""
     return _environment(
         Path(path), "pyvenv.cfg", "virtual environment (made by python -m venv, virtualenv or uv)"
     )

@@ -161,7 +161,7 @@ def _start(
     return {
         "id": kernel.id,
         "environment": kind,
-        # the link PREFIX/kernels/launch is not used, because it still points to the previous
+        # the link PREFIX/kernels/launch is not used, because this link still points to the previous
         # generation
         "argv": [str(generation / "launch"), *argv[1:]],
         "env": env,

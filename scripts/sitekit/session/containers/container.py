@@ -90,8 +90,8 @@ def _engine(image: Mapping[str, Any], binds: Sequence[str], home: str) -> list[s
     if image["engine"] == "charliecloud":
         options = ["--home", "--private-tmp", *(f"--bind={bind}" for bind in binds)]
         if any(bind.rpartition(":")[2] in NAMES for bind in binds):
-            # without this option, ch-run(1) writes the files of NAMES, and nothing can be mounted
-            # on them
+            # without this option, ch-run(1) writes the files of NAMES itself, and no file can be
+            # mounted in their place
             options.append("--no-passwd")
         return [image["program"], *options, image["path"], "--"]
     options = [

@@ -86,7 +86,7 @@ def for_path(cookie: str, context: str) -> str | None:
     front, or with a prefix in PREFIXES."""
     first, *attributes = cookie.split(";")
     name = first.partition("=")[0].strip() if "=" in first else ""
-    # some browsers treat the value of a cookie without a name as a name
+    # some browsers treat a cookie without a name as a cookie with another name
     if not name or is_ours(name) or name.startswith(PREFIXES):
         return None
     path, kept = context, []
