@@ -81,7 +81,8 @@ def ensure_release(site: Site, packages: Packages, solution: Solution, cache: Pa
     """Return a complete release (an installation of the hub's software) with the packages of
     `solution`.
 
-    If no release with these packages exists, build and verify one. Raises Problem.
+    If no release with these packages exists, build and verify a release. Raises Problem if a step
+    of the build fails.
     """
     release = _release_of(
         site, packages, solution, inputs(site, packages, solution.locked(packages))

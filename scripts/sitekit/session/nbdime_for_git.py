@@ -28,7 +28,7 @@ ATTRIBUTES = "*.ipynb diff=jupyternotebook merge=jupyternotebook\n"
 
 def set_up(folder: Path, programs: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """Write a configuration file for git to `folder`, and return the environment variables with the
-    path of this file. Raises OSError.
+    path of this file. Raises OSError if a file cannot be written.
 
     Returns {} if nbdime is not installed, or if the user has set GIT_CONFIG_SYSTEM.
     """

@@ -58,7 +58,7 @@ def filled(path: str, home: Path, user: str) -> Path:
 
 
 def link(place: Path, target: Path) -> None:
-    """Make `place` a link to `target`. Raises OSError.
+    """Make `place` a link to `target`. Raises OSError if the link cannot be created or changed.
 
     An existing link is changed to the site's target. If the target does not exist, no link is
     created, and an existing link to this target is removed. If a file or folder is at `place`, this

@@ -32,8 +32,8 @@ def missing_packages(wanted: Sequence[str | list[str]]) -> list[list[str]]:
 
 
 def install_packages() -> list[str]:
-    """Install the missing packages, and return the names of all new packages. Raises
-    CommandFailed."""
+    """Install the missing packages, and return the names of all new packages. Raises CommandFailed
+    if apt-get fails."""
     data, made = table(), Made()
     if not (missing := missing_packages(data["packages"])):
         return []

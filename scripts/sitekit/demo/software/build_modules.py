@@ -23,7 +23,8 @@ from .platform import Distribution, table
 
 
 def ensure_modules(site: Site, linux: Distribution, made: Made) -> None:
-    """Build the missing software, and write the module tree. Raises CommandFailed.
+    """Build the missing software, and write the module tree. Raises CommandFailed if a command of
+    the build fails.
 
     Software that is already complete is not built again. Only root can call this function.
     """

@@ -50,7 +50,7 @@ def system_version() -> str:
 def make_system_python(folder: Path, version: str) -> Python:
     """Create a virtual environment of the distribution's Python with ipykernel.
 
-    Raises CommandFailed.
+    Raises CommandFailed if a command fails.
     """
     run([SYSTEM, "-m", "venv", "--without-pip", "--symlinks", folder], timeout=120)
     _add_ipykernel(Python(version, folder), folder / "lib" / f"python{version}" / "site-packages")
@@ -58,7 +58,8 @@ def make_system_python(folder: Path, version: str) -> Python:
 
 
 def make_previous_python(folder: Path, entry: dict[str, Any], codename: str) -> Python:
-    """Unpack the Python of the distribution's previous release, and add ipykernel. Raises Problem.
+    """Unpack the Python of the distribution's previous release, and add ipykernel. Raises Problem
+    if one of these steps fails.
 
     The distribution's packages of this Python are only unpacked into `folder`, and not installed.
     """

@@ -80,7 +80,7 @@ def solve(site: Site, packages: Packages, cache: Path) -> Solution:
     """Return the newest packages that match environment.yml, from the source that choose_source()
     returns.
 
-    Raises Problem.
+    Raises Problem if no source can be reached, or if no packages match environment.yml.
     """
     source = choose_source(site)
     say(source.told)

@@ -175,7 +175,8 @@ def hide_own_kernel(prefix: Path) -> None:
 
 def start_light_hub(prefix: Path) -> None:
     """Make the program bin/jupyterhub start the hub without unused libraries
-    (hub/overrides/unused_imports.py). Raises Problem.
+    (hub/overrides/unused_imports.py). Raises Problem if the program does not contain the line that
+    sitekit replaces.
 
     Only this program of the release is changed, and not the systemd unit that starts it. Therefore,
     after a rollback to an older release, the unit starts the older release's hub as before.

@@ -23,7 +23,8 @@ LISTING = "requirements.txt"
 
 
 def install(site: Site, release: Release, cache: Path) -> Release:
-    """Install the conda packages and the pip packages of a release. Raises Problem.
+    """Install the conda packages and the pip packages of a release. Raises Problem if the
+    installation fails.
 
     Files of an interrupted run are removed first. After a failure, the release is unfinished. The
     next call of this function completes the release.

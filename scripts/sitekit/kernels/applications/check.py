@@ -156,7 +156,7 @@ def _answer(process: subprocess.Popen[bytes], address: str, path: str, timeout: 
 
 def requested(address: str, path: str) -> int:
     """Send a GET request through a Unix socket, and return the HTTP status. Raises OSError or
-    HTTPException."""
+    HTTPException if the application does not answer."""
     connection = http.client.HTTPConnection("localhost", timeout=10)
     connection.sock = socket.socket(socket.AF_UNIX)
     try:

@@ -136,7 +136,7 @@ def _expanded(text: str, variables: dict[str, str]) -> str:
 
 def _commands(script: str) -> Iterator[list[str]]:
     """Split a shell command line into commands. The commands of a `for` loop are repeated for each
-    value. Raises ValueError."""
+    value. Raises ValueError if the parser cannot split the line."""
     if loop := _LOOP.fullmatch(script):
         name, words, body = loop.groups()
         its_name = re.compile(rf"\$(?:{name}\b|\{{{name}\}})")

@@ -97,7 +97,8 @@ class Spider:
             return json.loads(seen)
 
     def _run(self, folders: Sequence[Path], seconds: float) -> Tree:
-        """Run Lmod's spider over these folders of modulefiles. Raises Problem."""
+        """Run Lmod's spider over these folders of modulefiles. Raises Problem if the spider
+        fails."""
         paths = ":".join(map(str, folders))
         env = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",

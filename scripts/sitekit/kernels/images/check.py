@@ -77,7 +77,7 @@ def _named(site: Site, keys: tuple[str, ...]) -> list[Image | DockerImage]:
 
 def _prepare(site: Site, images: list[Image | DockerImage]) -> str:
     """Check that this machine can test the images, and return the version of JupyterHub in the
-    release. Raises Problem."""
+    release. Raises Problem if the container engine or the release is missing."""
     engine = site.server.containers
     of_docker = [image for image in images if isinstance(image, DockerImage)]
     if of_docker:

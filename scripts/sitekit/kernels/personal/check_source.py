@@ -35,7 +35,7 @@ def candidate(
     """Return the Candidate (a kernel that can be made) for the user's modules, for the user's
     environment, or for both.
 
-    Raises BadInput.
+    Raises BadInput if the user's input is wrong.
     """
     title = _title(name)
     places = {
@@ -87,7 +87,7 @@ def virtual_environment(path: str) -> Path:
 
 def conda_environment(home: Path, text: str) -> Path:
     """Return the path of a conda environment. `text` is the path or the name of the environment.
-    Raises BadInput."""
+    Raises BadInput if the environment does not exist."""
     if "/" in text:
         return _environment(Path(text), "conda-meta", "conda environment")
     known = conda_environments(home)

@@ -32,7 +32,8 @@ def needed(
     return None.
 
     `before` and `after` are the environment variables before and after the modules were loaded
-    without a shell. For comparison, the modules are loaded again in bash. Raises CannotStart.
+    without a shell. For comparison, the modules are loaded again in bash. Raises CannotStart if
+    Lmod does not answer.
     """
     if not kernel["modules"]:
         return None

@@ -30,7 +30,7 @@ def read_loaded_modules() -> Changes:
 
 def write_loaded_modules(environment: Mapping[str, str]) -> None:
     """Store the differences between `environment` and the server's own environment variables in the
-    file. Raises OSError.
+    file. Raises OSError if the file cannot be written.
     """
     changes: Changes = {
         name: value for name, value in environment.items() if os.environ.get(name) != value

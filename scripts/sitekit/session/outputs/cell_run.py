@@ -60,7 +60,9 @@ class CellRun:
         self.size = self._least = OVERHEAD + len(code)
         self.count: int | None = None
         self.ended: float | None = None
-        self.missed = False  # True if the page that requested the run has possibly not received all outputs
+        self.missed = (
+            False  # True if the page that requested the run has possibly not received all outputs
+        )
         self.changes = 0
         self.written = 0  # the value of `changes` when the outputs were last written to the file
         self._outputs: list[Stream | Display] = []
@@ -122,7 +124,7 @@ class CellRun:
                 self.changes += 1
 
     def clear(self, wait: bool) -> None:
-        """Remove all outputs now, or before the next output."""
+        """Remove all outputs. If `wait` is true, remove them only when the next output arrives."""
         self._clear_first = wait
         if not wait:
             self._outputs = []

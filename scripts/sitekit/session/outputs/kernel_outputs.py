@@ -1,7 +1,7 @@
 """Keep the outputs of a kernel's cells until a page or the server has written them to the file.
 
 The outputs of a run are kept from the start of the run, even if a page shows the notebook. The
-reason is that the user may close the page before the page has saved all outputs.
+reason is that the user can close the page before the page has saved all outputs.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ class KernelOutputs:
             return True
         run = self.runs[message]
         if self.watched and not run.missed:
-            # The page may have saved more of this output than the server would write.
+            # The page has possibly saved more of this output than the server would write.
             self.forget(message)
             return False
         self._full.add(message)

@@ -4,7 +4,7 @@ If a page is connected to the kernel, only the page writes the file, and the ser
 If no page is connected, the server writes before a page reads the notebook, and when the kernel is
 shut down. If the user has closed the last page, the server also writes when a cell ends, and every
 30 seconds. If a page has only lost its connection, the server does not write at these times,
-because the page may connect again and receive the outputs. If the server had written, the page
+because the page can connect again and receive the outputs. If the server had written, the page
 would report that the file was changed on disk.
 """
 
@@ -30,8 +30,8 @@ ARRIVES = 60.0
 AT_THE_END = 10.0
 """The longest time, in seconds, that a kernel's shutdown waits until the file is written."""
 LARGEST = 50_000_000
-"""A larger notebook (in bytes) is not written, because the server would need several times this
-size of memory."""
+"""The server writes no outputs into a notebook with more bytes than this, because the server would
+need several times as much memory."""
 CLOSED = (1000, 1001)
 """The codes with which a browser closes the WebSocket of a page that is closed (RFC 6455, 7.4.1)."""
 

@@ -14,7 +14,8 @@ import tempfile
 from pathlib import Path
 
 WHO = ("-c", "user.name=nbgitpuller", "-c", "user.email=nbgitpuller@nbgitpuller.link")
-"""nbgitpuller uses the same author for its own commits."""
+"""The author of the combined commits, as options of git. nbgitpuller uses the same author for its
+own commits."""
 
 
 def combined(repository: Path, mine: str, theirs: str) -> str:
@@ -22,7 +23,7 @@ def combined(repository: Path, mine: str, theirs: str) -> str:
     has changed or added since the common ancestor, the new commit contains the versions of `mine`.
     If `theirs` has renamed a file that `mine` has changed, the new commit contains the file under
     both names: the old name as in `mine`, and the new name as in `theirs`. Raises
-    CalledProcessError.
+    CalledProcessError if git fails.
     """
     base = _git(repository, "merge-base", mine, theirs).decode().strip()
     difference = ("diff", "--name-only", "--no-renames", "--diff-filter=AMT", "-z", base, mine)
@@ -45,7 +46,7 @@ def _git(
     repository: Path, *words: str, index: Path | None = None, text: bytes | None = None
 ) -> bytes:
     """Run git and return git's output. If `index` is given, git uses this index file. Raises
-    CalledProcessError."""
+    CalledProcessError if git fails."""
     other = {} if index is None else {"GIT_INDEX_FILE": str(index)}
     argv, environment = ["git", *words], {**os.environ, **other}
     done = subprocess.run(

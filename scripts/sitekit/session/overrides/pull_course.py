@@ -70,7 +70,7 @@ class KeepingPuller(Puller):
 
     def _put_beside(self, name: str, commit: str) -> str:
         """Write the commit's version of a file beside the participant's file. Return the name of
-        the new file. Raises OSError."""
+        the new file. Raises OSError if the file cannot be written."""
         content = self._run("cat-file", "blob", f"{commit}:{name}")
         date = self._git("log", "-1", "--format=%cd", "--date=format:%Y-%m-%d", commit).strip()
         stem, ending = os.path.splitext(name)
