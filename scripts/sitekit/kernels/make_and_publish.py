@@ -252,8 +252,8 @@ def _build(
     written = [kernel for kernel in plan.fresh if kernel.id not in unwritten]
     failed = {**unwritten, **start_and_compare(site, new, written, trial)}
     generation.drop(new, failed)
-    # If a kernel fails that kernels.yml names, the kernel's last version is kept, if this version
-    # still works.
+    # If a kernel that kernels.yml names fails, `make kernels` keeps the kernel's last version, if
+    # this version still works.
     gone = {*failed, *plan.lost} & plan.listed
     kept = {name: plan.old[name] for name in gone if name in plan.old}
     if old is not None and kept:

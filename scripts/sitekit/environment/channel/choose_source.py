@@ -58,8 +58,8 @@ def choose_source(site: Site) -> Source:
     """
     names, mirrors = site.environment.channels, site.environment.mirrors
     urls = [mirrors.get(name, (base,)) for name, base in bases(list(names)).items()]
-    # The thread pool is not used in a `with` statement. If a DNS server never answers, the `with`
-    # statement would wait for ever.
+    # The thread pool is not used in a `with` statement, because this statement would wait for ever
+    # if a DNS server never answers.
     pool = ThreadPoolExecutor(len(urls))
     checks = [
         pool.submit(_all_silent, places, bool(site.environment.credentials)) for places in urls

@@ -17,9 +17,10 @@ from ...base.run_program import run
 from .releases import Release
 
 UNCHECKED = ("-f", "--invalidation-mode", "unchecked-hash")
-"""The option -f replaces bytecode that programs of the release wrote while packages were installed.
-At each import of such bytecode, Python would compare the recorded time with the time of the source
-file. With the other options, Python makes no such comparison."""
+"""Options of compileall. While packages were installed, programs of the release have written
+bytecode. At each import of this bytecode, Python would compare the recorded time with the time of
+the source file. The option -f replaces this bytecode. With the other options, Python does not
+compare the times of the new bytecode."""
 
 
 def compile_all(release: Release, before: Release | None = None) -> int:

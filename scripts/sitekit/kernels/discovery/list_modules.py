@@ -1,4 +1,5 @@
-"""List all modules of the cluster with Lmod's spider. The spider's cache is not used."""
+"""List all modules of the cluster with Lmod's spider. The spider reads the modulefiles themselves,
+and not its cache."""
 
 from __future__ import annotations
 

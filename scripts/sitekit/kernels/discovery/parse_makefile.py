@@ -1,7 +1,8 @@
 """Find envkernel's command lines in a Makefile, without running any command of the Makefile.
 
 The parser supports variables, recipes, one `for` loop over a list, and `echo NAME | tr / _` in
-backquotes. Any other line that mentions a kernel, and that the parser cannot read, is reported.
+backquotes. The parser reports each other line that mentions a kernel and that the parser cannot
+read.
 """
 
 from __future__ import annotations

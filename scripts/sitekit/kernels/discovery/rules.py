@@ -132,8 +132,8 @@ Variables = dict[Variable, str]
 
 
 class Part(BaseModel):
-    """The base class of the mappings in kernels.yml. Unknown keys are refused, and objects of the
-    class cannot change."""
+    """The base class of the mappings in kernels.yml. sitekit refuses unknown keys, and objects of
+    the class cannot change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -236,8 +236,8 @@ class Rule(Part):
 
     @property
     def marks(self) -> list[Path]:
-        """Return the files that change when the environment or the image changes. A kernel is
-        tested again if one of the returned files changes."""
+        """Return the files that change when the environment or the image changes. `make kernels`
+        tests a kernel again if one of the returned files changes."""
         if self.image:
             return [Path(self.image)] if self.image.startswith("/") else []
         if self.conda:

@@ -130,9 +130,9 @@ def _fresh(site: Site) -> Path:
 
 @contextmanager
 def under_way(site: Site, new: Path) -> Iterator[None]:
-    """Run the `with` block, in which the new generation is made. After the `with` block, old
-    generations are removed. If the `with` block has not published the new generation, the new
-    generation is also removed."""
+    """Run the `with` block, which makes the new generation `new`. After the `with` block, remove
+    old generations. If the `with` block has not published the new generation, remove the new
+    generation too."""
     try:
         yield
     finally:
@@ -245,7 +245,7 @@ def publish(site: Site, generation: Path) -> None:
 def remove_old_generations(site: Site) -> list[str]:
     """Remove old generations that sitekit made, and return their names.
 
-    The newest few generations, and the published generation, are kept.
+    This function keeps the newest few generations and the published generation.
     """
     used = current(site)
     ours = {

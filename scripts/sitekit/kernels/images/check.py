@@ -40,9 +40,9 @@ def check_images(site: Site, keys: tuple[str, ...]) -> int:
     """Test the images with the keys `keys`, or all images if `keys` is empty. Returns 1 if an image
     failed, otherwise 0.
 
-    If an image fails, the record of its earlier test is removed. Therefore no user can start the
-    image. Raises BadInput if site.yml has no image with one of the keys. Raises Problem if this
-    machine has no container engine or no release.
+    If an image fails, the command removes the record of the image's earlier test. Therefore no user
+    can start the image. Raises BadInput if site.yml has no image with one of the keys. Raises
+    Problem if this machine has no container engine or no release.
     """
     images = _named(site, keys)
     hub_version = _prepare(site, images)

@@ -122,8 +122,8 @@ def _put(made: Path, folder: Path) -> None:
     there = folder.parent.exists()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        # The copy is made beside the other kernels. Jupyter finds no kernel in a folder whose name
-        # begins with `~`.
+        # The kernel is first copied to a folder beside the user's other kernels. Jupyter finds no
+        # kernel in a folder whose name begins with `~`.
         with tempfile.TemporaryDirectory(prefix="~", dir=folder.parent) as aside:
             whole = shutil.copytree(made, Path(aside) / folder.name)
             whole.rename(folder)

@@ -74,7 +74,7 @@ def start_and_compare(
     """Start the kernels, two per core at the same time. Return the kernels that failed, as a map of
     kernel ids to reasons.
 
-    Progress is shown. Raises Problem if the program that starts the kernels fails.
+    The function shows a progress bar. Raises Problem if the program that starts the kernels fails.
     """
     if not kernels:
         return {}

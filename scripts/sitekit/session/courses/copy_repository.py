@@ -24,7 +24,7 @@ from .check_pull_link import Pull, Refused, check_link
 TIMEOUT = 60.0
 """Seconds that a start waits for the copy."""
 SHOWN = 2000
-"""Characters of git's output that are logged."""
+"""The largest number of characters of git's output that a message about a failed copy contains."""
 PROGRAMS = Path(__file__).parents[1] / "overrides"
 PAGES = {"": "/lab/tree", "/lab": "/lab/tree", "/tree": "/tree"}
 """Maps the start page of an interface to the page of this interface that opens a folder."""

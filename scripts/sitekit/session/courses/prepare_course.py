@@ -82,8 +82,8 @@ def explain(line: str, root: Path) -> Notice | None:
 
 def copy_once(source: Path, name: str, root: Path) -> Notice | None:
     """Copy a folder to the server's folder, if no earlier start has copied the folder. Return a
-    message if the copy failed, otherwise None. The copy is created under a temporary name. A
-    complete copy is renamed to its final name. Therefore an interrupted copy is never used.
+    message if the copy failed, otherwise None. The new copy has a temporary name until it is
+    complete. Therefore an interrupted copy is never used.
     """
     try:
         copy = place(name, root, [])

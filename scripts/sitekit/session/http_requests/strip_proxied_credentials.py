@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus, urlsplit, urlunsplit
 COOKIES = ("jupyter", "_xsrf", "sitekit", "username-", "_shib", "mod_auth_openidc", "_oauth2_proxy")
 """Prefixes of the names of cookies of the hub, of servers and of the front.
 
-Whoever has such a cookie is logged in as the user.
+A program that gets one of these cookies could send requests in the name of the user.
 """
 
 PREFIXES = ("__Host-", "__Secure-", "__Http-", "__Host-Http-")

@@ -125,7 +125,8 @@ class Tunnel:
             trouble = _connection(words)
             if time.monotonic() - began > LONGEST:
                 pause, self._told = FIRST, ""
-            # each outage is logged only once, because a card shows this log
+            # an error that repeats is logged only once, because a card shows the last lines of this
+            # log
             if trouble != self._told:
                 place = f"{self._to['host']}, port {self._to['port']}"
                 print(f"sitekit: no tunnel to {place}: {trouble}; trying again", flush=True)

@@ -1,7 +1,7 @@
 """Load a server extension at the first request for one of the extension's URLs.
 
-Many extensions are used in few sessions. Without this module, each start of a server would import
-the libraries of these extensions.
+Users use many of the extensions only in few sessions. Without this module, each start of a server
+would import the libraries of these extensions.
 """
 
 from __future__ import annotations

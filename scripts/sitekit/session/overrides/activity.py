@@ -8,8 +8,8 @@ JupyterHub's culler uses the time of the last activity that the server reports. 
 own rules, a server with an open browser window is never idle, because JupyterLab requests lists
 every few seconds. In contrast, a kernel that computes without output is idle by these rules
 (jupyterhub-idle-culler#43). In sitekit, requests that only read do not count as activity. A busy
-kernel counts as activity if the tier has the setting `busy`. JupyterLab reports when the user types
-or clicks.
+kernel counts as activity if the tier's setting `busy` is `keep`, which is the default. JupyterLab
+reports when the user types or clicks.
 """
 
 from __future__ import annotations
