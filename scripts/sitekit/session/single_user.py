@@ -123,7 +123,7 @@ def note_end() -> None:
 def clean_environment(settings: dict[str, Any], job: str) -> None:
     """Set the server's and kernels' environment variables for the site's kernels and paths.
 
-    Variables of Slurm that would mislead programs are removed.
+    This function removes the variables of Slurm that would mislead programs.
     """
     for name in list(os.environ):
         if name.startswith(("SLURM", "SBATCH", "SRUN")) and name not in KEPT_OF_SLURM:

@@ -20,7 +20,8 @@ from .modules import lmod_output, store_loaded_modules
 from .overrides.kill_kernels_before_server import first_to_end
 
 PROGRAMS = Path(sys.prefix, "share", "sitekit", "bin")
-"""The folder with programs that users can call by name: sitekit-kernel and nbdime.
+"""The folder with the release's programs that users can call by name, such as sitekit-kernel and
+nbdiff.
 
 environment/release/user_commands.py writes the programs to this folder.
 """

@@ -19,8 +19,8 @@ from .configure_release import HIDDEN
 from .releases import STATE
 
 Expected = dict[str, str]
-"""Maps each path in the release to its SHA-256 in hex. The hash is empty if the file must only
-exist."""
+"""Maps each path in the release to the SHA-256 of this file in hex. The hash is empty if only the
+existence of the file is checked."""
 
 
 def faults(prefix: Path, own: Expected) -> list[str]:

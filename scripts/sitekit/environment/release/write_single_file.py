@@ -32,7 +32,7 @@ ARCHIVE_SUM, IMAGE_SUM = SHARE / "release.tar.gz.sum", SHARE / "release.squashfs
 SCRIPT = Path(__file__).parents[2] / "session" / "start_server.sh"
 FILES = {"direct": (), "image": (IMAGE, IMAGE_SUM), "cache": (ARCHIVE, ARCHIVE_SUM)}
 LEFT_OUT = {str(path) for kind in FILES.values() for path in kind} | STATE
-"""The files of a release that its image and its archive do not contain."""
+"""The files of a release that the release's image and archive do not contain."""
 
 BLOCK = 128 * 1024
 """mksquashfs compresses blocks of this size."""
@@ -151,7 +151,7 @@ def _size_of_tables(image: Path) -> int:
 
 def _read_first(prefix: Path) -> list[str]:
     """Return the files that each start of a server reads. In the image, these files are side by
-    side. Therefore Linux can read several of them at once."""
+    side. Therefore Linux can read several of these files at once."""
     inside = [f"{folder}/{pattern}" for pattern in FIRST_OF_PACKAGES for folder in PACKAGES]
     found = [path for pattern in (*FIRST, *inside) for path in sorted(prefix.glob(pattern))]
     files = [path for path in found if path.is_file() and not path.is_symlink()]

@@ -39,8 +39,8 @@ def build_channel(packages: Packages, cache: Path) -> Path:
     """Return the path of a conda channel that contains all of `packages`. If `cache` does not
     contain the channel, build it.
 
-    Raises Problem if a download fails. The channel gets its final name only when it is complete.
-    Therefore an interrupted build is never used as a channel.
+    Raises Problem if a download fails. The channel gets its final name only when the channel is
+    complete. Therefore an interrupted build is never used as a channel.
     """
     version = python_node_proxy.python_version(packages)
     channel = cache / f"channel-{_key(packages, version)}"

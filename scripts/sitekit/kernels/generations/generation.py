@@ -56,7 +56,7 @@ def lock(site: Site) -> Iterator[None]:
     with open(root(site) / ".lock", "w", opener=_closed) as file:
         os.fchmod(
             file.fileno(), 0o600
-        )  # another account that can open the lock file could hold the lock
+        )  # no other account is allowed to open this file, because it could then hold the lock
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

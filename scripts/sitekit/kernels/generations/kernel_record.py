@@ -51,7 +51,7 @@ class Kernel:
     def shown(self) -> str:
         """Return the title that the launcher of JupyterLab shows.
 
-        If two kernels have the same `title`, the module's name is added.
+        If two kernels have the same `title`, the shown title also contains the module's name.
         """
         return self.launch["title"]
 

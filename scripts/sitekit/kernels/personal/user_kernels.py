@@ -142,7 +142,7 @@ def _put(made: Path, folder: Path) -> None:
 
 def check(site: Site, rules: Rules, own: Own) -> None:
     """Start the kernel again, in a clean and in a hostile environment. Raises Problem if the kernel
-    fails."""
+    fails, or if another version of sitekit made the kernel."""
     if own.kernel is None:
         again = f"remove it, and make it again: sitekit-kernel add {shlex.join(own.words)}"
         raise Problem(

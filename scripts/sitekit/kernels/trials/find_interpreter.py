@@ -127,8 +127,8 @@ def ask_interpreter(
     )
 
 
-# Maps each version of ipykernel to its kernel spec. The spec is stored, because reading it needs a
-# slow import of ipykernel.
+# Maps each version of ipykernel to its kernel spec. sitekit stores the specs here, because reading
+# a spec needs a slow import of ipykernel.
 _specs: dict[str, dict[str, Any]] = {}
 
 

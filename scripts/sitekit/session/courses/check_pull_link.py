@@ -15,8 +15,8 @@ from urllib.parse import quote, urlsplit
 
 BRANCH = re.compile(r"\w[\w./+#@-]{0,200}")
 WRONG = re.compile(r"[\x00-\x20\x7f\\]|[^\x00-\x7f]")
-"""Characters that the URL of a repository must not contain, because git, git servers and people
-interpret these characters differently.
+"""Characters that the URL of a repository must not contain. git, git servers and people do not all
+interpret these characters in the same way.
 """
 YES = {"1", "true", "yes", "on"}
 

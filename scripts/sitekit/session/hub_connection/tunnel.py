@@ -42,8 +42,8 @@ still reports its end to the hub through the tunnel.
 
 
 class Tunnel:
-    """Keep the SSH connection open. `sent` contains the key, the certificate and the ports, which
-    the hub has sent."""
+    """Keep the SSH connection open. `sent` contains the settings of the tunnel, which the hub has
+    sent: key, certificate, host key and ports."""
 
     def __init__(self, sent: str) -> None:
         self._to: dict[str, Any] = json.loads(sent)

@@ -23,8 +23,8 @@ class Search:
         self._running: asyncio.Future[None] | None = None
 
     async def later(self, *words: Any) -> None:
-        """Keep the arguments for the later search. jupyter_lsp calls this function in place of its
-        own search."""
+        """Keep the arguments for the later search. At its start, jupyter_lsp calls this function in
+        place of its own search."""
         self._words = words
 
     async def finished(self) -> None:
