@@ -13,9 +13,7 @@ from .tls import Identity
 EVERY, EVERY_IN_COURSE = 60.0, 20.0
 """Seconds between two requests. The first value is for servers without a course, the second for
 servers of a course."""
-LIMIT = (
-    512 * 1024
-)  # the server reads at most this many bytes of an answer; all answers of the hub are shorter
+LIMIT = 512 * 1024  # the largest number of bytes of an answer; the hub's answers are shorter
 
 
 async def ask_for_messages(settings: dict[str, Any], identity: Identity | None) -> None:

@@ -12,9 +12,7 @@ import os
 from .tls import Identity
 
 EVERY = 60.0  # seconds
-CHANGE = (
-    0.05  # a fraction: a difference of 5 % or less from the last reported value is not reported
-)
+CHANGE = 0.05  # a difference of at most 5 % from the last reported value is not reported
 MIB = 1024**2
 
 

@@ -60,9 +60,7 @@ class CellRun:
         self.size = self._least = OVERHEAD + len(code)
         self.count: int | None = None
         self.ended: float | None = None
-        self.missed = (
-            False  # True if the page that requested the run has possibly not received all outputs
-        )
+        self.missed = False  # True if the run's page has possibly not received all outputs
         self.changes = 0
         self.written = 0  # the value of `changes` when the outputs were last written to the file
         self._outputs: list[Stream | Display] = []
