@@ -108,7 +108,7 @@ def demo_reset(*words: str) -> int:
         _stop(site)
         made = Made()
         # `uninstall` keeps these directories for the site's next installation. The demo does not
-        # need them later, and therefore removes them first.
+        # need these directories later, and therefore removes them first.
         removed = remove_directories(made, memories(site))
         run_other_commands.uninstall(site)
         for line in reset(site, made, removed):
@@ -123,8 +123,8 @@ def _site(command: str, words: tuple[str, ...]) -> Site:
             remedy=f"sudo make {command}",
         )
     need_root(command)
-    # root's umask may be 077, but the demo's users must be able to read the files that the demo
-    # makes.
+    # The demo's users must be able to read the files that the demo makes, even if root's umask is
+    # 077.
     os.umask(0o022)
     return paths_and_ports.demo_site(which_supervisor())
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..base.progress import say
 
-# /run/lock is not used, because every user may create a file in /run/lock and lock this file.
+# /run/lock is not used, because every user can create a file in /run/lock and lock this file.
 LOCK = Path("/run/sitekit-demo.lock")
 
 

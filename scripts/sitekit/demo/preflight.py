@@ -112,7 +112,7 @@ def foreign_accounts(site: Site, made: Made) -> Iterator[BadInput]:
 def foreign_directories(site: Site, made: Made) -> Iterator[BadInput]:
     """Yield an error for each existing directory that the demo needs but did not make.
 
-    The prefix may already exist, because `make setup_conda` also creates it.
+    The prefix is allowed to exist already, because `make setup_conda` also creates the prefix.
     """
     for path in paths_and_ports.directories(site):
         if path.exists() and ("directories", path) not in made:

@@ -69,7 +69,7 @@ def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
         for name in (f"slurm_{node}", f"{node}_slurmstepd.scope")
     ]
     for top in [top for name in names for top in tree.glob(f"*/{name}")]:
-        # If a folder has just been removed, and can therefore not be read, os.walk omits it.
+        # os.walk omits folders that were just removed, because they cannot be read.
         for group in [Path(folder) for folder, *_ in os.walk(top, topdown=False)]:
             try:
                 group.rmdir()

@@ -23,7 +23,8 @@ def run_together(here: Work, background: Sequence[Work]) -> None:
     The functions in `background` run one after another. If `here` fails or the user presses Ctrl-C,
     the current background function is still completed, because apt must not be interrupted. The
     next background functions are not started. If a background function fails, the error is printed
-    immediately, but raised only after `here` has ended. Therefore the work of `here` is not lost.
+    immediately, but raised only after `here` has ended. Therefore the failure does not interrupt
+    `here`.
     """
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:

@@ -1,7 +1,7 @@
 """Call the other parts of sitekit that the demo needs.
 
-A function imports the modules that it needs only when it runs, because these modules import many
-libraries.
+Each function imports the modules that it needs only when the function runs, because these modules
+import many libraries.
 """
 
 from __future__ import annotations

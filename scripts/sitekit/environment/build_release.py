@@ -81,7 +81,8 @@ def ensure_release(site: Site, packages: Packages, solution: Solution, cache: Pa
     """Return a complete release (an installation of the hub's software) with the packages of
     `solution`.
 
-    If no release with these packages exists, build and verify one. Raises Problem.
+    If no release with these packages exists, build and verify a release. Raises Problem if a step
+    of the build fails.
     """
     release = _release_of(
         site, packages, solution, inputs(site, packages, solution.locked(packages))
@@ -178,10 +179,11 @@ def finish_release(site: Site, release: Release, packages: Packages, cache: Path
 
 
 def inputs(site: Site, packages: Packages, lock: str | None) -> dict[str, str]:
-    """Return two hashes, one for each kind of package source (`channels` and `wheels`). The hash is
-    made of all inputs that determine the packages from this source.
+    """Return two hashes, one for each kind of package source (`channels` and `wheels`). Each hash
+    is made of all inputs that determine the packages from this kind of source.
 
-    If the hash is the same as in the last build, the build uses the same packages again.
+    If an earlier release was built from inputs with the same hash, the build uses the packages of
+    that release again.
     """
     environment = site.environment
     settings = [packages.digest, list(environment.channels), environment.fallback]

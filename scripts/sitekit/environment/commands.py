@@ -26,11 +26,11 @@ def setup_conda(site: Site, *words: str) -> int:
     """Install the packages of environment.yml into a new release. Return 0.
 
     The packages come from the conda channels or their mirrors, if all of them can be reached.
-    Otherwise, they come from PyPI, if environment.fallback in site.yml allows this. If
-    environment.lock exists, exactly the packages of the lock are installed. If a bundle is given,
-    the packages come from the bundle. Raises BadInput if environment.yml is wrong. Raises Problem
-    if no source can be reached, if the packages contradict each other, if disk space is missing, or
-    if the lock was made from another environment.yml.
+    Otherwise, the packages come from PyPI, if environment.fallback in site.yml allows this. If
+    environment.lock exists, the command installs exactly the packages that environment.lock lists.
+    If a bundle is given, the packages come from the bundle. Raises BadInput if environment.yml is
+    wrong. Raises Problem if no source can be reached, if the packages contradict each other, if
+    disk space is missing, or if the lock was made from another environment.yml.
     """
     file = Path(words[0]).resolve() if len(words) == 1 else None
     if file is None:

@@ -84,11 +84,11 @@ def install_kit(release: Release, checkout: Path = CHECKOUT) -> None:
 
 
 def forget(origin: Path) -> None:
-    """Remove direct_url.json. pip records in this file the directory from which it has installed
-    the wheel.
+    """Remove direct_url.json. In this file, pip has recorded the directory from which pip has
+    installed the wheel.
 
-    This directory was temporary. Because of its random name, two builds of the same release would
-    differ.
+    This directory was temporary, and had a random name. With this file, two builds of the same
+    release would differ.
     """
     record = origin.with_name("RECORD")
     lines = record.read_text().splitlines(keepends=True)

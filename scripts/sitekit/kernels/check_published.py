@@ -1,8 +1,8 @@
 """Start every published kernel again (`make kernels_check`), and hide or flag the kernels that
 fail.
 
-If a hidden kernel works again, users see it again. If `publish_new` is set in site.yml, new
-versions of modules become kernels before the check begins.
+If a hidden kernel works again, `make kernels_check` shows the kernel to users again. If
+`publish_new` is set in site.yml, new versions of modules become kernels before the check begins.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from .trials.try_kernels import Trial, account, start_and_compare
 def publish_new(site: Site) -> int:
     """Run `make kernels` with the kernels.yml of its last run.
 
-    Returns 1 if a kernel failed. After publishing new kernels, `make kernels_check` starts all
-    published kernels.
+    Returns 1 if a kernel failed, or if nothing could be published. After this function, `make
+    kernels_check` starts all published kernels.
     """
     now = generation.current(site)
     try:
@@ -69,7 +69,8 @@ def check_kernels(site: Site) -> int:
         write_kernel_state(site, KernelState(proven, failing, int(time.time()), where))
         result_table.show(_rows(site, record, failing))
         if not proven:
-            # If all kernels fail, the machine probably has a fault. Therefore no kernel is hidden.
+            # If all kernels fail, the machine itself probably has a fault. Therefore no kernel is
+            # hidden.
             what = f"no kernel starts on {where}; the launcher is not changed"
             raise Problem(
                 what, str(site.kernels_current), "repair what the table shows, and run this again"
@@ -79,8 +80,8 @@ def check_kernels(site: Site) -> int:
 
 
 def _srun(site: Site) -> tuple[str, ...]:
-    """Return the `srun` command line that runs a program on a compute node. If the check runs on
-    this host, return ()."""
+    """Return the `srun` command line that runs a program on a compute node. If site.yml says that
+    the check runs on this host, return ()."""
     check = site.kernels.check
     if not check.partition:
         return ()

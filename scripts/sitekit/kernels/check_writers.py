@@ -17,11 +17,12 @@ from ..base.path_access import Step, account_name, group_name, named_writers, st
 def refuse_writable(
     paths: Iterable[Path], trusted_groups: Iterable[str], owners: Iterable[int] = ()
 ) -> None:
-    """Raise Problem if an untrusted account may write one of the paths.
+    """Raise Problem if an untrusted account can change one of the paths.
 
-    Trusted accounts are root, the account that runs this program, and `owners` (uids). The group of
-    a path may have write permission if it is one of the trusted groups. The folders and links that
-    lead to `paths` are also checked, except if the sticky bit protects the contents of a folder.
+    Trusted accounts are root, the account that runs this program, and `owners` (uids). A path's
+    group is allowed to have write permission if the group is in `trusted_groups`. The folders and
+    links that lead to `paths` are also checked, except if the sticky bit protects the contents of a
+    folder.
     """
     groups = {_gid(name) for name in trusted_groups} | {0}
     good = {0, os.geteuid(), *owners}
@@ -45,8 +46,8 @@ def refuse_writable(
 
 
 def _fault(step: Step, groups: set[int], good: set[int]) -> str | None:
-    """Return a message with the names of the untrusted accounts or groups that may write the file
-    or folder. If there are none, return None."""
+    """Return a message with the names of the untrusted accounts or groups that can change the file
+    or folder. If only trusted accounts can change it, return None."""
     if step.status.st_uid not in good:
         return f"belongs to {step.owner}"
     if step.everybody_writes:

@@ -53,7 +53,7 @@ def kernels_import(*words: str) -> int:
     """Convert envkernel's command lines in a Makefile to the text of a kernels.yml, and print this
     text.
 
-    Raises BadInput.
+    Raises BadInput if the Makefile cannot be read, or has no command line of envkernel.
     """
     if len(words) != 1:
         raise BadInput(

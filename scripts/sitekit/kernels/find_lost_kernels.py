@@ -2,8 +2,8 @@
 a lost kernel. The key `kernels.check.on_failure` decides whether the kernel is hidden or flagged in
 the launcher.
 
-Without this check, such kernels would disappear from the launcher, and no message would report
-them.
+Without this check, lost kernels would disappear from the launcher, and no message would tell the
+administrator.
 """
 
 from __future__ import annotations

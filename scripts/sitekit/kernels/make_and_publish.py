@@ -94,7 +94,7 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
 
 
 def _read_modules(site: Site, rules: Rules, trial: Trial) -> tuple[list[Module], list[Broken]]:
-    """Return all modules, and the parts of the module path that Lmod cannot read.
+    """Return all modules, and the folders of the module path that Lmod cannot read.
 
     Raises Problem if an untrusted account can change files that the kernels run.
     """
@@ -136,8 +136,8 @@ def _record(
 ) -> Record:
     """Return the record of the kernels that users see.
 
-    If a kernel failed in an earlier check, and is unchanged, the record still contains it as
-    failing.
+    If a kernel failed in an earlier `make kernels_check`, and was not changed since then, the
+    record still lists the kernel as failing.
     """
     failing = {
         name: why
@@ -175,7 +175,7 @@ def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
 
 
 def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path | None) -> Plan:
-    """Find the candidates (modules, environments and images from which kernels may be made), and
+    """Find the candidates (modules, environments and images from which kernels can be made), and
     run the first test of each candidate that is new or changed."""
     record = (read_record(now) if now else None) or Record()
     old = record.kernels
@@ -252,8 +252,8 @@ def _build(
     written = [kernel for kernel in plan.fresh if kernel.id not in unwritten]
     failed = {**unwritten, **start_and_compare(site, new, written, trial)}
     generation.drop(new, failed)
-    # If a kernel fails that kernels.yml names, the kernel's last version is kept, if this version
-    # still works.
+    # If a kernel that kernels.yml names fails, `make kernels` keeps the kernel's last version, if
+    # this version still works.
     gone = {*failed, *plan.lost} & plan.listed
     kept = {name: plan.old[name] for name in gone if name in plan.old}
     if old is not None and kept:

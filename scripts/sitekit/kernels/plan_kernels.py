@@ -17,7 +17,8 @@ from .trials.probe_candidates import Failure
 
 @dataclass
 class Plan:
-    """Hold the kernels that users see now, and the kernels that will be published if they start.
+    """Hold the kernels that users see now, and the kernels that `make kernels` will publish if they
+    start in the test.
 
     `wanted` maps the ids of the kernels to publish to the kernels. `lost` maps the ids of kernels
     whose modules can no longer be loaded to the reasons.
@@ -38,7 +39,8 @@ class Plan:
 
     @property
     def changes_nothing(self) -> bool:
-        """Return whether users already see all wanted kernels.
+        """Return whether `make kernels` has nothing to publish, because users already see exactly
+        the wanted kernels.
 
         If a kernel in `lost` was not lost in the last run, return False.
         """

@@ -26,7 +26,7 @@ ORDER = (
 class Row:
     """Hold one row of the table about kernels.
 
-    `status` is one of ORDER. `reason` may have several lines. `counts` is true if kernels.yml names
+    `status` is one of ORDER. `reason` can have several lines. `counts` is true if kernels.yml names
     the kernel, or if users see the kernel now. If such a kernel fails, the whole command fails.
     """
 
@@ -41,7 +41,7 @@ class Row:
 def lines(rows: Iterable[Row]) -> list[str]:
     """Return the table as text, with columns as wide as needed.
 
-    The names and messages come from modules, and may contain any characters. Control characters are
+    The names and messages come from modules, and can contain any characters. Control characters are
     not printed.
     """
     rows = sorted(map(_plain, rows), key=lambda row: (ORDER.index(row.status), row.id))

@@ -1,8 +1,9 @@
-"""Run `make kernels` and related commands as the account that owns the prefix, if root calls them.
+"""If root calls `make kernels` or a related command, run the command under the account that owns
+the prefix.
 
-If root wrote files in the prefix, the owner of the prefix could not replace these files. Also, root
-may have no rights on a network filesystem. The command runs from a copy of sitekit, because the
-owner may have no permission to read the checkout. For example, the checkout may be in root's home.
+If root wrote files in the prefix, the owner of the prefix could not replace these files. In
+addition, on some network filesystems root has no rights. The command runs from a copy of sitekit,
+because the owner cannot always read the checkout. For example, some checkouts are in root's home.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ def run_as(owner: str, site: Site, command: str, *words: str) -> int:
             "SITE": str(copy / "site.yml"),
         }
         environment |= {"PYTHONPATH": path, "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        # The Python of a virtual environment is not used, because it may be below the checkout.
+        # The Python of a virtual environment is not used, because this environment can be below the
+        # checkout.
         argv = [getattr(sys, "_base_executable", sys.executable), "-m", "sitekit", command, *words]
         before = signal.getsignal(signal.SIGINT)
         try:
@@ -77,8 +79,8 @@ def run_as(owner: str, site: Site, command: str, *words: str) -> int:
 
 
 def _copy_kit(copy: Path) -> None:
-    """Copy sitekit's package, its data about kernels and languages, and the Python packages that
-    this process has imported."""
+    """Copy sitekit's Python package, sitekit's data about kernels and languages, and the other
+    Python packages that this process has imported."""
     without = shutil.ignore_patterns("__pycache__")
     shutil.copytree(_PACKAGE, copy / "scripts/sitekit", ignore=without)
     shutil.copytree(data("kernels"), copy / "kernels", ignore=without, dirs_exist_ok=True)

@@ -36,7 +36,8 @@ def digest(application: dict[str, Any]) -> str:
 
 
 def offered() -> dict[str, dict[str, Any]]:
-    """Return the tested applications, as a value of jupyter-server-proxy's option `servers`.
+    """Return the value of jupyter-server-proxy's option `servers`: the settings of each tested
+    application, by name.
 
     Because the names begin with `app-`, the URL of an application is never the URL of one of the
     server's own pages.
@@ -90,8 +91,8 @@ def arguments(application: dict[str, Any], socket: str, base_url: str) -> list[s
 
 
 def read_tested(path: str) -> dict[str, str]:
-    """Return the digests of the tested applications, by key, from a file. If the file is missing or
-    invalid, return {}."""
+    """Read the digests of the tested applications from a file, and return them by the applications'
+    keys. If the file is missing or invalid, return {}."""
     try:
         read = json.loads(Path(path).read_text())
     except (OSError, ValueError):

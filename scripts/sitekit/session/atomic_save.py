@@ -29,8 +29,9 @@ def save_whole() -> None:
 def write_whole_file(
     path: str, text: bool = True, encoding: str = "utf-8", **more: Any
 ) -> Iterator[IO[Any]]:
-    """Replace Jupyter Server's function that opens a file for saving. If the path is a symbolic
-    link, the link's target is saved."""
+    """Open a file for saving, in place of Jupyter Server's function. The file gets its new content
+    only when the new content is complete. If the path is a symbolic link, the link's target is
+    saved."""
     real = os.path.realpath(path)
     if not _replaceable(real):
         with _upstream(path, text=text, encoding=encoding, **more) as file:
@@ -54,8 +55,9 @@ def write_whole_file(
 
 
 def _replaceable(path: str) -> bool:
-    """Return whether a new file may replace this file. The old file must belong to the user, must
-    have only one hard link, and must be a regular file.
+    """Return whether a new file can replace the file at this path. An existing file must belong to
+    the user, must have only one hard link, and must be a regular file. The user must have write
+    permission for the file and its folder.
     """
     try:
         found = os.stat(path)
@@ -71,9 +73,10 @@ def _replaceable(path: str) -> bool:
 
 
 def _resemble(new: str, old: str) -> None:
-    """Give the new file the mode, the group and the access control lists of the old file.
+    """Give the new file the mode, the access control lists and, if possible, the group of the old
+    file.
 
-    If no old file exists, the new file gets the usual mode.
+    If no old file exists, the new file gets the mode that the umask allows.
     """
     if not os.path.exists(old):
         os.umask(mask := os.umask(0o077))

@@ -23,8 +23,8 @@ def take_start_id() -> None:
 
 
 def log_start(step: str) -> None:
-    """Print one step of the server's start. Nothing is printed if an older gate has passed no id to
-    the job."""
+    """Print one step of the server's start. If the job has no start id, because the gate is older,
+    print nothing."""
     if _start_id:
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         print(f"sitekit: {now} start {_start_id}: {step}", flush=True)

@@ -1,10 +1,10 @@
 """Make git in JupyterLab's terminals use nbdime for notebooks; logins by ssh are not changed.
 
 The settings for nbdime are in a file of the session, which git reads as its system configuration
-(GIT_CONFIG_SYSTEM, since git 2.32; an older git does not use nbdime). git reads the settings of the
-machine and of the user after this file. Therefore those settings override the settings in this
-file. The settings for nbdime are not used when the server itself runs git, because nbgitpuller
-needs git's ordinary merge.
+(GIT_CONFIG_SYSTEM, since git 2.32; an older git does not use nbdime). After the session's file, git
+reads the settings of the machine and of the user. Therefore the settings of the machine and of the
+user override the settings in the session's file. The settings for nbdime are not used when the
+server itself runs git, because nbgitpuller needs git's ordinary merge.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ATTRIBUTES = "*.ipynb diff=jupyternotebook merge=jupyternotebook\n"
 
 def set_up(folder: Path, programs: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """Write a configuration file for git to `folder`, and return the environment variables with the
-    path of this file. Raises OSError.
+    path of this file. Raises OSError if a file cannot be written.
 
     Returns {} if nbdime is not installed, or if the user has set GIT_CONFIG_SYSTEM.
     """

@@ -1,8 +1,8 @@
 """Prepare the root folder of a server, which is the home directory or a folder with the site's
 links.
 
-The links are created as the user, in the user's home. Files and folders that exist already are not
-changed.
+sitekit creates the links in the user's home, under the user's account. Files and folders that exist
+already are not changed.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ def filled(path: str, home: Path, user: str) -> Path:
 
 
 def link(place: Path, target: Path) -> None:
-    """Make `place` a link to `target`. Raises OSError.
+    """Make `place` a link to `target`. Raises OSError if the link cannot be created or changed.
 
     An existing link is changed to the site's target. If the target does not exist, no link is
-    created, and an existing link to this target is removed. If a file or folder is at `place`, it
-    belongs to the user, and is kept.
+    created, and an existing link to this target is removed. If a file or folder is at `place`, this
+    file or folder belongs to the user, and is kept.
     """
     if not place.is_symlink() and place.exists():
         return

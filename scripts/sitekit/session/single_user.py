@@ -48,8 +48,8 @@ would start its processes by srun. docs/servers.md lists the variables that user
 """
 
 LONGEST_SOCKET = "k-12345678-s-5"
-"""A name of the same length as the names of sockets from session/kernels/kernel_sockets.py,
-k-12345678/s-5."""
+"""A text that is as long as the longest name of a socket from session/kernels/kernel_sockets.py,
+such as k-12345678/s-5."""
 
 
 def main() -> None:
@@ -123,7 +123,7 @@ def note_end() -> None:
 def clean_environment(settings: dict[str, Any], job: str) -> None:
     """Set the server's and kernels' environment variables for the site's kernels and paths.
 
-    Variables of Slurm that would mislead programs are removed.
+    This function removes the variables of Slurm that would mislead programs.
     """
     for name in list(os.environ):
         if name.startswith(("SLURM", "SBATCH", "SRUN")) and name not in KEPT_OF_SLURM:
@@ -254,9 +254,10 @@ def configure(app: Any, settings: dict[str, Any]) -> None:
     app.web_app.settings.setdefault("xsrf_cookie_kwargs", {}).update(secure=True, samesite="Lax")
     app.web_app.settings["sitekit"] = settings  # sitekit's server extensions read these settings
     if "container" not in settings:
-        # Add the users' own kernels. disable_user_config removes these kernels and everything else
-        # in the home. The folder is the last in the list, and therefore hides no kernel of the
-        # other folders. Images do not contain the programs of the users' own kernels.
+        # Add the users' own kernels. JupyterHub's option disable_user_config makes the server
+        # ignore these kernels and everything else in the home. Because the folder of these kernels
+        # is the last in the list, it hides no kernel of the other folders. Images do not contain
+        # the programs of the users' own kernels.
         own = os.path.expanduser("~/.local/share/jupyter/kernels")
         app.kernel_spec_manager.kernel_dirs.append(own)
     default = app.kernel_spec_manager.default()

@@ -1,7 +1,7 @@
-"""Start a server although its user's home is full. The user can then delete files.
+"""Start a server even if the user's home is full. The user can then delete files in JupyterLab.
 
-Everything that Jupyter and IPython would write into the home goes to the runtime folder, in the
-node's temporary space, which is removed when the server ends. JupyterLab then starts without the
+Jupyter and IPython write into the runtime folder in place of the home. The runtime folder is in the
+node's temporary space, and is removed when the server ends. JupyterLab then starts without the
 user's settings, and the site's links and a course's material are not updated.
 """
 

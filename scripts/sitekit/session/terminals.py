@@ -20,7 +20,8 @@ from .modules import lmod_output, store_loaded_modules
 from .overrides.kill_kernels_before_server import first_to_end
 
 PROGRAMS = Path(sys.prefix, "share", "sitekit", "bin")
-"""The folder with programs that users can call by name: sitekit-kernel and nbdime.
+"""The folder with the release's programs that users can call by name, such as sitekit-kernel and
+nbdiff.
 
 environment/release/user_commands.py writes the programs to this folder.
 """
@@ -49,7 +50,8 @@ def terminal_environment(environment: Mapping[str, str]) -> dict[str, str]:
     result = lmod_output.applied(loaded, environment)
     result["PATH"] = terminal_path(result["PATH"])
     if loaded.get("LOADEDMODULES"):
-        # otherwise, Lmod's start files would replace these modules by the user's default collection
+        # otherwise, Lmod's start files would replace the loaded modules by the user's default
+        # collection
         result["__Init_Default_Modules"] = "1"
     return result
 

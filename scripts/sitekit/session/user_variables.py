@@ -19,8 +19,8 @@ from typing import IO
 
 SHELL_TIMEOUT = 10.0  # seconds
 ANSWER_LIMIT = 1024**2  # bytes
-# The output before the first NUL is the text that the dotfiles print, and then the umask on a
-# separate line.
+# The output before the first NUL character has two parts: the text that the dotfiles print, and the
+# umask on a separate line.
 ASK = r"umask; /usr/bin/printf '\0'; /usr/bin/env -0"
 
 

@@ -20,7 +20,8 @@ def environment(site: Site) -> dict[str, str]:
 
 
 def sacctmgr(site: Site, *words: str, check: bool = True) -> str:
-    """Run sacctmgr without confirmation prompts, and return its output. Raises CommandFailed."""
+    """Run sacctmgr without confirmation prompts, and return its output. Raises CommandFailed if
+    sacctmgr fails and `check` is true."""
     return run(
         [site.slurm.bin / "sacctmgr", "-i", "-n", "-P", *words],
         env=environment(site),
@@ -32,9 +33,9 @@ def sacctmgr(site: Site, *words: str, check: bool = True) -> str:
 def wanted(site: Site) -> list[tuple[str, ...]]:
     """Return every association of the demo cluster as arguments of `sacctmgr add`.
 
-    As on most clusters, the hub's account may not submit jobs of its own, and is not an Operator.
-    If the hub's account had the rights of an Operator in the demo, the tests would not find code
-    that needs these rights.
+    As on most clusters, the hub's account is not allowed to submit jobs of its own, and is not a
+    Slurm Operator. If the hub's account had the rights of an Operator in the demo, the tests would
+    not find code that needs these rights.
     """
     associations: list[tuple[str, ...]] = [
         ("cluster", "demo"),

@@ -49,9 +49,9 @@ def start_cluster(site: Site, made: Made) -> Host:
     except Problem as problem:
         if host.cgroup is None or not (problem.where or "").startswith(site.service("slurmd-")):
             raise
-        # It is not documented with which cgroups the versions of Slurm and systemd, and containers,
-        # work. Therefore Slurm is started first with the machine's cgroups, and after a failure
-        # without cgroups.
+        # No documentation says which cgroups work with which versions of Slurm and systemd, and in
+        # containers. Therefore this function starts Slurm first with the machine's cgroups, and
+        # after a failure without cgroups.
         say(
             f"    Slurm does not start with cgroup {host.cgroup} on this machine; continuing without:\n{problem}"
         )
@@ -149,7 +149,7 @@ def end_placeholders(tree: Path = Path("/sys/fs/cgroup")) -> None:
     for group in [
         group for node in paths_and_ports.NODES for group in tree.glob(f"*/{node}_slurmstepd.scope")
     ]:
-        # systemd may remove the cgroup of an empty scope at any moment
+        # systemd can remove the cgroup of an empty scope at any moment
         with contextlib.suppress(FileNotFoundError):
             if (group / "cgroup.kill").exists():
                 (group / "cgroup.kill").write_text("1")

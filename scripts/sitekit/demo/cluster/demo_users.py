@@ -19,7 +19,7 @@ def ensure_people(made: Made) -> dict[str, str]:
     """Create the demo's users, groups and passwords, if they are missing. Return a map of user
     names to passwords.
 
-    Raises CommandFailed.
+    Raises CommandFailed if a command such as useradd fails.
     """
     passwords = ensure_passwords(paths_and_ports.PASSWORDS)
     for user in paths_and_ports.USERS:

@@ -18,10 +18,10 @@ class Host:
     """Describe this machine for Slurm's configuration.
 
     `address` is the loopback address at which Slurm's programs connect to the daemons.
-    `loopback_only` is true if the daemons can listen on this address only. The daemons can listen
-    on a loopback address only if the host name resolves to this address, because slurm.conf has no
-    option for the address on which daemons listen. `node_memory` is the memory of each virtual node
-    in MiB. If `cgroup` is None, Slurm cannot enforce memory caps on this machine.
+    `loopback_only` is true if the daemons listen on no other address. This is possible if the host
+    name resolves to `address`. slurm.conf has no option for the address on which daemons listen.
+    `node_memory` is the memory of each virtual node in MiB. If `cgroup` is None, Slurm cannot
+    enforce memory caps on this machine.
     """
 
     name: str

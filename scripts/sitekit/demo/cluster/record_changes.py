@@ -1,4 +1,5 @@
-"""Record each package, account and directory before the demo makes it on this machine.
+"""Before the demo installs a package or makes an account or a directory on this machine, record its
+name.
 
 With this record, `make demo_reset` can undo the changes of the demo, also after an interrupted run.
 """
@@ -46,9 +47,10 @@ class Made:
         return list(self._things.get(kind, []))
 
     def claim(self, kind: str, *names: object) -> None:
-        """Record that the demo will now make the objects `names` of one kind, such as users.
+        """Record that the demo will now make the users, groups, packages or directories `names`.
+        `kind` is one of these four words.
 
-        Several threads may call this method.
+        Several threads can call this method at the same time.
         """
         if kind not in KINDS:
             raise ValueError(f"nothing of the kind '{kind}' is recorded")

@@ -110,8 +110,8 @@ def slurmdbd_conf(host: Host) -> str:
 
     MariaDB identifies the Unix account slurm through the Unix socket.
     """
-    # slurmdbd.conf(5) does not list this parameter, but slurmdbd opens its port with the same code
-    # as the other daemons, and this code reads the parameter.
+    # slurmdbd.conf(5) does not list this parameter. But slurmdbd opens its port with the same code
+    # as Slurm's other daemons, and this code reads the parameter.
     bind = "CommunicationParameters=NoInAddrAny\n" if host.loopback_only else ""
     return f"""\
 AuthType=auth/munge

@@ -32,8 +32,8 @@ def missing_packages(wanted: Sequence[str | list[str]]) -> list[list[str]]:
 
 
 def install_packages() -> list[str]:
-    """Install the missing packages, and return the names of all new packages. Raises
-    CommandFailed."""
+    """Install the missing packages, and return the names of all new packages. Raises CommandFailed
+    if apt-get fails."""
     data, made = table(), Made()
     if not (missing := missing_packages(data["packages"])):
         return []
@@ -73,8 +73,8 @@ def _would_install(names: Sequence[str]) -> list[str]:
 
 
 def _install(names: Sequence[str], advance: Callable[[], object]) -> None:
-    """Run apt-get in a separate session. Therefore Ctrl-C in the terminal does not interrupt
-    dpkg."""
+    """Run apt-get in a separate session (setsid(2)). Therefore Ctrl-C in the terminal does not
+    interrupt dpkg."""
     run(["dpkg", "--configure", "-a"], env=QUIET, timeout=600)
     argv = [*APT, "install", "-y", "--no-install-recommends", *names]
     last: list[str] = []
@@ -101,8 +101,8 @@ def _install(names: Sequence[str], advance: Callable[[], object]) -> None:
 
 
 def _mask(units: list[str]) -> list[str]:
-    """Mask these systemd units, and return them. systemd then does not start the units when their
-    packages are installed."""
+    """Mask these systemd units. Therefore systemd does not start the units when their packages are
+    installed. Return the masked units, or [] if this machine has no systemctl."""
     if not units or not os.path.exists("/usr/bin/systemctl"):
         return []
     run(["systemctl", "mask", *units], env=QUIET)

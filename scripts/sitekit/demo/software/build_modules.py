@@ -23,7 +23,8 @@ from .platform import Distribution, table
 
 
 def ensure_modules(site: Site, linux: Distribution, made: Made) -> None:
-    """Build the missing software, and write the module tree. Raises CommandFailed.
+    """Build the missing software, and write the module tree. Raises CommandFailed if a command of
+    the build fails.
 
     Software that is already complete is not built again. Only root can call this function.
     """
@@ -65,8 +66,8 @@ def r_version() -> str:
 def _ensure_python(
     software: Path, version: str, which: str, make: Callable[[Path], Python]
 ) -> Python:
-    """Return a Python installation. If it is missing or incomplete, build it with the function
-    `make`.
+    """Return a Python installation. If the installation is missing or incomplete, build it with the
+    function `make`.
 
     The file `.complete` marks a complete Python. If a folder has no file `.complete`, an earlier
     run was interrupted, and the Python is built again. A Python is built at its final path, because

@@ -29,8 +29,8 @@ PINS = Path(__file__).with_name("ipykernel.txt")
 class Python:
     """Describe a Python that is installed in a separate directory.
 
-    `libraries` is the directory of this Python's own shared libraries. If it has none, `libraries`
-    is None.
+    `libraries` is the directory of this Python's own shared libraries, or None if there is no such
+    directory.
     """
 
     version: str
@@ -50,7 +50,7 @@ def system_version() -> str:
 def make_system_python(folder: Path, version: str) -> Python:
     """Create a virtual environment of the distribution's Python with ipykernel.
 
-    Raises CommandFailed.
+    Raises CommandFailed if a command fails.
     """
     run([SYSTEM, "-m", "venv", "--without-pip", "--symlinks", folder], timeout=120)
     _add_ipykernel(Python(version, folder), folder / "lib" / f"python{version}" / "site-packages")
@@ -58,7 +58,8 @@ def make_system_python(folder: Path, version: str) -> Python:
 
 
 def make_previous_python(folder: Path, entry: dict[str, Any], codename: str) -> Python:
-    """Unpack the Python of the distribution's previous release, and add ipykernel. Raises Problem.
+    """Unpack the Python of the distribution's previous release, and add ipykernel. Raises Problem
+    if one of these steps fails.
 
     The distribution's packages of this Python are only unpacked into `folder`, and not installed.
     """
@@ -137,8 +138,9 @@ def pins_for(text: str, version: str) -> str:
 
     `text` is the content of a requirements file.
 
-    pip evaluates markers for the Python that runs pip, and not for the value of --python-version.
-    Therefore this function evaluates the markers, and removes them.
+    pip evaluates environment markers for the Python that runs pip, even if --python-version names
+    another version. Therefore this function evaluates the markers for Python `version`, and removes
+    them.
     """
     machine = {
         "python_version": version,

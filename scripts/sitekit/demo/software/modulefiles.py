@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 BROKEN = "broken/1.0"
-"""A module of Python that cannot be loaded, because it depends on a removed module. The demo has
-this module, because every cluster has such modules."""
+"""A module of Python that cannot be loaded, because it depends on a module that does not exist. The
+demo contains this module, because every cluster has such broken modules."""
 
 
 def modulefiles(
@@ -14,9 +14,9 @@ def modulefiles(
 ) -> dict[Path, str]:
     """Return all modulefiles, as a map of paths to texts.
 
-    `pythons` maps each version of Python to the directory of its own shared libraries, or to None
-    if it has none. `default` is the version of Python that the module `python` loads. `r` is the
-    version of R.
+    `pythons` maps each version of Python to the directory of this Python's own shared libraries.
+    The directory is None if this Python has no such libraries. `default` is the version of Python
+    that the module `python` loads. `r` is the version of R.
     """
     files = {}
     for version, libraries in pythons.items():

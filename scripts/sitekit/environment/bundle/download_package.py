@@ -68,7 +68,7 @@ def _request(site: Site, url: str) -> urllib.request.Request:
     """Return the HTTP request for a file. If the site's file with logins has a login for this host,
     the request contains this login.
 
-    The file with logins may have any format that the installer rattler accepts in
+    The file with logins can have any format that the installer rattler accepts in
     RATTLER_AUTH_FILE.
     """
     request = urllib.request.Request(url)  # noqa: S310

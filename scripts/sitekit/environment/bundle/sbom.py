@@ -63,7 +63,7 @@ def _pips(bundle: Path) -> Iterator[Component]:
 def _npms(release: Release) -> Iterator[Component]:
     """Yield the npm packages that are installed for the proxy.
 
-    The proxy's folder is another one in conda-forge's package than in the package that sitekit
+    In conda-forge's package, the proxy is in another folder than in the package that sitekit
     builds.
     """
     found = set()

@@ -1,7 +1,7 @@
 """Unpack a bundle for `make setup_conda BUNDLE=file`, and verify the checksums of all files in the
 bundle.
 
-Nothing is downloaded, because the site may have no network.
+Nothing is downloaded, because bundles are for sites without a network.
 """
 
 from __future__ import annotations

@@ -83,8 +83,8 @@ def _collect_packages(site: Site, release: Release, work: Path) -> None:
 
 
 def _write_lock(release: Release, packages: Packages, work: Path) -> None:
-    """Write the release's list of packages. In this list, each URL is replaced by the path of the
-    package in the bundle."""
+    """Write the release's list of packages. In the written list, the path of each package in the
+    bundle replaces the package's URL."""
     lock = work / LOCK
     shutil.copy(release.lock, lock)
     ask_child_process(
@@ -112,7 +112,7 @@ def _collect_kit(work: Path) -> None:
     """Copy the checkout and download the wheels that sitekit itself needs.
 
     Of the files that git ignores, the copy contains only config/environment.yml and
-    config/kernels.yml. The downloaded wheels are for the version of Python that runs this command.
+    config/kernels.yml. The downloaded wheels fit only the version of Python that runs this command.
     """
     own = [name for name in (OWN_PACKAGES, OWN_KERNELS) if (CHECKOUT / name).exists()]
     for path in {*_checkouts_files(), *own}:

@@ -1,5 +1,5 @@
-"""Choose the source of packages. If all conda channels of site.yml can be reached, they are used,
-otherwise wheels from PyPI."""
+"""Choose the source of packages. sitekit uses the conda channels of site.yml if all of them can be
+reached. Otherwise, sitekit uses wheels from PyPI, if site.yml allows this."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from ..wheels.write_conda_package import subdir
 from . import ENGINE
 
 WANTS_LOGIN = "it wants a login"
-ANSWER_TIMEOUT = 8.0  # seconds that a channel may need for its answer
+ANSWER_TIMEOUT = 8.0  # a channel has to answer within this many seconds
 
 WHAT = {
     "channels": "from the channels of site.yml",
     "wheels": "from PyPI wheels: JupyterHub's packages as their authors publish them, not conda-forge's builds",
 }
-"""Maps the kind of a source of packages to its description in messages."""
+"""Maps each kind of package source to the words that describe this source in messages."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def choose_source(site: Site) -> Source:
     """
     names, mirrors = site.environment.channels, site.environment.mirrors
     urls = [mirrors.get(name, (base,)) for name, base in bases(list(names)).items()]
-    # The thread pool is not used in a `with` statement. If a DNS server never answers, the `with`
-    # statement would wait for ever.
+    # The thread pool is not used in a `with` statement, because this statement would wait for ever
+    # if a DNS server never answers.
     pool = ThreadPoolExecutor(len(urls))
     checks = [
         pool.submit(_all_silent, places, bool(site.environment.credentials)) for places in urls

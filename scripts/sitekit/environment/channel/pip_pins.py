@@ -79,8 +79,8 @@ def _pip_report(
 ) -> dict[str, Any]:
     """Run `pip install --dry-run` and return pip's report. Raises Problem with pip's output.
 
-    `held` maps the names of the conda packages in pip to their versions. `version` is the version
-    of Python.
+    `held` maps the conda packages, by the names that pip uses for them, to their versions.
+    `version` is the version of Python.
     """
     constraints, report = cache / "constraints.txt", cache / "pip-report.json"
     constraints.write_text("".join(f"{name}=={at}\n" for name, at in held.items()))

@@ -136,10 +136,11 @@ def lock_records(request: dict[str, Any]) -> list[RepoDataRecord]:
 
 
 class Told:
-    """Report rattler's progress to the parent process, as the number of packages that are installed
-    so far.
+    """Report rattler's progress to the parent process: the number of packages that are already
+    installed.
 
-    rattler calls the methods of this class, which has the interface of rattler's InstallerReporter.
+    rattler calls the methods of this class. They have the same names as the methods of rattler's
+    class InstallerReporter.
     """
 
     def on_transaction_start(self, total_operations: int) -> None:
@@ -163,8 +164,8 @@ async def install_(request: dict[str, Any]) -> None:
             target_prefix=request["prefix"],
             cache_dir=Path(request["cache"]) / "packages",
             client=client(request),
-            # py-rattler 0.28.0 passes its own MatchSpec objects to Rust, which accepts only the
-            # inner objects and raises TypeError for others.
+            # py-rattler 0.28.0 would pass its own MatchSpec objects to its Rust code. This code
+            # accepts only the inner objects, and raises TypeError for all other objects.
             requested_specs=[MatchSpec(spec)._match_spec for spec in request["specs"]],
             reporter=Told(),  # type: ignore[arg-type]  # rattler calls only methods that exist
             show_progress=False,
@@ -178,7 +179,8 @@ async def install_(request: dict[str, Any]) -> None:
 def check_local(package_records: list[RepoDataRecord]) -> None:
     """Verify the hashes of packages whose channel is a local directory (file://).
 
-    rattler 0.28.0 verifies the hashes of packages that it downloads, but not of local files.
+    rattler 0.28.0 itself verifies only the hashes of packages that it downloads, and not of local
+    files.
     """
     for record in package_records:
         file = Path(unquote(urlsplit(record.url).path))

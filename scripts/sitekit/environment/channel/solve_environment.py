@@ -80,7 +80,7 @@ def solve(site: Site, packages: Packages, cache: Path) -> Solution:
     """Return the newest packages that match environment.yml, from the source that choose_source()
     returns.
 
-    Raises Problem.
+    Raises Problem if no source can be reached, or if no packages match environment.yml.
     """
     source = choose_source(site)
     say(source.told)
@@ -161,7 +161,7 @@ def read(text: str, head: dict[str, Any], cache: Path) -> Solution:
 
 
 def kept_lock(path: Path, packages: Packages) -> str | None:
-    """Return the text of environment.lock, or None if the file does not exist.
+    """Return the text of environment.lock. If the file does not exist, return None.
 
     Raises Problem if the lock was made from another environment.yml.
     """
@@ -184,8 +184,8 @@ def kept_lock(path: Path, packages: Packages) -> str | None:
 
 
 def _disagreement(head: dict[str, Any], packages: Packages) -> str:
-    """Return a text with the dependencies that only the lock has, and those that only
-    environment.yml has. Each dependency has its own line."""
+    """Return a text with the dependencies that are only in the lock, and the dependencies that are
+    only in environment.yml. Each dependency has a line of its own."""
     locked, required = {*head["specs"]} - {"conda"}, {*packages.conda}
     if head["kind"] == "wheels":
         required |= {line.replace("==", " ==") for line in packages.pip}

@@ -1,7 +1,7 @@
 """Compile the Python files of a release to bytecode.
 
-The installer rattler does not compile Python files. Later, Python cannot write bytecode, because
-nobody may write into a finished release.
+The installer rattler does not compile Python files. Later, Python cannot write bytecode, because a
+finished release is read-only for users.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from ...base.run_program import run
 from .releases import Release
 
 UNCHECKED = ("-f", "--invalidation-mode", "unchecked-hash")
-"""The option -f replaces bytecode that programs of the release wrote while packages were installed.
-At each import of such bytecode, Python would compare the recorded time with the time of the source
-file. With the other options, Python makes no such comparison."""
+"""Options of compileall. While packages were installed, programs of the release have written
+bytecode. At each import of this bytecode, Python would compare the recorded time with the time of
+the source file. The option -f replaces this bytecode. With the other options, Python does not
+compare the times of the new bytecode."""
 
 
 def compile_all(release: Release, before: Release | None = None) -> int:
@@ -31,9 +32,9 @@ def compile_all(release: Release, before: Release | None = None) -> int:
 
     Because the bytecode does not contain the times of the source files, the bytecode stays valid in
     a copy of the release. If a source file and the same file of the earlier release `before` are
-    hard links to one file, the bytecode of the earlier release is also used as a hard link. Paths
-    in the bytecode are relative. Python completes the relative paths in bytecode when it loads the
-    bytecode (PEP 3147).
+    hard links to one file, this function also makes a hard link to the bytecode of the earlier
+    release. Paths in the bytecode are relative. Python completes the relative paths in bytecode
+    when it loads the bytecode (PEP 3147).
     """
     sources = list(_sources(release))
     if before and _python(before) == _python(release):
@@ -71,7 +72,7 @@ def _sources(release: Release) -> Iterator[Path]:
 
 
 def _python(release: Release) -> list[str]:
-    """Return version, build and hash of the release's Python. Another build of Python may write
+    """Return version, build and hash of the release's Python. Another build of Python can write
     different bytecode."""
     return [
         f"{p['version']} {p['build']} {p['sha256']}"
@@ -81,8 +82,8 @@ def _python(release: Release) -> list[str]:
 
 
 def _shared(source: Path, release: Release, before: Release) -> bool:
-    """Hard-link the bytecode of `source` from the earlier release `before`. Return whether this was
-    possible.
+    """Make a hard link to the bytecode of `source` in the earlier release `before`. Return whether
+    the link could be made.
 
     The bytecode can be shared only if the source files of both releases are hard links to the same
     file in the cache.

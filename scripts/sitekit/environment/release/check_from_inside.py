@@ -41,8 +41,8 @@ def server_extensions(names: list[str]) -> Failures:
 
 
 def enabled() -> dict[str, bool]:
-    """Return all server extensions of the release, as a map of each name to whether the extension
-    is enabled."""
+    """Return all server extensions of the release, as a map of names to True (enabled) or False
+    (disabled)."""
     from jupyter_core.paths import jupyter_config_path
     from jupyter_server.extension.config import ExtensionConfigManager
 
@@ -96,7 +96,7 @@ def guard(names: list[str]) -> Failures:
 
 if __name__ == "__main__":
     request = json.load(sys.stdin)
-    # stdout is only for the result, but modules may print something when they are imported
+    # stdout is only for the result, but some modules print text when they are imported
     out, sys.stdout = sys.stdout, sys.stderr
     tries = (modules, server_extensions, guarded, lab_extensions, kernels, guard)
     json.dump(dict(pair for try_ in tries for pair in try_(request[try_.__name__])), out)

@@ -48,8 +48,8 @@ SERVER = {
         "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     },
     # After the hub has confirmed a cookie, a server accepts the cookie for this number of seconds
-    # without another request to the hub, also after a logout. JupyterHub's default is 300. In this
-    # time, each open tab causes one request to the hub.
+    # without another request to the hub, also after a logout. JupyterHub's default is 300.
+    # Therefore each open tab causes at most one such request to the hub in this time.
     "HubAuth": {"cache_max_age": 60},
     # Otherwise, each server would read every process of the node in /proc each second, for a metric
     # that nobody can collect. JupyterLab's display of the memory does not need this metric.
@@ -65,20 +65,21 @@ SERVER = {
     },
     # A trash folder would fill the user's home, because nothing empties it.
     "FileContentsManager": {"delete_to_trash": False},
-    # A program that uses a SQLite database on Lustre or NFS may wait for the database's lock for
-    # ever.
+    # On Lustre or NFS, a program can wait for ever for the lock of a SQLite database.
     "NotebookNotary": {"db_file": ":memory:"},
 }
-# Each of these two extensions would do something a second time. jupyterlab-lmod starts its own
-# server-proxy extension, which registers the same commands (jupyter-lmod, README: "disable").
-# sitekit's status bar already shows the memory, as the job's cgroup counts it.
+# These two extensions are disabled, because each of them would do something a second time.
+# jupyterlab-lmod starts its own server-proxy extension, which registers the same commands
+# (jupyter-lmod, README: "disable"). sitekit's status bar already shows the memory, as the job's
+# cgroup counts it.
 _TWICE = {
     "@jupyterhub/jupyter-server-proxy:add-launcher-entries": True,
     "@jupyter-server/resource-usage:status-item": True,
 }
-# When JupyterLab starts, it locks each extension that is disabled but not locked. For this,
-# JupyterLab would write this file or a file in the user's home (jupyterlab/commands.py,
-# _maybe_mirror_disabled_in_locked). Therefore the file already contains the locks.
+# When JupyterLab starts, JupyterLab locks each extension that is disabled but not locked.
+# JupyterLab would write the locks to the file with these settings, or to a file in the user's home
+# (jupyterlab/commands.py, _maybe_mirror_disabled_in_locked). Therefore these settings already
+# contain the locks.
 DISABLED = {"disabledExtensions": _TWICE, "lockedExtensions": _TWICE}
 OVERRIDES = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
@@ -146,8 +147,8 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
         else {}
     )
     return files | {
-        # Jupyter reads the files in the order of their names. This file is the last, and therefore
-        # overrides the files of the packages.
+        # Jupyter reads the files in the order of their names. sitekit's file is the last, and
+        # therefore overrides the files of the packages.
         "jupyter_server_config.d/zz-sitekit.json": {
             "ServerApp": {"jpserver_extensions": extensions}
         },
@@ -174,7 +175,8 @@ def hide_own_kernel(prefix: Path) -> None:
 
 def start_light_hub(prefix: Path) -> None:
     """Make the program bin/jupyterhub start the hub without unused libraries
-    (hub/overrides/unused_imports.py). Raises Problem.
+    (hub/overrides/unused_imports.py). Raises Problem if the program does not contain the line that
+    sitekit replaces.
 
     Only this program of the release is changed, and not the systemd unit that starts it. Therefore,
     after a rollback to an older release, the unit starts the older release's hub as before.

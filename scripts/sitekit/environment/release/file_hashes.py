@@ -19,8 +19,8 @@ from .configure_release import HIDDEN
 from .releases import STATE
 
 Expected = dict[str, str]
-"""Maps each path in the release to its SHA-256 in hex. The hash is empty if the file must only
-exist."""
+"""Maps each path in the release to the SHA-256 of this file in hex. The hash is empty if only the
+existence of the file is checked."""
 
 
 def faults(prefix: Path, own: Expected) -> list[str]:
@@ -100,8 +100,9 @@ def _walk(prefix: Path) -> Iterator[str]:
 
 
 def _known(path: str, found: dict[str, str]) -> bool:
-    """Return whether a file may exist although no package lists the file: a state file of the
-    release, a record of conda, or bytecode. `found` has all files of the release."""
+    """Return whether a file is allowed to exist although no package lists the file. Such files are
+    the state files of the release, the records of conda, and bytecode. `found` has all files of the
+    release."""
     folder, name = os.path.split(path)
     if folder.endswith("__pycache__") and name.endswith(".pyc"):
         return (

@@ -23,7 +23,8 @@ LISTING = "requirements.txt"
 
 
 def install(site: Site, release: Release, cache: Path) -> Release:
-    """Install the conda packages and the pip packages of a release. Raises Problem.
+    """Install the conda packages and the pip packages of a release. Raises Problem if the
+    installation fails.
 
     Files of an interrupted run are removed first. After a failure, the release is unfinished. The
     next call of this function completes the release.
@@ -46,8 +47,8 @@ def install(site: Site, release: Release, cache: Path) -> Release:
                 progress.note(event["note"])
 
         ask_child_process(ENGINE, request, update_progress, timeout=3600)
-        # rattler marks the prefix as a cache with this file. Many backup programs skip caches, and
-        # would therefore skip the release.
+        # With this file, rattler marks the release's folder as a cache. Many backup programs skip
+        # caches, and would therefore skip the release.
         (release.path / "CACHEDIR.TAG").unlink(missing_ok=True)
         set_modes(release.path)
         progress.done(f"{len(release.facts['packages'])} packages")

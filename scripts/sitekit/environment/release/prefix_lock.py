@@ -22,7 +22,8 @@ length, which the installer replaces by the path."""
 
 @contextmanager
 def open_prefix(site: Site) -> Iterator[Path]:
-    """Create and lock the prefix, and yield its cache, which only the owner can read.
+    """Create and lock the prefix, and yield the path of the prefix's cache. Only the owner of the
+    prefix can read the cache.
 
     The cache is in the prefix, because files of releases are hard links to files of the cache.
     Users cannot write to the files of the cache. Raises Problem if the prefix is unsafe, not

@@ -1,7 +1,7 @@
 """Manage the releases below the prefix: their names, their state files, and the link `current`.
 
 A release is a directory `<date>-<hash of its packages and of sitekit>`. A release that is being
-built contains a file `building.json`. If the file `release.json` exists, the release is complete,
+built contains a file `building.json`. A release that contains a file `release.json` is complete,
 and its packages are never changed again. If the verification of a release fails, the release is
 renamed to `<name>.failed`.
 """
@@ -60,7 +60,8 @@ class Release:
 
     @property
     def installed(self) -> bool:
-        """Return whether all packages are installed. The release may still be incomplete."""
+        """Return whether all packages are installed. Even then, the release can still be
+        incomplete."""
         return self.whole or bool(self.facts.get("installed"))
 
     @property
@@ -133,11 +134,11 @@ def current(site: Site) -> Path | None:
 
 
 def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Release | None:
-    """Return a release, finished or not, that was built from these inputs and this sitekit, or
-    None.
+    """Return a release, finished or not, that was built from these inputs and this version of
+    sitekit. If no such release exists, return None.
 
     `inputs` maps the kind of source to a hash. `kit` is the hash of sitekit's own files. If `kit`
-    is None, the release may contain any version of sitekit. Of several such releases, the current
+    is None, the release can contain any version of sitekit. Of several such releases, the current
     release is preferred, then releases with all packages, then the newest release. Failed releases
     are ignored.
     """
@@ -157,7 +158,7 @@ def find_same_release(site: Site, solution: Solution, kit: str) -> Release | Non
     """Return a release with exactly these packages and this version of sitekit. If there is no such
     release, return None.
 
-    The release may have been built from another environment.yml that led to the same packages.
+    The returned release can come from another environment.yml that led to the same packages.
     """
     digest = packages_hash(solution.packages)
     for release in releases(site):
@@ -205,7 +206,8 @@ def begin(site: Site, solution: Solution, kit: dict[str, str], inputs: str, aske
 def taken(path: Path) -> bool:
     """Return whether `path` is already in use by a release, a file or a link.
 
-    A directory without a state file does not count as in use, because a crashed build has left it.
+    A directory without a state file does not count as in use, because only a crashed build leaves
+    such a directory.
     """
     if path.is_symlink() or not path.is_dir():
         return path.is_symlink() or path.exists()
@@ -257,9 +259,9 @@ def finish(release: Release, **facts: object) -> Release:
 def switch_current_release(site: Site, release: Release) -> None:
     """Make the symbolic link `current` point to the release, in one step, and record the time.
 
-    The link is relative, because nodes may mount the prefix at another path. The time is recorded
-    first, because releases_in_use.py needs a complete record to find the release of a running
-    server.
+    The link is relative, because some nodes can mount the prefix at another path. The time is
+    recorded first, because releases_in_use.py needs a complete record to find the release of a
+    running server.
     """
     with (site.releases / HISTORY).open("a") as history:
         history.write(json.dumps({"at": time.time(), "release": release.name}) + "\n")

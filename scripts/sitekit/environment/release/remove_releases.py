@@ -47,7 +47,8 @@ def clean_cache(site: Site, cache: Path) -> None:
 def remove_environment(site: Site) -> list[Path]:
     """Remove the link to the current release, all releases, the documentation and the cache.
 
-    Return the files and folders that do not belong to sitekit and are therefore still there.
+    Return the files and folders that are still in the prefix, because this function does not remove
+    them.
     """
     cache = site.paths.prefix / ".cache"
     # if a change of the link was interrupted, there is a second link

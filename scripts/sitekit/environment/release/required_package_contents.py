@@ -24,8 +24,8 @@ class Piece:
 
 
 OURS = "sitekit.session.overrides"
-"""sitekit's package with server extensions. Each of them loads the extension of another package,
-and corrects this extension."""
+"""sitekit's package with server extensions. Most of these extensions load the extension of another
+package, and correct the loaded extension."""
 
 PIECES = (
     Piece(

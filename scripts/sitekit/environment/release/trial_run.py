@@ -1,5 +1,5 @@
-"""Test a release before it is used: load the hub's configuration, and start the proxy and a
-server."""
+"""Test a release before the hub uses it: load the hub's configuration, and start the proxy and a
+user's server."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path)
 
 
 def _asks_whose_server_it_is(port: int, routes: urllib.request.Request) -> list[str]:
-    """Request a page of a user's server from the proxy, without a login. Return an error if the
-    proxy does not redirect this request to the hub."""
+    """Request a page of a user's server from the proxy, without a login. The proxy must redirect
+    this request to the hub. Otherwise, return an error."""
     told = json.dumps({"target": routes.full_url, "user": "u"}).encode()
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     url = f"{routes.full_url}/user/u"

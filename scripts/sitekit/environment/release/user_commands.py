@@ -1,7 +1,8 @@
-"""Write small wrapper scripts for commands that users may run, to PREFIX/share/sitekit/bin.
+"""Write small wrapper scripts to PREFIX/share/sitekit/bin, for the release's commands that users
+run in terminals.
 
 Each wrapper script, such as `sitekit-kernel` or `nbdiff`, starts a program of the release. Modules
-that a user has loaded may set LD_LIBRARY_PATH or LD_PRELOAD. With these variables, the release's
+that a user has loaded can set LD_LIBRARY_PATH or LD_PRELOAD. With these variables, the release's
 Python would load wrong libraries. Therefore the wrapper script removes the two variables.
 """
 

@@ -1,4 +1,4 @@
-"""Verify a release before it is used. The checks cover the release's files, dependencies and
+"""Verify a release before the hub uses it. The checks cover the release's files, dependencies and
 programs, and the Python modules of each package."""
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Write the whole release as one file, from which compute nodes start servers.
 
 `server.start: image` needs a SquashFS image, and `server.start: cache` needs an archive. The image
-or the archive is a file inside the release. Therefore it is removed, rolled back and verified
-together with the release. session/start_server.sh uses this file.
+or the archive is a file inside the release. Therefore this file is removed, rolled back and
+verified together with the release. session/start_server.sh uses the image or the archive.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ARCHIVE_SUM, IMAGE_SUM = SHARE / "release.tar.gz.sum", SHARE / "release.squashfs
 SCRIPT = Path(__file__).parents[2] / "session" / "start_server.sh"
 FILES = {"direct": (), "image": (IMAGE, IMAGE_SUM), "cache": (ARCHIVE, ARCHIVE_SUM)}
 LEFT_OUT = {str(path) for kind in FILES.values() for path in kind} | STATE
-"""The files of a release that its image and its archive do not contain."""
+"""The files of a release that the release's image and archive do not contain."""
 
 BLOCK = 128 * 1024
 """mksquashfs compresses blocks of this size."""
@@ -90,7 +90,8 @@ def pack(site: Site, release: Release) -> dict[str, str]:
 def pack_whole(site: Site, release: Release) -> Release:
     """Write the image or the archive of a release that is already complete.
 
-    Adding this file is the only change that sitekit makes to a complete release.
+    Adding the image or the archive is the only change of files that sitekit makes in a complete
+    release.
     """
     written = pack(site, release)
     set_modes(release.path)
@@ -150,7 +151,7 @@ def _size_of_tables(image: Path) -> int:
 
 def _read_first(prefix: Path) -> list[str]:
     """Return the files that each start of a server reads. In the image, these files are side by
-    side. Therefore Linux can read several of them at once."""
+    side. Therefore Linux can read several of these files at once."""
     inside = [f"{folder}/{pattern}" for pattern in FIRST_OF_PACKAGES for folder in PACKAGES]
     found = [path for pattern in (*FIRST, *inside) for path in sorted(prefix.glob(pattern))]
     files = [path for path in found if path.is_file() and not path.is_symlink()]
@@ -169,7 +170,7 @@ def _read_first(prefix: Path) -> list[str]:
 
 def _write_archive(prefix: Path, draft: Path) -> None:
     """Write the archive of the release, and a second file with one line. The line has the archive's
-    SHA-256, the size of its content in kB, and the number of its files."""
+    SHA-256, the unpacked size in kB, and the number of files in the archive."""
     left_out = [f"--exclude=./{path}" for path in sorted(LEFT_OUT)]
     argv: Argv = ["tar", "--create", "--file", draft, "--use-compress-program=gzip -3"]
     owner: Argv = ["--owner=0", "--group=0", "--numeric-owner", "--anchored", *left_out]

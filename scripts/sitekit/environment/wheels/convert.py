@@ -17,7 +17,7 @@ def convert(request: dict[str, Any]) -> list[Any]:
     """Convert the wheels in the request's list `mine`. Return the entries of the new packages for
     the channel's index.
 
-    The request's list `wheels` has all wheels of the channel, because an extra of one wheel may
+    The request's list `wheels` has all wheels of the channel, because an extra of one wheel can
     require another wheel.
     """
     house = {wheel.name: wheel for wheel in map(Wheel, map(Path, request["wheels"]))}

@@ -95,7 +95,7 @@ class Wheel:
             return []
         parser = configparser.ConfigParser(delimiters=("=",))
         # The manual of configparser recommends this assignment, which keeps capital letters in
-        # names. The type annotations of configparser do not allow it.
+        # names. The type annotations of configparser do not allow this assignment.
         parser.optionxform = str  # type: ignore[method-assign, assignment]
         parser.read_string(self.archive.read(f"{self.info}/entry_points.txt").decode())
         sections = [parser[name] for name in ("console_scripts", "gui_scripts") if name in parser]

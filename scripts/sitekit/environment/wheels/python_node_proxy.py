@@ -63,7 +63,7 @@ def fetch_python(version: str, work: Path) -> Path:
     """Download the distribution's Python with apt, and unpack it. Return the path of the folder
     `usr`.
 
-    Nothing is installed on the machine. Raises CommandFailed.
+    Nothing is installed on the machine. Raises CommandFailed if apt or dpkg fails.
     """
     short = ".".join(version.split(".")[:2])
     debs, tree = work / "debs", work / "python"

@@ -50,8 +50,8 @@ def main(words: list[str]) -> int:
     """Run this module as a program for scripts/lock. With the option `--wanted`, print the
     requirements in environment.yml, for which scripts/lock chooses versions.
 
-    With `--stamp`, write a line into environment.wheels.lock: the hash of the dependencies from
-    which the file was made.
+    With `--stamp`, write a line into environment.wheels.lock. The line contains the hash of the
+    dependencies from which this lock was made.
     """
     packages = read(data("environment.yml"))
     if words == ["--wanted"]:

@@ -94,8 +94,8 @@ class Package:
     def write(
         self, channel: Path, link: Entry | None = None, about: Entry | None = None
     ) -> tuple[str, str, Entry]:
-        """Write the package into the directory `channel`. Return the subdir, the file name, and the
-        entry for repodata.json.
+        """Write the package into the directory `channel`. Return the name of the channel's
+        directory for the package, the file name, and the entry for repodata.json.
 
         The format is conda's: a zip file with two zstd tarballs. `pkg-` contains the files, and
         `info-` contains the metadata.

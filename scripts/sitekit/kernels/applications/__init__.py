@@ -1,2 +1,2 @@
 """Test the site's applications (`make applications_check`), and record which applications users'
-servers may offer."""
+servers are allowed to offer."""

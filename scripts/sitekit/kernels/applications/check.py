@@ -37,7 +37,8 @@ def check_applications(site: Site, keys: tuple[str, ...]) -> int:
     """Test the applications with the keys `keys`, or all applications if `keys` is empty. Returns 1
     if an application failed, otherwise 0.
 
-    Users' servers no longer offer an application that failed. Raises BadInput for an unknown key.
+    Users' servers no longer offer an application that failed. Raises BadInput if site.yml has no
+    application with one of the keys.
     """
     settings = application_settings(site, site.paths.prefix).get("applications", [])
     known = [one["key"] for one in settings]
@@ -61,9 +62,9 @@ def check_applications(site: Site, keys: tuple[str, ...]) -> int:
 
 
 def _record(site: Site, settings: list[dict[str, Any]], tested: set[str], passed: set[str]) -> None:
-    """Write the digests of the applications that work. `passed` has the keys of the applications
-    that passed this test. An application that is not in `tested` keeps the digest of its earlier
-    test."""
+    """Write the digests of the applications that work. `tested` has the keys of the applications
+    that were tested now, and `passed` has the keys of those that work. An application that was not
+    tested now keeps the digest of its earlier test."""
     path = record_path(site.paths.prefix)
     before = read_tested(str(path))
     kept = {key: value for key, value in before.items() if key not in tested}
@@ -155,7 +156,7 @@ def _answer(process: subprocess.Popen[bytes], address: str, path: str, timeout: 
 
 def requested(address: str, path: str) -> int:
     """Send a GET request through a Unix socket, and return the HTTP status. Raises OSError or
-    HTTPException."""
+    HTTPException if the application does not answer."""
     connection = http.client.HTTPConnection("localhost", timeout=10)
     connection.sock = socket.socket(socket.AF_UNIX)
     try:

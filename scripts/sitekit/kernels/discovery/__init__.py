@@ -1,1 +1,1 @@
-"""Find the modules, environments and container images that may become kernels."""
+"""Find the modules, environments and container images that can become kernels."""

@@ -1,8 +1,8 @@
-"""List the candidates: the modules, conda or virtual environments and images from which kernels may
-be made.
+"""List the candidates: the modules, conda or virtual environments and images from which `make
+kernels` can make kernels.
 
-Candidates are the modules, environments and images that kernels.yml names, and the modules that
-contain an interpreter.
+Candidates are the modules, environments and images that kernels.yml names. Other modules are
+candidates if they contain an interpreter.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ TELLING = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """Describe a kernel that may be made: the name of its folder, its modules, and its entry in
-    kernels.yml.
+    """Describe a kernel that `make kernels` can make: the name of the kernel's folder, its modules,
+    and its entry in kernels.yml.
 
     `listed` is true if kernels.yml names the module without wildcards. `found` is true if the
     module was discovered and kernels.yml does not name it.
@@ -56,7 +56,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Note:
-    """One row in the table of `make kernels`, about a module that does not become a kernel.
+    """Hold one row in the table of `make kernels`, about a module that does not become a kernel.
 
     `status` is `FAILED` or `skipped`.
     """
@@ -73,9 +73,9 @@ def candidates(
     """Return the candidates, and the rows for the table about modules that are not candidates.
 
     Candidates from entries of kernels.yml come first, in the order of the entries. If an entry
-    names a module, this module is not discovered a second time. `offered` maps the modules of
-    kernels that were discovered in earlier runs to their languages. Modules in `offered` stay
-    candidates even if their interpreters no longer exist.
+    names a module, this function does not discover the same module again. `offered` maps the
+    modules of kernels that were discovered in earlier runs to their languages. Modules in `offered`
+    stay candidates even if their interpreters no longer exist.
     """
     found: list[Candidate] = []
     notes: list[Note] = []
@@ -98,7 +98,7 @@ def candidates(
 
 
 def unreadable(broken: Iterable[Broken]) -> list[Note]:
-    """Return a row of the table for each part of the module path that Lmod cannot read."""
+    """Return a row of the table for each folder of the module path that Lmod cannot read."""
     return [
         Note(
             "FAILED",
@@ -115,7 +115,7 @@ def _named(
     """Yield the candidate that an entry of kernels.yml with `modules` names.
 
     If a module name has no version, Lmod chooses the default version when the module is loaded.
-    Therefore this function adds no version to the name.
+    Therefore this function does not add a version to the module name.
     """
     names = rule.modules or ()
     if missing := [name for name in names if name not in known]:
@@ -223,7 +223,8 @@ def _with_languages(
 
 def _of_languages(module: Module, languages: list[str]) -> Iterator[Candidate]:
     """Yield a candidate for each language of a discovered module."""
-    # the entry is not validated, because a discovered module may have any name
+    # the entry is not validated, because a discovered module can have a name that kernels.yml does
+    # not allow
     rule = Rule.model_construct(modules=(module.full,))
     chain = (*_chains(module, "newest")[0], module.full)
     for language in languages:
@@ -250,8 +251,8 @@ def _brought(module: Module, language: str, offered: Mapping[str, str]) -> bool:
 
 
 def _chains(module: Module, which: str) -> list[Chain]:
-    """Return the lists of parent modules, each of which can be loaded before the module. `which`
-    decides whether all lists or only the newest list is returned."""
+    """Return lists of parent modules. To load the module, all modules of one of these lists must be
+    loaded first. If `which` is "all", return all lists. Otherwise, return only the newest list."""
     chains = sorted(module.parents, key=lambda chain: natural(" ".join(chain))) or [()]
     return chains if which == "all" else chains[-1:]
 

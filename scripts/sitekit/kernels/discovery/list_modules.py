@@ -1,4 +1,5 @@
-"""List all modules of the cluster with Lmod's spider. The spider's cache is not used."""
+"""List all modules of the cluster with Lmod's spider. The spider reads the modulefiles themselves,
+and not its cache."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ Chain = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Module:
-    """Describe a module. In a module hierarchy, the module may have one modulefile for each parent
-    module.
+    """Describe a module. In a module hierarchy, the module can have several modulefiles, one for
+    each parent module.
 
     `parents` has lists of modules. The modules of one of these lists must be loaded before this
     module. The list is empty if the module can always be loaded. `bins` are the folders that the

@@ -1,7 +1,8 @@
 """Find envkernel's command lines in a Makefile, without running any command of the Makefile.
 
 The parser supports variables, recipes, one `for` loop over a list, and `echo NAME | tr / _` in
-backquotes. Any other line that may make a kernel is reported.
+backquotes. The parser reports each other line that mentions a kernel and that the parser cannot
+read.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def command_lines(path: Path, text: str) -> list[Line]:
 
 
 def _assign(variables: dict[str, str], name: str, how: str, value: str) -> None:
-    """Store the value of a variable of the Makefile.
+    """Store the value that the Makefile gives to a variable.
 
     If the Makefile sets a variable twice, the value counts as unknown, because the value depends on
     how make is called.
@@ -99,7 +100,8 @@ def _read(number: int, line: str, variables: dict[str, str]) -> Iterator[Line]:
             return
         for command in _commands(script.replace("$$", "$")):
             programs = [word.rpartition("/")[2] for word in command]
-            # as the last word, envkernel is the name of the package that pip installs
+            # if `envkernel` is the last word, as in `pip install envkernel`, it is the name of a
+            # package
             if "envkernel" in programs[:-1]:
                 at = programs.index("envkernel")
                 if not all(re.match(r"\w+=", word) for word in command[:at]):
@@ -128,14 +130,14 @@ def _expanded(text: str, variables: dict[str, str]) -> str:
             raise ValueError("it is too long with the values of its variables")
         return value
 
-    for _ in range(10):  # variables may contain other variables, up to this depth
+    for _ in range(10):  # variables can contain other variables, up to this depth
         text = _REFERENCE.sub(one, text)
     return text
 
 
 def _commands(script: str) -> Iterator[list[str]]:
     """Split a shell command line into commands. The commands of a `for` loop are repeated for each
-    value. Raises ValueError."""
+    value. Raises ValueError if the parser cannot split the line."""
     if loop := _LOOP.fullmatch(script):
         name, words, body = loop.groups()
         its_name = re.compile(rf"\$(?:{name}\b|\{{{name}\}})")

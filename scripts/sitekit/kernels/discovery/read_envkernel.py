@@ -3,7 +3,7 @@
 The program reads the command lines as JSON from stdin: `[[mode, word, ...], ...]`. The program
 prints a JSON list with one entry for each command line: `{"mode", "name", "title", "template",
 "language", "argv", "env", "place", "rest"}` or `{"error"}`. "place" is the path of the environment,
-or the image. "rest" has the remaining words, which are modules or options.
+or the image. "rest" has the remaining words of the command line, which are modules or options.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ def read(mode: str, *words: str) -> dict[str, Any]:
     try:
         with contextlib.redirect_stderr(complaint):
             return understood(mode, list(words))
-    except SystemExit:  # argparse exits if it finds a mistake
+    except SystemExit:  # argparse exits if the command line has a mistake
         return {"error": complaint.getvalue().strip().rpartition("error: ")[2]}
 
 
 def understood(mode: str, words: list[str]) -> dict[str, Any]:
     """Parse the words after the mode with envkernel's parser, and return the result as a
     dictionary."""
-    # Without this line, envkernel would search for the template among the kernels of this release,
-    # which do not include the template.
+    # Without this line, envkernel would search for the template among the kernels of this release.
+    # The template is not one of these kernels.
     first = argparse.ArgumentParser(allow_abbrev=False)
     first.add_argument("--kernel-template", default="")
     first.add_argument("--purge", action="store_true")

@@ -67,7 +67,8 @@ def _command(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _newest(value: object) -> object:
-    """Refuse a value of `newest` that is neither a number nor `all`. Raises Unfit.
+    """Return the value of `newest`. Raises Unfit if the value is not `all` or a number from 1 to
+    1000.
 
     `newest` is the number of versions of a module that become kernels.
     """
@@ -131,15 +132,15 @@ Variables = dict[Variable, str]
 
 
 class Part(BaseModel):
-    """The base class of the mappings in kernels.yml. Unknown keys are refused, and objects of the
-    class cannot change."""
+    """The base class of the mappings in kernels.yml. sitekit refuses unknown keys, and objects of
+    the class cannot change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Discover(Part):
-    """Define the section `discover`: which modules become kernels although kernels.yml does not
-    name them."""
+    """Declare the keys of the section `discover`. This section decides which modules become kernels
+    although kernels.yml does not name them."""
 
     languages: tuple[Literal["python", "R"], ...] = ("python", "R")
     exclude: tuple[Pattern, ...] = ()
@@ -150,8 +151,8 @@ class Discover(Part):
 
 
 class Rule(Part):
-    """Define an entry of the list `kernels`: modules by pattern or name, and the settings of their
-    kernels."""
+    """Declare the keys of an entry of the list `kernels`. An entry names modules (or a pattern of
+    names), an environment or an image, and the settings of their kernels."""
 
     match: Annotated[Pattern | None, Field(examples=["python/3.*"])] = None
     modules: Annotated[
@@ -235,8 +236,8 @@ class Rule(Part):
 
     @property
     def marks(self) -> list[Path]:
-        """Return the files that change when the environment or the image changes. A kernel is
-        tested again if one of the returned files changes."""
+        """Return the files that change when the environment or the image changes. `make kernels`
+        tests a kernel again if one of the returned files changes."""
         if self.image:
             return [Path(self.image)] if self.image.startswith("/") else []
         if self.conda:
@@ -248,7 +249,7 @@ class Rule(Part):
 
 
 class Rules(Part):
-    """Define the keys of kernels.yml."""
+    """Declare the keys of kernels.yml."""
 
     discover: Discover = Discover()
     inherit: tuple[Literal["python", "R"], ...] = ("python", "R")

@@ -97,7 +97,8 @@ class Spider:
             return json.loads(seen)
 
     def _run(self, folders: Sequence[Path], seconds: float) -> Tree:
-        """Run Lmod's spider over these folders of modulefiles. Raises Problem."""
+        """Run Lmod's spider over these folders of modulefiles. Raises Problem if the spider
+        fails."""
         paths = ":".join(map(str, folders))
         env = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -113,8 +114,8 @@ class Spider:
 
 
 def tree_of(output: str, words: Argv) -> Tree:
-    """Return the module tree in the spider's output. Modulefiles may print text before the tree;
-    this text is ignored.
+    """Return the module tree in the spider's output. Modulefiles can print text before the tree.
+    This text is ignored.
 
     The output has the format of Lmod's `spider -o spider-json`. The tree also contains broken
     modulefiles, because a broken modulefile fails only when it is loaded. Raises CommandFailed if

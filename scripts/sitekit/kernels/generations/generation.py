@@ -49,14 +49,14 @@ def root(site: Site) -> Path:
 
 @contextmanager
 def lock(site: Site) -> Iterator[None]:
-    """Hold a lock during the `with` block, because only one `make kernels` may run at a time.
+    """Hold a lock during the `with` block. Therefore only one `make kernels` can run at a time.
     Raises Problem if another `make kernels` runs."""
     folder = root(site) / "generations"
     folder.mkdir(parents=True, exist_ok=True)
     with open(root(site) / ".lock", "w", opener=_closed) as file:
         os.fchmod(
             file.fileno(), 0o600
-        )  # if another account could open this file, it could hold the lock
+        )  # no other account is allowed to open this file, because it could then hold the lock
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -130,9 +130,9 @@ def _fresh(site: Site) -> Path:
 
 @contextmanager
 def under_way(site: Site, new: Path) -> Iterator[None]:
-    """Run the `with` block, in which the new generation is made. After the `with` block, old
-    generations are removed. If the `with` block has not published the new generation, the new
-    generation is also removed."""
+    """Run the `with` block, which makes the new generation `new`. After the `with` block, remove
+    old generations. If the `with` block has not published the new generation, remove the new
+    generation too."""
     try:
         yield
     finally:
@@ -245,7 +245,7 @@ def publish(site: Site, generation: Path) -> None:
 def remove_old_generations(site: Site) -> list[str]:
     """Remove old generations that sitekit made, and return their names.
 
-    The newest few generations, and the published generation, are kept.
+    This function keeps the newest few generations and the published generation.
     """
     used = current(site)
     ours = {

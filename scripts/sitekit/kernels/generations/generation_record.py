@@ -21,10 +21,10 @@ class Record:
     """Hold the contents of generation.json.
 
     `kernels` maps kernel ids to the kernels that passed the test. `failing` maps the ids of kernels
-    that failed in a later check to the reasons. `quiet` has the modules that were tested and
-    contain no kernel. These modules are not tested again until they change. `test_as` is the
-    account that ran the kernels in the test. `start_timeout` is the time limit of the test in
-    seconds.
+    that failed in a later check to the reasons. `quiet` has the candidates that were tested and
+    contain no kernel. `make kernels` does not test these candidates again until they change.
+    `test_as` is the account that ran the kernels in the test. `start_timeout` is the time limit of
+    the test in seconds.
     """
 
     kernels: Mapping[str, Kernel] = field(default_factory=dict)

@@ -1,4 +1,5 @@
-"""Store the data of one kernel, from the first test until users see the kernel.
+"""Define the class with the data of one kernel. sitekit uses these data from the first test of the
+kernel until users see the kernel.
 
 The class has only plain data. Therefore a generation can store each kernel as JSON.
 """
@@ -50,7 +51,7 @@ class Kernel:
     def shown(self) -> str:
         """Return the title that the launcher of JupyterLab shows.
 
-        If two kernels have the same `title`, the module's name is added.
+        If two kernels have the same `title`, the shown title also contains the module's name.
         """
         return self.launch["title"]
 
@@ -72,8 +73,8 @@ def stamps(paths: Iterable[str]) -> dict[str, Stamp]:
 
 
 def is_unchanged(watch: Mapping[str, Stamp]) -> bool:
-    """Return whether all files are unchanged. `watch` maps each path to the file's earlier stamp
-    (change time and size)."""
+    """Return whether all files are unchanged since the kernel's first test. `watch` maps each path
+    to the file's earlier stamp (change time and size)."""
     return all(stamp(path) == seen for path, seen in watch.items())
 
 

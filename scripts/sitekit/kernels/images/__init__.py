@@ -1,2 +1,2 @@
-"""Test container images (`make images_check`), and record which images users may use for their
-servers."""
+"""Test container images (`make images_check`), and record which images users are allowed to use for
+their servers."""

@@ -40,9 +40,9 @@ def check_images(site: Site, keys: tuple[str, ...]) -> int:
     """Test the images with the keys `keys`, or all images if `keys` is empty. Returns 1 if an image
     failed, otherwise 0.
 
-    If an image fails, the record of its earlier test is removed. Therefore no user can start the
-    image. Raises BadInput for an unknown key. Raises Problem if this machine has no container
-    engine or no release.
+    If an image fails, the command removes the record of the image's earlier test. Therefore no user
+    can start the image. Raises BadInput if site.yml has no image with one of the keys. Raises
+    Problem if this machine has no container engine or no release.
     """
     images = _named(site, keys)
     hub_version = _prepare(site, images)
@@ -77,11 +77,11 @@ def _named(site: Site, keys: tuple[str, ...]) -> list[Image | DockerImage]:
 
 def _prepare(site: Site, images: list[Image | DockerImage]) -> str:
     """Check that this machine can test the images, and return the version of JupyterHub in the
-    release. Raises Problem."""
+    release. Raises Problem if the container engine or the release is missing."""
     engine = site.server.containers
     of_docker = [image for image in images if isinstance(image, DockerImage)]
     if of_docker:
-        need_root("images_check")  # an account that may use Docker's socket has the rights of root
+        need_root("images_check")  # an account that can use Docker's socket has the rights of root
     has_engine = engine is not None and os.access(engine.path, os.X_OK)
     if len(of_docker) < len(images) and not has_engine:
         raise Problem(
@@ -208,7 +208,7 @@ def _scratch(place: Path) -> Iterator[tuple[Path, str | None]]:
     """Create a folder with a home directory for the test. Yield the folder, and the account that
     runs the image (None means the account of this process).
 
-    The folder is below the prefix, because a container engine may hide other folders of this host,
+    The folder is below the prefix, because container engines can hide other folders of this host,
     such as /tmp, from the container.
     """
     with tempfile.TemporaryDirectory(prefix=".trial-", dir=place) as name:

@@ -1,5 +1,5 @@
-"""Check the files of an image: which accounts can write the files, whether the digest is right, and
-whether the files have changed since the test."""
+"""Check the files of an image: which accounts can change the files, whether the digest is the
+`digest` in site.yml, and whether the files have changed since the test."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ again."""
 
 
 class Unproven(Exception):
-    """Report why users may not start an image, and what the administrator can do."""
+    """Report why users are not allowed to start an image, and what the administrator can do."""
 
 
 def check_files(image: Image, owner: int) -> None:
-    """Check that the image exists and that only root and `owner` (a uid) can write it.
+    """Check that the image exists, that only root and `owner` (a uid) can change it, and that it
+    has the site's digest.
 
     Raises Unproven.
     """

@@ -52,8 +52,8 @@ class Trial:
         return self.user or pwd.getpwuid(os.geteuid()).pw_name
 
     def inside(self, program: str, stdin: str = "", timeout: float = RUN_TIMEOUT) -> str:
-        """Run a Python program, given as text, in the image, and return its output. Raises
-        Unproven.
+        """Run a Python program in the image, and return the program's output. `program` is the text
+        of the program. Raises Unproven if the program fails.
 
         `timeout` is in seconds.
         """
@@ -88,8 +88,8 @@ class Trial:
 
 
 def describe(trial: Trial) -> dict[str, Any]:
-    """Return the versions, the kernels and the environment variables of the image. Raises
-    Unproven."""
+    """Return the versions, the kernels and the environment variables of the image. Raises Unproven
+    if the image's Python fails."""
     printed = trial.inside(DESCRIBE.read_text())
     try:
         return json.loads(printed.strip().splitlines()[-1])
@@ -98,7 +98,8 @@ def describe(trial: Trial) -> dict[str, Any]:
 
 
 def start_kernels(trial: Trial, described: dict[str, Any]) -> None:
-    """Start each kernel of the image, and run a cell in it. Raises Unproven."""
+    """Start each kernel of the image, and run a cell in the kernel. Raises Unproven if a kernel
+    fails."""
     if not described["kernels"]:
         raise Unproven("it has no kernels; install ipykernel in the image")
     home = home_inside(trial.image, str(trial.scratch / "home"), trial.name)
@@ -124,7 +125,7 @@ def start_kernels(trial: Trial, described: dict[str, Any]) -> None:
 
 def start_server(trial: Trial) -> None:
     """Start a Jupyter server in the image as a job does, and request the server's version by HTTP.
-    Raises Unproven."""
+    Raises Unproven if the server does not answer."""
     log = trial.scratch / "server.log"
     with trial_hub() as (hub, told), log.open("wb") as out:
         argv, job, user = trial.server(hub)

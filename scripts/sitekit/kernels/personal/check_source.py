@@ -1,5 +1,5 @@
 """Check the modules or the environment that a user gives to `sitekit-kernel add`, and make a
-Candidate (a kernel that may be made) from them.
+Candidate (a kernel that can be made) from them.
 
 `make kernels` uses the same class Candidate for the site's own kernels.
 """
@@ -32,10 +32,10 @@ def candidate(
     venv: str | None,
     user_site: bool,
 ) -> Candidate:
-    """Return the Candidate (a kernel that may be made) for the user's modules, for the user's
+    """Return the Candidate (a kernel that can be made) for the user's modules, for the user's
     environment, or for both.
 
-    Raises BadInput.
+    Raises BadInput if the user's input is wrong.
     """
     title = _title(name)
     places = {
@@ -78,7 +78,8 @@ def _title(name: str) -> str:
 
 
 def virtual_environment(path: str) -> Path:
-    """Return the path of a virtual environment. Raises BadInput."""
+    """Return the path of a virtual environment. Raises BadInput if the folder is not a virtual
+    environment."""
     return _environment(
         Path(path), "pyvenv.cfg", "virtual environment (made by python -m venv, virtualenv or uv)"
     )
@@ -86,7 +87,7 @@ def virtual_environment(path: str) -> Path:
 
 def conda_environment(home: Path, text: str) -> Path:
     """Return the path of a conda environment. `text` is the path or the name of the environment.
-    Raises BadInput."""
+    Raises BadInput if the environment does not exist."""
     if "/" in text:
         return _environment(Path(text), "conda-meta", "conda environment")
     known = conda_environments(home)
@@ -110,8 +111,8 @@ def conda_environments(home: Path) -> dict[str, Path]:
 
 
 def _environment(path: Path, mark: str, what: str) -> Path:
-    """Return the absolute path of an environment. The file `mark` shows that the folder is an
-    environment. Raises BadInput."""
+    """Return the absolute path of an environment. Raises BadInput if the folder does not contain
+    the file `mark`, which every environment of this kind contains."""
     # Symbolic links are not resolved. If the user later changes a link to another environment, the
     # kernel runs in the other environment.
     path = Path.cwd() / path.expanduser()

@@ -65,8 +65,8 @@ def main(words: list[str], prefix: Path, home: Path) -> int:
     """Run one command of `sitekit-kernel`. `prefix` is the site's prefix, and `home` is the user's
     home.
 
-    Returns the exit code: 0 if the command has succeeded, 1 if it failed, 2 if the input is
-    refused, 130 if the user has interrupted it.
+    Returns the exit code: 0 if the command has succeeded, 1 if the command has failed, 2 if the
+    input is refused, 130 if the user has interrupted the command.
     """
     arguments = parser().parse_args(words)
     try:

@@ -36,8 +36,8 @@ def read_site_info(prefix: Path) -> tuple[Site, Rules]:
     """Return a Site and the Rules of kernels.yml. The returned Site and Rules have only the fields
     that sitekit-kernel needs.
 
-    If the program reads another field, Python raises an error. Raises Problem if no kernels are
-    published.
+    If a program reads another field of them, Python raises an error. Raises Problem if no kernels
+    are published.
     """
     file = prefix / "kernels" / "current" / FILE
     try:

@@ -69,7 +69,7 @@ def _read(file: Path) -> Own | None:
         return None
     try:
         return Own(file.parent, title, words, Kernel(**kernel))
-    # another version of sitekit, whose class Kernel has other fields, has written this file
+    # the file was written by another version of sitekit, whose class Kernel has other fields
     except TypeError:
         return Own(file.parent, title, words, None)
 
@@ -122,8 +122,8 @@ def _put(made: Path, folder: Path) -> None:
     there = folder.parent.exists()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        # The copy is made beside the other kernels. Jupyter finds no kernel in a folder whose name
-        # begins with `~`.
+        # The kernel is first copied to a folder beside the user's other kernels. Jupyter finds no
+        # kernel in a folder whose name begins with `~`.
         with tempfile.TemporaryDirectory(prefix="~", dir=folder.parent) as aside:
             whole = shutil.copytree(made, Path(aside) / folder.name)
             whole.rename(folder)
@@ -142,7 +142,7 @@ def _put(made: Path, folder: Path) -> None:
 
 def check(site: Site, rules: Rules, own: Own) -> None:
     """Start the kernel again, in a clean and in a hostile environment. Raises Problem if the kernel
-    fails."""
+    fails, or if another version of sitekit made the kernel."""
     if own.kernel is None:
         again = f"remove it, and make it again: sitekit-kernel add {shlex.join(own.words)}"
         raise Problem(

@@ -30,6 +30,7 @@ def words(rule: Rule, kernel: bool = True) -> tuple[str, ...]:
     if rule.engine == "docker":
         always, served = _DOCKER, (*_SHOWN, *(f"--env={name}" for name in rule.environment))
     else:
-        # Mount both folders in the container. Not every site's engine does this by itself.
+        # Mount both folders in the container. At some sites, the engine does not mount these
+        # folders by itself.
         always, served = ("exec",), ("--bind", CONNECTION, "--bind", SOCKETS)
     return (rule.engine, *always, *(served if kernel else ()), *rule.options, str(rule.image))

@@ -17,9 +17,9 @@ from ..discovery.rules import CONNECTION
 from . import container_commands
 from .import_launcher import launcher
 
-# On Lustre or NFS, IPython's history database may wait for its lock for ever, and the kernel does
-# not start. Therefore the history is kept in memory. The connection file must be the last argument,
-# because kernels/by_socket.py requires this.
+# On Lustre or NFS, a kernel can wait for ever for the lock of IPython's history database, and then
+# does not start. Therefore the history is kept in memory. The connection file must be the last
+# argument, because kernels/by_socket.py requires this.
 IPYKERNEL = ("-m", "ipykernel_launcher", "--HistoryManager.hist_file=:memory:", "-f", CONNECTION)
 _INSIDE = Path(__file__).parent / "inside"
 
@@ -127,7 +127,8 @@ def ask_interpreter(
     )
 
 
-# Maps each version of ipykernel to its kernel spec. Reading the kernel spec needs a slow import.
+# Maps each version of ipykernel to its kernel spec. sitekit stores the specs here, because reading
+# a spec needs a slow import of ipykernel.
 _specs: dict[str, dict[str, Any]] = {}
 
 

@@ -42,7 +42,8 @@ def _launcher() -> ModuleType:
 def launcher_digest() -> str:
     """Return a digest of the launch program.
 
-    If the launch program changes, kernels may start in another way, and have to be tested again.
+    If the launch program changes, all kernels have to be tested again, because they can start in
+    another way.
     """
     parts = (data(f"kernels/{name}") for name in ("launch.py", *BESIDE))
     return hashlib.sha256(b"\0".join(part.read_bytes() for part in parts)).hexdigest()[:16]

@@ -71,7 +71,8 @@ def _start(
 def _needs(candidate: Candidate, library: str) -> list[str]:
     """Return the files that must exist when the launch program starts the kernel.
 
-    Files inside a container image are omitted, because the launch program cannot check these files.
+    Files inside a container image are omitted, because the launch program cannot check files in an
+    image.
     """
     image = candidate.rule.image
     return [path for path in ([image] if image else [library]) if path.startswith("/")]

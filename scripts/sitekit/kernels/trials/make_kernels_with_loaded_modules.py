@@ -1,8 +1,8 @@
 """Make kernels that run with the modules that a user has loaded in JupyterLab's Software Modules
 tab.
 
-Each language of the site has one kernel for the user's modules. This kernel is tested with the
-modules of the site's newest kernel of the same language.
+Each language of the site has one kernel that runs with the user's modules. sitekit tests this
+kernel with the modules of the site's newest kernel of the same language.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def environment(kernel: Kernel) -> dict[str, str]:
 
 
 def write(home: Path, kernels: Iterable[Kernel]) -> None:
-    """Write one file for each kernel below `home`. The file records that the kernel's modules are
-    loaded, as the Software Modules tab records loaded modules.
+    """Write one file for each kernel below `home`. The file lists the kernel's modules as loaded
+    modules.
 
     The files have the format of session/modules/store_loaded_modules.py.
     """

@@ -1,7 +1,7 @@
 """Load the modules of each candidate for a kernel in isolation, and get the version of the
 candidate's interpreter.
 
-The first test of all candidates ends before any kernel is started.
+sitekit starts kernels only after the first test of all candidates has ended.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ def probe_all(
     """Run the first test of all candidates in parallel, and return the results in the order of
     `found`.
 
-    Progress is shown. Modules are loaded, and interpreters run, as the account `user`.
+    The function shows a progress bar. It loads the modules, and runs the interpreters, under the
+    account `user`.
     """
     if not found:
         return []

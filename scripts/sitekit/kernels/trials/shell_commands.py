@@ -17,7 +17,8 @@ from .import_launcher import launcher
 _ITS_OWN = ("_", "SHLVL", "PWD", "OLDPWD")
 _RECORDS = ("_ModuleTable", "__LMOD", "LMOD_", "BASH_")
 _FAILED = "SITEKIT_FAILED_COMMAND"
-# The output of the commands comes before the first NUL.
+# In the output of this script, the output of the module's commands comes before the first NUL
+# character.
 _SCRIPT = "trap 'export {failed}=\"$BASH_COMMAND\"' ERR\n{load}\ntrap - ERR\nprintf '\\0'\nexec /usr/bin/env -0\n"
 
 
@@ -31,7 +32,8 @@ def needed(
     return None.
 
     `before` and `after` are the environment variables before and after the modules were loaded
-    without a shell. For comparison, the modules are loaded again in bash. Raises CannotStart.
+    without a shell. For comparison, the modules are loaded again in bash. Raises CannotStart if
+    Lmod does not answer.
     """
     if not kernel["modules"]:
         return None

@@ -31,7 +31,7 @@ def another_build(language: str, version: str) -> dict[str, Any]:
     """Return the commands with which the launch program tests and starts an interpreter of another
     build than in the first test.
 
-    A module may choose the build of its interpreter by the CPU type of the node. The build of the
+    Some modules choose the build of their interpreter by the CPU type of the node. The build of the
     first test and the build on the node must have the same major and minor version, such as 3.11 or
     4.2.
     """

@@ -74,7 +74,7 @@ def start_and_compare(
     """Start the kernels, two per core at the same time. Return the kernels that failed, as a map of
     kernel ids to reasons.
 
-    Progress is shown. Raises Problem if the program that starts the kernels fails.
+    The function shows a progress bar. Raises Problem if the program that starts the kernels fails.
     """
     if not kernels:
         return {}
@@ -161,7 +161,7 @@ def _start(
     return {
         "id": kernel.id,
         "environment": kind,
-        # the link PREFIX/kernels/launch is not used, because it still points to the previous
+        # the link PREFIX/kernels/launch is not used, because this link still points to the previous
         # generation
         "argv": [str(generation / "launch"), *argv[1:]],
         "env": env,
@@ -218,8 +218,8 @@ def _fault(kernel: Kernel, result: dict[str, Any], elsewhere: bool) -> str | Non
     fault. If the kernel works, return None.
 
     The kernel must answer, and its interpreter, modules and library must be the same as in the
-    first test. On a compute node (`elsewhere` is true), the modules may choose another build of the
-    interpreter for the CPU type.
+    first test. On a compute node (`elsewhere` is true), the modules are allowed to choose another
+    build of the interpreter for the CPU type.
     """
     if "reason" in result:
         return result["reason"]

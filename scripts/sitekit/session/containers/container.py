@@ -1,4 +1,5 @@
-"""Run the server of this job inside a container image: checks, command line and environment.
+"""Run the server of this job inside a container image. This module checks the image, and builds the
+container program's command line and environment.
 
 The session replaces itself (execve) with the container program, such as apptainer. Because the
 process id stays the same, Slurm's SIGTERM reaches the container program or the server. `make
@@ -77,8 +78,8 @@ def command(image: Mapping[str, Any], shown: Path, home: str, program: Sequence[
 def on_another_node(image: Mapping[str, Any], home: str) -> list[str]:
     """Return the command line that runs a program in the image, in another job of the user.
 
-    In the other job, the variable HOME contains the path in the container, which ch-run(1) would
-    use as the path on the node.
+    In the other job, the variable HOME contains the path of the home in the container. ch-run(1)
+    would use this path as a path on the node. Therefore the command line sets HOME to `home`.
     """
     return ["env", f"HOME={home}", *_engine(image, image["binds"], home)]
 
@@ -89,8 +90,8 @@ def _engine(image: Mapping[str, Any], binds: Sequence[str], home: str) -> list[s
     if image["engine"] == "charliecloud":
         options = ["--home", "--private-tmp", *(f"--bind={bind}" for bind in binds)]
         if any(bind.rpartition(":")[2] in NAMES for bind in binds):
-            # without this option, ch-run(1) writes the files of NAMES, and nothing can be mounted
-            # on them
+            # without this option, ch-run(1) writes the files of NAMES itself, and no file can be
+            # mounted in their place
             options.append("--no-passwd")
         return [image["program"], *options, image["path"], "--"]
     options = [
@@ -120,9 +121,10 @@ def environment(image: Mapping[str, Any], job: Mapping[str, str]) -> dict[str, s
 
 
 def refusal(image: Mapping[str, Any]) -> str | None:
-    """Return the reason if the image may not be run. If `make images_check` has tested the image,
-    and the image was not changed since the test, return None. hub/messages/ended_cards.py searches
-    the job's log for the sentences that this function returns.
+    """Return the reason if the server must not run in the image. Return None if `make images_check`
+    has tested the image with these settings and this version of JupyterHub, and the image was not
+    changed after the test. hub/messages/ended_cards.py searches the job's log for the sentences
+    that this function returns.
     """
     path = os.path.realpath(image["path"])
     if not os.path.exists(path):

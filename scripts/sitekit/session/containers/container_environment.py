@@ -22,8 +22,8 @@ used."""
 
 
 def take_environment() -> None:
-    """Set the environment variables of the job in this process; keep the image's other
-    variables."""
+    """Set the job's environment variables in this process. The image's own variables are kept,
+    except the variables whose names begin with a prefix in STEERING."""
     sent = json.loads(base64.b64decode(os.environ[SENT]))
     for name in list(os.environ):
         if name.startswith(STEERING):

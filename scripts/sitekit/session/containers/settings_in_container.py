@@ -14,9 +14,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 INSIDE = "/opt/sitekit-session"
-"""The place in the container of the folder that environment/release/write_container_files.py writes.
+"""The path in the container at which a folder of the release is mounted. The file
+environment/release/write_container_files.py writes this folder.
 
-The folder has this package and the settings of Jupyter Server, and nothing else of the release.
+The folder contains the package sitekit.session, sitekit's JupyterLab extension and the settings of
+Jupyter Server, and nothing else of the release.
 """
 
 SWITCHES = "jupyter_server_config.d/zz-sitekit.json"
@@ -30,7 +32,7 @@ ALWAYS = (
     "sitekit.session.overrides.activity",
     "sitekit.session.outputs.outputs_for_pages",
 )
-"""The extensions that every server has, also if an image has disabled them."""
+"""The extensions that every server has, even if the image disables these extensions."""
 
 
 def set_paths() -> None:

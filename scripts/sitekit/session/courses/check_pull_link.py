@@ -15,8 +15,8 @@ from urllib.parse import quote, urlsplit
 
 BRANCH = re.compile(r"\w[\w./+#@-]{0,200}")
 WRONG = re.compile(r"[\x00-\x20\x7f\\]|[^\x00-\x7f]")
-"""Characters that the URL of a repository must not contain, because git, git servers and people
-interpret these characters differently.
+"""Characters that the URL of a repository must not contain. git, git servers and people do not all
+interpret these characters in the same way.
 """
 YES = {"1", "true", "yes", "on"}
 
@@ -46,7 +46,8 @@ class Pull:
 def check_link(
     arguments: Mapping[str, str], allowed: Sequence[str], root: Path, links: Sequence[str]
 ) -> Pull:
-    """Check the arguments of an nbgitpuller link, and return them.
+    """Check the arguments of an nbgitpuller link, and return them as a Pull. Raise Refused if an
+    argument is not allowed.
 
     `links` are the names of the links that the site creates in the server's root folder.
     """
@@ -109,8 +110,9 @@ def repository(repo: str, allowed: Sequence[str]) -> str:
 
 
 def place(target: str, root: Path, links: Sequence[str]) -> Path:
-    """Return the path of the folder that `target` names. The folder is in the server's root folder,
-    or in a folder to which one of the site's links points."""
+    """Return the path of the folder that `target` names. The folder must be in the server's root
+    folder, or in a folder to which one of the site's links points. Otherwise, or if the folder is
+    hidden, raise Refused."""
     parts = target.rstrip("/").split("/")
     if any(
         not part or part.startswith(".") or not part.isprintable() or "\\" in part for part in parts
@@ -131,8 +133,8 @@ def place(target: str, root: Path, links: Sequence[str]) -> Path:
 def is_copy(folder: Path, repo: str) -> None:
     """Raise Refused if the folder is not a copy of this repository.
 
-    If the folder is not a copy, git would change another repository of the user, or a repository
-    that contains the folder.
+    Otherwise, git could change another repository of the user, for example a repository that
+    contains the folder.
     """
     conflict = f"{folder.name} is there already, and it is no copy of {repo}"
     if not (folder / ".git").is_dir() or (folder / ".git").is_symlink():
@@ -152,7 +154,8 @@ def _plain(address: str) -> str:
 
 
 def page(arguments: Mapping[str, str], target: str, backup: bool) -> str:
-    """Return the page that opens after the pull, as a path below the server's own URL."""
+    """Return the page that opens after the pull, as a path below the server's own URL. Raise
+    Refused if the page is outside of the user's server."""
     path = (arguments.get("urlpath") or arguments.get("urlPath") or "").lstrip("/")
     if not path:
         below = ""

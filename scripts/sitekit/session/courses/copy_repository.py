@@ -24,7 +24,7 @@ from .check_pull_link import Pull, Refused, check_link
 TIMEOUT = 60.0
 """Seconds that a start waits for the copy."""
 SHOWN = 2000
-"""Characters of git's output that are logged."""
+"""The largest number of characters of git's output that a message about a failed copy contains."""
 PROGRAMS = Path(__file__).parents[1] / "overrides"
 PAGES = {"": "/lab/tree", "/lab": "/lab/tree", "/tree": "/tree"}
 """Maps the start page of an interface to the page of this interface that opens a folder."""
@@ -56,9 +56,9 @@ def update_copy(
     settings: Mapping[str, Any], root: Path, repository: Mapping[str, Any]
 ) -> tuple[str, str]:
     """Create or update the copy. Return two texts: the reason if this failed (otherwise ""), and
-    the output of the program. If `keep_both` in `repository` is true, the copy keeps both versions
-    of a file that user and repository have both changed: the user's file stays, and the
-    repository's version is written to another file."""
+    the output of the program that pulls. Some files may have been changed both by the user and in
+    the repository. If `keep_both` in `repository` is true, the user's version of such a file stays,
+    and the repository's version is written to another file."""
     url = repository["url"]
     wanted = {"repo": url, "branch": repository["branch"], "targetpath": repository["folder"]}
     output = ""
@@ -82,10 +82,10 @@ def open_in(root: Path, folder: str, page: str = "") -> None:
 
 def _copied(pull: Pull, umask: str, keep_both: bool) -> tuple[str, str]:
     """Create or update the copy. Return two texts: the reason if this failed (otherwise ""), and
-    the output. Raises OSError. A new copy has a temporary name until the copy is complete.
-    Therefore the next start does not use an interrupted copy."""
+    the output of the program that pulls. Raises OSError. A new copy has a temporary name until the
+    copy is complete. Therefore the next start does not use an interrupted copy."""
     settings = {"repo": pull.repo, "branch": pull.branch, "backup": False}
-    # depth 0: git copies all commits, because git has to compare them
+    # depth 0: git copies all commits, because pull_course.py compares old commits
     depth, program = (0, "pull_course.py") if keep_both else (None, "pull_in_subprocess.py")
     if pull.exists:
         return _pull(program, {**settings, "depth": depth, "folder": str(pull.folder)}, umask)
@@ -121,7 +121,7 @@ def _pull(program: str, settings: Mapping[str, object], umask: str) -> tuple[str
         except subprocess.TimeoutExpired:
             return f"no answer within {TIMEOUT:.0f} s", ""
         finally:
-            # This also ends git, and is also done when Slurm ends this job during the copy.
+            # This kills the program and its git, also when Slurm ends this job during the copy.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
     return ("" if child.returncode == 0 else " ".join(output.split())[-SHOWN:]), output

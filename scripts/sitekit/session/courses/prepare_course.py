@@ -1,4 +1,4 @@
-"""Prepare a server of a course before it starts: copy the material, and set the page that
+"""Prepare a server of a course before the server starts: copy the material, and set the page that
 JupyterLab opens and the default kernel. The settings of the course come from gate.json, which only
 root can change. A participant's own files are never overwritten. If a part of the course is
 missing, the server starts nevertheless, and JupyterLab shows a message about the missing part.
@@ -30,9 +30,9 @@ Notice = dict[str, Any]
 
 
 def prepare_course(settings: dict[str, Any]) -> None:
-    """Copy or update the course's material, and make JupyterLab open in the folder with the
-    material. Messages for the participant are printed to the job's log, and stored in
-    `course_notices`, which JupyterLab shows.
+    """Copy or update the course's material, and make JupyterLab open the course's page or the
+    folder with the material. Messages for the participant are printed to the job's log, and stored
+    in `course_notices`, which JupyterLab shows.
     """
     course, root = settings["course"], server_folder(settings)
     notices: list[Notice] = settings.setdefault("course_notices", [])
@@ -68,8 +68,8 @@ def log(one: Notice) -> None:
 
 
 def explain(line: str, root: Path) -> Notice | None:
-    """Convert an output line of the program that pulls to a message for the participant. If the
-    line names no file, return None."""
+    """Return a message for the participant, if a line of the pulling program's output says that a
+    file was kept in two versions, or was renamed. For any other line, return None."""
     if line.startswith(KEPT):
         name, beside = json.loads(line[len(KEPT) :])
         return notice(BOTH, name=name, beside=beside)
@@ -82,8 +82,8 @@ def explain(line: str, root: Path) -> Notice | None:
 
 def copy_once(source: Path, name: str, root: Path) -> Notice | None:
     """Copy a folder to the server's folder, if no earlier start has copied the folder. Return a
-    message if the copy failed, otherwise None. The copy is created under a temporary name. A
-    complete copy is renamed to its final name. Therefore an interrupted copy is never used.
+    message if the copy failed, otherwise None. The new copy has a temporary name until it is
+    complete. Therefore an interrupted copy is never used.
     """
     try:
         copy = place(name, root, [])
@@ -105,8 +105,8 @@ def copy_once(source: Path, name: str, root: Path) -> Notice | None:
 
 
 def kernel_of_course(app: Any, settings: dict[str, Any]) -> str:
-    """Return the name of the course's kernel. If the server does not have this kernel, return "",
-    and add a message for the participant."""
+    """Return the name of the course's kernel. If the course names no kernel, return "". If the
+    server does not have the course's kernel, add a message for the participant, and return ""."""
     name: str = settings.get("course", {}).get("kernel", "")
     if name and name not in app.kernel_spec_manager.find_kernel_specs():
         missing = notice(NO_KERNEL, name=name)

@@ -1,4 +1,5 @@
-"""Cache a figure that takes long to read. Therefore the figure is read only once for many pages."""
+"""Cache a figure, such as the free space, that takes long to read. Therefore the server reads the
+figure only once for many pages."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ class Kept:
         self._reading: asyncio.Task[None] | None = None
 
     async def value(self) -> Any:
-        """Return the figure. If the figure was not yet read for the first time, return None."""
+        """Return the figure. If no first value of the figure is available yet, return None."""
         if self._reading is None and time.monotonic() - self._at > self._seconds:
             self._reading = asyncio.create_task(self._again())
         if self._reading:

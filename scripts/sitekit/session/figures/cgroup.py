@@ -1,5 +1,5 @@
-"""Read from the cgroup (of version 1 or 2) how much memory this server's job uses, and how much it
-may use."""
+"""Read from the cgroup (of version 1 or 2) how much memory this server's job uses, and the limit of
+the job's memory."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ class Memory:
 
 
 def find() -> tuple[Path, Path, Files] | None:
-    """Return the cgroup of this process, the top of its hierarchy, and the names of its files.
+    """Return the folder of this process's cgroup, the top folder of all cgroups, and the names of
+    the cgroup's files.
 
     Returns None if the node has no cgroup for memory.
     """

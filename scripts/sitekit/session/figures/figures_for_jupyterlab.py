@@ -1,9 +1,9 @@
 """Answer JupyterLab's requests for figures of this server: the remaining time, the memory, the
 GPUs, and the free space in the home.
 
-Figures that can take long to read are read in threads. Even if many pages are open, each figure is
-read only once in a few seconds. If a file server does not answer, pages get the free space from the
-last answer.
+Figures that can take long to read (the GPUs and the free space) are read in threads. Even if many
+pages are open, the server reads these figures only once in 10 or 60 seconds. If a file server does
+not answer, pages get the last known free space.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from .home_space import room_of
 
 
 def home_of_user() -> dict[str, Any] | None:
-    """Return the free space in the user's home, as JSON types."""
+    """Return the free space in the user's home, as a dictionary for the JSON answer. If the free
+    space is not known, return None."""
     room = room_of(Path(os.environ["HOME"]))
     return room.as_dict() if room else None
 

@@ -33,7 +33,8 @@ def gpus() -> list[dict[str, Any]]:
 
 
 def read(printed: str) -> list[dict[str, Any]]:
-    """Return the GPUs in nvidia-smi's output. Lines of another form are ignored."""
+    """Return the use of each GPU that nvidia-smi's output lists. Lines of another form are
+    ignored."""
     found = []
     for line in printed.splitlines():
         words = [word.strip() for word in line.split(",", 3)]

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 QUOTA_TIMEOUT = 5.0  # seconds; over NFS, `quota` queries a service of the file server
-# bytes of free space; if the home is smaller than 20 times this size: a twentieth of the home
+# A home with less free space than this, in bytes, is nearly full. For a home smaller than 20 times
+# this size, the limit is a twentieth of the home.
 NEARLY_FULL = 2 * 1024**3
 FEW_FILES = 1000
 COLUMNS = 9
@@ -40,7 +41,8 @@ class Room:
         return "nearly full" if few or self.free < min(NEARLY_FULL, self.size // 20) else ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return size, free space and number of files as JSON types."""
+        """Return size, free space, number of files and state as a dictionary for the JSON answer to
+        JupyterLab."""
         return {**asdict(self), "state": self.state}
 
 
@@ -48,8 +50,7 @@ def room_of(home: Path) -> Room | None:
     """Return the size and the free space of a home. If the user's quota leaves less space than the
     filesystem has, the result contains the quota's sizes.
 
-    Returns None if the filesystem reports no size. This function may have to wait for a file
-    server.
+    Returns None if the size is not known. This function may have to wait for a file server.
     """
     try:
         found = os.statvfs(home)

@@ -17,10 +17,10 @@ def notice(
     """Return the seconds until the idle limit stops the server, and the seconds until the server's
     job ends.
 
-    A time is None if the server has no such limit, or if the time is not known. The result also
-    contains the number of programs that were `killed` for lack of memory, and the server's memory
-    in bytes. `now` and `active`, the time of the last activity, are in seconds since the epoch.
-    `environment` is the environment of the server.
+    A number of seconds is None if the server has no such limit, or if the end of the job is not
+    known. The result also contains the number of programs that were `killed` for lack of memory,
+    and the server's memory in bytes. `now` and `active`, the time of the last activity, are in
+    seconds since the epoch. `environment` is the environment of the server.
     """
     limit = environment.get("JUPYTERHUB_SITEKIT_IDLE", "never")
     end = environment.get("JUPYTERHUB_SITEKIT_END", "")

@@ -1,1 +1,1 @@
-"""Check requests from other websites and to other ports of the node."""
+"""Check requests that other websites cause, and requests to other ports of the node."""

@@ -56,7 +56,7 @@ def table(tables: tuple[str, ...] = TABLES) -> list[Row]:
 
 
 def _address(text: str) -> Address:
-    """Return the IP address and port in /proc's hexadecimal form."""
+    """Convert an address in /proc's hexadecimal form to an IP address and a port."""
     digits, port = text.split(":")
     # groups of 32 bits, each in the byte order of the machine
     numbers = (int(digits[place : place + 8], 16) for place in range(0, len(digits), 8))
@@ -66,7 +66,8 @@ def _address(text: str) -> Address:
 
 
 def listening(rows: list[Row], address: str, port: int) -> set[int]:
-    """Return the uids whose programs may accept a connection to this loopback address and port."""
+    """Return the uids of the users whose programs can accept a connection to this loopback address
+    and port."""
     places = {"127.0.0.1": (("127.0.0.1", "0.0.0.0"), ("::",)), "::1": (("::1", "::"),)}[address]  # noqa: S104
     # a socket on :: also accepts IPv4, if no socket for IPv4 has the same port
     for names in places:
@@ -91,7 +92,8 @@ def accepted_by(rows: list[Row], ours: Address, theirs: Address) -> int | None:
 async def connected(port: int) -> socket.socket:
     """Return a connection to this user's own program on this port of the loopback interface.
 
-    Raises NotOurs or OSError.
+    Raises NotOurs if no program of this user listens on the port. Raises OSError if the connection
+    fails.
     """
     others = False
     for address, family in LOOPBACK.items():
@@ -109,7 +111,7 @@ async def connected(port: int) -> socket.socket:
                 return line
             others = True
         except ConnectionRefusedError:
-            pass  # A socket on :: may accept only IPv6. The table does not show this.
+            pass  # A socket on :: can be limited to IPv6. The table does not show this.
         except OSError:
             line.close()
             raise
@@ -123,8 +125,8 @@ async def connected(port: int) -> socket.socket:
 def is_ours(line: socket.socket, address: str, port: int) -> bool:
     """Return whether a program of this user is at the other end of the connection.
 
-    The owner of the port is checked again after connecting, because between check and connection
-    another program may have begun to listen on the port.
+    The owner of the port is checked again after the connection was made, because another program
+    may have begun to listen on the port after the first check.
     """
     rows = table()
     uid = accepted_by(rows, line.getsockname()[:2], line.getpeername()[:2])

@@ -1,4 +1,5 @@
-"""Remove the hub's tokens and cookies from requests that jupyter-server-proxy sends to a program.
+"""Remove the hub's tokens and cookies from requests that jupyter-server-proxy sends to a user's
+program.
 
 This module also removes headers from the program's response that would affect the hub's other
 pages.
@@ -12,7 +13,7 @@ from urllib.parse import unquote_plus, urlsplit, urlunsplit
 COOKIES = ("jupyter", "_xsrf", "sitekit", "username-", "_shib", "mod_auth_openidc", "_oauth2_proxy")
 """Prefixes of the names of cookies of the hub, of servers and of the front.
 
-Whoever has such a cookie is logged in as the user.
+A program that gets one of these cookies could send requests in the name of the user.
 """
 
 PREFIXES = ("__Host-", "__Secure-", "__Http-", "__Host-Http-")
@@ -80,11 +81,12 @@ def clean_answer(headers: Any, context: str) -> None:
 
 
 def for_path(cookie: str, context: str) -> str | None:
-    """Return the Set-Cookie header, restricted to the path `context`. If the header is refused,
-    return None."""
+    """Return the Set-Cookie header, restricted to the path `context`. Return None if the program
+    must not set this cookie: a cookie without a name, with a name of the hub, a server or the
+    front, or with a prefix in PREFIXES."""
     first, *attributes = cookie.split(";")
     name = first.partition("=")[0].strip() if "=" in first else ""
-    # a browser may treat a cookie without a name as a cookie with another name
+    # some browsers treat a cookie without a name as a cookie with another name
     if not name or is_ours(name) or name.startswith(PREFIXES):
         return None
     path, kept = context, []

@@ -11,8 +11,9 @@ from typing import Any
 from .tls import Identity
 
 EVERY, EVERY_IN_COURSE = 60.0, 20.0
-"""Seconds between two requests: of a server without a course, and of a server of a course."""
-LIMIT = 512 * 1024  # bytes of an answer; the longest answer of the hub is shorter
+"""Seconds between two requests. The first value is for servers without a course, the second for
+servers of a course."""
+LIMIT = 512 * 1024  # the largest number of bytes of an answer; the hub's answers are shorter
 
 
 async def ask_for_messages(settings: dict[str, Any], identity: Identity | None) -> None:
@@ -39,7 +40,8 @@ async def ask_for_messages(settings: dict[str, Any], identity: Identity | None) 
 
 
 def read_messages(body: bytes) -> list[dict[str, str]]:
-    """Return the messages in the hub's answer. Raises ValueError."""
+    """Return the messages in the hub's answer. Raises ValueError if the answer contains no list of
+    messages."""
     told = json.loads(body[:LIMIT])
     if not isinstance(told, dict) or not isinstance(told.get("messages"), list):
         raise ValueError("the hub's answer has no messages")

@@ -1,8 +1,8 @@
 """Limit the number and the duration of TLS connections whose client has not yet sent a certificate.
-Any machine on the network can open connections and send nothing. Each connection uses one of the
-file descriptors that a process may open. If too many connections wait, the oldest waiting
-connection is closed. A client with a certificate needs only milliseconds for the handshake, and is
-therefore not affected.
+Any machine on the network can open connections and send nothing. Each connection uses a file
+descriptor, and a process has only a limited number of file descriptors. If more than MOST
+connections wait, the server closes the oldest waiting connection. A client with a certificate needs
+only milliseconds for the handshake, and is therefore not affected.
 """
 
 from __future__ import annotations
@@ -44,8 +44,7 @@ class Callers:
 def ask_all(server: Any) -> None:
     """Make tornado's HTTP server complete the TLS handshake before it handles a connection.
 
-    A connection whose handshake is not complete uses no resource of the server except its entry in
-    Callers.
+    Until a connection's handshake is complete, the server only lists the connection in Callers.
     """
     take, callers = server.handle_stream, Callers()
 

@@ -20,7 +20,7 @@ HUB_TIMEOUT = 3.0  # seconds; a hub that is down must not delay the server's end
 
 def tell_at_sigterm(loop: Any, identity: Identity | None) -> None:
     """When Slurm or the hub sends SIGTERM to this server, report the end of the server to the hub.
-    After the report, the server ends.
+    The server ends when the hub has answered, or after HUB_TIMEOUT seconds.
 
     After the report, the hub removes the server's route. Call this function after Jupyter Server
     has set its own signal handler, because that handler ends the server.

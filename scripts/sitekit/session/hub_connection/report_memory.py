@@ -12,7 +12,7 @@ import os
 from .tls import Identity
 
 EVERY = 60.0  # seconds
-CHANGE = 0.05  # a fraction; a value that differs less from the last reported value is not sent
+CHANGE = 0.05  # a difference of at most 5 % from the last reported value is not reported
 MIB = 1024**2
 
 
@@ -38,9 +38,10 @@ def differs(value: int, last: int | None) -> bool:
 
 
 async def report_memory(identity: Identity | None = None) -> None:
-    """Report the memory once a minute if the value has changed, until the server ends.
+    """Report the memory to the hub until the server ends. Once a minute, the memory is measured,
+    and reported if it has changed by more than the fraction CHANGE.
 
-    If the hub does not answer, or is too old for these reports, the next report follows a minute
+    If the hub does not answer, or is too old for these reports, the server tries again a minute
     later.
     """
     from tornado.httpclient import AsyncHTTPClient, HTTPClientError

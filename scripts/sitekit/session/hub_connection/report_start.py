@@ -19,8 +19,8 @@ if TYPE_CHECKING:  # tornado is loaded only after the hub has answered
     from tornado.httpclient import HTTPRequest
 
 HUB_TIMEOUT = 300.0
-"""Seconds that a starting server waits until the hub answers. After that, the server waits at most
-the same time until the hub accepts the server's port."""
+"""Seconds that a starting server waits until the hub answers. When the hub has answered, the server
+waits at most the same time until the hub accepts the server's port."""
 
 
 def await_hub(api: str, identity: Identity | None = None, timeout: float = HUB_TIMEOUT) -> None:
@@ -66,12 +66,12 @@ def _giving_up(api: str, timeout: float, trouble: object) -> str:
 async def tell_hub(
     port: int, identity: Identity | None = None, timeout: float = HUB_TIMEOUT
 ) -> None:
-    """Send the port to the hub (POST) again and again until the hub accepts the port. End the
-    server if the hub refuses the port or does not answer in time."""
+    """Send the server's port to the hub (POST) again and again until the hub accepts the port. End
+    the server if the hub refuses the port, or has not accepted it after `timeout` seconds."""
     request = _listening(port, identity)
     pause, end = 0.5, time.monotonic() + timeout
     while trouble := await _post(request):
-        # only the hub answers with these codes; a 404 may come from another service
+        # only the hub answers with these codes; a 404 can come from another service
         if getattr(trouble, "code", None) in (400, 401, 403):
             return _end_server(
                 f"sitekit: the hub no longer accepts this server ({trouble}); ending"

@@ -1,10 +1,9 @@
-"""Store this server's TLS certificate and key, and the authority of hub and proxy, in files in
-memory.
+"""Store three texts in files in memory: this server's TLS certificate, its key, and the certificate
+of the authority that signs the certificates of hub and proxy.
 
-The hub sends certificate, key and authority in the job's environment, like the token. The module
-tls.py writes certificate, key and authority to files in memory (memfd). No other user can open
-these files, and Linux deletes the files when the process ends. The files are necessary because
-OpenSSL reads keys only from files.
+The hub sends these texts in the job's environment, like the token. The files in memory are made
+with memfd_create(2). No other user can open these files, and Linux deletes the files when the
+process ends. The files are necessary because OpenSSL reads keys only from files.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ FOR_JUPYTERHUB = ("JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CERTFILE", "JUPYTERH
 
 
 class Identity:
-    """Hold the server's key and certificate, and the certificate authority that the server trusts.
-    The trusted authority signs the certificates of hub and proxy, but not the certificates of
-    users' servers.
+    """Hold the server's key and certificate, and the certificate of the authority that the server
+    trusts. The trusted authority signs the certificates of hub and proxy, but not the certificates
+    of users' servers.
     """
 
     def __init__(self, sent: str) -> None:

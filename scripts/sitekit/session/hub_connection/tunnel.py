@@ -42,8 +42,8 @@ still reports its end to the hub through the tunnel.
 
 
 class Tunnel:
-    """Keep the SSH connection open. `sent` contains the key, the certificate and the ports, which
-    the hub has sent."""
+    """Keep the SSH connection open. `sent` contains the settings of the tunnel, which the hub has
+    sent: key, certificate, host key and ports."""
 
     def __init__(self, sent: str) -> None:
         self._to: dict[str, Any] = json.loads(sent)
@@ -125,7 +125,8 @@ class Tunnel:
             trouble = _connection(words)
             if time.monotonic() - began > LONGEST:
                 pause, self._told = FIRST, ""
-            # each outage is logged only once, because a card shows this log
+            # an error that repeats is logged only once, because a card shows the last lines of this
+            # log
             if trouble != self._told:
                 place = f"{self._to['host']}, port {self._to['port']}"
                 print(f"sitekit: no tunnel to {place}: {trouble}; trying again", flush=True)
@@ -135,7 +136,7 @@ class Tunnel:
 
 
 def take_tunnel() -> Tunnel | None:
-    """Remove the tunnel's variable from the environment, and return the variable's content as a
+    """Remove the environment variable with the tunnel's settings, and return the settings as a
     Tunnel. Returns None if the site has no tunnels.
     """
     sent = os.environ.pop(SENT, "")

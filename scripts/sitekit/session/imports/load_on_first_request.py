@@ -1,7 +1,7 @@
 """Load a server extension at the first request for one of the extension's URLs.
 
-Many extensions are used in few sessions. Without this module, each start of a server would import
-the libraries of these extensions.
+Users use many of the extensions only in few sessions. Without this module, each start of a server
+would import the libraries of these extensions.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from tornado.routing import PathMatches, Router, Rule
 
 class FirstRequest(Router):
     """Load an extension at the first request. The extension's own handlers then also answer this
-    first request. tornado uses the first rule that matches, and `load` adds the extension's
-    handlers after this rule.
+    first request. tornado tries its routing rules in their order. FirstRequest answers no request
+    itself, and `load` adds the extension's handlers after the rule of FirstRequest.
     """
 
     SUPPORTED_METHODS = ()
-    """No methods. Jupyter Server searches this attribute for the methods of handlers that need no
-    authentication."""
+    """Empty, because FirstRequest handles no method. Jupyter Server reads this attribute of each
+    handler when it searches for methods that need no authentication."""
 
     def __init__(self, load: Callable[[], None]) -> None:
         self._load: Callable[[], None] | None = load

@@ -1,8 +1,7 @@
-"""Replace modules by placeholders (stand-ins) while another module, which hardly needs these
-modules, is imported.
+"""Replace some modules by placeholders (stand-ins) while Python imports another module that hardly
+needs them.
 
-The module that is imported in the meantime keeps the placeholders. All other modules, and later
-imports, get the real modules.
+The other module keeps the placeholders. All other modules, and later imports, get the real modules.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Import the modules of a starting server from one file of the release.
 
-Without this file, Python would search for about a thousand small files, one after another. For each
-small file, a shared filesystem performs about ten operations. The one file contains the bytecode of
-all these modules, and the entry points of the installed packages.
+Without this one file, Python would search for about a thousand small files, one after another. For
+each small file, a shared filesystem performs about ten operations. The one file contains the
+bytecode of all these modules, and the entry points of the installed packages.
 environment/release/bytecode_of_server.py writes the file when a release is built. A release is
-never changed afterwards. Modules that are not in this file are imported as usual.
+never changed afterwards. Python imports modules that are not in the one file as usual.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def controller_config() -> str:
 
 def _write(file: Path, text: str) -> None:
     """Write a file of the profile. If the user has removed sitekit's first line from this file, the
-    file is not changed. Raises OSError."""
+    file is not changed. Raises OSError if the file cannot be written."""
     if file.is_symlink() or (file.exists() and not _is_ours(file)):
         return
     aside = file.with_name(f".{file.name}.{os.getpid()}")

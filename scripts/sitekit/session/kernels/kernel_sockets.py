@@ -99,8 +99,8 @@ class Channels(ZMQChannelsWebsocketConnection):
             super().handle_incoming_message(incoming_msg)
 
     def _note_cell(self, message: Any) -> None:
-        """Record which cell the page requests the kernel to run. The server needs this to write the
-        cell's outputs later."""
+        """Record which cell the page requests the kernel to run. The server needs this record to
+        write the cell's outputs into the notebook later."""
         writer = notebook_outputs.writer(self.kernel_manager, make=False)
         header, metadata, content = request_parts(message, self.subprotocol)
         cell, code = metadata.get("cellId"), content.get("code")
@@ -109,7 +109,8 @@ class Channels(ZMQChannelsWebsocketConnection):
 
 
 def message_type(message: Any, subprotocol: str | None) -> str:
-    """Return the type of a message from the page, in either of Jupyter's two formats."""
+    """Return the type of a message from the page. The message can have either of Jupyter's two
+    formats."""
     if subprotocol == V1:
         _, parts = deserialize_msg_from_ws_v1(message)
         return json.loads(bytes(parts[0]))["msg_type"]

@@ -59,8 +59,9 @@ class KernelSpecs(KernelSpecManager):
 
 
 def _kind(name: str, spec: dict[str, Any]) -> tuple[bool, bool, bool]:
-    """Return a sort key of a kernel. Python kernels are preferred, among these the site's kernels,
-    and among these names that begin with `python`."""
+    """Return a sort key of a kernel; the largest key is the best kernel. Python kernels are better
+    than other kernels. Of the Python kernels, the site's kernels are better than users' kernels. Of
+    the site's kernels, the best kernels have names that begin with `python`."""
     own_or_loaded = name.startswith(("my-", "loaded-"))
     return spec["language"] == "python", not own_or_loaded, name.startswith("python")
 

@@ -1,8 +1,9 @@
-"""Parse the output of `lmod python`, which is a Python program, without running it.
+"""Parse the output of `lmod python`. This output is a Python program, which is parsed but not run.
 
 No other module parses the output of Lmod. The user's server imports this file, and `make kernels`
-copies it to the folder of the launch program (kernels/lmod_output.py is a link to this file).
-lmod_output.py imports only the standard library, because the launch program has no other packages.
+copies this file to the folder of the launch program (kernels/lmod_output.py is a link to this
+file). lmod_output.py imports only the standard library, because the launch program has no other
+packages.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ _LINE = re.compile(
 
 
 def changes(output: bytes) -> Changes:
-    """Return the changes that the printed Python program would make to its environment variables,
-    in order.
+    """Return the changes that the Python program in Lmod's output would make to its environment
+    variables, in the order of the output.
 
     All other parts of the output are ignored. If a command has failed, Lmod prints no change.
     """

@@ -20,8 +20,8 @@ def _file() -> Path:
 
 
 def read_loaded_modules() -> Changes:
-    """Return the changes of environment variables by the modules that are now loaded, from the
-    file. If the file is missing, return {}."""
+    """Read from the file which environment variables the loaded modules have changed, and return
+    these changes. If the file is missing, return {}."""
     try:
         return json.loads(_file().read_text())
     except FileNotFoundError:
@@ -30,7 +30,7 @@ def read_loaded_modules() -> Changes:
 
 def write_loaded_modules(environment: Mapping[str, str]) -> None:
     """Store the differences between `environment` and the server's own environment variables in the
-    file. Raises OSError.
+    file. Raises OSError if the file cannot be written.
     """
     changes: Changes = {
         name: value for name, value in environment.items() if os.environ.get(name) != value

@@ -1,4 +1,5 @@
-"""Build the outputs of one run of a cell from the kernel's messages, as a notebook's file has them."""
+"""Build the outputs of one run of a cell from the kernel's messages, in the form of a notebook's
+file."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import re
 from typing import Any
 
 OVERHEAD = 1000
-"""Bytes that are added to the size of the text for each run and for each output."""
+"""The server counts this many bytes for each run and each output, in addition to the size of the
+text."""
 
 _BACKSPACE = re.compile(r"[^\n]\x08")
 _CARRIAGE_RETURN = re.compile(r".*\r(?=[^\n])")
@@ -58,14 +60,15 @@ class CellRun:
         self.size = self._least = OVERHEAD + len(code)
         self.count: int | None = None
         self.ended: float | None = None
-        self.missed = False  # a page has not received all of the outputs
+        self.missed = False  # True if the run's page has possibly not received all outputs
         self.changes = 0
         self.written = 0  # the value of `changes` when the outputs were last written to the file
         self._outputs: list[Stream | Display] = []
         self._clear_first = False
 
     def begin(self, count: Any) -> None:
-        """Record that the kernel has begun the run, and has given this number to the run."""
+        """Record that the kernel has begun the run, and that the kernel has given the number
+        `count` to the run."""
         if isinstance(count, int) and count >= 0:
             self.count = count
             self.changes += 1
@@ -76,12 +79,13 @@ class CellRun:
             self.changes += 1
 
     def as_json(self) -> dict[str, Any]:
-        """Return the run as JSON types, for a page that puts the outputs into the cell."""
+        """Return the run as a dictionary for the JSON answer to a page, which puts the outputs into
+        the cell."""
         told = {"cell": self.cell, "code": self.code, "count": self.count, "changes": self.changes}
         return {**told, "ended": self.ended is not None, "outputs": self.outputs()}
 
     def outputs(self) -> list[dict[str, Any]]:
-        """Return the outputs as a notebook's file has them."""
+        """Return the outputs in the form of a notebook's file."""
         return [one.as_output() for one in self._outputs]
 
     def print(self, name: str, text: str) -> None:
@@ -118,7 +122,7 @@ class CellRun:
                 self.changes += 1
 
     def clear(self, wait: bool) -> None:
-        """Remove all outputs now, or before the next output."""
+        """Remove all outputs. If `wait` is true, remove them only when the next output arrives."""
         self._clear_first = wait
         if not wait:
             self._outputs = []

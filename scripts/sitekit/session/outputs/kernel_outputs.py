@@ -1,7 +1,7 @@
 """Keep the outputs of a kernel's cells until a page or the server has written them to the file.
 
 The outputs of a run are kept from the start of the run, even if a page shows the notebook. The
-reason is that the user may close the page before the page has saved all outputs.
+reason is that the user can close the page before the page has saved all outputs.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ MOST = 10_000_000
 """The largest size of the outputs that are kept for one kernel, in bytes."""
 MOST_RUNS = 1000
 SAVED_AFTER = 5.0
-"""If a page saves a notebook this many seconds after the end of a run, the page has received all
-outputs of the run."""
+"""If a page saves a notebook more than this many seconds after the end of a run, the server assumes
+that the page has received all outputs of the run."""
 NOT_KEPT = (
     "The rest of this output was not kept: while no page shows a notebook, the server keeps "
     f"{MOST // 1_000_000} MB of the outputs of its cells.\n"
 )
 LEFT = "left"
 """A page sends this word for a run if the page does not put the run's outputs into its notebook.
-The reason is that the cell has another text in this page, or that the page runs the cell itself."""
+The page does not put them there if the cell has another text in this page, or if the page runs the
+cell itself."""
 AT_ONCE = 50
 """The largest number of runs in one answer to a page. The URL of the page's next request names
 these runs. Web servers allow URLs of at most 8 kB."""
@@ -77,7 +78,8 @@ class KernelOutputs:
                 self._add(parent, run, kind, content, size)
 
     def page_leaves(self, page: str, last: bool) -> None:
-        """Record that a page was closed. `last` is True if no other page shows the notebook."""
+        """Record that a page is no longer connected. `last` is True if no other page is
+        connected."""
         self.watched = not last
         for run in self.runs.values():
             run.missed = run.missed or run.page == page
@@ -92,11 +94,11 @@ class KernelOutputs:
 
     def for_page(self, page: str, have: Mapping[str, Any]) -> dict[str, Any]:
         """Return, for a connected page, the runs whose outputs no page has completely received. The
-        key `running` tells whether the page has to ask again.
+        key `running` is true if the page has to send its request again later.
 
-        `have` is what the page already has. It maps ids of runs to the value `changes` that the
-        page has put into its notebook, or to LEFT. The page saves the outputs of the returned runs.
-        At most AT_ONCE runs are returned.
+        `have` is what the page already has. `have` maps ids of runs to the value `changes` up to
+        which the page has put the outputs into its notebook, or to LEFT. The page saves the outputs
+        of the returned runs. At most AT_ONCE runs are returned.
         """
         runs: list[dict[str, Any]] = []
         running = False
@@ -113,15 +115,17 @@ class KernelOutputs:
         return {"runs": runs, "running": running}
 
     def page_saved(self, began: float) -> None:
-        """Record that a page has saved the notebook. The file has the outputs that the page had
-        received. `began` is the time of the page's request (time.monotonic)."""
+        """Record that a page has saved the notebook. The file now contains the outputs that the
+        page had received. Therefore the server forgets the runs that ended long enough before.
+        `began` is the time of the page's request (time.monotonic)."""
         before = began - SAVED_AFTER
         for message, run in list(self.runs.items()):
             if run.ended is not None and run.ended < before and not run.missed:
                 self.forget(message)
 
     def end_all(self) -> None:
-        """Mark all runs that the kernel has begun as ended, because the kernel has ended."""
+        """Mark all runs that the kernel has begun as ended, and forget all other runs. Call this
+        function when the kernel has ended."""
         for message, run in list(self.runs.items()):
             if run.count is None:
                 self.forget(message)
@@ -177,13 +181,14 @@ class KernelOutputs:
                 self._size += run.size - before
 
     def _fits(self, message: str, size: int) -> bool:
-        """Return whether an output of this size is kept. If not, the run gets no more outputs."""
+        """Return whether the server can keep an output of this size. If not, the run gets no more
+        outputs."""
         self._make_room(size + OVERHEAD, message)
         if self._size + size + OVERHEAD <= MOST:
             return True
         run = self.runs[message]
         if self.watched and not run.missed:
-            # The page may have saved more of this output than the server would write.
+            # The page has possibly saved more of this output than the server would write.
             self.forget(message)
             return False
         self._full.add(message)

@@ -10,7 +10,7 @@ from .cell_run import CellRun
 
 
 def put_outputs(notebook: dict[str, Any], runs: Mapping[str, CellRun]) -> set[str]:
-    """Put the outputs and the number of each run into the run's cell. Return the ids of the runs
+    """Put the outputs and the number of each run into the cell that ran. Return the ids of the runs
     whose outputs are now in the notebook.
 
     A cell is changed only if it has the same id and the same text as the cell that ran. The outputs

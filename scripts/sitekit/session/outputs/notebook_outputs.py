@@ -63,8 +63,8 @@ class NotebookOutputs:
             await writer.follow(old, new, sessions)
 
     async def _of(self, path: str) -> list[Writer]:
-        """Return the writers of the kernels of a notebook. `path` may be any path of the notebook's
-        file."""
+        """Return the writers of the kernels of a notebook. If links lead to the notebook's file,
+        `path` can be any of its paths."""
         writers = list(self._writers.values())
         if not writers:
             return []
@@ -76,8 +76,8 @@ class NotebookOutputs:
 
 def write_outputs_of_closed_pages(app: Any) -> None:
     """Make this server write the outputs of notebooks that no page shows. This function does
-    nothing if an extension of OTHERS is enabled, or if the site has its own contents manager that
-    is not asynchronous."""
+    nothing if an extension of OTHERS is enabled, or if the server's contents manager is not a
+    subclass of Jupyter Server's AsyncContentsManager."""
     extensions = app.extension_manager.extensions
     others = [name for name in OTHERS if name in extensions and extensions[name].enabled]
     if not others and isinstance(app.contents_manager, AsyncContentsManager):

@@ -4,7 +4,7 @@ Server extension).
 In JupyterLab, only the page that has requested a run puts the run's outputs into the notebook. If
 another page opens the notebook while the cell runs, this page requests the later outputs from this
 extension. The page puts these outputs into its own copy of the notebook. This extension writes
-nothing to the file, because only the page may write the file.
+nothing to the file, because only the page is allowed to write the file while the page is open.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ If a page is connected to the kernel, only the page writes the file, and the ser
 If no page is connected, the server writes before a page reads the notebook, and when the kernel is
 shut down. If the user has closed the last page, the server also writes when a cell ends, and every
 30 seconds. If a page has only lost its connection, the server does not write at these times,
-because the page may connect again and receive the outputs. If the server had written, the page
+because the page can connect again and receive the outputs. If the server had written, the page
 would report that the file was changed on disk.
 """
 
@@ -24,14 +24,14 @@ from .notebook_cells import put_outputs
 
 EVERY = 30.0
 SOON = 1.0
-"""Cells that end within this many seconds are written together."""
+"""The outputs of cells that end within this many seconds are written together."""
 ARRIVES = 60.0
 """A page that has read a notebook is expected to connect to the kernel within this many seconds."""
 AT_THE_END = 10.0
 """The longest time, in seconds, that a kernel's shutdown waits until the file is written."""
 LARGEST = 50_000_000
-"""A larger notebook (in bytes) is not written, because the server would need several times this
-size of memory."""
+"""The server writes no outputs into a notebook with more bytes than this, because the server would
+need several times as much memory."""
 CLOSED = (1000, 1001)
 """The codes with which a browser closes the WebSocket of a page that is closed (RFC 6455, 7.4.1)."""
 
@@ -80,7 +80,8 @@ class Writer:
         self._write_soon()
 
     def for_page(self, page: str, have: dict[str, Any]) -> dict[str, Any]:
-        """Return the outputs that a page does not have, if the page is connected to the kernel."""
+        """Return the outputs that a page does not have. If the page is not connected to the kernel
+        yet, return no outputs."""
         if page not in [one.session_key for one in self._pages]:
             return {"runs": [], "running": True}  # the page's connection is not complete yet
         return self.outputs.for_page(page, have)
@@ -120,9 +121,9 @@ class Writer:
             self._read_at = time.monotonic()
 
     async def end(self) -> None:
-        """Write the outputs of a kernel that is shut down or restarted. If a page has lost its
-        connection less than ARRIVES seconds ago, nothing is written. The reason may be that the
-        server ends, and that the page still shows the notebook."""
+        """Write the outputs of a kernel that is shut down or restarted. Nothing is written if the
+        last page has lost its connection less than ARRIVES seconds ago, but was not closed. In this
+        case, the server may be ending while the page still shows the notebook."""
         self._stream.flush()
         self.outputs.end_all()
         # also write if a page has just read the notebook; otherwise the outputs would be lost
@@ -161,7 +162,8 @@ class Writer:
         return content
 
     def _write_soon(self, seconds: float = SOON) -> None:
-        """Write within this many seconds, if the user has closed the last page."""
+        """Write the outputs after at most this many seconds, if the user has closed the last
+        page."""
         if self._pages or not self._closed:
             return
         loop = asyncio.get_running_loop()
@@ -185,8 +187,8 @@ class Writer:
             self._write_soon(max(pause, 20 * (time.monotonic() - began)))
 
     def _may_write(self) -> bool:
-        """Return True if no page shows the notebook, and no page has read the notebook to show
-        it."""
+        """Return True if no page shows the notebook, and no page has read the notebook in the last
+        ARRIVES seconds to show it."""
         return not self._pages and time.monotonic() - self._read_at > ARRIVES
 
     async def _write(self) -> None:
@@ -208,8 +210,8 @@ class Writer:
             self._say(f"the outputs of {path!r} are not written: {trouble}", kind)
 
     def _refuse_second_path(self, path: str, sessions: list[dict[str, Any]]) -> None:
-        """Raise Refused if another session has a link to the same file, because a page may show
-        this other path."""
+        """Raise Refused if another session uses another path (a link) of the same file. A page may
+        show the notebook under the other path."""
         key = self._contents.key
         own = key(path)
         if [key(one["path"]) for one in sessions if one["type"] == "notebook"].count(own) > 1:
@@ -247,7 +249,8 @@ class Writer:
                     self.outputs.forget(message)
 
     def _say(self, line: str, kind: str = "") -> None:
-        """Log a line once. Of several lines of the same `kind`, only the first is logged."""
+        """Log a line, unless the same line was logged before. Of several lines of the same `kind`,
+        only the first is logged."""
         if (kind or line) not in self._said and len(self._said) < 100:
             self._said.add(kind or line)
             self._kernel.log.warning("sitekit: %s", line.replace("\n", " "))

@@ -1,14 +1,15 @@
 """Decide which requests and kernels count as a server's activity (a Jupyter Server extension).
 
-The extension also sends JupyterLab the time when the idle server will be stopped, the time when its
-job ends, the messages of a course to its participants, and the figures of the status bar.
+The extension also sends several values to JupyterLab: when the idle server will be stopped, when
+the server's job ends, the messages for the participants of a course, and the figures of the status
+bar.
 
 JupyterHub's culler uses the time of the last activity that the server reports. By Jupyter Server's
 own rules, a server with an open browser window is never idle, because JupyterLab requests lists
 every few seconds. In contrast, a kernel that computes without output is idle by these rules
 (jupyterhub-idle-culler#43). In sitekit, requests that only read do not count as activity. A busy
-kernel counts as activity if the tier has the setting `busy`. JupyterLab reports when the user types
-or clicks.
+kernel counts as activity if the tier's setting `busy` is `keep`, which is the default. JupyterLab
+reports when the user types or clicks.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from ..figures.time_left import notice
 
 EVERY = 15  # seconds between checks of the kernels
 READS = ("GET", "HEAD", "OPTIONS")
-# JupyterLab stores its layout each time after it has requested its lists
+# after each request for its lists, JupyterLab stores its layout by itself
 UPKEEP = re.compile(r"/lab/api/workspaces(/|$)")
 
 

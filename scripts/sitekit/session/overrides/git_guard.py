@@ -1,7 +1,7 @@
-"""Load jupyterlab-git at the first request of its panel, and make jupyterlab-git refuse requests of
-other websites. The module git_guard is an extension of Jupyter Server.
+"""Load jupyterlab-git when its panel sends the first request, and make jupyterlab-git refuse
+requests of other websites. The module git_guard is an extension of Jupyter Server.
 
-A GET request makes jupyterlab-git 0.55 run git, and git may contact the server of a repository
+A GET request makes jupyterlab-git 0.55 run git, and git can contact the server of a repository
 (jupyterlab_git/handlers.py, GitRemoteDetailsShowHandler). A link on another website could cause
 such a GET request. When jupyterlab-git is loaded, it imports nbdime and nbformat
 (jupyterlab_git_core/git.py). The import of nbdime and nbformat takes longer than the import of
@@ -18,7 +18,7 @@ from ..imports.load_on_first_request import load_at_first_request
 
 
 def guard(handlers: Any) -> None:
-    """Make jupyterlab-git's handlers refuse requests from other sites."""
+    """Make jupyterlab-git's handlers refuse requests that other websites cause."""
     from tornado.web import HTTPError
 
     for kind in (handlers.GitHandler, handlers.SSHHandler):

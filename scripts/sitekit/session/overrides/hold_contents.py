@@ -1,4 +1,5 @@
-"""Let the server change a notebook's file while no page reads, saves, renames or deletes it.
+"""Make sure that the server changes a notebook's file only while no page reads, saves, renames or
+deletes this file.
 
 Jupyter Server's contents manager has no locks, because in Jupyter only pages change notebooks
 (jupyterlab/jupyterlab#2833). Without a lock, a page could save the notebook after the server has
@@ -24,15 +25,16 @@ class Watcher(Protocol):
     """Define the methods that Contents calls when a page reads, saves or renames a file."""
 
     async def before_read(self, path: str, will_connect: bool) -> None:
-        """Do what is necessary before a page reads a notebook. `will_connect` is false if the page
-        reads the notebook as text, and therefore does not connect to a kernel."""
+        """Write the server's outputs into the notebook, if necessary, before a page reads the
+        notebook. `will_connect` is false if the page reads the notebook as text, and therefore does
+        not connect to a kernel."""
 
     async def saved(self, path: str, began: float) -> None:
-        """Do what is necessary after a page has saved a notebook. `began` is the time of the page's
-        request (time.monotonic)."""
+        """Record that a page has saved a notebook. `began` is the time of the page's request
+        (time.monotonic)."""
 
     async def renamed(self, old_path: str, new_path: str) -> None:
-        """Do what is necessary after a page has renamed a file or a folder."""
+        """Record that a page has renamed a file or a folder."""
 
 
 class Contents:
@@ -60,8 +62,8 @@ class Contents:
         with contextlib.suppress(OSError):
             found = os.stat(real)
             if found.st_nlink > 1 and not os.path.isdir(real):
-                # Jupyter Server saves such a file in place. Therefore its inode number remains the
-                # same.
+                # Jupyter Server saves a file with several hard links in place. Therefore the file's
+                # inode number remains the same.
                 return found.st_dev, found.st_ino
         return real
 
@@ -83,9 +85,9 @@ class Contents:
                 del self._holders[key]
 
     async def read_notebook(self, path: str) -> dict[str, Any]:
-        """Return a notebook's model. Raise an error if the file is not a notebook. Otherwise,
-        Jupyter Server would replace the file with what a failed save has left (fileio.py,
-        _read_notebook)."""
+        """Return a notebook in the form that Jupyter Server uses (a model). Raise an error if the
+        file is not a notebook. Otherwise, Jupyter Server would replace the file with what a failed
+        save has left (fileio.py, _read_notebook)."""
         file = self._file(path)
         if file is not None and os.path.exists(path_to_intermediate(file)):
             text = await self.get(path, type="file", format="text")

@@ -36,10 +36,11 @@ async def fetch(
     data: str | bytes | None = None,
     ssl: tls.SSLContext | None = None,
 ) -> Answer:
-    """Send a request and return the HTTP response. Raises HTTPClientError or OSError.
+    """Send a request and return the HTTP response. Raises OSError if the connection to the hub
+    fails.
 
-    If the hub answers with an HTTP error status and `raise_for_status` is true, HTTPClientError is
-    raised.
+    Raises HTTPClientError if the hub answers with an HTTP error status, and `raise_for_status` is
+    true.
     """
     if data is None and method in ("POST", "PUT", "PATCH"):
         data = b""

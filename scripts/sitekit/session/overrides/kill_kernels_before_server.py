@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 FIRST = 500
-"""The value of oom_score_adj for kernels. Linux then counts the memory of each such process as
-larger by half of the job's memory limit.
+"""The value of oom_score_adj for kernels. When Linux selects the process to kill, Linux adds half
+of the job's memory limit to the memory of each such process.
 
 The server's own value is 0, which Slurm has set.
 """

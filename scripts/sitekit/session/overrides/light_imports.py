@@ -6,13 +6,14 @@ imports of all modules that a server needs.
 `jupyterhub.log` imports the hub's handlers, but needs only the name of one class.
 `jupyterhub.metrics` counts the requests, and `jupyterhub.scopes` compares scopes. Both import the
 hub's database (orm.py, SQLAlchemy, alembic). `jupyterhub.utils` imports SQLAlchemy, but needs only
-the name of one exception. It also imports aiohttp, which only a function of the hub needs.
+the name of one exception. `jupyterhub.utils` also imports aiohttp, which only a function of the hub
+needs.
 
 `jupyterhub.httpclient` imports aiohttp. hub_requests.py replaces `jupyterhub.httpclient`.
 
 `jupyterlab_server` imports the package requests, which only lists of blocked extensions need. A
-site may configure such lists. `jupyterlab` imports httpx to install extensions
-(jupyterlab/extensions/pypi.py). sitekit does not allow this
+site can configure such lists. `jupyterlab` imports httpx to install extensions
+(jupyterlab/extensions/pypi.py). In sitekit, users cannot install extensions
 (environment/release/configure_release.py, `readonly`).
 
 `jupyter_client` and `notebook_shim` import all of IPython, but need only the path of one folder.
@@ -73,14 +74,14 @@ STAND_INS: dict[str, dict[str, dict[str, object]]] = {
     "jupyterlab_server.listings_handler": {"requests": {}},
     "jupyterlab.extensions": {PYPI: {"PyPIExtensionManager": called(PYPI, "PyPIExtensionManager")}},
 }
-"""Maps each module of a server to a table of the modules that it imports without need. This table
-maps the modules to the names that their placeholders contain."""
+"""For each module of a server, this table lists the modules that are replaced by placeholders while
+the module is imported, and the names that each placeholder contains."""
 
 WHILE_STARTING: dict[str, dict[str, object]] = {
     "IPython.paths": {"get_ipython_dir": ipython_folder},
 }
-"""Maps further modules to the names that their placeholders contain. Functions that a server calls
-while it starts import these modules."""
+"""Maps further modules to the names that their placeholders contain. These modules are imported
+only by functions that a server calls while it starts."""
 
 
 def import_without_hub() -> ExitStack:

@@ -27,8 +27,8 @@ from ..modules import lmod_output, store_loaded_modules
 WORD = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@:-]*", re.ASCII)
 """The form of an allowed argument: the name of a module or a collection, or a path.
 
-It contains no space, no quote and no character that a shell or Lua interprets. It does not begin
-with a dash.
+An allowed argument contains no space, no quote and no character that a shell or Lua interprets. The
+argument does not begin with a dash.
 """
 
 OPTIONS = {"purge": "--force", "use": "-a"}
@@ -68,7 +68,8 @@ async def guarded(command: str, *words: object) -> str | None:
             *argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environment
         )
         output, errors = await process.communicate()
-        # Lmod's exit code cannot be used, because it is also 1 if a module prints only a warning
+        # Lmod's exit code cannot be used, because the code is also 1 if a module only prints a
+        # warning
         if command in CHANGES and (found := lmod_output.changes(output)):
             store_loaded_modules.write_loaded_modules(lmod_output.applied(found, environment))
     # the Software Modules tab inserts the text into its page as HTML (jupyterlab-lmod, `innerHTML`)

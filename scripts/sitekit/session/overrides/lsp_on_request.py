@@ -23,8 +23,8 @@ class Search:
         self._running: asyncio.Future[None] | None = None
 
     async def later(self, *words: Any) -> None:
-        """Keep the arguments for the later search. jupyter_lsp calls this function in place of its
-        own search."""
+        """Keep the arguments for the later search. At its start, jupyter_lsp calls this function in
+        place of its own search."""
         self._words = words
 
     async def finished(self) -> None:
@@ -37,7 +37,7 @@ class Search:
 
 
 def search_on_request(serverextension: Any) -> None:
-    """Make jupyter_lsp search when its first handler waits for the search."""
+    """Make jupyter_lsp search for language servers only when a page first requests their list."""
     manager, search = serverextension.LanguageServerManager, Search(serverextension.initialize)
     serverextension.initialize, ready = search.later, manager.ready
 

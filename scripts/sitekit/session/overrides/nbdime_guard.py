@@ -15,7 +15,8 @@ from ..imports.load_on_first_request import load_at_first_request
 
 
 def guard(nbdime_server: Any) -> None:
-    """Make nbdime's handlers refuse requests from other sites, and read only files."""
+    """Make nbdime's handlers refuse requests that other websites cause, and refuse URLs as names of
+    notebooks."""
     from tornado.web import HTTPError
 
     async def prepare(handler: Any) -> None:

@@ -46,8 +46,8 @@ _open_raw = rawsocket.RawSocketHandler._create_ws_connection
 
 
 class Connected:
-    """Replace tornado's TCPClient. In place of a new connection, `connect` returns an existing
-    connection."""
+    """Replace tornado's TCPClient. `connect` returns an existing connection, and does not open a
+    new one."""
 
     def __init__(self, line: Any) -> None:
         self.line = line

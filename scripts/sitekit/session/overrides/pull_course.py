@@ -1,7 +1,7 @@
 """Pull a course's repository, and keep each file that both the participant and the repository have
 changed. nbgitpuller would merge the two versions of such a file line by line, which can break a
-notebook. With pull_course.py, the participant's file stays unchanged, and the repository's version
-is written beside it under another name.
+notebook. With pull_course.py, the participant's file stays unchanged. The repository's version is
+written to the same folder under another name.
 
 session/courses/copy_repository.py runs this program for prepare_course.py. In the same way,
 pull_guard.py runs pull_in_subprocess.py.
@@ -57,7 +57,7 @@ class KeepingPuller(Puller):
 
     def _changed_by_both(self, mine: str, theirs: str) -> list[str]:
         """Return the names of the files that exist in both commits with different contents, and
-        that both commits have changed since their common ancestor."""
+        that both sides have changed since the common ancestor of the commits."""
         base = self._git("merge-base", mine, theirs).strip()
         changed = [self._names("--diff-filter=AM", base, side) for side in (mine, theirs)]
         differ = self._names("--diff-filter=M", mine, theirs)
@@ -70,7 +70,7 @@ class KeepingPuller(Puller):
 
     def _put_beside(self, name: str, commit: str) -> str:
         """Write the commit's version of a file beside the participant's file. Return the name of
-        the new file. Raises OSError."""
+        the new file. Raises OSError if the file cannot be written."""
         content = self._run("cat-file", "blob", f"{commit}:{name}")
         date = self._git("log", "-1", "--format=%cd", "--date=format:%Y-%m-%d", commit).strip()
         stem, ending = os.path.splitext(name)

@@ -1,9 +1,9 @@
-"""Handle nbgitpuller's links (/git-pull), as an extension of Jupyter Server. A repository is pulled
-only after the user has confirmed this on a page.
+"""Handle nbgitpuller's links (/git-pull), as an extension of Jupyter Server. The server pulls a
+repository only after the user has confirmed the pull on a page.
 
 nbgitpuller 1.3 shows text from the URL as HTML (handlers.py, jinja_env without autoescape). In
 nbgitpuller, any website that makes the browser open git-pull/api can write files from any git URL
-to any folder. For this reason, nbgitpuller's own handlers are not loaded
+to any folder. Because of these faults, the server does not load nbgitpuller's own handlers
 (environment/release/configure_release.py). check_pull_link.py checks the link, and GitPuller pulls
 (pull_in_subprocess.py).
 """
@@ -31,7 +31,7 @@ FIELDS = (
     *("repo", "branch", "depth", "backup", "targetpath", "targetPath"),
     *("urlpath", "urlPath", "subpath", "subPath", "app"),
 )
-LONGEST = 10_000  # characters of output in one page
+LONGEST = 10_000  # the page shows at most this many characters of output
 
 _turn = asyncio.Lock()
 

@@ -34,7 +34,7 @@ class Puller(GitPuller):
 
         If the upstream repository has a new file, and an untracked local file has the same name,
         GitPuller renames the local file (pull.py, rename_local_untracked). If the folder of that
-        local file is a link, the file may be outside of the repository.
+        local file is a link, the file can be outside of the repository.
         """
         return [name for name in super().find_upstream_changed(kind) if self._is_inside(name)]
 
@@ -69,8 +69,8 @@ def run(puller: type[Puller]) -> None:
 
 
 def reasons(error: BaseException | None) -> Iterator[str]:
-    """Yield the messages of an exception and of the exceptions that caused it: first git's output,
-    then GitPuller's message."""
+    """Yield the messages of an exception and of the exceptions that caused it. git's output comes
+    first, and GitPuller's message follows."""
     if error is None:
         return
     yield from reasons(error.__context__)

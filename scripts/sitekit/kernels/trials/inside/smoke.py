@@ -101,8 +101,8 @@ async def start(request: dict[str, Any], scratch: str) -> dict[str, Any]:
 async def end(process: subprocess.Popen[bytes]) -> None:
     """End the kernel with SIGTERM. If the kernel does not end, end it with SIGKILL.
 
-    SIGKILL is not sent at once, because it would end only Docker's client, and the container would
-    still run.
+    SIGKILL is not sent at once, because SIGKILL would end only Docker's client, and the container
+    would still run.
     """
     try:
         with contextlib.suppress(ProcessLookupError):
@@ -133,8 +133,8 @@ async def converse(
 
 
 async def ready(client: AsyncKernelClient, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """Wait until answers and output of the kernel arrive. Return the kernel's answer to
-    kernel_info_request."""
+    """Wait until the kernel answers, and until the kernel's output arrives. Return the kernel's
+    answer to kernel_info_request."""
     content = None
     while True:
         request = client.kernel_info()
