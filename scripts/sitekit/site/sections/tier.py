@@ -181,7 +181,7 @@ class Tier(Row):
     """Define one tier: a size of servers that users choose in the form.
 
     Memory is in MiB, times are in seconds. If `idle` is None, idle servers are never stopped. If
-    `busy` is true, a kernel that computes counts as activity. `start_timeout` is the longest time
+    `busy` is `keep`, a kernel that computes counts as activity. `start_timeout` is the longest time
     that a server may spend in the queue and for its start. `memory` and `gpus` are for each of the
     `nodes`. `tasks` is the number of tasks on each node, and `cpus` is for each task. `images` are
     the keys of the container images from which users choose; the first image is the default. If
