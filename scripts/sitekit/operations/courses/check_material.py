@@ -20,8 +20,8 @@ from ...site.courses.course_files import Course
 from . import check_reservation, roster_accounts
 
 PATIENCE = 60.0
-"""The time in seconds within which the job that tests the repository must get a node. It is also
-the time limit of each test of a folder."""
+"""The longest time in seconds for which the job that tests the repository waits for a node. Each
+test of a folder has the same time limit."""
 
 
 def check_material(site: Site, course: Course) -> Iterator[Finding]:
@@ -47,7 +47,8 @@ def check_material(site: Site, course: Course) -> Iterator[Finding]:
 
 
 def _accounts(site: Site, course: Course) -> list[str]:
-    """Return the participants whose names are also Unix accounts on this machine."""
+    """Return the participants whose names are also Unix accounts on this machine. The list is empty
+    if the site maps users to other accounts (`login.accounts`)."""
     if site.login.accounts != "same":
         return []
     return [
@@ -133,7 +134,7 @@ def _lasts(site: Site, name: str) -> bool:
 
 def _job_script(script: Path) -> list[str]:
     """Return a shell command that first runs the lines that the site has added to its job script,
-    and then the test program. Return an empty list if there is no job script.
+    and then the test program. Return an empty list if the job script does not exist.
 
     The last two lines of config/templates/job.sh start the server. The shell command does not
     contain these two lines.

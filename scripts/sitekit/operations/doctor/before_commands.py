@@ -56,8 +56,8 @@ def start(site: Site) -> int:
 
 
 def findings_before(command: str, site: Site) -> list[Finding]:
-    """Run the checks that belong to a command, and return their findings. After an error, the other
-    checks still run.
+    """Run the checks before the command `apply` or `start`, and return their findings. After an
+    error, the other checks still run.
 
     Checks on which these checks depend also run, but their findings are not returned, because the
     command itself may repair such faults. For example, the first `make apply` creates the state

@@ -42,7 +42,7 @@ def _both(first: Callable[[Site], bool], second: Callable[[Site], bool], site: S
 class Check:
     """Describe one check.
 
-    `id` is the subject of the check and a name, such as `slurm.partition-exists`.
+    `id` is the subject of the check, a dot and a name, such as `tiers.partition-exists`.
     `looks_at`, `why` and `remedy` are texts: what the check examines, why this matters, and what
     repairs most faults.
     `look` is the function that runs the check and yields the findings.

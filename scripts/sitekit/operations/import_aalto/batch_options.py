@@ -128,8 +128,8 @@ _FLAGS: dict[str, Callable[[Any], Keys]] = {
 
 
 def sbatch_options(text: str) -> Iterator[tuple[str, Keys | None]]:
-    """Yield each option of sbatch in `text`, with the keys that the option sets in a tier; None if
-    no key corresponds to the option."""
+    """Yield each option of sbatch in `text`, with the tier's keys and values that correspond to
+    this option. The second value is None if no key corresponds to the option."""
     try:
         words = shlex.split(text)
     except ValueError:

@@ -27,7 +27,7 @@ def _address(value: Any) -> str:
 
 
 def _days(value: Any) -> str:
-    """Convert a number of days to a duration as site.yml writes it."""
+    """Convert a number of days to a duration in the form of site.yml, such as `14d` or `36h`."""
     if type(value) not in (int, float):
         raise NotCarried("this is not a number of days")
     return f"{round(value * 24)}h" if value % 1 else f"{int(value)}d"
@@ -53,7 +53,8 @@ def _groups(value: Any) -> list[str]:
 
 
 def _folder(value: Any) -> str:
-    """Return the folder that the file browser shows first, as site.yml writes it."""
+    """Convert the folder that the file browser shows first to the form in site.yml. For example,
+    `/home/{username}` becomes `~`."""
     folder = str(value).replace("{username}", "{user}").rstrip("/") or "/"
     return re.sub(r"^(/home/\{user\}|\{homedir\})", "~", folder)
 
@@ -139,15 +140,16 @@ REASONS = {
     "Spawner.batch_script": "sitekit has its own job script",
     "Spawner.cmd": "sitekit has its own command, which runs the servers of its release",
 }
-"""For each setting that is not converted, the reason, and what replaces the setting."""
+"""For each setting that is not converted, a text with the reason, or with what replaces the
+setting."""
 
 _LOGINS = ("LocalAuthenticator", "PAMAuthenticator")
 _SPAWNERS = ("WrapSpawner", "ProfilesSpawner", "SlurmSpawner", "BatchSpawner", "BatchSpawnerBase")
 
 
 def plain_name(name: str) -> str:
-    """Return the name of a setting, with the name of its class replaced by the general class, such
-    as Authenticator or Spawner."""
+    """Return the name of a setting with the general class Authenticator or Spawner. For example,
+    `SlurmSpawner.cmd` becomes `Spawner.cmd`."""
     owner, _, trait = name.partition(".")
     owner = "Authenticator" if owner in _LOGINS else "Spawner" if owner in _SPAWNERS else owner
     return f"{owner}.{trait}"

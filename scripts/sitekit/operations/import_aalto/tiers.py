@@ -75,8 +75,9 @@ def _option_of(name: str) -> str:
 
 
 def _common(config: Config) -> Iterator[Option]:
-    """Yield the options that the configuration sets for all profiles. The options are sorted, with
-    the options of the most specific class last."""
+    """Yield the options that the configuration sets for all profiles. The options of the class
+    Spawner come first, and the options of SlurmSpawner last, because a later option replaces an
+    earlier option with the same name."""
     for owner in _CLASSES:
         for setting in config.settings.values():
             if setting.name.startswith(f"{owner}.") and (option := _option_of(setting.name)):
@@ -139,8 +140,8 @@ def _take_words(config: Config, tier: OldTier, option: Option) -> None:
 
 def _add_idle(config: Config, tiers: list[OldTier]) -> None:
     """If a culler is among the hub's services, and no tier has an idle limit, copy the culler's
-    idle limit to all tiers. If a tier has an idle limit, the culler is Aalto's, which ends only
-    servers whose profile has a `req_culltime`.
+    idle limit to all tiers. If a tier has an idle limit already, nothing is copied: the culler is
+    then the culler of Aalto, which ends only servers whose profile has a `req_culltime`.
     """
     services = config.settings.get("JupyterHub.services")
     if services is None or any("idle" in tier.keys for tier in tiers):
@@ -159,7 +160,8 @@ def _strings(setting: Setting) -> Iterator[str]:
 
 
 def _apart(key: str, others: set[str]) -> str:
-    """Return a key for a tier that differs from the keys `others` of the other tiers."""
+    """Return the key for a new tier. If another tier has this key already, a number is added, such
+    as in `small-2`. `others` has the keys of the other tiers."""
     found, number = key, 2
     while found in others:
         found, number = f"{key[:27]}-{number}", number + 1

@@ -19,8 +19,8 @@ STEP = 256  # the proposed memory is a multiple of this number of MiB
 
 @dataclass(frozen=True)
 class Advice:
-    """A sentence of advice about one tier. `verdict` is the same advice as one word, for tables and
-    tests."""
+    """Advice about one tier. `why` is the advice as a text with figures. `verdict` is the advice as
+    one word, such as `small` or `unused`."""
 
     tier: str
     verdict: str
@@ -46,8 +46,8 @@ def _advise(tier: str, own: Figures | None) -> Iterator[Advice]:
 
 
 def _memory(tier: str, own: Figures) -> Iterator[Advice]:
-    """Yield advice about the memory of a tier. With fewer than FEWEST servers, only failures count;
-    other figures prove nothing."""
+    """Yield advice about the memory of a tier. With fewer than FEWEST measured servers, the only
+    possible advice is that servers ended because memory was missing."""
     high, lost = percentile(own.peaks, 0.95), own.ends["memory"]
     if lost > 1 and lost > FAILING * own.starts:
         yield Advice(tier, "small", f"{lost} of {own.starts} servers ended for lack of memory")

@@ -86,7 +86,7 @@ def rows(
     title: str, unit: str, names: Sequence[str], series: Mapping[str, Sequence[float | None]]
 ) -> Chart:
     """Return a chart with one row for each name. Each row has a horizontal bar for each of the
-    series, and behind the longest bar the values of all bars."""
+    series. To the right of the longest bar, the row has the values of all its bars as text."""
     top = _nice(max((value or 0 for values in series.values() for value in values), default=0))
     thick = (ROW - 8) / max(1, len(series))
     longest = WIDTH - NAMES - VALUE * len(series) - UNIT

@@ -63,8 +63,8 @@ def report(site: Site, *words: str) -> int:
 
 
 def _check_writable(folder: Path) -> None:
-    """Raise BadInput if no file can be written in the folder. For example, root may have no right
-    to write to NFS.
+    """Raise BadInput if no file can be written in the folder. For example, some NFS servers do not
+    let root write.
 
     The function checks this before the report is computed, because reading Slurm's accounting can
     take minutes.

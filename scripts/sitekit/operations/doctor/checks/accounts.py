@@ -185,7 +185,7 @@ def one_name_each(here: Context) -> Iterator[Finding]:
 
 
 def _people(here: Context) -> set[str]:
-    """Return the members of login.allowed_groups that the directory of accounts lists."""
+    """Return the members of all groups in login.allowed_groups that exist."""
     groups = here.site.login.allowed_groups
     known = [group for group in groups if unix_accounts.has_group(MACHINE, group)]
     return {name for group in known for name in unix_accounts.members(MACHINE, group)}

@@ -123,7 +123,7 @@ def maintenance(here: Context) -> Iterator[Finding]:
 
 
 def _blocked(here: Context, tier: Tier, row: Row, left: float) -> bool:
-    """Return whether servers of the tier cannot start because of the reservation in `row`.
+    """Return whether the reservation `row` prevents servers of the tier from starting.
 
     The result is True if the reservation contains all nodes of the tier's partitions, and begins
     before a server would end. `left` is the number of seconds until the reservation begins.

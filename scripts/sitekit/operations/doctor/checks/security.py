@@ -192,8 +192,8 @@ def _members(group: str) -> set[str]:
 def _vulnerable(document: Any, known: dict[tuple[str, str], list[Package]]) -> Iterator[Finding]:
     """Yield a warning for each installed package to which an advisory applies.
 
-    A file that is not in OSV's format is ignored by this check; `make advisories` prints the number
-    of such files.
+    This check ignores a document that is not in OSV's format. `make advisories` prints the number
+    of such documents.
     """
     try:
         found = list(vulnerable_packages(document, known))

@@ -120,8 +120,8 @@ def logo(here: Context) -> Iterator[Finding]:
 
 
 def problems(check: Any) -> Iterator[Finding]:
-    """Run `check`, a check that `make apply` also runs (machine/checks). Yield a finding for each
-    error that the check raises."""
+    """Run the function `check`, which `make apply` also runs (machine/checks). Yield a finding for
+    each error that the function `check` raises."""
     try:
         check()
     except BadInputs as several:

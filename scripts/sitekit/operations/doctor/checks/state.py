@@ -205,7 +205,7 @@ def ledger(here: Context) -> Iterator[Finding]:
 
 
 def _database(here: Context, path: Path) -> Iterator[Finding]:
-    """Yield a finding for each fault of a SQLite database of the hub."""
+    """Yield a finding if the hub's account cannot use a SQLite database of the hub."""
     if not path.exists():
         if here.states.get("hub") and here.states["hub"].word == "running":
             yield Finding("it is not there, although the hub runs", str(path), "sudo make start")

@@ -140,7 +140,8 @@ SETTINGS = {
     "log_input": "sudo writes what the hub sends to the gate to its log, with tokens of servers",
     "log_output": "sudo writes the gate's answers to its log",
 }
-"""Maps each setting of sudoers(5) that disturbs the hub's use of the gate to the reason."""
+"""The settings of sudoers(5) with which the hub cannot use the gate, or which write secrets to
+logs: setting -> what the setting causes."""
 
 
 @subject.check(
