@@ -70,7 +70,7 @@ def vulnerable_packages(
     document: dict[str, Any], packages: dict[tuple[str, str], list[Package]]
 ) -> Iterator[Hit]:
     """Yield a hit for each installed package to which an advisory applies. `packages` has the
-    installed packages: (ecosystem, name) -> packages.
+    installed packages: (PyPI or npm, name) -> packages with this name.
 
     Raises ValueError, TypeError, KeyError or AttributeError for a document that is not in OSV's
     format.

@@ -155,8 +155,8 @@ def ranked(results: Sequence[Result]) -> list[Result]:
 
 
 def _root(name: str, by_id: dict[str, Result]) -> str:
-    """Return the id of the check that is the first cause. The function begins at the check `name`,
-    and goes from each check to the check that caused its findings."""
+    """Return the id of the first cause. The function begins at the check `name`, and goes from each
+    check to its cause, until a check has no cause."""
     seen = {name}
     while (up := by_id[name].cause) and up not in seen:
         seen.add(up)

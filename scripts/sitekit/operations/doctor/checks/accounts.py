@@ -91,7 +91,7 @@ def needed_memberships(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "proxy-group",
-    "who else is in the group of the proxy's account",
+    "which other accounts are in the group of the proxy's account",
     "a member of this group can read the proxy's token, and redirect every user's browser",
     "groupadd --system NAME; usermod --gid NAME ACCOUNT",
 )

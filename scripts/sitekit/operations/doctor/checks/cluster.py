@@ -97,7 +97,7 @@ def nodes_known(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "maintenance",
-    "reservations that take all nodes of a partition, now or within a tier's time",
+    "reservations for maintenance that take all nodes of a tier now, or before a new server would end",
     "a job that would run into the reservation waits until it ends; a shorter job would start",
     "tell users to choose a shorter time; see: scontrol show reservation",
     needs=("slurm.controller",),

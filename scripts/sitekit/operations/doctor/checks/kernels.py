@@ -119,7 +119,7 @@ def failing(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "tested-lately",
-    "when the kernels were last started as a test",
+    "how long ago the kernels were tested",
     "a kernel that broke since its last test is still offered",
     "make kernels_check; systemctl status sitekit-NAME-kernels.timer",
     needs=("kernels.published",),

@@ -168,7 +168,7 @@ def shares_nodes(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "not-preempted",
-    "PreemptMode, and overlapping partitions with a higher PriorityTier",
+    "PreemptMode of each partition, and other partitions on the same nodes with a higher PriorityTier",
     "a job of such a partition ends users' servers without a warning",
     "PreemptMode=OFF for the partition in slurm.conf",
     needs=("slurm.controller",),

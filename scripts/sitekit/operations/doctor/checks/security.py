@@ -129,7 +129,7 @@ def internal_tls(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "backups",
-    "whether others than root can enter the folder of the backups",
+    "whether accounts other than root can enter the folder of the backups",
     "a backup contains all secrets and all users' tokens",
     "chmod 700 FOLDER; chmod 600 FILE",
     needs=("site.applied",),
@@ -206,7 +206,8 @@ def _vulnerable(document: Any, known: dict[tuple[str, str], list[Package]]) -> I
 
 
 def _installed(site: Site) -> dict[tuple[str, str], list[Package]]:
-    """Return the packages of the release: (ecosystem, name) -> packages."""
+    """Return the installed packages of the release: (PyPI or npm, name) -> packages with this
+    name."""
     known = defaultdict(list)
     release = site.current.resolve()
     for package in installed(release, f"release {release.name}"):
@@ -216,7 +217,7 @@ def _installed(site: Site) -> dict[tuple[str, str], list[Package]]:
 
 @subject.check(
     "advisories",
-    "known vulnerabilities of the release's packages, from files or an address with advisories in OSV's format (OSV=)",
+    "known vulnerabilities of the release's packages, from the files or addresses of advisories in OSV=",
     "an attacker reads the same advisories",
     "make upgrade",
     needs=("release.current",),

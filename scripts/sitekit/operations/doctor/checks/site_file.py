@@ -20,7 +20,7 @@ subject = Subject("site", "The site file")
 
 @subject.check(
     "applied",
-    "whether /etc/sitekit/NAME/site.yml exists, the site file of the last `make apply`",
+    "whether the applied site /etc/sitekit/NAME/site.yml exists",
     "without it, nothing of the site is on this machine",
     "sudo make apply start",
     before=("start",),

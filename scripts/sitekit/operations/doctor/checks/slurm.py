@@ -37,7 +37,7 @@ def local(site: Site) -> bool:
 
 @subject.check(
     "programs",
-    "Slurm's programs in slurm.bin, and slurm.conf",
+    "whether Slurm's programs are in the folder slurm.bin, and whether slurm.conf exists",
     "the hub uses these programs to submit, list and cancel the jobs of servers",
     "install Slurm's client programs, or correct slurm.bin",
     applies=local,

@@ -215,7 +215,7 @@ def gate_answers(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "narrow",
-    "whether sudo refuses the hub's account other programs, other accounts, and arguments for the gate",
+    "whether sudo prevents the hub's account from running shells, the gate as root, or the gate with arguments",
     "with a wider rule, an attacker with the hub's account could become root",
     "remove the wider rule; sudo -l -U HUB lists all rules in force",
     needs=("accounts.exist", "sudo.installed"),

@@ -68,7 +68,7 @@ def run_space(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "localhost",
-    "whether the name localhost has the address 127.0.0.1, and no foreign address",
+    "whether the name localhost has the address 127.0.0.1, and no other address except ::1",
     "programs that talk to each other on this machine find each other by this name",
     "add to /etc/hosts: 127.0.0.1 localhost",
 )
