@@ -85,12 +85,12 @@ class Subject:
     def check(
         self, name: str, looks_at: str, why: str, remedy: str, **options: Unpack[Options]
     ) -> Callable[[Callable[[Context], Iterable[Finding]]], Callable[[Context], Iterable[Finding]]]:
-        """Return a decorator that adds a function as a check of this subject."""
+        """Add the function below `@subject.check(...)` as a check of this subject."""
 
         def add(
             look: Callable[[Context], Iterable[Finding]],
         ) -> Callable[[Context], Iterable[Finding]]:
-            """Add the decorated function as a check of this subject."""
+            """Add the function `look` as a check of this subject, and return it unchanged."""
             check = Check(f"{self.name}.{name}", looks_at, why, remedy, look, **options)
             both = partial(_both, self.applies, check.applies)
             self.checks.append(replace(check, applies=both))

@@ -89,7 +89,8 @@ class Context:
 
     @property
     def states(self) -> dict[str, State]:
-        """Return the states of the site's services from the supervisor, by short name."""
+        """Return the states of the site's services from the supervisor: short name, such as `hub`
+        -> state."""
         return self.once("the supervisor", self._states)
 
     def _states(self) -> dict[str, State]:

@@ -76,7 +76,7 @@ class Browser:
         self.cookies = CookieJar()
         self._url, self._tls, self._token = site.front.url, tls, token
         self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}),  # without the proxy for packages
+            urllib.request.ProxyHandler({}),  # ignore HTTP proxies in the environment
             urllib.request.HTTPSHandler(context=tls),
             urllib.request.HTTPCookieProcessor(self.cookies),
             _OneSite(site.front.url),

@@ -206,7 +206,7 @@ def _exists(path: Path) -> bool:
     try:
         return path.is_file()
     except OSError:
-        return True  # _tail() says why it cannot be read
+        return True  # _tail() then reports why the file cannot be read
 
 
 def _tail(path: Path) -> list[str]:

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from ...site.types.memory_and_time import format_memory
 from .compute_figures import Figures, percentile
 
-FEWEST = 10  # with fewer measured servers, there is no advice from the measured use
-LARGE = 0.5  # a tier is too large if 95 % of its servers use less than this share of it
-NEAR = 0.95  # a tier is too small if 5 % of its servers use this share of the cap, or more
-FAILING = 0.05  # ... or if more than this share of its servers ended because memory was missing
+FEWEST = 10  # with fewer measured servers, the measured use gives no advice
+LARGE = (
+    0.5  # a tier is too large if 95 % of its servers use less than this share of its memory or CPUs
+)
+NEAR = 0.95  # a tier is too small if 5 % of its servers use at least this share of memory_cap
+FAILING = (
+    0.05  # a tier is also too small if memory was missing in more than this share of its servers
+)
 TIME_OUT = 0.25  # a tier's time is short if more than this share of its servers reached the limit
-ROOM = 1.25  # the proposed memory is this factor times what 95 % of the servers used at most
+ROOM = 1.25  # the proposed memory is this factor times the memory that was enough for 95 % of the servers
 STEP = 256  # the proposed memory is a multiple of this number of MiB
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 WIDTH, LEFT, TOP, BOTTOM, PLOT = 720, 64, 12, 44, 220
 ROW = 36  # height of one row of a chart with horizontal bars
 NAMES = 150  # width of the names beside horizontal bars
-VALUE, UNIT = 70, 40  # width of a value behind a horizontal bar, and of its unit
+VALUE, UNIT = 70, 40  # width of a value to the right of a horizontal bar, and of its unit
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c00", "#555555")
 """Colors that colour-blind people can tell apart (Okabe and Ito)."""
 

@@ -30,7 +30,7 @@ class Figures:
     hours: float = 0.0
     cpu_hours: float = 0.0
     used_cpu_hours: float = 0.0
-    measured_cpu_hours: float = 0.0  # the part of cpu_hours for which the used time is recorded
+    measured_cpu_hours: float = 0.0  # the cpu_hours of servers whose used CPU time is recorded
     gpu_hours: float = 0.0
     idle_hours: float = 0.0
     waits: list[float] = field(default_factory=list)

@@ -14,7 +14,7 @@ from .slurm import local, on_slurm
 
 subject = Subject("nodes", "Nodes and reservations", on_slurm)
 _COLUMNS = ("--all", "--Node", "--noheader", "--format=%N|%R|%T|%E")
-# Nodes in a reservation for maintenance are `maint`; nodes.maintenance reports the reservation.
+# `maint` counts as good here, because the check nodes.maintenance reports the reservation.
 _GOOD = ("idle", "mixed", "allocated", "completing", "reserved", "maint", "planned")
 HELD = ("PartitionDown", "PartitionInactive", "JobHeldAdmin", "JobHeldUser", "BadConstraints")
 

@@ -175,7 +175,7 @@ def runs(here: Context) -> Iterator[Finding]:
     try:
         run([python, "-I", "-c", _IMPORTS], user=account, cwd=Path("/"), timeout=10 * here.patience)
     except KeyError:
-        return  # accounts.exist reports it
+        return  # the check accounts.exist reports this
     except CommandFailed as failed:
         if "did not end" in failed.what:
             yield warning("it took longer than 10 s to start", str(python))
@@ -194,7 +194,7 @@ def runs(here: Context) -> Iterator[Finding]:
 def node_runs(here: Context) -> Iterator[Finding]:
     node = here.site.current / "bin/node"
     if not node.exists():
-        return  # a release may take Node.js from elsewhere
+        return  # not every release contains Node.js
     try:
         run([node, "--version"], cwd=Path("/"), timeout=10)
     except CommandFailed as failed:

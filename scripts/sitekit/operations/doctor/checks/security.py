@@ -88,7 +88,7 @@ def service_secrets(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "token",
-    "the token between hub and proxy",
+    "the length of the token with which the hub configures the proxy",
     "with an empty or short token, others can change the proxy's routes",
     "sudo make rotate_secrets",
     needs=("site.applied",),
@@ -108,7 +108,7 @@ def token(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "internal-tls",
-    "the certificates of hub, proxy, front and culler for internal TLS",
+    "how long the certificates of hub, proxy, front and culler for internal TLS are valid",
     "if one of these certificates has expired, the services refuse each other's connections",
     "sudo make apply",
     needs=("site.applied",),

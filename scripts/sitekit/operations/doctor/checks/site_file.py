@@ -58,7 +58,7 @@ def same_as_applied(here: Context) -> Iterator[Finding]:
     try:
         there = load_site(applied_path(here.site))
     except Problem:
-        return  # site.applied-readable reports it
+        return  # the check site.applied-readable reports this
     mine, theirs = (one.model_dump(mode="json") for one in (here.site, there))
     if changed := list(_differences(mine, theirs)):
         more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
@@ -99,7 +99,7 @@ def places(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "mapped-accounts",
-    "the gateway account, and the file or program that maps users to accounts",
+    "the gateway account, and who can write to the file or program that maps users to accounts",
     "an account that can change the map decides as whom users' servers run",
     "see login.accounts in config/site.example.yml",
     applies=lambda site: site.login.accounts != "same",
@@ -110,7 +110,7 @@ def mapped_accounts(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "logo",
-    "the file pages.logo, and who can write to it",
+    "whether the hub can read the file pages.logo, and who can write to this file",
     "an SVG file may contain scripts, which a browser runs as scripts of the hub",
     "chown root FILE; chmod 644 FILE",
     applies=lambda site: site.pages.logo is not None,

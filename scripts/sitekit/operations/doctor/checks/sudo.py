@@ -74,7 +74,7 @@ def syntax(here: Context) -> Iterator[Finding]:
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines()
         faults = [line for line in said if line and "parsed OK" not in line]
-        # sudo itself reads a file whose mode is not 0440
+        # visudo reports a file whose mode is not 0440, but sudo reads this file
         harmless = faults and all("bad permissions" in line for line in faults)
         report = warning if harmless else Finding
         yield report(faults[0] if faults else "visudo refuses it", "/etc/sudoers")

@@ -31,7 +31,7 @@ def shared_places(here: Context) -> Iterator[Finding]:
         try:
             found = here.look_as(who, paths=SHARED)["paths"] if who else {}
         except (Unanswered, Problem):
-            continue  # accounts.exist and login.directory report it
+            continue  # the checks accounts.exist and login.directory report this
         for path, fault in found.items():
             if fault and Path(path).parent.is_dir():
                 yield Finding(f"as {who}: {fault}", path)
