@@ -97,7 +97,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     },
     "The kernels (as the owner of the prefix)": {
         "kernels": Command(
-            "make Jupyter kernels of the cluster's modules, test the kernels, and publish the kernels that work",
+            "make Jupyter kernels from the cluster's modules, test the kernels, and publish the kernels that work",
             "sitekit.kernels.commands:kernels",
         ),
         "kernels_diff": Command(
@@ -108,19 +108,19 @@ GROUPS: dict[str, dict[str, Command]] = {
             "sitekit.kernels.commands:kernels_check",
         ),
         "kernels_import": Command(
-            "convert the envkernel lines of a Makefile to a kernels.yml, and print it",
+            "convert the envkernel lines of a Makefile to a kernels.yml, and print this kernels.yml",
             "sitekit.kernels.commands:kernels_import",
             site=False,
             variables={"MAKEFILE": "the path of the Makefile"},
         ),
         "images_check": Command(
-            "test the container images from which users choose; users can start the images that work",
+            "test the container images from which users choose; users can start only the images that passed the test",
             "sitekit.kernels.commands:images_check",
             variables={"IMAGE": "the key of one image; default: all"},
             details="Run the command on a machine with the container engine, and again after each change of an image.",
         ),
         "applications_check": Command(
-            "test the applications beside JupyterLab; servers offer the applications that answer",
+            "test the applications beside JupyterLab; servers offer only the applications that answered",
             "sitekit.kernels.commands:applications_check",
             variables={"APPLICATION": "the key of one application; default: all"},
             details="Run the command on a machine that has the modules, and again after each change of an application.",
@@ -133,7 +133,7 @@ GROUPS: dict[str, dict[str, Command]] = {
             details="The command needs no root. `scripts/kit diff` exits with 1 if something would change.",
         ),
         "apply": Command(
-            "write services, web server, sudo rules and PAM files; undo all changes if a step fails",
+            "write the files for services, web server, sudo and PAM; undo all changes if a step fails",
             "sitekit.operations.doctor.before_commands:apply",
             root=True,
         ),
@@ -234,7 +234,9 @@ GROUPS: dict[str, dict[str, Command]] = {
         ),
     },
     "Development": {
-        "test": Command("run all tests but the long ones; as root, start the demo and test it too"),
+        "test": Command(
+            "run all tests but the long ones; as root, start the demo and test the demo too"
+        ),
         "test_quick": Command("run the tests that need only Python, in parallel; needs no root"),
         "lint": Command("run ruff, mypy and import-linter"),
         "bench": Command("run the measurements; the demo must run", root=True),

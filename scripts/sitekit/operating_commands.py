@@ -40,18 +40,18 @@ OPERATING: dict[str, Command] = {
         details="Exits with 1 if the start failed. Without root, the command lists the logs that it cannot read.",
     ),
     "drill": Command(
-        "start servers of many users at once, as a test; print times, errors and the first bottleneck",
+        "start servers of many users at the same time, as a test; print times, errors and the first bottleneck",
         "sitekit.operations.drill.commands:drill",
         root=True,
         variables={
             "USERS": "how many users, from 1 to 200",
-            "TIER": "the tier of their servers; default: the first one",
+            "TIER": "the tier of the servers; default: the first tier",
             "JSON": "1 prints JSON",
         },
         details="The site file must allow drills (docs/drill.md). Exits with 1 if a step failed.",
     ),
     "announce": Command(
-        "show a text on the hub's pages and in the lab, without a restart",
+        "show a text to users on the hub's pages and in JupyterLab, without a restart",
         "sitekit.operations.running_hub.announce:announce",
         root=True,
         variables={
@@ -98,7 +98,7 @@ OPERATING: dict[str, Command] = {
         variables={"USER": "the user", "TEXT": "the reason, which the user reads"},
     ),
     "message": Command(
-        "show a text to one user, or to all, on the hub's pages and in the lab",
+        "show a text to one user, or to all users, on the hub's pages and in JupyterLab",
         "sitekit.operations.running_hub.announce:message",
         root=True,
         variables={

@@ -64,8 +64,9 @@ def _folder(folder: Path, page: str, users: list[str]) -> Iterator[Finding]:
     """Yield a finding about the first folder or file of the material that a participant cannot
     read.
 
-    With the rights of the first participant, the function tests the whole folder tree. With the
-    rights of the other participants, it tests only the folder and the course's start page.
+    With the rights of the first participant, the function tests the folder with everything in it.
+    With the rights of the other participants, it tests only the folder itself and the course's
+    start page.
     """
     closed = ["(", "!", "-readable", "-o", "-type", "d", "!", "-executable", ")"]
     whole: Argv = ["find", folder, "!", "-type", "l", *closed, "-print", "-quit"]

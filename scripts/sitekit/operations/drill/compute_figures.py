@@ -75,6 +75,7 @@ def reasons(stories: Iterable[Story]) -> list[str]:
 
 
 def _general(message: str, user: str) -> str:
-    """Return the message without the parts that differ between users."""
+    """Replace the user's name and all numbers in a message. Messages about the same error are then
+    equal for all users."""
     plain = " ".join("".join(c if c.isprintable() else " " for c in message).split())
     return re.sub(r"\d+", "N", plain.replace(user, "USER"))[:300]

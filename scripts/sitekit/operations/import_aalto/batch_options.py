@@ -60,15 +60,16 @@ def _gres(value: Any) -> Keys:
 
 
 def _idle(value: Any) -> Keys:
-    """Convert an idle limit: the number of seconds without activity after which a server is
-    ended."""
+    """Convert an idle limit (the number of seconds without activity after which the culler ends a
+    server) to the key `idle`."""
     if type(value) not in (int, float) or value <= 0:
         raise NotCarried("this is not a number of seconds")
     return {"idle": f"{round(value / 60)}m" if value % 60 == 0 else f"{int(value)}s"}
 
 
 def _seconds(value: Any) -> Keys:
-    """Convert the time limit in seconds for the wait in the queue and for the start."""
+    """Convert the time limit in seconds for the wait in the queue and for the start to
+    `start_timeout`."""
     if type(value) not in (int, float) or value <= 0:
         raise NotCarried("this is not a number of seconds")
     return {"start_timeout": f"{int(value)}s"}

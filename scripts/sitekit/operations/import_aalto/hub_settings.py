@@ -67,7 +67,7 @@ def _interface(value: Any) -> dict[str, str]:
 
 
 def _named(value: Any) -> int:
-    """Return the number of named servers that a user may have."""
+    """Return the number of named servers that each user is allowed to have."""
     if value is True:
         return 5  # JupyterHub has no limit by default, and site.yml has one
     if isinstance(value, int):

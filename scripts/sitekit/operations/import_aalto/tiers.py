@@ -30,8 +30,8 @@ class Option:
 
 @dataclass
 class OldTier:
-    """One profile: its key, its title, its line number, and the tier's keys with the line numbers
-    from which they come."""
+    """A tier that comes from one profile of the older configuration: its key, its title, the line
+    number of the profile, and the keys of the tier, each with its value and line number."""
 
     key: str
     title: str

@@ -13,8 +13,8 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 _ROOMS = ("hub", "backends")
 _CLASSES = ("Card", "Explanation")
 _TABLES = ("CAUSES", "CRASHES", "REFUSALS")
-"""The tables of cards. Each row ends with the kind of a card, what happened, and what the user can
-do."""
+"""The tables of cards. Each row ends with three texts: the kind of a card, what happened, and what
+the user can do."""
 _TRANSLATED = ("_", "N_")
 UNKNOWN = "..."
 

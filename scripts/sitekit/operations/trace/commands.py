@@ -29,7 +29,8 @@ from .step import NotReadable, Step, plain
 def trace(site: Site, *words: str) -> int:
     """Print the steps of the last start, the time between them, and the step that failed.
 
-    Returns 1 if the start has failed, or if this is not known; else 0. Raises BadInput or Problem.
+    Returns 1 if the start has failed, or if it is not known whether it has failed; else 0. Raises
+    BadInput or Problem.
     """
     given = parse_variables("trace", words, ("USER", "SERVER", "JSON"))
     user = required("trace", given, "USER", "alice")

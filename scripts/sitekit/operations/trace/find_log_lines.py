@@ -135,7 +135,7 @@ def gate_steps(site: Site, row: Row) -> list[Step]:
 
 def read_gate_lines(lines: Iterable[str], row: Row) -> Iterator[Step]:
     """Yield two kinds of lines of the gate: the submission of this start, and refusals for the
-    start's account at that time."""
+    account of this start within BEFORE seconds after the user's request."""
     for line in lines:
         try:
             told = json.loads(line)

@@ -258,7 +258,7 @@ def _few(who: list[str], most: int = 4) -> str:
 
 
 def _state(release: Release) -> str:
-    """Return the state of a release that is not current."""
+    """Return the state of a release that is not current: failed, ready or unfinished."""
     return "failed" if release.failed else "ready" if release.whole else "unfinished"
 
 

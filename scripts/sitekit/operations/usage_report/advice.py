@@ -9,15 +9,11 @@ from ...site.types.memory_and_time import format_memory
 from .compute_figures import Figures, percentile
 
 FEWEST = 10  # with fewer measured servers, the measured use gives no advice
-LARGE = (
-    0.5  # a tier is too large if 95 % of its servers use less than this share of its memory or CPUs
-)
-NEAR = 0.95  # a tier is too small if 5 % of its servers use at least this share of memory_cap
-FAILING = (
-    0.05  # a tier is also too small if memory was missing in more than this share of its servers
-)
+LARGE = 0.5  # too large: 95 % of the servers use less than this share of their memory or CPUs
+NEAR = 0.95  # too small: 5 % of the servers use at least this share of memory_cap
+FAILING = 0.05  # also too small: more than this share of the servers ended for lack of memory
 TIME_OUT = 0.25  # a tier's time is short if more than this share of its servers reached the limit
-ROOM = 1.25  # the proposed memory is this factor times the memory that was enough for 95 % of the servers
+ROOM = 1.25  # the proposed memory is this factor times the memory that 95 % of the servers need
 STEP = 256  # the proposed memory is a multiple of this number of MiB
 
 
