@@ -62,7 +62,7 @@ WORKSHOP_AND_COURSES: dict[str, dict[str, Command]] = {
                 "REPOSITORY": "the git repository of the material, https://...",
                 "REF": "a branch or tag of the repository",
                 "FOLDER": "a folder with the material, in place of REPOSITORY",
-                "PAGE": "the file of the material that JupyterLab opens at the start of a server",
+                "PAGE": "the file of the material that JupyterLab opens",
             },
         ),
         "course_check": Command(

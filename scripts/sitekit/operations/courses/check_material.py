@@ -1,6 +1,6 @@
-"""Check that a compute node can reach the repository of a course's material, or that participants
-can read the folder of the material. The checks run with a participant's rights and environment, as
-the course's servers do."""
+"""Check the material of a course. If the material is a repository, a compute node must reach the
+repository. If the material is a folder, participants must be able to read the folder. The checks
+run with a participant's rights and environment, as the course's servers do."""
 
 from __future__ import annotations
 

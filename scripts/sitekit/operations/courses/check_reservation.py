@@ -96,7 +96,7 @@ def admits(
     accounts: Mapping[str, frozenset[str]],
     groups: Mapping[str, frozenset[str]],
 ) -> bool:
-    """Return whether the user may use the reservation.
+    """Return whether the user is allowed to use the reservation.
 
     In a reservation, the sign - before a name excludes this user or account (scontrol(1), users and
     accounts). If the reservation has lists of users, groups and Slurm accounts, each of these lists

@@ -48,7 +48,7 @@ class Start:
 
 def course_drill(site: Site, *words: str) -> int:
     """Start the servers, print the times and the failures, and stop the servers. Return 1 if a
-    start failed, else 0.
+    start failed or a server could not be stopped, else 0.
 
     The second argument is the number of participants whose servers are started. Without a second
     argument, the servers of all participants are started.
@@ -135,7 +135,7 @@ def admitted(site: Site, course: Course, users: list[str]) -> Iterator[None]:
     """Allow these users to start the course's servers while the `with` block runs, even if the
     course has not begun.
 
-    The function writes the users to a list, which the hub ignores after half an hour
+    The function writes the users to a list. The hub ignores this list after half an hour
     (hub/servers/offered_courses.py). Raises Problem if another drill of this course runs, because
     the list of the other drill would be overwritten.
     """

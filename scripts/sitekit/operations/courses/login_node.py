@@ -26,8 +26,8 @@ INSTALL = "sudo make gate_bundle, and install the file on the login node"
 def check_gate_has_course(site: Site, course: Course) -> Iterator[Finding]:
     """Yield a finding if the gate refuses the servers of the course.
 
-    The gate runs `sbatch --test-only`, which submits no job. The test of the gate does not use the
-    course's reservation, because the reservation may begin later.
+    The gate runs `sbatch --test-only`, which submits no job. The test does not use the course's
+    reservation, because perhaps the reservation has not begun yet.
     """
     if not os.access(ssh.key(site), os.R_OK):
         yield unseen(

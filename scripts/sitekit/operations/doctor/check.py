@@ -54,8 +54,8 @@ class Check:
     `seconds` is the time limit, after which the check counts as failed.
     `applies` is a function that returns whether the site has the part that the check examines.
     `before` has the commands (`apply`, `start`) that run this check before they change anything. If
-    the check finds an error, the command is refused. Therefore, this command must not be
-    the remedy for the error.
+    the check finds an error, the command changes nothing and ends. Therefore, the remedy for the
+    error must not be this command.
     """
 
     id: str

@@ -38,9 +38,9 @@ class Unanswered(Exception):
 class Context:
     """The site, the platform and the options of the command.
 
-    `user` is the account under which the checks about users run; None if no group of the site has a
-    member. `advisories` has the paths or URLs of files in OSV's format. All time limits are
-    multiplied by `patience`.
+    `user` is the account under which the checks about users run; None if there is no such account.
+    `advisories` has the paths or URLs of files in OSV's format. All time limits are multiplied by
+    `patience`.
     """
 
     site: Site

@@ -113,7 +113,8 @@ def _run(check: Check, here: Context, result: Result, seconds: float) -> None:
 
 
 def _collect(check: Check, here: Context, found: list[Finding]) -> None:
-    """Run a check, and append its findings to `found` one after the other."""
+    """Run a check, and append its findings to `found` one after the other. If the check raises an
+    error, append a finding about this error."""
     try:
         for one in check.look(here):
             found.append(one)

@@ -1,5 +1,5 @@
-"""Create Unix accounts for the time of a drill, with associations in Slurm. After the drill, all
-created accounts and associations are removed."""
+"""Create Unix accounts for the time of a drill, with associations in Slurm. After the drill, remove
+all these accounts and associations."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _group(site: Site) -> str:
 
 def _remove(site: Site) -> None:
     """Remove the drill's accounts with their servers, associations and homes. The function also
-    deletes the users from the hub.
+    deletes these users from the hub's database.
 
     The accounts are removed even if Slurm does not answer or does not end their jobs, because the
     accounts have passwords. If associations or jobs are left in Slurm, the function raises Problem

@@ -54,7 +54,7 @@ class _Sent:
 
 class HubClient:
     """Start and stop servers of one tier with the hub's API. Each request uses the API token of the
-    server's user. Many threads may call the methods start() and stop() at the same time.
+    server's user. Many threads can call the methods start() and stop() at the same time.
     """
 
     def __init__(self, site: Site, tier: str, tokens: Mapping[str, str]) -> None:

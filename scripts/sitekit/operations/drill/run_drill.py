@@ -1,4 +1,4 @@
-"""Let many users do the steps of a drill at the same time, and record when each user has finished
+"""Do the steps of a drill for many users at the same time, and record how long each user needs for
 each step."""
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Drill:
         self.stories = {user.name: Story(user.name) for user in users}
 
     def run(self) -> list[Story]:
-        """Let all users start a server at once, run a cell, and stop the server.
+        """Start a server for each user, all at the same time. Run a cell in each server, and stop
+        the server.
 
         The users do not wait for each other: a user stops the server directly after the cell.
         Therefore, a drill can have more users than the number of servers that fit on the cluster.

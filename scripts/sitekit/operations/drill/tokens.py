@@ -1,5 +1,5 @@
-"""Create API tokens of the hub, with which a drill starts users' servers. The tokens are revoked
-after the drill."""
+"""Create API tokens of the hub, with which a drill starts users' servers. Revoke the tokens after
+the drill."""
 
 from __future__ import annotations
 

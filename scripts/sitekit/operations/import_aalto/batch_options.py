@@ -28,11 +28,11 @@ def _time(value: Any) -> Keys:
 
 
 def _number(key: str) -> Callable[[Any], Keys]:
-    """Return a function that converts a number for the key `key`. In batchspawner's configuration,
-    a number is often a string."""
+    """Return a function that converts an option with a number to the key `key` of the tier. In
+    batchspawner's configuration, a number is often a string, such as '4'."""
 
     def convert(value: Any) -> Keys:
-        """Convert a number or a string with a number."""
+        """Convert a number, or a string that contains a number, to the key."""
         if not re.fullmatch(r"\d{1,6}", str(value).strip(), re.ASCII):
             raise NotCarried("this is not a number")
         return {key: int(value)}
@@ -41,7 +41,8 @@ def _number(key: str) -> Callable[[Any], Keys]:
 
 
 def _words(key: str) -> Callable[[Any], Keys]:
-    """Return a function that converts names, separated by commas, to a list for the key `key`."""
+    """Return a function that converts names, separated by commas, to a list for the key `key` of
+    the tier."""
     return lambda value: {key: [word for word in re.split(r"[,\s]+", str(value)) if word]}
 
 

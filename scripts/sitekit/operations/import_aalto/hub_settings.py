@@ -158,8 +158,8 @@ def plain_name(name: str) -> str:
 def site_keys(config: Config, taken: set[str]) -> Iterator[tuple[Key, Any, Setting]]:
     """Yield each key of site.yml that follows from a setting, as (key, value, setting).
 
-    `taken` has the names of the settings that were already converted for the tiers. Settings that
-    cannot be converted are reported.
+    `taken` has the names of the settings that belong to tiers, which this function ignores.
+    Settings that cannot be converted are recorded in `config`, for the report to the administrator.
     """
     for setting in config.settings.values():
         name = plain_name(setting.name)

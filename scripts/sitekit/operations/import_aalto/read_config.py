@@ -28,7 +28,8 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Setting:
-    """One line `c.CLASS.TRAIT = value`. `name` is `CLASS.TRAIT`.
+    """One line `c.CLASS.TRAIT = value`, such as `c.JupyterHub.port = 8000`. `name` is
+    `CLASS.TRAIT`, such as `JupyterHub.port`.
 
     If the value is a list, `lines` has the line numbers of its items.
     """
@@ -139,7 +140,7 @@ def _settings_in(statement: ast.stmt) -> Iterator[tuple[Any, str]]:
 
 
 def _forget_names(config: Config, node: ast.AST) -> None:
-    """Remove the known values of all variables that a statement sets or may change."""
+    """Mark the values of all variables as unknown that a statement sets or can change."""
     for part in ast.walk(node):
         if isinstance(part, ast.Name) and part.id in config.names:
             stored = isinstance(part.ctx, (ast.Store, ast.Del))

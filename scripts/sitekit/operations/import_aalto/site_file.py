@@ -137,8 +137,8 @@ def text_of(new: NewSite, head: str) -> str:
 def _lines(
     values: dict[str, Any], origins: dict[tuple[str | int, ...], str], above: Any, indent: str
 ) -> Iterator[str]:
-    """Yield the lines of a mapping as YAML. `above` is the path of the key that contains the
-    mapping."""
+    """Yield the lines of a mapping as YAML. `above` has the names of the keys that contain the
+    mapping, such as (`hub`,) for the keys of the section hub."""
     for name, value in values.items():
         key = (*above, name)
         if name == "tiers":

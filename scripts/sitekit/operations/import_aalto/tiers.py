@@ -40,8 +40,8 @@ class OldTier:
 
 
 def old_tiers(config: Config) -> tuple[list[OldTier], set[str]]:
-    """Return the tiers that follow from a configuration, and the names of the settings that were
-    converted for them."""
+    """Return the tiers that follow from a configuration, and the names of all settings that belong
+    to tiers."""
     common = {option.name: option for option in _common(config)}
     taken = {name for name in config.settings if _option_of(name)}
     profiles = config.settings.get(_PROFILES)
