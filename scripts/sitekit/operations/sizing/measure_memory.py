@@ -26,7 +26,8 @@ OWN = "python3"
 
 
 def server_memory(site: Site) -> int:
-    """Start a server of the current release; return its memory in MiB. Raises Problem."""
+    """Start a server of the current release, and return the server's memory in MiB. Raises
+    Problem."""
     python = _python(site)
     with tempfile.TemporaryDirectory(prefix="sitekit-") as name:
         environment = plain_environment(site.current, Path(name))

@@ -1,8 +1,8 @@
 """Collect the state of a site for `make status` and `make top`, also while the hub is stopped.
 
 The data about servers has the same form as on the hub's status page (hub/status/collect_state.py).
-The data about servers comes from the ledger (the hub's record of starts) and from one query of each
-backend. It does not come from the running hub.
+This data comes from the ledger (the hub's record of starts) and from one query of each backend, and
+not from the running hub.
 """
 
 from __future__ import annotations

@@ -35,9 +35,9 @@ def status(site: Site, *words: str) -> int:
 
 
 def is_well(record: dict[str, Any]) -> bool:
-    """Return True if no part of the state needs attention. The parts are services, isolation of
-    pages, state folder, backends, drained nodes that the cluster no longer has, certificates and
-    disks.
+    """Return True if no part of the state needs attention. The parts are services, the isolation of
+    users' pages from each other, state folder, backends, drained nodes that the cluster no longer
+    has, certificates and disks.
 
     Without root, the command cannot examine some certificates and disks. These count as if they
     needed no attention.

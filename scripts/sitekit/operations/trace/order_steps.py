@@ -74,7 +74,7 @@ def order_steps(
     steps: Collection[Step], unread: Collection[str], *, over: bool, backend: str = "slurm"
 ) -> Story:
     """Sort the steps of a start by stage and time, and return the sorted steps as a Story. `unread`
-    are the sources that could not be read.
+    has the names of the sources (such as the hub's log) that could not be read.
 
     `over` is true if the ledger says that the server has ended, or that the server was to be
     stopped. If `over` is true and the server was never opened, the start has failed at the first
