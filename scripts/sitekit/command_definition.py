@@ -13,7 +13,7 @@ class Command:
     command. If `site` is true, the Site is an additional first argument.
     `variables` are the variables of make that the command accepts, such as RELEASE in
     `make rollback RELEASE=...`, each with its description.
-    `details` is a text that only `make COMMAND HELP=1` prints.
+    `details` is a text for `make COMMAND HELP=1` and docs/commands.md; `make help` does not print it.
     """
 
     summary: str

@@ -48,28 +48,30 @@ GROUPS: dict[str, dict[str, Command]] = {
         "setup_conda": Command(
             "install the packages of environment.yml into a new release",
             "sitekit.environment.commands:setup_conda",
-            variables={"BUNDLE": "a file that `make bundle` wrote, to build without a network"},
+            variables={
+                "BUNDLE": "a file that `make bundle` wrote, to build without access to the internet"
+            },
             details="You can interrupt the command and run it again: the second run skips finished steps.",
         ),
         "install_all": Command(
-            "install sitekit and the lab's extensions into the new release, verify it, and make it current",
+            "install sitekit and JupyterLab's extensions into the new release, verify the release, and make it current",
             "sitekit.environment.commands:install_all",
         ),
         "lock": Command(
-            "write environment.lock, the exact list of packages for setup_conda",
+            "write environment.lock, the exact list of packages that setup_conda installs",
             "sitekit.environment.commands:lock",
         ),
         "bundle": Command(
-            "write the current release to one file, for a site without a network",
+            "write the packages of the current release to one file, for a site without access to the internet",
             "sitekit.environment.commands:bundle",
             variables={"FILE": "the name of the file; default: sitekit-RELEASE.tar"},
         ),
         "releases": Command(
-            "list the releases with age and size, and which of them are current or in use",
+            "list the releases with age and size; show which release is current, and what uses each release",
             "sitekit.operations.upgrade.commands:releases",
         ),
         "upgrade": Command(
-            "build a release with the newest packages, verify it, make it current, and restart only the hub",
+            "build a release with the newest packages, verify the release, make it current, and restart only the hub",
             "sitekit.operations.upgrade.commands:upgrade",
         ),
         "rollback": Command(
@@ -88,37 +90,37 @@ GROUPS: dict[str, dict[str, Command]] = {
             variables={"OSV": "a file, a folder or an https URL with advisories in the OSV format"},
         ),
         "uninstall_environment": Command(
-            "remove all releases, the link to the current one, and the cache; keep other files",
+            "remove all releases, the link `current` and the cache; keep all other files in the prefix",
             "sitekit.operations.upgrade.commands:uninstall_environment",
             variables={"UNINSTALLED": "1 confirms that no host runs the site any more"},
         ),
     },
     "The kernels (as the owner of the prefix)": {
         "kernels": Command(
-            "make Jupyter kernels of the cluster's modules, test the kernels, and publish the kernels that work",
+            "make Jupyter kernels from the cluster's modules, test the kernels, and publish the kernels that work",
             "sitekit.kernels.commands:kernels",
         ),
         "kernels_diff": Command(
             "show what `make kernels` would change", "sitekit.kernels.commands:kernels_diff"
         ),
         "kernels_check": Command(
-            "start every published kernel again; hide or flag kernels that fail, show kernels that pass",
+            "test every published kernel again; hide or flag kernels that fail, and show kernels that pass",
             "sitekit.kernels.commands:kernels_check",
         ),
         "kernels_import": Command(
-            "convert the envkernel lines of a Makefile to a kernels.yml, and print it",
+            "convert the envkernel lines of a Makefile to a kernels.yml, and print this kernels.yml",
             "sitekit.kernels.commands:kernels_import",
             site=False,
             variables={"MAKEFILE": "the path of the Makefile"},
         ),
         "images_check": Command(
-            "test the container images from which users choose; users can start the images that work",
+            "test the container images from which users choose; users can start only the images that passed the test",
             "sitekit.kernels.commands:images_check",
             variables={"IMAGE": "the key of one image; default: all"},
             details="Run the command on a machine with the container engine, and again after each change of an image.",
         ),
         "applications_check": Command(
-            "test the applications beside JupyterLab; servers offer the applications that answer",
+            "test the applications beside JupyterLab; servers offer only the applications that answered",
             "sitekit.kernels.commands:applications_check",
             variables={"APPLICATION": "the key of one application; default: all"},
             details="Run the command on a machine that has the modules, and again after each change of an application.",
@@ -131,7 +133,7 @@ GROUPS: dict[str, dict[str, Command]] = {
             details="The command needs no root. `scripts/kit diff` exits with 1 if something would change.",
         ),
         "apply": Command(
-            "write services, web server, sudo rules and PAM files; undo all changes if a step fails",
+            "write the files for services, web server, sudo and PAM; undo all changes if a step fails",
             "sitekit.operations.doctor.before_commands:apply",
             root=True,
         ),
@@ -150,7 +152,7 @@ GROUPS: dict[str, dict[str, Command]] = {
             "start the site's services",
             "sitekit.operations.doctor.before_commands:start",
             root=True,
-            details="If a service could not run, it starts none, names every reason, and exits with 2.",
+            details="If a check finds an error, the command starts no service, prints all errors, and exits with 2.",
         ),
         "stop": Command(
             "stop the site's services; users' servers keep running",
@@ -196,12 +198,14 @@ GROUPS: dict[str, dict[str, Command]] = {
             details="Exits with 1 if a certificate expires within three weeks.",
         ),
         "maintenance_on": Command(
-            "show the maintenance page to all clients outside of front.maintenance_allow",
+            "show the maintenance page to all users, except from the addresses in front.maintenance_allow",
             "sitekit.machine.web.maintenance:maintenance_on",
             root=True,
         ),
         "maintenance_off": Command(
-            "open the site again", "sitekit.machine.web.maintenance:maintenance_off", root=True
+            "show the site to all users again",
+            "sitekit.machine.web.maintenance:maintenance_off",
+            root=True,
         ),
     },
     "Looking after a running site": OPERATING,
@@ -230,7 +234,9 @@ GROUPS: dict[str, dict[str, Command]] = {
         ),
     },
     "Development": {
-        "test": Command("run all tests but the long ones; as root, start the demo and test it too"),
+        "test": Command(
+            "run all tests but the long ones; as root, start the demo and test the demo too"
+        ),
         "test_quick": Command("run the tests that need only Python, in parallel; needs no root"),
         "lint": Command("run ruff, mypy and import-linter"),
         "bench": Command("run the measurements; the demo must run", root=True),

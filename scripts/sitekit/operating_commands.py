@@ -9,12 +9,12 @@ OPERATING: dict[str, Command] = {
         "check the whole site; print each fault and how to repair it, causes first; change nothing",
         "sitekit.operations.doctor.commands:doctor",
         variables={
-            "CHECK": "ids or subjects of checks, with commas",
-            "USER": "the user under whose Unix account some checks run",
-            "NODES": "1 also runs a short job of this user in each partition",
+            "CHECK": "ids or subjects of the checks to run, with commas between them; default: all checks",
+            "USER": "the user under whose Unix account some checks run; see docs/doctor.md for the default",
+            "NODES": "1 also runs a short job of the user USER in each partition",
             "JSON": "1 prints JSON",
             "JUNIT": "a file for the result in JUnit's format",
-            "SECONDS": "the time limit; default: 30",
+            "SECONDS": "the time limit for all checks in seconds; default: 30",
             "OSV": "files, folders or https addresses with advisories in the OSV format",
         },
         details="Exits with 0 if nothing needs attention, 1 for an error, 3 for warnings only.",
@@ -24,7 +24,7 @@ OPERATING: dict[str, Command] = {
         "sitekit.operations.usage_report.commands:report",
         root=True,
         variables={
-            "FROM": "the first month, such as 2026-01; default: eleven months before the last",
+            "FROM": "the first month, such as 2026-01; default: eleven months before UNTIL",
             "UNTIL": "the last month, which is included; default: this month",
             "FOLDER": "the folder for the two files; default: the current one",
         },
@@ -40,25 +40,25 @@ OPERATING: dict[str, Command] = {
         details="Exits with 1 if the start failed. Without root, the command lists the logs that it cannot read.",
     ),
     "drill": Command(
-        "start servers of many users at once, as a test; print times, errors and the first bottleneck",
+        "start servers of many users at the same time, as a test; print times, errors and the first bottleneck",
         "sitekit.operations.drill.commands:drill",
         root=True,
         variables={
             "USERS": "how many users, from 1 to 200",
-            "TIER": "the tier of their servers; default: the first one",
+            "TIER": "the tier of the servers; default: the first tier",
             "JSON": "1 prints JSON",
         },
         details="The site file must allow drills (docs/drill.md). Exits with 1 if a step failed.",
     ),
     "announce": Command(
-        "show a text on the hub's pages and in the lab, without a restart",
+        "show a text to users on the hub's pages and in JupyterLab, without a restart",
         "sitekit.operations.running_hub.announce:announce",
         root=True,
         variables={
             "TEXT": "the text, of at most 500 characters",
             "FROM": "when the announcement begins, such as 2026-12-01T09:00; default: now",
             "UNTIL": "when the announcement ends; default: when you run make announce_end",
-            "PAGES": "some of login,form,home,waiting,lab; default: all",
+            "PAGES": "where users see the text, some of login,form,home,waiting,lab; default: all",
             "LEVEL": "info (default), warning or maintenance",
             "DISMISS": "0: users cannot close the announcement",
         },
@@ -83,7 +83,7 @@ OPERATING: dict[str, Command] = {
             "PARTITION": "a partition of the site's tiers, in place of NODE",
             "TEXT": "the reason, of at most 500 characters",
         },
-        details="The state in Slurm does not change. If all partitions of a tier are drained, users cannot choose it.",
+        details="The state in Slurm does not change. Users cannot choose a tier if all its partitions are drained.",
     ),
     "undrain": Command(
         "start servers on a drained node or in a drained partition again",
@@ -98,7 +98,7 @@ OPERATING: dict[str, Command] = {
         variables={"USER": "the user", "TEXT": "the reason, which the user reads"},
     ),
     "message": Command(
-        "show a text to one user, or to all, on the hub's pages and in the lab",
+        "show a text to one user, or to all users, on the hub's pages and in JupyterLab",
         "sitekit.operations.running_hub.announce:message",
         root=True,
         variables={

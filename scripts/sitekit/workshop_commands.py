@@ -13,9 +13,9 @@ WORKSHOP_AND_COURSES: dict[str, dict[str, Command]] = {
             variables={
                 "COUNT": "the number of accounts",
                 "PREFIX": "how the names begin: PREFIX=training makes training01, training02",
-                "FIRST": "the first number; default: 1",
-                "GROUP": "one of login.allowed_groups; default: the first",
-                "PASSWORD": "same: one random password for all accounts",
+                "FIRST": "the number in the first name; default: 1",
+                "GROUP": "the group of the accounts, one of login.allowed_groups; default: the first one",
+                "PASSWORD": "same: one random password for all accounts; default: a random password for each account",
             },
             details="If the command was interrupted, run it again. The command never changes existing accounts.",
         ),
@@ -23,14 +23,17 @@ WORKSHOP_AND_COURSES: dict[str, dict[str, Command]] = {
             "write a page with a slip for each account: the site's URL, QR code, user name and password",
             "sitekit.machine.participants.commands:accounts_slips",
             root=True,
-            variables={"PREFIX": "which accounts", "FORMAT": "html (default) or pdf"},
+            variables={
+                "PREFIX": "the PREFIX of `make accounts`",
+                "FORMAT": "html (default) or pdf",
+            },
         ),
         "accounts_remove": Command(
             "remove the accounts that `make accounts` created",
             "sitekit.machine.participants.commands:accounts_remove",
             root=True,
             variables={
-                "PREFIX": "which accounts",
+                "PREFIX": "the PREFIX of `make accounts`",
                 "DATA": "keep (default): keep the homes, which then belong to root; remove: delete the homes",
                 "END": "1 kills running processes of the accounts; without END=1 the command refuses to run",
             },
@@ -63,7 +66,7 @@ WORKSHOP_AND_COURSES: dict[str, dict[str, Command]] = {
             },
         ),
         "course_check": Command(
-            "check that a course can take place: people, reservation, kernel, material, homes, free nodes",
+            "check that a course can take place: people, reservation, kernel, material, homes, number of nodes",
             "sitekit.operations.courses.check_course:course_check",
             variables={"COURSE": "the course's short name"},
             details="Exits with 1 if something is missing.",
@@ -74,7 +77,7 @@ WORKSHOP_AND_COURSES: dict[str, dict[str, Command]] = {
             root=True,
             variables={
                 "COURSE": "the course's short name",
-                "COUNT": "how many participants, the first of the roster; default: all",
+                "COUNT": "for how many participants, in alphabetical order, a server is started; default: all",
             },
             details="The servers run under the participants' Unix accounts, and copy the material to their homes.",
         ),

@@ -35,7 +35,7 @@ The section [Words](../README.md#words) of the README explains *culler*, *front*
 ## sudo make apply
 
 `make apply` first reads the state of the machine and makes a plan. `make apply` then tests every file that would
-change with the program that reads this file: `visudo`, the web server, `systemd-analyze verify`, libpam, `logrotate
+change, with the program that reads the file: `visudo`, the web server, `systemd-analyze verify`, libpam, `logrotate
 --debug`, Python, or the release's JupyterHub. After these tests, `make apply` makes the changes in the following
 table, in this order. If a step fails, or if a service that ran before does not answer afterwards, all changes are
 undone, byte for byte.
@@ -43,8 +43,8 @@ undone, byte for byte.
 If a folder, account, group, membership or link exists already, `make apply` keeps this object and does not record it.
 If a file exists already, or was changed by hand, `make apply` keeps the file, and writes the new content beside it as
 `.new` (for logrotate as `.dpkg-new`, which logrotate ignores). `make apply` changes the owner and mode only of the
-site's own folders. In the hub's folder, `make apply` changes the owner of all files too. `make uninstall` restores
-owners and modes.
+site's own folders. In the hub's folder (`paths.state`), `make apply` changes the owner of all files too. `make
+uninstall` restores owners and modes.
 """
 
 TAIL = """\
@@ -130,8 +130,8 @@ the remaining steps of a run that failed. The machine's own web server is reload
 - files and links that were changed by hand, and files that existed before sitekit
 - links to modules that another site of the web server now needs
 - accounts that another site uses too
-- state, logs and backups: after an uninstall, only root can read these data, and `PURGE=1` removes the content of the
-  folders in this list that sitekit has created
+- state, logs and backups: after an uninstall, only root can read these data. `PURGE=1` removes these data too, from
+  the folders that sitekit has created
 
 `uninstall` does not change homes, accounts of participants, running jobs, packages, and the prefix with releases and
 kernels.

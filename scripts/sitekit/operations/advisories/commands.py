@@ -25,7 +25,8 @@ from .read_osv_files import ECOSYSTEMS, Hit, is_advisory, read_advisories, vulne
 class _Read:
     """What the command has read from the sources of advisories. `found` has the hits (advisories
     that apply to a package), and `seen` has the ids of all advisories. `unread` is the number of
-    documents that are not in OSV's format. `newest` is the time of the newest change."""
+    documents that are not in OSV's format. `newest` is the time at which an advisory was changed
+    last."""
 
     found: set[Hit] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
@@ -62,8 +63,8 @@ def advisories(site: Site, *sources: str) -> int:
 
 
 def _compare(document: Any, known: dict[tuple[str, str], list[Package]], result: _Read) -> None:
-    """Compare one advisory (`document`) with the installed packages. If the advisory applies to a
-    package, add a hit to `result`."""
+    """Compare one advisory (`document`) with the installed packages (`known`). Add a hit to
+    `result` for each package to which the advisory applies."""
     try:
         if not is_advisory(document):
             raise ValueError

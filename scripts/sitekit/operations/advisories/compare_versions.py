@@ -11,8 +11,8 @@ _SEMVER = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-
 
 
 def key(ecosystem: str, version: str) -> Any:
-    """Return the sort key of a version. `ecosystem` is `PyPI` or `npm`. Raises ValueError for an
-    invalid version."""
+    """Return the sort key of a version. A newer version has a larger sort key. `ecosystem` is
+    `PyPI` or `npm`. Raises ValueError for an invalid version."""
     if ecosystem == "PyPI":
         try:
             return Version(version)

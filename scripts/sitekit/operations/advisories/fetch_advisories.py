@@ -53,7 +53,7 @@ def fetched(site: Site, source: str, scratch: Path) -> Path:
 
 
 def _opened(site: Site, source: str) -> Any:
-    """Open a URL through the HTTP proxy that the site file names."""
+    """Open a URL. If the site file names an HTTP proxy (`environment.proxy`), use this proxy."""
     handlers = []
     if site.environment.proxy:
         handlers.append(urllib.request.ProxyHandler({"https": str(site.environment.proxy)}))

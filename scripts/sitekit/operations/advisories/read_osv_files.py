@@ -70,7 +70,7 @@ def vulnerable_packages(
     document: dict[str, Any], packages: dict[tuple[str, str], list[Package]]
 ) -> Iterator[Hit]:
     """Yield a hit for each installed package to which an advisory applies. `packages` has the
-    installed packages: (ecosystem, name) -> packages.
+    installed packages: (PyPI or npm, name) -> packages with this name.
 
     Raises ValueError, TypeError, KeyError or AttributeError for a document that is not in OSV's
     format.
@@ -114,8 +114,8 @@ def _ranges(affected: dict[str, Any]) -> Iterator[list[tuple[str, str]]]:
 def _in_range(events: list[tuple[str, str]], package: Package) -> bool:
     """Return whether the installed version is in a range, by the rule in OSV's schema (Evaluation).
 
-    Return False if the installed version does not have the format of its ecosystem. For example, a
-    site can install a package that the site has made itself.
+    Return False if the installed version cannot be compared, because it does not have the format of
+    PyPI or npm. A package that the site has built itself can have such a version.
     """
     try:
         here = key(package.ecosystem, package.version)
@@ -135,8 +135,8 @@ def _in_range(events: list[tuple[str, str]], package: Package) -> bool:
 
 
 def _place(ecosystem: str, event: tuple[str, str]) -> tuple[Any, ...]:
-    """Return the sort key of an event. An event is a pair such as (`fixed`, `1.2`). It says in
-    which version of a package a fault begins or ends."""
+    """Return the sort key of an event. An event is a pair such as (`fixed`, `1.2`). The event says
+    in which version of a package a fault begins or ends."""
     what, version = event
     if version in ("0", "*"):
         return (0,)

@@ -1,4 +1,5 @@
-"""Find participants without an association in Slurm, whose jobs Slurm would refuse."""
+"""Find participants without an association in Slurm. Slurm would refuse the jobs of these
+participants."""
 
 from __future__ import annotations
 

@@ -26,9 +26,10 @@ from .check_material import check_material
 
 
 def course_check(site: Site, *words: str) -> int:
-    """Run all checks of a course, and print their findings. Return 1 if there is a finding, else 0.
+    """Run all checks of a course, and print their findings. Return 1 if there is an error, else 0.
 
-    A check that could not run is printed too, but does not count as a finding.
+    If a check fails (for example, because Slurm does not answer), this counts as an error. Anything
+    that a check cannot examine is printed too, but does not count as an error.
     """
     course = course_of(site, "course_check", words)
     checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
@@ -71,7 +72,7 @@ def course_check(site: Site, *words: str) -> int:
 
 
 def _counted(found: list[Finding]) -> str:
-    """Return the number of findings as text, such as `2 findings`."""
+    """Return a text with the number of findings, such as `2 findings` or `no findings`."""
     return f"{len(found) or 'no'} finding{'' if len(found) == 1 else 's'}"
 
 
@@ -87,8 +88,8 @@ def course_of(site: Site, command: str, words: tuple[str, ...]) -> Course:
 
 
 def dates(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield a finding if the course is over, or if the hub does not use the current version of the
-    course file."""
+    """Yield a finding if the course is over, or if the hub uses another version of the course file
+    or of the roster file."""
     end = course.file.period()[1]
     if end <= datetime.now(timezone.utc):
         what = f"the course is over since {end.astimezone():%Y-%m-%d %H:%M}"
@@ -108,8 +109,8 @@ def dates(site: Site, course: Course) -> Iterator[Finding]:
 
 
 def kernel(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield a finding if the course's kernel is not published, failed its last test, or names a
-    program that is missing."""
+    """Yield a finding if the course's kernel is not published or failed its last test, or if the
+    program that starts this kernel is missing."""
     name = course.file.kernel
     if name is None:
         return
@@ -128,8 +129,8 @@ def kernel(site: Site, course: Course) -> Iterator[Finding]:
 
 
 def size(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield findings about the size of the course's servers. The function runs the same checks of
-    the tier's size as `make diff`."""
+    """Yield a finding if the course's servers do not fit the partitions. `make diff` runs the same
+    checks for the tiers of the site file."""
     for one in tiers_fit_cluster.check_tiers(site.model_copy(update={"tiers": (course.tier,)})):
         yield replace(one, where=one.where.replace("tiers[0]", "tier"))
 
@@ -185,8 +186,8 @@ def _accounts(site: Site, user: str) -> frozenset[str]:
 
 
 def _slurm(site: Site, program: str, *words: str) -> str | None:
-    """Run a program of Slurm, and return its output; None if the reservation, node or partition
-    does not exist."""
+    """Run a program of Slurm, and return its output. Return None if the program reports that the
+    reservation, node or partition does not exist."""
     argv = [str(site.slurm.bin / program), *words]
     environment = {**slurm_environment(site), "SLURM_TIME_FORMAT": "%s"}
     done = run(argv, env=environment, timeout=15, cwd=Path("/"), check=False)

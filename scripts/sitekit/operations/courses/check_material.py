@@ -1,6 +1,6 @@
-"""Check that a compute node can reach the repository of a course's material, or that participants
-can read the folder of the material. The checks run with a participant's rights and environment, as
-the course's servers do."""
+"""Check the material of a course. If the material is a repository, a compute node must reach the
+repository. If the material is a folder, participants must be able to read the folder. The checks
+run with a participant's rights and environment, as the course's servers do."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ...site.courses.course_files import Course
 from . import check_reservation, roster_accounts
 
 PATIENCE = 60.0
-"""The time in seconds within which the job that tests the repository must get a node. It is also
-the time limit of each test of a folder."""
+"""The longest time in seconds for which the job that tests the repository waits for a node. Each
+test of a folder has the same time limit."""
 
 
 def check_material(site: Site, course: Course) -> Iterator[Finding]:
@@ -47,7 +47,8 @@ def check_material(site: Site, course: Course) -> Iterator[Finding]:
 
 
 def _accounts(site: Site, course: Course) -> list[str]:
-    """Return the participants whose names are also Unix accounts on this machine."""
+    """Return the participants whose names are also Unix accounts on this machine. The list is empty
+    if the site maps users to other accounts (`login.accounts`)."""
     if site.login.accounts != "same":
         return []
     return [
@@ -63,8 +64,9 @@ def _folder(folder: Path, page: str, users: list[str]) -> Iterator[Finding]:
     """Yield a finding about the first folder or file of the material that a participant cannot
     read.
 
-    With the rights of the first participant, the function tests the whole folder tree. With the
-    rights of the other participants, it tests only the folder and the course's start page.
+    With the rights of the first participant, the function tests the folder with everything in it.
+    With the rights of the other participants, it tests only the folder itself and the course's
+    start page.
     """
     closed = ["(", "!", "-readable", "-o", "-type", "d", "!", "-executable", ")"]
     whole: Argv = ["find", folder, "!", "-type", "l", *closed, "-print", "-quit"]
@@ -133,7 +135,7 @@ def _lasts(site: Site, name: str) -> bool:
 
 def _job_script(script: Path) -> list[str]:
     """Return a shell command that first runs the lines that the site has added to its job script,
-    and then the test program. Return an empty list if there is no job script.
+    and then the test program. Return an empty list if the job script does not exist.
 
     The last two lines of config/templates/job.sh start the server. The shell command does not
     contain these two lines.

@@ -96,10 +96,11 @@ def admits(
     accounts: Mapping[str, frozenset[str]],
     groups: Mapping[str, frozenset[str]],
 ) -> bool:
-    """Return whether the user may use the reservation.
+    """Return whether the user is allowed to use the reservation.
 
     In a reservation, the sign - before a name excludes this user or account (scontrol(1), users and
-    accounts). If the reservation names both users and Slurm accounts, a job must match both lists.
+    accounts). If the reservation has lists of users, groups and Slurm accounts, each of these lists
+    must allow the user.
     """
     if one.groups and not one.groups & groups.get(user, frozenset()):
         return False
@@ -107,8 +108,8 @@ def admits(
 
 
 def _in(own: Iterable[str], named: frozenset[str]) -> bool:
-    """Return whether the list `named` in a reservation allows one of the names in `own`, which are
-    a user's name, groups or accounts."""
+    """Return whether the list `named` of a reservation allows this user. `own` contains the user's
+    name, or the names of the user's Slurm accounts."""
     excluded = {name[1:] for name in named if name.startswith("-")}
     if excluded:
         return not excluded & set(own)

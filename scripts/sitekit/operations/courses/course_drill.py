@@ -48,7 +48,7 @@ class Start:
 
 def course_drill(site: Site, *words: str) -> int:
     """Start the servers, print the times and the failures, and stop the servers. Return 1 if a
-    start failed, else 0.
+    start failed or a server could not be stopped, else 0.
 
     The second argument is the number of participants whose servers are started. Without a second
     argument, the servers of all participants are started.
@@ -65,8 +65,8 @@ def course_drill(site: Site, *words: str) -> int:
 
 
 def started_and_stopped(client: HubClient, users: list[str]) -> tuple[list[Start], list[str]]:
-    """Start the servers of all users, and stop them. Return the results, and the users whose
-    servers still run.
+    """Start the servers of all users, and stop them. Return the results of the starts, and a line
+    (user and reason) for each server that could not be stopped.
 
     If the administrator presses Ctrl-C, the servers are stopped too. A thread that waits for a
     server ends when the server is stopped.
@@ -100,8 +100,8 @@ def started(client: HubClient, pool: ThreadPoolExecutor, users: list[str]) -> li
 
 
 def stopped(client: HubClient, users: list[str]) -> list[str]:
-    """Stop the servers that the drill has started. Print and return the names of the users whose
-    servers could not be stopped."""
+    """Stop the servers that the drill has started. Print and return a line (user and reason) for
+    each server that could not be stopped."""
     with step("Stopping them"), ThreadPoolExecutor(min(len(users), 20)) as pool:
         answers = list(pool.map(client.stop, users))
     left = [f"{user}: {why}" for user, why in zip(users, answers, strict=True) if why]
@@ -113,8 +113,8 @@ def stopped(client: HubClient, users: list[str]) -> list[str]:
 
 
 def lasts(course: Course, users: list[str]) -> int:
-    """Return the lifetime of the API tokens in seconds. It is long enough to start all servers, and
-    to stop the last one."""
+    """Return the lifetime of the drill's API tokens in seconds. The tokens are valid until all
+    servers have been started and stopped."""
     rounds = -(-len(users) // MOST_AT_ONCE)
     return rounds * (course.tier.start_timeout + SUBMITTING) + STOPPING + len(users)
 
@@ -132,10 +132,10 @@ def chosen(course: Course, words: tuple[str, ...]) -> list[str]:
 
 @contextmanager
 def admitted(site: Site, course: Course, users: list[str]) -> Iterator[None]:
-    """Allow these users to start the course's servers before the course begins, while the `with`
-    block runs.
+    """Allow these users to start the course's servers while the `with` block runs, even if the
+    course has not begun.
 
-    The function writes the users to a list, which the hub ignores after half an hour
+    The function writes the users to a list. The hub ignores this list after half an hour
     (hub/servers/offered_courses.py). Raises Problem if another drill of this course runs, because
     the list of the other drill would be overwritten.
     """

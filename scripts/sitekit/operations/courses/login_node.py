@@ -1,5 +1,5 @@
-"""Check that the gate on the login node starts the servers of a course. This check is for a hub
-outside the cluster."""
+"""Check that the gate on the login node accepts the servers of a course, for a hub outside the
+cluster."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from ...site.courses.course_files import Course
 from . import roster_accounts
 
 OLD = ("no such course", "more than the gate knows")
-"""The error messages of a gate that does not have the course, or that comes from a sitekit without
-courses."""
+"""Parts of two error messages: of a gate without this course, and of a gate from an older sitekit,
+which had no courses."""
 INSTALL = "sudo make gate_bundle, and install the file on the login node"
 
 
 def check_gate_has_course(site: Site, course: Course) -> Iterator[Finding]:
     """Yield a finding if the gate refuses the servers of the course.
 
-    The gate runs `sbatch --test-only`, which submits no job. The test of the gate does not use the
-    course's reservation, because the reservation may begin later.
+    The gate runs `sbatch --test-only`, which submits no job. The test does not use the course's
+    reservation, because perhaps the reservation has not begun yet.
     """
     if not os.access(ssh.key(site), os.R_OK):
         yield unseen(

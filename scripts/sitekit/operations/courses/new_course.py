@@ -56,7 +56,8 @@ def course_new(site: Site, *words: str) -> int:
 
 
 def _write(site: Site, path: Path, given: dict[str, str]) -> None:
-    """Write the course file under a temporary name, check it, and rename it. Raises BadInput."""
+    """Write the course file under a temporary name, check its content, and rename the file. Raises
+    BadInput."""
     draft_folder = path.parent / f".new-{path.stem}"
     draft = draft_folder / path.name
     draft_folder.mkdir(exist_ok=True)

@@ -15,7 +15,8 @@ from ...site.courses.read_roster import never_matches
 from ...site.types.memory_and_time import format_memory
 
 LEAST_HOME = 200
-"""The MiB that must be free in a home, for the material and for files of Jupyter."""
+"""The disk space in MiB that must be free for a participant's home. The course's material and files
+of Jupyter need this space."""
 
 
 def participants_of(course: Course) -> list[str]:
@@ -85,8 +86,8 @@ def check_participants(site: Site, course: Course) -> Iterator[Finding]:
 
 
 def check_homes(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield a finding for each participant's home that is missing on this machine or has no free
-    space."""
+    """Yield a finding for each participant's home that is missing on this machine, or that has less
+    free space than LEAST_HOME."""
     for user in participants_of(course):
         try:
             home = Path(pwd.getpwnam(user).pw_dir)

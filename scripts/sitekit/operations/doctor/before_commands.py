@@ -1,8 +1,8 @@
 """Run `make diff`, `sudo make apply` and `sudo make start`. Before each command, run the checks of
 `make doctor` about the files and services that the command changes or starts.
 
-The checks in machine/checks are part of each apply. The module before_commands.py adds checks that
-also import other folders of sitekit.
+The code in the folder `machine` runs only the checks in machine/checks before an apply. This module
+adds the other checks of `make doctor`, which the folder `machine` cannot import.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ def start(site: Site) -> int:
 
 
 def findings_before(command: str, site: Site) -> list[Finding]:
-    """Run the checks that belong to a command, and return their findings. After an error, the other
-    checks still run.
+    """Run the checks before the command `apply` or `start`, and return their findings. After an
+    error, the other checks still run.
 
     Checks on which these checks depend also run, but their findings are not returned, because the
-    command itself may repair such faults. For example, the first `make apply` creates the state
+    command itself can repair such faults. For example, the first `make apply` creates the state
     folder.
     """
     wanted = {check.id for check in CHECKS if command in check.before}

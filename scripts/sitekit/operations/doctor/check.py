@@ -42,7 +42,7 @@ def _both(first: Callable[[Site], bool], second: Callable[[Site], bool], site: S
 class Check:
     """Describe one check.
 
-    `id` is the subject of the check and a name, such as `slurm.partition-exists`.
+    `id` is the subject of the check, a dot and a name, such as `tiers.partition-exists`.
     `looks_at`, `why` and `remedy` are texts: what the check examines, why this matters, and what
     repairs most faults.
     `look` is the function that runs the check and yields the findings.
@@ -54,8 +54,8 @@ class Check:
     `seconds` is the time limit, after which the check counts as failed.
     `applies` is a function that returns whether the site has the part that the check examines.
     `before` has the commands (`apply`, `start`) that run this check before they change anything. If
-    the check finds an error, the command is refused. Therefore, this command must not be
-    the remedy for the error.
+    the check finds an error, the command changes nothing and ends. Therefore, the remedy for the
+    error must not be this command.
     """
 
     id: str
@@ -85,12 +85,12 @@ class Subject:
     def check(
         self, name: str, looks_at: str, why: str, remedy: str, **options: Unpack[Options]
     ) -> Callable[[Callable[[Context], Iterable[Finding]]], Callable[[Context], Iterable[Finding]]]:
-        """Return a decorator that adds a function as a check of this subject."""
+        """Add the function below `@subject.check(...)` as a check of this subject."""
 
         def add(
             look: Callable[[Context], Iterable[Finding]],
         ) -> Callable[[Context], Iterable[Finding]]:
-            """Add the decorated function as a check of this subject."""
+            """Add the function `look` as a check of this subject, and return it unchanged."""
             check = Check(f"{self.name}.{name}", looks_at, why, remedy, look, **options)
             both = partial(_both, self.applies, check.applies)
             self.checks.append(replace(check, applies=both))

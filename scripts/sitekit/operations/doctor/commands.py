@@ -23,8 +23,8 @@ from .report import as_json, as_junit, as_text
 from .run_checks import ALL_SECONDS, run_checks, worst
 
 EXIT = {Severity.ERROR: 1, Severity.WARNING: 3}
-"""The exit code for the worst severity. Without errors and warnings, the exit code is 0. For bad
-input it is 2, as in all commands."""
+"""The exit code for the worst severity of all findings. Without errors and warnings, the exit code
+is 0. If a variable of the command is wrong, the exit code is 2, as in all commands."""
 
 _KEYS = ("CHECK", "JSON", "JUNIT", "NODES", "OSV", "SECONDS", "USER")
 

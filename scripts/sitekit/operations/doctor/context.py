@@ -38,9 +38,9 @@ class Unanswered(Exception):
 class Context:
     """The site, the platform and the options of the command.
 
-    `user` is the account under which the checks about users run; None if no group of the site has a
-    member. `advisories` has the paths or URLs of files in OSV's format. All time limits are
-    multiplied by `patience`.
+    `user` is the account under which the checks about users run; None if there is no such account.
+    `advisories` has the paths or URLs of files in OSV's format. All time limits are multiplied by
+    `patience`.
     """
 
     site: Site
@@ -53,9 +53,9 @@ class Context:
     _kept: dict[str, Any] = field(default_factory=dict)
 
     def once(self, key: str, ask: Callable[[], Value]) -> Value:
-        """Return the result of a slow query. The function `ask` makes the query, and is called only
-        once for each `key`. Later calls with the same `key` return the same result. Raises
-        Unanswered.
+        """Return the result of a slow query. The function `ask` sends the query. `ask` is called
+        only once for each `key`: later calls with the same `key` return the first result. Raises
+        Unanswered if the query failed.
 
         If a query does not end within the time limit of a check, later calls with the same `key` do
         not wait, and raise Unanswered.
@@ -89,7 +89,8 @@ class Context:
 
     @property
     def states(self) -> dict[str, State]:
-        """Return the states of the site's services from the supervisor, by short name."""
+        """Return the states of the site's services from the supervisor: short name, such as `hub`
+        -> state."""
         return self.once("the supervisor", self._states)
 
     def _states(self) -> dict[str, State]:
@@ -167,16 +168,16 @@ def fields(text: str) -> list[Row]:
     """Parse the output of `scontrol --oneliner show`. Return one mapping (key -> value) for each
     line.
 
-    If a key occurs twice in a line, the first value is used, because the user's comment comes last
-    in the line and may contain any key.
+    If a key occurs twice in a line, the first value is used. A user's comment is at the end of the
+    line, and can contain any text, also a key.
     """
     return [dict(reversed(re.findall(r"([\w/:]+)=(\S*)", line))) for line in text.splitlines()]
 
 
 def choose_user(site: Site) -> str | None:
-    """Return the account under which the checks about users run: the gateway account, or else the
-    first member of the allowed groups whose uid is not too low for the gate. Return None if there
-    is no such account."""
+    """Return the account under which the checks about users run. This is the gateway account if the
+    site has one. Otherwise, it is the alphabetically first member of login.allowed_groups whose uid
+    the gate accepts. Return None if no such member exists."""
     if site.login.gateway:
         return site.login.gateway
     groups = [name for name in site.login.allowed_groups if unix_accounts.has_group(MACHINE, name)]

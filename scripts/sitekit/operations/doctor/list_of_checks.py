@@ -62,12 +62,12 @@ CHECKS: list[Check] = [check for subject in SUBJECTS for check in subject.checks
 
 
 def page() -> str:
-    """Return the list of checks for docs/doctor.md."""
+    """Return the tables of all checks for docs/doctor.md."""
     return "\n".join(_page()) + "\n"
 
 
 def _page() -> Iterator[str]:
-    """Yield the lines of the list in docs/doctor.md."""
+    """Yield the lines of the tables of all checks."""
     for subject in SUBJECTS:
         yield f"\n### {subject.title}\n"
         yield "| id | looks at | why it matters | how to repair it |\n|---|---|---|---|"

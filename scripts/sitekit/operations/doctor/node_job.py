@@ -17,7 +17,7 @@ from ...site.sections.tier import Tier
 from .context import Context
 
 WAIT, JOB_SECONDS = 30, 90
-"""The longest time in seconds that a job waits for a node, and that srun may run."""
+"""Two time limits in seconds: for the job's wait for a node, and for the whole run of srun."""
 _PROGRAM = Path(__file__).parent / "inside" / "look_from_node.py"
 
 
@@ -25,10 +25,11 @@ _PROGRAM = Path(__file__).parent / "inside" / "look_from_node.py"
 class Seen:
     """The result of one test job.
 
-    `fault` is the reason why the job has no result. All other strings describe a fault that the job
-    found; a string is "" if there is no fault. `clock` is the difference between the node's clock
-    and this host's clock in seconds; it is 0 if the job's duration alone can explain the
-    difference. `memory` is the memory limit of the job's cgroup in bytes.
+    `fault` is the reason why the job has no result. `host` is the name of the node. `hub`,
+    `release`, `kernels` and `home` describe a fault that the job found, or are "" if there is no
+    fault. `names` has the host names that the node cannot resolve. `clock` is the difference
+    between the node's clock and this host's clock in seconds; it is 0 if the job's duration alone
+    can explain the difference. `memory` is the memory limit of the job's cgroup in bytes.
     """
 
     partition: str
@@ -104,8 +105,8 @@ def _command(site: Site, partition: str, tier: Tier) -> Argv:
 def parse(partition: str, tier: Tier, text: str, during: tuple[float, float]) -> Seen:
     """Parse the output of a test job.
 
-    Each value is checked, because the job runs under a user's account, and this user could change
-    the output. `during` has the times on this host before and after the job.
+    Each value in the output is checked, because the user under whose account the job runs could
+    change the output. `during` has the times on this host before and after the job.
     """
     try:
         answer = json.loads(text.strip().splitlines()[-1])

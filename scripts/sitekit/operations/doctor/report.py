@@ -15,8 +15,8 @@ _MARKS = {Severity.ERROR: "!!", Severity.WARNING: " !", Severity.NOTE: " i"}
 
 
 def plain(text: str) -> str:
-    """Return a text as one line, shortened and without control characters, because users or jobs
-    may have written the text."""
+    """Return a text as one short line without control characters. Users or jobs may have written
+    the text, and control characters could change the terminal's output."""
     line = " ".join(text.split())
     line = "".join(letter if letter.isprintable() else "?" for letter in line)
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
@@ -95,8 +95,8 @@ def summary(results: Sequence[Result]) -> str:
 
 
 def as_json(results: Sequence[Result]) -> str:
-    """Return a JSON text with the causes, in the same order as in the text output, and with the
-    result of each check."""
+    """Return a JSON text with two lists: the causes, in the same order as in the text output, and
+    the results of all checks."""
     document = {
         "version": 1,
         "severity": worst(results).name.lower(),
@@ -107,8 +107,8 @@ def as_json(results: Sequence[Result]) -> str:
 
 
 def _as_dict(result: Result, deep: bool = True) -> dict[str, Any]:
-    """Convert the result of one check to JSON types. If `deep` is true, the result includes the
-    consequences of a cause."""
+    """Return the result of one check as a dictionary for the JSON output. If `deep` is true, the
+    dictionary also contains the consequences of the result."""
     told: dict[str, Any] = {
         "id": result.check.id,
         "severity": result.severity.name.lower(),

@@ -1,5 +1,5 @@
-"""Test which files and databases another account can use. For this test, run a small program under
-this account, and parse the program's output."""
+"""Test which files and databases another account can use. The test runs a small program under this
+account, and parses the output of this program."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ from .context import Context, Unanswered
 HANGS = "look for programs in state D: ps axl"
 OUR_FAULT = "this is a fault in sitekit; please report it"
 ALL_SECONDS = 30.0
-"""The time limit in seconds of all checks together, without the job on the nodes. After this time,
-no further check begins."""
+"""The time limit in seconds of all checks together. After this time, no further check begins,
+except the checks that need the test job on the nodes (NODES=1)."""
 
 
 @dataclass
@@ -55,8 +55,8 @@ def run_checks(
     """Run the checks in order, and return the result of each check.
 
     If the code of a check fails, the other checks still run. After `seconds`, no further check is
-    started. If `seconds` is larger than ALL_SECONDS, the time limit of each check is longer by the
-    same factor.
+    started, except the checks of NODES=1. If `seconds` is larger than ALL_SECONDS, the time limit
+    of each check is longer by the same factor.
     """
     results: dict[str, Result] = {}
     end = time.monotonic() + seconds
@@ -82,8 +82,8 @@ def run_checks(
 
 
 def _cause(ids: Iterable[str], results: dict[str, Result]) -> str:
-    """Return the id of the first check in `ids` that has an error, or that did not run because of
-    another check's error."""
+    """Look in `ids` for a check that has an error, or that did not run because of another check's
+    error. Return the id of the check that has this error, or "" if there is no error."""
     for name in ids:
         known = results.get(name)
         if known and known.severity is Severity.ERROR:
@@ -96,8 +96,9 @@ def _cause(ids: Iterable[str], results: dict[str, Result]) -> str:
 def _run(check: Check, here: Context, result: Result, seconds: float) -> None:
     """Run one check in a thread.
 
-    A thread that does not end in time continues in the background. If a check does not end in time,
-    only its findings before the time limit are kept.
+    If the check does not end within `seconds`, its thread continues in the background. The result
+    then has the findings before the time limit, and a finding about the time limit. The checks of
+    NODES=1 have no such time limit.
     """
     found: list[Finding] = []
     thread = threading.Thread(target=_collect, args=(check, here, found), daemon=True)
@@ -112,7 +113,8 @@ def _run(check: Check, here: Context, result: Result, seconds: float) -> None:
 
 
 def _collect(check: Check, here: Context, found: list[Finding]) -> None:
-    """Run a check, and append its findings to `found` one after the other."""
+    """Run a check, and append its findings to `found` one after the other. If the check raises an
+    error, append a finding about this error."""
     try:
         for one in check.look(here):
             found.append(one)
@@ -154,8 +156,8 @@ def ranked(results: Sequence[Result]) -> list[Result]:
 
 
 def _root(name: str, by_id: dict[str, Result]) -> str:
-    """Follow the chain of causes from the result of the check `name`; return the id of the last
-    check in this chain."""
+    """Return the id of the first cause. The function begins at the check `name`, and goes from each
+    check to its cause, until a check has no cause."""
     seen = {name}
     while (up := by_id[name].cause) and up not in seen:
         seen.add(up)

@@ -1,2 +1,2 @@
-"""Start many servers at once as a test, and report the times, the errors and the first bottleneck
-(`make drill`)."""
+"""Start many servers at the same time as a test, and report the times, the errors and the first
+bottleneck (`make drill`)."""

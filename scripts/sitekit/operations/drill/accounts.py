@@ -1,5 +1,5 @@
-"""Create Unix accounts for the time of a drill, with associations in Slurm. After the drill, all
-created accounts and associations are removed."""
+"""Create Unix accounts for the time of a drill, with associations in Slurm. After the drill, remove
+all these accounts and associations."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from ...site.sections.tier import Tier
 PREFIX = "sitekit-drill-"
 """The beginning of the names of a drill's accounts. No workshop has accounts with this prefix."""
 KNOWN_TO_SLURM = 60.0
-"""The longest time in seconds until slurmctld lists a new association, and until cancelled jobs
-have ended."""
+"""The drill waits for at most this number of seconds until slurmctld lists a new association, and
+again until the cancelled jobs have ended."""
 LOCK = Path("/run/sitekit-drill.lock")
 
 
@@ -88,7 +88,7 @@ def _group(site: Site) -> str:
 
 def _remove(site: Site) -> None:
     """Remove the drill's accounts with their servers, associations and homes. The function also
-    deletes the users from the hub.
+    deletes these users from the hub's database.
 
     The accounts are removed even if Slurm does not answer or does not end their jobs, because the
     accounts have passwords. If associations or jobs are left in Slurm, the function raises Problem
@@ -175,7 +175,7 @@ def _delete_associations(site: Site, users: list[str]) -> None:
 
 
 def _left(site: Site, users: list[str], jobs: list[str]) -> str:
-    """Return a text about the jobs and associations of these users that may still exist in
+    """Return a text that names the jobs and associations of these users that perhaps still exist in
     Slurm."""
     left = [f"the jobs {', '.join(jobs)}"] if jobs else []
     if site.drill.slurm_account:
@@ -199,8 +199,8 @@ def _slurm(site: Site, program: str, *words: str, check: bool = True) -> str:
 
 
 def listed(path: Path) -> list[str]:
-    """Return the user names in the file. Raises BadInput if an account other than root can change
-    the file."""
+    """Return the user names in the file that `drill.users` names. Raises BadInput if an account
+    other than root can change the file."""
     try:
         steps = steps_of_path(path)
         lines = path.read_text(encoding="utf-8-sig").splitlines()

@@ -15,7 +15,7 @@ from .hub_client import HAD_ONE, LONGEST, HubClient, Watch, lines_of, outcome
 from .send_requests import Browser, words_of
 
 STOPPED = 300.0
-"""The longest time in seconds until the hub has stopped a server."""
+"""The drill waits for at most this number of seconds until the hub has stopped a server."""
 _REFUSAL = re.compile(r'(?s)class="[^"]*(?:spawn-error-msg|login_error)[^"]*"[^>]*>(.*?)</p>')
 
 
@@ -28,8 +28,8 @@ class User(Protocol):
         """Return the user's steps before the start of a server: name of the step -> function."""
 
     def start(self, watch: Watch) -> str:
-        """Start a server, and wait until it is ready. Return "", or the reason why the server is
-        not ready.
+        """Start a server, and wait until the server is ready. Return "", or the reason why the
+        start failed.
 
         `watch` is called with each progress event.
         """
@@ -38,8 +38,8 @@ class User(Protocol):
         """Run a cell in a kernel of the server."""
 
     def stop(self) -> None:
-        """Stop the server, unless somebody else has started it, and wait until the server has
-        stopped."""
+        """Stop the server that start() has started, and wait until this server has stopped. A
+        server that the user has started without the drill is not stopped."""
 
 
 class NewUser:

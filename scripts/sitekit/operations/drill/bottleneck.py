@@ -1,5 +1,5 @@
-"""Find the first bottleneck of a drill: the part of the site (such as the hub or Slurm) for which
-the slowest step waited. The result also contains a remedy."""
+"""Find the first bottleneck of a drill. The bottleneck is the part of the site (such as the hub or
+Slurm) that made the slowest step slow. The result also contains a remedy."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from .compute_figures import Fault, Percentiles
 from .measure_cpu_time import Use
 
 BUSY = 0.85
-"""A CPU is the bottleneck if the used share of the CPU is at least this number."""
+"""The CPU of the hub, or all CPUs of this machine, can be the bottleneck if at least this share of
+their time was used."""
 SHORT = 2.0
-"""A step is no bottleneck if 95 of 100 users finish it in less than this number of seconds."""
+"""If 95 of 100 users finish each step in less than this number of seconds, there is no
+bottleneck."""
 _ONE_CPU = (
     "JupyterHub uses one CPU: a faster CPU for the hub's machine, or starts that are spread over "
     "some minutes"
@@ -32,10 +34,10 @@ class Bottleneck:
 
 
 def with_english_reason(waits: Sequence[str], pages: Pages) -> list[str]:
-    """Return the reasons for which jobs waited. In each reason, the translation of NO_ROOM is
-    replaced by NO_ROOM.
+    """Return the reasons for which jobs waited, with NO_ROOM (the text about missing free nodes) in
+    English, because first_bottleneck() searches for the English text.
 
-    The hub translates the reasons to the language of its pages.
+    The hub has translated the reasons to the language of its pages.
     """
     told = translations(pages.language, pages.catalogue).gettext(NO_ROOM)
     return [reason.replace(told, NO_ROOM) for reason in waits]
@@ -48,7 +50,8 @@ def first_bottleneck(
     faults: Sequence[Fault],
     here: bool,
 ) -> Bottleneck | None:
-    """Return the first bottleneck. Return None if no step was so slow that a change would help.
+    """Return the first bottleneck. Return None if 95 of 100 users finished each step in less than
+    SHORT seconds, and the hub refused no start because of too many starts at once.
 
     `waits` are the reasons for which jobs waited in the queue. The argument `here` is true if the
     servers run on this machine.

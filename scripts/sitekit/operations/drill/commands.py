@@ -134,7 +134,7 @@ def _users(site: Site, tier: Tier, count: int) -> Iterator[list[User]]:
 
 
 def _result(site: Site, tier: Tier, stories: list[Story], use: Use) -> Result:
-    """Compute the figures of the drill from the stories (the results of each user)."""
+    """Compute the figures of the drill from the stories. A story has the results of one user."""
     phases, wrong = by_phase(stories), faults(stories)
     waits = with_english_reason(reasons(stories), site.pages)
     here = tier.runs_on != "slurm" or site.hub.address.startswith("127.")

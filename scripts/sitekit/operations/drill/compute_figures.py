@@ -45,7 +45,8 @@ def percentiles(seconds: Iterable[float]) -> Percentiles | None:
 
 def by_phase(stories: Iterable[Story]) -> dict[str, Percentiles]:
     """Return the percentiles of each step that at least one user has finished: step -> percentiles.
-    The result has the steps in the order in which a user does them."""
+    The steps are in the order in which a user does them. The last key, `start`, has the times from
+    the request for the server until the server is ready."""
     times: defaultdict[str, list[float]] = defaultdict(list)
     for story in stories:
         for phase, seconds in story.seconds.items():
@@ -74,6 +75,7 @@ def reasons(stories: Iterable[Story]) -> list[str]:
 
 
 def _general(message: str, user: str) -> str:
-    """Return the message without the parts that differ between users."""
+    """Replace the user's name and all numbers in a message. Messages about the same error are then
+    equal for all users."""
     plain = " ".join("".join(c if c.isprintable() else " " for c in message).split())
     return re.sub(r"\d+", "N", plain.replace(user, "USER"))[:300]

@@ -22,9 +22,10 @@ from ...site import Site
 
 HAD_ONE = "already has a server, which was not used"
 WAIT = 900.0
-"""The longest time in seconds in which the hub sends nothing about a server that starts."""
+"""A start counts as failed if the hub sends nothing about this start for this number of seconds."""
 ANSWER = 60.0
-"""Seconds for which stop() waits until the hub has answered the request for the start."""
+"""stop() waits for at most this number of seconds until the hub has answered the request for the
+start."""
 LONGEST = 4 * 1024**2
 """The largest number of bytes that are read of a response, or of a line of the progress stream."""
 
@@ -41,9 +42,9 @@ def ignore(event: Event) -> None:
 class _Sent:
     """A request to start a server.
 
-    The object stores the time of the request, and the value `started` of the server in the hub's
-    API, which is "" until the start is complete. `answered` is set when the hub has answered the
-    request.
+    `at` is the time of the request. `started` is the time at which the server was started, as the
+    hub's API reports this time; "" until start() has read it. `answered` is set when the hub has
+    answered the request.
     """
 
     at: datetime
@@ -53,7 +54,7 @@ class _Sent:
 
 class HubClient:
     """Start and stop servers of one tier with the hub's API. Each request uses the API token of the
-    server's user. Many threads may call the methods start() and stop() at the same time.
+    server's user. Many threads can call the methods start() and stop() at the same time.
     """
 
     def __init__(self, site: Site, tier: str, tokens: Mapping[str, str]) -> None:
@@ -91,7 +92,7 @@ class HubClient:
         return HAD_ONE if server and accepted else why
 
     def close(self) -> None:
-        """Make all further calls of start() return without starting a server."""
+        """Start no more servers: from now on, start() returns without a request to the hub."""
         with self._lock:
             self._closed = True
 
@@ -114,8 +115,8 @@ class HubClient:
         return ""
 
     def _forget(self, user: str) -> None:
-        """Forget that start() has started a server of this user. stop() then does not stop a later
-        server of this user."""
+        """Remove the record that start() has started a server of this user. stop() then does not
+        stop a server that this user starts later."""
         with self._lock:
             self._sent.pop(user, None)
 

@@ -15,10 +15,10 @@ from ...site import Site
 class Use:
     """The CPU time that was used during a drill, from its first login to the last stop of a server.
 
-    The field `wall` is the drill's duration in seconds. `floor` is the duration in seconds that the
-    drill would have with the same CPU time, if all CPUs worked all the time. `hub` is the share of
-    one CPU that the hub used. `machine` is the share of all CPUs that all processes of this machine
-    used, from 0 to 1. `load_before` is the load average before the drill.
+    The field `wall` is the drill's duration in seconds. `floor` is the shortest possible duration
+    in seconds: the used CPU time, divided by the number of CPUs. `hub` is the share of one CPU that
+    the hub used. `machine` is the share of all CPUs that all processes of this machine used, from 0
+    to 1. `load_before` is the load average before the drill.
     """
 
     wall: float
@@ -30,8 +30,7 @@ class Use:
 
 
 class Meter:
-    """Record the present CPU times when the object is created. A method of the object returns the
-    CPU time that was used since then."""
+    """Measure the CPU time from the creation of this object until the call of use()."""
 
     def __init__(self, site: Site) -> None:
         self._account = site.hub.user
@@ -51,8 +50,8 @@ class Meter:
         )  # fmt: skip
 
     def _of_hub(self) -> float:
-        """Return the CPU time of the hub's process in seconds. Of the processes of the hub's
-        account, this is the process with the most CPU time."""
+        """Return the CPU time of the hub's process in seconds. The function takes the process of
+        the hub's account that has used the most CPU time."""
         seconds = 0.0
         for process in psutil.process_iter(["username", "cpu_times"]):
             times = process.info["cpu_times"]

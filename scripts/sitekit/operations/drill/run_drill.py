@@ -1,4 +1,4 @@
-"""Let many users do the steps of a drill at the same time, and record when each user has finished
+"""Do the steps of a drill for many users at the same time, and record how long each user needs for
 each step."""
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from ...base.progress import step
 from .act_as_user import User
 
 PHASES = ("login", "form", "submitted", "running", "ready", "first cell", "stopped")
-"""The steps of a start, in their order."""
+"""The steps of each user in a drill, in the order in which the user does them."""
 ACCEPTED, RUNS = 5, 50
-"""A progress event with a percentage above ACCEPTED means that the job is submitted. A percentage
-above RUNS means that the job runs (hub/messages/progress_text.py)."""
+"""Percentages in the hub's progress events. A percentage above ACCEPTED means that the job was
+submitted. A percentage above RUNS means that the job runs (hub/messages/progress_text.py)."""
 WAITS = 25
 """The percentage of a progress event that contains the reason why the job waits."""
 
@@ -37,8 +37,8 @@ class Story:
 
 
 class Drill:
-    """Run a drill (a test with many simultaneous server starts) with the given users. After Ctrl-C,
-    each user skips all steps except the last step, which stops the server."""
+    """Run a drill (a trial start of many servers at the same time) with the given users. After
+    Ctrl-C, no user does a further step, except the last step, which stops the user's server."""
 
     def __init__(self, users: Sequence[User], clock: Callable[[], float] = time.monotonic) -> None:
         self._users, self._clock = users, clock
@@ -47,10 +47,11 @@ class Drill:
         self.stories = {user.name: Story(user.name) for user in users}
 
     def run(self) -> list[Story]:
-        """Let all users start a server at once, run a cell, and stop the server.
+        """Start a server for each user, all at the same time. Run a cell in each server, and stop
+        the server.
 
-        Because the users do not wait for each other, a drill can have more users than the number of
-        servers that fit on the cluster.
+        The users do not wait for each other: a user stops the server directly after the cell.
+        Therefore, a drill can have more users than the number of servers that fit on the cluster.
         """
         pool = ThreadPoolExecutor(len(self._users))
         try:
@@ -104,8 +105,8 @@ class Drill:
         story.seconds.setdefault(phase, self._clock() - began)
 
     def _server(self, user: User) -> Callable[[], None]:
-        """Return the step that starts the server. The returned function also records the times
-        until the server is ready."""
+        """Return a function that starts the user's server and waits until the server is ready. This
+        function also records the times of the steps `submitted`, `running` and `ready`."""
         story = self.stories[user.name]
 
         def start() -> None:
@@ -119,15 +120,16 @@ class Drill:
 
 
 class _Watcher:
-    """Record the times at which a start reaches its steps. The times come from the progress events
-    of the start."""
+    """Record how long a start needs for each of its steps. The hub's progress events show when the
+    start has reached a step."""
 
     def __init__(self, story: Story, clock: Callable[[], float]) -> None:
         self._story, self._clock = story, clock
         self.began = self._last = clock()
 
     def see(self, event: Mapping[str, Any]) -> None:
-        """Record the time of a progress event."""
+        """Read one progress event of the hub, and record the steps that the start has now
+        reached."""
         progress = event.get("progress", 0)
         if event.get("failed"):
             return
@@ -139,8 +141,8 @@ class _Watcher:
             self.reach("running")
 
     def reach(self, *phases: str) -> None:
-        """Record that the start has now reached these steps. The recorded time of a step that was
-        reached before is not changed."""
+        """Record that the start has reached these steps now. If a step was reached before, its
+        recorded time is not changed."""
         for phase in phases:
             if phase not in self._story.seconds:
                 now = self._clock()

@@ -26,7 +26,7 @@ from ...site import Site
 from .hub_client import LONGEST
 
 ANSWER = 120.0
-"""The longest time in seconds until the site answers a request."""
+"""A request fails if the site does not answer within this number of seconds."""
 CODE, PRINTS = "print(6 * 7)", "42"
 """The code of the cell that each user runs, and the output of this code."""
 
@@ -68,15 +68,16 @@ class _OneSite(urllib.request.HTTPRedirectHandler):
 
 
 class Browser:
-    """Send the HTTP requests of one user of a drill to the site, as a browser does. If there is a
-    token, each request contains the token. If not, cookies are kept as in a browser."""
+    """Send the HTTP requests of one user of a drill to the site, as a browser does. If the user has
+    an API token, each request contains this token. Otherwise, the object keeps the cookies of the
+    site, as a browser does."""
 
     def __init__(self, site: Site, user: str, tls: ssl.SSLContext, token: str = "") -> None:
         self.user, self.server = user, f"/user/{quote(user, safe='')}/"
         self.cookies = CookieJar()
         self._url, self._tls, self._token = site.front.url, tls, token
         self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}),  # without the proxy for packages
+            urllib.request.ProxyHandler({}),  # ignore HTTP proxies in the environment
             urllib.request.HTTPSHandler(context=tls),
             urllib.request.HTTPCookieProcessor(self.cookies),
             _OneSite(site.front.url),

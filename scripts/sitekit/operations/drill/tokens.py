@@ -1,5 +1,5 @@
-"""Create API tokens of the hub, with which a drill starts users' servers. The tokens are revoked
-after the drill."""
+"""Create API tokens of the hub, with which a drill starts users' servers. Revoke the tokens after
+the drill."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from ...machine.run.hub_program import run_hub_program
 from ...site import Site
 
 STOPPING = 600
-"""The time in seconds for the stop of all servers. One second for each server is added."""
+"""The part of a token's lifetime in which the drill stops all servers, in seconds. One more second
+is added for each server."""
 SUBMITTING = 90
 """Seconds that the hub adds to a tier's start_timeout (hub/spawner/tier_spawner.py)."""
 

@@ -28,11 +28,11 @@ def _time(value: Any) -> Keys:
 
 
 def _number(key: str) -> Callable[[Any], Keys]:
-    """Return a function that converts a number for the key `key`. In batchspawner's configuration,
-    a number is often a string."""
+    """Return a function that converts an option with a number to the key `key` of the tier. In
+    batchspawner's configuration, a number is often a string, such as '4'."""
 
     def convert(value: Any) -> Keys:
-        """Convert a number or a string with a number."""
+        """Convert a number, or a string that contains a number, to the key."""
         if not re.fullmatch(r"\d{1,6}", str(value).strip(), re.ASCII):
             raise NotCarried("this is not a number")
         return {key: int(value)}
@@ -41,7 +41,8 @@ def _number(key: str) -> Callable[[Any], Keys]:
 
 
 def _words(key: str) -> Callable[[Any], Keys]:
-    """Return a function that converts names, separated by commas, to a list for the key `key`."""
+    """Return a function that converts names, separated by commas, to a list for the key `key` of
+    the tier."""
     return lambda value: {key: [word for word in re.split(r"[,\s]+", str(value)) if word]}
 
 
@@ -60,15 +61,16 @@ def _gres(value: Any) -> Keys:
 
 
 def _idle(value: Any) -> Keys:
-    """Convert an idle limit: the number of seconds without activity after which a server is
-    ended."""
+    """Convert an idle limit (the number of seconds without activity after which the culler ends a
+    server) to the key `idle`."""
     if type(value) not in (int, float) or value <= 0:
         raise NotCarried("this is not a number of seconds")
     return {"idle": f"{round(value / 60)}m" if value % 60 == 0 else f"{int(value)}s"}
 
 
 def _seconds(value: Any) -> Keys:
-    """Convert the time limit in seconds for the wait in the queue and for the start."""
+    """Convert the time limit in seconds for the wait in the queue and for the start to
+    `start_timeout`."""
     if type(value) not in (int, float) or value <= 0:
         raise NotCarried("this is not a number of seconds")
     return {"start_timeout": f"{int(value)}s"}
@@ -128,8 +130,8 @@ _FLAGS: dict[str, Callable[[Any], Keys]] = {
 
 
 def sbatch_options(text: str) -> Iterator[tuple[str, Keys | None]]:
-    """Yield each option of sbatch in `text`, with the keys that the option sets in a tier; None if
-    no key corresponds to the option."""
+    """Yield each option of sbatch in `text`, with the tier's keys and values that correspond to
+    this option. The second value is None if no key corresponds to the option."""
     try:
         words = shlex.split(text)
     except ValueError:

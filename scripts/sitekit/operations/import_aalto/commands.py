@@ -82,8 +82,8 @@ def _kernels(source: Path) -> tuple[str, list[Left]]:
 
 
 def _packages(text: str) -> Iterator[Left]:
-    """Yield the lines of a Makefile that install packages. Lines about packages are not
-    converted."""
+    """Yield the lines of a Makefile that install packages. `make import_aalto` does not convert
+    these lines, and prints them."""
     why = "see environment.yml; if a package is missing there, add it to config/environment.yml"
     for number, line in enumerate(text.split("\n"), 1):
         if match := _PACKAGES.match(line):

@@ -128,8 +128,8 @@ def _negative(node: ast.UnaryOp, names: dict[str, Any]) -> Any:
 
 
 def _joined(node: ast.JoinedStr, names: dict[str, Any]) -> str | None:
-    """Return the value of an f-string. All values in the f-string must be known, and no value may
-    have a format after a colon."""
+    """Return the value of an f-string. Return None if a value in the f-string is not known, or has
+    a format after a colon."""
     text = ""
     for part in node.values:
         if isinstance(part, ast.FormattedValue):

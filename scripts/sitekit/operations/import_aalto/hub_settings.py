@@ -27,7 +27,7 @@ def _address(value: Any) -> str:
 
 
 def _days(value: Any) -> str:
-    """Convert a number of days to a duration as site.yml writes it."""
+    """Convert a number of days to a duration in the form of site.yml, such as `14d` or `36h`."""
     if type(value) not in (int, float):
         raise NotCarried("this is not a number of days")
     return f"{round(value * 24)}h" if value % 1 else f"{int(value)}d"
@@ -53,7 +53,8 @@ def _groups(value: Any) -> list[str]:
 
 
 def _folder(value: Any) -> str:
-    """Return the folder that the file browser shows first, as site.yml writes it."""
+    """Convert the folder that the file browser shows first to the form in site.yml. For example,
+    `/home/{username}` becomes `~`."""
     folder = str(value).replace("{username}", "{user}").rstrip("/") or "/"
     return re.sub(r"^(/home/\{user\}|\{homedir\})", "~", folder)
 
@@ -66,7 +67,7 @@ def _interface(value: Any) -> dict[str, str]:
 
 
 def _named(value: Any) -> int:
-    """Return the number of named servers that a user may have."""
+    """Return the number of named servers that each user is allowed to have."""
     if value is True:
         return 5  # JupyterHub has no limit by default, and site.yml has one
     if isinstance(value, int):
@@ -139,15 +140,16 @@ REASONS = {
     "Spawner.batch_script": "sitekit has its own job script",
     "Spawner.cmd": "sitekit has its own command, which runs the servers of its release",
 }
-"""For each setting that is not converted, the reason, and what replaces the setting."""
+"""For each setting that is not converted, a text with the reason, or with what replaces the
+setting."""
 
 _LOGINS = ("LocalAuthenticator", "PAMAuthenticator")
 _SPAWNERS = ("WrapSpawner", "ProfilesSpawner", "SlurmSpawner", "BatchSpawner", "BatchSpawnerBase")
 
 
 def plain_name(name: str) -> str:
-    """Return the name of a setting, with the name of its class replaced by the general class, such
-    as Authenticator or Spawner."""
+    """Return the name of a setting with the general class Authenticator or Spawner. For example,
+    `SlurmSpawner.cmd` becomes `Spawner.cmd`."""
     owner, _, trait = name.partition(".")
     owner = "Authenticator" if owner in _LOGINS else "Spawner" if owner in _SPAWNERS else owner
     return f"{owner}.{trait}"
@@ -156,8 +158,8 @@ def plain_name(name: str) -> str:
 def site_keys(config: Config, taken: set[str]) -> Iterator[tuple[Key, Any, Setting]]:
     """Yield each key of site.yml that follows from a setting, as (key, value, setting).
 
-    `taken` has the names of the settings that were already converted for the tiers. Settings that
-    cannot be converted are reported.
+    `taken` has the names of the settings that belong to tiers, which this function ignores.
+    Settings that cannot be converted are recorded in `config`, for the report to the administrator.
     """
     for setting in config.settings.values():
         name = plain_name(setting.name)

@@ -28,7 +28,8 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Setting:
-    """One line `c.CLASS.TRAIT = value`. `name` is `CLASS.TRAIT`.
+    """One line `c.CLASS.TRAIT = value`, such as `c.JupyterHub.port = 8000`. `name` is
+    `CLASS.TRAIT`, such as `JupyterHub.port`.
 
     If the value is a list, `lines` has the line numbers of its items.
     """
@@ -116,8 +117,8 @@ def _assign(config: Config, target: ast.expr, value: ast.expr) -> None:
 
 
 def _compound(config: Config, statement: ast.stmt) -> None:
-    """Report each setting inside of a compound statement, such as `if`. The values of variables
-    that the statement sets are no longer known."""
+    """Report each setting inside of a statement such as `if` or `for` as not converted. Because the
+    file is not run, the values of the variables in this statement are not known afterwards."""
     word = _NAMES.get(type(statement), type(statement).__name__.lower())
     _forget_names(config, statement)
     settings = list(_settings_in(statement))
@@ -130,8 +131,8 @@ def _compound(config: Config, statement: ast.stmt) -> None:
 
 
 def _settings_in(statement: ast.stmt) -> Iterator[tuple[Any, str]]:
-    """Yield each place in a compound statement that sets `c.CLASS.TRAIT`, as (syntax node,
-    CLASS.TRAIT)."""
+    """Yield each setting `c.CLASS.TRAIT` inside of a statement such as `if`, as a pair: its place
+    in the syntax tree, and `CLASS.TRAIT`."""
     for node in ast.walk(statement):
         stored = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
         if stored and (name := _setting(node)):
@@ -139,7 +140,7 @@ def _settings_in(statement: ast.stmt) -> Iterator[tuple[Any, str]]:
 
 
 def _forget_names(config: Config, node: ast.AST) -> None:
-    """Remove the known values of all variables that a statement sets or may change."""
+    """Mark the values of all variables as unknown that a statement sets or can change."""
     for part in ast.walk(node):
         if isinstance(part, ast.Name) and part.id in config.names:
             stored = isinstance(part.ctx, (ast.Store, ast.Del))

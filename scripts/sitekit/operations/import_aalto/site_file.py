@@ -36,8 +36,8 @@ _MARK = "SET THIS: not in the old configuration"
 
 @dataclass
 class NewSite:
-    """The values of a site.yml, the setting from which each value comes, and the keys that have
-    only example values."""
+    """A new site.yml: its values, the place in the older configuration from which each value comes,
+    and the keys that have only example values."""
 
     values: dict[str, Any]
     origins: dict[tuple[str | int, ...], str] = field(default_factory=dict)
@@ -70,7 +70,8 @@ def new_site_of(config: Config) -> NewSite:
 
 def _merged(config: Config, taken: set[str]) -> Iterator[tuple[Key, Any, list[Setting]]]:
     """Yield each key of site.yml once, with its value and its settings. If several settings give
-    parts of one mapping, the parts are joined. For all other settings, the last value is used."""
+    parts of one mapping, such as the certificate and its key, the parts are joined. If several
+    settings give the same key one value each, the last value is used."""
     values: dict[Key, Any] = {}
     settings: dict[Key, list[Setting]] = {}
     for key, value, setting in site_keys(config, taken):
@@ -119,7 +120,8 @@ def _fault(values: dict[str, Any], key: Key, value: Any) -> str:
 
 
 def _put(values: dict[str, Any], key: Key, value: Any) -> None:
-    """Set the value of a key with several parts, such as hub.address, in nested dictionaries."""
+    """Set the value of a key such as hub.address. `values` has one dictionary inside the other, as
+    site.yml has."""
     *above, last = key
     for part in above:
         values = values.setdefault(part, {})
@@ -135,8 +137,8 @@ def text_of(new: NewSite, head: str) -> str:
 def _lines(
     values: dict[str, Any], origins: dict[tuple[str | int, ...], str], above: Any, indent: str
 ) -> Iterator[str]:
-    """Yield the lines of a mapping as YAML. `above` is the path of the key that contains the
-    mapping."""
+    """Yield the lines of a mapping as YAML. `above` has the names of the keys that contain the
+    mapping, such as (`hub`,) for the keys of the section hub."""
     for name, value in values.items():
         key = (*above, name)
         if name == "tiers":

@@ -30,8 +30,8 @@ class Option:
 
 @dataclass
 class OldTier:
-    """One profile: its key, its title, its line number, and the tier's keys with the line numbers
-    from which they come."""
+    """A tier that comes from one profile of the older configuration: its key, its title, the line
+    number of the profile, and the keys of the tier, each with its value and line number."""
 
     key: str
     title: str
@@ -40,8 +40,8 @@ class OldTier:
 
 
 def old_tiers(config: Config) -> tuple[list[OldTier], set[str]]:
-    """Return the tiers that follow from a configuration, and the names of the settings that were
-    converted for them."""
+    """Return the tiers that follow from a configuration, and the names of all settings that belong
+    to tiers."""
     common = {option.name: option for option in _common(config)}
     taken = {name for name in config.settings if _option_of(name)}
     profiles = config.settings.get(_PROFILES)
@@ -75,8 +75,9 @@ def _option_of(name: str) -> str:
 
 
 def _common(config: Config) -> Iterator[Option]:
-    """Yield the options that the configuration sets for all profiles. The options are sorted, with
-    the options of the most specific class last."""
+    """Yield the options that the configuration sets for all profiles. The options of the class
+    Spawner come first, and the options of SlurmSpawner last, because a later option replaces an
+    earlier option with the same name."""
     for owner in _CLASSES:
         for setting in config.settings.values():
             if setting.name.startswith(f"{owner}.") and (option := _option_of(setting.name)):
@@ -139,8 +140,8 @@ def _take_words(config: Config, tier: OldTier, option: Option) -> None:
 
 def _add_idle(config: Config, tiers: list[OldTier]) -> None:
     """If a culler is among the hub's services, and no tier has an idle limit, copy the culler's
-    idle limit to all tiers. If a tier has an idle limit, the culler is Aalto's, which ends only
-    servers whose profile has a `req_culltime`.
+    idle limit to all tiers. If a tier has an idle limit already, nothing is copied: the culler is
+    then the culler of Aalto, which ends only servers whose profile has a `req_culltime`.
     """
     services = config.settings.get("JupyterHub.services")
     if services is None or any("idle" in tier.keys for tier in tiers):
@@ -159,7 +160,8 @@ def _strings(setting: Setting) -> Iterator[str]:
 
 
 def _apart(key: str, others: set[str]) -> str:
-    """Return a key for a tier that differs from the keys `others` of the other tiers."""
+    """Return the key for a new tier. If another tier has this key already, a number is added, such
+    as in `small-2`. `others` has the keys of the other tiers."""
     found, number = key, 2
     while found in others:
         found, number = f"{key[:27]}-{number}", number + 1

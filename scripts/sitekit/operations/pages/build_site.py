@@ -70,7 +70,8 @@ def docs(site: Site, *words: str) -> int:
 def build_into(site: Site, target: Path) -> None:
     """Build the documentation, and replace the folder `target` with it.
 
-    If the folder has other content, raises BadInput. If a page has an error, raises Problem.
+    Raises BadInput if the folder exists, and `make docs` has not created it. Raises Problem if a
+    page has an error.
     """
     if target.is_symlink() or (target.exists() and not (target / DOCS_MARK).is_file()):
         raise BadInput("this is no documentation of sitekit's", str(target), "name another folder")

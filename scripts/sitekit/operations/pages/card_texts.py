@@ -1,5 +1,5 @@
-"""Collect the sentences of all cards (the messages to users about failed starts) from the source
-code, for docs/troubleshooting.md."""
+"""Collect the sentences of all cards (the messages to users whose server ended or did not start)
+from the source code, for docs/troubleshooting.md."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 _ROOMS = ("hub", "backends")
 _CLASSES = ("Card", "Explanation")
 _TABLES = ("CAUSES", "CRASHES", "REFUSALS")
-"""The tables of cards. Each row ends with the kind of a card, what happened, and what the user can
-do."""
+"""The tables of cards. Each row ends with three texts: the kind of a card, what happened, and what
+the user can do."""
 _TRANSLATED = ("_", "N_")
 UNKNOWN = "..."
 
@@ -76,8 +76,8 @@ def _tables(tree: ast.Module, names: dict[str, ast.expr]) -> Iterator[CardText]:
 def _calls(
     function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Module, names: dict[str, ast.expr]
 ) -> Iterator[CardText]:
-    """Yield the cards that a function creates by calls. For a module, yield the cards that
-    are created at module level, outside of all functions."""
+    """Yield the cards that the code of a function creates. For a module, yield the cards that the
+    code outside of all functions creates."""
     outer = isinstance(function, ast.Module)
     for part in (
         [value for _, value in _assignments(function.body)] if outer else ast.walk(function)

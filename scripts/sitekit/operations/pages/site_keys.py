@@ -31,7 +31,9 @@ def page() -> str:
 
 
 def _places(document: Document) -> dict[tuple[str, ...], int]:
-    """Return the line number at which each key first occurs. Keys in lists have no index."""
+    """Return the line number at which each key first occurs in the example file: key -> line
+    number. For keys in a list, such as the keys of tiers, the number of the list's item is
+    omitted."""
     places: dict[tuple[str, ...], int] = {}
     for key, line in document.lines.items():
         path = tuple(part for part in key if isinstance(part, str))

@@ -1,4 +1,4 @@
-"""Write the page about one site: the site's URL, sizes of servers and published kernels."""
+"""Write the documentation page about this site: its URL, sizes of servers and published kernels."""
 
 from __future__ import annotations
 

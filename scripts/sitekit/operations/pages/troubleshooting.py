@@ -1,5 +1,5 @@
-"""Generate docs/troubleshooting.md. The page docs/troubleshooting.md explains each card (a message
-to users), and lists the subjects of the checks of `make doctor`."""
+"""Generate docs/troubleshooting.md. This page explains each card (a message to users), and lists
+the subjects of the checks of `make doctor`."""
 
 from __future__ import annotations
 

@@ -1,2 +1,2 @@
-"""Change a running hub by entries in the ledger (the hub's record of starts). The commands make
-announcements, drain nodes, and stop servers."""
+"""Make announcements, drain nodes, and stop servers, without a restart of the hub. The commands
+write into the ledger (the hub's record of starts), which the running hub reads."""

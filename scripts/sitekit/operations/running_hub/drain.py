@@ -21,8 +21,8 @@ STOPPING = 90.0  # seconds for which `make stop_servers` waits until the hub has
 
 
 def drain(site: Site, *words: str) -> int:
-    """Tell the hub to start no new servers on a node or in a partition. Raises BadInput or
-    Problem."""
+    """Record in the ledger that the hub starts no new servers on a node or in a partition. Raises
+    BadInput or Problem."""
     given = parse_variables("drain", words, ("NODE", "PARTITION", "TEXT"))
     text = read_text(required("drain", given, "TEXT", "'It is rebooted on Monday at 9.'"))
     need_root("drain")
@@ -39,8 +39,8 @@ def drain(site: Site, *words: str) -> int:
 
 
 def undrain(site: Site, *words: str) -> int:
-    """Tell the hub to start servers again on a node or in a partition that was drained. Raises
-    BadInput or Problem."""
+    """Record in the ledger that the hub starts servers again on a drained node or in a drained
+    partition. Raises BadInput or Problem."""
     given = parse_variables("undrain", words, ("NODE", "PARTITION"))
     need_root("undrain")
     kind, name = _place("undrain", given)
@@ -88,8 +88,8 @@ def _carried_out(ledger: Ledger, number: int, user: str) -> int:
 
 
 def _place(command: str, given: dict[str, str]) -> tuple[str, str]:
-    """Return the place that the arguments name, as a pair: `node` or `partition`, and the name of
-    this node or partition. Raises BadInput."""
+    """Return the node or partition that the arguments name, as a pair: the word `node` or
+    `partition`, and the name. Raises BadInput."""
     named = {key.lower(): value for key, value in given.items() if key != "TEXT"}
     return read_place(named, f"make {command}")
 

@@ -22,8 +22,8 @@ def hubs_ledger(site: Site, *, writes: bool = True) -> Iterator[Ledger]:
     """Open the ledger with the rights of the hub's account, and yield the ledger. Raises Problem.
 
     Only root and the hub's account can use this function. A change of the ledger has an effect when
-    the running hub reads the ledger the next time. A ledger in the format of an older sitekit is
-    refused and not converted. The hub of the older sitekit may still run, and could not use a
+    the running hub reads the ledger the next time. If the ledger has the format of an older
+    sitekit, raises Problem: the hub of the older sitekit perhaps still runs, and could not use a
     converted ledger.
     """
     try:
@@ -54,8 +54,8 @@ def refuse_unknown(site: Site, user: str) -> None:
 
 
 def operator() -> str:
-    """Return the name under which an action is recorded, such as `alice (make)`. The name is that
-    of the user who called sudo; without sudo, that of this process's account.
+    """Return the name under which an action is recorded, such as `alice (make)`. With sudo, this is
+    the name of the user who called sudo. Without sudo, it is the name of this process's account.
 
     Do not call this function in a `with hubs_ledger()` block, where this process has the uid of the
     hub's account.

@@ -11,8 +11,8 @@ from ...site.sections.tier import Tier
 from ...site.types.memory_and_time import human_memory
 
 RULE_MEMORY, RULE_DATA = (100, 200), (5, 10)
-"""The rule of thumb. Each pair is the least and the most: the MiB for each user, and how often the
-data of a user is in memory."""
+"""The rule of thumb: each user needs RULE_MEMORY MiB, and RULE_DATA times the size of the data that
+the user reads. Each pair has the smallest and the largest number."""
 RULE_SOURCE = "https://zonca.dev/posts/2016-04-16-jupyterhub-sdsc-cloud"
 TLJH_SOURCE = "https://tljh.jupyter.org/en/latest/howto/admin/resource-estimation.html"
 
@@ -90,7 +90,8 @@ def _line(name: str, free: int, most: int, least: int) -> str:
 
 
 def _count(there: int, each: int) -> str:
-    """Return, as text, how often the amount `each` fits into the available amount `there`."""
+    """Return how many servers fit, as text: `there` is the available memory or number of cores, and
+    `each` is the amount for one server."""
     return str(there // max(each, 1))
 
 

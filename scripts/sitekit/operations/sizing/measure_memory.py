@@ -1,7 +1,8 @@
 """Start a user's server and a kernel as a test, and measure the memory of each.
 
-Several servers share some of their memory. Only the memory that the processes do not share is
-counted (USS in psutil's documentation), because each further server needs only this memory.
+Processes of several servers share some memory, for example the code of Python. The functions count
+only the memory that is not shared (USS in psutil's documentation), because each further server
+needs only this memory.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ OWN = "python3"
 
 
 def server_memory(site: Site) -> int:
-    """Start a server of the current release; return its memory in MiB. Raises Problem."""
+    """Start a server of the current release, and return the server's memory in MiB. Raises
+    Problem."""
     python = _python(site)
     with tempfile.TemporaryDirectory(prefix="sitekit-") as name:
         environment = plain_environment(site.current, Path(name))
@@ -60,8 +62,8 @@ def _python(site: Site) -> Path:
 
 
 def _kernels(site: Site) -> list[tuple[str, str]]:
-    """Return each published Python kernel as (title, name). Because the list is sorted by name, the
-    newest version is usually the last."""
+    """Return each published Python kernel as (title, name), sorted by name. kernel_memory() starts
+    the first kernel of this list."""
     found = []
     for file in sorted(site.kernels_current.glob("kernels/*/kernel.json")):
         spec = json.loads(file.read_text())

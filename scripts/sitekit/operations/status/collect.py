@@ -1,8 +1,8 @@
 """Collect the state of a site for `make status` and `make top`, also while the hub is stopped.
 
 The data about servers has the same form as on the hub's status page (hub/status/collect_state.py).
-The data about servers comes from the ledger (the hub's record of starts) and from one query of each
-backend. It does not come from the running hub.
+This data comes from the ledger (the hub's record of starts) and from one query of each backend, and
+not from the running hub.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ STATE_OF_PHASE = {
     Phase.SUSPENDED: ServerState.SUSPENDED,
     Phase.UNKNOWN: ServerState.RUNNING,
 }
-"""The state of a server for each phase of its job. It is used if the ledger cannot be read."""
+"""The state of a server for each phase of its job. `make status` uses this table only if the ledger
+cannot be read."""
 
 
 @dataclass
@@ -67,7 +68,8 @@ class Sight:
 
 
 def collect(site: Site) -> dict[str, Any]:
-    """Return the whole state of the site, as JSON types. The function changes nothing."""
+    """Return the whole state of the site as a dictionary that can be printed as JSON. The function
+    changes nothing."""
     sight = Sight()
     record = {
         "overview": sight.look("services", lambda: [one._asdict() for one in overview(site)]) or [],
@@ -121,8 +123,9 @@ def _starts(site: Site) -> tuple[list[Start], list[Start]]:
     """Read the ledger. Return the starts that have not ended, and the starts that ended within the
     last day.
 
-    The ledger is opened with the rights of the hub's account, because root would leave files that
-    the hub cannot write. Raises Problem, OSError or KeyError.
+    The function opens the ledger with the rights of the hub's account. With the rights of root,
+    SQLite could create files beside the ledger that the hub cannot write. Raises Problem, OSError
+    or KeyError.
     """
     hub = pwd.getpwnam(site.hub.user)
     if not site.ledger.exists():

@@ -35,11 +35,12 @@ def status(site: Site, *words: str) -> int:
 
 
 def is_well(record: dict[str, Any]) -> bool:
-    """Return True if no part of the state needs attention. The parts are services, isolation of
-    pages, state folder, backends, drained nodes, certificates and disks.
+    """Return True if no part of the state needs attention. The parts are services, the isolation of
+    users' pages from each other, state folder, backends, drained nodes that the cluster no longer
+    has, certificates and disks.
 
-    Without root, some certificates and disks cannot be examined. Certificates and disks that could
-    not be examined count as if they needed no attention.
+    Without root, the command cannot examine some certificates and disks. These count as if they
+    needed no attention.
     """
     parts = [bool(record["overview"]), bool(record["backends"])]
     parts += [one["well"] for one in record["overview"]]

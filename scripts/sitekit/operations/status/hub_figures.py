@@ -21,9 +21,9 @@ _NAMES = {
 
 def hub_figures(site: Site) -> dict[str, dict[str, float]]:
     """Return figures for each backend: backend -> name -> value. The figures are the age of the
-    hub's list of jobs in seconds, Slurm's answer time in seconds, and the numbers of orphans and
-    stray jobs. Orphans are starts that have not ended, and that JupyterHub does not manage. Stray
-    jobs have the site's tag, but no start in the ledger.
+    hub's list of jobs in seconds, the backend's answer time in seconds, and the numbers of orphans
+    and stray jobs. Orphans are starts that have not ended, and that JupyterHub does not manage.
+    Stray jobs have the site's tag, but no start in the ledger.
 
     Raises Problem if the hub does not answer, and OSError if this user may not read the token.
     """

@@ -34,7 +34,7 @@ def _print(view: View) -> None:
             lines, pause = view()
             print("\n".join([*lines, ""]), flush=True)
             time.sleep(pause)
-    except BrokenPipeError:  # no more reader, as in `make top | head`
+    except BrokenPipeError:  # the reader has ended, as in `make top | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -75,8 +75,8 @@ def _memory(row: dict[str, Any]) -> str:
 
 
 def _backend(name: str, told: dict[str, Any], hub: dict[str, float]) -> str:
-    """Return the line about a backend. `told` has the backend's answer, and `hub` has the hub's
-    figures about this backend."""
+    """Return the line about a backend. `told` says whether the backend has answered, and in how
+    many seconds. `hub` has the hub's figures about this backend."""
     if not told["answers"]:
         return f"{name} does not answer: {told['trouble']}"
     text = f"{name} answered in {told['answer_seconds']:.2f} s"

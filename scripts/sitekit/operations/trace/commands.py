@@ -29,7 +29,8 @@ from .step import NotReadable, Step, plain
 def trace(site: Site, *words: str) -> int:
     """Print the steps of the last start, the time between them, and the step that failed.
 
-    Returns 1 if the start has failed, or if this is not known; else 0. Raises BadInput or Problem.
+    Returns 1 if the start has failed, or if it is not known whether it has failed; else 0. Raises
+    BadInput or Problem.
     """
     given = parse_variables("trace", words, ("USER", "SERVER", "JSON"))
     user = required("trace", given, "USER", "alice")
@@ -49,11 +50,11 @@ def trace(site: Site, *words: str) -> int:
 
 
 def last_start(site: Site, user: str, name: str) -> tuple[Row | None, float | None, dict[str, str]]:
-    """Return three values: the user's last start, the time when its server was opened, and the
-    reason if the ledger could not be read.
+    """Return three values: the user's last start, the time when the hub opened the server to the
+    user, and the sources that could not be read (source -> reason).
 
-    If the ledger cannot be read, the function uses the newest job that Slurm still lists for the
-    account with this name. Raises BadInput or Problem.
+    If the ledger cannot be read, the function uses the newest job of a server that Slurm still
+    lists for the account `user`. Raises BadInput or Problem.
     """
     try:
         with hubs_ledger(site, writes=False) as ledger:
@@ -123,8 +124,8 @@ def collect(
 
 
 def ledger_steps(row: Row, ready: float | None = None) -> list[Step]:
-    """Return the steps that the hub has recorded in its ledger. `ready` is the time when the server
-    was opened."""
+    """Return the steps that the hub has recorded in its ledger. `ready` is the time when the hub
+    opened the server to its user."""
     tier = plain(str(row.choice.get("tier", "")))
     what = f"the hub recorded the request for the tier {tier}"
     steps = [Step(row.intended, "ledger", what, "requested")]
@@ -204,7 +205,8 @@ def _verdict(row: Row, story: Story) -> list[str]:
 
 
 def as_json(row: Row, story: Story, unread: dict[str, str]) -> dict[str, object]:
-    """Return the steps of the start as JSON types. Times are in seconds since the epoch."""
+    """Return the steps of the start as a dictionary that can be printed as JSON. Times are in
+    seconds since the epoch."""
     steps = [{**asdict(step), "gap": 0.0} for step in story.steps]
     for earlier, later in itertools.pairwise(steps):
         later["gap"] = round(later["at"] - earlier["at"], 3)

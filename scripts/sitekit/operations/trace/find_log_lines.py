@@ -2,8 +2,8 @@
 the node.
 
 A line is used only if it contains the start's id, or the URL path of the user's server. Refusals of
-the gate are also used. Steps from the log of a job are marked with the source `node`, because the
-user of the job can write any text to this log.
+the gate are also used. Steps from the log of a job have the source `node`. The user of the job can
+write any text to this log; therefore, these steps are no proof.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def ends_of(row: Row) -> float:
 def front_steps(site: Site, row: Row, ends: float) -> list[Step]:
     """Return the requests for the user's start page and server. Raises NotReadable.
 
-    The times in the web server's log are whole seconds. Requests before the request that began this
-    start are omitted.
+    The times in the web server's log are in whole seconds. Requests before the request with which
+    the user began this start are omitted.
     """
     name = "nginx" if site.front.server == "nginx" else "apache"
     path = site.log / f"{name}-access.log"
@@ -79,8 +79,8 @@ def front_steps(site: Site, row: Row, ends: float) -> list[Step]:
 def hub_steps(site: Site, row: Row) -> list[Step]:
     """Return the lines in the hub's log that have the start's id. Raises NotReadable.
 
-    If no line has the start's id, the log of that time was deleted, because the hub logs each
-    start.
+    The hub logs each start. Therefore, if no line has the start's id, the log of that time was
+    deleted, and the function raises NotReadable.
     """
     unit, file = site.service("hub"), site.log / f"{site.service('hub')}.log"
     lines: Iterable[str] = _tail(file) if _exists(file) else _journal(row, "--unit", unit)
@@ -135,7 +135,7 @@ def gate_steps(site: Site, row: Row) -> list[Step]:
 
 def read_gate_lines(lines: Iterable[str], row: Row) -> Iterator[Step]:
     """Yield two kinds of lines of the gate: the submission of this start, and refusals for the
-    start's account at that time."""
+    account of this start within BEFORE seconds after the user's request."""
     for line in lines:
         try:
             told = json.loads(line)
@@ -206,7 +206,7 @@ def _exists(path: Path) -> bool:
     try:
         return path.is_file()
     except OSError:
-        return True  # _tail() says why it cannot be read
+        return True  # _tail() then reports why the file cannot be read
 
 
 def _tail(path: Path) -> list[str]:

@@ -29,17 +29,18 @@ STAGES: Mapping[str, tuple[str, str, str]] = {
     "listening": ("ledger", "the server reported its port to the hub", "read the job's log"),
     "opened": ("hub", "the hub found the node's address", "scontrol show job {job}"),
 }
-"""The stages of a start in order: the log that contains the stage, its description, and where to
-look if the stage is missing.
+"""The stages of a start in order. For each stage: the log that shows the stage, its description,
+and what to examine if the start has not reached the stage.
 
-In the text where to look, {user} and {job} are replaced by the user's name and the job's id.
+In the third text, {user} and {job} are replaced by the user's name and the job's id.
 """
 OTHERS_NEXT: Mapping[str, str] = {
     "submitted": "look at the gate's lines in the journal",
     "listening": "read the server's log",
     "opened": "look at the hub's log",
 }
-"""Where to look next for servers that Slurm does not run."""
+"""What to examine for servers with Docker or systemd: stage -> text, in place of the text in
+STAGES."""
 
 
 def stages_of(backend: str) -> Mapping[str, tuple[str, str, str]]:
@@ -58,8 +59,8 @@ def stages_of(backend: str) -> Mapping[str, tuple[str, str, str]]:
 class Story:
     """The steps of a start in order.
 
-    `failed` is the first stage that was not reached; "" if the server was opened, or if the start
-    is not finished. `unsure` has the stages of which it is not known whether they were reached,
+    If the start has failed, `failed` is the first stage that the start has certainly not reached;
+    otherwise "". `unsure` has the stages of which it is not known whether they were reached,
     because a source could not be read. `under_way` is true if the start is not finished.
     """
 
@@ -73,10 +74,11 @@ def order_steps(
     steps: Collection[Step], unread: Collection[str], *, over: bool, backend: str = "slurm"
 ) -> Story:
     """Sort the steps of a start by stage and time, and return the sorted steps as a Story. `unread`
-    are the sources that could not be read.
+    has the names of the sources (such as the hub's log) that could not be read.
 
-    `over` is true if the start has ended, or if the server was to be stopped. If the server was not
-    opened before, the first missing stage has failed.
+    `over` is true if the ledger says that the server has ended, or that the server was to be
+    stopped. If `over` is true and the server was never opened, the start has failed at the first
+    missing stage.
     """
     stages = stages_of(backend)
     order = list(stages)

@@ -69,8 +69,8 @@ def releases(site: Site, *words: str) -> int:
 def upgrade(site: Site, *words: str) -> int:
     """Build a release with the newest packages, make it current, and restart the hub. Returns 0.
 
-    The command prints the changes, and writes environment.lock for setup_conda. The current release
-    stays in use until the new release is verified. Raises Problem.
+    The command prints the changes of packages, and writes environment.lock for setup_conda. The
+    current release stays in use until the new release is verified. Raises Problem.
     """
     _words("upgrade", words, 0)
     packages = read_packages()
@@ -92,9 +92,9 @@ def upgrade(site: Site, *words: str) -> int:
 
 
 def rollback(site: Site, *words: str) -> int:
-    """Make the previous or the named release current, and restart the hub. Returns 0.
+    """Make the previous release, or the release in the argument, current. Restart the hub.
 
-    Raises Problem.
+    Returns 0. Raises Problem.
     """
     _words("rollback", words, 1)
     packages = read_packages()
@@ -202,7 +202,7 @@ def _refuse_unstartable(site: Site, release: Release) -> None:
 
 
 def _restart_hub(site: Site) -> None:
-    """Restart only the hub; proxy, web server and users' servers keep running."""
+    """Restart only the hub. Without root, or on another machine, print how to do this."""
     if not (site.etc / "site.yml").exists():
         say("The hub does not run on this machine. On the hub's machine, run as root: make start")
     elif os.geteuid() != 0:
@@ -212,7 +212,7 @@ def _restart_hub(site: Site) -> None:
 
 
 def _named(site: Site, name: str) -> Release:
-    """Return the complete release of this name."""
+    """Return the release with this name. Raises BadInput if no complete release has this name."""
     release = next((one for one in known.releases(site) if one.name == name), None)
     if release is None:
         raise BadInput(
@@ -243,7 +243,7 @@ def _before(site: Site) -> Release:
 
 
 def _all_seen(uses: Uses) -> Uses:
-    """Return `uses`. Raise Problem if the use of some releases is not known."""
+    """Return `uses`. Raise Problem if it is not known whether some releases are in use."""
     if uses.unseen:
         raise Problem(
             f"not removing anything: {'; '.join(uses.unseen)}",
@@ -258,12 +258,12 @@ def _few(who: list[str], most: int = 4) -> str:
 
 
 def _state(release: Release) -> str:
-    """Return the state of a release that is not current."""
+    """Return the state of a release that is not current: failed, ready or unfinished."""
     return "failed" if release.failed else "ready" if release.whole else "unfinished"
 
 
 def _age(release: Release) -> str:
-    """Return the age of a release as text."""
+    """Return the age of a release as text, such as `3 d`."""
     begun = datetime.datetime.strptime(release.facts["begun"], "%Y-%m-%dT%H:%M:%S%z").timestamp()
     minutes = int((time.time() - begun) / 60)
     return (

@@ -21,10 +21,10 @@ from ...environment.release.releases import history, releases
 from ...site import Site
 
 EARLY, LATE = 60.0, 600.0
-"""Seconds before and after a change of the link `current`. A program that starts in this time may
-use the old or the new release.
+"""If the link `current` changes less than EARLY seconds before the recorded start of a program, or
+at most LATE seconds after this start, the program can use the old or the new release.
 
-The reasons are that the clocks of hosts differ, and that the prolog of a job takes time.
+The reasons are that the clocks of hosts differ, and that a job runs its prolog before the program.
 """
 
 NOT_HERE = "the site is not installed on this machine, and only the hub's host shows which release its services use"
@@ -85,7 +85,7 @@ def releases_around(
     past: list[tuple[float, str]], start: float
 ) -> tuple[str | None, set[str] | None]:
     """Return the release to which the link `current` pointed at the time `start`, and all releases
-    to which the link pointed some minutes before and after.
+    to which the link pointed between EARLY seconds before and LATE seconds after this time.
 
     The first value is None if no change of the link was recorded before `start`. The second value
     is None if no change was recorded more than EARLY seconds before `start`.
@@ -99,7 +99,8 @@ def releases_around(
 def _note(
     uses: Uses, who: str, start: float | None, past: list[tuple[float, str]], everything: set[str]
 ) -> None:
-    """Record the server or program `who` as a certain or possible user of releases."""
+    """Add the server or program `who` to the releases that it uses certainly (`uses.certain`) or
+    possibly (`uses.perhaps`)."""
     certain, possible = releases_around(past, start) if start is not None else (None, None)
     if certain:
         uses.certain.setdefault(certain, []).append(who)
@@ -111,8 +112,7 @@ def _servers(backend: Backend) -> Iterator[tuple[str, int | None]]:
     """Yield each running server with the start time of its job.
 
     Pending jobs are omitted, because a job uses the release that is current when the job starts.
-    Jobs without a server's tag (the id of its start) are ignored, because anybody can submit a job
-    that looks like a server.
+    Jobs without a server's tag (the id of its start) are ignored, because they are no servers.
     """
     for job in asyncio.run(backend.list_jobs()):
         if job.tag and not job.pending and not job.ended:

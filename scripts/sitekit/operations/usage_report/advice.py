@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from ...site.types.memory_and_time import format_memory
 from .compute_figures import Figures, percentile
 
-FEWEST = 10  # with fewer measured servers, there is no advice from the measured use
-LARGE = 0.5  # a tier is too large if 95 % of its servers use less than this share of it
-NEAR = 0.95  # a tier is too small if 5 % of its servers use this share of the cap, or more
-FAILING = 0.05  # ... or if more than this share of its servers ended because memory was missing
+FEWEST = 10  # with fewer measured servers, the measured use gives no advice
+LARGE = 0.5  # too large: 95 % of the servers use less than this share of their memory or CPUs
+NEAR = 0.95  # too small: 5 % of the servers use at least this share of memory_cap
+FAILING = 0.05  # also too small: more than this share of the servers ended for lack of memory
 TIME_OUT = 0.25  # a tier's time is short if more than this share of its servers reached the limit
-ROOM = 1.25  # the proposed memory is this factor times what 95 % of the servers used at most
+ROOM = 1.25  # the proposed memory is this factor times the memory that 95 % of the servers need
 STEP = 256  # the proposed memory is a multiple of this number of MiB
 
 
 @dataclass(frozen=True)
 class Advice:
-    """A sentence of advice about one tier. `verdict` is the same advice as one word, for tables and
-    tests."""
+    """Advice about one tier. `why` is the advice as a text with figures. `verdict` is the advice as
+    one word, such as `small` or `unused`."""
 
     tier: str
     verdict: str
@@ -46,8 +46,8 @@ def _advise(tier: str, own: Figures | None) -> Iterator[Advice]:
 
 
 def _memory(tier: str, own: Figures) -> Iterator[Advice]:
-    """Yield advice about the memory of a tier. With fewer than FEWEST servers, only failures count;
-    other figures prove nothing."""
+    """Yield advice about the memory of a tier. With fewer than FEWEST measured servers, the only
+    possible advice is that servers ended because memory was missing."""
     high, lost = percentile(own.peaks, 0.95), own.ends["memory"]
     if lost > 1 and lost > FAILING * own.starts:
         yield Advice(tier, "small", f"{lost} of {own.starts} servers ended for lack of memory")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 WIDTH, LEFT, TOP, BOTTOM, PLOT = 720, 64, 12, 44, 220
 ROW = 36  # height of one row of a chart with horizontal bars
 NAMES = 150  # width of the names beside horizontal bars
-VALUE, UNIT = 70, 40  # width of a value behind a horizontal bar, and of its unit
+VALUE, UNIT = 70, 40  # width of a value to the right of a horizontal bar, and of its unit
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c00", "#555555")
 """Colors that colour-blind people can tell apart (Okabe and Ito)."""
 
@@ -86,7 +86,7 @@ def rows(
     title: str, unit: str, names: Sequence[str], series: Mapping[str, Sequence[float | None]]
 ) -> Chart:
     """Return a chart with one row for each name. Each row has a horizontal bar for each of the
-    series, and behind the longest bar the values of all bars."""
+    series. To the right of the longest bar, the row has the values of all its bars as text."""
     top = _nice(max((value or 0 for values in series.values() for value in values), default=0))
     thick = (ROW - 8) / max(1, len(series))
     longest = WIDTH - NAMES - VALUE * len(series) - UNIT

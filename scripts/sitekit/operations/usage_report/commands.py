@@ -63,8 +63,8 @@ def report(site: Site, *words: str) -> int:
 
 
 def _check_writable(folder: Path) -> None:
-    """Raise BadInput if no file can be written in the folder. For example, root may have no right
-    to write to NFS.
+    """Raise BadInput if no file can be written in the folder. For example, some NFS servers do not
+    let root write.
 
     The function checks this before the report is computed, because reading Slurm's accounting can
     take minutes.
@@ -81,8 +81,8 @@ async def _uses(site: Site, months: Sequence[Month], starts: Sequence[Usage]) ->
     """Return the jobs of the starts from Slurm's accounting, which is queried month by month.
     Raises Problem.
 
-    Slurm's accounting is first searched for jobs with the site's job name. Users can rename their
-    jobs. For this reason, jobs that are not found by name are searched by their id.
+    The function first searches Slurm's accounting for jobs with the site's job name. Because users
+    can rename their jobs, the function then searches for the missing jobs by their ids.
     """
     found: list[JobUse] = []
     numbers = [start.job for start in starts if start.backend == "slurm" and start.job]

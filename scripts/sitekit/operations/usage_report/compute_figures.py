@@ -18,10 +18,10 @@ class Figures:
     """The usage figures of one tier in one period, such as a month. Memory is in MiB, waiting times
     are in seconds.
 
-    `starts` is the number of servers that got their resources, and `not_started` is the number of
-    all other servers. `memory` and `cap` are the memory and the memory cap of the tier's most
+    `starts` is the number of starts whose server got its resources, and `not_started` is the number
+    of all other starts. `memory` and `cap` are the memory and the memory cap of the tier's most
     recent server. `ends` has the number of servers for each kind of end. `failures` has the same
-    numbers, but only for kinds of end that the user did not want.
+    numbers, but only for failures: kinds of end that are not in USERS_WISH.
     """
 
     users: set[str] = field(default_factory=set)
@@ -30,7 +30,7 @@ class Figures:
     hours: float = 0.0
     cpu_hours: float = 0.0
     used_cpu_hours: float = 0.0
-    measured_cpu_hours: float = 0.0  # the part of cpu_hours for which the used time is recorded
+    measured_cpu_hours: float = 0.0  # the cpu_hours of servers whose used CPU time is recorded
     gpu_hours: float = 0.0
     idle_hours: float = 0.0
     waits: list[float] = field(default_factory=list)
@@ -51,8 +51,8 @@ class Figures:
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """Return the smallest value that is not less than the share `share` (0 to 1) of all values.
-    Return None if there are no values."""
+    """Return the percentile of the values by nearest rank. For example, with `share` 0.95, at least
+    95 % of the values are less than or equal to the result. Return None if there are no values."""
     if not values:
         return None
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
@@ -80,8 +80,8 @@ def in_all(runs: Iterable[Run], months: Sequence[Month]) -> dict[str, Figures]:
 
 
 def _begin(run: Run) -> float:
-    """Return the time when a server started; if the server did not start, the time of the
-    request."""
+    """Return the time when a server got its resources. If the server never got resources, return
+    the time of the request for the server."""
     return run.spans[0].begin if run.spans else run.asked
 
 
@@ -93,7 +93,9 @@ def _months_of(run: Run) -> set[Month]:
 def _add(figures: Figures, run: Run, period: set[Month]) -> None:
     """Add to the figures the part of a server's run that lies in these months.
 
-    The start, the waiting time and the used memory count in the month in which the server started.
+    The start, the waiting time, the used memory and the kind of end count in the month in which the
+    server got its resources. If the server never got resources, they count in the month of the
+    request.
     """
     figures.users.add(run.user)
     elapsed = run.elapsed
@@ -133,6 +135,6 @@ def _add_start(figures: Figures, run: Run) -> None:
 
 
 def period_of(months: Sequence[Month]) -> tuple[float, float]:
-    """Return the begin of the first month and the end of the last month, in seconds since the
-    epoch."""
+    """Return the time when the first month begins, and the time when the last month ends, in
+    seconds since the epoch."""
     return begin_of(months[0]), end_of(months[-1])

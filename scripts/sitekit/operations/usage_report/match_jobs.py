@@ -1,9 +1,9 @@
 """Match the starts in the ledger (the hub's record of starts) with the jobs in Slurm's accounting.
 
 A job counts as a server only if the ledger has a start with the job's id and owner, and if the job
-was submitted between the begin and the end of this start. The id alone is not enough, because Slurm
-uses job ids again. The name and the comment are not enough, because every user can give them to a
-job.
+was submitted after the user's request and before the end of the server. The id alone is not enough,
+because Slurm uses job ids again. The name and the comment are not enough, because every user can
+give them to a job.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ...hub.ledger.ledger_usage import Usage
 
 SLACK = 120.0  # seconds: the largest expected difference between the clocks of hub and slurmctld
 USERS_WISH = frozenset({None, "", "stopped", "idle", "time", "cancelled"})
-"""Kinds of ends that are no failures: the user or an administrator stopped the server, or a time
-limit of the tier was reached."""
+"""Kinds of ends that are no failures. For example, the user or an administrator stopped the server,
+or a time limit of the tier was reached."""
 STATES = {
     "OUT_OF_MEMORY": "memory",
     "NODE_FAIL": "node",
@@ -25,8 +25,8 @@ STATES = {
     "TIMEOUT": "time",
     "PREEMPTED": "preempted",
 }
-"""Maps the state of a job in Slurm's accounting to the kind of its end. It is used if the hub has
-recorded no kind."""
+"""Maps the state of a job in Slurm's accounting to the kind of its end. The report uses this table
+only if the hub has recorded no kind of end."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Run:
 
     @property
     def failed(self) -> bool:
-        """Return True if the server did not start, or ended, for a reason that is not in
-        USERS_WISH."""
+        """Return True if the kind of the server's end is not in USERS_WISH. Then the server did not
+        start, or ended although nobody wanted this."""
         return self.kind not in USERS_WISH
 
     @property
@@ -82,8 +82,8 @@ class Jobs:
 
     @classmethod
     def of(cls, uses: Iterable[JobUse]) -> Jobs:
-        """Return the records, sorted by job id, each record once. The record of a job that runs in
-        two months may appear twice in `uses`."""
+        """Return the records, grouped by job id, each record once. `uses` contains the record of a
+        job twice if the job ran in two months."""
         last = {(use.job, use.submit): use for use in uses}
         found: dict[str, list[JobUse]] = {}
         for use in sorted(last.values(), key=lambda one: one.submit):

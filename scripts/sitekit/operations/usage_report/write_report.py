@@ -113,7 +113,8 @@ def charts(report: Report, used: Sequence[str]) -> list[Chart]:
     columns = [name(month) for month in report.months]
 
     def monthly(what: str) -> dict[str, list[float]]:
-        """Return the figure `what` for each tier: tier -> one value for each month."""
+        """Return the figure with the name `what` for each tier: tier -> list with one value for
+        each month."""
         none = Figures()
         return {
             tier: [

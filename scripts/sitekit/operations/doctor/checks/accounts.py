@@ -91,7 +91,7 @@ def needed_memberships(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "proxy-group",
-    "who else is in the group of the proxy's account",
+    "which other accounts are in the group of the proxy's account",
     "a member of this group can read the proxy's token, and redirect every user's browser",
     "groupadd --system NAME; usermod --gid NAME ACCOUNT",
 )
@@ -185,7 +185,7 @@ def one_name_each(here: Context) -> Iterator[Finding]:
 
 
 def _people(here: Context) -> set[str]:
-    """Return the members of login.allowed_groups that the directory of accounts lists."""
+    """Return the members of all groups in login.allowed_groups that exist."""
     groups = here.site.login.allowed_groups
     known = [group for group in groups if unix_accounts.has_group(MACHINE, group)]
     return {name for group in known for name in unix_accounts.members(MACHINE, group)}

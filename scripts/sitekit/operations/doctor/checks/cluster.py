@@ -14,7 +14,7 @@ from .slurm import local, on_slurm
 
 subject = Subject("nodes", "Nodes and reservations", on_slurm)
 _COLUMNS = ("--all", "--Node", "--noheader", "--format=%N|%R|%T|%E")
-# Nodes in a reservation for maintenance are `maint`; nodes.maintenance reports the reservation.
+# `maint` counts as good here, because the check nodes.maintenance reports the reservation.
 _GOOD = ("idle", "mixed", "allocated", "completing", "reserved", "maint", "planned")
 HELD = ("PartitionDown", "PartitionInactive", "JobHeldAdmin", "JobHeldUser", "BadConstraints")
 
@@ -97,7 +97,7 @@ def nodes_known(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "maintenance",
-    "reservations that take all nodes of a partition, now or within a tier's time",
+    "reservations for maintenance that take all nodes of a tier now, or before a new server would end",
     "a job that would run into the reservation waits until it ends; a shorter job would start",
     "tell users to choose a shorter time; see: scontrol show reservation",
     needs=("slurm.controller",),
@@ -123,7 +123,7 @@ def maintenance(here: Context) -> Iterator[Finding]:
 
 
 def _blocked(here: Context, tier: Tier, row: Row, left: float) -> bool:
-    """Return whether servers of the tier cannot start because of the reservation in `row`.
+    """Return whether the reservation `row` prevents servers of the tier from starting.
 
     The result is True if the reservation contains all nodes of the tier's partitions, and begins
     before a server would end. `left` is the number of seconds until the reservation begins.

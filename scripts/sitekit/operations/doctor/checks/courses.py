@@ -40,8 +40,8 @@ def _read(here: Context) -> tuple[list[Course], list[BadInput]]:
 
 
 def _each(here: Context, look: Callable[[Course], Iterable[Finding]]) -> Iterator[Finding]:
-    """Yield the findings of the check `look` for each course. If the course is not offered yet, its
-    errors are reported as warnings."""
+    """Yield the findings of the check `look` for each course. If the course has not begun yet,
+    errors of the course are reported as warnings."""
     now = datetime.now(timezone.utc)
     for course in here.once("the courses", lambda: _read(here))[0]:
         for found in look(course):

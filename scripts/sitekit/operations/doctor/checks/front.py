@@ -200,7 +200,7 @@ def _ask(here: Context, path: str, **headers: str) -> tuple[int, dict[str, str],
 )  # fmt: skip
 def hub_page(here: Context) -> Iterator[Finding]:
     if here.applied.maintenance.exists():
-        return  # state.maintenance reports it
+        return  # the check state.maintenance reports this
     try:
         code, told, _ = _ask(here, "/hub/login", Accept="text/html")
     except (OSError, http.client.HTTPException) as fault:

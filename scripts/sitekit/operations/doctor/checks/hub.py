@@ -32,11 +32,11 @@ PROXY = "sitekit.hub.overrides.proxy.SilentProxy"
 
 
 def _is_proven(here: Context) -> bool:
-    """Return whether the running hub has loaded the present JupyterHub configuration, with
-    sitekit's classes.
+    """Return whether the running hub has loaded the present JupyterHub configuration, and no file
+    in config/local.d can change sitekit's classes or the database.
 
-    Loading the configuration takes seconds. If the running hub has already loaded the present
-    configuration, the check does not load the configuration again.
+    If the result is True, the checks do not load the configuration again, because loading takes
+    seconds.
     """
     etc, state = here.applied.etc, here.states.get("hub")
     if state is None or state.pid is None:
@@ -50,7 +50,8 @@ def _is_proven(here: Context) -> bool:
 
 
 def _told(here: Context) -> dict[str, Any]:
-    """Return the settings in the hub's JupyterHub configuration. Raises Unanswered."""
+    """Return the settings in the hub's JupyterHub configuration that the checks need. Raises
+    Unanswered."""
     return here.once("the hub's configuration", lambda: _load(here))
 
 

@@ -119,7 +119,7 @@ def failing(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "tested-lately",
-    "when the kernels were last started as a test",
+    "how long ago the kernels were tested",
     "a kernel that broke since its last test is still offered",
     "make kernels_check; systemctl status sitekit-NAME-kernels.timer",
     needs=("kernels.published",),
@@ -128,7 +128,7 @@ def failing(here: Context) -> Iterator[Finding]:
 def tested_lately(here: Context) -> Iterator[Finding]:
     state, now, published = _state(here), time.time(), here.site.kernels_current
     if not published.is_symlink():
-        return  # kernels.published reports it
+        return  # the check kernels.published reports this
     since = state.checked or published.lstat().st_mtime
     if now - since > OLD:
         yield warning(f"they were last tested {(now - since) / 86400:.0f} days ago", "kernels")
@@ -225,7 +225,7 @@ def not_writable(here: Context) -> Iterator[Finding]:
 def launcher(here: Context) -> Iterator[Finding]:
     path = here.site.kernels_current.parent / "launch"
     if not here.site.kernels_current.exists():
-        return  # kernels.published reports it
+        return  # the check kernels.published reports this
     if not path.exists():
         yield Finding("it is not there", str(path))
         return

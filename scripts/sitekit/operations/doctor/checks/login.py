@@ -213,7 +213,7 @@ def home_private(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "shell",
-    "the shell of a user",
+    "whether the shell of a user exists and accepts logins",
     "if the shell refuses logins, the user's terminals end at once",
     "chsh --shell /bin/bash USER",
     needs=("login.directory",),
@@ -246,7 +246,7 @@ def provider(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "second-factor",
-    "the folder with the secrets of users' authenticator apps",
+    "who can read the folder with the secrets of users' authenticator apps",
     "only the hub may be able to read this folder",
     "sudo make apply",
     needs=("accounts.exist", "state.folder"),

@@ -99,8 +99,8 @@ def front_name(here: Context) -> Iterator[Finding]:
 
 
 def _look_up(name: str, where: str, settings: str) -> Iterator[Finding]:
-    """Yield a finding at `where` if a name has no address, and at the file `settings` if the
-    look-up is slow."""
+    """Look up a host name. Yield a finding with the place `where` if the host name has no address,
+    and a finding with the file `settings` as its place if the look-up is slow."""
     begin = time.monotonic()
     try:
         socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)

@@ -168,7 +168,7 @@ def shares_nodes(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "not-preempted",
-    "PreemptMode, and overlapping partitions with a higher PriorityTier",
+    "PreemptMode of each partition, and other partitions on the same nodes with a higher PriorityTier",
     "a job of such a partition ends users' servers without a warning",
     "PreemptMode=OFF for the partition in slurm.conf",
     needs=("slurm.controller",),
@@ -196,8 +196,8 @@ def _tier(row: dict[str, str]) -> int:
 
 
 def _nodes(row: dict[str, str]) -> list[str]:
-    """Return the names in a list of nodes such as `a[1-3],b`, without their numbers. The names
-    without numbers are enough to find partitions that share nodes."""
+    """Return the names in a list of nodes such as `a[1-3],b`, without the numbers: `a` and `b`. The
+    names without numbers are enough to find partitions that share nodes."""
     return re.findall(r"[A-Za-z][\w.-]*", re.sub(r"\[[^]]*\]", "", row.get("Nodes", "")))
 
 

@@ -33,7 +33,8 @@ _UNREADABLE = {
     "folders": "-type d ( ! -readable -o ! -executable )",
     "files": "-type f ! -readable",
 }
-"""Expressions of find(1). The folders come first, because there are only a few thousand of them."""
+"""Expressions with which find(1) finds folders and files that an account cannot read. The folders
+are tested first, because a release has only a few thousand folders."""
 
 
 def _here(site: Site) -> bool:
@@ -117,7 +118,8 @@ def seen_by_user(here: Context) -> Iterator[Finding]:
 
 
 def _seen(here: Context, account: str) -> Iterator[Finding]:
-    """Yield a finding about the first part of the release that an account cannot read or run."""
+    """Yield a finding if an account cannot enter the folder `bin` of the release, or cannot run
+    Python or JupyterHub in this folder."""
     bin_folder = here.site.current.resolve() / "bin"
     wanted = {str(bin_folder / name): "rx" for name in ("python", "jupyterhub")}
     wanted[str(here.site.current / "bin")] = "rx"
@@ -173,7 +175,7 @@ def runs(here: Context) -> Iterator[Finding]:
     try:
         run([python, "-I", "-c", _IMPORTS], user=account, cwd=Path("/"), timeout=10 * here.patience)
     except KeyError:
-        return  # accounts.exist reports it
+        return  # the check accounts.exist reports this
     except CommandFailed as failed:
         if "did not end" in failed.what:
             yield warning("it took longer than 10 s to start", str(python))
@@ -192,7 +194,7 @@ def runs(here: Context) -> Iterator[Finding]:
 def node_runs(here: Context) -> Iterator[Finding]:
     node = here.site.current / "bin/node"
     if not node.exists():
-        return  # a release may take Node.js from elsewhere
+        return  # not every release contains Node.js
     try:
         run([node, "--version"], cwd=Path("/"), timeout=10)
     except CommandFailed as failed:

@@ -88,7 +88,7 @@ def service_secrets(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "token",
-    "the token between hub and proxy",
+    "the length of the token with which the hub configures the proxy",
     "with an empty or short token, others can change the proxy's routes",
     "sudo make rotate_secrets",
     needs=("site.applied",),
@@ -108,7 +108,7 @@ def token(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "internal-tls",
-    "the certificates of hub, proxy, front and culler for internal TLS",
+    "how long the certificates of hub, proxy, front and culler for internal TLS are valid",
     "if one of these certificates has expired, the services refuse each other's connections",
     "sudo make apply",
     needs=("site.applied",),
@@ -129,7 +129,7 @@ def internal_tls(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "backups",
-    "whether others than root can enter the folder of the backups",
+    "whether accounts other than root can enter the folder of the backups",
     "a backup contains all secrets and all users' tokens",
     "chmod 700 FOLDER; chmod 600 FILE",
     needs=("site.applied",),
@@ -192,8 +192,8 @@ def _members(group: str) -> set[str]:
 def _vulnerable(document: Any, known: dict[tuple[str, str], list[Package]]) -> Iterator[Finding]:
     """Yield a warning for each installed package to which an advisory applies.
 
-    A file that is not in OSV's format is ignored by this check; `make advisories` prints the number
-    of such files.
+    This check ignores a document that is not in OSV's format. `make advisories` prints the number
+    of such documents.
     """
     try:
         found = list(vulnerable_packages(document, known))
@@ -206,7 +206,8 @@ def _vulnerable(document: Any, known: dict[tuple[str, str], list[Package]]) -> I
 
 
 def _installed(site: Site) -> dict[tuple[str, str], list[Package]]:
-    """Return the packages of the release: (ecosystem, name) -> packages."""
+    """Return the installed packages of the release: (PyPI or npm, name) -> packages with this
+    name."""
     known = defaultdict(list)
     release = site.current.resolve()
     for package in installed(release, f"release {release.name}"):
@@ -216,7 +217,7 @@ def _installed(site: Site) -> dict[tuple[str, str], list[Package]]:
 
 @subject.check(
     "advisories",
-    "known vulnerabilities of the release's packages, from files or an address with advisories in OSV's format (OSV=)",
+    "known vulnerabilities of the release's packages, from the files or addresses of advisories in OSV=",
     "an attacker reads the same advisories",
     "make upgrade",
     needs=("release.current",),

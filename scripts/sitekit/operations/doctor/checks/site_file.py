@@ -20,7 +20,7 @@ subject = Subject("site", "The site file")
 
 @subject.check(
     "applied",
-    "whether /etc/sitekit/NAME/site.yml exists, the site file of the last `make apply`",
+    "whether the applied site /etc/sitekit/NAME/site.yml exists",
     "without it, nothing of the site is on this machine",
     "sudo make apply start",
     before=("start",),
@@ -58,7 +58,7 @@ def same_as_applied(here: Context) -> Iterator[Finding]:
     try:
         there = load_site(applied_path(here.site))
     except Problem:
-        return  # site.applied-readable reports it
+        return  # the check site.applied-readable reports this
     mine, theirs = (one.model_dump(mode="json") for one in (here.site, there))
     if changed := list(_differences(mine, theirs)):
         more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
@@ -99,7 +99,7 @@ def places(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "mapped-accounts",
-    "the gateway account, and the file or program that maps users to accounts",
+    "the gateway account, and who can write to the file or program that maps users to accounts",
     "an account that can change the map decides as whom users' servers run",
     "see login.accounts in config/site.example.yml",
     applies=lambda site: site.login.accounts != "same",
@@ -110,7 +110,7 @@ def mapped_accounts(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "logo",
-    "the file pages.logo, and who can write to it",
+    "whether the hub can read the file pages.logo, and who can write to this file",
     "an SVG file may contain scripts, which a browser runs as scripts of the hub",
     "chown root FILE; chmod 644 FILE",
     applies=lambda site: site.pages.logo is not None,
@@ -120,8 +120,8 @@ def logo(here: Context) -> Iterator[Finding]:
 
 
 def problems(check: Any) -> Iterator[Finding]:
-    """Run `check`, a check that `make apply` also runs (machine/checks). Yield a finding for each
-    error that the check raises."""
+    """Run the function `check`, which `make apply` also runs (machine/checks). Yield a finding for
+    each error that the function `check` raises."""
     try:
         check()
     except BadInputs as several:

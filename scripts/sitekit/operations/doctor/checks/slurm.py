@@ -17,8 +17,8 @@ from ..context import Context, Unanswered
 
 MIN_JOB_AGE = 60
 START_DELAYS = (("batch_sched_delay", 3, 1), ("sched_min_interval", 2, 1_000_000))
-"""The values in SchedulerParameters that delay each start: the name, Slurm's default, and the
-number of the value's units in one second."""
+"""The values in SchedulerParameters that delay each start. Each row has the name, Slurm's default,
+and the unit of the value: how many of this unit are one second."""
 
 
 def on_slurm(site: Site) -> bool:
@@ -30,13 +30,14 @@ subject = Subject("slurm", "Slurm answers", on_slurm)
 
 
 def local(site: Site) -> bool:
-    """Return whether Slurm's programs run on this host."""
+    """Return whether the hub runs Slurm's programs on its own host. With `slurm.ssh`, the gate on
+    the login node runs these programs."""
     return site.slurm.ssh is None
 
 
 @subject.check(
     "programs",
-    "Slurm's programs in slurm.bin, and slurm.conf",
+    "whether Slurm's programs are in the folder slurm.bin, and whether slurm.conf exists",
     "the hub uses these programs to submit, list and cancel the jobs of servers",
     "install Slurm's client programs, or correct slurm.bin",
     applies=local,
@@ -68,7 +69,7 @@ def _auth_info(here: Context) -> dict[str, str]:
     """Return the settings AuthType and AuthInfo in slurm.conf: name in small letters -> value.
     AuthInfo can contain the path of munge's socket.
 
-    The function reads slurm.conf itself, because slurmctld may not answer.
+    The function reads the file slurm.conf, and does not query slurmctld, which may not answer.
     """
     places = [
         here.site.slurm.conf,

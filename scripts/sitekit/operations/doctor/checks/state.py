@@ -133,7 +133,7 @@ def files(here: Context) -> Iterator[Finding]:
         if not stat.S_ISREG(found.st_mode):
             continue
         if path.name == "cookie_secret" and found.st_mode & 0o007:
-            continue  # state.cookie-secret reports it
+            continue  # the check state.cookie-secret reports this
         if found.st_uid != hub:
             remedy = f"chown {here.site.hub.user} {path}"
             yield Finding(f"it does not belong to {here.site.hub.user}", str(path), remedy)
@@ -157,7 +157,7 @@ def files(here: Context) -> Iterator[Finding]:
 def cookie_secret(here: Context) -> Iterator[Finding]:
     path = here.site.paths.state / "cookie_secret"
     if not path.exists():
-        return  # the hub's first start creates it
+        return  # the hub creates this file at its first start
     if (mode := stat.S_IMODE(path.stat().st_mode)) & 0o007:
         what = f"others may read it (mode {mode:04o}), and JupyterHub refuses to start"
         yield Finding(what, str(path), f"chmod 600 {path}")
@@ -205,7 +205,7 @@ def ledger(here: Context) -> Iterator[Finding]:
 
 
 def _database(here: Context, path: Path) -> Iterator[Finding]:
-    """Yield a finding for each fault of a SQLite database of the hub."""
+    """Yield a finding if the hub's account cannot use a SQLite database of the hub."""
     if not path.exists():
         if here.states.get("hub") and here.states["hub"].word == "running":
             yield Finding("it is not there, although the hub runs", str(path), "sudo make start")

@@ -74,7 +74,7 @@ def syntax(here: Context) -> Iterator[Finding]:
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines()
         faults = [line for line in said if line and "parsed OK" not in line]
-        # sudo itself reads a file whose mode is not 0440
+        # visudo reports a file whose mode is not 0440, but sudo reads this file
         harmless = faults and all("bad permissions" in line for line in faults)
         report = warning if harmless else Finding
         yield report(faults[0] if faults else "visudo refuses it", "/etc/sudoers")
@@ -140,7 +140,8 @@ SETTINGS = {
     "log_input": "sudo writes what the hub sends to the gate to its log, with tokens of servers",
     "log_output": "sudo writes the gate's answers to its log",
 }
-"""Maps each setting of sudoers(5) that disturbs the hub's use of the gate to the reason."""
+"""The settings of sudoers(5) with which the hub cannot use the gate, or which write secrets to
+logs: setting -> what the setting causes."""
 
 
 @subject.check(
@@ -214,7 +215,7 @@ def gate_answers(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "narrow",
-    "whether sudo refuses the hub's account other programs, other accounts, and arguments for the gate",
+    "whether sudo prevents the hub's account from running shells, the gate as root, or the gate with arguments",
     "with a wider rule, an attacker with the hub's account could become root",
     "remove the wider rule; sudo -l -U HUB lists all rules in force",
     needs=("accounts.exist", "sudo.installed"),

@@ -31,7 +31,7 @@ def shared_places(here: Context) -> Iterator[Finding]:
         try:
             found = here.look_as(who, paths=SHARED)["paths"] if who else {}
         except (Unanswered, Problem):
-            continue  # accounts.exist and login.directory report it
+            continue  # the checks accounts.exist and login.directory report this
         for path, fault in found.items():
             if fault and Path(path).parent.is_dir():
                 yield Finding(f"as {who}: {fault}", path)
@@ -68,7 +68,7 @@ def run_space(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "localhost",
-    "whether the name localhost has the address 127.0.0.1, and no foreign address",
+    "whether the name localhost has the address 127.0.0.1, and no other address except ::1",
     "programs that talk to each other on this machine find each other by this name",
     "add to /etc/hosts: 127.0.0.1 localhost",
 )

@@ -3,8 +3,9 @@ the home can be used.
 
 The argument is one JSON object: `hub` (address and port), `release` (the folder of `current`),
 `kernels` (the folder of the published kernels) and `names` (host names). The program prints one
-line with a JSON object. Each string in the printed JSON object describes a fault; the string is ""
-if there is no fault. The program needs Python 3.6 or later on the node.
+line with a JSON object. In this object, `hub`, `release`, `kernels` and `home` describe a fault, or
+are "" if there is no fault. `names` has the host names that the node cannot resolve. The program
+needs Python 3.6 or later on the node.
 """
 
 import json
@@ -100,7 +101,8 @@ def memory() -> Optional[int]:
 
 
 def upwards(top: str, path: str, names: Sequence[str]) -> Iterator[int]:
-    """Yield the memory limits of the cgroup `path` and of all cgroups above it, up to `top`."""
+    """Yield the memory limits of the cgroup `path` and of all cgroups that contain this cgroup.
+    `top` is the folder of the topmost cgroup. The files `names` contain the limits."""
     parts = [part for part in path.split("/") if part]
     for count in range(len(parts), -1, -1):
         for name in names:
