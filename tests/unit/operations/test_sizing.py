@@ -46,3 +46,13 @@ def test_odd_arguments_are_refused(words: tuple[str, ...]) -> None:
     with pytest.raises(BadInput) as refused:
         sizing(demo(), *words)
     assert refused.value.exit_code == 2
+
+
+def test_the_newest_published_python_kernel_is_measured(tmp_path: Path) -> None:
+    for name, language in [("python-3.9", "python"), ("python-3.11", "python"), ("r-4.2", "R")]:
+        folder = tmp_path / "kernels" / name
+        folder.mkdir(parents=True)
+        spec = {"display_name": name.title(), "language": language}
+        (folder / "kernel.json").write_text(json.dumps(spec))
+    site = SimpleNamespace(kernels_current=tmp_path)
+    assert measure_memory._kernels(site)[0] == ("Python-3.11", "python-3.11")

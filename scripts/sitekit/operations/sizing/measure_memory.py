@@ -8,6 +8,7 @@ needs only this memory.
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from pathlib import Path
 
@@ -62,11 +63,16 @@ def _python(site: Site) -> Path:
 
 
 def _kernels(site: Site) -> list[tuple[str, str]]:
-    """Return each published Python kernel as (title, name), sorted by name. kernel_memory() starts
-    the first kernel of this list."""
+    """Return each published Python kernel as (title, name). The kernel with the highest version
+    number in its name is the first."""
     found = []
-    for file in sorted(site.kernels_current.glob("kernels/*/kernel.json")):
+    for file in site.kernels_current.glob("kernels/*/kernel.json"):
         spec = json.loads(file.read_text())
         if spec.get("language") == "python":
             found.append((str(spec.get("display_name")), file.parent.name))
-    return found
+    return sorted(found, key=lambda kernel: _numbers(kernel[1]), reverse=True)
+
+
+def _numbers(name: str) -> tuple[list[int], str]:
+    """Return the sort key of a kernel's name: `python-3.9` is before `python-3.11`."""
+    return [int(number) for number in re.findall(r"[0-9]+", name)], name

@@ -199,7 +199,7 @@ def home(here: Context) -> Iterator[Finding]:
     "home-private",
     "whether everybody can write to a user's home",
     "another account could change what runs in the user's notebooks",
-    "chmod go-w HOME",
+    "chmod o-w HOME",
     needs=("login.directory",),
     follows=("login.home",),
     root=True,

@@ -110,10 +110,10 @@ def mapped_accounts(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "logo",
-    "whether the hub can read the file pages.logo, and who can write to this file",
-    "an SVG file may contain scripts, which a browser runs as scripts of the hub",
+    "whether the hub can read the files pages.logo and pages.catalogue, and who can write to them",
+    "both files may contain scripts, which a browser runs as scripts of the hub",
     "chown root FILE; chmod 644 FILE",
-    applies=lambda site: site.pages.logo is not None,
+    applies=lambda site: bool(site.pages.logo or site.pages.catalogue),
 )
 def logo(here: Context) -> Iterator[Finding]:
     yield from problems(lambda: check_files_of_pages(here.site, MACHINE))
