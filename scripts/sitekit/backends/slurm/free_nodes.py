@@ -58,8 +58,9 @@ class FreeNodes:
         return self._nodes if time.monotonic() - self._read <= 2 * EVERY else None
 
     async def _renew(self) -> None:
-        """Query Slurm once. The gate of an older sitekit on a login node refuses the query for free
-        nodes."""
+        """Query Slurm once for the free nodes. On a login node, the gate of an older sitekit
+        refuses this query.
+        """
         frame = Frame(len(COLUMNS))
         words = ("--noheader", "--all", "--Node", frame.long_format(COLUMNS))
         with contextlib.suppress(NoAnswer, Refused):
