@@ -1,6 +1,7 @@
-"""Refuse a site in which two tiers, two ports or two accounts are the same. Refuse also a site in
-which everybody may read a folder with secrets, or in which users would share one copy of the
-release."""
+"""Refuse a site in which two tiers have the same key, two services have the same port, or hub and
+proxy have the same account. Refuse also a site in which everybody may read a folder with secrets,
+or in which users would share one copy of the release.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def ports_apart(site: SiteSettings) -> Iterator[Unfit]:
 
 
 def accounts_apart(site: SiteSettings) -> Iterator[Unfit]:
-    """Yield an error if hub and proxy have the same account."""
+    """Yield an error if the hub and the proxy run under the same account."""
     if site.hub.user == site.proxy.user:
         what = (
             f"'{site.proxy.user}' is the account of the hub, which may use sudo; the proxy must not"

@@ -18,7 +18,8 @@ from ..types.address_types import Repository
 from ..types.value_types import AbsolutePath, Account, Branch, Title, spelled
 
 _FORM = "write it like 2026-09-01, or like 2026-09-01 08:30"
-_YEARS = range(2000, 2201)  # dates in these years can be converted to every time zone
+# Only dates in these years are accepted, because they can be converted to every time zone.
+_YEARS = range(2000, 2201)
 
 
 def _moment(value: object, last: bool) -> object:
@@ -93,7 +94,9 @@ UserName = Annotated[
 
 
 class Limits(Row):
-    """Define limits of a course's servers that replace the limits of the tier."""
+    """Declare the keys of `limits` in a course file. Each of these limits replaces the same limit
+    of the course's tier.
+    """
 
     memory: Memory | None = None
     memory_cap: Memory | None = None
@@ -104,8 +107,9 @@ class Limits(Row):
 
 
 class Roster(Row):
-    """Define the participants of a course: the members of a Unix group, the users in a file, or
-    both."""
+    """Declare the keys of `roster` in a course file. Participants are the members of a Unix group,
+    the users in a roster file, or both.
+    """
 
     group: Account | None = None
     file: RosterFile | None = None
@@ -122,8 +126,8 @@ class Roster(Row):
 
 
 class CourseMaterial(Row):
-    """Define the course material that each participant gets: a copy of a git repository or of a
-    folder.
+    """Declare the keys of `material` in a course file. Each participant gets a copy of a git
+    repository or of a folder.
 
     `ref` is a branch or a tag of the repository.
     """
@@ -143,11 +147,12 @@ class CourseMaterial(Row):
 
 
 class CourseFile(Row):
-    """Define the keys of a course file.
+    """Declare the keys of a course file.
 
     The course is offered from `starts` until `ends`. `starts` and `ends` are in the time zone
-    `zone`, by default the time zone of the hub's machine. If `ends` is a date, the course is still
-    offered on that day. `page` is the file of the material that JupyterLab opens first.
+    `zone`, by default the time zone of the hub's machine. If `ends` is a date without a time, the
+    course is still offered on that day. `page` is the file of the material that JupyterLab opens
+    first.
     """
 
     title: Annotated[Title, Field(examples=["Bioinformatics 101"])]

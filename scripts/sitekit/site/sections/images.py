@@ -28,8 +28,9 @@ _PATH = r"/[A-Za-z0-9/._+@-]+"
 
 
 def _bind(text: str) -> str:
-    """Return a bind (a folder of the node that the container shows) as SOURCE:PLACE or
-    SOURCE:PLACE:ro. Refuse an invalid bind."""
+    """Return a bind (a folder of the compute node that users also see in the container) in the form
+    SOURCE:PLACE or SOURCE:PLACE:ro. Refuse an invalid bind.
+    """
     match = re.fullmatch(rf"({_PATH})(?::({_PATH}))?(:ro)?", text)
     if match is None or ".." in text.replace(":", "/").split("/"):
         raise Unfit(
@@ -67,7 +68,9 @@ Digest = Annotated[
 
 
 class Containers(Row):
-    """Define the container engine. `program` is the path of the engine's program on the nodes."""
+    """Declare the keys of `containers`: the container engine, and the path of its program on the
+    compute nodes.
+    """
 
     engine: Annotated[
         Literal["apptainer", "singularity", "charliecloud"], Field(examples=["apptainer"])
@@ -81,10 +84,11 @@ class Containers(Row):
 
 
 class Image(Row):
-    """Define an image: a file or a folder on the shared filesystem.
+    """Declare the keys of one container image, which is a file or a folder on the shared
+    filesystem.
 
     `python` is the path, in the image, of the Python that runs the server. `binds` are folders of
-    the node that the container shows.
+    the compute node that users also see in the container.
     """
 
     key: Annotated[ImageKey, Field(examples=["python"])]

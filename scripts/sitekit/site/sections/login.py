@@ -28,13 +28,15 @@ service."""
 
 
 def _arm(value: object) -> str:
-    """Return which form of the key `accounts` the site file uses. Therefore an error message is
-    about this form only."""
+    """Return which form of the key `accounts` the site file uses. With this result, an error
+    message describes only this form.
+    """
     return "ways" if isinstance(value, (dict, Accounts)) else "word"
 
 
 class Login(Row):
-    """Define who may log in, and how. By default, nobody may log in.
+    """Declare the keys of the section `login`: who is allowed to log in, and how. By default,
+    nobody is allowed to log in.
 
     `session` and `tokens` are the lifetimes of logins and API tokens in seconds; None means without
     limit. `allowed_groups` are Unix groups. With the method `pam`, the members of `allowed_groups`

@@ -68,8 +68,8 @@ UserName = Annotated[
 
 
 class Provider(Row):
-    """Define the client that the site has registered at the provider, and the claims that the hub
-    reads.
+    """Declare the keys of `provider`: the client that the site has registered at the login
+    provider, and the claims that the hub reads.
 
     If `url` is None, the hub uses the provider's public service. If `username` is None, the hub
     takes the user's name from the usual claim of the login method.
@@ -86,7 +86,8 @@ class Provider(Row):
 
 
 class People(Row):
-    """Define a set of users by user name, organization, domain or group.
+    """Declare the keys of `allow` and `admins`, which describe a set of users by user name,
+    organization, domain or group.
 
     By default, the set of users is empty. A user is included if `users`, `organizations` or
     `groups` names the user. If `domains` is set, users of other domains are never included. If only
@@ -106,8 +107,9 @@ class People(Row):
 
 
 class Accounts(Row):
-    """Define under which Unix account a user's servers run: one account for all users, or an
-    account that a file, a program or a claim of the provider gives."""
+    """Declare the keys of `accounts`: under which Unix account a user's servers run. All users
+    share one account, or a file, a program or a claim of the provider gives each user's account.
+    """
 
     gateway: Annotated[ServiceAccount | None, Field(examples=["gateway"])] = None
     file: AbsolutePath | None = None

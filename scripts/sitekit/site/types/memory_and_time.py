@@ -60,8 +60,8 @@ def parse_time(text: object) -> int:
     """Convert a duration such as `4:00:00` or `60m` to seconds. Raises ValueError.
 
     A duration has one of Slurm's forms `mm:ss`, `hh:mm:ss`, `d-hh`, `d-hh:mm` and `d-hh:mm:ss`
-    (sbatch(1), --time), or a form such as `60m`, `10h`, `5d`. A number without a unit is refused,
-    because Slurm interprets such a number as minutes, although many people mean hours.
+    (sbatch(1), --time), or a form such as `60m`, `10h`, `5d`. A number without a unit is refused.
+    Slurm would interpret the number as minutes, but many people mean hours.
     """
     word = str(text).strip()
     if match := re.fullmatch(r"(\d{1,9})([smhd])", word, re.ASCII):

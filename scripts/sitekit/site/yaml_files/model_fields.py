@@ -1,5 +1,6 @@
-"""Find the names of the keys that a YAML file may contain, and example values, in the file's
-pydantic model."""
+"""Find in a pydantic model (the description of a YAML file's keys) the names of the allowed keys,
+and example values.
+"""
 
 from __future__ import annotations
 
