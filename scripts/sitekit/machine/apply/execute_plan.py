@@ -32,9 +32,9 @@ def execute(
 ) -> None:
     """Make every change of the plan, then call `services` to restart the services.
 
-    The function `services` also waits until the services answer. If a change or a service fails,
-    all changes are undone, and the error is raised. If the failed apply has already stopped or
-    restarted services, `services(None)` restarts these services with the restored files.
+    `services` also waits until the services answer. If a change or a service fails, all changes are
+    undone, and the error is raised. If the failed apply has already stopped or restarted services,
+    `services(None)` restarts these services with the restored files.
     """
     begun = any(isinstance(action, Stop) for action in plan.actions)
 

@@ -16,8 +16,9 @@ from .service_changes import ServiceChange
 
 @dataclass(frozen=True)
 class Edited:
-    """Both versions of a file that was changed by hand: the content from the site file, and
-    the content on the machine."""
+    """Both versions of a file that somebody has changed by hand: the content that sitekit
+    generates, and the content on the machine.
+    """
 
     file: File
     there: Entry

@@ -21,8 +21,9 @@ from .plan import ApplyPlan, Edited
 def plan_file(
     made: ApplyPlan, seen: MachineState, path: Path, file: File, *, generated: bool
 ) -> None:
-    """Plan to write a file. If another file that sitekit did not write exists at the path, plan to
-    write the content as `.new` beside this file."""
+    """Plan to write a file. If the path already has a file that sitekit did not write, or that was
+    changed by hand, plan to write the content as `.new` beside it.
+    """
     entry, record = seen.entries[path], made.manifest.files.get(str(path))
     ours = FileRecord(hashes=[file.sha256], mode=file.mode, generated=generated)
     secret = generated and not file.mode & 0o004
@@ -42,8 +43,8 @@ def plan_file(
         record = made.manifest.files.setdefault(str(path), FileRecord(foreign=True))
         if entry.sha256 == file.sha256:
             # The administrator has accepted the `.new` file or has undone the edit, so sitekit
-            # manages the file again. A file that sitekit never wrote, but that has the same content
-            # by chance, still belongs to the administrator.
+            # manages the file again. A file that sitekit never wrote still belongs to the
+            # administrator, even if it has the same content by chance.
             if not record.foreign or record.offered == file.sha256:
                 made.manifest.files[str(path)] = ours
         else:

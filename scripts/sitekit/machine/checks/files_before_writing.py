@@ -36,7 +36,7 @@ _NEWER = re.compile(
     r"Unknown \w+( name)? '(Protect(Clock|Hostname|KernelLogs|Proc)|ProcSubset|RestrictSUIDSGID)'"
 )
 
-# This program loads the configuration as JupyterHub does, but does not open the database.
+# This Python program loads the configuration as JupyterHub does, but does not open the database.
 _LOAD = """
 import sys
 from jupyterhub.app import JupyterHub

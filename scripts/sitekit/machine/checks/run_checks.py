@@ -1,4 +1,5 @@
-"""Collect the findings about this machine and the cluster, before an apply changes anything.
+"""Before `make apply` changes anything, collect the problems (findings) of this machine and the
+cluster.
 
 If one check fails, all other checks still run.
 """

@@ -91,8 +91,9 @@ def _lets(step: Step, gid: int) -> bool:
 
 
 def _has_people(gid: int, root: Path) -> bool:
-    """Return whether ordinary accounts are members of the group. Members that this host does not
-    list are not found."""
+    """Return whether ordinary accounts are members of the group. Members that this host cannot list
+    (for example, from a directory service) are not found.
+    """
     name = unix_accounts.group_of_number(root, gid)
     if gid == 0 or name == FOR_KEYS:
         return False

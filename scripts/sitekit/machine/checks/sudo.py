@@ -16,7 +16,8 @@ from ..installed import unix_accounts
 from ..installed.read_and_restore_path import MACHINE, on_disk
 
 SUDOERS = Path("/etc/sudoers")
-# sudoers(5): `#includedir` is not a comment. Versions of sudo before 1.9.1 use this spelling.
+# A line that begins with `#includedir` is not a comment (sudoers(5)). Versions of sudo before 1.9.1
+# require this spelling.
 _INCLUDE = re.compile(r'^\s*[@#](include|includedir)\s+"?([^"\n]+?)"?\s*$', re.MULTILINE)
 
 
@@ -45,7 +46,9 @@ def check_sudo(site: Site, platform: Platform, root: Path = MACHINE) -> Iterator
 
 
 def _folders(root: Path, file: Path, depth: int) -> Iterator[Path]:
-    """Yield the folders that a sudoers file includes with `@includedir`."""
+    """Yield the folders that a sudoers file, or a file that it includes, includes with
+    `@includedir`.
+    """
     real = on_disk(root, file)
     if depth > 8 or not real.is_file():
         return

@@ -37,8 +37,9 @@ _OF_THE_ACCOUNT = re.compile(
 
 @dataclass
 class Partition:
-    """The size of a partition's largest node, and the partition's time limit in seconds
-    (None: no limit)."""
+    """The size of a partition's largest node, and the partition's time limit in seconds. If the
+    partition has no time limit, the value is None.
+    """
 
     cpus: int = 0
     memory: int = 0
@@ -216,7 +217,7 @@ def _job_options(tier: Tier, partition: str) -> list[str]:
 
 
 def _reasons(errors: str) -> str:
-    """Return the different error messages of sbatch on one line."""
+    """Return the error messages of sbatch on one line, each message once."""
     lines = [
         line.split("error: ")[-1].removeprefix("allocation failure: ").strip()
         for line in errors.splitlines()

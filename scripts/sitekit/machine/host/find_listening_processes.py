@@ -26,8 +26,9 @@ class Process:
     environment: str
 
     def mentions(self, *paths: Path) -> bool:
-        """Return whether the command line or the environment of the process contains a path in one
-        of these directories."""
+        """Return whether the command line or an environment variable of the process contains one of
+        these directories or a path below it.
+        """
         return any(
             f"{path}/" in text for path in paths for text in (self.command, self.environment)
         )
@@ -71,7 +72,8 @@ def listeners(ports: set[int]) -> dict[int, Process | None]:
     found: dict[int, Process | None] = dict.fromkeys(sockets.values())
     if not found:
         return found
-    # psutil's net_connections names the youngest process that shares a socket
+    # psutil's net_connections is not used, because it returns the youngest process that shares a
+    # socket
     for pid in sorted(psutil.pids(), key=_started):
         for inode in _open_sockets(Path(f"/proc/{pid}")) & sockets.keys():
             found[sockets[inode]] = found[sockets[inode]] or process(pid)

@@ -33,7 +33,8 @@ def refuse_damaged(database: Path) -> None:
 
 
 def copy_database(database: Path, to: Path, owner: tuple[int, int] | None = None) -> None:
-    """Copy a database in a consistent state to a new or empty file. Raises Problem.
+    """Copy a database to a new or empty file. The copy is consistent, even if the hub writes to the
+    database at the same time. Raises Problem.
 
     If `owner` (uid, gid) is given, the database is read with the rights of this account. The
     account does not have to be able to write the copy.

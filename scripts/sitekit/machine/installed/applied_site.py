@@ -86,8 +86,8 @@ def _known(value: Any, path: tuple[str, ...]) -> Any:
 
 
 def check_follows(site: Site, root: Path) -> None:
-    """Refuse a changed site file if the hub would lose its database, or if the site conflicts with
-    another site.
+    """Refuse a changed site file if the hub would start without its present database, or if the
+    site conflicts with another site.
 
     Two sites conflict if they share a port or a state folder. Raises BadInputs.
     """

@@ -19,8 +19,8 @@ MACHINE = Path("/")
 
 @dataclass(frozen=True)
 class Entry:
-    """Describe the file, folder or link at a path. The kind `nothing` means that the path does not
-    exist.
+    """Describe the file, folder or link at a path. The kind `nothing` means that nothing exists at
+    the path.
 
     The kind `hidden` means that the current user may not see whether anything exists at the path.
     `content` is the content of a file; None if the current user may not read the file.

@@ -21,8 +21,9 @@ from .processes import processes_of
 
 
 def named_as_before(site: Site, wanted: Wanted) -> Wanted:
-    """Return the arguments, with as many digits in new names as the existing accounts have: after
-    `training01` comes `training02`, and after `training1` comes `training2`."""
+    """Return the arguments with the number of digits that names of existing accounts have.
+    Therefore `training02` follows `training01`, and `training2` follows `training1`.
+    """
     known = account_record.load(site, wanted.prefix)
     if known is None or not known.participants:
         return wanted

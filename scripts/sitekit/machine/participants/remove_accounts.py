@@ -50,7 +50,7 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
             shown.advance()
     participants_in_hub.delete(
         site, users
-    )  # also delete users who have logged in again in the meantime
+    )  # delete the users again, because some may have logged in to the hub in the meantime
     for line in left:
         say(f"    {line}")
     for line in _compare(known, as_left):

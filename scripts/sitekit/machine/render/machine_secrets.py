@@ -65,7 +65,7 @@ def generated_paths(site: Site) -> set[Path]:
 
 
 def _openid(site: Site) -> Path:
-    """Return the path of the file with the secrets for Apache's module mod_auth_openidc."""
+    """Return the path of the file from which Apache's module mod_auth_openidc reads its secrets."""
     return site.etc / "tls" / "openid.conf"
 
 

@@ -30,8 +30,9 @@ class State:
 
 
 class Supervisor(Protocol):
-    """The interface to the supervisor that starts and stops the site's services. Only the given
-    services are changed."""
+    """The interface to the supervisor that starts and stops the site's services. Each method
+    changes only the services that it is called with.
+    """
 
     def files(self, services: Sequence[Service]) -> dict[Path, str]:
         """Return the configuration files that must exist before `load` is called: path -> text.
