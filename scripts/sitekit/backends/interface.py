@@ -7,8 +7,8 @@ calls a backend.
 
 For one server, the hub calls the following methods in this order:
 
-1. `offers` returns the names that an account may request. The form on which users start a server
-   shows the returned names.
+1. `offers` returns the names that an account is allowed to request. The form on which users start a
+   server shows the returned names.
 2. The hub writes the server's `Work` to its ledger, and then calls `submit`, which returns the
    job's id.
 3. `find` returns the job from the last list of all jobs, without a query. A loop renews this list
@@ -59,8 +59,8 @@ class Backend(Protocol):
     """
 
     async def offers(self, account: str) -> Offers:
-        """Return the names (partitions, reservations and others) that `account` may request. This
-        method returns after at most a few seconds.
+        """Return the names (partitions, reservations and others) that `account` is allowed to
+        request. This method returns after at most a few seconds.
 
         A list of names is None if the backend has no such names, or if the backend does not answer.
         """

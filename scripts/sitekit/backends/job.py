@@ -106,8 +106,9 @@ class Work:
 
 @dataclass(frozen=True)
 class Offers:
-    """The names (partitions, reservations and others) that a Unix account may request. None means
-    that the backend was not queried or does not answer."""
+    """The names (partitions, reservations and others) that a Unix account is allowed to request.
+    None means that the backend was not queried or does not answer.
+    """
 
     accounts: tuple[str, ...] | None = None
     reservations: tuple[str, ...] | None = None

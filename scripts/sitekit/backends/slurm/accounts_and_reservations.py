@@ -1,5 +1,6 @@
-"""Query Slurm for the Slurm accounts and reservations that a user may request, and cache Slurm's
-answers."""
+"""Query Slurm for the Slurm accounts and reservations that a user is allowed to request, and cache
+Slurm's answers.
+"""
 
 from __future__ import annotations
 

@@ -193,10 +193,10 @@ async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
     """End a job of `work.account`. If `graceful` is true, the server gets SIGTERM; otherwise
     scancel ends the job at once.
 
-    This method can also end a job of a user who may no longer start servers. A job of an account
-    that no longer exists can be ended if the hub's account is an Operator of Slurm. Returns False
-    if Slurm has no such job. The gate queries Slurm as the job's owner, because Slurm never hides a
-    job from its owner. Raises Refused, NoAnswer.
+    This method can also end a job of a user who is no longer allowed to start servers. A job of an
+    account that no longer exists can be ended if the hub's account is an Operator of Slurm. Returns
+    False if Slurm has no such job. The gate queries Slurm as the job's owner, because Slurm never
+    hides a job from its owner. Raises Refused, NoAnswer.
     """
     request = {"verb": "cancel", "job": int(job), "graceful": graceful, **user_of(work)}
     try:
@@ -215,7 +215,7 @@ async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
 async def _cancel_as_operator(site: Site, work: Work, job: str, refusal: Refused) -> None:
     """Cancel the job as the hub's account, which must be an Operator of Slurm.
 
-    Slurm is first queried for the owner of the job, for two reasons. An Operator may cancel
+    Slurm is first queried for the owner of the job, for two reasons. An Operator can cancel
     everybody's jobs, and the hub does not trust the job's number, which comes from the gate.
     """
     found = (await listed_by_number(site, [job])).get(job)

@@ -4,8 +4,8 @@ The site's jobs are listed by squeue or, if PrivateData hides them from the hub,
 module also lists jobs by number, and lists the pending jobs of all users in the site's partitions.
 
 Each squeue has the option --all. Without --all, squeue omits the jobs of two kinds of partitions
-(squeue(1)): partitions that are Hidden, and partitions that the hub's account may not use because
-of AllowGroups or AllowAccounts.
+(squeue(1)): partitions that are Hidden, and partitions that the hub's account is not allowed to use
+because of AllowGroups or AllowAccounts.
 """
 
 from __future__ import annotations

@@ -29,13 +29,15 @@ from ..web import system_server
 class MachineState:
     """The state of the machine before an apply.
 
-    `entries` maps each path to the file, folder or link that exists there. `users` and `groups`
-    contain the accounts and groups of the site that exist. `members` contains the memberships that
-    exist, as (user, group). `own_group` maps each account of the site to its primary group.
+    `entries` maps each path to the file, folder or link that exists there.
+    `users` and `groups` contain the accounts and groups of the site that exist.
+    `members` contains the memberships that exist, as (user, group).
+    `own_group` maps each account of the site to its primary group.
     `services` has the state of each service of the applied site, and of the machine's own web
-    servers. If a service runs but does not answer, its state is `starting`. If the current user may
-    not read the state, the value is `unknown`. `applied` is the site of the last apply. `shared`
-    has all entries of the manifests of the other sites on this machine.
+    servers. If a service runs but does not answer, its state is `starting`. If the current user
+    cannot read the state, the value is `unknown`.
+    `applied` is the site of the last apply.
+    `shared` has all entries of the manifests of the other sites on this machine.
     """
 
     entries: Mapping[Path, Entry]

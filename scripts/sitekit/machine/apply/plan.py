@@ -35,7 +35,7 @@ class ApplyPlan:
     `offers` contains the files that are kept, with the new content beside each file as `.new`.
     `edited` contains the files that somebody has changed by hand, although the site's content for
     them has not changed since the last apply.
-    `unread` contains the files that the current user may not read.
+    `unread` contains the files that the current user cannot read.
     `manifest` is the manifest after the apply.
     """
 

@@ -52,9 +52,9 @@ def plan_file(
 
 
 def _ours(entry: Entry, record: FileRecord | None) -> bool:
-    """Return whether sitekit may replace the file or link at the path.
+    """Return whether sitekit is allowed to replace the file or link at the path.
 
-    If the current user may not read the file, return True, as if nobody had changed the file after
+    If the current user cannot read the file, return True, as if nobody had changed the file after
     sitekit wrote it. `sudo make apply` checks the file again.
     """
     if record is None:

@@ -47,7 +47,7 @@ a database, and unfinished copies."""
 
 
 def backup(site: Site, *, root: Path = MACHINE) -> int:
-    """Write a backup, and remove the oldest backups. The hub may keep running. Raises Problem.
+    """Write a backup, and remove the oldest backups. The hub can keep running. Raises Problem.
 
     Returns 1 if a file had to be left out of the backup, else 0.
     """

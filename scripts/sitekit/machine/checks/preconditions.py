@@ -199,7 +199,7 @@ def _check_way(key: str, path: Path, named: Path, root: Path, owners: set[int]) 
 
 
 def _steps(path: Path, root: Path) -> list[Step]:
-    """Return the folders and symbolic links of a path; an empty list if this account may not read
+    """Return the folders and symbolic links of a path; an empty list if this account cannot read
     one of the folders.
 
     `sudo make apply` runs as root, and can therefore check all folders.

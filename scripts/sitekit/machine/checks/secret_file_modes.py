@@ -85,7 +85,7 @@ def _readers(path: Path, root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _lets(step: Step, gid: int) -> bool:
-    """Return whether a member of the group may enter the folder or read the file `step`."""
+    """Return whether a member of the group can enter the folder or read the file `step`."""
     bit = stat.S_IROTH if step.last else stat.S_IXOTH
     return bool(step.status.st_mode & (bit << 3 if step.status.st_gid == gid else bit))
 

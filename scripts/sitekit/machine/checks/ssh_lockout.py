@@ -1,5 +1,6 @@
 """Refuse a group in `login.deny_ssh` if an administrator of this machine is a member of the group.
-With such a group in `login.deny_ssh`, the administrator could no longer log in by SSH."""
+With such a group in `login.deny_ssh`, the administrator could no longer log in by SSH.
+"""
 
 from __future__ import annotations
 

@@ -61,8 +61,8 @@ def _folders(root: Path, file: Path, depth: int) -> Iterator[Path]:
 
 
 def check_rule(site: Site) -> None:
-    """Test with sudo whether the hub may start the gate as a user, and the local gate as root.
-    Raises Problem if not.
+    """Test with sudo whether the hub is allowed to start the gate as a user, and the local gate as
+    root. Raises Problem if not.
 
     The test is needed because a rule that sudo reads later overrides the site's rule.
     """
@@ -82,7 +82,9 @@ def check_rule(site: Site) -> None:
 
 
 def _check_rule(site: Site, program: Path, account: str) -> None:
-    """Test with sudo whether the hub may start a program as an account. Raises Problem if not."""
+    """Test with sudo whether the hub is allowed to start a program as an account. Raises Problem if
+    not.
+    """
     try:
         run(["sudo", "-n", "-U", site.hub.user, "-l", "-u", account, program])
     except CommandFailed as refused:

@@ -17,8 +17,9 @@ _LISTEN = "0A"  # net/ipv4/tcp_states.h, TCP_LISTEN
 
 @dataclass(frozen=True)
 class Process:
-    """Describe a process of this machine. `environment` is empty if this user may not read the
-    environment variables of the process."""
+    """Describe a process of this machine. `environment` is empty if this user cannot read the
+    environment variables of the process.
+    """
 
     pid: int
     name: str
@@ -53,7 +54,7 @@ def process(pid: int) -> Process | None:
 def _shown(told: dict[str, Any]) -> Process:
     """Convert psutil's data about a process to a Process.
 
-    psutil returns None for values that this user may not read, and surrogate characters for bytes
+    psutil returns None for values that this user cannot read, and surrogate characters for bytes
     that are not valid UTF-8.
     """
     texts = [told["name"] or ""], told["cmdline"] or [], (told["environ"] or {}).values()
@@ -64,7 +65,7 @@ def _shown(told: dict[str, Any]) -> Process:
 def listeners(ports: set[int]) -> dict[int, Process | None]:
     """Return the ports among `ports` on which a program listens: port -> process.
 
-    The process is None if the current user may not see which process listens. If several processes
+    The process is None if the current user cannot see which process listens. If several processes
     share a socket, the oldest process is returned. Later processes, such as nginx's workers, have
     other command lines.
     """

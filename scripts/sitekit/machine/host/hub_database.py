@@ -43,7 +43,7 @@ class HubDatabase(Protocol):
         """Run an SQL query, and return the first column of the resulting rows."""
 
     def copy(self, to: Path) -> None:
-        """Copy the database to an empty file that the hub's account owns; the hub may run."""
+        """Copy the database to an empty file that the hub's account owns; the hub can run."""
 
     def replace(self, copy: Path) -> None:
         """Replace the database by a copy. The hub must be stopped."""

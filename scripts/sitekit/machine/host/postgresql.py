@@ -74,8 +74,9 @@ def tables(site: Site) -> list[str]:
 
 
 def copy(site: Site, to: Path) -> None:
-    """Write the database as SQL statements to a file that the hub's account owns. The hub may keep
-    running. Raises Problem."""
+    """Write the database as SQL statements to a file that the hub's account owns. The hub can keep
+    running. Raises Problem.
+    """
     words = ("--no-owner", "--no-privileges", f"--dbname={_url(site)}", f"--file={to}")
     _run(site, ["pg_dump", "--no-password", *words], _COPY_SECONDS)
 

@@ -118,7 +118,7 @@ def _left_behind(site: Site, before: Site, root: Path) -> Iterator[BadInput]:
 
 
 def _holds_something(real: Path) -> bool:
-    """Return whether a folder contains files. If the current user may not read the folder, the
+    """Return whether a folder contains files. If the current user cannot read the folder, the
     result is True.
 
     `sudo make apply` runs as root, and can therefore check each folder.

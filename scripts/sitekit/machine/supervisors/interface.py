@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from .service import Service
 
 Word = Literal["stopped", "starting", "running", "failed", "unknown"]
-"""The state of a service. `unknown` means that this account may not read the state."""
+"""The state of a service. `unknown` means that this account cannot read the state."""
 
 
 @dataclass(frozen=True)

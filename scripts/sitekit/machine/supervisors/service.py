@@ -24,17 +24,20 @@ class Service:
     """Describe a long-running program, as a systemd unit or a section of supervisord.conf.
 
     `environment_files` are files with lines KEY=value. These files set environment variables, such
-    as secrets, that must not appear in the process list. `mounts` are folders whose filesystems are
-    mounted before the start, if possible. `after` are the services that systemd starts before this
-    service. `wants` are other systemd units that start together with this service. `kill_mode` has
-    the meaning of KillMode= in systemd. With `process`, a stop ends only the main process.
-    `runtime_directories` are folders below /run, created for `user` before each start. `pauses` is
-    a file below /run in which the unit records the pause before its next start. `template` is the
-    name of the unit's template in the folder systemd/. The template `service` has no sandbox.
-    `reload_signal` is the signal that makes the program read its configuration again. `ready` is a
-    function that returns whether the service answers; None if a service that runs needs no further
-    test. `heartbeat_seconds` is the longest time between two notifications that the program sends
-    to systemd. supervisord ignores this setting.
+    as secrets, that must not appear in the process list.
+    `mounts` are folders whose filesystems are mounted before the start, if possible.
+    `after` are the services that systemd starts before this service.
+    `wants` are other systemd units that start together with this service.
+    `kill_mode` has the meaning of KillMode= in systemd. With `process`, a stop ends only the main
+    process. `runtime_directories` are folders below /run, created for `user` before each start.
+    `pauses` is a file below /run in which the unit records the pause before its next start.
+    `template` is the name of the unit's template in the folder systemd/. The template `service` has
+    no sandbox.
+    `reload_signal` is the signal that makes the program read its configuration again.
+    `ready` is a function that returns whether the service answers; None if a service that runs
+    needs no further test.
+    `heartbeat_seconds` is the longest time between two notifications that the program sends to
+    systemd. supervisord ignores this setting.
     """
 
     name: str

@@ -1,5 +1,5 @@
 """Refuse a site in which two tiers have the same key, two services have the same port, or hub and
-proxy have the same account. Refuse also a site in which everybody may read a folder with secrets,
+proxy have the same account. Refuse also a site in which everybody can read a folder with secrets,
 or in which users would share one copy of the release.
 """
 

@@ -221,7 +221,7 @@ def _above(limits: Limits, site: Site) -> Iterator[tuple[str, str, str]]:
 def _tier_of(key: str, file: CourseFile, base: Tier) -> Tier:
     """Return the tier of the course's servers: the tier `base` with the limits of the course file.
 
-    Only users in the roster may use this tier, and users cannot change the values of this tier.
+    Only users in the roster can use this tier, and users cannot change the values of this tier.
     """
     limits = file.limits
     own = {name: getattr(limits, name) for name in limits.model_fields_set}

@@ -2,7 +2,7 @@
 course files.
 
 Root reads course files, and error messages quote lines of these files. With a symbolic link, an
-instructor could make sitekit quote a file that only root may read. Reading a named pipe would never
+instructor could make sitekit quote a file that only root can read. Reading a named pipe would never
 end. Therefore only regular files are read.
 """
 

@@ -1,5 +1,6 @@
-"""Define the container images that users may choose, and the engine that runs images on compute
-nodes."""
+"""Define the container images that users can choose, and the engine that runs images on compute
+nodes.
+"""
 
 from __future__ import annotations
 

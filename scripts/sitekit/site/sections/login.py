@@ -1,5 +1,6 @@
-"""Define the section `login` of site.yml: which users may log in, by which method, and for how
-long."""
+"""Define the section `login` of site.yml: which users are allowed to log in, by which method, and
+for how long.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +41,8 @@ class Login(Row):
 
     `session` and `tokens` are the lifetimes of logins and API tokens in seconds; None means without
     limit. `allowed_groups` are Unix groups. With the method `pam`, the members of `allowed_groups`
-    may log in. With a provider, a user's Unix account must be a member of `allowed_groups`.
-    `deny_ssh` are groups whose members cannot log in to this machine by SSH.
+    are allowed to log in. With a provider, a user's Unix account must be a member of
+    `allowed_groups`. `deny_ssh` are groups whose members cannot log in to this machine by SSH.
     """
 
     method: Literal["pam", "github", "globus", "cilogon", "oidc", "front"] = "pam"

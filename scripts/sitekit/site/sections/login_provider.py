@@ -1,5 +1,5 @@
-"""Define the keys of site.yml for logins at an identity provider: the client, who may log in, and
-the users' Unix accounts.
+"""Define the keys of site.yml for logins at an identity provider: the client, who is allowed to log
+in, and the users' Unix accounts.
 
 A provider is GitHub, Globus, CILogon, or any OpenID Connect provider.
 """

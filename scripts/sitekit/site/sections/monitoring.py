@@ -1,4 +1,4 @@
-"""Define the section `monitoring` of site.yml: who may read the hub's metrics."""
+"""Define the section `monitoring` of site.yml: who can read the hub's metrics."""
 
 from __future__ import annotations
 

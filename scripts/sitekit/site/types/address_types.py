@@ -97,7 +97,7 @@ def _repository(url: str) -> str:
 
 
 def _url(url: str) -> str:
-    """Refuse a value that is not an https URL; the URL may have a path.
+    """Refuse a value that is not an https URL; the URL can have a path.
 
     Spaces, quotes, '%' and '$' have a special meaning in the configuration of web servers, and are
     refused.

@@ -39,8 +39,9 @@ def field_at(model: type[BaseModel], key: Sequence[str | int]) -> FieldInfo | No
 
 
 def names_at(model: type[BaseModel], key: Sequence[str | int]) -> list[str]:
-    """Return the names of the keys that the mapping at the path `key` may have, in the order of the
-    model."""
+    """Return the names of the keys that the mapping at the path `key` can have, in the order of the
+    model.
+    """
     path = tuple(part for part in key if isinstance(part, str))
     return [known[-1] for known, _ in walk(model) if known[:-1] == path]
 
