@@ -28,8 +28,9 @@ COLUMNS = (
 )
 """What sinfo prints for each node and partition: sinfo(1), option --Format."""
 _STARTS_JOBS = re.compile(r"(idle|mix|alloc)[~+-]?")
-"""The states of a node that starts jobs. A node whose state has another suffix, such as `*` or `$`,
-starts no jobs."""
+"""Matches the states of nodes that can start jobs. Only the suffixes `~`, `+` and `-` are accepted,
+because a node with another suffix, such as `*` or `$`, starts no jobs.
+"""
 _GPU = re.compile(r"gpu(?::([A-Za-z][\w.-]*))?:(\d{1,6})(?=[(,]|$)", re.ASCII)
 
 

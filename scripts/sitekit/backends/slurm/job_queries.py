@@ -96,7 +96,7 @@ CAUSES = {
 """Maps Slurm's state of an ended job to the cause of the end; see squeue(1), JOB STATE CODES."""
 
 REASONS = {"TimeLimit": "TIMEOUT", "NodeDown": "NODE_FAIL", "OutOfMemory": "OUT_OF_MEMORY"}
-"""Maps Slurm's reason for a job in the state COMPLETING to the state that follows."""
+"""Maps Slurm's reason for a job in the state COMPLETING to the state after the epilog."""
 
 Owner = Callable[[int | None, str], bool]
 """A function that returns whether a job with this uid and user name is the server's job.

@@ -73,7 +73,7 @@ PHASES = {
 }
 """Maps each phase to Slurm's states; see squeue(1), JOB STATE CODES.
 
-For a job in any other state, the phase is unknown, and the server is kept.
+For a job in any other state, the phase is unknown, and the hub keeps the server.
 """
 UNKNOWN = "UNKNOWN"
 """The state that replaces a text that is not a word, such as the `?` that Slurm's programs

@@ -18,7 +18,7 @@ from .kinds_of_changes import Action, Remove, Stop, Write
 from .plan import ApplyPlan
 
 KEPT = 5
-"""The number of runs of `make apply` whose replaced files the folder `before` keeps."""
+"""The folder `before` keeps the replaced files of this number of runs of `make apply`."""
 
 
 def before_path(site: Site) -> Path:

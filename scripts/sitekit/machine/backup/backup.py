@@ -42,8 +42,9 @@ COURSE_FILES = (".yml", ".csv", ".txt")
 _SQLITE = b"SQLite format 3\0"
 _DRAFT = "-draft"
 _BESIDE = ("-wal", "-shm", "-journal", f".sql{_DRAFT}")
-"""The endings of the names of files that a backup does not need: the files that SQLite keeps beside
-a database, and unfinished copies."""
+"""A backup omits files whose names have one of these suffixes: the files that SQLite writes beside
+a database, and unfinished copies.
+"""
 
 
 def backup(site: Site, *, root: Path = MACHINE) -> int:

@@ -123,8 +123,8 @@ def _front(target: Target, platform: Platform, staged: _Staged) -> None:
         return
     if site.front.instance == "system":
         there = apache_links.loads(target, platform)
-        # On some distributions, the modules of the first line are built into Apache; on others,
-        # they are loaded.
+        # On some distributions, log_config, logio, unixd and watchdog are built into Apache. On
+        # other distributions, Apache must load these modules.
         wanted = ["log_config", "logio", "unixd", "watchdog"]
         wanted += ["mpm_event", "authz_core", "socache_shmcb", *modules(site)]
         loads = [there[name].line for name in wanted if name in there]

@@ -12,7 +12,7 @@ from ...site import Site
 from ..installed import unix_accounts
 
 OF_ADMINISTRATORS = ("sudo", "wheel", "admin")
-"""Groups whose members may use sudo on common Linux distributions."""
+"""Groups whose members are allowed to use sudo on common Linux distributions."""
 
 
 def check_nobody_locked_out(site: Site, root: Path) -> None:

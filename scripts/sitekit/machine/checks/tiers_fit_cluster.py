@@ -270,7 +270,8 @@ def slowed_down(config: dict[str, str], tree: Path = Path("/sys/fs/cgroup")) -> 
     (memory.high).
 
     If CgroupPlugin is `autodetect`, the nodes are assumed to have the same cgroup version as this
-    host. The result is False if the nodes' HealthCheckProgram is lift-memory-high.
+    host. The result is False if HealthCheckProgram in slurm.conf is lift-memory-high, which removes
+    this limit of the kernel.
     """
     plugin = config.get("CgroupPlugin", "")
     v2 = plugin == "cgroup/v2" or (

@@ -43,10 +43,10 @@ class HubDatabase(Protocol):
         """Run an SQL query, and return the first column of the resulting rows."""
 
     def copy(self, to: Path) -> None:
-        """Copy the database to an empty file that the hub's account owns; the hub can run."""
+        """Copy the database to an empty file that the hub's account owns. The hub can keep running."""
 
     def replace(self, copy: Path) -> None:
-        """Replace the database by a copy. The hub must be stopped."""
+        """Replace the database by a copy of an earlier state. The hub must be stopped."""
 
 
 def hub_database(site: Site) -> HubDatabase:

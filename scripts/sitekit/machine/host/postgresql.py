@@ -82,8 +82,8 @@ def copy(site: Site, to: Path) -> None:
 
 
 def replace(site: Site, copy: Path) -> None:
-    """Replace all tables of the database by the tables of a copy, in one transaction. If this
-    fails, no table has changed.
+    """Replace all tables of the database by the tables of a copy, in one transaction. If the
+    transaction fails, no table has changed.
 
     The hub must be stopped. Raises Problem.
     """

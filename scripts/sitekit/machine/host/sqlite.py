@@ -16,8 +16,8 @@ def open_database(database: Path) -> Iterator[sqlite3.Connection]:
     """Open a database for reading and writing. Raises Problem for an error of SQLite.
 
     A hub that was killed may leave an unfinished transaction. SQLite undoes an unfinished
-    transaction when a program opens the database the next time. Therefore this program must have
-    write access.
+    transaction when a program opens the database the next time. Therefore the caller must have
+    write access to the database, even for a query.
     """
     with (
         _errors_as_problem(database),

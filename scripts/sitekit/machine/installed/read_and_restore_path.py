@@ -85,7 +85,9 @@ def _content(real: Path) -> bytes | None:
 
 
 def put_back(root: Path, path: Path, entry: Entry) -> None:
-    """Restore the earlier state `entry` of a path: a file, a link, or nothing. Raises OSError."""
+    """Restore the earlier state `entry` of a path: a file, a link, or nothing at this path. Raises
+    OSError.
+    """
     real = on_disk(root, path)
     if read_entry(root, path) == entry:
         return

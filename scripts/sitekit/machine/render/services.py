@@ -87,7 +87,9 @@ def _proxy(site: Site) -> Service:
 
 
 def _containers(site: Site) -> list[Service]:
-    """Return the service that keeps the containers' network and limits, if a tier runs on Docker."""
+    """Return the service that creates the containers' network and ends containers at their time
+    limit, if a tier runs on Docker.
+    """
     if "docker" not in site.backends:
         return []
     return [
@@ -97,7 +99,7 @@ def _containers(site: Site) -> list[Service]:
             command=(f"{site.libexec}/container_service",),
             environment={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
             pauses=_pauses(site, "containers"),
-            kill_mode="mixed",  # child programs, such as iptables, may finish their work
+            kill_mode="mixed",  # child programs, such as iptables, can finish their work
             ready=partial(has_address, site.docker.gateway),
         )
     ]

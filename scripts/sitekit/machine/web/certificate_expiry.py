@@ -40,8 +40,8 @@ def certificate_check(site: Site) -> int:
     """Print for how many days the certificates of web server and proxy are still valid. Raises
     Problem.
 
-    The Problem comes from public_certificate() or internal_certificate(), for example because a
-    certificate expires soon.
+    public_certificate() and internal_certificate() raise this Problem, for example if a certificate
+    expires soon.
     """
     left = public_certificate(site)
     say(f" ok the certificate of {site.front.url} lasts {left / DAY:.0f} more days")

@@ -28,8 +28,8 @@ _CIPHERS = (
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
 # JupyterHub's pages contain inline scripts and styles, so these must be allowed (page.html of 6.1).
-# No page may be in a frame, as in JupyterHub's own policy. 'self' is not used for frames, because
-# on one domain, 'self' would include every user's server.
+# No website can show the hub's pages in a frame, as in JupyterHub's own policy. 'self' is not used
+# for frames, because on one domain, 'self' would include every user's server.
 _CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; object-src 'none'; base-uri 'self'; frame-ancestors 'none'; form-action 'self'"

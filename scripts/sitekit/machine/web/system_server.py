@@ -31,8 +31,8 @@ ANSWER_SECONDS = 60
 RESTART_MODULES = frozenset({"auth_openidc", "shib"})
 """Modules of Apache that a reload can neither load nor remove.
 
-After a reload with mod_auth_openidc 2.4.12, each child process of Apache 2.4.71 crashes. mod_shib
-was not tested.
+After a reload with mod_auth_openidc 2.4.12, each child process of Apache 2.4.71 crashes. sitekit
+also restarts Apache for mod_shib, for which a reload was not tested.
 """
 _ANSWER_TIMEOUT = (
     20  # seconds; mod_shib tries for six seconds to connect to a shibd that does not run

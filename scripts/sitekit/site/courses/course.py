@@ -56,7 +56,7 @@ def _zone(name: str) -> str:
 
 
 def _page(path: str) -> str:
-    """Refuse a value that is not the path of a file in the course's material."""
+    """Accept only a relative path, which can be the path of a file in the course's material."""
     parts = path.split("/")
     plain = re.fullmatch(r"[\w .,+=@()/-]{1,200}", path)
     if not plain or any(not part.strip() or part.startswith((".", " ")) for part in parts):
@@ -116,7 +116,7 @@ class Roster(Row):
 
     @model_validator(mode="after")
     def _names_somebody(self) -> Roster:
-        """Refuse a roster without a group and without a file."""
+        """Require that the roster names a group, a file, or both."""
         if not (self.group or self.file):
             raise Unfit(
                 "the roster has neither a group nor a file",
@@ -138,7 +138,7 @@ class CourseMaterial(Row):
 
     @model_validator(mode="after")
     def _one_source(self) -> CourseMaterial:
-        """Refuse material that has both a repository and a folder, or no source at all."""
+        """Require that the material names either a repository or a folder."""
         if bool(self.repository) == bool(self.folder):
             raise Unfit("the material needs one source", "write either repository or folder")
         if self.ref and self.folder:

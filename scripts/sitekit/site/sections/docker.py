@@ -15,7 +15,7 @@ from .tier import Row
 
 
 def _subnet(text: str) -> str:
-    """Refuse a value that is not a private IPv4 network of 16 to 65536 addresses."""
+    """Accept only a private IPv4 network with 16 to 65536 addresses."""
     try:
         network = ipaddress.IPv4Network(text)
         good = network.is_private and 16 <= network.prefixlen <= 28

@@ -18,8 +18,7 @@ _FOLDER: TypeAdapter[Path] = TypeAdapter(AbsolutePath)
 
 
 def _server(host: str) -> str:
-    """Refuse a value that is neither the address of a PostgreSQL server nor the folder of its
-    socket."""
+    """Accept only the address of a PostgreSQL server, or the folder with its socket."""
     if host.startswith("/"):
         return str(_FOLDER.validate_python(Path(host)))
     if not is_host(host):

@@ -23,7 +23,7 @@ OURS = ("/dev", "/home", "/opt/sitekit-session", "/proc", "/sys", "/tmp")  # noq
 them."""
 
 SYSTEM = ("/bin", "/etc", "/lib", "/lib64", "/sbin", "/usr", "/var")
-"""Folders of an image that a bind may not hide. A bind may be below one of these folders."""
+"""Folders of an image that a bind must not hide. A bind below one of these folders is allowed."""
 
 _PATH = r"/[A-Za-z0-9/._+@-]+"
 
@@ -49,7 +49,9 @@ def _bind(text: str) -> str:
 
 
 def _hidden_by(place: str) -> str | None:
-    """Return the folder of the container that a bind at `place` would hide or change."""
+    """Return the folder of the container that a bind at `place` would hide or change; None if there
+    is no such folder.
+    """
     path = PurePosixPath(place)
     for folder in (*OURS, *SYSTEM):
         if PurePosixPath(folder).is_relative_to(path):

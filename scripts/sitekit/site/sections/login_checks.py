@@ -19,13 +19,15 @@ FITTING = {
     "groups": ("oidc",),
     "identity_providers": ("cilogon",),
 }
-"""Maps a key of `login.provider` to the login methods that may have this key."""
+"""Maps a key of `login.provider` to the login methods for which site.yml can contain this key."""
 NAMING = {
     "organizations": ("github",),
     "domains": ("globus", "cilogon", "oidc", "front"),
     "groups": ("globus", "oidc"),
 }
-"""Maps a key of `login.allow` and `login.admins` to the login methods that may have this key."""
+"""Maps a key of `login.allow` and `login.admins` to the login methods for which site.yml can
+contain this key.
+"""
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

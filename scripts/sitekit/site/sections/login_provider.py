@@ -118,7 +118,7 @@ class Accounts(Row):
 
     @model_validator(mode="after")
     def _one_way(self) -> Accounts:
-        """Refuse the section `accounts` unless exactly one of its keys is set."""
+        """Require that exactly one key of the section `accounts` is set."""
         ways = (self.gateway, self.file, self.command, self.claim)
         if len([way for way in ways if way]) != 1:
             raise Unfit(

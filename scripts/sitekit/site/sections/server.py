@@ -100,7 +100,9 @@ class Server(Row):
 
     @model_validator(mode="after")
     def _repository_has_a_place(self) -> Server:
-        """Refuse a repository if users cannot write to the folder in which the copy would be."""
+        """Refuse a repository if users cannot write to the folder in which the copy would be, or if
+        a link already has the name of the copy.
+        """
         if self.repository is None:
             return self
         if self.repository.name in self.links:
@@ -119,8 +121,9 @@ class Server(Row):
 
     @model_validator(mode="after")
     def _images_fit(self) -> Server:
-        """Refuse container images without an engine, and two images or applications with the same
-        key."""
+        """Refuse container images if the site has no container engine. Refuse also two images with
+        the same key, and two applications with the same key.
+        """
         faults = list(image_faults(self.containers, self.images))
         if faults := [*faults, *application_faults(self.applications)]:
             raise Unfits(faults)

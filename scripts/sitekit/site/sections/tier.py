@@ -55,7 +55,7 @@ def _at_most(limit: int, shown_as: str) -> AfterValidator:
 
 
 def _cap(text: object) -> str:
-    """Refuse a memory cap that is neither a factor like `5x` nor an amount like `10G`."""
+    """Accept only a memory cap that is a factor like `5x` or an amount like `10G`."""
     word = str(text).strip()
     if re.fullmatch(r"\d{1,4}(\.\d{1,3})?x", word, re.ASCII):
         return word
@@ -84,7 +84,7 @@ def _format_time_or_never(seconds: int | None) -> str:
 
 
 def _backend(name: str) -> str:
-    """Return the name of a backend; refuse a name that no backend has."""
+    """Accept only the name of a backend, such as `slurm`."""
     if name not in BACKENDS:
         raise Unfit(
             f"{shown(name)} is not a backend that runs servers",

@@ -87,7 +87,8 @@ def format_time(seconds: int) -> str:
 def human_time(seconds: int, plural: Callable[[str, str, int], str] = ngettext) -> str:
     """Convert seconds to text for people in the largest exact unit: 432000 -> `5 days`.
 
-    `plural` chooses and translates the word for a number.
+    `plural` is a function that chooses the singular or the plural of a unit, and translates the
+    unit.
     """
     if seconds >= 86400 and seconds % 86400 == 0:
         return plural("1 day", "{count} days", seconds // 86400)

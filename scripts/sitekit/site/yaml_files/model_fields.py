@@ -57,9 +57,9 @@ def example(field: FieldInfo) -> str | None:
     """Return an example of a value for `field` as one line of YAML; None if the field has no
     example.
 
-    The value is the field's example or default. If the field is a mapping, the value is a mapping
-    with all required keys, and with those optional keys whose value is a list and that have an
-    example.
+    The value is the field's example or default. For a mapping without an example, the value
+    contains all required keys. It also contains each optional key that has an example, and whose
+    default is an empty list.
     """
     if field.examples:
         return flow(field.examples[0])
