@@ -33,8 +33,8 @@ class FreeNode:
 
 @dataclass(frozen=True)
 class Room:
-    """The number of servers of a tier that can start now, and the numbers of free GPUs and of all
-    GPUs that the tier can use.
+    """The number of servers of a tier that can start now. `free_gpus` and `all_gpus` count the GPUs
+    that the tier can use.
 
     The form shows `nodes`. Each item of `nodes` contains the CPUs, memory and GPUs that are free on
     one node. A node is omitted if another node has at least as many free CPUs, as much free memory

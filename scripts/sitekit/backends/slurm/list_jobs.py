@@ -3,9 +3,9 @@
 The site's jobs are listed by squeue or, if PrivateData hides them from the hub, by sacct. This
 module also lists jobs by number, and lists the pending jobs of all users in the site's partitions.
 
-Each squeue has the option --all. Without --all, squeue omits the jobs of two kinds of partitions
-(squeue(1)): partitions that are Hidden, and partitions that the hub's account is not allowed to use
-because of AllowGroups or AllowAccounts.
+Each squeue has the option --all. Without --all, squeue omits the jobs in Hidden partitions
+(squeue(1)). squeue also omits the jobs in partitions that AllowGroups or AllowAccounts closes to
+the hub's account.
 """
 
 from __future__ import annotations

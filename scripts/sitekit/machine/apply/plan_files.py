@@ -21,8 +21,8 @@ from .plan import ApplyPlan, Edited
 def plan_file(
     made: ApplyPlan, seen: MachineState, path: Path, file: File, *, generated: bool
 ) -> None:
-    """Plan to write a file. If the path already has a file that sitekit did not write, or that was
-    changed by hand, plan to write the content as `.new` beside it.
+    """Plan to write a file. If the administrator has written or changed the file at this path, plan
+    to write the content as `.new` beside the file.
     """
     entry, record = seen.entries[path], made.manifest.files.get(str(path))
     ours = FileRecord(hashes=[file.sha256], mode=file.mode, generated=generated)
