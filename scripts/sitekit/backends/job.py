@@ -98,8 +98,8 @@ class Work:
     def owns(self, uid: int | None, user: str) -> bool:
         """Return whether a job of this owner can belong to this server.
 
-        If both uids are known, the uids are compared, because Slurm prints no user names while the
-        name service does not answer.
+        If both uids are known, the uids are compared, and not the names. Slurm prints no user names
+        while the name service does not answer.
         """
         return uid == self.uid if uid is not None and self.uid is not None else user == self.account
 

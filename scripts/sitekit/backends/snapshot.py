@@ -77,8 +77,9 @@ class Snapshot:
 
 
 class SnapshotLoop:
-    """Keep the last snapshot (the answer of the last query), and renew it. Each backend derives its
-    own class and implements `read`."""
+    """Keep the last snapshot (the answer of the last query), and renew it. Each backend has its own
+    class, which adds the method `read` to this class.
+    """
 
     title = "The scheduler"
     """The name of the backend in the log."""

@@ -28,7 +28,7 @@ from .yaml_files.yaml_file import read_yaml
 
 
 class Site(SiteSettings):
-    """Store the settings of a site that do not contradict each other."""
+    """All settings of one site. sitekit has checked that the settings do not contradict each other."""
 
     @model_validator(mode="after")
     def _agrees(self) -> Site:

@@ -151,9 +151,9 @@ async def _ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
 
 
 def _without_completing(record: JobRecord) -> JobRecord:
-    """Replace the state COMPLETING by a state that shows how the job ended.
+    """Replace COMPLETING, the state of a job whose epilog runs, by the state after the epilog.
 
-    A job is COMPLETING while its epilog runs. Its reason or exit code may already show the end.
+    During the epilog, the job's reason or exit code may already show how the job ended.
     """
     if record.state != "COMPLETING":
         return record

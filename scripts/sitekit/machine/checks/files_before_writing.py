@@ -166,8 +166,8 @@ def check_rotation(path: Path) -> None:
 
 
 def _systemd(site: Site, staged: _Staged) -> None:
-    """Test the systemd units with systemd-analyze. Raises Problem if systemd-analyze prints any
-    message about the unit files.
+    """Test the systemd units with systemd-analyze. Raises Problem if systemd-analyze prints a
+    message about the site's units.
 
     The test uses the output of systemd-analyze, because the exit code of systemd-analyze is 0 even
     for an unknown key. Messages about units of the distribution are ignored. If the release is not

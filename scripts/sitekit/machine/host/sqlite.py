@@ -36,8 +36,8 @@ def copy_database(database: Path, to: Path, owner: tuple[int, int] | None = None
     """Copy a database to a new or empty file. The copy is consistent, even if the hub writes to the
     database at the same time. Raises Problem.
 
-    If `owner` (uid, gid) is given, the database is read with the rights of this account. The
-    account does not have to be able to write the copy.
+    If `owner` (uid, gid) is given, the database is read with the rights of this account. This
+    account needs no write access to the copy.
     """
     with _errors_as_problem(database), closing(sqlite3.connect(to)) as made:
         # without a journal, SQLite creates no other file beside the copy

@@ -136,7 +136,7 @@ def _hub(site: Site) -> Service:
         directory=site.paths.state,
         mounts=(
             site.paths.prefix,
-        ),  # no mount of the state folder, because systemd already waits for it (WorkingDirectory=)
+        ),  # the state folder is omitted, because systemd already waits for it (WorkingDirectory=)
         pauses=_pauses(site, "hub"),
         after=(*(service.name for service in _containers(site)), site.service("proxy")),
         wants=timers(site),

@@ -41,8 +41,9 @@ def accounts_apart(site: SiteSettings) -> Iterator[Unfit]:
 
 
 def paths_apart(site: SiteSettings) -> Iterator[Unfit]:
-    """Yield an error if the folder of the hub's state or of the backups is inside the prefix or
-    contains the prefix."""
+    """Yield an error if the state folder is inside the prefix or contains the prefix. Yield an
+    error also if the backup folder is inside the prefix.
+    """
     prefix, state = site.paths.prefix, site.paths.state
     if state.is_relative_to(prefix) or prefix.is_relative_to(state):
         yield Unfit(
