@@ -53,8 +53,8 @@ class ServerJobs:
         return job
 
     async def look_up(self, work: Work) -> Job | None:
-        """Return the job, with a query by its number if the last list of jobs does not contain the
-        job.
+        """Return the job of a server. If the last list of jobs does not contain the job, Slurm is
+        queried for the job's number.
 
         The last list of jobs does not contain a job whose name was changed, or a job that Slurm
         hides from the hub. Returns None if the job has certainly ended. Raises NoAnswer.

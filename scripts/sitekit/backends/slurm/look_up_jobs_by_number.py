@@ -1,5 +1,5 @@
-"""Look up jobs by number that the last list of jobs does not contain, with one query for many
-callers.
+"""Look up, by their numbers, jobs that the last list of jobs does not contain. One query serves
+many callers.
 
 The last list of jobs does not contain a job that ended long ago, a job whose name was changed, or a
 job that Slurm does not show to the hub.

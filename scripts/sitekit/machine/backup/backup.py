@@ -234,8 +234,9 @@ def _owner(path: Path) -> Owner:
 
 
 def _copy(path: Path, to: Path, owner: Owner) -> None:
-    """Copy a file with the rights of `owner`. A database is copied with SQLite so that the copy is
-    consistent. Raises PermissionError or Problem."""
+    """Copy a file with the rights of `owner`. A SQLite database is copied by SQLite itself, which
+    makes the copy consistent. Raises PermissionError or Problem.
+    """
     to.unlink(missing_ok=True)
     with acting_as(*owner):
         opened = open_file(path)

@@ -1,5 +1,5 @@
-"""Check that the hub can verify users' passwords by the method that site.yml the most names in one
-message in `login.passwords`.
+"""Check that the hub can verify users' passwords by the method that site.yml names in
+`login.passwords`.
 
 Without this check, `make apply` could succeed although nobody can log in afterwards.
 """
@@ -19,7 +19,7 @@ from ..installed.manifest import FileRecord, load_manifest
 from ..installed.read_and_restore_path import read_entry
 
 MODULES = {"sssd": "pam_sss.so", "shadow": "pam_unix.so"}
-NAMES_SHOWN = 3  # names
+NAMES_SHOWN = 3  # the most names in one message
 SSSD_TIMEOUT = 5.0  # seconds until sssd must accept a connection
 
 

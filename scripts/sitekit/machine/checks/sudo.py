@@ -46,8 +46,8 @@ def check_sudo(site: Site, platform: Platform, root: Path = MACHINE) -> Iterator
 
 
 def _folders(root: Path, file: Path, depth: int) -> Iterator[Path]:
-    """Yield the folders that a sudoers file, or a file that it includes, includes with
-    `@includedir`.
+    """Yield the folders that a sudoers file names with `@includedir`, also in files that it
+    includes.
     """
     real = on_disk(root, file)
     if depth > 8 or not real.is_file():

@@ -266,12 +266,11 @@ def check_memory_caps(site: Site, config: dict[str, str]) -> Iterator[Finding]:
 
 
 def slowed_down(config: dict[str, str], tree: Path = Path("/sys/fs/cgroup")) -> bool:
-    """Return whether the kernel throttles a job that uses more than its reserved memory
-    (memory.high).
+    """Return whether Linux slows down a job that uses more than its reserved memory (memory.high).
 
     If CgroupPlugin is `autodetect`, the nodes are assumed to have the same cgroup version as this
     host. The result is False if HealthCheckProgram in slurm.conf is lift-memory-high, which removes
-    this limit of the kernel.
+    this limit.
     """
     plugin = config.get("CgroupPlugin", "")
     v2 = plugin == "cgroup/v2" or (

@@ -13,8 +13,9 @@ LOW_SPACE = 0.05
 
 
 def site_state(site: Site) -> Iterator[tuple[str, str, bool]]:
-    """Yield lines of `make status` about maintenance, the database and the disk, as (title, text,
-    True if there is no problem)."""
+    """Yield lines of `make status` about maintenance, the database and the disk. Each line is a
+    title, a text, and True if there is no problem.
+    """
     if site.maintenance.exists():
         yield (
             "maintenance",
