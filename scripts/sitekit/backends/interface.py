@@ -15,7 +15,8 @@ For one server, the hub calls the following methods in this order:
    for all servers.
 4. `look_up` queries the backend for one job that the last list of jobs does not contain. The result
     None means that the job certainly does not exist any more.
-5. `wait` returns for the waiting user where the job waits, why, and for how long.
+5. `wait` returns where the job waits, why, and for how long. The hub shows this to the waiting
+   user.
 6. `address` returns the address of the host on which the job runs. The server itself reports its
    port to the hub.
 7. `stop` ends the job, gently or at once.

@@ -1,4 +1,4 @@
-"""Define the class Site: all settings of `config/site.yml`, typed, immutable and checked.
+"""Define the class Site: all settings of `config/site.yml`, after all checks.
 
 Reading a site file changes nothing on the machine. An error in the file raises BadInput with the
 file, the line, the key and the remedy.

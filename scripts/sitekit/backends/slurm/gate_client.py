@@ -213,7 +213,7 @@ async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
 
 
 async def _cancel_as_operator(site: Site, work: Work, job: str, refusal: Refused) -> None:
-    """Cancel the job as the hub's account, which must be an Operator of Slurm.
+    """Cancel the job with scancel under the hub's account, which must be an Operator of Slurm.
 
     Slurm is first queried for the owner of the job, for two reasons. An Operator can cancel
     everybody's jobs, and the hub does not trust the job's number, which comes from the gate.

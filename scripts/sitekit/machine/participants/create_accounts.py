@@ -116,7 +116,7 @@ def _in_the_way(missing: list[str], begun: dict[str, Participant]) -> Iterator[B
     to create."""
     base = account_files.home_base()
     for name in missing:
-        # sitekit may change an account that its own interrupted run began to create
+        # sitekit is allowed to change an account that its own interrupted run began to create
         if name in begun and create_and_remove_account.is_ours(begun[name]):
             continue
         stranger = Participant(name=name, uid=0, home=base / name, password="")

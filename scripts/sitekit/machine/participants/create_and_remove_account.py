@@ -99,8 +99,8 @@ def _home(person: Participant, keep_data: bool, gone: bool) -> Iterator[str]:
     account does not exist any more.
 
     An interrupted run may have removed the account, and made root the owner of the home, but not
-    yet of all files in the home. Therefore a home that root owns is accepted if the account does
-    not exist.
+    yet of all files in the home. Therefore, with `keep_data`, a home that root owns is accepted if
+    the account does not exist.
     """
     try:
         status = person.home.lstat()

@@ -126,7 +126,7 @@ def get(site: Site, address: str, port: int, path: str, headers: dict[str, str])
             )
         else:
             caller = http.client.HTTPConnection(address, port, timeout=5)
-    except OSError:  # the certificate does not exist yet, or may not be read
+    except OSError:  # the certificate does not exist yet, or this account cannot read it
         return 0, ""
     try:
         caller.request("GET", path, headers=headers)

@@ -72,7 +72,7 @@ def login_faults(login: Login) -> Iterator[Unfit]:
     yield from _front_faults(login) if login.method == "front" else _provider_faults(login)
     for name, people in (("allow", login.allow), ("admins", login.admins)):
         yield from _people_faults(login.method, name, people)
-    # with the method `front`, members of allowed_groups may log in
+    # with the method `front`, members of allowed_groups are allowed to log in
     if not login.allow.anybody and (login.method != "front" or login.gateway):
         yield Unfit(
             "nobody may log in",

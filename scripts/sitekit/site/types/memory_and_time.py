@@ -16,7 +16,7 @@ TIME_FORM = "write it like 4:00:00, 5-00:00:00 (Slurm's forms) or 60m, 10h, 5d"
 _KIB = {"K": 1, "M": 1024, "G": 1024**2, "T": 1024**3}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-# The first number of a time may be large. All later numbers must be less than 60, and hours after
+# The first number of a time can be large. All later numbers must be less than 60, and hours after
 # days must be less than 24. For example, 90:00 is a time, but 4:75:00 is an error.
 _SLURM_DAYS = re.compile(
     r"(?P<d>\d{1,5})-(?P<h>[01]?\d|2[0-3])(?::(?P<m>[0-5]?\d))?(?::(?P<s>[0-5]?\d))?", re.ASCII
