@@ -11,7 +11,7 @@ from ..site.sections.tier import Tier
 
 @dataclass(frozen=True)
 class FreeNode:
-    """Hold the free CPUs, memory and GPUs of one node. Memory is in MiB.
+    """The free CPUs, memory and GPUs of one node. Memory is in MiB.
 
     `gpus` maps each type of GPU to two numbers: the free GPUs and all GPUs of this type. The type
     is "" if Slurm reports no type. `idle` is true if no job runs on the node.
@@ -25,14 +25,16 @@ class FreeNode:
     gpus: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def free_gpus(self, kind: str | None) -> int:
-        """Return the number of free GPUs of a type, or of all types."""
+        """Return the number of the node's free GPUs of the type `kind`. If `kind` is None, GPUs of
+        all types count.
+        """
         return sum(free for name, (free, _) in self.gpus.items() if kind in (None, name))
 
 
 @dataclass(frozen=True)
 class Room:
-    """Hold how many servers of a tier can start now, how many GPUs are free for the tier, and how
-    many GPUs exist.
+    """The number of servers of a tier that can start now. `free_gpus` and `all_gpus` count the GPUs
+    that the tier can use.
 
     The form shows `nodes`. Each item of `nodes` contains the CPUs, memory and GPUs that are free on
     one node. A node is omitted if another node has at least as many free CPUs, as much free memory

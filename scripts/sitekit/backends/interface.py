@@ -2,28 +2,30 @@
 
 A backend, such as Slurm, consists of a folder beside this file, and one line in `BACKENDS` of
 sitekit/site/backend_names.py. The hub itself keeps the ledger (its record of all starts), the cards
-(texts about ended servers) and the progress page. For everything else, the hub calls a backend.
+(texts about ended servers) and the progress page. For all other work on a server's job, the hub
+calls a backend.
 
 For one server, the hub calls the following methods in this order:
 
-1. `offers` returns the names that an account may request. The form on which users start a server
-   shows the returned names.
+1. `offers` returns the names that an account is allowed to request. The form on which users start a
+   server shows the returned names.
 2. The hub writes the server's `Work` to its ledger, and then calls `submit`, which returns the
    job's id.
 3. `find` returns the job from the last list of all jobs, without a query. A loop renews this list
    for all servers.
 4. `look_up` queries the backend for one job that the last list of jobs does not contain. The result
     None means that the job certainly does not exist any more.
-5. `wait` returns for the waiting user where the job waits, why, and for how long.
+5. `wait` returns where the job waits, why, and for how long. The hub shows this to the waiting
+   user.
 6. `address` returns the address of the host on which the job runs. The server itself reports its
    port to the hub.
 7. `stop` ends the job, gently or at once.
 8. `ending` returns how a job has ended, and `log_tail` the last lines of its log. The hub makes a
    card from the results of both methods.
 
-A backend that does not answer raises NoAnswer. If a method raises NoAnswer, the hub never concludes
-that a server has ended. A user may have written the texts that a backend returns, such as lines of
-a log. The hub only shows texts from a backend, and never executes or trusts them.
+A backend that does not answer raises NoAnswer. The hub never concludes from NoAnswer that a server
+has ended. A user may have written the texts that a backend returns, such as lines of a log. The hub
+only shows texts from a backend, and never executes or trusts them.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ from .snapshot import SnapshotLoop
 
 
 class Backend(Protocol):
-    """Define the methods of a backend; the module docstring gives the order of the calls."""
+    """Define the methods of a backend. The text at the beginning of this file gives the order in
+    which the hub calls these methods.
+    """
 
     title: str
     """The name that users know, such as `Slurm`."""
@@ -56,8 +60,8 @@ class Backend(Protocol):
     """
 
     async def offers(self, account: str) -> Offers:
-        """Return the names (partitions, reservations and others) that `account` may request. A call
-        of this method takes at most a few seconds.
+        """Return the names (partitions, reservations and others) that `account` is allowed to
+        request. This method returns after at most a few seconds.
 
         A list of names is None if the backend has no such names, or if the backend does not answer.
         """
@@ -105,8 +109,8 @@ class Backend(Protocol):
         ...
 
     async def free_nodes(self) -> Collection[FreeNode] | None:
-        """Return the free CPUs, memory and GPUs of each node, as read in the last minutes; None if
-        the free resources are not known.
+        """Return the free CPUs, memory and GPUs of each node. The data is at most a few minutes
+        old. Return None if the free resources are not known.
 
         The backend is queried at most once a minute, and all callers share the result. A call takes
         at most a second.
@@ -114,8 +118,9 @@ class Backend(Protocol):
         ...
 
     def explain_refusal(self, refusal: Refused) -> Explanation | None:
-        """Explain a refusal of `submit` to the user; None if the backend has no explanation for the
-        error."""
+        """Return a text that explains to the user why `submit` was refused. Return None if the
+        backend has no explanation for the error.
+        """
         ...
 
     async def address(self, job: Job) -> str:
@@ -123,16 +128,17 @@ class Backend(Protocol):
         ...
 
     async def stop(self, work: Work, job: str, *, graceful: bool) -> bool:
-        """End a job: with `graceful` by SIGTERM to the server, otherwise at once. Returns False if
-        there is no such job.
+        """End a job. If `graceful` is true, the server gets SIGTERM; otherwise the job ends at
+        once. Returns False if there is no such job.
 
         Raises Refused, NoAnswer.
         """
         ...
 
     async def ending(self, work: Work, job: str) -> Ending | None:
-        """Return how a job ended; None if the backend does not answer, or has no record of the job
-        any more."""
+        """Return how a job ended. Return None if the backend does not answer, or has no record of
+        the job any more.
+        """
         ...
 
     async def log_tail(self, work: Work, job: str) -> list[str]:
@@ -140,10 +146,11 @@ class Backend(Protocol):
         ...
 
     def loops(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
-        """Return the functions whose coroutines must run as long as the hub runs: name -> function.
+        """Return the backend's loops, which must run as long as the hub runs: name -> function that
+        starts the loop.
 
-        The result contains `queue.run`, which renews the list of all jobs. The hub restarts a
-        coroutine that fails.
+        The result contains `queue.run`, which renews the list of all jobs. The hub restarts a loop
+        that fails.
         """
         ...
 
@@ -169,8 +176,8 @@ class Backend(Protocol):
         ...
 
     def status(self) -> dict[str, object]:
-        """Return the data for the status page: whether the backend answers, and how many queries
-        were sent.
+        """Return the data about the backend for the status page: whether the backend answers, and
+        how many queries the hub has sent to the backend.
 
         Times are in seconds.
         """

@@ -14,8 +14,8 @@ class NoAnswer(Exception):
 
 
 class Refused(Exception):
-    """Report that the backend refused a request. `kind` names the part that refused the request:
-    `home`, `gate`, or another word of the backend.
+    """Report that the backend refused a request. `kind` is a word for the cause of the refusal,
+    such as `sbatch`, `home`, `gate` or `image`.
     """
 
     def __init__(self, kind: str, text: str) -> None:
@@ -30,7 +30,8 @@ class Phase(enum.Enum):
     RUNNING = "running"
     SUSPENDED = "suspended"  # the job keeps its resources, but none of its processes runs
     ENDED = "ended"
-    # this version of sitekit cannot interpret the backend's state; therefore the server is kept
+    # this version of sitekit does not know the backend's name of the state; the hub keeps the
+    # server
     UNKNOWN = "unknown"
 
 
@@ -41,8 +42,8 @@ class Job:
     `user` and `uid` are the account that owns the job. `uid` is None if the backend does not report
     the uid. `state` is the backend's own name of the state, such as Slurm's COMPLETING. `start` is
     in seconds since the epoch; None if the time is unknown. `tag` is the server's tag in the job's
-    comment. Because the owner of a job can write any tag into its comment, a tag is valid only for
-    a server of the same account.
+    comment. The owner of a job can write any tag into the job's comment. Therefore a tag is valid
+    only for a server of the same account.
     """
 
     id: str
@@ -56,7 +57,7 @@ class Job:
 
     @property
     def queue(self) -> str:
-        """Return the name of the partition; "" if the backend has none."""
+        """Return the name of the partition; "" if the backend has no partitions."""
         return ""
 
     @property
@@ -97,16 +98,17 @@ class Work:
     def owns(self, uid: int | None, user: str) -> bool:
         """Return whether a job of this owner can belong to this server.
 
-        If both uids are known, the uids are compared, because Slurm prints no user names while the
-        name service does not answer.
+        If both uids are known, the uids are compared, and not the names. Slurm prints no user names
+        while the name service does not answer.
         """
         return uid == self.uid if uid is not None and self.uid is not None else user == self.account
 
 
 @dataclass(frozen=True)
 class Offers:
-    """The names (partitions, reservations and others) that a Unix account may request. None means
-    that the backend was not queried or does not answer."""
+    """The names (partitions, reservations and others) that a Unix account is allowed to request.
+    None means that the backend was not queried or does not answer.
+    """
 
     accounts: tuple[str, ...] | None = None
     reservations: tuple[str, ...] | None = None
@@ -117,10 +119,11 @@ class Wait:
     """Describe why a pending job waits, according to the last lists that the hub has read from the
     backend.
 
-    `where` is the name of the queue; "" if the backend has none. `ahead` is the number of jobs that
-    are before this job, and `start` is the expected start in seconds since the epoch. None means
-    that the number or the time is not known. If `limited` is true, servers of other tiers would not
-    start sooner, because the job waits for a limit of its account, or because of its own request.
+    `where` is the name of the queue; "" if the backend has none. `ahead` is the number of pending
+    jobs that are before this job in the queue. `start` is the expected start in seconds since the
+    epoch. None means that the number or the time is not known. If `limited` is true, a server of
+    another tier would not start sooner. In this case, the job waits because of a limit of its
+    account, or because of its own request.
     """
 
     reason: str

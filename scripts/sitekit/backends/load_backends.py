@@ -17,7 +17,7 @@ from .job import Work
 def backends_of(
     site: Site, open_work: Callable[[str], Iterable[Work]], in_use: Iterable[str] = ()
 ) -> dict[str, Backend]:
-    """Create the site's backends, and return a mapping from each name to its backend.
+    """Create the site's backends, and return a mapping: name of the backend -> backend.
 
     `open_work(name)` must return the servers of that backend whose jobs may still exist. `in_use`
     names the backends of all servers that may still run, even if no tier names these backends any

@@ -15,12 +15,12 @@ class Choice:
     """The resources of one server. Memory is in MiB, time in seconds.
 
     If a text field is empty, the backend's default is used. `memory` is the reserved memory, and
-    `cap` is the cgroup's limit; these and `gpus` are for each of the `nodes`. `tasks` is the number
-    of tasks on each node, and `cpus` is for each task. With `exclusive`, no other job runs on the
-    nodes. `interface` is the title of the page that the server opens. `image` is the key of the
-    container image; empty without a container. `course` is the name of the course to which the
-    server belongs; empty without a course. `idle` is the tier's idle limit in seconds; None without
-    a limit. `exclude` are the names of drained nodes, with commas between them.
+    `cap` is the memory limit of the cgroup. `memory`, `cap` and `gpus` are for each of the `nodes`.
+    `tasks` is the number of tasks on each node, and `cpus` is for each task. With `exclusive`, no
+    other job runs on the nodes. `interface` is the title of the page that the server opens. `image`
+    is the key of the container image; empty without a container. `course` is the name of the course
+    to which the server belongs; empty without a course. `idle` is the tier's idle limit in seconds;
+    None without a limit. `exclude` are the names of drained nodes, with commas between them.
     """
 
     tier: str = ""
@@ -46,12 +46,13 @@ class Choice:
     exclude: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the choice as JSON types, for the ledger."""
+        """Return the choice as a dict that the hub can store in the ledger as JSON."""
         return {**asdict(self), "partitions": list(self.partitions)}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Choice:
-        """Convert a result of `as_dict`, perhaps of another release, to a Choice.
+        """Convert a dict that `as_dict` has returned to a Choice. Another release may have written
+        the dict.
 
         Unknown keys in the dict are ignored.
         """
@@ -61,7 +62,9 @@ class Choice:
 
     @property
     def gres(self) -> str:
-        """Return the GPUs as a value for Slurm's option --gres; empty without GPUs."""
+        """Return the GPUs as a value for Slurm's option --gres, such as `gpu:a100:2`; "" without
+        GPUs.
+        """
         if not self.gpus:
             return ""
         return ":".join(filter(None, ("gpu", self.gpu_type, str(self.gpus))))

@@ -1,5 +1,5 @@
-"""Query the backend for the jobs of all servers together, and keep the answer (the snapshot). The
-query for all jobs runs more often while a user waits for a server.
+"""Query the backend for the jobs of all servers together, and keep the answer (the snapshot). This
+query runs more often while a user waits for a server.
 
 JupyterHub's regular checks of servers (polls), the progress pages, the form and the administrator's
 page read this last answer. Polls and pages never start a query themselves. If the backend does not
@@ -30,7 +30,8 @@ BACKOFF_LIMIT, BACKOFF_WAITING = 60.0, 15.0
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The answer of one query: the jobs of all servers at one moment, by id.
+    """The answer to one query of the backend: the jobs of all servers at one moment, as job id ->
+    job.
 
     The query began at `taken` by the monotonic clock, and at `at` by the wall clock.
     """
@@ -76,18 +77,21 @@ class Snapshot:
 
 
 class SnapshotLoop:
-    """Keep the last snapshot (the answer of the last query), and renew it. Each backend derives its
-    own class and implements `read`."""
+    """Keep the last snapshot (the answer of the last query), and renew it. Each backend has its own
+    class, which adds the method `read` to this class.
+    """
 
     title = "The scheduler"
     """The name of the backend in the log."""
 
     def __init__(self) -> None:
         self.snapshot = Snapshot({}, float("-inf"))
-        self.silent_since: float | None = None  # time.time() of the first failed query in a row
+        # time.time() of the first query that failed since the last answer
+        self.silent_since: float | None = None
         self.trouble = ""
         self.queries = 0
-        self.answer_seconds: float | None = None  # seconds that the last answer took
+        # the time from the last answered query to its answer
+        self.answer_seconds: float | None = None
         self._waiters = 0
         self._allowance, self._counted = BURST, time.monotonic()
         self._waiting_since = float("-inf")
@@ -183,8 +187,8 @@ class SnapshotLoop:
                 await self._until_due(time.monotonic())
 
     async def _until_due(self, last: float) -> None:
-        """Sleep until a caller needs a new list of jobs at once, or until the interval between two
-        queries is over.
+        """Sleep until the interval between two queries is over, or until a caller needs a new list
+        of jobs earlier.
 
         The short interval counts from the time when the first user began to wait. Therefore a start
         that takes less time than this interval needs only one query, after the server has reported
@@ -199,7 +203,8 @@ class SnapshotLoop:
                 await asyncio.wait_for(self._stir.wait(), left)
 
     async def spend(self) -> None:
-        """Wait until the limit on the number of queries permits one more query.
+        """Wait until the limit on the number of queries permits one more query, and count this
+        query.
 
         Every function that queries the backend calls this method first.
         """

@@ -1,2 +1,3 @@
-"""Generate the configuration files of the hub's machine. Show, check and write the changes of the
-machine, and remove the files again."""
+"""Generate the configuration files of the hub's machine. Show and check the changes of the machine,
+make the changes, and undo them at an uninstall.
+"""

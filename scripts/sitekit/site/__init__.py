@@ -1,6 +1,7 @@
-"""Read config/site.yml into a Site object, which is typed and immutable. Unknown keys are refused.
+"""Read config/site.yml into an object of the class Site, whose values are checked and cannot be
+changed. A site file with an unknown key is refused.
 
-Each error message has the number of the line in the site file.
+Each error message names the line of the site file.
 """
 
 from .model import Site, load_site

@@ -1,4 +1,4 @@
-"""Define the class Site: all settings of `config/site.yml`, typed, immutable and checked.
+"""Define the class Site: all settings of `config/site.yml`, after all checks.
 
 Reading a site file changes nothing on the machine. An error in the file raises BadInput with the
 file, the line, the key and the remedy.
@@ -28,7 +28,7 @@ from .yaml_files.yaml_file import read_yaml
 
 
 class Site(SiteSettings):
-    """Store the settings of a site that do not contradict each other."""
+    """All settings of one site. sitekit has checked that the settings do not contradict each other."""
 
     @model_validator(mode="after")
     def _agrees(self) -> Site:

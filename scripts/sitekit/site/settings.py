@@ -28,14 +28,15 @@ from .types.value_types import AbsolutePath, Channel, Port, ServiceAccount, Titl
 
 
 class Section(BaseModel):
-    """The base class of the sections of site.yml. Unknown keys are refused, and values cannot
-    change."""
+    """The base class of the sections of site.yml. Unknown keys are refused, and the program cannot
+    change the values.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
 class Paths(Section):
-    """Define the section `paths`: the folders of the site.
+    """Declare the keys of the section `paths`: the folders of the site.
 
     All nodes share the folder `prefix`, and users cannot write to this folder. The folder `state`
     is on the hub's own disk. The course files are in the folder `courses`, by default in
@@ -48,8 +49,9 @@ class Paths(Section):
 
 
 class Environment(Section):
-    """Define the section `environment`: from where the packages of environment.yml are
-    downloaded."""
+    """Declare the keys of the section `environment`: from which servers the packages of
+    environment.yml are downloaded.
+    """
 
     channels: Annotated[tuple[Channel, ...], Field(min_length=1)] = ("conda-forge",)
     fallback: Literal["wheels", "none"] = "wheels"
@@ -67,7 +69,8 @@ class Environment(Section):
 
 
 class Proxy(Section):
-    """Define the section `proxy`: the service configurable-http-proxy.
+    """Declare the keys of the section `proxy`: account and ports of the service
+    configurable-http-proxy.
 
     The proxy is a separate service, and keeps running while the hub restarts.
     """
@@ -78,8 +81,9 @@ class Proxy(Section):
 
 
 class Kernels(Section):
-    """Define the section `kernels`: the Lmod module tree, whose modules become kernels by the rules
-    in kernels/kernels.yml."""
+    """Declare the keys of the section `kernels`: the Lmod module tree, and the daily check of all
+    kernels. The rules in kernels/kernels.yml define which modules become kernels.
+    """
 
     modulepath: Annotated[
         tuple[AbsolutePath, ...], Field(min_length=1, examples=[["/opt/modules"]])
@@ -89,7 +93,9 @@ class Kernels(Section):
 
 
 class Logs(Section):
-    """Define the form of the hub's log: lines for people, or one JSON object per line."""
+    """Declare the key of the section `logs`: whether each line of the hub's log is plain text or a
+    JSON object.
+    """
 
     format: Literal["text", "json"] = "text"
 
@@ -173,8 +179,9 @@ class SiteSettings(Section):
 
     @property
     def libexec(self) -> Path:
-        """Return the folder for programs that root owns, such as the gate, which the hub starts
-        with sudo."""
+        """Return the folder for programs that only root can change, such as the gate, which the hub
+        starts with sudo.
+        """
         return Path("/usr/local/libexec/sitekit") / self.name
 
     @property
@@ -182,7 +189,7 @@ class SiteSettings(Section):
         """Return the folder for the secrets of users' authenticator apps, with one file for each
         user.
 
-        Only the hub can read the folder of authenticator secrets.
+        Only the hub's account can read this folder.
         """
         return self.paths.state / "totp"
 

@@ -1,5 +1,6 @@
-"""Run users' servers as Docker containers on the hub's host. A container's address is in a Docker
-network that only this host can reach."""
+"""Run users' servers as Docker containers on the hub's host. The IP address of a container belongs
+to a Docker network that only this host can reach.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ class DockerBackend(LocalBackend):
     engine = "docker"
 
     async def address(self, job: Job) -> str:
-        """Return the container's IP address, as Docker reports it. Raises NoAnswer."""
+        """Return the container's IP address, as Docker reports it. Raises NoAnswer if the container
+        has no IP address yet.
+        """
         if not job.host:
             raise NoAnswer("the container has no address yet")
         return job.host

@@ -1,6 +1,6 @@
 """Define the base class of the backends docker and systemd, which run servers on the hub's own
-host. The backends docker and systemd have no queue: a server starts at once, or the start is
-refused.
+host. The backends docker and systemd have no queue. Therefore the local gate starts a server at
+once, or refuses the start.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class LocalBackend:
     def __init__(self, site: Site, open_work: Callable[[], Iterable[Work]]) -> None:
         self.site, self.strays = site, list[str]()
         self.queue = Servers(site, self.engine, self.title)
-        self._started: dict[str, float] = {}  # by tag: when the engine had started the server
+        # tag of a server -> time when the request to start the server had ended
+        self._started: dict[str, float] = {}
 
     async def offers(self, account: str) -> Offers:
         return Offers()
@@ -52,8 +53,8 @@ class LocalBackend:
         return self.queue.snapshot.job_of(work)
 
     async def look_up(self, work: Work) -> Job | None:
-        """Return the server as a job. Return None if the server is not in a list of all servers
-        that was made after the server's start. Raises NoAnswer.
+        """Return the server as a job. Return None if a list of all servers that is newer than the
+        server's start does not contain the server. Raises NoAnswer if there is no such new list.
         """
         if job := self.find(work):
             return job
@@ -64,7 +65,9 @@ class LocalBackend:
         return self.find(work)
 
     def _is_younger(self, work: Work) -> bool:
-        """Return whether the last list was made after the server's start had ended."""
+        """Return whether the last list of servers is newer than the request that started the
+        server.
+        """
         snapshot = self.queue.snapshot
         if work.tag in self._started:
             return snapshot.taken > self._started[work.tag]

@@ -18,7 +18,8 @@ from ..slurm.run_local_program import ENVIRONMENT, run_program
 
 SUDO = "/usr/bin/sudo"
 ANSWER = 16 * 1024**2  # the most bytes of an answer; each server in a list takes some hundred bytes
-LINES, LINE = 40, 1000  # the part of a log that is returned: lines, characters of each
+# the part of a log that is returned: number of last lines, characters of each line
+LINES, LINE = 40, 1000
 
 
 async def ask(site: Site, engine: str, verb: str, **request: Any) -> dict[str, Any]:
@@ -58,9 +59,10 @@ async def cancel(site: Site, engine: str, job: str, *, graceful: bool) -> bool:
 
 
 async def servers(site: Site, engine: str, job: str = "") -> list[dict[str, Any]]:
-    """Return the servers of the site that run or have ended lately. If `job` is given, return only
-    this server. Raises NoAnswer, even if the local gate refuses the request, because the hub must
-    not treat a refusal as an empty list."""
+    """Return the servers of the site that run or have ended lately. If `job` (the name of a server)
+    is given, return only this server. Raises NoAnswer, even if the local gate refuses the request,
+    because the hub must not treat a refusal as an empty list.
+    """
     try:
         reply = await ask(site, engine, "query", **({"job": job} if job else {}))
         return list(reply["jobs"])

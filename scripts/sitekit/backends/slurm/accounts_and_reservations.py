@@ -1,5 +1,6 @@
-"""Query Slurm for the Slurm accounts and reservations that a user may request, and cache Slurm's
-answers."""
+"""Query Slurm for the Slurm accounts and reservations that a user is allowed to request, and cache
+Slurm's answers.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ SLURM_TIMEOUT = 2.0  # seconds that a page waits for an answer
 
 
 class Names:
-    """Cache the names that Slurm returned for each user. None in place of the names means that
-    Slurm does not answer.
+    """Cache the names of Slurm accounts and reservations that Slurm returned for each user. The
+    methods return None instead of names if Slurm does not answer.
     """
 
     def __init__(self, site: Site) -> None:
@@ -31,7 +32,7 @@ class Names:
         self._logged = ""
 
     async def accounts(self, user: str) -> tuple[str, ...] | None:
-        """Return the accounts that `user` may charge (sacctmgr's associations)."""
+        """Return the Slurm accounts that `user` is allowed to charge (sacctmgr's associations)."""
         words = (
             "--noheader",
             "--parsable2",
@@ -60,7 +61,9 @@ class Names:
     async def reservations(
         self, user: str, accounts: tuple[str, ...] | None
     ) -> tuple[str, ...] | None:
-        """Return the reservations that name `user`, or one of the accounts, or everybody."""
+        """Return the names of the reservations that `user`, one of the accounts, or everybody is
+        allowed to use.
+        """
         lines = await self._ask(
             "reservations", "scontrol", ("--oneliner", "show", "reservation"), r"(?m)^(Reserv.*)$"
         )
@@ -84,8 +87,9 @@ class Names:
 
 
 def _open_to(line: str, user: str, accounts: tuple[str, ...]) -> str | None:
-    """Return the name of the reservation in this line of Slurm's output; None if the user may not
-    use the reservation."""
+    """Return the name of the reservation in this line of Slurm's output; None if the user is not
+    allowed to use the reservation.
+    """
     # Only the first value of each key is used, because the comment at the end may contain any key
     # again.
     fields = dict(reversed(re.findall(r"(\w+)=(\S*)", line)))

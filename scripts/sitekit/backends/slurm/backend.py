@@ -37,7 +37,7 @@ ADDRESS_KEPT = 600.0  # seconds that a node's address is cached
 class SlurmBackend:
     """Run servers of a site as Slurm jobs.
 
-    `open_work` returns the servers that possibly still have a job in Slurm.
+    `open_work` returns the starts of servers that may still have a job in Slurm.
     """
 
     title = "Slurm"
@@ -77,9 +77,9 @@ class SlurmBackend:
     ) -> str:
         """Send the job's resources to the gate; return the job's id. Raises Refused, NoAnswer.
 
-        The gate renders the job script, and runs sbatch as the account. If an excluded node is no
-        longer in slurm.conf, sbatch refuses the job. In this case, the job is submitted again
-        without excluded nodes.
+        The gate writes the job script, and runs sbatch under the user's account. If an excluded
+        node is no longer in slurm.conf, sbatch refuses the job. In this case, the job is submitted
+        again without excluded nodes.
         """
         await self._release.check()
         try:

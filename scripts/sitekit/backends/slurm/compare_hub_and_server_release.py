@@ -1,4 +1,6 @@
-"""Compare the servers' release on the cluster with the release of the hub outside the cluster."""
+"""For a hub outside the cluster: compare the release on the cluster, from which servers start, with
+the release from which the hub runs.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +15,17 @@ from ..job import NoAnswer, Refused
 from .hub_and_server_versions import Versions, misfit, versions_in, versions_of
 from .ssh import Ssh
 
-KEPT = 5.0  # seconds for which a good answer is used again, for example if many users start servers at the same time
+# seconds until the releases are compared again, because many users may start servers at the same time
+KEPT = 5.0
 ANSWER = 64 * 1024  # bytes
 log = logging.getLogger(__name__)
 
 
 async def ask_release(site: Site) -> Versions:
-    """Query the gate on the login node for the release with which servers start.
+    """Query the gate on the login node for the release from which users' servers start.
 
-    Raises NoAnswer, or Refused with the gate's reason. An older gate refuses the request as an
-    unknown verb.
+    Raises NoAnswer, or Refused with the gate's reason. A gate of an older sitekit refuses the
+    request, because the gate has no verb `release`.
     """
     assert site.slurm.ssh is not None, "the caller checks it"  # noqa: S101
     gate = Ssh(site, site.slurm.ssh.account)
@@ -40,8 +43,9 @@ async def ask_release(site: Site) -> Versions:
 class ServersRelease:
     """Refuse starts of servers as long as the servers' release does not fit the hub's release.
 
-    If the login node does not answer, no start is refused. While a job waits in the queue, the
-    current release can change. The job then starts with another release than at its submission.
+    If the login node does not answer, no start is refused. The current release can change while a
+    job waits in the queue. In this case, the server starts from another release than the release
+    that was compared.
     """
 
     def __init__(self, site: Site, release: Path = Path(sys.prefix)) -> None:

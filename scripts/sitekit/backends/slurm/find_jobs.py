@@ -20,10 +20,10 @@ from .read_queue import Queue
 
 log = logging.getLogger(__name__)
 
-FORGET_INTERVAL = 30.0  # seconds
+FORGET_INTERVAL = 30.0  # seconds between two deletions of data about ended servers
 
-# seconds after which a start without a job number, and without a job in the queue, counts as never
-# submitted
+# If a start has no job number, and the queue has no job of the start, the start counts as never
+# submitted after this number of seconds.
 NEVER_SUBMITTED = 45.0
 
 OpenWork = Callable[[], Iterable[Work]]
@@ -40,7 +40,8 @@ class ServerJobs:
     def __init__(self, site: Site, queue: Queue, open_work: OpenWork) -> None:
         self.queue, self._hub_user, self._open_work = queue, site.hub.user, open_work
         self._lookup = Lookup(site, queue)
-        # tags of the servers whose jobs a snapshot of this hub has listed
+        # tags of the servers whose jobs were in a snapshot (a list of all jobs) since this hub
+        # started
         self._seen: set[str] = set()
         self.unseen: dict[str, str] = {}
 
@@ -52,8 +53,8 @@ class ServerJobs:
         return job
 
     async def look_up(self, work: Work) -> Job | None:
-        """Return the job, with a query by its number if the last list of jobs does not contain the
-        job.
+        """Return the job of a server. If the last list of jobs does not contain the job, Slurm is
+        queried for the job's number.
 
         The last list of jobs does not contain a job whose name was changed, or a job that Slurm
         hides from the hub. Returns None if the job has certainly ended. Raises NoAnswer.
@@ -66,7 +67,8 @@ class ServerJobs:
             return await self._by_number(work, work.job)
         if time.time() - work.intended > NEVER_SUBMITTED:
             return None
-        raise NoAnswer("sbatch may still run")  # an earlier hub died before sbatch ended
+        # an earlier hub may have ended before sbatch returned the job's number
+        raise NoAnswer("sbatch may still run")
 
     async def _by_number(self, work: Work, number: str) -> Job | None:
         """Return the job with this number, from slurmctld or the accounting. Raises NoAnswer."""
@@ -92,8 +94,8 @@ class ServerJobs:
         owner cannot be determined."""
         if work.owns(job.uid, job.user):
             return job
-        # Without a uid, names are compared. Slurm's programs print no names while a name service is
-        # down.
+        # If one of the uids is unknown, user names are compared. Slurm's programs print no names
+        # while a name service is down.
         if work.uid is None:
             raise NoAnswer(f"whether job {job.id} is {work.account}'s cannot be told")
         return None

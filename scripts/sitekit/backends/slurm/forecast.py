@@ -1,4 +1,5 @@
-"""Query Slurm for each tier's expected start and for the number of jobs ahead, if users wait.
+"""While users wait for a server, query Slurm for each tier's expected start, and for the number of
+pending jobs before theirs.
 
 All waiting users share the results of the same queries. The number of queries per minute is
 limited.
@@ -39,8 +40,8 @@ class Forecast:
         self._site, self._queue, self._waiting_starts = site, queue, waiting
         self.starts: dict[str, int | None] = {}
         self.waiting: list[Waiting] = []
-        # number of jobs ahead, by job; counted once for each new list `waiting`, because many users
-        # read it
+        # For each job, the number of pending jobs before it. The number is counted once for each
+        # new list `waiting`, because many users read the number.
         self._ahead: dict[tuple[str, int, str], int] = {}
         self.asked = 0.0
 

@@ -28,8 +28,9 @@ COLUMNS = (
 )
 """What sinfo prints for each node and partition: sinfo(1), option --Format."""
 _STARTS_JOBS = re.compile(r"(idle|mix|alloc)[~+-]?")
-"""The states of a node that starts jobs. A node whose state has another suffix, such as `*` or `$`,
-starts no jobs."""
+"""Matches the states of nodes that can start jobs. Only the suffixes `~`, `+` and `-` are accepted,
+because a node with another suffix, such as `*` or `$`, starts no jobs.
+"""
 _GPU = re.compile(r"gpu(?::([A-Za-z][\w.-]*))?:(\d{1,6})(?=[(,]|$)", re.ASCII)
 
 
@@ -58,8 +59,9 @@ class FreeNodes:
         return self._nodes if time.monotonic() - self._read <= 2 * EVERY else None
 
     async def _renew(self) -> None:
-        """Query Slurm once. The gate of an older sitekit on a login node refuses the query for free
-        nodes."""
+        """Query Slurm once for the free nodes. On a login node, the gate of an older sitekit
+        refuses this query.
+        """
         frame = Frame(len(COLUMNS))
         words = ("--noheader", "--all", "--Node", frame.long_format(COLUMNS))
         with contextlib.suppress(NoAnswer, Refused):

@@ -23,11 +23,14 @@ from .transport import ask_slurm, transport
 
 NEVER = 2**53  # the gate returns this start time for a job that can never start
 ANSWER = 1024**2  # the most bytes of an answer; the longest answer contains 32 KiB of a log
-TEXT = 4000  # characters of an error
-LINES, LOG = 40, 32 * 1024  # the part of a log that is returned: lines, characters
-# The most running requests for one user. A user can stop the gate, which then never ends.
+TEXT = 4000  # the most characters of an error message that are kept
+# the part of a log that is returned: number of last lines, and characters in all
+LINES, LOG = 40, 32 * 1024
+# The most running requests for one user. A user can stop the gate's process with a signal, and the
+# process then never ends.
 AT_ONCE = 16
-# All kinds of refusals of the gate, except `gate` and `silent`.
+# The kinds of refusals that the gate may report, except `gate` and `silent`, which ask_gate()
+# treats separately.
 KINDS = {"sbatch", "scancel", "home", "refused"}
 under_way: Counter[str] = Counter()
 
@@ -51,7 +54,8 @@ FORMS: dict[str, Callable[[Any], bool]] = {
 async def ask_gate(
     site: Site, account: str, request: dict[str, Any], timeout: float = 60, program: str = "gate"
 ) -> dict[str, Any]:
-    """Send `request` to the gate as `account`, and return its answer. `timeout` is in seconds.
+    """Run the gate as `account`, send `request` to the gate, and return the gate's answer.
+    `timeout` is in seconds.
 
     Raises Refused with the reason, or NoAnswer if Slurm did not answer the gate's command.
     """
@@ -133,9 +137,9 @@ def _outage(text: str) -> bool:
 def request_of(
     choice: Choice, tag: str, environment: Mapping[str, str], live: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Return the gate's request for a server's job.
+    """Return the request with which the hub asks the gate to submit a server's job.
 
-    `live` are the account's jobs whose logs are still written.
+    `live` are the numbers of the account's jobs that still write logs.
     """
     keys = ("account", "qos", "reservation", "constraint", "gres", "image", "course", "exclude")
     names = {key: getattr(choice, key) for key in keys}
@@ -160,8 +164,9 @@ def request_of(
 
 
 def user_of(work: Work) -> dict[str, str]:
-    """Return the key `user` for a request, with the hub's user. Returns {} if the account has the
-    user's name."""
+    """Return a dict with the key `user` (the name of the hub's user) for a request. Return {} if
+    the Unix account has the same name as the hub's user.
+    """
     return {} if work.user == work.account else {"user": work.user}
 
 
@@ -185,13 +190,13 @@ async def start_of(site: Site, account: str, request: dict[str, Any]) -> int | N
 
 
 async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
-    """End a job of `work.account`: with `graceful` by SIGTERM to the server, otherwise at once by
-    scancel.
+    """End a job of `work.account`. If `graceful` is true, the server gets SIGTERM; otherwise
+    scancel ends the job at once.
 
-    This method can also end a job of a user who may no longer start servers. A job of an account
-    that no longer exists can be ended if the hub's account is an Operator of Slurm. Returns False
-    if Slurm has no such job. The gate queries Slurm as the job's owner, because Slurm never hides a
-    job from its owner. Raises Refused, NoAnswer.
+    This method can also end a job of a user who is no longer allowed to start servers. A job of an
+    account that no longer exists can be ended if the hub's account is an Operator of Slurm. Returns
+    False if Slurm has no such job. The gate queries Slurm as the job's owner, because Slurm never
+    hides a job from its owner. Raises Refused, NoAnswer.
     """
     request = {"verb": "cancel", "job": int(job), "graceful": graceful, **user_of(work)}
     try:
@@ -208,9 +213,9 @@ async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
 
 
 async def _cancel_as_operator(site: Site, work: Work, job: str, refusal: Refused) -> None:
-    """Cancel the job as the hub's account, which must be an Operator of Slurm.
+    """Cancel the job with scancel under the hub's account, which must be an Operator of Slurm.
 
-    Slurm is first queried for the owner of the job, for two reasons. An Operator may cancel
+    Slurm is first queried for the owner of the job, for two reasons. An Operator can cancel
     everybody's jobs, and the hub does not trust the job's number, which comes from the gate.
     """
     found = (await listed_by_number(site, [job])).get(job)

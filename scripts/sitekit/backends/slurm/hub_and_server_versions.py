@@ -2,7 +2,7 @@
 servers' versions.
 
 `make install_all` writes release.json. A hub outside the cluster has another release than the
-servers. On the login node, the gate reads the servers' release.json.
+servers. The gate on the login node reads the release.json of the servers' release.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ class Versions:
 
 
 def versions_in(told: Any) -> Versions:
-    """Return the versions in the gate's answer. Raises ValueError if the gate's answer has another
-    form."""
+    """Return the versions in the gate's answer. Raises ValueError if the gate's answer does not
+    contain the versions.
+    """
     try:
         found = Versions(told["name"], told["jupyterhub"], told["sitekit"])
         if NAME.fullmatch(found.name) and all(
@@ -48,8 +49,8 @@ def versions_in(told: Any) -> Versions:
 def versions_of(release: Path) -> Versions:
     """Return the versions of a release on this host. Raises OSError or ValueError.
 
-    A release may have only jupyterhub-base instead of conda-forge's package jupyterhub, which
-    consists of jupyterhub-base.
+    A release has conda-forge's package jupyterhub, or only the package jupyterhub-base, which
+    contains the same JupyterHub.
     """
     facts = json.loads((release / RECORD).read_text())
     try:

@@ -49,7 +49,7 @@ class JobRecord:
 
     @property
     def cause(self) -> Cause:
-        """Return the reason why the job ended, as one of the reasons that all backends share."""
+        """Return the reason why the job ended: one of the reasons of the class Cause."""
         if self.state in ("COMPLETED", "FAILED") and self._ended_at_the_warning():
             return Cause.TIME
         return CAUSES.get(self.state, Cause.FAILED)
@@ -66,7 +66,7 @@ class JobRecord:
         )
 
     def ending(self) -> Ending:
-        """Convert the record to an Ending, which is the same for all backends."""
+        """Convert the record to an Ending, the class that all backends use."""
         return Ending(
             job=self.job,
             cause=self.cause,
@@ -96,7 +96,7 @@ CAUSES = {
 """Maps Slurm's state of an ended job to the cause of the end; see squeue(1), JOB STATE CODES."""
 
 REASONS = {"TimeLimit": "TIMEOUT", "NodeDown": "NODE_FAIL", "OutOfMemory": "OUT_OF_MEMORY"}
-"""Maps Slurm's reason for a job in the state COMPLETING to the state that follows."""
+"""Maps Slurm's reason for a job in the state COMPLETING to the state after the epilog."""
 
 Owner = Callable[[int | None, str], bool]
 """A function that returns whether a job with this uid and user name is the server's job.
@@ -126,8 +126,8 @@ async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
 
 
 async def _ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
-    """Return the record of the job from slurmctld and the accounting. slurmctld has the data only
-    for some minutes after the end. The accounting, if Slurm has one, adds used memory and times.
+    """Return the record of the job from slurmctld and the accounting. slurmctld keeps the data some
+    minutes after the job's end. The accounting, if Slurm has one, adds used memory and times.
     """
     listed = recorded = None
     with contextlib.suppress(NoAnswer):
@@ -151,7 +151,7 @@ async def _ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
 
 
 def _without_completing(record: JobRecord) -> JobRecord:
-    """Replace the state COMPLETING, which a job has while its epilog runs.
+    """Replace COMPLETING, the state of a job whose epilog runs, by the state after the epilog.
 
     During the epilog, the job's reason or exit code may already show how the job ended.
     """
@@ -279,7 +279,7 @@ async def node_address(site: Site, node: str) -> str:
     up in DNS only if PrivateData=nodes hides nodes from the hub.
     """
     answer = await ask_slurm(site, "scontrol", "--all", "--oneliner", "show", "node", node)
-    # The first match is used, because fields with free text, such as Reason, come later.
+    # The first match is used, because later fields with free text may contain the same word.
     match = re.search(r"\bNodeAddr=(\S+)", answer.out)
     if answer.code == 0 and match:
         return match[1]

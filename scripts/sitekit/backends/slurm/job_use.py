@@ -36,7 +36,8 @@ FIELDS = (
     "NodeList",
     "NNodes",
 )
-TIMEOUT = 300.0  # seconds; slurmdbd may have to read the records of a month from its disk
+# the longest time for a query, in seconds; slurmdbd may have to read the records of a month
+TIMEOUT = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +125,8 @@ def _use(record: Sequence[str], steps: list[Sequence[str]]) -> JobUse | None:
         user=told["User"],
         state=(told["State"].split() or [""])[0],
         submit=submit,
-        # If a job was cancelled in the queue, slurmdbd stores the end of the job as its start too.
+        # If a job was cancelled while it was pending, slurmdbd stores the same time as start and as
+        # end of the job.
         start=None if told["NodeList"] == NO_NODE else _whole(told["Start"]),
         end=_whole(told["End"]),
         elapsed=_whole(told["ElapsedRaw"]) or 0,
@@ -138,7 +140,9 @@ def _use(record: Sequence[str], steps: list[Sequence[str]]) -> JobUse | None:
 
 
 def read_tres(text: str) -> dict[str, str]:
-    """Return the values in Slurm's text, such as `cpu=2,mem=2200M,gres/gpu:a100=1`."""
+    """Split a list of resources from Slurm, such as `cpu=2,mem=2200M,gres/gpu:a100=1`: name ->
+    value.
+    """
     pairs = (part.partition("=") for part in text.split(","))
     return {key: value for key, sign, value in pairs if sign}
 
@@ -162,8 +166,9 @@ def read_cpu_time(text: str) -> float | None:
 
 
 def _gpus(tres: dict[str, str]) -> int:
-    """Return the number of GPUs. In Slurm's list, a GPU may occur twice: without its type and with
-    its type."""
+    """Return the number of GPUs. Slurm's list may count the same GPUs twice: once without their
+    type, and once with their type.
+    """
     if "gres/gpu" in tres:
         return _whole(tres["gres/gpu"]) or 0
     return sum(_whole(value) or 0 for key, value in tres.items() if key.startswith("gres/gpu:"))
@@ -182,5 +187,7 @@ def _mib(size: int | None) -> int | None:
 
 
 def _whole(text: str) -> int | None:
-    """Convert a text to a whole number; return None for another text, such as Unknown."""
+    """Convert a text such as `12` to an integer; return None if the text is not a whole number,
+    such as `Unknown`.
+    """
     return int(text) if is_number(text) else None

@@ -3,8 +3,9 @@
 The site's jobs are listed by squeue or, if PrivateData hides them from the hub, by sacct. This
 module also lists jobs by number, and lists the pending jobs of all users in the site's partitions.
 
-Each squeue has the option --all. Without --all, squeue omits the jobs of partitions that are
-Hidden, or closed to the hub's account by AllowGroups or AllowAccounts, as squeue(1) explains.
+Each squeue has the option --all. Without --all, squeue omits the jobs in Hidden partitions
+(squeue(1)). squeue also omits the jobs in partitions that AllowGroups or AllowAccounts closes to
+the hub's account.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ UNKNOWN_JOB = "Invalid job id specified"
 
 
 async def listed(site: Site) -> Listing:
-    """Query Slurm once, and return the jobs with the job name of this site that are pending or
-    running, or that ended a few minutes ago.
+    """Query Slurm once for the jobs with the job name of this site. Return the jobs that are
+    pending or running, or that ended a few minutes ago.
 
     Callers must check the owner of each job, because any user can give a job this name.
     Raises NoAnswer.

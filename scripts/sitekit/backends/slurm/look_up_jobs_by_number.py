@@ -1,5 +1,5 @@
-"""Look up jobs by number that the last list of jobs does not contain, with one query for many
-callers.
+"""Look up, by their numbers, jobs that the last list of jobs does not contain. One query serves
+many callers.
 
 The last list of jobs does not contain a job that ended long ago, a job whose name was changed, or a
 job that Slurm does not show to the hub.
@@ -17,15 +17,15 @@ from .list_jobs import listed_by_number, recorded_by_number
 from .parse_jobs import SlurmJob
 from .read_queue import Queue
 
-AT_ONCE = 2000  # numbers in one query, because Linux limits an argument to 128 KiB
+AT_ONCE = 2000  # the most job numbers in one query, because Linux limits an argument to 128 KiB
 
 
 @dataclass(frozen=True)
 class Found:
     """The answers of slurmctld (`listed`) and of the accounting (`recorded`).
 
-    `listed` is None if PrivateData hides jobs from the hub. If `listed` is None, a job that
-    slurmctld does not list may still exist.
+    `listed` is None if PrivateData hides jobs from the hub. If `listed` is None, slurmctld was not
+    queried. In this case, a job that `recorded` does not contain may still exist.
     """
 
     listed: dict[str, SlurmJob] | None = None
@@ -53,8 +53,8 @@ class Lookup:
     async def _ask(self) -> Found:
         await self._queue.spend()
         numbers, self._numbers, self._round = sorted(self._numbers), set(), None
-        # Check this now, because Slurm answers that a job does not exist if the job is hidden from
-        # the hub.
+        # Find out before the query whether Slurm hides jobs from the hub. About a hidden job, Slurm
+        # would answer that the job does not exist.
         await self._queue.look_for_privacy()
         found = Found(None if self._queue.hidden else {})
         for at in range(0, len(numbers), AT_ONCE):

@@ -30,8 +30,9 @@ class MaintenanceWindows:
         self.windows: tuple[Maintenance, ...] = ()
 
     async def run(self) -> None:
-        """Read the windows every EVERY seconds. As long as Slurm does not answer, the windows that
-        were last read stay valid."""
+        """Read the windows every EVERY seconds. As long as Slurm does not answer, the hub keeps the
+        windows that were last read.
+        """
         while True:
             await self._queue.spend()
             try:

@@ -73,7 +73,7 @@ PHASES = {
 }
 """Maps each phase to Slurm's states; see squeue(1), JOB STATE CODES.
 
-For a job in any other state, the phase is unknown, and the server is kept.
+For a job in any other state, the phase is unknown, and the hub keeps the server.
 """
 UNKNOWN = "UNKNOWN"
 """The state that replaces a text that is not a word, such as the `?` that Slurm's programs
@@ -81,7 +81,7 @@ print."""
 
 NO_NODE = "None assigned"
 """The text that Slurm prints instead of a node's name for a job that has not started."""
-TEXT_LIMIT = 200  # characters of a reason that are kept
+TEXT_LIMIT = 200  # the most characters of a reason that are kept
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def is_number(text: str) -> bool:
 
     str.isdigit is not used, because str.isdigit also accepts superscripts, for which int() fails.
     """
-    # The length is limited, because the largest whole number in SQLite is less than 2**63.
+    # The number of digits is limited, because the largest integer in SQLite is less than 2**63.
     return text.isascii() and text.isdigit() and len(text) <= 18
 
 

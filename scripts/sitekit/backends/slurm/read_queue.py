@@ -15,7 +15,8 @@ from .private_data import hidden_jobs, to_see_them
 
 log = logging.getLogger(__name__)
 
-PRIVACY_KEPT = 300.0  # seconds until the hub checks again whether it may see users' jobs
+# seconds until the hub checks again whether Slurm still hides users' jobs from the hub
+PRIVACY_KEPT = 300.0
 
 
 class Queue(SnapshotLoop):
@@ -25,7 +26,7 @@ class Queue(SnapshotLoop):
         super().__init__()
         self._site = site
         self.hidden = ""  # if PrivateData hides jobs from the hub: the setting, and the command that corrects it
-        self.unreadable = 0  # records of the last answer that could not be read
+        self.unreadable = 0  # the number of records in the last answer that could not be read
         self._looked: float | None = None
 
     async def read(self) -> Mapping[str, Job]:

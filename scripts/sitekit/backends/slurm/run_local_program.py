@@ -47,8 +47,8 @@ async def run_program(
 ) -> Answer:
     """Run `argv` with `given` on its standard input.
 
-    `ended` is called when the program has ended, which may be after a timeout. Raises NoAnswer if
-    the program hangs, does not exist, or prints more than `most` bytes.
+    The function `ended` is called when the program has ended. The program may end later than the
+    timeout. Raises NoAnswer if the program hangs, does not exist, or prints more than `most` bytes.
     """
     try:
         process = await asyncio.create_subprocess_exec(
@@ -109,7 +109,8 @@ async def _communicate(process: Process, given: bytes, most: int) -> tuple[bytes
     return out, err
 
 
-# The event loop has only weak references to tasks. This set prevents that Python deletes them.
+# Python can delete a running task that no variable refers to. This set refers to the tasks, and
+# therefore prevents this.
 _ends: set[asyncio.Task[None]] = set()
 
 

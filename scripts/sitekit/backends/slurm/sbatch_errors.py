@@ -64,8 +64,9 @@ REFUSALS = (
         N_("Choose another tier, and tell your administrators."),
     ),
 )
-"""Rows of four: a pattern in sbatch's error, the kind of the card, the sentence about what
-happened, and the advice."""
+"""Each row has four parts: a pattern in sbatch's error, the kind of the card, the sentence about
+what happened, and the advice.
+"""
 
 INVALID_NODE = r"[Ii]nvalid node name"
 UNKNOWN_ACCOUNT = r"unknown user|no passwd entry|you do not exist"

@@ -40,7 +40,7 @@ class Frame:
         return "--Format=" + ",".join(f"{name}:{self.mark}" for name in names)
 
     def columns(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return the options of sacct for these fields.
+        """Return the options with which sacct prints these fields, and the mark after each field.
 
         The options include --parsable and not --parsable2, because with --parsable the mark also
         follows the last field.
@@ -57,6 +57,6 @@ class Frame:
             what = f"{len(fields)} fields, which are no records of {self.width}"
             raise Unreadable(f"Slurm answered with {what}; the answer ends with {text[-80:]!r}")
         found = [fields[at : at + self.width] for at in range(0, len(fields), self.width)]
-        # The first field begins with the line break that ends the record before. This field is a
-        # job's number, which contains no line break itself.
+        # The first field of a record begins with the line break that ends the record before. The
+        # first field is a job's number, which contains no line break itself.
         return [[first.rpartition("\n")[2], *others] for first, *others in found]

@@ -27,10 +27,10 @@ from .ssh_certificates import certificate_of
 log = logging.getLogger(__name__)
 
 SSH = "/usr/bin/ssh"
-FAILED = 255  # exit code of ssh itself; the gate ends with 0 or 1
-# The most sessions at the same time: for queries, for requests as all users, and for requests as
-# one account. sshd accepts 10 sessions in one connection (sshd_config(5), MaxSessions), and 10
-# connections whose login has not ended (MaxStartups).
+FAILED = 255  # exit code of ssh if ssh itself fails; the exit code of the gate is 0 or 1
+# The most sessions at the same time: for queries, for the requests of all users together, and for
+# the requests of one account. sshd accepts 10 sessions in one connection (sshd_config(5),
+# MaxSessions), and 10 connections whose login has not ended (MaxStartups).
 QUERIES, REQUESTS, OF_ONE = 5, 5, 2
 # The first and the longest pause before a new connection, in seconds.
 RECONNECT, RECONNECT_LIMIT = 1.0, 15.0
@@ -39,8 +39,9 @@ _sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, ...], as
 _sessions = WeakKeyDictionary()
 """The sessions that are free, for each kind of request.
 
-A user can stop the gate that runs as the user, and hold a session until the timeout. Queries
-therefore never wait for requests as users, and one account never has all sessions.
+The gate runs as a user. This user can stop the gate's process, which then occupies a session until
+the timeout. Therefore queries have sessions of their own, and one account can never occupy all
+sessions.
 """
 
 
@@ -61,8 +62,9 @@ class Ssh:
         most: int = ANSWER,
         ended: Callable[[], None] = lambda: None,
     ) -> Answer:
-        """Send the request `stdin` to the gate as an account, or send a query of Slurm. Raises
-        NoAnswer. The login node does not use the program's path in `argv`.
+        """Run the gate under the user's account with the request `stdin`, or run the query of Slurm
+        in `argv`. For a query, only the name of the program in `argv` is sent, not its path. Raises
+        NoAnswer.
         """
         if self._account:
             return await self._send(self._account, stdin, timeout, most, ended)
@@ -133,7 +135,9 @@ def client(site: Site) -> list[str]:
 
 
 def _answer_of_query(answer: Answer) -> Answer:
-    """Return the output of the program on the login node. Raises NoAnswer."""
+    """Return the output of the query that the gate ran on the login node. Raises NoAnswer if the
+    gate did not run the query.
+    """
     try:
         reply = json.loads(answer.out)
         if reply["ok"] is True:
@@ -145,8 +149,9 @@ def _answer_of_query(answer: Answer) -> Answer:
 
 
 async def keep_connected(site: Site) -> None:
-    """Keep one SSH connection to the login node open, which all queries share, until this task is
-    cancelled."""
+    """Keep one SSH connection to the login node open until this task is cancelled. All queries use
+    this connection.
+    """
     delay = RECONNECT
     while True:
         began = time.monotonic()

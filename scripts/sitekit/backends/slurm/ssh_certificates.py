@@ -19,7 +19,7 @@ from . import ssh_files as ssh
 from .run_local_program import ENVIRONMENT, run_program
 
 LIFETIME = 600  # seconds that a certificate is valid
-RENEW = 120  # seconds before the end of a certificate when a new certificate is signed
+RENEW = 120  # a new certificate is signed this number of seconds before the old one expires
 CLOCKS = 60  # seconds by which the clocks of hub and login node may differ
 
 _made: dict[tuple[str, str], float] = {}

@@ -28,15 +28,15 @@ class Transport(Protocol):
     ) -> Answer:
         """Run a program. `timeout` is in seconds, `most` is a limit of its output in bytes.
 
-        `ended` is called when the program has ended, which may be long after a timeout. Raises
-        NoAnswer.
+        The function `ended` is called when the program has ended. The program may end long after
+        the timeout. Raises NoAnswer.
         """
         ...
 
     def as_user(self, account: str) -> Transport:
         """Return a transport that runs programs as a cluster account.
 
-        Only the gate may be run as a cluster account.
+        The returned transport is allowed to run only the gate.
         """
         ...
 

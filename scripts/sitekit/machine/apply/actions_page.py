@@ -1,4 +1,6 @@
-"""Generate the page docs/installer-actions.md from the plan that `make apply` executes."""
+"""Generate the page docs/installer-actions.md from the list of changes (the plan) that `make apply`
+makes on a new machine.
+"""
 
 from __future__ import annotations
 
@@ -202,7 +204,7 @@ def _timer_rows(files: dict[Path, File]) -> Iterator[str]:
 
 
 def _ours(path: Path) -> bool:
-    """Return whether the folder belongs to sitekit alone, and not to the distribution."""
+    """Return whether only sitekit uses the folder; False for a folder of the distribution."""
     return "sitekit" in path.parts
 
 

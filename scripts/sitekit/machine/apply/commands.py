@@ -45,8 +45,9 @@ that concern an apply."""
 
 
 def no_findings() -> list[Finding]:
-    """Return an empty list. apply() uses the function no_findings() if the caller has no checks of its
-    own."""
+    """Return an empty list. diff() and apply() call this function if the caller passes no checks of
+    its own.
+    """
     return []
 
 
@@ -99,7 +100,8 @@ def apply(site: Site, *, root: Path = MACHINE, more: More = no_findings) -> int:
         execute(plan, site, root, partial(restart_services, plan, site, platform, root))
     for line in describe_result(plan):
         say(line)
-    # These files grant rights, so a change by hand in them is always reported as a failure.
+    # Files in these folders grant rights. Therefore the command fails (returns 1) if somebody has
+    # changed one of them by hand.
     grants = {platform.sudoers, Path("/etc/pam.d"), site.libexec}
     return 1 if plan.offers or any(path.parent in grants for path in plan.edited) else 0
 
@@ -139,12 +141,12 @@ def plan_apply(
     If `generated_files` (keys and certificates) is given, the plan uses these files instead of the
     keys and certificates on the machine.
     """
-    # The course files are read a single time. Therefore the texts that are written, and that go to
-    # the gate, are exactly the texts that were checked.
+    # The course files are read a single time. Therefore sitekit writes for the hub and the gate
+    # exactly the texts that it has checked.
     files = render(site, platform, site_courses(site))
     before = load_manifest(applied(site, root), root)
     own: dict[Path, File] = {}
-    with suppress(PermissionError):  # only root can read the secrets, and only root can apply
+    with suppress(PermissionError):  # only root can read the secrets and run `make apply`
         own |= generated_files_of(Target(site, root))
     own |= generated_files or {}
     wanted_links = links(Target(site, root), platform)

@@ -18,7 +18,7 @@ from .kinds_of_changes import Action, Remove, Stop, Write
 from .plan import ApplyPlan
 
 KEPT = 5
-"""The number of runs of `make apply` whose replaced files the folder `before` keeps."""
+"""The folder `before` keeps the replaced files of this number of runs of `make apply`."""
 
 
 def before_path(site: Site) -> Path:
@@ -32,9 +32,9 @@ def execute(
 ) -> None:
     """Make every change of the plan, then call `services` to restart the services.
 
-    The function `services` also waits until the services answer. If a change or a service fails,
-    all changes are undone, and the error is raised. If the failed apply has already stopped or
-    restarted services, `services(None)` restarts these services with the restored files.
+    `services` also waits until the services answer. If a change or a service fails, all changes are
+    undone, and the error is raised. If the failed apply has already stopped or restarted services,
+    `services(None)` restarts these services with the restored files.
     """
     begun = any(isinstance(action, Stop) for action in plan.actions)
 

@@ -1,8 +1,8 @@
 """Define the kinds of changes that `make apply` makes to the machine. Each kind of change is a
-class with methods to describe, make and undo the change.
+class that describes, makes and undoes the change.
 
-A change is refused if the machine has changed since the plan was made. A change that fails halfway
-is undone.
+A change of a file or link is refused if somebody has changed the file or link after the plan was
+made. If a change fails, it is undone.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ class Action(Protocol):
         "/etc/pam.d/x")."""
 
     def do(self, root: Path, undo: ExitStack) -> None:
-        """Make the change in the file tree `root`. Before the change, add functions to `undo` that
-        reverse the change."""
+        """Make the change in the file tree `root`. Before the change, add to `undo` the functions
+        that reverse it.
+        """
 
 
 @dataclass(frozen=True)

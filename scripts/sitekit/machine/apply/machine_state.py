@@ -32,10 +32,10 @@ class MachineState:
     `entries` maps each path to the file, folder or link that exists there.
     `users` and `groups` contain the accounts and groups of the site that exist.
     `members` contains the memberships that exist, as (user, group).
-    `own_group` has the primary group of each account of the site.
+    `own_group` maps each account of the site to its primary group.
     `services` has the state of each service of the applied site, and of the machine's own web
     servers. If a service runs but does not answer, its state is `starting`. If the current user
-    may not read the state, the value is `unknown`.
+    cannot read the state, the value is `unknown`.
     `applied` is the site of the last apply.
     `shared` has all entries of the manifests of the other sites on this machine.
     """
@@ -54,8 +54,8 @@ def path_beside(path: Path) -> Path:
     """Return the path for new content that must not replace the file `path`, such as `path.new` in
     the same folder.
 
-    The program that reads `path` must ignore the new file. The name of the new file is chosen
-    accordingly. For example, logrotate ignores only certain suffixes of names (logrotate(8),
+    The program that reads `path` must ignore the new file. Therefore the new file in a folder of
+    logrotate has another suffix, because logrotate ignores only certain suffixes (logrotate(8),
     tabooext).
     """
     return path.with_name(

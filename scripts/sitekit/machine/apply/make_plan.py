@@ -51,9 +51,9 @@ def make_plan(
 ) -> ApplyPlan:
     """Return the plan that makes the machine match the site.
 
-    `files` are the files that follow from the site file. `generated_files` were generated on this
-    machine, such as a private key. `links` are the symbolic links that the machine's web server
-    needs.
+    `files` are the files whose content depends only on the site file. `generated_files` were
+    generated on this machine, such as a private key. `links` are the symbolic links that the
+    machine's web server needs.
     """
     result = ApplyPlan(seen.applied, generated_files | files, manifest=before.model_copy(deep=True))
     for_manifest, of_root, of_accounts = _in_order(site, folders(site, platform))

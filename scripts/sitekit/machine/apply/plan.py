@@ -16,8 +16,9 @@ from .service_changes import ServiceChange
 
 @dataclass(frozen=True)
 class Edited:
-    """Both versions of a file that was changed by hand: the content from the site file, and
-    the content on the machine."""
+    """Both versions of a file that somebody has changed by hand: the content that sitekit
+    generates, and the content on the machine.
+    """
 
     file: File
     there: Entry
@@ -34,7 +35,7 @@ class ApplyPlan:
     `offers` contains the files that are kept, with the new content beside each file as `.new`.
     `edited` contains the files that somebody has changed by hand, although the site's content for
     them has not changed since the last apply.
-    `unread` contains the files that the current user may not read.
+    `unread` contains the files that the current user cannot read.
     `manifest` is the manifest after the apply.
     """
 

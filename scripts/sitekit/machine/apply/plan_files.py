@@ -21,8 +21,9 @@ from .plan import ApplyPlan, Edited
 def plan_file(
     made: ApplyPlan, seen: MachineState, path: Path, file: File, *, generated: bool
 ) -> None:
-    """Plan to write a file. If another file that sitekit did not write exists at the path, plan to
-    write the content as `.new` beside this file."""
+    """Plan to write a file. If the administrator has written or changed the file at this path, plan
+    to write the content as `.new` beside the file.
+    """
     entry, record = seen.entries[path], made.manifest.files.get(str(path))
     ours = FileRecord(hashes=[file.sha256], mode=file.mode, generated=generated)
     secret = generated and not file.mode & 0o004
@@ -42,8 +43,8 @@ def plan_file(
         record = made.manifest.files.setdefault(str(path), FileRecord(foreign=True))
         if entry.sha256 == file.sha256:
             # The administrator has accepted the `.new` file or has undone the edit, so sitekit
-            # manages the file again. A file that sitekit never wrote, but that has the same content
-            # by chance, still belongs to the administrator.
+            # manages the file again. A file that sitekit never wrote still belongs to the
+            # administrator, even if it has the same content by chance.
             if not record.foreign or record.offered == file.sha256:
                 made.manifest.files[str(path)] = ours
         else:
@@ -51,9 +52,9 @@ def plan_file(
 
 
 def _ours(entry: Entry, record: FileRecord | None) -> bool:
-    """Return whether sitekit may replace the file or link at the path.
+    """Return whether sitekit is allowed to replace the file or link at the path.
 
-    If the current user may not read the file, return True, as if nobody had changed the file after
+    If the current user cannot read the file, return True, as if nobody had changed the file after
     sitekit wrote it. `sudo make apply` checks the file again.
     """
     if record is None:

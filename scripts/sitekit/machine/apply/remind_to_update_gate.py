@@ -1,5 +1,6 @@
-"""After a change of course files, print a note if the gate is on a login node, because this gate
-also needs the new course files."""
+"""If course files change and the gate is on a login node, remind the administrator that the gate
+also needs the new course files.
+"""
 
 from __future__ import annotations
 

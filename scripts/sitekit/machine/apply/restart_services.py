@@ -42,7 +42,7 @@ def restart_services(
     ]
     # The site may move between the machine's own web server and a separate one, which use the same
     # ports. The machine's web server is reloaded first if it must release the ports, and last if it
-    # takes them.
+    # will use the ports.
     _web_servers([web for web in webs if not in_use(site, platform, web)], verbs, site, platform)
     _own_services(site, platform, changes, undo)
     rules = any(path.parent == platform.sudoers for path in found.changed)

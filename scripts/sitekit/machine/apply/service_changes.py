@@ -61,9 +61,8 @@ def list_service_changes(
     """Return the changes of services, in the order in which the services start.
 
     `changed` maps each changed path to the file or link that existed there before. A stopped
-    service is not started. A new service, or a service that moves to another supervisor, is started
-    if a service with this name runs now. If there is no such service yet, it is started if the
-    proxy runs.
+    service is not started. A service that moves to another supervisor is started if it runs now. A
+    service that the last applied site did not have is started if the proxy runs.
     """
     restart, reload = _readers(site, platform, changed)
     conf = site.etc / "supervisord.conf"

@@ -2,8 +2,8 @@
 machine cannot recreate.
 
 The archive contains database, ledger, secrets, applied site and manifest under their paths on the
-machine. Files of the checkout are below `checkout/` in the archive. The archive contains a list
-with the hashes of all files.
+machine. Files of the checkout are below `checkout/` in the archive. The archive also contains a
+list with the hashes of all its files.
 """
 
 from __future__ import annotations
@@ -42,12 +42,13 @@ COURSE_FILES = (".yml", ".csv", ".txt")
 _SQLITE = b"SQLite format 3\0"
 _DRAFT = "-draft"
 _BESIDE = ("-wal", "-shm", "-journal", f".sql{_DRAFT}")
-"""The endings of the names of files that a backup does not need: the files that SQLite keeps beside
-a database, and unfinished copies."""
+"""A backup omits files whose names have one of these suffixes: the files that SQLite writes beside
+a database, and unfinished copies.
+"""
 
 
 def backup(site: Site, *, root: Path = MACHINE) -> int:
-    """Write a backup, and remove the oldest backups. The hub may keep running. Raises Problem.
+    """Write a backup, and remove the oldest backups. The hub can keep running. Raises Problem.
 
     Returns 1 if a file had to be left out of the backup, else 0.
     """
@@ -76,7 +77,7 @@ def backup(site: Site, *, root: Path = MACHINE) -> int:
 
 
 def _database_copy(site: Site, root: Path) -> Path:
-    """Return the path of the unfinished copy of a PostgreSQL database."""
+    """Return the path at which the backup first writes its copy of a PostgreSQL database."""
     copy = on_disk(root, restored_copy(site))
     return copy.with_name(copy.name + _DRAFT)
 
@@ -137,7 +138,8 @@ def _archive(site: Site, root: Path, folder: Path) -> list[Path]:
 
 
 def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path, Owner]]:
-    """Yield each file of the backup as (name in the archive, path, account that reads the file).
+    """For each file of the backup, yield its name in the archive, its path, and the account with
+    whose rights it is read.
 
     If a folder cannot be read, its path is added to `left`.
     """
@@ -166,8 +168,9 @@ def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path
 
 
 def _kept(state: Path, hub: Owner, left: list[Path]) -> list[Path]:
-    """Return the files of the state folder that the hub's account can read. The paths of files that
-    are not copied are added to `left`."""
+    """Return the files of the state folder. The paths of folders that the hub's account cannot read
+    are added to `left`.
+    """
 
     def skip(trouble: OSError) -> None:
         """Add a folder that cannot be read to `left`."""
@@ -231,8 +234,9 @@ def _owner(path: Path) -> Owner:
 
 
 def _copy(path: Path, to: Path, owner: Owner) -> None:
-    """Copy a file with the rights of `owner`. A database is copied with SQLite so that the copy is
-    consistent. Raises PermissionError or Problem."""
+    """Copy a file with the rights of `owner`. A SQLite database is copied by SQLite itself, which
+    makes the copy consistent. Raises PermissionError or Problem.
+    """
     to.unlink(missing_ok=True)
     with acting_as(*owner):
         opened = open_file(path)
@@ -246,7 +250,9 @@ def _copy(path: Path, to: Path, owner: Owner) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file. The file may be larger than the memory."""
+    """Return the SHA-256 of a file. A file that is larger than the machine's memory can be hashed
+    too.
+    """
     hashed = hashlib.sha256()
     with path.open("rb") as content:
         while piece := content.read(1 << 20):

@@ -193,8 +193,8 @@ def _nothing_in_the_way(site: Site, root: Path, platform: Platform) -> None:
 
 
 def _sorted(site: Site, files: Mapping[str, Path]) -> tuple[dict[str, Path], dict[Path, Path]]:
-    """Divide the files of the backup: return the files of the state folder (by relative name) and
-    the secrets (by path).
+    """Return two mappings with the files of the backup. The first contains the files of the state
+    folder, by relative name. The second contains the secrets, by their path on the machine.
 
     Raises BadInput if the backup contains other files.
     """

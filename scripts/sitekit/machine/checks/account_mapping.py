@@ -42,7 +42,7 @@ def _check_gateway(site: Site, name: str, root: Path) -> None:
             f"{name} is the site's own account", where, "name an account for users' servers"
         )
     if site.slurm.ssh:
-        return  # the account is on the login node
+        return  # the gateway account exists only on the login node
     if not unix_accounts.has_account(root, name):
         raise BadInput(f"there is no account {name} on this machine", where, remedy)
     if unix_accounts.numbers(root, name)[0] < MIN_UID:

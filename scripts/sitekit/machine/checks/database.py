@@ -1,5 +1,6 @@
-"""Check what a site with a PostgreSQL database needs on this machine, and that the hub keeps its
-database while servers run."""
+"""Check whether this machine has what a PostgreSQL database needs. Check also that the site does
+not change to another database while users' servers run.
+"""
 
 from __future__ import annotations
 

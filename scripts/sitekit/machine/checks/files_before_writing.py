@@ -36,7 +36,7 @@ _NEWER = re.compile(
     r"Unknown \w+( name)? '(Protect(Clock|Hostname|KernelLogs|Proc)|ProcSubset|RestrictSUIDSGID)'"
 )
 
-# This program loads the configuration as JupyterHub does, but does not open the database.
+# This Python program loads the configuration as JupyterHub does, but does not open the database.
 _LOAD = """
 import sys
 from jupyterhub.app import JupyterHub
@@ -123,8 +123,8 @@ def _front(target: Target, platform: Platform, staged: _Staged) -> None:
         return
     if site.front.instance == "system":
         there = apache_links.loads(target, platform)
-        # On some distributions, the modules of the first line are built into Apache; on others,
-        # they are loaded.
+        # On some distributions, log_config, logio, unixd and watchdog are built into Apache. On
+        # other distributions, Apache must load these modules.
         wanted = ["log_config", "logio", "unixd", "watchdog"]
         wanted += ["mpm_event", "authz_core", "socache_shmcb", *modules(site)]
         loads = [there[name].line for name in wanted if name in there]
@@ -166,8 +166,8 @@ def check_rotation(path: Path) -> None:
 
 
 def _systemd(site: Site, staged: _Staged) -> None:
-    """Test the systemd units with systemd-analyze. Raises Problem if systemd-analyze prints any
-    message about the unit files.
+    """Test the systemd units with systemd-analyze. Raises Problem if systemd-analyze prints a
+    message about the site's units.
 
     The test uses the output of systemd-analyze, because the exit code of systemd-analyze is 0 even
     for an unknown key. Messages about units of the distribution are ignored. If the release is not

@@ -79,7 +79,7 @@ def _release(site: Site) -> Iterator[Finding]:
     try:
         ours = versions_of(site.current)
     except (OSError, ValueError):
-        return  # another check reports that the hub has no release
+        return  # no finding here: another check reports that the hub has no release
     if why := misfit(ours, theirs):
         what = f"no server can start: {why}"
         remedy = "build both from the same checkout, with environment.yml of the same versions"

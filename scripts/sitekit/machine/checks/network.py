@@ -24,8 +24,9 @@ LOCAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def service_of(key: tuple[str, ...]) -> str:
-    """Return which service listens at the port with this key in site.yml. A port that the table
-    _SERVICES does not list belongs to the proxy."""
+    """Return which service listens at the port that site.yml sets with this key. A key that is not
+    in the table _SERVICES is a key of the proxy.
+    """
     return _SERVICES.get(key, "proxy")
 
 

@@ -1,6 +1,7 @@
-"""Check that the hub can verify passwords by the method in site.yml (`login.passwords`).
+"""Check that the hub can verify users' passwords by the method that site.yml names in
+`login.passwords`.
 
-If the passwords were not checked, `make apply` could succeed although nobody can log in afterwards.
+Without this check, `make apply` could succeed although nobody can log in afterwards.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from ..installed.manifest import FileRecord, load_manifest
 from ..installed.read_and_restore_path import read_entry
 
 MODULES = {"sssd": "pam_sss.so", "shadow": "pam_unix.so"}
-NAMES_SHOWN = 3  # names
-SSSD_TIMEOUT = 5.0  # seconds
+NAMES_SHOWN = 3  # the most names in one message
+SSSD_TIMEOUT = 5.0  # seconds until sssd must accept a connection
 
 
 def check_module(site: Site, platform: Platform, root: Path) -> None:

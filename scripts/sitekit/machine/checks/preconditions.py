@@ -131,11 +131,12 @@ def check_prometheus(site: Site, root: Path) -> None:
 
 
 def check_places(site: Site, root: Path) -> None:
-    """Refuse folders and programs that other accounts can replace. Raises BadInput.
+    """Refuse folders and programs of the site that accounts other than root and their owner can
+    replace. Raises BadInput.
 
     sitekit, as root, changes the owners of the state folder and of the backup folder. Services that
     run as root, and the gate, run programs from the prefix and Slurm's programs. Slurm's
-    configuration names plugins, which Slurm's programs load.
+    configuration is checked too, because it names plugins that Slurm's programs load.
     """
     for key, folder in (("paths.state", site.paths.state), ("backup.folder", site.backups)):
         _check_way(key, folder.parent, folder, root, {0})
@@ -198,7 +199,7 @@ def _check_way(key: str, path: Path, named: Path, root: Path, owners: set[int]) 
 
 
 def _steps(path: Path, root: Path) -> list[Step]:
-    """Return the folders and symbolic links of a path; an empty list if this account may not read
+    """Return the folders and symbolic links of a path; an empty list if this account cannot read
     one of the folders.
 
     `sudo make apply` runs as root, and can therefore check all folders.

@@ -1,4 +1,5 @@
-"""Collect the findings about this machine and the cluster, before an apply changes anything.
+"""Before `make apply` changes anything, collect the problems (findings) of this machine and the
+cluster.
 
 If one check fails, all other checks still run.
 """
@@ -57,8 +58,9 @@ SUBJECTS = {
     "tiers.fits-nodes": "Slurm",
     "engines.sizes": "the engines of servers",
 }
-"""Maps the id of each check to the subject of the check. `make doctor` has several checks of Slurm
-and of the engines, of which only one is in this mapping."""
+"""Maps the id of a check to the subject of the check. `make doctor` has several checks of Slurm and
+several checks of the engines. For each of these two subjects, this mapping has one check.
+"""
 
 
 def questions(asked: SiteChange) -> dict[str, Callable[[], Iterable[Finding]]]:

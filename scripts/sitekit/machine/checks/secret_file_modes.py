@@ -85,14 +85,15 @@ def _readers(path: Path, root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _lets(step: Step, gid: int) -> bool:
-    """Return whether a member of the group may enter the folder or read the file `step`."""
+    """Return whether a member of the group can enter the folder or read the file `step`."""
     bit = stat.S_IROTH if step.last else stat.S_IXOTH
     return bool(step.status.st_mode & (bit << 3 if step.status.st_gid == gid else bit))
 
 
 def _has_people(gid: int, root: Path) -> bool:
-    """Return whether ordinary accounts are members of the group. Members that this host does not
-    list are not found."""
+    """Return whether ordinary accounts are members of the group. Members that this host cannot list
+    (for example, from a directory service) are not found.
+    """
     name = unix_accounts.group_of_number(root, gid)
     if gid == 0 or name == FOR_KEYS:
         return False

@@ -1,5 +1,6 @@
 """Refuse a group in `login.deny_ssh` if an administrator of this machine is a member of the group.
-With such a group in `login.deny_ssh`, the administrator could no longer log in by SSH."""
+With such a group in `login.deny_ssh`, the administrator could no longer log in by SSH.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from ...site import Site
 from ..installed import unix_accounts
 
 OF_ADMINISTRATORS = ("sudo", "wheel", "admin")
-"""Groups whose members may use sudo on common Linux distributions."""
+"""Groups whose members are allowed to use sudo on common Linux distributions."""
 
 
 def check_nobody_locked_out(site: Site, root: Path) -> None:

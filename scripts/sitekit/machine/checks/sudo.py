@@ -16,7 +16,8 @@ from ..installed import unix_accounts
 from ..installed.read_and_restore_path import MACHINE, on_disk
 
 SUDOERS = Path("/etc/sudoers")
-# sudoers(5): `#includedir` is not a comment. Versions of sudo before 1.9.1 use this spelling.
+# A line that begins with `#includedir` is not a comment (sudoers(5)). Versions of sudo before 1.9.1
+# require this spelling.
 _INCLUDE = re.compile(r'^\s*[@#](include|includedir)\s+"?([^"\n]+?)"?\s*$', re.MULTILINE)
 
 
@@ -45,7 +46,9 @@ def check_sudo(site: Site, platform: Platform, root: Path = MACHINE) -> Iterator
 
 
 def _folders(root: Path, file: Path, depth: int) -> Iterator[Path]:
-    """Yield the folders that a sudoers file includes with `@includedir`."""
+    """Yield the folders that a sudoers file names with `@includedir`, also in files that it
+    includes.
+    """
     real = on_disk(root, file)
     if depth > 8 or not real.is_file():
         return
@@ -58,8 +61,8 @@ def _folders(root: Path, file: Path, depth: int) -> Iterator[Path]:
 
 
 def check_rule(site: Site) -> None:
-    """Test with sudo whether the hub may start the gate as a user, and the local gate as root.
-    Raises Problem if not.
+    """Test with sudo whether the hub is allowed to start the gate as a user, and the local gate as
+    root. Raises Problem if not.
 
     The test is needed because a rule that sudo reads later overrides the site's rule.
     """
@@ -79,7 +82,9 @@ def check_rule(site: Site) -> None:
 
 
 def _check_rule(site: Site, program: Path, account: str) -> None:
-    """Test with sudo whether the hub may start a program as an account. Raises Problem if not."""
+    """Test with sudo whether the hub is allowed to start a program as an account. Raises Problem if
+    not.
+    """
     try:
         run(["sudo", "-n", "-U", site.hub.user, "-l", "-u", account, program])
     except CommandFailed as refused:

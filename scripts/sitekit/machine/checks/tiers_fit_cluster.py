@@ -37,8 +37,9 @@ _OF_THE_ACCOUNT = re.compile(
 
 @dataclass
 class Partition:
-    """The size of a partition's largest node, and the partition's time limit in seconds
-    (None: no limit)."""
+    """The size of a partition's largest node, and the partition's time limit in seconds. If the
+    partition has no time limit, the value is None.
+    """
 
     cpus: int = 0
     memory: int = 0
@@ -216,7 +217,7 @@ def _job_options(tier: Tier, partition: str) -> list[str]:
 
 
 def _reasons(errors: str) -> str:
-    """Return the different error messages of sbatch on one line."""
+    """Return the error messages of sbatch on one line, each message once."""
     lines = [
         line.split("error: ")[-1].removeprefix("allocation failure: ").strip()
         for line in errors.splitlines()
@@ -265,11 +266,11 @@ def check_memory_caps(site: Site, config: dict[str, str]) -> Iterator[Finding]:
 
 
 def slowed_down(config: dict[str, str], tree: Path = Path("/sys/fs/cgroup")) -> bool:
-    """Return whether the kernel throttles a job that uses more than its reserved memory
-    (memory.high).
+    """Return whether Linux slows down a job that uses more than its reserved memory (memory.high).
 
     If CgroupPlugin is `autodetect`, the nodes are assumed to have the same cgroup version as this
-    host. The result is False if the nodes' HealthCheckProgram is lift-memory-high.
+    host. The result is False if HealthCheckProgram in slurm.conf is lift-memory-high, which removes
+    this limit.
     """
     plugin = config.get("CgroupPlugin", "")
     v2 = plugin == "cgroup/v2" or (

@@ -26,10 +26,10 @@ class File:
 
 @dataclass(frozen=True)
 class Folder:
-    """Describe a directory that must exist.
+    """Describe a directory that `make apply` creates if it is missing.
 
-    The directory's group is chosen as in File. If `shared` is true, owner and mode of an existing
-    directory are not changed.
+    The directory's group is chosen as in File. If the directory exists, `make apply` sets its owner
+    and mode, unless `shared` is true.
     """
 
     mode: int = 0o755

@@ -17,8 +17,9 @@ _LISTEN = "0A"  # net/ipv4/tcp_states.h, TCP_LISTEN
 
 @dataclass(frozen=True)
 class Process:
-    """Describe a process of this machine. `environment` is empty if this user may not read the
-    environment variables of the process."""
+    """Describe a process of this machine. `environment` is empty if this user cannot read the
+    environment variables of the process.
+    """
 
     pid: int
     name: str
@@ -26,8 +27,9 @@ class Process:
     environment: str
 
     def mentions(self, *paths: Path) -> bool:
-        """Return whether the command line or the environment of the process contains a path in one
-        of these directories."""
+        """Return whether the command line or an environment variable of the process contains one of
+        these directories or a path below it.
+        """
         return any(
             f"{path}/" in text for path in paths for text in (self.command, self.environment)
         )
@@ -52,7 +54,7 @@ def process(pid: int) -> Process | None:
 def _shown(told: dict[str, Any]) -> Process:
     """Convert psutil's data about a process to a Process.
 
-    psutil returns None for values that this user may not read, and surrogate characters for bytes
+    psutil returns None for values that this user cannot read, and surrogate characters for bytes
     that are not valid UTF-8.
     """
     texts = [told["name"] or ""], told["cmdline"] or [], (told["environ"] or {}).values()
@@ -63,7 +65,7 @@ def _shown(told: dict[str, Any]) -> Process:
 def listeners(ports: set[int]) -> dict[int, Process | None]:
     """Return the ports among `ports` on which a program listens: port -> process.
 
-    The process is None if the current user may not see which process listens. If several processes
+    The process is None if the current user cannot see which process listens. If several processes
     share a socket, the oldest process is returned. Later processes, such as nginx's workers, have
     other command lines.
     """
@@ -71,7 +73,8 @@ def listeners(ports: set[int]) -> dict[int, Process | None]:
     found: dict[int, Process | None] = dict.fromkeys(sockets.values())
     if not found:
         return found
-    # psutil's net_connections names the youngest process that shares a socket
+    # psutil's net_connections is not used, because it returns the youngest process that shares a
+    # socket
     for pid in sorted(psutil.pids(), key=_started):
         for inode in _open_sockets(Path(f"/proc/{pid}")) & sockets.keys():
             found[sockets[inode]] = found[sockets[inode]] or process(pid)

@@ -25,7 +25,7 @@ class HubDatabase(Protocol):
     the database cannot be used."""
 
     ending: str
-    """The ending of the names of copies of the database."""
+    """The suffix of the names of copies of the database: `.sqlite` or `.sql`."""
 
     def exists(self) -> bool:
         """Return whether the database exists. An existing SQLite database may have no tables
@@ -40,13 +40,13 @@ class HubDatabase(Protocol):
         damaged."""
 
     def rows(self, query: str) -> list[str]:
-        """Return the first column of the rows of a query."""
+        """Run an SQL query, and return the first column of the resulting rows."""
 
     def copy(self, to: Path) -> None:
-        """Copy the database to an empty file that the hub's account owns; the hub may run."""
+        """Copy the database to an empty file that the hub's account owns. The hub can keep running."""
 
     def replace(self, copy: Path) -> None:
-        """Replace the database by a copy. The hub must be stopped."""
+        """Replace the database by a copy of an earlier state. The hub must be stopped."""
 
 
 def hub_database(site: Site) -> HubDatabase:
@@ -55,8 +55,9 @@ def hub_database(site: Site) -> HubDatabase:
 
 
 def as_the_hub(site: Site) -> AbstractContextManager[None]:
-    """Run the `with` block with the rights of the hub's account. Therefore no file in the hub's
-    folder gets the owner root."""
+    """Run the `with` block with the rights of the hub's account. Therefore the hub's account owns
+    each file that the block creates.
+    """
     hub = pwd.getpwnam(site.hub.user)
     return acting_as(hub.pw_uid, hub.pw_gid)
 

@@ -12,8 +12,9 @@ point."""
 
 
 def mounts_in(folder: Path) -> list[Path]:
-    """Return the mount points at the folder or below it. A symbolic link `folder` is not
-    followed."""
+    """Return the mount points at the folder or below it. If `folder` is a symbolic link, the link
+    is not followed.
+    """
     real = folder.parent.resolve() / folder.name
     points = [_decoded(line.split(b" ")[4]) for line in MOUNTS.read_bytes().splitlines()]
     return sorted({point for point in points if point.is_relative_to(real)})

@@ -80,8 +80,9 @@ class Apache(WebServer):
 
 
 class Platform(_Row):
-    """Define one family of distributions, which is an entry of platforms.yml. The comments in
-    platforms.yml explain the keys."""
+    """Declare the keys of one family of distributions in platforms.yml. The comments in
+    platforms.yml explain the keys.
+    """
 
     ids: tuple[str, ...]
     install: str

@@ -74,15 +74,16 @@ def tables(site: Site) -> list[str]:
 
 
 def copy(site: Site, to: Path) -> None:
-    """Write the database as SQL statements to a file that the hub's account owns. The hub may keep
-    running. Raises Problem."""
+    """Write the database as SQL statements to a file that the hub's account owns. The hub can keep
+    running. Raises Problem.
+    """
     words = ("--no-owner", "--no-privileges", f"--dbname={_url(site)}", f"--file={to}")
     _run(site, ["pg_dump", "--no-password", *words], _COPY_SECONDS)
 
 
 def replace(site: Site, copy: Path) -> None:
-    """Replace all tables of the database by the tables of a copy, in one transaction. If this
-    fails, no table has changed.
+    """Replace all tables of the database by the tables of a copy, in one transaction. If the
+    transaction fails, no table has changed.
 
     The hub must be stopped. Raises Problem.
     """

@@ -16,8 +16,8 @@ def open_database(database: Path) -> Iterator[sqlite3.Connection]:
     """Open a database for reading and writing. Raises Problem for an error of SQLite.
 
     A hub that was killed may leave an unfinished transaction. SQLite undoes an unfinished
-    transaction when a program opens the database the next time. Therefore this program must have
-    write access.
+    transaction when a program opens the database the next time. Therefore the caller must have
+    write access to the database, even for a query.
     """
     with (
         _errors_as_problem(database),
@@ -33,10 +33,11 @@ def refuse_damaged(database: Path) -> None:
 
 
 def copy_database(database: Path, to: Path, owner: tuple[int, int] | None = None) -> None:
-    """Copy a database in a consistent state to a new or empty file. Raises Problem.
+    """Copy a database to a new or empty file. The copy is consistent, even if the hub writes to the
+    database at the same time. Raises Problem.
 
-    If `owner` (uid, gid) is given, the database is read with the rights of this account. The
-    account does not have to be able to write the copy.
+    If `owner` (uid, gid) is given, the database is read with the rights of this account. This
+    account needs no write access to the copy.
     """
     with _errors_as_problem(database), closing(sqlite3.connect(to)) as made:
         # without a journal, SQLite creates no other file beside the copy

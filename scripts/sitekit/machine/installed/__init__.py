@@ -1,1 +1,3 @@
-"""Record which files and accounts sitekit has made on the machine, and read their present state."""
+"""Record which files and accounts sitekit has created on the machine, and read the present state of
+these files and accounts.
+"""

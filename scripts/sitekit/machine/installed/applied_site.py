@@ -86,8 +86,8 @@ def _known(value: Any, path: tuple[str, ...]) -> Any:
 
 
 def check_follows(site: Site, root: Path) -> None:
-    """Refuse a changed site file if the hub would lose its database, or if the site conflicts with
-    another site.
+    """Refuse a changed site file if the hub would start without its present database, or if the
+    site conflicts with another site.
 
     Two sites conflict if they share a port or a state folder. Raises BadInputs.
     """
@@ -118,7 +118,7 @@ def _left_behind(site: Site, before: Site, root: Path) -> Iterator[BadInput]:
 
 
 def _holds_something(real: Path) -> bool:
-    """Return whether a folder contains files. If the current user may not read the folder, the
+    """Return whether a folder contains files. If the current user cannot read the folder, the
     result is True.
 
     `sudo make apply` runs as root, and can therefore check each folder.

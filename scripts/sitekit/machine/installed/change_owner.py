@@ -38,8 +38,8 @@ def hand_over(
         os.fchown(folder, 0, 0)
         os.fchmod(folder, 0o700)
         for path, status, parent in _below(folder):
-            # Files with several hard links are skipped, because such a file may also be in a folder
-            # outside. The owner of such a file must not change.
+            # Files with several hard links are skipped. Such a file may also be in another folder,
+            # and its owner must not change there.
             if stat.S_ISDIR(status.st_mode) or status.st_nlink == 1:
                 whose = (but or {}).get(path, owner)
                 with suppress(FileNotFoundError):

@@ -70,7 +70,7 @@ class Manifest(_Record):
     def text(self) -> str:
         """Return the manifest as JSON.
 
-        The manifest contains no secrets. Everybody may read the manifest, because `make diff` must
+        The manifest contains no secrets. Everybody can read the manifest, because `make diff` must
         work without root.
         """
         return self.model_dump_json(indent=1) + "\n"

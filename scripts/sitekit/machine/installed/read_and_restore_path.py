@@ -19,11 +19,11 @@ MACHINE = Path("/")
 
 @dataclass(frozen=True)
 class Entry:
-    """Describe the file, folder or link at a path. The kind `nothing` means that the path does not
-    exist.
+    """Describe the file, folder or link at a path. The kind `nothing` means that nothing exists at
+    the path.
 
-    The kind `hidden` means that the current user may not see whether anything exists at the path.
-    `content` is the content of a file; None if the current user may not read the file.
+    The kind `hidden` means that the current user cannot see whether anything exists at the path.
+    `content` is the content of a file; None if the current user cannot read the file.
     `target` is the path to which a link points.
     """
 
@@ -36,13 +36,15 @@ class Entry:
     @property
     def sha256(self) -> str | None:
         """Return the SHA-256 of the file's content; None if the path has no file, or if the current
-        user may not read the file."""
+        user cannot read the file.
+        """
         return None if self.content is None else digest(self.content)
 
     @property
     def closed(self) -> bool:
-        """Return True if the current user may not read the file at the path, or may not see whether
-        anything exists there."""
+        """Return True if the current user cannot read the file at the path, or cannot see whether
+        anything exists there.
+        """
         return self.kind == "hidden" or (self.kind == "file" and self.content is None)
 
 
@@ -74,7 +76,7 @@ def read_entry(root: Path, path: Path) -> Entry:
 
 
 def _content(real: Path) -> bytes | None:
-    """Return the content of a file; None if the current user may not read it."""
+    """Return the content of a file; None if the current user cannot read it."""
     try:
         with open_file(real) as file:
             return file.read()
@@ -83,7 +85,9 @@ def _content(real: Path) -> bytes | None:
 
 
 def put_back(root: Path, path: Path, entry: Entry) -> None:
-    """Restore the earlier state `entry` of a path: a file, a link, or nothing. Raises OSError."""
+    """Restore the earlier state `entry` of a path: a file, a link, or nothing at this path. Raises
+    OSError.
+    """
     real = on_disk(root, path)
     if read_entry(root, path) == entry:
         return

@@ -31,7 +31,8 @@ def has_group(root: Path, name: str) -> bool:
 
 
 def numbers(root: Path, owner: str, group_of: str | None = None) -> tuple[int, int]:
-    """Return the uid of `owner`, and the gid of the primary group of `group_of` or `owner`.
+    """Return the uid of `owner`, and the gid of the primary group of `group_of`. If `group_of` is
+    None, return the gid of the primary group of `owner`.
 
     Raises Problem if an account does not exist.
     """
@@ -187,8 +188,8 @@ def _change(root: Path, tool: str, *words: Arg, stdin: str = "") -> None:
 
 @contextmanager
 def _tools_backups(root: Path) -> Iterator[None]:
-    """Keep the copies (such as /etc/passwd-) that the account tools overwrite: restore them after
-    the `with` block.
+    """Save the copies (such as /etc/passwd-) that the account tools overwrite, and restore these
+    copies after the `with` block.
 
     The copies are overwritten in place, because a new file instead of `shadow-` would lose the
     SELinux label.

@@ -52,6 +52,6 @@ def _program(name: str) -> File:
 
 
 def _rendered(template: str, site: Site, node: Ssh, **words: object) -> str:
-    """Return the text of a template with the values of this site filled in."""
+    """Return the text of a template, in which the values of this site replace the placeholders."""
     text = templates("config/templates").get_template(template)
     return text.render(site=site, ssh=node, source=source(site, node), **words) + "\n"

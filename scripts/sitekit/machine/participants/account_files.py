@@ -27,8 +27,8 @@ def free_uids() -> Iterator[int]:
     """Yield free uids, which are above all used uids and gids between UID_MIN and UID_MAX. Raises
     Problem.
 
-    A uid is not used if a group has the same number as its gid, or if an earlier participant had
-    this uid. The limits UID_MIN and UID_MAX are in login.defs(5).
+    A number is omitted if a group has this number as its gid, or if an earlier participant had this
+    uid. The limits UID_MIN and UID_MAX are in login.defs(5).
     """
     low, high = _limit("UID_MIN", 1000), _limit("UID_MAX", 60000)
     taken = {entry.pw_uid for entry in pwd.getpwall()} | {entry.gr_gid for entry in grp.getgrall()}

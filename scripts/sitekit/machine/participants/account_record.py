@@ -44,7 +44,7 @@ class Participant(_Record):
 
 
 class Record(_Record):
-    """Store the accounts whose names begin with the same prefix.
+    """The record of the accounts whose names begin with the same prefix.
 
     `before` has the hashes of the account files (such as /etc/passwd) at the time before the first
     account was created. `after` has the hashes of the account files after the last account was

@@ -93,8 +93,9 @@ def prefix(given: dict[str, str]) -> str:
 
 
 def choice(given: dict[str, str], name: str, values: tuple[str, ...]) -> str:
-    """Return the value of an argument that allows only the values `values`. The first of the
-    permitted values is the default. Raises BadInput."""
+    """Return the value of the argument `name`, which must be one of `values`. If the argument is
+    missing, return the first of `values`. Raises BadInput.
+    """
     if (value := given.get(name, values[0])) not in values:
         raise BadInput(
             f"{shown(value)} is not one of {', '.join(values)}", name, f"write {name}={values[0]}"
@@ -115,8 +116,9 @@ def _number(name: str, text: str, most: int) -> int:
 
 
 def _group(site: Site, group: str) -> str:
-    """Return the name of the participants' group. Raises BadInput if members of the group may not
-    log in, or if they are administrators."""
+    """Return the name of the participants' group. Raises BadInput if members of the group are not
+    allowed to log in, or if they are administrators of the hub.
+    """
     if group not in site.login.allowed_groups:
         known = ", ".join(site.login.allowed_groups)
         raise BadInput(

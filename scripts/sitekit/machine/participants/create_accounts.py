@@ -21,8 +21,9 @@ from .processes import processes_of
 
 
 def named_as_before(site: Site, wanted: Wanted) -> Wanted:
-    """Return the arguments, with as many digits in new names as the existing accounts have: after
-    `training01` comes `training02`, and after `training1` comes `training2`."""
+    """Return the arguments with the number of digits that names of existing accounts have.
+    Therefore `training02` follows `training01`, and `training2` follows `training1`.
+    """
     known = account_record.load(site, wanted.prefix)
     if known is None or not known.participants:
         return wanted
@@ -115,7 +116,7 @@ def _in_the_way(missing: list[str], begun: dict[str, Participant]) -> Iterator[B
     to create."""
     base = account_files.home_base()
     for name in missing:
-        # sitekit may change an account that its own interrupted run began to create
+        # sitekit is allowed to change an account that its own interrupted run began to create
         if name in begun and create_and_remove_account.is_ours(begun[name]):
             continue
         stranger = Participant(name=name, uid=0, home=base / name, password="")

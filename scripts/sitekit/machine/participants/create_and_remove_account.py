@@ -26,8 +26,9 @@ SHELL = Path("/bin/bash")
 
 
 def obstacles(person: Participant) -> Iterator[str]:
-    """Yield a message for each account, group, home or uid that the new account needs, but that
-    already exists on this machine."""
+    """Yield a message if an account, a group or a home with the name of the new account already
+    exists on this machine.
+    """
     if _account(person.name):
         yield f"an account {person.name} exists"
     elif _group(person.name):
@@ -37,8 +38,9 @@ def obstacles(person: Participant) -> Iterator[str]:
 
 
 def is_ours(person: Participant) -> bool:
-    """Return whether the account has the recorded uid and home; also True if the account does not
-    exist."""
+    """Return whether the account has the recorded uid and home. The result is also True if the
+    account does not exist.
+    """
     entry = _account(person.name)
     return entry is None or (entry.pw_uid, Path(entry.pw_dir)) == (person.uid, person.home)
 
@@ -47,7 +49,7 @@ def has_uid(person: Participant) -> bool:
     """Return whether the recorded uid belongs to the recorded account, or to no account of this
     machine.
 
-    If somebody has removed the account by hand, another account may have got the same uid.
+    If somebody has removed the account by hand, a new account may have the same uid.
     """
     try:
         return pwd.getpwuid(person.uid).pw_name == person.name
@@ -97,7 +99,8 @@ def _home(person: Participant, keep_data: bool, gone: bool) -> Iterator[str]:
     account does not exist any more.
 
     An interrupted run may have removed the account, and made root the owner of the home, but not
-    yet of all files in the home. In this case, a home that root owns is accepted.
+    yet of all files in the home. Therefore, with `keep_data`, a home that root owns is accepted if
+    the account does not exist.
     """
     try:
         status = person.home.lstat()

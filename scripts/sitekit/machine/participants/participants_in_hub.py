@@ -1,7 +1,8 @@
 """Find and delete users of the hub who are participants of a workshop.
 
-A user's cookie is valid for two weeks, and a token for months. If the user were not deleted from
-the hub, a former participant could use the account of the next participant with the same name.
+A user's cookie is valid for two weeks, and a token for months. A later participant may get the same
+user name. If users were not deleted, the former participant could then use the later participant's
+account.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ def describe(process: psutil.Process) -> str:
 def end(uids: Collection[int]) -> int:
     """End all processes with these uids; return the number of processes. Raises Problem.
 
-    Processes are searched and ended repeatedly, because a process may start another process before
-    its own end.
+    This function repeats the search, because a process may start another process before its own
+    end.
     """
     ended = 0
     for _ in range(5):

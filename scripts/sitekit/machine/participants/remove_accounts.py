@@ -48,9 +48,8 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
             known.after = account_files.hashes() if as_left else {}
             account_record.save(site, prefix, known)
             shown.advance()
-    participants_in_hub.delete(
-        site, users
-    )  # also delete users who have logged in again in the meantime
+    # Delete the users again, because some may have logged in to the hub in the meantime.
+    participants_in_hub.delete(site, users)
     for line in left:
         say(f"    {line}")
     for line in _compare(known, as_left):

@@ -1,7 +1,8 @@
 """Remove an account's files outside of its home: crontab, at jobs, mail, and the setting `linger`
 of systemd.
 
-If these files remained, a later account with the same name or uid would get the files.
+If these files stayed on the machine, they would belong to a later account with the same name or
+uid.
 """
 
 from __future__ import annotations

@@ -24,8 +24,9 @@ class Account:
 
 @dataclass(frozen=True)
 class Membership:
-    """Describe that the account `user` must be a member of a group: of the group `group`, or of the
-    primary group of the account `group_of`."""
+    """Describe one required membership of the account `user`: in the group `group`, or in the
+    primary group of the account `group_of`.
+    """
 
     user: str
     why: str

@@ -33,7 +33,7 @@ from ..host.target import Target
 
 AUTHORITY_DAYS, PAIR_DAYS = 30 * 365, 5 * 365
 DAY = 86400
-RENEW = 0.2  # the part of the lifetime that is left when a certificate is renewed
+RENEW = 0.2  # a certificate is renewed when this part of its lifetime is left
 CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
 # The authority `servers` can sign certificates only for names of users' servers, not for other

@@ -65,7 +65,7 @@ def generated_paths(site: Site) -> set[Path]:
 
 
 def _openid(site: Site) -> Path:
-    """Return the path of the file with the secrets for Apache's module mod_auth_openidc."""
+    """Return the path of the file from which Apache's module mod_auth_openidc reads its secrets."""
     return site.etc / "tls" / "openid.conf"
 
 
@@ -127,14 +127,14 @@ def hub_secret(target: Target) -> dict[Path, File]:
 
 
 def has_password(site: Site) -> bool:
-    """Return whether the hub's database is on a PostgreSQL server that asks for a password."""
+    """Return whether the hub's database is on a PostgreSQL server that requires a password."""
     return bool((there := postgresql(site)) and there.password)
 
 
 def database_password(target: Target) -> dict[Path, File]:
     """Return the file with the password of the hub's database, in libpq's format.
 
-    libpq ignores the file if accounts other than its owner may read it.
+    libpq ignores the file if accounts other than its owner can read the file.
     """
     site, there = target.site, postgresql(target.site)
     if there is None or there.password is None:

@@ -1,6 +1,6 @@
 """Generate the content of all files that `make apply` writes, except secrets (machine_secrets.py).
 
-The functions of this file only return the files, and write nothing.
+The functions of this file return the contents, and write no files.
 """
 
 from __future__ import annotations

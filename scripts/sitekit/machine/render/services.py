@@ -33,8 +33,8 @@ from .timers import timers
 def site_services(site: Site, platform: Platform) -> list[Service]:
     """Return the site's services in the order in which they start.
 
-    This function reads nothing from the machine. Only the `ready` functions of the returned
-    services do, when they are called.
+    This function reads nothing from the machine. The `ready` functions of the returned services
+    read the machine's state when they are called.
     """
     services = [*_containers(site), _proxy(site), _hub(site), *_tunnel(site)]
     return [*services, _front(site, platform)] if site.front.instance == "own" else services
@@ -87,7 +87,9 @@ def _proxy(site: Site) -> Service:
 
 
 def _containers(site: Site) -> list[Service]:
-    """Return the service that keeps the containers' network and limits, if a tier runs on Docker."""
+    """Return the service that creates the containers' network and ends containers at their time
+    limit, if a tier runs on Docker.
+    """
     if "docker" not in site.backends:
         return []
     return [
@@ -97,14 +99,15 @@ def _containers(site: Site) -> list[Service]:
             command=(f"{site.libexec}/container_service",),
             environment={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
             pauses=_pauses(site, "containers"),
-            kill_mode="mixed",  # child programs, such as iptables, may finish their work
+            kill_mode="mixed",  # child programs, such as iptables, can finish their work
             ready=partial(has_address, site.docker.gateway),
         )
     ]
 
 
 def _tls(site: Site) -> tuple[str, ...]:
-    """Return the options with which both ports of the proxy require a client certificate.
+    """Return the proxy's command-line options with which both ports of the proxy require a client
+    certificate.
 
     The web server sends users' requests to one port of the proxy, and the hub uses the proxy's API
     at the other port. Without client certificates, every user of this host could bypass the web
@@ -133,11 +136,11 @@ def _hub(site: Site) -> Service:
         directory=site.paths.state,
         mounts=(
             site.paths.prefix,
-        ),  # no mount of the state folder, because systemd already waits for it (WorkingDirectory=)
+        ),  # the state folder is omitted, because systemd already waits for it (WorkingDirectory=)
         pauses=_pauses(site, "hub"),
         after=(*(service.name for service in _containers(site)), site.service("proxy")),
         wants=timers(site),
-        kill_mode="process",  # child processes of the hub work for users, and must continue
+        kill_mode="process",  # a stop of the hub must not end its child processes, which work for users
         heartbeat_seconds=60,
         umask="0077",
         template="hub",

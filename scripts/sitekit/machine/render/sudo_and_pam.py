@@ -12,14 +12,14 @@ from ..host.platform import Platform
 
 
 def sudoers(site: Site, platform: Platform) -> dict[Path, File]:
-    """Return the sudo rules that let the hub start the gate as a cluster user.
+    """Return the sudo rules that allow the hub to start the gate under a user's account.
 
-    The rules need sudo 1.8.29 or later. In a rule, `""` after the command means that no arguments
-    are allowed. The sudo rule lists the accounts under which the hub may start the gate: members of
-    the groups whose users may have servers, or the one account that runs all servers. root (by name
-    and by uid) and the site's own accounts are excluded. sudo does not pass environment variables
-    of the hub to the gate. If servers run on this host, a second rule lets the hub start the local
-    gate as root.
+    The rules need sudo 1.8.29 or later. In a sudo rule, `""` after the command means that the
+    command is allowed only without arguments. The sudo rule lists the accounts under which the hub
+    is allowed to start the gate: members of the groups whose users are allowed to have servers, or
+    the one account that runs all servers. root (by name and by uid) and the site's own accounts are
+    excluded. sudo does not pass environment variables of the hub to the gate. If servers run on
+    this host, a second rule lets the hub start the local gate as root.
     """
     hub, gateway = site.hub.user, site.login.gateway
     people = [gateway] if gateway else [f"%{group}" for group in site.login.allowed_groups]

@@ -52,8 +52,9 @@ def nightly(site: Site) -> dict[Path, str]:
 
 
 def _watch(site: Site) -> str:
-    """Return the name of the path unit that starts the reload when the certificate's files
-    change."""
+    """Return the name of the path unit that starts the reload of the web server when the
+    certificate's files change.
+    """
     return f"{site.service('renewal')}.path"
 
 

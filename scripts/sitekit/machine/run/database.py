@@ -3,8 +3,8 @@
 `make start` changes the database while the hub is stopped. `make apply`, and systemd after a crash
 or a boot, start the hub without this step. In this case, JupyterHub itself copies and upgrades a
 SQLite database (c.JupyterHub.upgrade_db). JupyterHub makes no copy of a PostgreSQL database, and
-therefore does not start if the database has another schema. In each case in which the database is
-changed, a backup of the old database is kept.
+therefore does not start if the database has another schema. Before each of these changes, the old
+database is copied to a backup.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def match_release(site: Site) -> None:
     Problem.
 
     The hub must be stopped. If the current release is newer than the database, the database is
-    upgraded, as by `jupyterhub upgrade-db`. If the current release is older, the database is
+    upgraded, as `jupyterhub upgrade-db` does. If the current release is older, the database is
     replaced by its newest backup that this release can read.
     """
     if not hub_database(site).exists():

@@ -32,8 +32,9 @@ def kept_apart(site: Site, proxy: State) -> tuple[bool, str]:
 
 
 def administrators(site: Site) -> str:
-    """Return a line for `make status` about whether the hub's administrators may open users'
-    servers."""
+    """Return a line for `make status` that says whether the hub's administrators are allowed to
+    open users' servers.
+    """
     opens = (
         "open other people's servers, after a question"
         if site.login.admin_access

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from ...site import Site
 
 LOW_SPACE = 0.05
-"""The part of the disk (0 to 1) that must be free; with less free space, `make status` prints a
-warning."""
+"""`make status` prints a warning if less than this part (0 to 1) of the disk is free."""
 
 
 def site_state(site: Site) -> Iterator[tuple[str, str, bool]]:
-    """Yield lines of `make status` about maintenance, the database and the disk, as (title, text,
-    True if there is no problem)."""
+    """Yield lines of `make status` about maintenance, the database and the disk. Each line is a
+    title, a text, and True if there is no problem.
+    """
     if site.maintenance.exists():
         yield (
             "maintenance",

@@ -23,7 +23,7 @@ _LISTENS = "0A"  # net/ipv4/tcp_states.h, TCP_LISTEN
 def proxy_answers(site: Site) -> bool:
     """Return whether the proxy's API accepts the token and lists its routes.
 
-    Only root may read the token. If another user calls this function, the result is True if the API
+    Only root can read the token. If another user calls this function, the result is True if the API
     requires a token.
     """
     if not listens_as(
@@ -126,7 +126,7 @@ def get(site: Site, address: str, port: int, path: str, headers: dict[str, str])
             )
         else:
             caller = http.client.HTTPConnection(address, port, timeout=5)
-    except OSError:  # the certificate does not exist yet, or may not be read
+    except OSError:  # the certificate does not exist yet, or this account cannot read it
         return 0, ""
     try:
         caller.request("GET", path, headers=headers)

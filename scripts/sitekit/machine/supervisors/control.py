@@ -57,8 +57,8 @@ def start(
 
     Running services in `afresh` are restarted, and running services in `again` are reloaded. All
     other running services are not changed. For services in `unasked`, the function does not wait
-    until they answer. `within` is the time limit for each service, in seconds. Raises Problem with
-    the last lines of the log of a service that is not ready in time.
+    for an answer. `within` is the time limit for each service, in seconds. Raises Problem with the
+    last lines of the log of a service that is not ready in time.
     """
     with progress.step("Starting services", total=len(services)) as step:
         supervisor.load(services)

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from .service import Service
 
 Word = Literal["stopped", "starting", "running", "failed", "unknown"]
-"""The state of a service. `unknown` means that this account may not read the state."""
+"""The state of a service. `unknown` means that this account cannot read the state."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,9 @@ class State:
 
 
 class Supervisor(Protocol):
-    """The interface to the supervisor that starts and stops the site's services. Only the given
-    services are changed."""
+    """The interface to the supervisor that starts and stops the site's services. Each method
+    changes only the services that it is called with.
+    """
 
     def files(self, services: Sequence[Service]) -> dict[Path, str]:
         """Return the configuration files that must exist before `load` is called: path -> text.

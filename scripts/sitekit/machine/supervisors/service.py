@@ -34,8 +34,8 @@ class Service:
     `template` is the name of the unit's template in the folder systemd/. The template `service` has
     no sandbox.
     `reload_signal` is the signal that makes the program read its configuration again.
-    `ready` is a function that returns whether the service answers; None if it is enough that the
-    service runs.
+    `ready` is a function that returns whether the service answers; None if a service that runs
+    needs no further test.
     `heartbeat_seconds` is the longest time between two notifications that the program sends to
     systemd. supervisord ignores this setting.
     """

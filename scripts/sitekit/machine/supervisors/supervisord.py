@@ -30,10 +30,10 @@ _WORDS: dict[str, Word] = {
     "BACKOFF": "starting",
     "FATAL": "failed",
 }
-# supervisor/xmlrpc.py, class Faults. The last two faults mean that the program ended immediately.
-# `state` shows whether a later attempt succeeds.
+# supervisor/xmlrpc.py, class Faults. The last two faults mean that the program ended immediately
+# after its start. supervisord may start the program again, and the method `state` shows the result.
 _NOT_THERE, _NOT_RUNNING, _ALREADY_STARTED, _ENDED, _SPAWN_ERROR = 10, 70, 60, 40, 50
-_ANSWER_TIMEOUT = 60  # seconds until supervisord answers
+_ANSWER_TIMEOUT = 60  # the longest time for an answer of supervisord, in seconds
 # supervisord gets no environment variables of the user who starts it.
 _CLEAN = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -98,7 +98,7 @@ class SupervisordSupervisor:
         self._await_end(service)
 
     def _await_end(self, service: Service) -> None:
-        """Wait until a service has ended, if supervisord is already stopping the service.
+        """If supervisord is already stopping the service, wait until the service has ended.
 
         An interrupted command may have left a service that is being stopped. Until the service has
         ended, supervisord does not start the service and does not accept another stop.

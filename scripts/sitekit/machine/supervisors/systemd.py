@@ -66,8 +66,8 @@ class SystemdSupervisor:
         shown = run(["systemctl", "show", wanted, _unit(service)], check=False)
         told = dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
         active, sub = told.get("ActiveState", "inactive"), told.get("SubState", "")
-        # A unit that waits for its next restart has the state `activating (auto-restart)`, so it
-        # may still start.
+        # A unit in the state `activating (auto-restart)` waits for its next restart, which may
+        # succeed.
         word = _WORDS.get(active, "stopped")
         pid = int(told.get("MainPID", "0")) or None
         return State(

@@ -45,8 +45,8 @@ def state(platform: Platform) -> State:
 
 def test(config: Path = CONFIG, groups: Collection[str] = ()) -> None:
     """Test a configuration file of sshd, and all files that it includes, with `sshd -T`. Raises
-    Problem if sshd would not refuse all groups in `groups`, and CommandFailed if sshd reports an
-    error.
+    Problem if sshd would accept logins of members of a group in `groups`. Raises CommandFailed if
+    sshd reports an error.
 
     If sshd is not installed, nothing is tested.
     """

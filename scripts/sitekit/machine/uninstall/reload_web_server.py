@@ -50,7 +50,8 @@ def _needed(web: WebServer, modules: dict[Path, str]) -> Iterator[Path]:
     removed before the links of the modules on which the module depends.
     """
     _link(modules)
-    if not _takes(web):  # the test fails even with all modules, so the fault has another cause
+    # If the test fails even with all modules, the fault has another cause.
+    if not _takes(web):
         for path in modules:
             path.unlink()
         return

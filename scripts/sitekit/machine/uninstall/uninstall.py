@@ -125,8 +125,9 @@ def _uninstall(here: _Installed) -> int:
 
 
 def memories(site: Site) -> tuple[Path, ...]:
-    """Return the folders with data that an uninstall keeps: the hub's database, the logs and the
-    backups."""
+    """Return the folders with the data that `make uninstall` keeps: the hub's database, the logs
+    and the backups.
+    """
     return site.paths.state, site.log, site.backups
 
 

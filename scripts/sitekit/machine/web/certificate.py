@@ -9,7 +9,8 @@ from ...base.run_program import run
 from ...site import Site
 from ...site.types.address_types import is_ip
 
-# the longest validity, in days, that browsers accept for certificates of private authorities
+# days that a self-signed certificate is valid; browsers accept no longer validity from private
+# authorities
 VALID_DAYS = 825
 
 

@@ -40,8 +40,8 @@ def certificate_check(site: Site) -> int:
     """Print for how many days the certificates of web server and proxy are still valid. Raises
     Problem.
 
-    The Problem comes from public_certificate() or internal_certificate(), for example because a
-    certificate expires soon.
+    public_certificate() and internal_certificate() raise this Problem, for example if a certificate
+    expires soon.
     """
     left = public_certificate(site)
     say(f" ok the certificate of {site.front.url} lasts {left / DAY:.0f} more days")
@@ -146,7 +146,9 @@ def shown(port: int, name: str | None = None) -> str:
 
 
 def _validity(certificate: Path) -> tuple[float, float]:
-    """Return the begin and the end of a certificate's validity, in seconds since 1970-01-01 UTC."""
+    """Return the times from which and until which a certificate is valid, in seconds since
+    1970-01-01 UTC.
+    """
     told = run(["openssl", "x509", "-in", certificate, "-noout", "-startdate", "-enddate"]).stdout
     dates = dict(line.split("=", 1) for line in told.splitlines())
     return ssl.cert_time_to_seconds(dates["notBefore"]), ssl.cert_time_to_seconds(dates["notAfter"])

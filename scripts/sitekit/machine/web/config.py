@@ -21,15 +21,15 @@ connections continue."""
 # The lifetime of HSTS is two years, as security scanners require. For localhost, the lifetime is
 # five minutes, because other programs of this machine also use localhost.
 _HSTS, _HSTS_LOCALHOST = 63072000, 300
-# Mozilla's intermediate profile, version 5.7, without the DHE suites, because a server needs its
-# own Diffie-Hellman parameters for these.
+# Mozilla's intermediate profile, version 5.7, without the DHE suites. For DHE suites, a server
+# would need its own Diffie-Hellman parameters.
 _CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
 # JupyterHub's pages contain inline scripts and styles, so these must be allowed (page.html of 6.1).
-# No page may be in a frame, as in JupyterHub's own policy. 'self' is not used for frames, because
-# on one domain, 'self' would include every user's server.
+# No website can show the hub's pages in a frame, as in JupyterHub's own policy. 'self' is not used
+# for frames, because on one domain, 'self' would include every user's server.
 _CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; object-src 'none'; base-uri 'self'; frame-ancestors 'none'; form-action 'self'"
@@ -65,8 +65,8 @@ def front_path(site: Site, platform: Platform) -> Path:
     """Return the path of the site's configuration file for the web server."""
     if site.front.instance == "own":
         return site.etc / f"{site.front.server}.conf"
-    # The name begins with `zz` to come after the files of other websites, because the first virtual
-    # host of a port answers requests for unknown host names.
+    # The first virtual host of a port answers requests for unknown host names. The name begins with
+    # `zz`, so that the files of other websites come first.
     return server(site, platform).sites / f"zz-sitekit-{site.name}.conf"
 
 

@@ -20,7 +20,7 @@ def log_rotation(site: Site, platform: Platform) -> dict[Path, File]:
 
     After a rotation, the web server is reloaded gracefully. nginx's signal USR1 (open the logs
     again) cannot be used, because nginx's worker processes would then have to open the new logs,
-    which only root may open.
+    which only root can open.
     """
     kind = site.front.server
     pid = (

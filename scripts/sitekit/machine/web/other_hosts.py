@@ -25,12 +25,12 @@ from ..host.platform import WebServer
 
 ANSWER_TIMEOUT = 5.0  # seconds for one answer
 AGREE_SECONDS = 20
-_MOST = 200  # the most hosts that are checked; any other hosts of the machine are not checked
+_MOST = 200  # the most virtual hosts that are checked; if the machine has more, the others are not checked
 _HEAD = 8192
 _NOBODYS = "nobody.invalid"
 
-# Lines of `apache2ctl -t -D DUMP_VHOSTS`: an address with several hosts, one of these hosts, and an
-# address with only one host.
+# Matches three kinds of lines of `apache2ctl -t -D DUMP_VHOSTS`: an address with several hosts, one
+# of these hosts, and an address with only one host.
 _APACHE = re.compile(
     r"^(?P<address>\S+):(?P<port>\d+)\s+is a NameVirtualHost"
     r"|^\s+port \d+ namevhost (?P<name>\S+) \((?P<file>.+):\d+\)"

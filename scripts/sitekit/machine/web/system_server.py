@@ -31,8 +31,8 @@ ANSWER_SECONDS = 60
 RESTART_MODULES = frozenset({"auth_openidc", "shib"})
 """Modules of Apache that a reload can neither load nor remove.
 
-After a reload with mod_auth_openidc 2.4.12, each child process of Apache 2.4.71 crashes. mod_shib
-was not tested.
+After a reload with mod_auth_openidc 2.4.12, each child process of Apache 2.4.71 crashes. sitekit
+also restarts Apache for mod_shib, for which a reload was not tested.
 """
 _ANSWER_TIMEOUT = (
     20  # seconds; mod_shib tries for six seconds to connect to a shibd that does not run
@@ -68,8 +68,7 @@ def cannot_reload(modules: Iterable[Path], before: bytes) -> bool:
     are the changed links to modules, and `before` is the old content of the site's configuration
     file.
 
-    An example is a change that removes Apache's cache for OCSP stapling: Apache ends at a reload
-    with this change.
+    For example, if a change removes Apache's cache for OCSP stapling, Apache ends at the reload.
     """
     return any(path.stem in RESTART_MODULES for path in modules) or b"SSLStaplingCache" in before
 
@@ -100,8 +99,8 @@ def take_in(web: WebServer, verb: Literal["restart", "reload"], log: Path | None
             failed.remedy = f"read the end of {_logs(web, log)}"
             raise
     if verb == "reload":
-        # The reload runs in the background. Old worker processes still answer at first, even if the
-        # reload ends the whole server.
+        # The reload runs in the background. Old worker processes still answer for a moment, even if
+        # the reload makes the web server end.
         time.sleep(_RELOAD_SECONDS)
 
 

@@ -1,1 +1,1 @@
-"""Refuse sites whose sections contradict each other."""
+"""Refuse a site file in which settings of different sections contradict each other."""

@@ -11,7 +11,7 @@ from ..settings import SiteSettings
 
 
 def images_of(site: SiteSettings, tier: Tier) -> dict[str, str]:
-    """Return the container images that a tier may offer, as a mapping from an image's key to its
+    """Return the container images that a tier can offer, as a mapping from an image's key to its
     title.
 
     Tiers on Docker use the images of the section `docker`. Tiers on systemd use no images.

@@ -26,7 +26,9 @@ def local_tiers_fit(site: SiteSettings) -> Iterator[Unfit]:
 
 
 def _faults(tier: Tier) -> Iterator[tuple[str, ...]]:
-    """Yield (fault, remedy, key) for each setting of the tier that only Slurm supports."""
+    """For each setting of the tier that only Slurm supports, yield three texts: the fault, the
+    remedy and the key.
+    """
     for key in OF_SCHEDULERS:
         if getattr(tier, key) != Tier.model_fields[key].default:
             yield f"tiers on {tier.runs_on} have no {key}", "leave it out; only Slurm has it", key

@@ -1,6 +1,7 @@
-"""Refuse a site in which two tiers, two ports or two accounts are the same. Refuse also a site in
-which everybody may read a folder with secrets, or in which users would share one copy of the
-release."""
+"""Refuse a site in which two tiers have the same key, two services have the same port, or hub and
+proxy have the same account. Refuse also a site in which everybody can read a folder with secrets,
+or in which users would share one copy of the release.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def ports_apart(site: SiteSettings) -> Iterator[Unfit]:
 
 
 def accounts_apart(site: SiteSettings) -> Iterator[Unfit]:
-    """Yield an error if hub and proxy have the same account."""
+    """Yield an error if the hub and the proxy run under the same account."""
     if site.hub.user == site.proxy.user:
         what = (
             f"'{site.proxy.user}' is the account of the hub, which may use sudo; the proxy must not"
@@ -40,8 +41,9 @@ def accounts_apart(site: SiteSettings) -> Iterator[Unfit]:
 
 
 def paths_apart(site: SiteSettings) -> Iterator[Unfit]:
-    """Yield an error if the folder of the hub's state or of the backups is inside the prefix or
-    contains the prefix."""
+    """Yield an error if the state folder is inside the prefix or contains the prefix. Yield an
+    error also if the backup folder is inside the prefix.
+    """
     prefix, state = site.paths.prefix, site.paths.state
     if state.is_relative_to(prefix) or prefix.is_relative_to(state):
         yield Unfit(

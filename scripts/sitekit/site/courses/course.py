@@ -18,7 +18,8 @@ from ..types.address_types import Repository
 from ..types.value_types import AbsolutePath, Account, Branch, Title, spelled
 
 _FORM = "write it like 2026-09-01, or like 2026-09-01 08:30"
-_YEARS = range(2000, 2201)  # dates in these years can be converted to every time zone
+# Only dates in these years are accepted, because they can be converted to every time zone.
+_YEARS = range(2000, 2201)
 
 
 def _moment(value: object, last: bool) -> object:
@@ -55,7 +56,7 @@ def _zone(name: str) -> str:
 
 
 def _page(path: str) -> str:
-    """Refuse a value that is not the path of a file in the course's material."""
+    """Accept only a relative path, which can be the path of a file in the course's material."""
     parts = path.split("/")
     plain = re.fullmatch(r"[\w .,+=@()/-]{1,200}", path)
     if not plain or any(not part.strip() or part.startswith((".", " ")) for part in parts):
@@ -93,7 +94,9 @@ UserName = Annotated[
 
 
 class Limits(Row):
-    """Define limits of a course's servers that replace the limits of the tier."""
+    """Declare the keys of `limits` in a course file. Each of these limits replaces the same limit
+    of the course's tier.
+    """
 
     memory: Memory | None = None
     memory_cap: Memory | None = None
@@ -104,15 +107,16 @@ class Limits(Row):
 
 
 class Roster(Row):
-    """Define the participants of a course: the members of a Unix group, the users in a file, or
-    both."""
+    """Declare the keys of `roster` in a course file. Participants are the members of a Unix group,
+    the users in a roster file, or both.
+    """
 
     group: Account | None = None
     file: RosterFile | None = None
 
     @model_validator(mode="after")
     def _names_somebody(self) -> Roster:
-        """Refuse a roster without a group and without a file."""
+        """Require that the roster names a group, a file, or both."""
         if not (self.group or self.file):
             raise Unfit(
                 "the roster has neither a group nor a file",
@@ -122,8 +126,8 @@ class Roster(Row):
 
 
 class CourseMaterial(Row):
-    """Define the course material that each participant gets: a copy of a git repository or of a
-    folder.
+    """Declare the keys of `material` in a course file. Each participant gets a copy of a git
+    repository or of a folder.
 
     `ref` is a branch or a tag of the repository.
     """
@@ -134,7 +138,7 @@ class CourseMaterial(Row):
 
     @model_validator(mode="after")
     def _one_source(self) -> CourseMaterial:
-        """Refuse material that has both a repository and a folder, or no source at all."""
+        """Require that the material names either a repository or a folder."""
         if bool(self.repository) == bool(self.folder):
             raise Unfit("the material needs one source", "write either repository or folder")
         if self.ref and self.folder:
@@ -143,11 +147,12 @@ class CourseMaterial(Row):
 
 
 class CourseFile(Row):
-    """Define the keys of a course file.
+    """Declare the keys of a course file.
 
     The course is offered from `starts` until `ends`. `starts` and `ends` are in the time zone
-    `zone`, by default the time zone of the hub's machine. If `ends` is a date, the course is still
-    offered on that day. `page` is the file of the material that JupyterLab opens first.
+    `zone`, by default the time zone of the hub's machine. If `ends` is a date without a time, the
+    course is still offered on that day. `page` is the file of the material that JupyterLab opens
+    first.
     """
 
     title: Annotated[Title, Field(examples=["Bioinformatics 101"])]

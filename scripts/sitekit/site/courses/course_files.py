@@ -57,7 +57,9 @@ class Course:
 
 
 def courses_folder(site: Site) -> Path:
-    """Return the folder in which the administrator writes the course files."""
+    """Return the folder in which the administrator writes the course files, by default
+    config/courses.
+    """
     return site.paths.courses or CHECKOUT / "config" / "courses"
 
 
@@ -100,8 +102,9 @@ def course_paths(folder: Path) -> list[Path]:
 def read_courses(folder: Path, site: Site) -> list[Course]:
     """Return all courses of a folder. Raises BadInputs with the errors of all course files.
 
-    A roster of several courses is read a single time. Therefore all these courses have the same
-    participants. A name that no user of the hub can have is an error too.
+    If several courses have the same roster file, this file is read a single time. Therefore all
+    these courses have the same participants. A name that no user of the hub can have is an error
+    too.
     """
     read = cache(course_text)
     courses: list[Course] = []
@@ -154,7 +157,9 @@ def _unmatched(path: Path, course: Course, site: Site) -> Iterator[BadInput]:
 
 
 def _misfits(key: str, file: CourseFile, site: Site, document: Document) -> Iterator[BadInput]:
-    """Yield an error for each value of a course file that contradicts site.yml."""
+    """Yield an error for each value of the course file that contradicts site.yml, such as an
+    unknown tier.
+    """
     known = {tier.key: tier for tier in site.tiers}
     if key in known:
         yield BadInput(
@@ -216,7 +221,7 @@ def _above(limits: Limits, site: Site) -> Iterator[tuple[str, str, str]]:
 def _tier_of(key: str, file: CourseFile, base: Tier) -> Tier:
     """Return the tier of the course's servers: the tier `base` with the limits of the course file.
 
-    Only users in the roster may use this tier, and users cannot change the values of this tier.
+    Only users in the roster can use this tier, and users cannot change the values of this tier.
     """
     limits = file.limits
     own = {name: getattr(limits, name) for name in limits.model_fields_set}

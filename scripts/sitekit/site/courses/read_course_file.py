@@ -1,9 +1,9 @@
 """Read a course file or a roster safely. Instructors may be able to write to the folder of the
 course files.
 
-Root reads course files. A symbolic link could lead to a file that only root may read. Error
-messages would quote lines of this file. Reading a named pipe would never end. Therefore only
-regular files are read.
+Root reads course files, and error messages quote lines of these files. With a symbolic link, an
+instructor could make sitekit quote a file that only root can read. Reading a named pipe would never
+end. Therefore only regular files are read.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def course_text(path: Path) -> str:
 
 
 def refuse_excess(path: Path, text: str) -> None:
-    """Refuse YAML that is short but that would use all memory or hours to parse. Raises BadInput.
+    """Refuse a short YAML text for which the parser would need all memory or several hours. Raises
+    BadInput.
 
     '*' aliases in YAML repeat parts of the file, and deeply nested lists make the parser slow.
     Aliases and deeply nested lists are refused.

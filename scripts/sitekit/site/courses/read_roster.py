@@ -54,7 +54,8 @@ def unmatched_names(lines: Iterable[tuple[str, str]], login: Login) -> Iterator[
 
 
 def never_matches(login: Login, user: str) -> str:
-    """Return the reason why no user of the hub can have this name, or "" if a user can have it.
+    """Return the reason why no user of the hub can have this name; "" if a user of the hub can have
+    this name.
 
     Without PAM, user names come from a provider or from Apache, as docs/login.md describes. With
     PAM, an account with any name can be created.

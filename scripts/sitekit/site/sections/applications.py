@@ -46,11 +46,12 @@ def _command(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Application(Row):
-    """Define one application. The field `command` is a command that must listen on the Unix socket
-    `{socket}`.
+    """Declare the keys of one application. `command` is a command that must listen on the Unix
+    socket `{socket}`.
 
     If `keep_path` is true, the URLs in requests to the application still begin with `{base_url}`.
-    `timeout` is the longest time, in seconds, until the application answers.
+    `timeout` is the longest time, in seconds, from the start of the application to its first
+    answer.
     """
 
     key: Annotated[ImageKey, Field(examples=["code"])]

@@ -12,8 +12,8 @@ from .tier import Memory, Partition, Row, SlurmName, Time
 
 
 class KernelCheck(Row):
-    """Define when and where `make kernels_check` starts all kernels, and what happens to kernels
-    that fail.
+    """Declare the keys of `kernels.check`: when and where `make kernels_check` starts all kernels,
+    and what happens to kernels that fail.
 
     With `partition`, the kernels start in a Slurm job in this partition. Without `partition`, the
     kernels start on the hub's host. `memory` is in MiB, and `time` is in seconds.
@@ -29,8 +29,9 @@ class KernelCheck(Row):
 
 
 class Backup(Row):
-    """Define the daily backup of database, secrets and configuration. The newest `keep` backups are
-    kept."""
+    """Declare the keys of the section `backup`: when sitekit makes the daily backup of database,
+    secrets and configuration, and where. The newest `keep` backups are kept.
+    """
 
     at: ClockTime = "03:30"
     keep: Annotated[Count, Field(ge=1, le=1000)] = 14

@@ -15,7 +15,7 @@ from .tier import Row
 
 
 def _subnet(text: str) -> str:
-    """Refuse a value that is not a private IPv4 network of 16 to 65536 addresses."""
+    """Accept only a private IPv4 network with 16 to 65536 addresses."""
     try:
         network = ipaddress.IPv4Network(text)
         good = network.is_private and 16 <= network.prefixlen <= 28
@@ -51,7 +51,8 @@ ImageId = Annotated[
 
 
 class DockerImage(Row):
-    """Define an image of the engine. `python` is the image's own Python, which runs the server.
+    """Declare the keys of one container image. `python` is the path, in the image, of the Python
+    that runs the server.
 
     If `digest` (the image's Id) is set, servers run this image even if its name is later given to
     another image.
@@ -65,7 +66,8 @@ class DockerImage(Row):
 
 
 class Docker(Row):
-    """Define the socket of the container engine, and the network and images of the containers.
+    """Declare the keys of the section `docker`: program and socket of the container engine, and the
+    network and images of the containers.
 
     The first IP address of `subnet` is the hub's IP address in the containers' network.
     """
@@ -77,7 +79,9 @@ class Docker(Row):
 
     @property
     def command(self) -> list[str]:
-        """Return the engine's program and the options with which each of its commands begins."""
+        """Return the first words of each command for the engine: the engine's program, and the
+        option with its socket.
+        """
         return [str(self.program), "-H", f"unix://{self.socket}"]
 
     @property

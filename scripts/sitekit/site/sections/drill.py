@@ -9,7 +9,8 @@ from .tier import Row, SlurmName
 
 
 class Drill(Row):
-    """Define whether `make drill` may start servers at this site, and for which users.
+    """Declare the keys of the section `drill`: whether `make drill` is allowed to start servers at
+    this site, and for which users.
 
     Without `users`, `make drill` starts no servers. If `users` is `create`, `make drill` creates
     Unix accounts on this machine, and removes these accounts at its end. If `users` is a path, the

@@ -16,22 +16,27 @@ from .tier import Row
 
 
 class Certificate(Row):
-    """Define the paths of a TLS certificate and its key, if the site has its own certificate."""
+    """Declare the keys of `certificate` for a site with its own TLS certificate: the paths of the
+    certificate and its key.
+    """
 
     certificate: Annotated[AbsolutePath, Field(examples=["/etc/ssl/certs/jupyter.pem"])]
     key: Annotated[AbsolutePath, Field(examples=["/etc/ssl/private/jupyter.key"])]
 
 
 class Acme(Row):
-    """Define the ACME server for `certificate: acme`, and the site's contact e-mail address at this
-    server."""
+    """Declare the keys of `acme`: the ACME server for `certificate: acme`, and the e-mail address
+    that this server gets as the site's contact.
+    """
 
     directory: Url = "https://acme-v02.api.letsencrypt.org/directory"
     contact: Annotated[Email | None, Field(examples=["hpc-admins@example.org"])] = None
 
 
 class OpenId(Row):
-    """Define an OpenID Connect provider, and the client that the site has registered there."""
+    """Declare the keys of `openid`: the OpenID Connect provider, and the client that the site has
+    registered there.
+    """
 
     provider: Annotated[
         Url, Field(examples=["https://login.example.org/.well-known/openid-configuration"])
@@ -43,7 +48,9 @@ class OpenId(Row):
 
 
 class Outside(Row):
-    """Define the login that clients outside the networks `inside` need before the login page."""
+    """Declare the keys of `outside`. Clients outside the networks `inside` need an additional login
+    before they see the login page.
+    """
 
     inside: Annotated[tuple[Network, ...], Field(min_length=1, examples=[["130.233.0.0/16"]])]
     method: Annotated[Literal["shibboleth", "openid"], Field(examples=["shibboleth"])]
@@ -61,13 +68,14 @@ class Outside(Row):
 
 
 def _arm(value: object) -> str:
-    """Return which form of the key `certificate` the site file uses. Therefore an error message is
-    about this form only."""
+    """Return which form of the key `certificate` the site file uses. With this result, an error
+    message describes only this form.
+    """
     return "files" if isinstance(value, (dict, Certificate)) else "word"
 
 
 class Front(Row):
-    """Define the web server to which users connect, and which terminates TLS."""
+    """Declare the keys of the section `front`: the web server to which users connect with TLS."""
 
     url: Annotated[HttpsUrl, Field(examples=["https://jupyter.example.org"])]
     server: Literal["apache", "nginx"] = "apache"

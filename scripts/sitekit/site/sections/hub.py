@@ -18,8 +18,7 @@ _FOLDER: TypeAdapter[Path] = TypeAdapter(AbsolutePath)
 
 
 def _server(host: str) -> str:
-    """Refuse a value that is neither the address of a PostgreSQL server nor the folder of its
-    socket."""
+    """Accept only the address of a PostgreSQL server, or the folder with its socket."""
     if host.startswith("/"):
         return str(_FOLDER.validate_python(Path(host)))
     if not is_host(host):
@@ -42,12 +41,12 @@ Name = Annotated[
 
 
 class PostgreSql(Row):
-    """Define the hub's database on a PostgreSQL server.
+    """Declare the keys of `database` for a database on a PostgreSQL server.
 
-    If `user` is None, the role has the name of the hub's Unix account. If `password` is None, the
-    server must accept the hub's Unix account without a password (peer authentication). A server on
-    another host proves its identity with a certificate, which an authority in the file
-    `certificates` signed.
+    If `user` is None, PostgreSQL's role has the name of the hub's Unix account. If `password` is
+    None, the server must accept the hub's Unix account without a password (peer authentication). A
+    server on another host proves its identity with a certificate. An authority in the file
+    `certificates` must have signed this certificate.
     """
 
     host: Annotated[Server, Field(examples=["db.example.org"])]
@@ -92,13 +91,16 @@ class PostgreSql(Row):
 
 
 def _arm(value: object) -> str:
-    """Return which form of the key `database` the site file uses. Therefore an error message is
-    about this form only."""
+    """Return which form of the key `database` the site file uses. With this result, an error
+    message describes only this form.
+    """
     return "postgresql" if isinstance(value, (dict, PostgreSql)) else "word"
 
 
 class Hub(Row):
-    """Define the section `hub`. Compute nodes connect to the hub at `address`."""
+    """Declare the keys of the section `hub`. `address` is the address at which compute nodes reach
+    the hub.
+    """
 
     user: ServiceAccount = "jupyterhub-daemon"
     address: Address = "127.0.0.1"

@@ -1,5 +1,6 @@
-"""Define the container images that users may choose, and the engine that runs images on compute
-nodes."""
+"""Define the container images that users can choose, and the engine that runs images on compute
+nodes.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +23,15 @@ OURS = ("/dev", "/home", "/opt/sitekit-session", "/proc", "/sys", "/tmp")  # noq
 them."""
 
 SYSTEM = ("/bin", "/etc", "/lib", "/lib64", "/sbin", "/usr", "/var")
-"""Folders of an image that a bind may not hide. A bind may be below one of these folders."""
+"""Folders of an image that a bind must not hide. A bind below one of these folders is allowed."""
 
 _PATH = r"/[A-Za-z0-9/._+@-]+"
 
 
 def _bind(text: str) -> str:
-    """Return a bind (a folder of the node that the container shows) as SOURCE:PLACE or
-    SOURCE:PLACE:ro. Refuse an invalid bind."""
+    """Return a bind (a folder of the compute node that users also see in the container) in the form
+    SOURCE:PLACE or SOURCE:PLACE:ro. Refuse an invalid bind.
+    """
     match = re.fullmatch(rf"({_PATH})(?::({_PATH}))?(:ro)?", text)
     if match is None or ".." in text.replace(":", "/").split("/"):
         raise Unfit(
@@ -47,7 +49,9 @@ def _bind(text: str) -> str:
 
 
 def _hidden_by(place: str) -> str | None:
-    """Return the folder of the container that a bind at `place` would hide or change."""
+    """Return the folder of the container that a bind at `place` would hide or change; None if there
+    is no such folder.
+    """
     path = PurePosixPath(place)
     for folder in (*OURS, *SYSTEM):
         if PurePosixPath(folder).is_relative_to(path):
@@ -67,7 +71,9 @@ Digest = Annotated[
 
 
 class Containers(Row):
-    """Define the container engine. `program` is the path of the engine's program on the nodes."""
+    """Declare the keys of `containers`: the container engine, and the path of its program on the
+    compute nodes.
+    """
 
     engine: Annotated[
         Literal["apptainer", "singularity", "charliecloud"], Field(examples=["apptainer"])
@@ -81,10 +87,11 @@ class Containers(Row):
 
 
 class Image(Row):
-    """Define an image: a file or a folder on the shared filesystem.
+    """Declare the keys of one container image, which is a file or a folder on the shared
+    filesystem.
 
     `python` is the path, in the image, of the Python that runs the server. `binds` are folders of
-    the node that the container shows.
+    the compute node that users also see in the container.
     """
 
     key: Annotated[ImageKey, Field(examples=["python"])]

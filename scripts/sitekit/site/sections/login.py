@@ -1,5 +1,6 @@
-"""Define the section `login` of site.yml: which users may log in, by which method, and for how
-long."""
+"""Define the section `login` of site.yml: which users are allowed to log in, by which method, and
+for how long.
+"""
 
 from __future__ import annotations
 
@@ -28,18 +29,20 @@ service."""
 
 
 def _arm(value: object) -> str:
-    """Return which form of the key `accounts` the site file uses. Therefore an error message is
-    about this form only."""
+    """Return which form of the key `accounts` the site file uses. With this result, an error
+    message describes only this form.
+    """
     return "ways" if isinstance(value, (dict, Accounts)) else "word"
 
 
 class Login(Row):
-    """Define who may log in, and how. By default, nobody may log in.
+    """Declare the keys of the section `login`: who is allowed to log in, and how. By default,
+    nobody is allowed to log in.
 
     `session` and `tokens` are the lifetimes of logins and API tokens in seconds; None means without
     limit. `allowed_groups` are Unix groups. With the method `pam`, the members of `allowed_groups`
-    may log in. With a provider, a user's Unix account must be a member of `allowed_groups`.
-    `deny_ssh` are groups whose members cannot log in to this machine by SSH.
+    are allowed to log in. With a provider, a user's Unix account must be a member of
+    `allowed_groups`. `deny_ssh` are groups whose members cannot log in to this machine by SSH.
     """
 
     method: Literal["pam", "github", "globus", "cilogon", "oidc", "front"] = "pam"

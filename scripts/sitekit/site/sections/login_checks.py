@@ -19,19 +19,22 @@ FITTING = {
     "groups": ("oidc",),
     "identity_providers": ("cilogon",),
 }
-"""Maps a key of `login.provider` to the login methods that may have this key."""
+"""Maps a key of `login.provider` to the login methods for which site.yml can contain this key."""
 NAMING = {
     "organizations": ("github",),
     "domains": ("globus", "cilogon", "oidc", "front"),
     "groups": ("globus", "oidc"),
 }
-"""Maps a key of `login.allow` and `login.admins` to the login methods that may have this key."""
+"""Maps a key of `login.allow` and `login.admins` to the login methods for which site.yml can
+contain this key.
+"""
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Login(Protocol):
-    """List the keys of the section `login` that the checks of this file read. The class Login is in
-    login.py, which imports this file."""
+    """Name the keys of the section `login` that the checks of this file read. This file cannot
+    import the class Login of login.py, because login.py imports this file.
+    """
 
     @property
     def method(self) -> str: ...
@@ -69,7 +72,7 @@ def login_faults(login: Login) -> Iterator[Unfit]:
     yield from _front_faults(login) if login.method == "front" else _provider_faults(login)
     for name, people in (("allow", login.allow), ("admins", login.admins)):
         yield from _people_faults(login.method, name, people)
-    # with the method `front`, members of allowed_groups may log in
+    # with the method `front`, members of allowed_groups are allowed to log in
     if not login.allow.anybody and (login.method != "front" or login.gateway):
         yield Unfit(
             "nobody may log in",
@@ -81,8 +84,9 @@ def login_faults(login: Login) -> Iterator[Unfit]:
 
 
 def _claim_faults(login: Login) -> Iterator[Unfit]:
-    """Yield an error if the account is taken from a claim, but the login method has no claim that
-    users cannot change."""
+    """Yield an error if a claim gives the user's Unix account, but users could change this claim,
+    or the login method has no claims.
+    """
     why = {
         "github": "users of GitHub write their claims themselves, and could name another user's account",
         "front": "the web server sends the user's name only, and no claims",
@@ -147,8 +151,7 @@ def _people_faults(method: str, name: str, people: People) -> Iterator[Unfit]:
 def _unless_default(
     method: str, methods: tuple[str, ...], section: object, name: str, key: str
 ) -> Iterator[Unfit]:
-    """Yield an error for a key that only other methods use, unless the key has its default
-    value."""
+    """Yield an error if a key that only other login methods use differs from its default value."""
     if getattr(section, key) != _default(section, key):
         what = f"`method: {method}` has no {key}"
         yield Unfit(what, f"leave it out; it is for {' and '.join(methods)}", name, key)

@@ -1,5 +1,5 @@
-"""Define the keys of site.yml for logins at an identity provider: the client, who may log in, and
-the users' Unix accounts.
+"""Define the keys of site.yml for logins at an identity provider: the client, who is allowed to log
+in, and the users' Unix accounts.
 
 A provider is GitHub, Globus, CILogon, or any OpenID Connect provider.
 """
@@ -68,8 +68,8 @@ UserName = Annotated[
 
 
 class Provider(Row):
-    """Define the client that the site has registered at the provider, and the claims that the hub
-    reads.
+    """Declare the keys of `provider`: the client that the site has registered at the login
+    provider, and the claims that the hub reads.
 
     If `url` is None, the hub uses the provider's public service. If `username` is None, the hub
     takes the user's name from the usual claim of the login method.
@@ -86,7 +86,8 @@ class Provider(Row):
 
 
 class People(Row):
-    """Define a set of users by user name, organization, domain or group.
+    """Declare the keys of `allow` and `admins`, which describe a set of users by user name,
+    organization, domain or group.
 
     By default, the set of users is empty. A user is included if `users`, `organizations` or
     `groups` names the user. If `domains` is set, users of other domains are never included. If only
@@ -106,8 +107,9 @@ class People(Row):
 
 
 class Accounts(Row):
-    """Define under which Unix account a user's servers run: one account for all users, or an
-    account that a file, a program or a claim of the provider gives."""
+    """Declare the keys of `accounts`: under which Unix account a user's servers run. All users
+    share one account, or a file, a program or a claim of the provider gives each user's account.
+    """
 
     gateway: Annotated[ServiceAccount | None, Field(examples=["gateway"])] = None
     file: AbsolutePath | None = None
@@ -116,7 +118,7 @@ class Accounts(Row):
 
     @model_validator(mode="after")
     def _one_way(self) -> Accounts:
-        """Refuse the section `accounts` unless exactly one of its keys is set."""
+        """Require that exactly one key of the section `accounts` is set."""
         ways = (self.gateway, self.file, self.command, self.claim)
         if len([way for way in ways if way]) != 1:
             raise Unfit(

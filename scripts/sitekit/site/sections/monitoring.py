@@ -1,4 +1,4 @@
-"""Define the section `monitoring` of site.yml: who may read the hub's metrics."""
+"""Define the section `monitoring` of site.yml: who can read the hub's metrics."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from .tier import Row
 
 
 class Monitoring(Row):
-    """Define the account of a Prometheus on the hub's host.
+    """Declare the key of the section `monitoring`: the account under which Prometheus runs on the
+    hub's host.
 
     The group of this account can read the token for the hub's metrics. Without an account, only
     root can read this token.

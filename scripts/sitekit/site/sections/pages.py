@@ -34,7 +34,8 @@ JUPYTERHUBS = "#f37524"  # the orange of JupyterHub's buttons
 
 
 class Pages(Row):
-    """Define the look and the language of the hub's web pages, and the links to help for users.
+    """Declare the keys of the section `pages`: look and language of the hub's web pages, and where
+    users find help.
 
     `logo` is an image file (PNG, JPEG or SVG) that the hub serves. `color` is the color of buttons.
     `catalogue` is a gettext file (.po) with the site's own translations into `language`.

@@ -27,7 +27,8 @@ from .tier import Memory, Partition, Row, Time
 
 
 class RepositoryCopy(Row):
-    """Define a git repository. Each user gets a copy of this repository in the server's folder.
+    """Declare the keys of `repository`: a git repository of which each user gets a copy in the
+    server's folder.
 
     `folder` is the name of the copy, by default the last part of the URL. `branch` is by default
     the default branch of the repository.
@@ -44,8 +45,9 @@ class RepositoryCopy(Row):
 
 
 class Ipyparallel(Row):
-    """Define the Slurm job in which the engines of ipyparallel run. Memory and CPUs are for each
-    engine."""
+    """Declare the keys of `ipyparallel`: the Slurm job in which the engines of ipyparallel run.
+    Memory and CPUs are for each engine.
+    """
 
     partition: Annotated[Partition, Field(examples=["compute"])]
     memory: Annotated[Memory, Field(examples=["2G"])]
@@ -54,7 +56,8 @@ class Ipyparallel(Row):
 
 
 class Server(Row):
-    """Define the settings of users' servers that are the same for all tiers.
+    """Declare the keys of the section `server`: the settings that are the same for the servers of
+    all tiers.
 
     Compute nodes must accept connections from the hub at the ports `port_range`. The file browser
     of JupyterLab shows the folder `root`, which contains the symbolic links `links`.
@@ -97,7 +100,9 @@ class Server(Row):
 
     @model_validator(mode="after")
     def _repository_has_a_place(self) -> Server:
-        """Refuse a repository if users cannot write to the folder in which the copy would be."""
+        """Refuse a repository if users cannot write to the folder in which the copy would be, or if
+        a link already has the name of the copy.
+        """
         if self.repository is None:
             return self
         if self.repository.name in self.links:
@@ -116,8 +121,9 @@ class Server(Row):
 
     @model_validator(mode="after")
     def _images_fit(self) -> Server:
-        """Refuse container images without an engine, and two images or applications with the same
-        key."""
+        """Refuse container images if the site has no container engine. Refuse also two images with
+        the same key, and two applications with the same key.
+        """
         faults = list(image_faults(self.containers, self.images))
         if faults := [*faults, *application_faults(self.applications)]:
             raise Unfits(faults)

@@ -13,12 +13,13 @@ from .tier import Row
 
 
 class Tunnel(Row):
-    """Define SSH tunnels, for a hub and compute nodes that cannot connect to each other directly.
+    """Declare the keys of `tunnel`: SSH tunnels for a hub and compute nodes that cannot connect to
+    each other directly.
 
     Each job connects to the site's own sshd, which listens at `port` of the hub's machine. `host`
-    is the address of the hub's machine for compute nodes, by default `hub.address`. Each server
-    gets one of the `ports` of 127.0.0.1 on the hub's machine. `user` is the account under which
-    sshd runs.
+    is the address at which compute nodes reach the hub's machine, by default `hub.address`. On the
+    hub's machine, each server gets one of the ports `ports` of 127.0.0.1. `user` is the account
+    under which sshd runs.
     """
 
     host: Annotated[Address | None, Field(examples=["hub.example.org"])] = None
@@ -28,11 +29,12 @@ class Tunnel(Row):
 
 
 class Ssh(Row):
-    """Define the login node on which the hub runs the gate by SSH.
+    """Declare the keys of `ssh`: the login node on which the hub runs the gate by SSH.
 
-    `account` is the account on the login node that runs the hub's queries. `prefix` is the path, on
-    the compute nodes, of the folder with the servers' environment and the kernels. `source` is the
-    IP address from which the hub connects to the login node, by default `hub.address`.
+    `account` is the account on the login node under which the gate runs the hub's queries. `prefix`
+    is the path, on the compute nodes, of the folder with the servers' environment and the kernels.
+    `source` is the IP address from which the hub connects to the login node, by default
+    `hub.address`.
     """
 
     host: Annotated[Address, Field(examples=["login.cluster.example.org"])]
@@ -48,8 +50,8 @@ class Ssh(Row):
 
 
 class Slurm(Row):
-    """Define the paths of Slurm's programs and configuration, and the host on which the programs
-    run.
+    """Declare the keys of the section `slurm`: the paths of Slurm's programs and configuration, and
+    the host on which the programs run.
 
     Without the key `ssh`, Slurm's programs run on the hub's host.
     """

@@ -1,7 +1,7 @@
 """Define a tier: a size of servers that users choose in the form, with memory, CPUs, time limit and
 idle limit.
 
-All texts and settings about a tier follow from an object of the class Tier.
+sitekit derives all texts and settings about a tier from an object of the class Tier.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _at_most(limit: int, shown_as: str) -> AfterValidator:
 
 
 def _cap(text: object) -> str:
-    """Refuse a memory cap that is neither a factor like `5x` nor an amount like `10G`."""
+    """Accept only a memory cap that is a factor like `5x` or an amount like `10G`."""
     word = str(text).strip()
     if re.fullmatch(r"\d{1,4}(\.\d{1,3})?x", word, re.ASCII):
         return word
@@ -84,7 +84,7 @@ def _format_time_or_never(seconds: int | None) -> str:
 
 
 def _backend(name: str) -> str:
-    """Return the name of a backend; refuse a name that no backend has."""
+    """Accept only the name of a backend, such as `slurm`."""
     if name not in BACKENDS:
         raise Unfit(
             f"{shown(name)} is not a backend that runs servers",
@@ -143,25 +143,28 @@ TaskBounds = Annotated[tuple[Tasks, Tasks], AfterValidator(_ordered)]
 
 
 class Row(BaseModel):
-    """The base class of mappings in a site file. Unknown keys are refused, and values cannot
-    change."""
+    """The base class of mappings in a site file. Unknown keys are refused, and the program cannot
+    change the values.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Requires(Row):
-    """Define who may use the tier: members of a Unix group, users of a Slurm account, or both."""
+    """Declare the keys of `requires`: who is allowed to use the tier. If both keys are set, a user
+    needs both the Unix group and the Slurm account.
+    """
 
     group: Account | None = None
     account: SlurmName | None = None
 
 
 class Choose(Row):
-    """Define which values of the tier users may change in the form: each with the smallest and the
-    largest value.
+    """Declare the keys of `choose`: which values of the tier users can change in the form. Each
+    number has a smallest and a largest value.
 
     The form first shows the tier's own values. If `partitions` is true, users choose one of the
-    tier's partitions. `qos` lists names of quality of service (QOS) in Slurm.
+    tier's partitions. `qos` lists the QOS (quality of service) of Slurm from which users choose.
     """
 
     memory: MemoryBounds | None = None
@@ -178,14 +181,14 @@ class Choose(Row):
 
 
 class Tier(Row):
-    """Define one tier: a size of servers that users choose in the form.
+    """Declare the keys of one tier: a size of servers that users choose in the form.
 
-    Memory is in MiB, times are in seconds. If `idle` is None, idle servers are never stopped. If
-    `busy` is `keep`, a kernel that computes counts as activity. `start_timeout` is the longest time
-    that a server may spend in the queue and for its start. `memory` and `gpus` are for each of the
-    `nodes`. `tasks` is the number of tasks on each node, and `cpus` is for each task. `images` are
-    the keys of the container images from which users choose; the first image is the default. If
-    `images` is empty, the server runs in no container.
+    Memory is in MiB, times are in seconds. If `idle` is None, idle servers are never stopped. With
+    `busy: keep`, a server whose kernel computes does not count as idle. `start_timeout` is the
+    longest time that a server is allowed to wait in the queue and to start. `memory` and `gpus` are
+    for each of the `nodes`. `tasks` is the number of tasks on each node, and `cpus` is for each
+    task. `images` are the keys of the container images from which users choose; the first image is
+    the default. If `images` is empty, the server runs in no container.
     """
 
     key: Annotated[Key, Field(examples=["small"])]

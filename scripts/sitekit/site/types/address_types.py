@@ -35,7 +35,7 @@ def is_ip(name: str) -> bool:
 
 
 def _address(name: str) -> str:
-    """Refuse a value that is neither a host name nor an IP address."""
+    """Accept only a host name or an IP address, without a port."""
     if not is_host(name):
         raise Unfit(
             f"{shown(name)} is not an address",
@@ -45,7 +45,7 @@ def _address(name: str) -> str:
 
 
 def _https(url: str) -> str:
-    """Refuse a value that is not an https URL of a host, without a path."""
+    """Accept only the https URL of a host, without a path."""
     try:
         parts = urlsplit(url)
         good = parts.scheme == "https" and is_host(parts.hostname or "") and parts.port != 0
@@ -71,8 +71,9 @@ def _https(url: str) -> str:
 
 
 def _repositories(url: str) -> str:
-    """Refuse a value that is not the https URL of a host, or of a path on a host, with git
-    repositories."""
+    """Accept only the https URL of a host with git repositories, such as `https://github.com`, or
+    of a path on this host.
+    """
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition("/")
     _https(f"{scheme}://{host}" if host else url)
@@ -87,7 +88,7 @@ def _repositories(url: str) -> str:
 
 
 def _repository(url: str) -> str:
-    """Refuse a value that is not the https URL of one git repository."""
+    """Accept only the https URL of one git repository."""
     if not urlsplit(_repositories(url)).path.strip("/"):
         raise Unfit(
             f"{shown(url)} names no repository",
@@ -97,7 +98,7 @@ def _repository(url: str) -> str:
 
 
 def _url(url: str) -> str:
-    """Refuse a value that is not an https URL; the URL may have a path.
+    """Accept only an https URL, with or without a path.
 
     Spaces, quotes, '%' and '$' have a special meaning in the configuration of web servers, and are
     refused.
@@ -114,7 +115,7 @@ def _url(url: str) -> str:
 
 
 def _network(text: str) -> str:
-    """Refuse a value that is not an IP network, such as `10.1.0.0/16`."""
+    """Accept only an IP network, such as `10.1.0.0/16`."""
     try:
         return str(ipaddress.ip_network(text))
     except ValueError:
@@ -124,7 +125,7 @@ def _network(text: str) -> str:
 
 
 def _email(text: str) -> str:
-    """Refuse a value that is not an e-mail address."""
+    """Accept only an e-mail address."""
     name, _, host = text.rpartition("@")
     if not re.fullmatch(r"[A-Za-z0-9._+-]{1,64}", name) or not is_host(host):
         raise Unfit(
@@ -135,8 +136,7 @@ def _email(text: str) -> str:
 
 
 def _web_address(url: str) -> str:
-    """Refuse a value that is not the URL of an HTTP proxy or of a mirror. Refuse a URL that
-    contains a password."""
+    """Accept only the URL of an HTTP proxy or of a mirror, without a password."""
     try:
         parts = urlsplit(url)
         good = (

@@ -16,7 +16,7 @@ TIME_FORM = "write it like 4:00:00, 5-00:00:00 (Slurm's forms) or 60m, 10h, 5d"
 _KIB = {"K": 1, "M": 1024, "G": 1024**2, "T": 1024**3}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-# The first number of a time may be large. All later numbers must be less than 60, and hours after
+# The first number of a time can be large. All later numbers must be less than 60, and hours after
 # days must be less than 24. For example, 90:00 is a time, but 4:75:00 is an error.
 _SLURM_DAYS = re.compile(
     r"(?P<d>\d{1,5})-(?P<h>[01]?\d|2[0-3])(?::(?P<m>[0-5]?\d))?(?::(?P<s>[0-5]?\d))?", re.ASCII
@@ -60,8 +60,8 @@ def parse_time(text: object) -> int:
     """Convert a duration such as `4:00:00` or `60m` to seconds. Raises ValueError.
 
     A duration has one of Slurm's forms `mm:ss`, `hh:mm:ss`, `d-hh`, `d-hh:mm` and `d-hh:mm:ss`
-    (sbatch(1), --time), or a form such as `60m`, `10h`, `5d`. A number without a unit is refused,
-    because Slurm interprets such a number as minutes, although many people mean hours.
+    (sbatch(1), --time), or a form such as `60m`, `10h`, `5d`. A number without a unit is refused.
+    Slurm would interpret the number as minutes, but many people mean hours.
     """
     word = str(text).strip()
     if match := re.fullmatch(r"(\d{1,9})([smhd])", word, re.ASCII):
@@ -87,7 +87,8 @@ def format_time(seconds: int) -> str:
 def human_time(seconds: int, plural: Callable[[str, str, int], str] = ngettext) -> str:
     """Convert seconds to text for people in the largest exact unit: 432000 -> `5 days`.
 
-    `plural` chooses and translates the word for a number.
+    `plural` is a function that chooses the singular or the plural of a unit, and translates the
+    unit.
     """
     if seconds >= 86400 and seconds % 86400 == 0:
         return plural("1 day", "{count} days", seconds // 86400)

@@ -19,7 +19,8 @@ LONGEST_PARAGRAPH = 500  # characters
 
 
 def spelled(pattern: str, fault: str, remedy: str) -> AfterValidator:
-    """Return a validator that accepts only text that matches the whole `pattern`.
+    """Return a check (a pydantic validator) that accepts a text only if the whole text matches
+    `pattern`.
 
     The error message quotes the refused text, followed by `fault`.
     """
@@ -35,7 +36,7 @@ def spelled(pattern: str, fault: str, remedy: str) -> AfterValidator:
 
 
 def _absolute(path: Path) -> Path:
-    """Refuse a path that is not absolute, is `/`, or contains characters with a special meaning."""
+    """Accept only an absolute path other than `/`, without characters that have a special meaning."""
     if path == Path("/"):
         raise Unfit("'/' is the whole machine", "name a directory of its own, such as /opt/sitekit")
     if not path.is_absolute() or ".." in path.parts:
@@ -61,8 +62,7 @@ def _not_root(name: str) -> str:
 
 
 def _home_path(path: str) -> str:
-    """Refuse a value that is not the path of a user's folder, such as `~/work` or
-    `/scratch/{user}`."""
+    """Accept only the path of a user's folder, such as `~/work` or `/scratch/{user}`."""
     if not re.fullmatch(
         r"(~|/[A-Za-z0-9._+@{}-]+)(/[A-Za-z0-9._+@{}-]+)*|/", path
     ) or ".." in path.split("/"):
@@ -87,7 +87,9 @@ _STEERING = re.compile(
 
 
 def _user_variable(name: str) -> str:
-    """Refuse the name of an environment variable that changes which programs a server runs."""
+    """Accept only the name of an environment variable that does not change which programs a server
+    runs.
+    """
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", name):
         raise Unfit(
             f"{shown(name)} is not the name of a variable",
@@ -102,14 +104,14 @@ def _user_variable(name: str) -> str:
 
 
 def _line(text: str) -> str:
-    """Refuse a title that is not one line of 1 to 80 characters."""
+    """Accept only a title that is one line of 1 to 80 characters."""
     if not text.strip() or not text.isprintable() or len(text) > 80:
         raise Unfit(f"{shown(text)} is not a title", "write one line of 1 to 80 characters")
     return text
 
 
 def _paragraph(text: str) -> str:
-    """Check a text that a page shows as one paragraph. Line ends become spaces."""
+    """Accept only a text that a web page can show as one paragraph. Line ends become spaces."""
     flat = text.replace("\n", " ").strip()
     if not flat or not flat.isprintable() or len(flat) > LONGEST_PARAGRAPH:
         raise Unfit(
@@ -120,14 +122,14 @@ def _paragraph(text: str) -> str:
 
 
 def _port(number: object) -> int:
-    """Refuse a port number that is not from 1 to 65535."""
+    """Accept only a port number from 1 to 65535."""
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 65535:
         raise Unfit(f"{shown(number)} is not a port", "use a number from 1 to 65535")
     return number
 
 
 def _port_range(ports: object) -> object:
-    """Convert a list of two port numbers to a pair; refuse anything else."""
+    """Accept only the first and the last port number of a range, in this order."""
     if (
         not isinstance(ports, (list, tuple))
         or len(ports) != 2

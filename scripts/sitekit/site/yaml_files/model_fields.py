@@ -1,5 +1,6 @@
-"""Find the names of the keys that a YAML file may contain, and example values, in the file's
-pydantic model."""
+"""Find in a pydantic model (the description of a YAML file's keys) the names of the allowed keys,
+and example values.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +39,9 @@ def field_at(model: type[BaseModel], key: Sequence[str | int]) -> FieldInfo | No
 
 
 def names_at(model: type[BaseModel], key: Sequence[str | int]) -> list[str]:
-    """Return the names of the keys that the mapping at the path `key` may have, in the order of the
-    model."""
+    """Return the names of the keys that the mapping at the path `key` can have, in the order of the
+    model.
+    """
     path = tuple(part for part in key if isinstance(part, str))
     return [known[-1] for known, _ in walk(model) if known[:-1] == path]
 
@@ -55,9 +57,9 @@ def example(field: FieldInfo) -> str | None:
     """Return an example of a value for `field` as one line of YAML; None if the field has no
     example.
 
-    The value is the field's example or default. If the field is a mapping, the value is a mapping
-    with all required keys, and with those optional keys whose value is a list and that have an
-    example.
+    The value is the field's example or default. For a mapping without an example, the value
+    contains all required keys. It also contains each optional key that has an example, and whose
+    default is an empty list.
     """
     if field.examples:
         return flow(field.examples[0])

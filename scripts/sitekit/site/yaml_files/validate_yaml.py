@@ -1,5 +1,6 @@
-"""Check a YAML file against a pydantic model. Error messages name the line and the key in the
-file."""
+"""Check whether a YAML file contains the keys and values that a pydantic model describes. Error
+messages name the line and the key in the file.
+"""
 
 from __future__ import annotations
 
@@ -73,8 +74,9 @@ def _explain(model: type[BaseModel], key: Key, fault: Any) -> Iterator[tuple[Key
 
 
 def _written(document: Document, fault: Any) -> Key:
-    """Return the key path of an error, without the names that pydantic adds for the members of a
-    union."""
+    """Return the key path of an error as the file contains it. pydantic adds names to the path of a
+    key that has several forms; these names are removed.
+    """
     key: Key = ()
     for place, part in enumerate(fault["loc"], 1):
         if (*key, part) in document.lines or (

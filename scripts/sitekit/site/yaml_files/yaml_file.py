@@ -114,7 +114,8 @@ def _lines(
             yield (*prefix, index), value.start_mark.line + 1
             yield from _lines(path, value, (*prefix, index), inside)
         return
-    # Merged keys come first, because a key that is written in the mapping overrides a merged key.
+    # Yield merged keys first. The keys that the mapping itself contains come later, and therefore
+    # override merged keys.
     yield from _merged(path, node, prefix, inside)
     yield from _written(path, node, prefix, inside)
 

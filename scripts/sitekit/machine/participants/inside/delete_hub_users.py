@@ -1,11 +1,11 @@
-"""Delete users from the hub's database while the hub is stopped, or make an API token that may only
-delete these users.
+"""Delete users from the hub's database while the hub is stopped, or make an API token that allows
+only to delete these users.
 
 `make accounts_remove` runs this program as the hub's account, in the release's Python. The program
-reads JSON from standard input (`database`, `action`, `names`), and prints JSON. This program must
-not delete users from the database of a running hub, because a running hub keeps its users in
-memory. If the hub runs, `make accounts_remove` deletes users with the hub's API, and uses a token
-from this program. The token is valid for ten minutes.
+reads JSON from standard input (`database`, `action`, `names`), and prints JSON. A running hub keeps
+its users in memory. Therefore `make accounts_remove` deletes users with this program only while the
+hub is stopped. If the hub runs, `make accounts_remove` deletes users with the hub's API, and uses a
+token from this program. The token is valid for ten minutes.
 """
 
 from __future__ import annotations
