@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 from machine_sites import demo
 
 from sitekit.base.errors import BadInput
 from sitekit.operations.sizing.commands import sizing
 from sitekit.operations.sizing.count_participants import Machine, Measured, estimate
+from sitekit.operations.sizing.measure_memory import python_kernels
 
 MACHINE, MEASURED = Machine(total=16000, free=12000, cores=4), Measured(120, 30, "Python")
 
@@ -55,4 +60,4 @@ def test_the_newest_published_python_kernel_is_measured(tmp_path: Path) -> None:
         spec = {"display_name": name.title(), "language": language}
         (folder / "kernel.json").write_text(json.dumps(spec))
     site = SimpleNamespace(kernels_current=tmp_path)
-    assert measure_memory._kernels(site)[0] == ("Python-3.11", "python-3.11")
+    assert python_kernels(site)[0] == ("Python-3.11", "python-3.11")

@@ -45,7 +45,7 @@ def server_memory(site: Site) -> int:
 def kernel_memory(site: Site) -> tuple[str, int]:
     """Start a published Python kernel, or the release's own ipykernel if no Python kernel is
     published. Return the kernel's title and its memory in MiB. Raises Problem."""
-    title, name = next(iter(_kernels(site)), ("of the release's own Python", OWN))
+    title, name = next(iter(python_kernels(site)), ("of the release's own Python", OWN))
     with tempfile.TemporaryDirectory(prefix="sitekit-") as home:
         environment = plain_environment(site.current, Path(home))
         environment |= {"JUPYTER_PATH": str(site.kernels_current)}
@@ -62,7 +62,7 @@ def _python(site: Site) -> Path:
     return python
 
 
-def _kernels(site: Site) -> list[tuple[str, str]]:
+def python_kernels(site: Site) -> list[tuple[str, str]]:
     """Return each published Python kernel as (title, name). The kernel with the highest version
     number in its name is the first."""
     found = []
