@@ -7,8 +7,8 @@ calls a backend.
 
 For one server, the hub calls the following methods in this order:
 
-1. `offers` returns the names that an account is allowed to request. The form on which users start a
-   server shows the returned names.
+1. `offers` returns the names (partitions, reservations and others) that an account is allowed to
+   request. The form on which users start a server shows these names.
 2. The hub writes the server's `Work` to its ledger, and then calls `submit`, which returns the
    job's id.
 3. `find` returns the job from the last list of all jobs, without a query. A loop renews this list

@@ -1,2 +1,2 @@
-"""Run servers on the hub's own host, through a root-owned program: the code that the backends
-docker and systemd have in common."""
+"""Contain the code that the backends docker and systemd have in common. Both backends run servers on
+the hub's own host, through the local gate."""

@@ -107,7 +107,7 @@ def releases(site: Site) -> list[Release]:
 def read(path: Path) -> Release | None:
     """Return the release in the directory `path`. If the directory is not a release, return None.
 
-    Raises Problem if sitekit did not write the state file.
+    Raises Problem if the directory contains a state file that sitekit has not written.
     """
     for name in (WHOLE, BUILDING):
         file = path / name

@@ -29,7 +29,7 @@ WHERE json_extract(choice, '$.course') = ? AND ended IS NULL
 
 
 class CoursesInLedger:
-    """Define those methods of the class Ledger that are about courses. They use the database of
+    """Define those methods of the class Ledger that are about courses. These methods use the database of
     Ledger."""
 
     @cached_property

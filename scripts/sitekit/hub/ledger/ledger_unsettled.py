@@ -15,7 +15,7 @@ from .ledger_rows import Row, row_of
 
 
 class UnsettledInLedger:
-    """Define those methods of the class Ledger that find unsettled starts. They use the database of
+    """Define those methods of the class Ledger that find unsettled starts. These methods use the database of
     Ledger."""
 
     @cached_property

@@ -57,7 +57,7 @@ class Usage:
 
 
 class UsageInLedger:
-    """Define those methods of the class Ledger that are for the usage report. They use the database
+    """Define those methods of the class Ledger that are for the usage report. These methods use the database
     of Ledger."""
 
     @cached_property

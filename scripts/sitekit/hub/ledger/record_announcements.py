@@ -31,7 +31,7 @@ NOW = (
 
 
 class OperatorInLedger:
-    """Define those methods of the class Ledger that are about announcements. They use the database
+    """Define those methods of the class Ledger that are about announcements. These methods use the database
     of Ledger."""
 
     @cached_property

@@ -1,7 +1,7 @@
 """Issue the key and the certificate with which a server's job opens its tunnel.
 
 The key is only in the environment of its job: the hub does not store the key. The certificate is
-for one server, allows only the forwarding of ports, and is valid while the server can run. The
+for one server, allows only the forwarding of ports, and is valid until the server's time limit. The
 program tunnel_principals decides which ports may be forwarded.
 """
 

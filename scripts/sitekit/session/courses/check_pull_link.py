@@ -30,7 +30,7 @@ class Refused(ValueError):
 class Pull:
     """Describe one repository to copy or to update.
 
-    `folder` is the folder of the copy. `page` is the page that opens after the pull.
+    `folder` is the folder into which the repository is copied. `page` is the page that opens after the pull.
     """
 
     repo: str

@@ -142,8 +142,8 @@ class Contents:
             self._manager.log.warning("sitekit: outputs of closed notebooks: %r", trouble)
 
     def _holds(self, key: Any) -> bool:
-        """Return whether the current task already holds the file's lock, because one method of the
-        manager has called another method."""
+        """Return whether the current task already holds the file's lock. A task holds the lock
+        twice if one method of the contents manager calls another method."""
         return key in self._holders and self._holders[key] is asyncio.current_task()
 
     def _file(self, path: str) -> str | None:

@@ -57,7 +57,7 @@ def pull(settings: dict[str, Any], puller: type[Puller]) -> Iterator[str]:
 
 
 def run(puller: type[Puller]) -> None:
-    """Pull with the settings in the program's argument, and print the output. If this fails, exit
+    """Pull the repository with the settings in this program's argument, and print git's output. If this fails, exit
     with git's error messages."""
     os.environ.update(ENVIRONMENT)
     logging.disable()  # do not show tracebacks to the user
