@@ -12,8 +12,8 @@ from page_parts import SITE, Hub
 
 from sitekit.backends.job import Wait
 from sitekit.hub.messages.describe_server import describe_all, form_values
+from sitekit.hub.messages.find_reason_in_log import lines_that_matter
 from sitekit.hub.messages.format_times import format_clock_time, format_duration
-from sitekit.hub.messages.log_lines import lines_that_matter
 from sitekit.hub.servers.idle_limits import stop_delay
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...site.courses.course_files import Course
 from ..servers.hub_state import HubState
-from .participants import as_json, participants
+from .servers_of_participants import as_json, participants
 
 LASTS = 0.9  # seconds; an open page requests the state every two seconds
 GROUP_LASTS = 60.0  # seconds; the members of a group may come from a directory service

@@ -23,7 +23,7 @@ from ..messages.failed_start_cards import Card
 from ..servers.hub_state import HubState
 from ..servers.server_states import ServerState
 from .cache_course_state import CourseStates
-from .participants import ABSENT, FAILED, participants
+from .servers_of_participants import ABSENT, FAILED, participants
 
 PAGE = r"/courses/([a-z0-9][a-z0-9_-]{0,30})"
 STATE = f"{PAGE}/state"

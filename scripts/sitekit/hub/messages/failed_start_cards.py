@@ -18,7 +18,7 @@ from ...base.language import gettext as _
 from ...base.language import later as N_
 from ...site.types.memory_and_time import human_time
 from ..servers.hub_state import HubState
-from .log_lines import lines_that_matter
+from .find_reason_in_log import lines_that_matter
 
 
 @dataclass(frozen=True)
