@@ -13,6 +13,7 @@ from sitekit.backends.slurm import ssh as over_ssh
 from sitekit.backends.slurm import ssh_files
 from sitekit.base.data_files import data
 from sitekit.machine.apply.remind_to_update_gate import for_the_gate
+from sitekit.operations.courses import check_login_node
 from sitekit.site import Site, load_site
 from sitekit.site.courses.course_files import Course, offered_courses, read_course
 

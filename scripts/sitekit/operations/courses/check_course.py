@@ -21,7 +21,7 @@ from ...contracts.kernel_state import read_kernel_state
 from ...machine.checks import tiers_fit_cluster
 from ...site import Site
 from ...site.courses.course_files import Course, courses_folder, offered_courses, read_course
-from . import capacity, check_associations, check_reservation, roster_accounts
+from . import capacity, check_associations, check_login_node, check_reservation, roster_accounts
 from .check_material import check_material
 
 
