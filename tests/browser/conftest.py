@@ -40,8 +40,13 @@ QUIET = [
 
 PATIENCE = 120_000
 """Milliseconds within which a page has to show what a test expects: a machine may be busy."""
-CUT_OFF = ("net::ERR_ABORTED", "is interrupted by another navigation")
-"""What playwright says of a load that another navigation of the same page has ended."""
+CUT_OFF = (
+    "net::ERR_ABORTED",
+    "is interrupted by another navigation",
+    "net::ERR_NETWORK_CHANGED",
+)
+"""What playwright says of a load that another navigation of the same page has ended, or that Chromium
+has ended because a network interface came or went, such as that of a container."""
 
 Picture = Callable[..., None]
 
@@ -122,7 +127,7 @@ def picture(request: pytest.FixtureRequest) -> Picture:
 
 
 def go_to(page: Page, address: str, **options: Any) -> None:
-    """Load a page. If the open page navigates by itself at this moment, load the page again."""
+    """Load a page. If the load is cut off (see CUT_OFF), load the page again."""
     for _ in range(10):
         try:
             page.goto(address, **options)
@@ -130,7 +135,7 @@ def go_to(page: Page, address: str, **options: Any) -> None:
         except Error as error:
             if not any(words in str(error) for words in CUT_OFF):
                 raise
-    raise AssertionError(f"another navigation has ended each load of {address}")
+    raise AssertionError(f"each load of {address} was cut off")
 
 
 def wait_for_scripts(page: Page) -> None:
