@@ -11,9 +11,7 @@ import faulthandler
 import os
 import socket
 
-from jupyterhub.app import JupyterHub
-
-STARTING = 0.2  # seconds between two checks whether the hub listens
+from .wait_until_hub_listens import wait_until_hub_listens
 
 
 async def run() -> None:
@@ -26,8 +24,7 @@ async def run() -> None:
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
-    while JupyterHub.instance().http_server is None:
-        await asyncio.sleep(STARTING)
+    await wait_until_hub_listens()
     notify_systemd(address, "READY=1")
     interval = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
     while interval:

@@ -17,22 +17,21 @@ from jupyterhub import orm
 from jupyterhub.app import JupyterHub
 
 from ...base.errors import shown
+from .wait_until_hub_listens import wait_until_hub_listens
 
 BATCH, PAUSE = 100, 0.1
 """After BATCH look-ups, the hub waits PAUSE seconds before the next look-up."""
 SHOWN = 3
 """The number of users without an account whose names are logged."""
-STARTING = 0.2  # seconds between two checks whether the hub serves
 
 log = logging.getLogger("JupyterHub")
 
 
 async def run() -> None:
     """Look up the accounts of all users once, and log one line."""
-    app = JupyterHub.instance()
-    while app.http_server is None:
-        await asyncio.sleep(STARTING)
-    names = [str(name) for (name,) in app.db.query(orm.User.name).order_by(orm.User.id)]
+    await wait_until_hub_listens()
+    found = JupyterHub.instance().db.query(orm.User.name).order_by(orm.User.id)
+    names = [str(name) for (name,) in found]
     absent = []
     for number, name in enumerate(names, 1):
         # one name at a time: at its end, the hub waits for a look-up that runs

@@ -8,7 +8,6 @@ needs only this memory.
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from ...base.errors import BadInput, Problem
 from ...base.run_program import run
 from ...environment.release.configure_release import plain_environment
 from ...environment.release.trial_run import started_server
+from ...kernels.discovery.list_modules import natural
 from ...site import Site
 
 MIB = 1024 * 1024
@@ -70,9 +70,4 @@ def python_kernels(site: Site) -> list[tuple[str, str]]:
         spec = json.loads(file.read_text())
         if spec.get("language") == "python":
             found.append((str(spec.get("display_name")), file.parent.name))
-    return sorted(found, key=lambda kernel: _numbers(kernel[1]), reverse=True)
-
-
-def _numbers(name: str) -> tuple[list[int], str]:
-    """Return the sort key of a kernel's name: `python-3.9` is before `python-3.11`."""
-    return [int(number) for number in re.findall(r"[0-9]+", name)], name
+    return sorted(found, key=lambda kernel: natural(kernel[1]), reverse=True)
