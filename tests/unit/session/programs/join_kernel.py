@@ -6,7 +6,8 @@ from jupyter_client import BlockingKernelClient
 
 client = BlockingKernelClient(connection_file=sys.argv[1])
 client.load_connection_file()
-client.start_channels()
+# without the heartbeat: one that is late by a second counts as a dead kernel
+client.start_channels(hb=False)
 client.wait_for_ready(timeout=240)
 client.execute_interactive(sys.argv[2], timeout=240)
 client.stop_channels()
