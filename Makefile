@@ -148,4 +148,4 @@ lint:
 bench:
 	@KIT_TEST=1 scripts/kit --python -m tests.bench
 soak:
-	@KIT_TEST=1 scripts/kit --python -m pytest --soak
+	@KIT_TEST=1 scripts/kit --python -m pytest -n 2 --soak

@@ -44,7 +44,7 @@ RUN = "SITEKIT_TEST_RUN"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--soak", action="store_true", help="run the long tests too")
+    parser.addoption("--soak", action="store_true", help="run only the long tests")
     parser.addoption("--quick", action="store_true", help="run only tests that need only Python")
     parser.addoption(
         "--update-golden",
@@ -113,16 +113,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Of the tests of single parts, those run first that use the demo's release, because
     tests of the demo move the release away later. Without root, tests that need root are skipped.
-    Long tests run only with --soak.
+    With --soak, only long tests run, and without it only the others.
     """
     order = (*NEEDS_ROOT, "unit", "bench")
     of_release = {item.path for item in items if _uses_release(item)}
     items.sort(key=lambda item: (order.index(_room(item)), item.path not in of_release))
     soak, quick = config.getoption("--soak"), config.getoption("--quick")
     deselected = [
-        item
-        for item in items
-        if (item.get_closest_marker("soak") and not soak) or (quick and not _is_quick(item))
+        item for item in items if _is_long(item) != soak or (quick and not _is_quick(item))
     ]
     if deselected:
         config.hook.pytest_deselected(items=deselected)
@@ -139,6 +137,11 @@ def _is_quick(item: pytest.Item) -> bool:
     """Return whether a test is short, and needs only Python, without root, the demo or a release."""
     slow = item.get_closest_marker("slow") is not None
     return _room(item) == "unit" and not slow and not _uses_release(item)
+
+
+def _is_long(item: pytest.Item) -> bool:
+    """Return whether a test runs only with --soak."""
+    return item.get_closest_marker("soak") is not None
 
 
 def _uses_release(item: pytest.Item) -> bool:

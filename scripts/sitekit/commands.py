@@ -240,7 +240,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "test_quick": Command("run the tests that need only Python, in parallel; needs no root"),
         "lint": Command("run ruff, mypy and import-linter"),
         "bench": Command("run the measurements; the demo must run", root=True),
-        "soak": Command("run all tests, including the long ones", root=True),
+        "soak": Command("run only the long tests; they take some hours", root=True),
     },
 }
 """All commands by group. A command without a function is executed by the Makefile itself."""

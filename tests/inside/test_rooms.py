@@ -29,6 +29,11 @@ ENGINE = "SITEKIT_TEST_ENGINE"
 OF_LONG_TESTS = ("mmdebstrap", "slirp4netns", "podman", "aardvark-dns", "catatonit")
 ONLINE = "workshop"
 """The folder whose long tests download packages."""
+WITH_LONG_TESTS = [
+    room
+    for room in ROOMS_INSIDE
+    if any("mark.soak" in file.read_text() for file in (CHECKOUT / "tests" / room).glob("*.py"))
+]
 
 
 HUB_LOG = """[Service]
@@ -62,15 +67,18 @@ def own_machine(
         yield machine
 
 
-@pytest.mark.timeout(3700)
+@pytest.mark.timeout(2500)
 @pytest.mark.parametrize("room", ROOMS_INSIDE)
-def test_all_of_a_folder_passes(
-    own_machine: Booted, room: str, request: pytest.FixtureRequest
-) -> None:
-    soak = request.config.getoption("--soak")
-    with online(own_machine) if soak and room == ONLINE else nullcontext():
-        words = ["--soak"] if soak else []
-        run_tests(own_machine, *words, f"tests/{room}", patience=3600 if soak else 2400)
+def test_all_of_a_folder_passes(own_machine: Booted, room: str) -> None:
+    run_tests(own_machine, f"tests/{room}", patience=2400)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3700)
+@pytest.mark.parametrize("room", WITH_LONG_TESTS)
+def test_long_tests_of_a_folder_pass(own_machine: Booted, room: str) -> None:
+    with online(own_machine) if room == ONLINE else nullcontext():
+        run_tests(own_machine, "--soak", f"tests/{room}", patience=3600)
 
 
 @pytest.mark.soak
