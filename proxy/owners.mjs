@@ -1,8 +1,8 @@
 // Forward a request to a user's server only if the hub has admitted the browser that sends the request.
 //
 // On one domain, the pages of all users have the same origin: a page that alice opens below /user/bob/ could act with
-// alice's login ("Security Overview" in JupyterHub's manual). The proxy therefore forwards a request only if it has
-// the cookie that scripts/sitekit/hub/pages/entry_cookie.py signs, or a token in the header Authorization. No link,
+// alice's login ("Security Overview" in JupyterHub's manual). The proxy therefore forwards a request only if it has the
+// cookie that scripts/sitekit/hub/pages/server_access_cookie.py signs, or a token in the header Authorization. No link,
 // form or image can send this header. The owner of the server comes from the route that the proxy has chosen for the
 // request, and not from a second reading of the URL.
 

@@ -14,7 +14,7 @@ import pytest
 import websocket
 
 from sitekit.contracts.internal_tls import client_context
-from sitekit.hub.pages import entry_cookie
+from sitekit.hub.pages import server_access_cookie
 
 from ..conftest import Demo
 from ..faults.machine import Machine
@@ -27,7 +27,9 @@ from .state import proxy_api, routes
 @pytest.fixture(scope="module")
 def signing(demo: Demo) -> bytes:
     """The key of the cookies, as root can read it."""
-    return entry_cookie.key((demo.site.etc / "proxy.env").read_text().strip().split("=", 1)[1])
+    return server_access_cookie.key(
+        (demo.site.etc / "proxy.env").read_text().strip().split("=", 1)[1]
+    )
 
 
 @pytest.fixture
@@ -45,7 +47,9 @@ def visitor(demo: Demo, server: Server) -> Iterator[Person]:
 
 def cookie_of(person: Person) -> str:
     return next(
-        cookie.value for cookie in person.http.cookies.jar if cookie.name == entry_cookie.COOKIE
+        cookie.value
+        for cookie in person.http.cookies.jar
+        if cookie.name == server_access_cookie.COOKIE
     )
 
 
@@ -74,7 +78,7 @@ def _socket_refused_by_proxy(demo: Demo, server: Server, header: str) -> bool:
 
 
 def test_the_cookie_says_what_it_should(visitor: Person, signing: bytes) -> None:
-    found = entry_cookie.read_entry(cookie_of(visitor), signing)
+    found = server_access_cookie.read_entry(cookie_of(visitor), signing)
     assert found and found.user == "alice" and list(found.servers) == ["alice"]
     assert found.servers["alice"] <= time.time() + 14 * 86400 + 1
 
@@ -87,23 +91,24 @@ def test_forged_old_and_borrowed_cookies(
         bob.login()
         borrowed = cookie_of(bob)
     right = cookie_of(visitor)
-    assert opens(demo, server, {entry_cookie.COOKIE: right})
+    assert opens(demo, server, {server_access_cookie.COOKIE: right})
     said = json.loads(urlsafe_b64decode(borrowed.split(".")[0] + "==="))
     assert list(said["servers"]) == ["bob"]
     wrong = {
         "none": "",
         "bob's": borrowed,
         "bob's with alice's text": f"{right.split('.')[0]}.{borrowed.split('.')[1]}",
-        "over": entry_cookie.write_entry(
-            entry_cookie.Entry("alice", {"alice": int(time.time()) - 1}), signing
+        "over": server_access_cookie.write_entry(
+            server_access_cookie.Entry("alice", {"alice": int(time.time()) - 1}), signing
         ),
-        "signed by another": entry_cookie.write_entry(
-            entry_cookie.Entry("alice", {"alice": later}), entry_cookie.key("0" * 64)
+        "signed by another": server_access_cookie.write_entry(
+            server_access_cookie.Entry("alice", {"alice": later}),
+            server_access_cookie.key("0" * 64),
         ),
         "hub-login": visitor.http.cookies.get("jupyterhub-hub-login", path="/hub/"),
     }
     for what, value in wrong.items():
-        assert not opens(demo, server, {entry_cookie.COOKIE: value}), what
+        assert not opens(demo, server, {server_access_cookie.COOKIE: value}), what
     assert not opens(
         demo,
         server,
@@ -121,9 +126,9 @@ def test_what_was_copied_before_a_logout_is_good_for_nothing_afterwards(
     }
     assert opens(demo, server, copied)
     visitor.http.get("/hub/logout")
-    assert entry_cookie.COOKIE not in {cookie.name for cookie in visitor.http.cookies.jar}
+    assert server_access_cookie.COOKIE not in {cookie.name for cookie in visitor.http.cookies.jar}
     assert not opens(demo, server, copied)
-    assert opens(demo, server, {entry_cookie.COOKIE: cookie_of(server.person)}), (
+    assert opens(demo, server, {server_access_cookie.COOKIE: cookie_of(server.person)}), (
         "that of her other browser has its own end"
     )
 
@@ -142,7 +147,7 @@ def test_it_is_so_when_the_proxy_has_started_anew(
         pass
     until(lambda: "/user/alice" in routes(demo.site))
     assert not opens(demo, server, copied)
-    assert opens(demo, server, {entry_cookie.COOKIE: cookie_of(server.person)})
+    assert opens(demo, server, {server_access_cookie.COOKIE: cookie_of(server.person)})
 
 
 def test_who_comes_back_with_one_that_has_ended_is_asked_and_not_sent_in_circles(
@@ -151,7 +156,7 @@ def test_who_comes_back_with_one_that_has_ended_is_asked_and_not_sent_in_circles
     ended = cookie_of(visitor)
     visitor.http.get("/hub/logout")
     visitor.login()
-    visitor.http.cookies.set(entry_cookie.COOKIE, ended, domain="localhost.local", path="/")
+    visitor.http.cookies.set(server_access_cookie.COOKIE, ended, domain="localhost.local", path="/")
     answer = visitor.http.get("/user/alice/lab")
     assert answer.url.path == "/hub/sitekit/enter" and "The server did not open" in answer.text
     answer = visitor.http.post(answer.url, data={"_xsrf": visitor.xsrf()})
@@ -164,10 +169,10 @@ def test_another_login_in_the_same_browser_leaves_the_entry_of_the_first(
     with demo.person("alice") as alice, demo.person("bob") as bob:
         alice.login()
         bob.http.cookies.set(
-            entry_cookie.COOKIE, cookie_of(alice), domain="localhost.local", path="/"
+            server_access_cookie.COOKIE, cookie_of(alice), domain="localhost.local", path="/"
         )
         bob.login()
-        found = entry_cookie.read_entry(cookie_of(bob), signing)
+        found = server_access_cookie.read_entry(cookie_of(bob), signing)
         assert found and (found.user, list(found.servers)) == ("bob", ["bob"])
 
 
@@ -202,7 +207,7 @@ def test_the_way_back_is_the_address_that_was_asked_for(demo: Demo, server: Serv
             "/user/alice/lab/tree/a%20b.ipynb?x=1&y=%2F",
             "/user/alice/2nd/lab",
         ):
-            fresh.http.cookies.delete(entry_cookie.COOKIE)
+            fresh.http.cookies.delete(server_access_cookie.COOKIE)
             sent = fresh.http.get(path, follow_redirects=False)
             answer = fresh.http.get(sent.headers["location"], follow_redirects=False)
             assert (answer.status_code, answer.headers["location"]) == (302, path)

@@ -18,7 +18,7 @@ def main():
 
     from sitekit.backends.resource_choice import Choice
     from sitekit.contracts.database import database_url
-    from sitekit.hub.servers.hub_state import HubState
+    from sitekit.hub.servers.shared_objects import HubState
     from sitekit.site import load_site
 
     asked = json.load(sys.stdin)

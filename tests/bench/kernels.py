@@ -2,7 +2,7 @@
 and with a loop over the command `envkernel`.
 
 *cold* means that no kernels exist before. *no change* is a second `make kernels`, for which nothing
-has changed. *again* is the second run of the loop.
+has changed. *envkernel, again* runs the loop a second time, over kernels that exist.
 """
 
 from __future__ import annotations

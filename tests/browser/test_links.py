@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from sitekit.hub.pages.entry_cookie import COOKIE
+from sitekit.hub.pages.server_access_cookie import COOKIE
 from sitekit.site import Site
 
 from ..applied import applied

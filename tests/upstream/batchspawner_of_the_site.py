@@ -13,7 +13,7 @@ from pathlib import Path
 import batchspawner
 import pytest
 
-from sitekit.hub.servers.hub_state import HubState
+from sitekit.hub.servers.shared_objects import HubState
 from sitekit.hub.spawner.batchspawner_interface import SlurmServer
 from sitekit.site import load_site
 

@@ -44,7 +44,7 @@ from .overrides.deny_admin_access import keep_administrators_out_of_servers
 from .overrides.hub_port_callers import keep_pages_behind_the_front
 from .overrides.internal_tls import speak_tls
 from .overrides.keep_polls_out_of_log import log_polls_at_debug
-from .overrides.limit_server_logins import forget_old_logins
+from .overrides.limit_number_of_server_logins import forget_old_logins
 from .overrides.login_again_error import ask_stale_users_to_log_in
 from .overrides.proxy import SilentProxy
 from .overrides.remove_secrets_from_log import (
@@ -62,8 +62,8 @@ from .pages.announcements import announcements_of
 from .pages.server_log import LOG, ServerLogHandler
 from .pages.status import STATUS_PAGE, STATUS_STATE, StatusPageHandler, StatusStateHandler
 from .pages.unreachable_server import NoAnswerHandler, ServerPageHandler
-from .servers.hub_state import HubState
 from .servers.log_operator_actions import log_for_ever
+from .servers.shared_objects import HubState
 from .spawner import reconcile, stop_ordered, watch_endings
 from .spawner.server import Server
 from .spawner.tier_spawner import TierSpawner, last_progress_event

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..site import Site
 from .ledger.ledger_courses import idle_limit_of_course
-from .overrides.idle_culler import log_unreachable_hub, use_own_certificate
+from .overrides.culler_connection import log_unreachable_hub, use_own_certificate
 from .servers.idle_limits import CULLER, stop_delay
 from .servers.offered_courses import OfferedCourses
 

@@ -121,7 +121,8 @@ def note_end() -> None:
 
 
 def clean_environment(settings: dict[str, Any], job: str) -> None:
-    """Set the server's and kernels' environment variables for the site's kernels and paths.
+    """Set the server's environment variables, such as PATH and JUPYTER_PATH, so that the server
+    finds the site's programs and kernels. Kernels inherit these variables.
 
     This function removes the variables of Slurm that would mislead programs.
     """

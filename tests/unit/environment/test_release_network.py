@@ -19,7 +19,7 @@ import release_parts as parts
 import small_checkout as small
 
 from sitekit.environment import build_release, commands
-from sitekit.environment.channel.pip_pins import pin
+from sitekit.environment.channel.pin_pip_packages import pin
 from sitekit.environment.release import releases
 from sitekit.environment.wheels.environment_yml import Packages
 from sitekit.site import Site

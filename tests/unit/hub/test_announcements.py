@@ -16,7 +16,7 @@ from sitekit.backends.job import Maintenance
 from sitekit.backends.slurm.maintenance_windows import read_windows
 from sitekit.base.errors import BadInput
 from sitekit.hub.ledger import record_announcements
-from sitekit.hub.ledger.announcement import PAGES, body_of, in_lab, read_announcement
+from sitekit.hub.ledger.check_announcement import PAGES, body_of, in_lab, read_announcement
 from sitekit.hub.ledger.ledger import Ledger
 from sitekit.hub.pages.announcements import shown_on, text_of
 from sitekit.hub.servers.log_operator_actions import log_actions

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sitekit.base.data_files import data
 from sitekit.hub.courses.servers_of_participants import participants
-from sitekit.hub.servers.hub_state import HubState
+from sitekit.hub.servers.shared_objects import HubState
 from sitekit.site import load_site
 from sitekit.site.courses.course_files import read_course
 

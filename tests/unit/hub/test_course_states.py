@@ -16,7 +16,7 @@ from sitekit.hub.courses.cache_course_state import CourseStates
 from sitekit.hub.ledger.ledger import Ledger
 from sitekit.hub.ledger.ledger_courses import SERVERS
 from sitekit.hub.overrides.keep_polls_out_of_log import log_polls_at_debug
-from sitekit.hub.servers.hub_state import HubState
+from sitekit.hub.servers.shared_objects import HubState
 from sitekit.site import load_site
 from sitekit.site.courses.course_files import read_course
 

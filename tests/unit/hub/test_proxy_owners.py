@@ -21,11 +21,11 @@ import pytest
 from session_parts import free_port, until
 
 from sitekit.base.data_files import data
-from sitekit.hub.pages import entry_cookie
+from sitekit.hub.pages import server_access_cookie
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
 
-KEY = entry_cookie.key("t")
+KEY = server_access_cookie.key("t")
 LATER = int(time.time()) + 86400
 
 
@@ -133,9 +133,8 @@ def _listens(port: int) -> bool:
 
 
 def cookie(servers: object, key: bytes = KEY, user: str = "alice") -> str:
-    return (
-        f"{entry_cookie.COOKIE}={entry_cookie.write_entry(entry_cookie.Entry(user, servers), key)}"
-    )
+    entry = server_access_cookie.Entry(user, servers)
+    return f"{server_access_cookie.COOKIE}={server_access_cookie.write_entry(entry, key)}"
 
 
 def test_its_owner_gets_in_and_the_cookie_does_not(proxy: Proxy):
@@ -154,7 +153,7 @@ def test_the_hub_and_services_are_asked_as_ever_and_services_do_not_see_the_cook
     assert [seen[2].get("Cookie") for seen in proxy.service.seen] == [None]
 
 
-OTHER_KEY = entry_cookie.key("u")
+OTHER_KEY = server_access_cookie.key("u")
 WRONG = {
     "none": "",
     "another user's": cookie({"alice": LATER}),
@@ -167,7 +166,7 @@ WRONG = {
     "of two parts too many": cookie({"bob": LATER}) + ".x.y",
     "with another's signature": cookie({"bob": LATER}).split(".")[0] + "." + cookie({}).split(".")[1],
     "two": f"{cookie({'alice': LATER})}; {cookie({'bob': LATER})}",
-    "under another name": "sitekit-servers" + cookie({"bob": LATER}).removeprefix(entry_cookie.COOKIE),
+    "under another name": "sitekit-servers" + cookie({"bob": LATER}).removeprefix(server_access_cookie.COOKIE),
     "in other letters": cookie({"bob": LATER}).replace("__Host-", "__host-"),
     "with a no-break space before its name": "a=1; \xa0" + cookie({"bob": LATER}),
     "with a tab before its name": "a=1;\t" + cookie({"bob": LATER}),
@@ -273,17 +272,20 @@ def test_no_header_changes_whose_server_it_is(proxy: Proxy, name: str):
 
 def test_one_that_has_ended_opens_nothing_more(proxy: Proxy):
     one, other = (
-        entry_cookie.Entry("bob", {"bob": LATER}),
-        entry_cookie.Entry("bob", {"bob": LATER}),
+        server_access_cookie.Entry("bob", {"bob": LATER}),
+        server_access_cookie.Entry("bob", {"bob": LATER}),
     )
-    sent = [f"{entry_cookie.COOKIE}={entry_cookie.write_entry(each, KEY)}" for each in (one, other)]
+    sent = [
+        f"{server_access_cookie.COOKIE}={server_access_cookie.write_entry(each, KEY)}"
+        for each in (one, other)
+    ]
     for wrong in ({}, {"Authorization": "token u"}, {"Authorization": "token t x"}):
         assert end(proxy, one.id, wrong) == 403
     assert [proxy.ask("/user/bob/", Cookie=each).status for each in sent] == [200, 200]
     assert end(proxy, one.id, {"Authorization": "token t"}) == 204
     assert [proxy.ask("/user/bob/", Cookie=each).status for each in sent] == [302, 200]
-    renewed = entry_cookie.write_entry(one.to("bob", LATER + 9, now=0), KEY)
-    assert proxy.ask("/user/bob/", Cookie=f"{entry_cookie.COOKIE}={renewed}").status == 302
+    renewed = server_access_cookie.write_entry(one.to("bob", LATER + 9, now=0), KEY)
+    assert proxy.ask("/user/bob/", Cookie=f"{server_access_cookie.COOKIE}={renewed}").status == 302
 
 
 def end(proxy: Proxy, which: str, headers: dict[str, str]) -> int:
@@ -295,9 +297,11 @@ def end(proxy: Proxy, which: str, headers: dict[str, str]) -> int:
 
 
 def test_python_reads_what_python_wrote():
-    first = entry_cookie.Entry("alice", {"alice": 5, "bob": 9})
-    assert entry_cookie.read_entry(entry_cookie.write_entry(first, KEY), KEY) == first
-    assert first.to("carol", 20.5, now=6) == entry_cookie.Entry(
+    first = server_access_cookie.Entry("alice", {"alice": 5, "bob": 9})
+    assert (
+        server_access_cookie.read_entry(server_access_cookie.write_entry(first, KEY), KEY) == first
+    )
+    assert first.to("carol", 20.5, now=6) == server_access_cookie.Entry(
         "alice", {"bob": 9, "carol": 20}, first.id
     )
     for value in (
@@ -305,12 +309,15 @@ def test_python_reads_what_python_wrote():
         ".",
         "x",
         "x.y",
-        entry_cookie.write_entry(first, OTHER_KEY),
-        entry_cookie.write_entry(first, KEY)[:-1],
+        server_access_cookie.write_entry(first, OTHER_KEY),
+        server_access_cookie.write_entry(first, KEY)[:-1],
         "é.é",
     ):
-        assert entry_cookie.read_entry(value, KEY) is None
-    assert hmac.compare_digest(KEY, entry_cookie.key("t")) and entry_cookie.key("u") != KEY
+        assert server_access_cookie.read_entry(value, KEY) is None
+    assert (
+        hmac.compare_digest(KEY, server_access_cookie.key("t"))
+        and server_access_cookie.key("u") != KEY
+    )
 
 
 @pytest.mark.parametrize("lacks", ["secret", "method"])

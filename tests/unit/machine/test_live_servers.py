@@ -12,7 +12,7 @@ import release_parts as parts
 from sitekit.backends.load_backends import backends_of
 from sitekit.base.errors import Problem
 from sitekit.hub.ledger.ledger import Ledger
-from sitekit.hub.servers.hub_state import HubState
+from sitekit.hub.servers.shared_objects import HubState
 from sitekit.machine.checks.servers_on_removed_backends import check_removed_backends
 from sitekit.site import Site
 from sitekit.site.backend_names import BACKENDS

@@ -13,7 +13,7 @@ from sitekit.backends.slurm import ssh as over_ssh
 from sitekit.backends.slurm import ssh_files
 from sitekit.base.data_files import data
 from sitekit.machine.apply.remind_to_update_gate import for_the_gate
-from sitekit.operations.courses import check_login_node
+from sitekit.operations.courses import check_gate_for_course
 from sitekit.site import Site, load_site
 from sitekit.site.courses.course_files import Course, offered_courses, read_course
 
@@ -71,7 +71,7 @@ def test_a_gate_without_the_course_is_found(
     site: Site, course: Course, gate_says: Callable[[str], None], error: str
 ) -> None:
     gate_says(REFUSED % error)
-    [one] = check_login_node.check_gate_has_course(site, course)
+    [one] = check_gate_for_course.check_gate_has_course(site, course)
     assert one.refuses and "does not have this course" in one.what
     assert one.remedy and "make gate_bundle" in one.remedy
 
@@ -80,14 +80,14 @@ def test_a_gate_with_the_course_is_asked_for_a_start_alone(
     site: Site, course: Course, gate_says: Callable[[str], None], tmp_path: Path
 ) -> None:
     gate_says('{"ok": true, "start": 1788238800}')
-    assert list(check_login_node.check_gate_has_course(site, course)) == []
+    assert list(check_gate_for_course.check_gate_has_course(site, course)) == []
     request = json.loads((tmp_path / "given").read_text().splitlines()[-1])
     told = json.dumps(request)
     assert '"test": true' in told and '"course": "bio101"' in told and '"reservation"' not in told
     gate_says(REFUSED % "alice may not start servers")
     assert (
         "alice may not start servers"
-        in next(check_login_node.check_gate_has_course(site, course)).what
+        in next(check_gate_for_course.check_gate_has_course(site, course)).what
     )
 
 

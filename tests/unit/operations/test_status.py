@@ -28,7 +28,7 @@ from sitekit.operations.status import collect as module
 from sitekit.operations.status import hub_figures
 from sitekit.operations.status.collect import Sight, collect_servers
 from sitekit.operations.status.commands import is_well, status
-from sitekit.operations.status.drains import missing_nodes
+from sitekit.operations.status.drained_nodes import missing_nodes
 from sitekit.operations.status.status_as_text import as_text, one_line, servers_as_text
 from sitekit.site import Site, load_site
 from sitekit.site.settings import Paths

@@ -21,7 +21,7 @@ from ..wheels.environment_yml import Packages
 from . import ENGINE
 from .choose_source import bases, choose_source
 from .download_settings import rattlers_configuration
-from .pip_pins import pin
+from .pin_pip_packages import pin
 
 HERE = "/made-of-wheels"
 """In a lock, this placeholder replaces the path of the channel that sitekit builds. The real path

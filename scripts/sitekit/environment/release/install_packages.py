@@ -14,7 +14,7 @@ from ...base.progress import step
 from ...base.run_program import Argv, run
 from ...site import Site
 from ..channel import ENGINE
-from ..channel.pip_pins import requirement_name
+from ..channel.pin_pip_packages import requirement_name
 from ..channel.solve_environment import configuration
 from .prefix_lock import set_modes
 from .releases import Release, clear, note

@@ -10,9 +10,9 @@ from jupyterhub.scopes import needs_scope
 from tornado import web
 
 from ...base.errors import BadInput, shown
-from ..ledger.announcement import SENDERS, body_of, in_lab, read_announcement
-from ..servers.hub_state import HubState
+from ..ledger.check_announcement import SENDERS, body_of, in_lab, read_announcement
 from ..servers.log_operator_actions import log_actions
+from ..servers.shared_objects import HubState
 from .server_callbacks import ServersOwnHandler
 from .server_end import end_key, pages_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.scopes import needs_scope
 
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 
 
 class StatusHandler(APIHandler):

@@ -6,7 +6,7 @@ from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.user import User
 from tornado import web
 
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 
 
 class CardHandler(APIHandler):

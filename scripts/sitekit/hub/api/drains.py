@@ -15,10 +15,10 @@ from tornado import web
 
 from ...backends.job import NoAnswer
 from ...base.errors import BadInput, shown
-from ..ledger.announcement import read_text
+from ..ledger.check_announcement import read_text
 from ..servers.check_drain_request import read_place, refuse_unknown_place
-from ..servers.hub_state import HubState
 from ..servers.log_operator_actions import log_actions
+from ..servers.shared_objects import HubState
 
 DRAINS = r"/api/sitekit/drains"
 DRAIN = rf"{DRAINS}/(node|partition)/([A-Za-z0-9][A-Za-z0-9_.-]{{0,63}})"

@@ -14,7 +14,7 @@ from ...base.language import gettext as _
 from ..choices.check_choice import BadChoice, read_choice
 from ..choices.form_values import as_query
 from ..ledger.ledger_choices import created
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 
 SAVED_CHOICES = r"/api/sitekit/choices"
 

@@ -8,7 +8,7 @@ from jupyterhub.user import User
 from tornado import web
 
 from ..messages.describe_server import describe
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 
 SERVER = r"/api/sitekit/server"
 

@@ -20,7 +20,7 @@ from jupyterhub.apihandlers.base import APIHandler
 from tornado import web
 
 from ..ledger.ledger import Row
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 
 LISTENING = r"/api/sitekit/listening"
 ENDING = r"/api/sitekit/ending"

@@ -24,7 +24,7 @@ from ..ledger.ledger import Row
 from ..messages import lab_texts
 from ..messages.larger_tier import larger_tier
 from ..pages.unreachable_server import notice_end
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 
 END = r"/api/sitekit/end"
 CHANGE = "sitekit/change"

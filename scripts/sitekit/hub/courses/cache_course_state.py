@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...site.courses.course_files import Course
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 from .servers_of_participants import as_json, participants
 
 LASTS = 0.9  # seconds; an open page requests the state every two seconds

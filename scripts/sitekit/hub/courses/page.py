@@ -20,8 +20,8 @@ from ...base.language import later as N_
 from ...site.courses.course_files import Course
 from ..ledger.ledger_courses import longest_text
 from ..messages.failed_start_cards import Card
-from ..servers.hub_state import HubState
 from ..servers.server_states import ServerState
+from ..servers.shared_objects import HubState
 from .cache_course_state import CourseStates
 from .servers_of_participants import ABSENT, FAILED, participants
 

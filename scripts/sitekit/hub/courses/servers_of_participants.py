@@ -14,8 +14,8 @@ from typing import Any
 from ...site.courses.course_files import Course
 from ..ledger.ledger import Row
 from ..messages.waiting import describe_wait
-from ..servers.hub_state import HubState
 from ..servers.server_states import ServerState, state_of
+from ..servers.shared_objects import HubState
 from ..status.summarize_servers import EXPECTED
 
 SINCE = 86400.0

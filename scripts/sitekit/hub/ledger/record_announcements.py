@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from ...base.errors import BadInput
-from .announcement import Announcement
+from .check_announcement import Announcement
 
 MOST = 50  # the highest number of announcements to all users that have not ended
 MOST_OF_USER = 20  # the highest number of messages to one user that have not ended

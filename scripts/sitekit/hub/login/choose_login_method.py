@@ -18,7 +18,7 @@ def update_login(c: Any, site: Site, accounts: AccountMap) -> None:
         update_front_login(c, site, accounts)
     else:
         # This import is here, because a site with PAM does not need `oauthenticator`.
-        from .providers import update_provider
+        from .oauth_providers import update_provider
 
         update_provider(c, site, accounts)
     c.Authenticator.allow_all = False

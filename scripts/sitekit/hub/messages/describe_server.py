@@ -19,9 +19,9 @@ from ...base.language import ngettext
 from ...site.types.memory_and_time import human_memory, human_time
 from ..ledger.ledger import Row
 from ..ledger.ledger_measures import Measures
-from ..servers.hub_state import HubState
 from ..servers.idle_limits import stop_delay
 from ..servers.server_states import RUNNING_STATES, ServerState, state_of
+from ..servers.shared_objects import HubState
 from . import progress_text
 
 UNFINISHED = (ServerState.WAITING, ServerState.STARTING)

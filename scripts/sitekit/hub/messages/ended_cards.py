@@ -15,7 +15,7 @@ from ...base.language import gettext as _
 from ...base.language import later as N_
 from ...site.sections.tier import Tier
 from ...site.types.memory_and_time import human_memory, human_time
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 from .failed_start_cards import NETWORK, Card, card_of_hidden_job
 from .larger_tier import larger_tier
 

@@ -17,7 +17,7 @@ from ...backends.job import Refused
 from ...base.language import gettext as _
 from ...base.language import later as N_
 from ...site.types.memory_and_time import human_time
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 from .find_reason_in_log import lines_that_matter
 
 

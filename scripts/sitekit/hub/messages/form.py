@@ -16,7 +16,7 @@ from ...base.language import Translated
 from ...site.sections.tier import Tier
 from ..choices.check_choice import Eligibility, allowed_tiers, tiers_for
 from ..choices.form_values import FormValues, as_query
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 from .format_times import format_clock_time
 from .page_files import page_file, page_texts
 from .tier_cards import TierCard, card_of

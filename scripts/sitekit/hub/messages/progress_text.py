@@ -18,7 +18,7 @@ from ...base.language import gettext as _
 from ...base.language import later as N_
 from ...site.types.memory_and_time import human_time
 from ..ledger.ledger import Row
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 from .waiting import describe_wait
 
 PHASES = {

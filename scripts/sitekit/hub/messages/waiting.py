@@ -15,7 +15,7 @@ from ...base.language import ngettext
 from ...site.sections.tier import Requires, Tier
 from ...site.types.memory_and_time import human_memory, human_time
 from ..ledger.ledger import Row
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 
 SOONER = 120  # a tier is named only if it starts more than this number of seconds earlier
 MOST = 3  # the highest number of tiers that are named

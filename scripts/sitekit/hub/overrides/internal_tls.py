@@ -21,7 +21,7 @@ from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
 from ...contracts.internal_tls import client_context, installed, server_context, tag_in
 from ...session.hub_connection.limit_unfinished_connections import Callers, log_no_failed_handshakes
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 from .hub_port_callers import shown_by
 
 # The highest number of connections of one server at a time. JupyterHub's client in the server keeps

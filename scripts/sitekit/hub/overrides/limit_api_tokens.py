@@ -14,7 +14,7 @@ from jupyterhub.user import User
 from tornado import web
 
 from ...base.language import gettext as _
-from ..login.limit_browser_logins import PROGRAMS
+from ..login.end_browser_logins import PROGRAMS
 
 TOKENS = 50  # the highest number of tokens of one user, including the tokens of the user's servers
 NOTE = 250  # characters of a token's note

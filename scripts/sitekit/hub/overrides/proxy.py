@@ -19,7 +19,7 @@ from jupyterhub.proxy import ConfigurableHTTPProxy
 from ...contracts.internal_tls import tag_in
 from ..ledger.ledger import LedgerTrouble
 from ..pages.stopped_servers import MARK, ROUTE, spec
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 
 log = logging.getLogger(__name__)
 

@@ -26,10 +26,10 @@ from jupyterhub.scopes import needs_scope
 from jupyterhub.user import User
 from tornado import web
 
-from ..login.limit_browser_logins import LogoutHandler
+from ..login.end_browser_logins import LogoutHandler
 from ..messages.cards_of_stops_by_others import card_of_stop
 from ..pages.unreachable_server import NoAnswerHandler, ServerPageHandler
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 from .count_named_servers import only_if_started
 from .form_handler import FormHandler
 from .limit_api_tokens import TokenHandler

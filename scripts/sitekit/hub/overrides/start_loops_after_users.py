@@ -62,7 +62,7 @@ def begin_with_users(loops: Callable[[], Mapping[str, Loop]]) -> None:
 
 
 def collect_garbage_of_later_objects() -> None:
-    """Run the garbage collector again, but only for objects that are created from now on."""
+    """Enable Python's garbage collector again. It no longer examines the objects that exist now."""
     gc.freeze()
     gc.enable()
 

@@ -14,8 +14,8 @@ from ...backends.job import Maintenance
 from ...base.language import date_text
 from ...base.language import gettext as _
 from ...base.language import later as N_
-from ..ledger.announcement import SENDERS
-from ..servers.hub_state import HubState
+from ..ledger.check_announcement import SENDERS
+from ..servers.shared_objects import HubState
 
 STYLES = {"info": "info", "warning": "warning", "maintenance": "danger"}
 """Bootstrap's classes of an alert, by level."""

@@ -16,7 +16,7 @@ from jupyterhub.utils import url_escape_path, url_path_join
 from tornado import web
 
 from ...base.language import gettext as _
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 
 PATH = r"/sitekit/change"
 

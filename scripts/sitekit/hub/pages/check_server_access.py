@@ -1,5 +1,5 @@
 """Decide which users may open another user's server, if all servers have one domain. The hub sets a
-cookie (entry_cookie.py), and the proxy forwards a request to a server only with that cookie. Users
+cookie (server_access_cookie.py), and the proxy forwards a request to a server only with that cookie. Users
 get the cookie for their own servers when they log in, and whenever the cookie is missing. Besides
 the owner, administrators and users with whom the server is shared may open a server. Before users
 open another user's server, they must confirm on a page that they trust its owner.
@@ -24,8 +24,8 @@ from tornado import web
 
 from ...base.language import gettext as _
 from ...site import Site
-from ..login.limit_browser_logins import LogoutHandler
-from . import entry_cookie
+from ..login.end_browser_logins import LogoutHandler
+from . import server_access_cookie
 
 log = logging.getLogger(__name__)
 
@@ -55,33 +55,38 @@ def let_owners_in(site: Site) -> None:
 
     def with_entry(handler: BaseHandler, user: User) -> None:
         set_login_cookie(handler, user)
-        admit_browser(handler, entry_of(handler) or entry_cookie.Entry(user.name), user.name)
+        admit_browser(
+            handler, entry_of(handler) or server_access_cookie.Entry(user.name), user.name
+        )
 
     def without_entry(handler: BaseHandler, *name: str) -> None:
         clear_login_cookie(handler, *name)
-        handler.clear_cookie(entry_cookie.COOKIE, path="/", secure=True)
+        handler.clear_cookie(server_access_cookie.COOKIE, path="/", secure=True)
 
     BaseHandler.set_login_cookie, BaseHandler.clear_login_cookie = with_entry, without_entry
 
 
-def entry_of(handler: BaseHandler) -> entry_cookie.Entry | None:
+def entry_of(handler: BaseHandler) -> server_access_cookie.Entry | None:
     """Return the entry (the permission to open servers) in the browser's cookie, if the entry
     belongs to the logged-in user."""
-    found = entry_cookie.read_entry(
-        handler.get_cookie(entry_cookie.COOKIE, ""), entry_cookie.key(handler.proxy.auth_token)
+    found = server_access_cookie.read_entry(
+        handler.get_cookie(server_access_cookie.COOKIE, ""),
+        server_access_cookie.key(handler.proxy.auth_token),
     )
     return found if found and found.user == handler.current_user.name else None
 
 
-def admit_browser(handler: BaseHandler, before: entry_cookie.Entry, owner: str) -> None:
+def admit_browser(handler: BaseHandler, before: server_access_cookie.Entry, owner: str) -> None:
     """Allow the browser to open the servers of `owner`, in addition to the servers that the browser
     could already open."""
     now = time.time()
     until = now + (EnterHandler.own_seconds if owner == before.user else OTHERS_SECONDS)
     entered = before.to(owner, until, now)
     handler.set_cookie(
-        entry_cookie.COOKIE,
-        entry_cookie.write_entry(entered, entry_cookie.key(handler.proxy.auth_token)),
+        server_access_cookie.COOKIE,
+        server_access_cookie.write_entry(
+            entered, server_access_cookie.key(handler.proxy.auth_token)
+        ),
         path="/",
         max_age=max(entered.servers.values()) - int(now),
         secure=True,
@@ -127,7 +132,7 @@ class EnterHandler(BaseHandler):
 
     def _enter(self, owner: str) -> None:
         """Set the cookie, and redirect the browser to the server."""
-        before = entry_of(self) or entry_cookie.Entry(self.current_user.name)
+        before = entry_of(self) or server_access_cookie.Entry(self.current_user.name)
         if self._refused(owner):  # the old entry has ended: create a new one
             before = replace(before, id=secrets.token_urlsafe(16))
         admit_browser(self, before, owner)
@@ -173,7 +178,7 @@ class AuthorizeHandler(OAuthAuthorizeHandler):
         if credentials["client_id"] in {
             spawner.oauth_client_id for spawner in user.spawners.values()
         }:
-            admit_browser(self, entry_of(self) or entry_cookie.Entry(user.name), user.name)
+            admit_browser(self, entry_of(self) or server_access_cookie.Entry(user.name), user.name)
         super()._complete_login(uri, headers, scopes, credentials)
 
 

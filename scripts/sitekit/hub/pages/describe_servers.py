@@ -8,7 +8,7 @@ from typing import Any
 from ..messages.describe_server import ServerModel, describe, describe_all
 from ..messages.format_times import format_clock_time, format_duration
 from ..messages.progress_text import PHASES
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 
 
 def template_variables(hub_state: HubState) -> dict[str, Callable[[Any], Any]]:

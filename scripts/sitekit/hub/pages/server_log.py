@@ -10,7 +10,7 @@ from tornado import web
 from ...base.language import gettext as _
 from ..ledger.ledger import Row
 from ..messages.ended_cards import without_requests
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 
 LOG = r"/sitekit/log"
 

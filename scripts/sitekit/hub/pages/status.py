@@ -17,7 +17,7 @@ from jupyterhub.scopes import Scope
 from tornado import web
 
 from ..messages.page_files import page_file, page_texts
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 from ..status import read_certificate_expiry
 from ..status.collect_state import status_now
 

@@ -15,7 +15,7 @@ from jupyterhub.handlers.base import UserUrlHandler
 from jupyterhub.handlers.pages import ProxyErrorHandler
 
 from ...base.language import gettext as _
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 from .stopped_servers import is_suspended
 
 # Seconds that a page waits for Slurm's answer and JupyterHub's clean-up. This is longer than the

@@ -24,10 +24,10 @@ from ...backends.job import Job, NoAnswer, Refused
 from ...backends.snapshot import Snapshot
 from ..ledger.ledger import Row
 from ..messages.ended_cards import card_of_ending
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 from ..status import metrics
 from .loaded_spawners import spawners
-from .retry_pauses import Pauses
+from .retry_cancel import Pauses
 
 log = logging.getLogger(__name__)
 

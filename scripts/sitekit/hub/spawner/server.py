@@ -21,8 +21,8 @@ from ..ledger.ledger import Row
 from ..messages import progress_text
 from ..messages.ended_cards import card_of_ending
 from ..messages.failed_start_cards import Card, card_of_outage, card_of_refusal, card_of_slow_start
-from ..servers.hub_state import HubState
 from ..servers.log_start import log_start
+from ..servers.shared_objects import HubState
 from .follow_parent_traits import FollowingTraits
 from .not_started import NotStarted
 from .submission import record_start, variables_of

@@ -33,7 +33,7 @@ from ..ledger.ledger_choices import created
 from ..messages.form import Visit, tier_form
 from ..messages.progress_text import FIRST
 from ..servers.accounts import NoAccount
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 from .adopt_servers import AdoptingSpawner
 from .look_up_unix_accounts import groups_of
 from .server import Server

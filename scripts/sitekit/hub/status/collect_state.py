@@ -9,7 +9,7 @@ from typing import Any
 
 from ...site import Site
 from ..ledger.ledger_measures import Start
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 from .poll_kernels_and_release import PrefixState, last_prefix
 from .summarize_servers import OpenServer, describe_cards, describe_server, describe_sums
 

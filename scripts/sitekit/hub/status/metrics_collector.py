@@ -11,8 +11,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from ...contracts.kernel_state import KernelState
 from ..ledger.ledger import LedgerTrouble
-from ..servers.hub_state import HubState
 from ..servers.server_states import OPEN_STATES
+from ..servers.shared_objects import HubState
 from . import metrics
 from .collect_state import servers_now
 from .poll_kernels_and_release import last_prefix

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from ..ledger.ledger_measures import Start
-from ..servers.hub_state import HubState
+from ..servers.shared_objects import HubState
 from . import metrics
 from .summarize_servers import EXPECTED
 

@@ -217,9 +217,10 @@ def _fault(kernel: Kernel, result: dict[str, Any], elsewhere: bool) -> str | Non
     """Compare the result of one start of a kernel with the result of the first test. Return the
     fault. If the kernel works, return None.
 
-    The kernel must answer, and its interpreter, modules and library must be the same as in the
-    first test. On a compute node (`elsewhere` is true), the modules are allowed to choose another
-    build of the interpreter for the CPU type.
+    The kernel must answer. The path of its interpreter, the loaded modules, and the path of its
+    package ipykernel or IRkernel must be the same as in the first test. On a compute node
+    (`elsewhere` is true), the modules are allowed to choose another build of the interpreter for
+    the CPU type.
     """
     if "reason" in result:
         return result["reason"]

@@ -31,7 +31,8 @@ class Line(NamedTuple):
 
 
 def overview(site: Site) -> Iterator[Line]:
-    """Yield the lines of the overview. Raises Problem if the site's supervisor does not answer.
+    """Yield the lines of the overview. Raises Problem if the program that runs the site's
+    services (systemd or supervisord) does not answer.
 
     Without root, lines that need root's rights are omitted.
     """

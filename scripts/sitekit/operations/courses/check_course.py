@@ -21,7 +21,13 @@ from ...contracts.kernel_state import read_kernel_state
 from ...machine.checks import tiers_fit_cluster
 from ...site import Site
 from ...site.courses.course_files import Course, courses_folder, offered_courses, read_course
-from . import capacity, check_associations, check_login_node, check_reservation, roster_accounts
+from . import (
+    capacity,
+    check_associations,
+    check_gate_for_course,
+    check_reservation,
+    roster_accounts,
+)
 from .check_material import check_material
 
 
@@ -51,7 +57,10 @@ def course_check(site: Site, *words: str) -> int:
         ]
     elif course.tier.runs_on == "slurm":
         checks.append(
-            ("gate on the login node", lambda: check_login_node.check_gate_has_course(site, course))
+            (
+                "gate on the login node",
+                lambda: check_gate_for_course.check_gate_has_course(site, course),
+            )
         )
     found = []
     for subject, check in checks:

@@ -60,8 +60,8 @@ def _folder(value: Any) -> str:
 
 
 def _interface(value: Any) -> dict[str, str]:
-    """Return the page that a server opens (such as /lab) as a mapping: title in the form ->
-    page."""
+    """Return the page that a server opens, such as /lab, as a dictionary with one entry. The key is
+    the title of the page in the start form, and the value is the page's path."""
     names = {"/lab": "JupyterLab", "/tree": "Classic notebook"}
     return {names.get(str(value), "Start page"): str(value)}
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from ...base.errors import BadInput
 from ...base.progress import say
 from ...base.run_program import need_root
-from ...hub.ledger.announcement import read_announcement
+from ...hub.ledger.check_announcement import read_announcement
 from ...site import Site
 from ..parse_make_variables import parse_variables, required
 from .ledger import hubs_ledger, operator, refuse_unknown

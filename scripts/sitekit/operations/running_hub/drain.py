@@ -10,7 +10,7 @@ from ...backends.load_backends import backends_of
 from ...base.errors import BadInput, Problem
 from ...base.progress import say, step
 from ...base.run_program import need_root
-from ...hub.ledger.announcement import read_text
+from ...hub.ledger.check_announcement import read_text
 from ...hub.ledger.ledger import Ledger
 from ...hub.servers.check_drain_request import read_place, refuse_unknown_place
 from ...site import Site

@@ -33,7 +33,7 @@ from ...machine.web.certificate_expiry import days_left
 from ...site import Site
 from ..doctor.context import choose_user
 from ..upgrade.releases_in_use import release_users
-from .drains import missing_nodes, read_drains
+from .drained_nodes import missing_nodes, read_drains
 from .hub_figures import hub_figures
 
 Value = TypeVar("Value")

@@ -147,7 +147,7 @@ class Front(Row):
             yield Unfit(what, "use openid, or leave subdomains out", "outside", "method")
 
     def _outside_faults(self) -> Iterator[Unfit]:
-        """Yield an error for each setting that contradicts `outside`."""
+        """Yield an error for each setting that cannot be used together with the key `outside`."""
         if self.outside and self.server == "nginx":
             what = "nginx has no module for Shibboleth or OpenID Connect in the distributions"
             yield Unfit(what, "take apache, or leave out 'outside'", "server")

@@ -12,7 +12,7 @@ from jupyterhub import orm
 from jupyterhub.user import User
 from traitlets.config import Config
 
-from sitekit.hub.servers.hub_state import HubState
+from sitekit.hub.servers.shared_objects import HubState
 from sitekit.hub.spawner.tier_spawner import TierSpawner
 from sitekit.site import load_site
 

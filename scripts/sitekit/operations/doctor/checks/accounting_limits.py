@@ -111,8 +111,8 @@ def accounts_allowed(here: Context) -> Iterator[Finding]:
 
 
 def _refusal(partition: Row, kind: str, names: set[str]) -> str:
-    """Return the settings of a partition that refuse all of these accounts or QOS; "" if one of
-    them is allowed. `kind` is the end of the settings' names, such as Qos in AllowQos."""
+    """Return the settings of a partition that refuse all the accounts or QOS in `names`. If the
+    partition allows one of them, return "". `kind` is the end of the settings' names, such as Qos in AllowQos."""
     allowed, denied = partition.get(f"Allow{kind}", "ALL"), partition.get(f"Deny{kind}", "")
     unlisted = allowed != "ALL" and not names & set(allowed.split(","))
     if not names or not (unlisted or (denied and names <= set(denied.split(",")))):

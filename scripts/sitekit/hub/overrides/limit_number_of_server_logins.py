@@ -7,7 +7,7 @@ from typing import Any
 from jupyterhub import orm
 from jupyterhub.oauth.provider import JupyterHubRequestValidator
 
-from ..login.limit_browser_logins import forget
+from ..login.end_browser_logins import forget
 
 
 def forget_old_logins() -> None:
