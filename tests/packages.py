@@ -47,7 +47,7 @@ def _install(packages: tuple[str, ...]) -> None:
             subprocess.run([*apt, "update"], env=quiet, check=True, timeout=600)
         subprocess.run(
             [*apt, "install", "-y", "--no-install-recommends", *missing],
-            env=quiet, check=True, timeout=600, stdout=subprocess.DEVNULL,
+            env=quiet, check=True, timeout=1100, stdout=subprocess.DEVNULL,
         )  # fmt: skip
     finally:
         if ours:

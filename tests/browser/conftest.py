@@ -44,8 +44,12 @@ PATIENCE = 180_000
 CUT_OFF = (
     "net::ERR_ABORTED",
     "is interrupted by another navigation",
+    "net::ERR_NETWORK_CHANGED",
 )
-"""What playwright says of a load that another navigation of the same page has ended."""
+"""What playwright says of a load that another navigation of the same page has ended, or that Chromium
+has ended because the network or its name servers have changed (see programs/run_chromium.py)."""
+LEFT = "Execution context was destroyed"
+"""What playwright says of a question to a page that another load has replaced meanwhile."""
 
 Picture = Callable[..., None]
 
@@ -155,9 +159,18 @@ def wait_for_scripts(page: Page) -> None:
 
 
 def wait_until(page: Page, what: Callable[[], object]) -> None:
-    """Wait until `what()` is true, while playwright handles the page's requests and events."""
+    """Wait until `what()` is true, while playwright handles the page's requests and events.
+
+    A page that loads itself again while it is asked is asked again.
+    """
     deadline = time.monotonic() + PATIENCE / 1000
-    while not what():
+    while True:
+        try:
+            if what():
+                return
+        except Error as error:
+            if LEFT not in str(error):
+                raise
         assert time.monotonic() < deadline, f"did not happen within {PATIENCE / 1000:g} s"
         page.wait_for_timeout(50)
 
