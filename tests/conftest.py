@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from sitekit.site import Site, load_site
 
+from .copies_of_the_host import RUN, changing
 from .person import Person
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -39,8 +40,6 @@ ROOMS_INSIDE = (
 INSIDE = "SITEKIT_TEST_INSIDE"
 """The environment variable with which their tests run here."""
 NEEDS_ROOT = (*NEEDS_HOST, "inside", "front", "systemd", *ROOMS_INSIDE)
-RUN = "SITEKIT_TEST_RUN"
-"""The environment variable with the path of a folder that all processes of one run share."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -98,6 +97,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if (run / "made").exists() and not config.getoption("--keep-demo"):
         subprocess.run(["make", "demo_reset"], cwd=CHECKOUT, check=True, timeout=900)
     shutil.rmtree(run)
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """While a test of the demo runs, no other process begins to copy this host."""
+    with changing() if _room(item) in NEEDS_HOST else nullcontext():
+        yield
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ def _install(packages: tuple[str, ...]) -> None:
             subprocess.run([*apt, "update"], env=quiet, check=True, timeout=600)
         subprocess.run(
             [*apt, "install", "-y", "--no-install-recommends", *missing],
-            env=quiet, check=True, timeout=600, stdout=subprocess.DEVNULL,
+            env=quiet, check=True, timeout=1100, stdout=subprocess.DEVNULL,
         )  # fmt: skip
     finally:
         if ours:
@@ -60,7 +61,7 @@ def install_pinned(pins: Path, folder: Path) -> None:
     """
     pip = [sys.executable, "-I", "-m", "pip", "-q", "--disable-pip-version-check", "--no-input"]
     options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", folder]
-    subprocess.run([*pip, "install", *options, "-r", pins], check=True, timeout=300)
+    subprocess.run([*pip, "install", *options, "-r", pins], check=True, timeout=600)
     folder.chmod(0o755)
 
 
@@ -72,5 +73,8 @@ def install_ipyparallel(root: Path = Path("/")) -> Path:
     """
     folder = root / IPYPARALLEL.relative_to("/")
     if not folder.exists():
-        install_pinned(PINS, folder)
+        unfinished = folder.with_name(f"{folder.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        install_pinned(PINS, unfinished)
+        unfinished.rename(folder)
     return folder

@@ -26,14 +26,14 @@ class Person:
 
     def __init__(self, name: str, password: str, base: str) -> None:
         self.name, self.password, self.base = name, password, base
-        # Apache closes a connection that is idle for 5 seconds, which is httpx's default too: a request that is sent at
-        # that moment would fail
-        limits = httpx.Limits(keepalive_expiry=2)
+        # Apache closes a connection that is idle for some seconds. A request that is sent at that
+        # moment would fail. Therefore each request has its own connection.
+        limits = httpx.Limits(max_keepalive_connections=0)
         self.http = httpx.Client(
             base_url=base,
             verify=False,  # noqa: S501  (self-signed)
             follow_redirects=True,
-            timeout=90,
+            timeout=120,
             limits=limits,
         )
 
@@ -123,7 +123,7 @@ class Person:
             "DELETE", f"/users/{self.name}/" + (f"servers/{name}" if name else "server")
         )
 
-    def stop_and_wait(self, name: str = "", patience: float = 120) -> None:
+    def stop_and_wait(self, name: str = "", patience: float = 240) -> None:
         """Stop the server, and wait until the hub does not list it any more.
 
         A hub that has restarted answers 500 as long as it checks whether the server runs.

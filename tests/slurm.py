@@ -30,7 +30,7 @@ def jobs(site: Site, user: str) -> list[str]:
     return [line for line in listed.splitlines() if "COMPLETING" not in line]
 
 
-def until(what: Callable[[], object], patience: float = 60, every: float = 0.3) -> object:
+def until(what: Callable[[], object], patience: float = 120, every: float = 0.3) -> object:
     """Wait until `what()` is true, and return its value. Fails after `patience` seconds."""
     deadline = time.monotonic() + patience
     while not (found := what()):

@@ -11,6 +11,8 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 from ruamel.yaml import YAML
 
+from .conftest import resize
+
 WIDTHS = (1280, 390, 320)
 ASKED = {("light", 1280), ("light", 390), ("dark", 320)}
 """Where axe-core looks at each page; the width of the page is measured everywhere."""
@@ -34,13 +36,13 @@ def require_accessible(page: Page, name: str) -> None:
         # without motion, colors change at once
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 800})
+            resize(page, width, 800)
             place = f"{name}, {scheme}, {width} px"
             found += [f"{place}: {fault}" for fault in _too_wide(page, width)]
             if (scheme, width) in ASKED:
                 found += [f"{place}: {fault}" for fault in _faults(page)]
     page.emulate_media(color_scheme="light", reduced_motion="no-preference")
-    page.set_viewport_size(before)
+    resize(page, **before)
     assert not found, "\n".join(found)
 
 

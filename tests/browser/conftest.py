@@ -38,7 +38,8 @@ QUIET = [
     "--disable-dev-shm-usage",
 ]
 
-PATIENCE = 120_000
+RUN_CHROMIUM = Path(__file__).parent / "programs" / "run_chromium.py"
+PATIENCE = 180_000
 """Milliseconds within which a page has to show what a test expects: a machine may be busy."""
 CUT_OFF = (
     "net::ERR_ABORTED",
@@ -46,7 +47,9 @@ CUT_OFF = (
     "net::ERR_NETWORK_CHANGED",
 )
 """What playwright says of a load that another navigation of the same page has ended, or that Chromium
-has ended because a network interface came or went, such as that of a container."""
+has ended because the network or its name servers have changed (see programs/run_chromium.py)."""
+LEFT = "Execution context was destroyed"
+"""What playwright says of a question to a page that another load has replaced meanwhile."""
 
 Picture = Callable[..., None]
 
@@ -74,7 +77,9 @@ def browser() -> Iterator[Browser]:
         )
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET)
+        chromium = playwright.chromium.launch(
+            executable_path=RUN_CHROMIUM, args=QUIET, timeout=PATIENCE
+        )
         yield chromium
         chromium.close()
 
@@ -83,14 +88,20 @@ def browser() -> Iterator[Browser]:
 def window(browser: Browser, demo: Demo) -> Iterator[BrowserContext]:
     """A fresh window, 1280 x 800; the demo's certificate is its own, so the browser is told to take
     it."""
-    context = browser.new_context(
-        ignore_https_errors=True,
-        base_url=demo.site.front.url,
-        viewport={"width": 1280, "height": 800},
-    )
+    with new_window(browser, ignore_https_errors=True, base_url=demo.site.front.url) as context:
+        yield context
+
+
+@contextmanager
+def new_window(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """A window, by default 1280 x 800, in which each step has PATIENCE, as in `expect`."""
+    options.setdefault("viewport", {"width": 1280, "height": 800})
+    context = browser.new_context(**options)
     context.set_default_timeout(PATIENCE)
-    yield context
-    context.close()
+    try:
+        yield context
+    finally:
+        context.close()
 
 
 @pytest.fixture
@@ -118,10 +129,10 @@ def picture(request: pytest.FixtureRequest) -> Picture:
         if folder:
             size = page.viewport_size
             in_lab = "/user/" in page.url and "/hub/" not in page.url
-            page.set_viewport_size({"width": width, "height": 560 if in_lab else 200})
+            resize(page, width, 560 if in_lab else 200)
             path = folder / f"{name}.png"
             page.screenshot(path=path, animations="disabled", full_page=not in_lab)
-            page.set_viewport_size(size)
+            resize(page, **size)
 
     return write
 
@@ -148,11 +159,26 @@ def wait_for_scripts(page: Page) -> None:
 
 
 def wait_until(page: Page, what: Callable[[], object]) -> None:
-    """Wait until `what()` is true, while playwright handles the page's requests and events."""
+    """Wait until `what()` is true, while playwright handles the page's requests and events.
+
+    A page that loads itself again while it is asked is asked again.
+    """
     deadline = time.monotonic() + PATIENCE / 1000
-    while not what():
+    while True:
+        try:
+            if what():
+                return
+        except Error as error:
+            if LEFT not in str(error):
+                raise
         assert time.monotonic() < deadline, f"did not happen within {PATIENCE / 1000:g} s"
         page.wait_for_timeout(50)
+
+
+def resize(page: Page, width: int, height: int) -> None:
+    """Resize the page's window, and wait until the page has the new size."""
+    page.set_viewport_size({"width": width, "height": height})
+    wait_until(page, lambda: page.evaluate("[innerWidth, innerHeight]") == [width, height])
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 from ..conftest import Demo
 from ..person import Person
 from ..slurm import jobs, partition_down, until
-from .conftest import go_to
+from .conftest import go_to, wait_for_scripts
 from .test_first_hour import login
 
 
@@ -24,6 +24,7 @@ def test_cancel_a_server_that_waits_for_room(
             page.click("#spawn_form [type=submit]")
             page.wait_for_url("**/hub/spawn-pending/bob**", wait_until="commit")
             until(lambda: jobs(demo.site, "bob"))
+            wait_for_scripts(page)
             page.click("#stop-server-btn")
             until(lambda: not jobs(demo.site, "bob"))
             until(lambda: bob.server(name) is None)

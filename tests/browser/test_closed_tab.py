@@ -88,6 +88,7 @@ def test_output_of_a_closed_tab_is_there_and_the_notebook_can_be_saved(
         until(lambda: not busy(bob))
         again = window.new_page()
         open_book(again)
+        expect(again.locator(OUTPUT)).to_contain_text("end")
         *lines, end = (again.locator(OUTPUT).text_content() or "").splitlines()
         assert lines == [f"line {i}" for i in range(len(lines))] and end == "end"
         expect(again.locator(".jp-CodeCell .cm-content").nth(1)).to_have_text("typed_meanwhile")

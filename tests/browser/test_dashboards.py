@@ -16,7 +16,7 @@ from ..conftest import Demo
 from ..packages import install
 from ..person import Person
 from ..prometheus import BOARDS, prometheus
-from .conftest import Picture, go_to
+from .conftest import Picture, go_to, new_window
 from .draw_dashboard import page_of
 
 SECONDS = 150
@@ -52,10 +52,10 @@ def test_each_panel_shows_values(
         file = tmp_path / f"{board.stem}.html"
         told = json.loads(board.read_text())
         file.write_text(page_of(told, api, begin, time.time()))
-        page = browser.new_page(viewport={"width": 1200, "height": 800})
-        go_to(page, file.as_uri())
-        expect(page.locator("section")).to_have_count(len(told["panels"]))
-        expect(page.locator("polyline, .value").first).to_be_attached()
-        expect(page.get_by_text("No data")).to_have_count(0)
-        picture(page, board.stem.replace("sitekit-", "dashboard-"), 1200)
-        page.close()
+        with new_window(browser, viewport={"width": 1200, "height": 800}) as window:
+            page = window.new_page()
+            go_to(page, file.as_uri())
+            expect(page.locator("section")).to_have_count(len(told["panels"]))
+            expect(page.locator("polyline, .value").first).to_be_attached()
+            expect(page.get_by_text("No data")).to_have_count(0)
+            picture(page, board.stem.replace("sitekit-", "dashboard-"), 1200)

@@ -13,7 +13,7 @@ from sitekit.operations.pages.build_site import docs
 
 from ..conftest import Demo
 from .accessible import UPSTREAM, require_accessible, seen
-from .conftest import go_to
+from .conftest import go_to, new_window
 
 PAGES = ("docs/users.html", "docs/site-keys.html", "docs/servers.html", "README.html")
 
@@ -36,35 +36,30 @@ def test_it_is_read_on_a_phone_in_the_dark(browser: Browser, demo: Demo, built: 
         hosts.add(urlsplit(request.url).netloc or urlsplit(request.url).scheme)
 
     for scheme in ("dark", "light"):
-        context = browser.new_context(
-            ignore_https_errors=True,
-            base_url=demo.site.front.url,
-            viewport={"width": 320, "height": 640},
-            color_scheme=scheme,
-        )
-        context.set_default_timeout(60_000)
-        page = context.new_page()
-        go_to(page, "/hub/login")
-        page.fill("#username_input", "alice")
-        page.fill("#password_input", demo.passwords["alice"])
-        page.click("#login_submit")
-        page.wait_for_url(lambda address: not address.endswith("/hub/login"))
-        page.on("console", listen)
-        page.on("request", note)
-        for name in PAGES:
-            go_to(page, f"/hub/sitekit/docs/{name}")
-            expect(page.locator("h1").first).to_be_visible()
-            width = page.evaluate("document.documentElement.scrollWidth")
-            assert width <= 320, (name, width)
-            shade = page.evaluate(
-                "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3)"
-            )
-            assert (sum(map(int, shade)) < 3 * 128) == (scheme == "dark"), (name, shade)
-        if scheme == "dark":  # it looks at the light page too
-            go_to(page, f"/hub/sitekit/docs/{PAGES[0]}")
-            require_accessible(page, PAGES[0])
-        go_to(page, "/hub/sitekit/docs/search.html?q=memory_cap")
-        expect(page.locator("#search-results li").first).to_be_visible()
-        context.close()
+        options = {"base_url": demo.site.front.url, "ignore_https_errors": True}
+        options["viewport"] = {"width": 320, "height": 640}
+        with new_window(browser, color_scheme=scheme, **options) as window:
+            page = window.new_page()
+            go_to(page, "/hub/login")
+            page.fill("#username_input", "alice")
+            page.fill("#password_input", demo.passwords["alice"])
+            page.click("#login_submit")
+            page.wait_for_url(lambda address: not address.endswith("/hub/login"))
+            page.on("console", listen)
+            page.on("request", note)
+            for name in PAGES:
+                go_to(page, f"/hub/sitekit/docs/{name}")
+                expect(page.locator("h1").first).to_be_visible()
+                width = page.evaluate("document.documentElement.scrollWidth")
+                assert width <= 320, (name, width)
+                shade = page.evaluate(
+                    "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3)"
+                )
+                assert (sum(map(int, shade)) < 3 * 128) == (scheme == "dark"), (name, shade)
+            if scheme == "dark":  # it looks at the light page too
+                go_to(page, f"/hub/sitekit/docs/{PAGES[0]}")
+                require_accessible(page, PAGES[0])
+            go_to(page, "/hub/sitekit/docs/search.html?q=memory_cap")
+            expect(page.locator("#search-results li").first).to_be_visible()
     assert seen == {one["selector"] for one in UPSTREAM}
     assert said == [] and hosts == {urlsplit(demo.site.front.url).netloc}

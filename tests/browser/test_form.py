@@ -14,7 +14,7 @@ from sitekit.hub.choices.choice_fields import ANYBODY, fields_of
 from ..conftest import Demo
 from ..person import Person
 from ..slurm import ask, jobs, until
-from .conftest import PATIENCE, go_to, shoot
+from .conftest import go_to, new_window, resize, shoot
 from .test_first_hour import login
 
 MEMORY = [
@@ -61,11 +61,8 @@ def test_the_browser_refuses_what_the_hub_refuses(demo: Demo, page: Page) -> Non
 
 def test_a_refused_form_without_the_script(demo: Demo, browser: Browser) -> None:
     """It keeps what was typed, and its list of errors leads to the field."""
-    window = browser.new_context(
-        ignore_https_errors=True, base_url=demo.site.front.url, java_script_enabled=False
-    )
-    window.set_default_timeout(PATIENCE)
-    try:
+    told = {"ignore_https_errors": True, "base_url": demo.site.front.url}
+    with new_window(browser, java_script_enabled=False, **told) as window:
         page = window.new_page()
         login(page, demo, "alice")
         go_to(page, "/hub/spawn/alice")
@@ -82,13 +79,11 @@ def test_a_refused_form_without_the_script(demo: Demo, browser: Browser) -> None
         expect(page.locator("#sitekit-server")).to_have_value("second")
         expect(page.locator("input[value=own]")).to_be_checked()
         assert page.locator(".spawn-error-msg").count() == 0, "the page says it twice"
-    finally:
-        window.close()
 
 
 def fits_a_phone(page: Page) -> None:
     """In light and dark, with pictures."""
-    page.set_viewport_size({"width": 320, "height": 700})
+    resize(page, 320, 700)
     for theme in ("dark", "light"):
         page.evaluate("theme => { document.documentElement.dataset.bsTheme = theme; }", theme)
         shoot(page, f"form-{theme}")

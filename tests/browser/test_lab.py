@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 
 import httpx
 from playwright.sync_api import BrowserContext, Page, Route, expect
@@ -16,7 +15,8 @@ from sitekit.hub.messages import lab_texts
 
 from ..conftest import Demo
 from ..person import Person
-from .conftest import go_to, shoot
+from ..slurm import ask
+from .conftest import PATIENCE, go_to, shoot, wait_until
 from .test_first_hour import login
 
 TOAST = ".Toastify__toast"
@@ -82,7 +82,7 @@ def check_german(page: Page) -> None:
     page.route("**/sitekit/lab-texts?v=1", lambda route: route.fulfill(json=german))
 
     def with_texts(route: Route) -> None:
-        told = route.fetch().json()
+        told = route.fetch(timeout=PATIENCE).json()
         told["pages"].update(PAGES)
         route.fulfill(json=told)
 
@@ -115,16 +115,16 @@ def check_change(window: BrowserContext, page: Page, bob: Person) -> None:
 
 
 def check_card(page: Page, demo: Demo) -> None:
-    conf = str(demo.site.slurm.conf)
-    subprocess.run(
-        [demo.site.slurm.bin / "scancel", "--user=bob"], env={"SLURM_CONF": conf}, check=True
-    )
+    # and not the page's own list of its requests, which has room for 250
+    asked: list[str] = []
+    page.on("requestfinished", lambda request: asked.append(request.url))
+    ask(demo.site, "scancel", "--user=bob")
     dialog = page.locator(".jp-Dialog")
     expect(dialog).to_contain_text("Your server has ended")
     expect(dialog.locator(".sitekit-ended")).to_contain_text("cancelled by an administrator")
     shoot(page, "ended-in-lab")
-    names = page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name)")
-    address = httpx.URL([name for name in names if "/sitekit/end?" in name][-1])
+    wait_until(page, lambda: any("/sitekit/end?" in address for address in asked))
+    address = httpx.URL([address for address in asked if "/sitekit/end?" in address][-1])
     told = httpx.get(address, verify=False, timeout=60)  # noqa: S501
     assert told.json()["card"]["kind"] == "cancelled"
     for key in ("", "0" * 64):

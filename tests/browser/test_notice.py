@@ -21,13 +21,19 @@ QUIET = {"idle": 3600, "idle_warning": 600, "time": 14000, "time_warnings": [900
 
 
 class Told:
-    """Answers for the server: `say` is told to the page, `asked` are the methods of its requests."""
+    """Answers for the server: `say` is told to the page, `asked` are the methods of its requests.
+
+    If `say_to_post` is set, it is told from the next POST on: the page also asks every 15 seconds.
+    """
 
     def __init__(self, **say: object) -> None:
         self.say, self.asked = {**QUIET, **say}, []
+        self.say_to_post: dict[str, object] | None = None
 
     def __call__(self, route: Route) -> None:
         self.asked.append(route.request.method)
+        if route.request.method == "POST" and self.say_to_post is not None:
+            self.say = self.say_to_post
         route.fulfill(status=200, content_type="application/json", body=json.dumps(self.say))
 
 
@@ -54,7 +60,7 @@ def test_an_idle_server_is_told_of_and_one_click_keeps_it(page_of_bob: Page) -> 
     expect(toast).to_contain_text("stopped in 5 minutes")
     shoot(page_of_bob, "notice-idle")
     posts = told.asked.count("POST")
-    told.say = QUIET
+    told.say_to_post = QUIET
     toast.get_by_role("button", name="Stay").click()
     expect(toast).to_be_hidden()
     # the click counts as activity

@@ -15,7 +15,7 @@ from playwright.sync_api import Error, Locator, Page, expect
 from ..conftest import Demo
 from ..person import Person
 from ..slurm import ask, jobs, partition_down, until
-from .conftest import Picture, go_to, shoot, wait_for_scripts
+from .conftest import Picture, go_to, resize, shoot, wait_for_scripts
 from .test_first_hour import login
 
 NARROW = {"width": 320, "height": 700}
@@ -28,10 +28,10 @@ def look_at(page: Page, name: str) -> None:
         page.emulate_media(color_scheme=theme)
         expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
         shoot(page, f"{name}-{theme}")
-    page.set_viewport_size(NARROW)
+    resize(page, **NARROW)
     shoot(page, f"{name}-narrow")
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
-    page.set_viewport_size(WIDE)
+    resize(page, **WIDE)
 
 
 def test_a_request_that_waits_is_shown_and_changed(page: Page, demo: Demo, bob: Person) -> None:

@@ -13,7 +13,7 @@ from sitekit.backends.snapshot import FAST
 from ..conftest import Demo, logged_in
 from ..person import Person
 from .accessible import require_accessible
-from .conftest import Picture, go_to, shoot
+from .conftest import Picture, go_to, shoot, wait_until
 from .test_first_hour import login
 
 PAGE = "/hub/sitekit/status"
@@ -62,7 +62,9 @@ def test_an_administrator_sees_servers_and_stops_one(
 
     page.on("dialog", lambda dialog: dialog.accept())
     stop = page.get_by_role("button", name="Stop the server of bob")
-    stop.focus()  # the page does not replace a row with the focus; a click beside it would be lost
+    # the page does not replace a row with the focus; a click beside it would be lost
+    focused = "button => { button.focus(); return document.activeElement === button; }"
+    wait_until(page, lambda: stop.evaluate(focused))
     stop.click()
     expect(page.locator('tr[data-user="bob"]')).to_have_count(0)
     expect(page.locator("#cards")).to_contain_text("An administrator of the hub stopped")

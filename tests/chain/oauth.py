@@ -29,6 +29,8 @@ from ..processes import processes
 from .provider import CLIENT, SECRET, Provider, providing
 
 GROUP = "0f8fad5b-d9cb-469f-a165-70867728950e"
+PATIENT = "from sitekit.hub.login import at_provider; at_provider.ASK_TIMEOUT = 60\n"
+"""The hub's pages wait for the provider for five seconds, which a busy machine may need."""
 CAME = ("ann", "eve", "old", "mallory", "nobody", "word")
 
 
@@ -79,7 +81,7 @@ def provider(demo: Demo) -> Iterator[Provider]:
         (folder / "secret").write_text(SECRET + "\n")
         (folder / "secret").chmod(0o600)
         trusts = {"ca_certs": str(made.certificate)}
-        extra.write_text(f"c.OAuthenticator.http_request_kwargs = {trusts!r}\n")
+        extra.write_text(f"c.OAuthenticator.http_request_kwargs = {trusts!r}\n{PATIENT}")
         with providing(made):
             yield made
     finally:

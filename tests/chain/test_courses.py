@@ -235,8 +235,8 @@ def test_the_instructor_writes_to_all_and_restarts_and_work_stays(
 
     assert act(carol, action="stop", user="alice") == 302
     until(lambda: state(carol)["alice"]["state"] == "ended", 180)
-    assert "An instructor of" in state(carol)["alice"]["why"]
-    assert "An instructor of" in html.unescape(alice.http.get("/hub/home").text)
+    until(lambda: "An instructor of" in state(carol)["alice"]["why"])
+    until(lambda: "An instructor of" in html.unescape(alice.http.get("/hub/home").text))
 
 
 def told(person: Person) -> tuple[list[str], list[str]]:

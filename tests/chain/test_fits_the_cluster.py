@@ -25,6 +25,12 @@ from ..conftest import CHECKOUT, Demo
 from ..slurm import ask
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine's Slurm may take longer than a site's administrator would wait."""
+    monkeypatch.setattr(tiers_fit_cluster, "SLURM_TIMEOUT", 120.0)
+
+
 def changed(site: Site, tier: dict[str, Any] | None = None, **sections: dict[str, Any]) -> Site:
     """The site with other keys in its first tier, or in its sections."""
     values = site.model_dump(mode="json")

@@ -53,11 +53,17 @@ def goes_on(site: Site, person: Person, kernel: Kernel) -> None:
     with person.__class__(person.name, person.password, person.base) as anew:
         until(lambda: anew.login().url.path != "/hub/login")  # not while the hub restarts
         # the restarted hub has to find the server first
-        until(lambda: anew.lab().url.path.startswith(f"/user/{person.name}/"))
+        until(lambda: opens(anew))
         again = Kernel(anew, kernel.id, f"/user/{person.name}/")
         assert again.run("print(kept)") == "42"
         again.close()
     assert len(jobs(site, person.name)) == 1
+
+
+def opens(person: Person) -> bool:
+    """Whether the lab of the person's server opens."""
+    page = person.lab()
+    return page.status_code == 200 and page.url.path.startswith(f"/user/{person.name}/")
 
 
 def scheme(site: Site, person: Person) -> str:

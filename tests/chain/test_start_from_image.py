@@ -9,7 +9,7 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ from ..conftest import CHECKOUT, Demo
 from ..packages import install
 from ..person import Person
 from ..processes import processes, words_of
+from ..slurm import until
 from .test_chain import python_of
 
 # three times `make apply`, and four starts of a server
@@ -53,8 +54,12 @@ def devices() -> Iterator[None]:
 def python_of_server(name: str) -> str:
     """The path of the Python that runs this user's server."""
     uid = pwd.getpwnam(name).pw_uid
-    mine = (words_of(folder) for folder in processes() if folder.stat().st_uid == uid)
-    return next(words[0] for words in mine if words[1:4] == ["-I", "-m", "sitekit.session.server"])
+    for folder in processes():
+        with suppress(FileNotFoundError):  # a process that has ended meanwhile
+            words = words_of(folder)
+            if folder.stat().st_uid == uid and words[1:4] == ["-I", "-m", "sitekit.session.server"]:
+                return words[0]
+    raise AssertionError(f"no server of {name} runs")
 
 
 def last_log(person: Person) -> str:
@@ -121,7 +126,7 @@ def test_servers_start_from_the_image_or_a_copy(demo: Demo, alice: Person, open_
         assert python_of_server("alice").startswith(f"{FOLDER}/sitekit-{uid}-"), last_log(alice)
         works(alice)
         alice.stop_and_wait()
-        assert not list(FOLDER.glob(f"sitekit-{uid}-*"))
+        until(lambda: not list(FOLDER.glob(f"sitekit-{uid}-*")))  # the job's end removes it
         with mounted_by_the_prolog(site, open_path) as release:
             assert alice.start("small")[-1].get("ready"), last_log(alice)
             assert python_of_server("alice") == f"{release}/bin/python"

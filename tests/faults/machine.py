@@ -109,7 +109,7 @@ class Machine:
             killed = self.pid("hub")
             os.kill(killed, signal.SIGKILL)
             meanwhile()
-            until(lambda: supervisor.state(service).pid != killed, 60, 0.05)
+            until(lambda: supervisor.state(service).pid != killed, every=0.05)
         control.start([service], supervisor)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -181,11 +181,19 @@ def changed(path: Path, change: Callable[[str], str]) -> Iterator[None]:
     """A file with another text; its own is put back. The file itself stays, and so do its owner and
     mode."""
     text = path.read_text()
-    path.write_text(change(text))
+    _write(path, change(text))
     try:
         yield
     finally:
-        path.write_text(text)
+        _write(path, text)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file in one step. Programs that read accounts meanwhile would find an empty file
+    after a truncation."""
+    with path.open("r+b", buffering=0) as file:
+        file.write(text.encode())
+        file.truncate()
 
 
 def _answers(service: Service, supervisor: control.Supervisor) -> bool:

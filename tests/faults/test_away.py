@@ -100,12 +100,12 @@ def test_a_suspended_server_is_told_and_goes_on(
     job = job_of(machine, alice)
     ask(machine.site, "scontrol", "suspend", str(job))
     try:
-        page = until(lambda: suspended(alice), 60)
+        page = until(lambda: suspended(alice))
         assert "continues when Slurm resumes it" in page
         assert alice.server()["ready"], "it is not given up"
     finally:
         ask(machine.site, "scontrol", "resume", str(job))
-    until(lambda: answers(alice, "") == 200, 60)
+    until(lambda: answers(alice, "") == 200)
     settled(machine, people)
 
 
@@ -124,7 +124,10 @@ def test_the_server_of_who_has_left_the_group_can_be_stopped(
     assert bob.start("small")[-1].get("ready")
     job = job_of(machine, bob)
     subprocess.run(
-        ["gpasswd", "--delete", "bob", "jupyter-users"], check=True, capture_output=True, timeout=30
+        ["gpasswd", "--delete", "bob", "jupyter-users"],
+        check=True,
+        capture_output=True,
+        timeout=300,
     )
     try:
         assert carol.api("DELETE", "/users/bob/server").status_code in (202, 204)
@@ -134,7 +137,7 @@ def test_the_server_of_who_has_left_the_group_can_be_stopped(
             ["gpasswd", "--add", "bob", "jupyter-users"],
             check=True,
             capture_output=True,
-            timeout=30,
+            timeout=300,
         )
     settled(machine, people)
 

@@ -112,8 +112,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     folder = tmp_path_factory.mktemp("moving")
     (folder / "own").mkdir()
     with elsewhere(folder / "own", "var run usr/local opt") as place:
-        # A copy of /etc, so that nobody else changes it meanwhile.
-        place.run("sh", "-c", 'cp -a /etc "$0" && mount --bind "$0/etc" /etc', folder / "own")
+        place.copy_etc(folder / "own")
         place.run("groupadd", "-f", "jupyter-users")
         bin_ = f"{PREFIX}/current/bin"
         place.run("mkdir", "-p", bin_)

@@ -23,7 +23,7 @@ def locked(machine: Machine) -> Iterator[None]:
     """Somebody else holds the file, as a backup program may that knows nothing of SQLite."""
     # the hub may write at this moment
     path = machine.site.database
-    with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as other:
+    with closing(sqlite3.connect(path, timeout=120, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         yield
         other.execute("ROLLBACK")
@@ -50,7 +50,7 @@ def limit(machine: Machine, size: str) -> None:
         "prlimit",
         f"--pid={machine.pid('hub')}",
     ]
-    subprocess.run([*argv, f"--fsize={size}"], check=True, capture_output=True, timeout=30)
+    subprocess.run([*argv, f"--fsize={size}"], check=True, capture_output=True, timeout=300)
 
 
 def test_a_locked_database_is_told_in_words(machine: Machine, people: dict[str, Person]) -> None:

@@ -98,7 +98,7 @@ def test_a_server_waits_starts_survives_the_hub_and_stops(
     [row] = [row for row in machine.rows() if not row["ended"]]
     assert (row["backend"], row["job"], row["account"]) == ("fake", job.name, "alice")
     alice.stop_and_wait()
-    until(lambda: (job / "exit").exists() or has_ended(process_of(job)), 60)
+    until(lambda: (job / "exit").exists() or has_ended(process_of(job)))
 
 
 def answers_with(person: Person, key: str) -> object:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,11 @@ from ..conftest import CHECKOUT
 # In namespaces of mounts and network: what is written to these folders goes to a memory disk, and
 # `lo` is all there is.
 PLACE = Path(__file__).with_name("place.sh")
-SERVES_WITHIN = 90  # seconds that a program may take until it serves
+COPY = """
+cp -a /etc "$0" 2>"$0/gone" || ! grep -v "No such file" "$0/gone" || exit 1
+mount --bind "$0/etc" /etc
+"""
+SERVES_WITHIN = 180  # seconds that a program may take until it serves
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,13 @@ class Elsewhere:
         assert not check or done.returncode == 0, (words, done.stdout, done.stderr)
         return done
 
+    def copy_etc(self, folder: Path) -> None:
+        """Give the place a copy of /etc, which nobody else changes meanwhile.
+
+        A file that goes away while the copy is made is no fault: other tests change /etc.
+        """
+        self.run("sh", "-c", COPY, folder)
+
     def kit(self, command: str, site: Path, **variables: str) -> str:
         """A command of the kit, as `make` runs it."""
         environment = {
@@ -58,21 +70,21 @@ class Elsewhere:
         """A program that runs in there while this lasts; `until` is a command that succeeds once it
         serves."""
         environment = {**os.environ, **variables}
-        program = subprocess.Popen(
-            self.argv(*words), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        try:
-            deadline = time.monotonic() + SERVES_WITHIN
-            while until and self.run("sh", "-c", until, check=False).returncode:
-                assert program.poll() is None, program.communicate()[0]
-                if time.monotonic() > deadline:
-                    program.terminate()
-                    raise AssertionError(f"{words[0]} does not serve: {program.communicate()[0]}")
-                time.sleep(0.1)
-            yield program
-        finally:
-            program.terminate()
-            program.communicate(timeout=90)
+        with tempfile.TemporaryFile() as said:  # a pipe that nobody reads would hold the program up
+            program = subprocess.Popen(
+                self.argv(*words), env=environment, stdout=said, stderr=subprocess.STDOUT
+            )
+            try:
+                deadline = time.monotonic() + SERVES_WITHIN
+                while until and self.run("sh", "-c", until, check=False).returncode:
+                    if program.poll() is not None or time.monotonic() > deadline:
+                        said.seek(0)
+                        raise AssertionError(f"{words[0]} does not serve: {said.read()}")
+                    time.sleep(0.1)
+                yield program
+            finally:
+                program.terminate()
+                program.wait(90)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def form(page: httpx.Response) -> tuple[str, dict[str, str]]:
 
 
 def login(base: str, user: str, password: str) -> dict[str, object]:
-    with httpx.Client(verify=False, follow_redirects=True, timeout=30) as browser:  # noqa: S501
+    with httpx.Client(verify=False, follow_redirects=True, timeout=120) as browser:  # noqa: S501
         page = browser.get(f"{base}/hub/login")
         shown: dict[str, object] = {"asked by": page.url.host}
         if "<form" not in page.text:

@@ -67,14 +67,14 @@ def own_machine(
         yield machine
 
 
-@pytest.mark.timeout(2500)
+@pytest.mark.timeout(3200)
 @pytest.mark.parametrize("room", ROOMS_INSIDE)
 def test_all_of_a_folder_passes(own_machine: Booted, room: str) -> None:
     run_tests(own_machine, f"tests/{room}", patience=2400)
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(3700)
+@pytest.mark.timeout(4400)
 @pytest.mark.parametrize("room", WITH_LONG_TESTS)
 def test_long_tests_of_a_folder_pass(own_machine: Booted, room: str) -> None:
     with online(own_machine) if room == ONLINE else nullcontext():

@@ -11,10 +11,11 @@ from __future__ import annotations
 import ctypes
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from ..conftest import CHECKOUT
+from ..copies_of_the_host import copying
 from ..slurm import until
 
 # The tree outlives a reboot, and so does the network: both are held by a process outside of the
@@ -191,11 +192,12 @@ def booted(
     with ExitStack() as stack:
         copied = CHANGING if below == Path("/") else ""
         argv = [*MORTAL, "unshare", "-m", "-n", "sh", GROUND, ground, CHECKOUT, below, copied]
-        holder = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
-        stack.callback(holder.stdout.close)
-        stack.callback(holder.wait, 90)
-        stack.callback(holder.terminate)
-        assert holder.stdout.readline() == "ready\n"
+        with copying() if copied else nullcontext():
+            holder = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+            stack.callback(holder.stdout.close)
+            stack.callback(holder.wait, 90)
+            stack.callback(holder.terminate)
+            assert holder.stdout.readline() == "ready\n"
         machine = Booted(ground, holder.pid, said, cgroups)
         stack.callback(machine.end)
         prepare(machine.root)
@@ -219,13 +221,12 @@ def online(machine: Booted) -> Iterator[None]:
         until(
             lambda: (
                 "inet 10.0.2" in machine.run("ip", "address", "show", "tap0", check=False).stdout
-            ),
-            20,
+            )
         )
         yield
     finally:
         slirp.terminate()
-        slirp.wait(20)
+        slirp.wait(90)
         resolv.unlink()
         if offline.is_symlink() or offline.exists():
             offline.rename(resolv)

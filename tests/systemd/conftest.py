@@ -41,6 +41,7 @@ def machine(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bo
 def as_installed(root: Path) -> None:
     """As a machine on which no service is enabled and nothing has happened yet."""
     (root / "etc/fstab").write_text("")
+    (root / "etc/nologin").unlink(missing_ok=True)  # of a test of accounts
     # At the end of all units systemd waits so long for what is left: the processes of jobs, which
     # do not heed SIGTERM.
     (root / "etc/systemd/system.conf.d").mkdir(exist_ok=True)

@@ -40,7 +40,7 @@ def accounts(site: Site, names: Sequence[str]) -> Iterator[None]:
         sacctmgr(site, "delete", "account", ACCOUNT, check=False)
         for name in (line.partition(":")[0] for line in lines):
             subprocess.run(
-                ["userdel", "--remove", "--force", name], capture_output=True, timeout=60
+                ["userdel", "--remove", "--force", name], capture_output=True, timeout=300
             )
 
 

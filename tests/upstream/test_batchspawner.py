@@ -30,7 +30,9 @@ def test_batchspawners_own(demo: Demo, packages: Path, tmp_path: Path) -> None:
     python, theirs = demo.site.current / "bin" / "python", Path(CHECKOUT) / "batchspawner"
     where = [python, "-I", "-c", "import batchspawner; print(*batchspawner.__path__)"]
     installed = Path(
-        subprocess.run(where, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+        subprocess.run(
+            where, check=True, capture_output=True, text=True, timeout=300
+        ).stdout.strip()
     )
     same = (theirs / "batchspawner.py").read_bytes() == (installed / "batchspawner.py").read_bytes()
     assert same, f"{CHECKOUT} has another version than the release"

@@ -69,7 +69,7 @@ def in_a_job(
             "HOME": home, "USER": "alice", "LOGNAME": "alice", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8",
             "SLURM_CONF": str(site.slurm.conf), "PYTHONPATH": str(packages), "PYTHONDONTWRITEBYTECODE": "1",
         },
-        cwd=home, capture_output=True, text=True, timeout=300, **identity("alice"),
+        cwd=home, capture_output=True, text=True, timeout=900, **identity("alice"),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
