@@ -31,7 +31,7 @@ from . import image
 from .machine import PASSWORDS, SOCKET, accounts, docker, engine, run, start_engine, stop_engine
 
 SIZES = {"memory": "300M", "memory_cap": "600M", "idle": "never"}
-BRIEF = "0:00:40"
+BRIEF = "0:01:30"
 
 
 def tiers() -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import pytest
 
 from sitekit.contracts.local_gate_config import bridge
 
+from ..farm.farm import unhurried
 from ..participants.conftest import Kit
 from ..slurm import until
 from .conftest import Workshop
@@ -31,7 +32,8 @@ def kit(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Kit:
 
 def found(kit: Kit) -> list[tuple[str, list[str]]]:
     """The causes that the doctor names, without notes: the check and what it found."""
-    told: dict[str, Any] = json.loads(kit.run("doctor", "JSON=1", "SECONDS=120")[1])
+    words = ("doctor", "JSON=1", "SECONDS=600")
+    told = unhurried(lambda: json.loads(kit.run(*words)[1]))
     causes = [
         (cause["id"], [one["what"] for one in cause["findings"] if one["what"] != GONE])
         for cause in told["causes"]
