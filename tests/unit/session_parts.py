@@ -237,6 +237,12 @@ def session(
             hub.close()
 
 
+def paths_below(folder: Path) -> set[Path]:
+    """All files and folders below a folder, without those that are removed meanwhile."""
+    walked = os.walk(folder)
+    return {Path(top, name) for top, folders, files in walked for name in (*folders, *files)}
+
+
 def until(what: Any, why: Any = lambda: "", patience: float = 180) -> Any:
     """Wait until `what()` is true; return it. The patience is a bound, not a measure."""
     deadline = time.monotonic() + patience
