@@ -21,7 +21,7 @@ from ..faults.machine import Machine
 FARM = Path(__file__).parent
 CHECKOUT = FARM.parents[1]
 KIT = CHECKOUT / ".kit/bin/python"
-SLOW = re.compile(r"did not end within|longer than \d|took \d+\.\d s")
+SLOW = re.compile(r"did not (end|answer) within|longer than \d|took \d+\.\d s")
 """What the doctor says of a program that has reached a time limit, or of a slow directory."""
 
 
@@ -56,9 +56,6 @@ class Farm:
 
     def doctor(self, *words: str) -> dict[str, Any]:
         """Return what `make doctor JSON=1` prints."""
-        return unhurried(lambda: self._doctor(*words))
-
-    def _doctor(self, *words: str) -> dict[str, Any]:
         done = self.kit("doctor", "JSON=1", "SECONDS=600", *words)
         assert done.returncode in (0, 1, 3), done.stderr
         told: dict[str, Any] = json.loads(done.stdout)
@@ -145,17 +142,24 @@ class Farm:
         return path.read_text().splitlines() if path.exists() else []
 
 
-def unhurried(doctor: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def unhurried(
+    doctor: Callable[[], dict[str, Any]], expected: Callable[[dict[str, Any]], bool]
+) -> dict[str, Any]:
     """Return what the doctor finds on a machine that has time for its programs.
 
     The doctor has time limits of its own, which a busy machine can reach without any other fault.
-    Then the doctor is run again, at most twice. A fault that makes programs slow stays.
+    If the doctor says so, and does not find what is expected, it is run again, at most twice.
     """
     for _ in range(2):
         told = doctor()
-        if not SLOW.search(described(told)):
+        if expected(told) or not SLOW.search(described(told)):
             return told
     return doctor()
+
+
+def faults_in(told: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the causes, without notes."""
+    return [cause for cause in told["causes"] if cause["severity"] != "note"]
 
 
 def described(told: dict[str, Any]) -> str:
