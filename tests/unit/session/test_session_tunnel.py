@@ -108,6 +108,7 @@ def test_a_node_without_ssh_is_said(taken: Tunnel) -> None:
     assert tunnel._connection(["/nonexistent/ssh"]).startswith("there is no /nonexistent/ssh on ")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_the_variables_name_the_local_port(taken: Tunnel, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is behind it here, so that the start goes on after the first message of ssh.
 
