@@ -40,8 +40,9 @@ def upstream() -> Iterator[Remote]:
 
 
 @pytest.fixture
-def run(hub_environment: None, tmp_path: Path) -> Iterator[Run]:
+def run(hub_environment: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Start a server of the same participant once more."""
+    monkeypatch.setattr(parts, "RUN", parts.RUN_WITH_LONG_COPY)
     (tmp_path / "home").mkdir()
     servers: list[Server] = []
     hub = Hub()
