@@ -94,7 +94,7 @@ class Farm:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
         )
         assert done.returncode == 0, f"{script}: {done.stdout}{done.stderr}"
 
