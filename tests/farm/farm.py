@@ -21,7 +21,9 @@ from ..faults.machine import Machine
 FARM = Path(__file__).parent
 CHECKOUT = FARM.parents[1]
 KIT = CHECKOUT / ".kit/bin/python"
-SLOW = re.compile(r"did not (end|answer) within|longer than \d|took \d+\.\d s")
+SLOW = re.compile(
+    r"did not (end|answer) within|does not answer|no answer|longer than \d|took \d+\.\d s"
+)
 """What the doctor says of a program that has reached a time limit, or of a slow directory."""
 
 
