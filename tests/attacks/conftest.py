@@ -93,9 +93,9 @@ def _leave_nothing(demo: Demo, person: Person) -> None:
         person.api(
             "DELETE", f"/users/{person.name}/servers/{name}", {"remove": True}
         ) if name else person.stop()
-    until(lambda: person.api("GET", f"/users/{person.name}").json()["servers"] == {})
+    until(lambda: person.api("GET", f"/users/{person.name}").json()["servers"] == {}, 120)
     # a job that is ending still has its processes, its port and its folders
-    until(lambda: not ask(demo.site, "squeue", "--noheader", f"--user={person.name}"))
+    until(lambda: not ask(demo.site, "squeue", "--noheader", f"--user={person.name}"), 120)
 
 
 @pytest.fixture(scope="package")

@@ -54,9 +54,12 @@ def look(site: Site) -> dict[str, Any]:
         **found,
         "tokens": [token for token in found["tokens"] if token[:1] not in over],
         "routes": routes(site, by_the_hub=False),
-        "jobs": ask(
-            site, "squeue", "--noheader", "--states=PD,R,CF,S", "--format=%i %u %j %k"
-        ).splitlines(),
+        # sorted, because squeue's order changes with the priority of a job that waits
+        "jobs": sorted(
+            ask(
+                site, "squeue", "--noheader", "--states=PD,R,CF,S", "--format=%i %u %j %k"
+            ).splitlines()
+        ),
     }
 
 

@@ -183,7 +183,7 @@ def marks(demo: Demo, idle: Person, tmp_path: Path) -> Iterator[Path]:
         if idle.server() is not None:
             idle.stop_and_wait()
         # what still runs would write to the home that is removed
-        until(lambda: not ask(demo.site, "squeue", "--noheader", f"--user={idle.name}"))
+        until(lambda: not ask(demo.site, "squeue", "--noheader", f"--user={idle.name}"), 120)
         shutil.rmtree(home, ignore_errors=True)
         aside.rename(home)
         shutil.rmtree(folder)

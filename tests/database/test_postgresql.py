@@ -49,7 +49,7 @@ def test_a_user_logs_in_and_a_restarted_hub_adopts_the_server(
     running = jobs(site, "alice")
     assert len(running) == 1 and "alice" in users(server)
     machine.kill_hub()
-    until(lambda: answers(alice), 120)
+    until(lambda: answers(alice), 240)
     assert jobs(site, "alice") == running
     assert participants_in_hub.known(site, ["alice", "nobody-here"]) == ["alice"]
     assert participants_in_hub.with_servers(site, ["alice"]) == ["alice"]
@@ -73,7 +73,7 @@ def test_the_hub_survives_an_outage_of_the_server(server: PostgreSql, alice: Per
     finally:
         server.control("start")
         alice.http.cookies = cookies  # the page has set the cookie of a visitor without a login
-    until(lambda: answers(alice), 120)
+    until(lambda: answers(alice), 240)
 
 
 def test_another_database_is_refused_while_servers_run(site: Site, alice: Person) -> None:
@@ -103,7 +103,7 @@ def test_an_older_schema_is_upgraded_and_a_newer_one_replaced(
         server.sql("UPDATE alembic_version SET version_num = '0123456789ab'", "jupyterhub")
         database.match_release(site)
         assert database.revision(site) == wanted and "late" not in users(server)
-    until(lambda: answers(alice), 120)
+    until(lambda: answers(alice), 240)
 
 
 def test_what_is_wrong_with_the_server_is_told(site: Site, server: PostgreSql) -> None:
@@ -148,7 +148,7 @@ def test_a_backup_contains_the_database_and_a_start_loads_it(
         server.new_database("jupyterhub", ROLE)
         assert before_commands.start(site) == 0
         assert not restored_copy(site).exists() and "alice" in users(server)
-        until(lambda: answers(alice), 120)
+        until(lambda: answers(alice), 240)
         assert jobs(site, "alice") == running
     except BaseException:
         shutil.rmtree(site.paths.state)

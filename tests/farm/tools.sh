@@ -35,7 +35,7 @@ hold() {
     env -i setpriv --reuid=nobody --clear-groups --regid=nogroup \
         /usr/bin/python3 -I -c "$(cat "$TOOLS/hold_port.py")" "$1" </dev/null >/dev/null 2>&1 &
     printf '%s\n' $! >>"$KEPT/pids"
-    for _ in $(seq 50); do ss -Hltn "sport = :$1" | grep -q . && return; sleep 0.1; done
+    for _ in $(seq 600); do ss -Hltn "sport = :$1" | grep -q . && return; sleep 0.1; done
     return 1
 }
 

@@ -57,4 +57,4 @@ def test_engines_run_in_the_image_of_the_server(images: Images, alice: Person) -
     assert Path(written["StdOut"]).exists(), "the engines' output is where ipyparallel reads it"
     assert kernel.run(STOP).splitlines()[-1] == "stopped"
     kernel.close()
-    until(lambda: len(jobs(images.site, "alice")) == 1)
+    until(lambda: len(jobs(images.site, "alice")) == 1, 180)

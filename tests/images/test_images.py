@@ -147,8 +147,8 @@ def test_two_servers_of_one_account_cannot_read_each_other(images: Images, alice
     running = set(processes_of("alice")) - before
     assert pid in running
     alice.stop_and_wait("second")
-    until(lambda: not set(processes_of("alice")) & running)
-    until(lambda: len(jobs(images.site, "alice")) == 1)
+    until(lambda: not set(processes_of("alice")) & running, 180)
+    until(lambda: len(jobs(images.site, "alice")) == 1, 180)
 
 
 @pytest.mark.parametrize("image", ["other", "none", ["python"], ""], ids=str)

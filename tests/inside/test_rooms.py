@@ -67,24 +67,25 @@ def own_machine(
         yield machine
 
 
-@pytest.mark.timeout(3200)
+@pytest.mark.timeout(4200)
 @pytest.mark.parametrize("room", ROOMS_INSIDE)
 def test_all_of_a_folder_passes(own_machine: Booted, room: str) -> None:
-    run_tests(own_machine, f"tests/{room}", patience=2400)
+    run_tests(own_machine, f"tests/{room}", patience=3600)
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(4400)
+@pytest.mark.timeout(6000)
 @pytest.mark.parametrize("room", WITH_LONG_TESTS)
 def test_long_tests_of_a_folder_pass(own_machine: Booted, room: str) -> None:
     with online(own_machine) if room == ONLINE else nullcontext():
-        run_tests(own_machine, "--soak", f"tests/{room}", patience=3600)
+        run_tests(own_machine, "--soak", f"tests/{room}", patience=5400)
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(4200)
 def test_servers_run_on_podman(own_machine: Booted) -> None:
     """The tests of servers on Docker, with Podman's service at the socket."""
-    run_tests(own_machine, "tests/workshop/test_servers.py", engine="podman", patience=1800)
+    run_tests(own_machine, "tests/workshop/test_servers.py", engine="podman", patience=3600)
 
 
 def run_tests(machine: Booted, *words: str, patience: float, engine: str = "docker") -> None:

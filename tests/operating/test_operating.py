@@ -124,7 +124,7 @@ def test_a_maintenance_reservation_is_on_the_form(demo: Demo, alice: Person) -> 
     made = ask(demo.site, "scontrol", "create", "reservation", *words, "nodes=ALL")
     name = made.split()[-1]
     try:
-        until(lambda: "do not start before" in alice.form(), patience=150)
+        until(lambda: "do not start before" in alice.form(), patience=300)
         assert name not in alice.form()
     finally:
         ask(demo.site, "scontrol", "delete", f"reservationname={name}")
@@ -165,7 +165,7 @@ def test_a_start_is_traced_and_reported(
         [small] = [row for row in rows if (row["tier"], row["month"]) == ("small", "all")]
         return small if int(small["memory_measured"]) >= 1 else None
 
-    small = until(reported, every=2)
+    small = until(reported, 240, 2)
     assert int(small["starts"]) >= 1 and float(small["cpu_hours"]) > 0
     assert int(small["memory_max_mib"]) > 10
     [page] = tmp_path.glob("*.html")
@@ -190,7 +190,7 @@ def test_a_start_that_fails_has_its_step_named(
         told: dict[str, Any] = json.loads(capsys.readouterr().out)
         return None if "slurm" in told["not_readable"] else told
 
-    told = until(traced, 60, 2)
+    told = until(traced, 180, 2)
     assert isinstance(told, dict)
     assert (told["failed"], told["not_known"]) == ("started", [])
     assert told["card"] == "cancelled"
@@ -246,8 +246,8 @@ def test_administrators_stop_a_users_servers_by_the_rest_api(
     answer = carol.api("POST", "/sitekit/stops", {"user": "alice", "text": "it fills /scratch"})
     assert answer.status_code == 202
     stop = f"/sitekit/stops/{answer.json()['id']}"
-    until(lambda: carol.api("GET", stop).json()["stopped"] == 1)
-    until(lambda: alice.server() is None)
+    until(lambda: carol.api("GET", stop).json()["stopped"] == 1, 180)
+    until(lambda: alice.server() is None, 180)
     assert alice.api("GET", "/sitekit/card").json()["remedy"] == "it fills /scratch"
 
 
@@ -264,13 +264,13 @@ def test_no_server_starts_where_it_is_drained(demo: Demo, alice: Person) -> None
         def texts() -> list[str]:
             return [one["text"] for one in notice(alice).get("messages", [])]
 
-        until(lambda: "<i>reboot</i> at 9" in texts(), patience=90, every=2)
+        until(lambda: "<i>reboot</i> at 9" in texts(), patience=240, every=2)
         alice.stop_and_wait()
         assert alice.start("small")[-1].get("ready")
         [line] = jobs(site, "alice")
         assert line.split()[0] != number and line.split()[3] != node
         assert stop_servers(site, "USER=alice", "TEXT=for the upgrade") == 0
-        until(lambda: alice.server() is None)
+        until(lambda: alice.server() is None, 180)
         assert alice.api("GET", "/sitekit/card").json()["remedy"] == "for the upgrade"
     finally:
         undrain(site, f"NODE={node}")

@@ -17,6 +17,7 @@ from sitekit.machine.participants.account_files import FILES
 from sitekit.machine.participants.account_record import FOLDER, HIGHEST
 
 from ..person import Person
+from ..processes import processes, words_of
 from ..slurm import until
 from .conftest import COPIES, GROUP, PREFIX, Kit, contents
 
@@ -141,7 +142,7 @@ def test_an_account_with_processes_stays_until_they_end(kit: Kit) -> None:
             assert code == 2 and f"sleep (process {sleeper.pid} of {NAMES[1]})" in printed
             assert contents() == there and sleeper.poll() is None
             kit.remove("DATA=remove", "END=1")
-            assert sleeper.wait(60) == -signal.SIGTERM
+            assert sleeper.wait(180) == -signal.SIGTERM
         finally:
             sleeper.kill()
 
@@ -211,6 +212,12 @@ def test_an_account_that_somebody_else_made_anew_is_left(kit: Kit) -> None:
         subprocess.run(["userdel", "--remove", NAMES[0]], check=True, capture_output=True)
 
 
+def tools_have_ended() -> bool:
+    """Whether no tool runs any more that a command has started for a participant. A tool survives
+    the SIGKILL of its command."""
+    return not any(word in NAMES for one in processes() for word in words_of(one))
+
+
 def exists(name: str) -> bool:
     return f"\n{name}:" in Path("/etc/passwd").read_text()
 
@@ -223,12 +230,13 @@ def test_an_interrupted_run_is_completed_by_the_next(kit: Kit, how: int, after: 
         with kit.start(
             "accounts", "COUNT=4", f"PREFIX={PREFIX}", f"GROUP={GROUP}", start_new_session=True
         ) as process:
-            until(lambda: exists(NAMES[after]), 120, 0.002)
+            until(lambda: exists(NAMES[after]), 300, 0.002)
             # As a terminal does it: the command and the tools that it runs. With SIGKILL the
             # command alone: only pwck and grpck can mend files that a killed useradd left half
             # changed.
             (os.kill if how == signal.SIGKILL else os.killpg)(process.pid, how)
-            printed = process.communicate(timeout=120)[0]
+            printed = process.communicate(timeout=240)[0]
+        until(tools_have_ended, 120)
         if not exists(NAMES[3]):
             break
         kit.remove()  # the signal came too late, on a busy machine
@@ -253,11 +261,12 @@ def test_an_interrupted_removal_is_completed_by_the_next(kit: Kit) -> None:
         with kit.start(
             "accounts_remove", f"PREFIX={PREFIX}", "DATA=remove", start_new_session=True
         ) as it:
-            until(lambda: not exists(NAMES[0]), 120, 0.002)
+            until(lambda: not exists(NAMES[0]), 300, 0.002)
             # userdel itself is not killed: only pwck and grpck can mend files that it left half
             # changed
             os.kill(it.pid, signal.SIGKILL)
-            it.communicate(timeout=120)
+            it.communicate(timeout=240)
+        until(tools_have_ended, 120)
         if exists(NAMES[3]):
             break
         kit.remove()  # the signal came too late, on a busy machine

@@ -20,7 +20,7 @@ from sitekit.site.show import dump
 from ..bench.class_of_forty import FIGURES
 from ..conftest import Demo, logged_in
 from ..faults.machine import Machine
-from ..sites.cluster import large_nodes
+from ..sites.cluster import is_deleted, large_nodes
 from ..sites.test_gateway_workshop import cpu_seconds
 from ..slurm import ask, until
 from .conftest import GROUP, PREFIX, Kit
@@ -62,7 +62,7 @@ def associations(kit: Kit) -> Iterator[None]:
     """Of all participants with the demo's account for teaching."""
     ask(kit.site, "sacctmgr", "--immediate", "add", "user", ",".join(NAMES), "account=teaching")
     last = ("show", "assoc_mgr", f"users={NAMES[-1]}", "flags=assoc")
-    until(lambda: f"UserName={NAMES[-1]}(" in ask(kit.site, "scontrol", "--oneliner", *last))
+    until(lambda: f"UserName={NAMES[-1]}(" in ask(kit.site, "scontrol", "--oneliner", *last), 180)
     for partition in kit.site.tier("small").partitions:  # slurmctld reads groups every ten minutes
         words = (f"PartitionName={partition}", f"AllowGroups={GROUP},jupyter-users")
         ask(kit.site, "scontrol", "update", *words)
@@ -74,8 +74,8 @@ def associations(kit: Kit) -> Iterator[None]:
             ask(kit.site, "scontrol", "update", *words)
         for name in NAMES:
             ask(kit.site, "scancel", f"--user={name}")
-        until(lambda: not ask(kit.site, "squeue", "--noheader", f"--user={','.join(NAMES)}"), 120)
-        ask(kit.site, "sacctmgr", "--immediate", "delete", "user", f"names={','.join(NAMES)}")
+        until(lambda: not ask(kit.site, "squeue", "--noheader", f"--user={','.join(NAMES)}"), 240)
+        until(lambda: is_deleted(kit.site, "user", f"names={','.join(NAMES)}"), 240)
 
 
 def of_slurm(kit: Kit) -> dict[str, str]:

@@ -52,8 +52,9 @@ def nothing_left(kit: Kit) -> Iterator[None]:
     associations = ("show", "associations", "format=User", "account=teaching")
     assert PREFIX not in ask(kit.site, "sacctmgr", "--noheader", "--parsable2", *associations)
     # squeue lists a job also while it is ending
-    until(lambda: PREFIX not in ask(kit.site, "squeue", "--noheader", "--format=%u"))
-    with closing(sqlite3.connect(f"file:{kit.site.database}?mode=ro", uri=True)) as database:
+    until(lambda: PREFIX not in ask(kit.site, "squeue", "--noheader", "--format=%u"), 180)
+    place = f"file:{kit.site.database}?mode=ro"
+    with closing(sqlite3.connect(place, timeout=60, uri=True)) as database:
         names = {name for (name,) in database.execute("SELECT name FROM users")}
         # the hub deletes tokens that are no longer valid within an hour
         query = (
@@ -112,4 +113,4 @@ def test_existing_users_and_a_server_of_their_own(
     [error] = told["errors"]
     assert error["users"] == ["alice"] and "was not used" in error["message"]
     assert jobs(kit.site, "alice") == own and alice.lab().status_code == 200
-    until(lambda: not jobs(kit.site, "bob"))
+    until(lambda: not jobs(kit.site, "bob"), 180)

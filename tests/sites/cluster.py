@@ -75,10 +75,10 @@ def account(site: Site, name: str) -> Iterator[None]:
     finally:
         cancel_all(site, name)
         for kind in ("user", "account"):
-            until(lambda kind=kind: is_deleted(site, kind, name))
+            until(lambda kind=kind: is_deleted(site, kind, name), 180)
         # userdel refuses while a process of the account is ending
         words = ["userdel", "--remove", name]
-        until(lambda: subprocess.run(words, capture_output=True).returncode == 0)
+        until(lambda: subprocess.run(words, capture_output=True).returncode == 0, 180)
 
 
 def is_deleted(site: Site, kind: str, name: str) -> bool:
@@ -113,7 +113,7 @@ def reservation(site: Site, name: str) -> Iterator[None]:
             return True
         return False
 
-    until(is_made)
+    until(is_made, 180)
     try:
         yield
     finally:

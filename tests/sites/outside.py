@@ -134,4 +134,4 @@ def login_node(outside: Outside) -> Iterator[None]:
             path.unlink(missing_ok=True)
         # userdel refuses while a connection of the hub is open
         words = ["userdel", "--remove", account]
-        until(lambda: subprocess.run(words, capture_output=True).returncode == 0)
+        until(lambda: subprocess.run(words, capture_output=True).returncode == 0, 180)

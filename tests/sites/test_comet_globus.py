@@ -96,7 +96,7 @@ def test_a_user_works_in_the_chosen_image(gateway: Outside) -> None:
         assert (HOMES / "ann/mine").exists() and not (HOMES / "ben/mine").exists()
         for visitor in (ann, ben):
             visitor.stop_and_wait()
-        until(lambda: not jobs(site, "gateway"))
+        until(lambda: not jobs(site, "gateway"), 180)
 
 
 def test_an_image_that_was_not_tested_is_a_card(gateway: Outside) -> None:

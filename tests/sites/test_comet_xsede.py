@@ -71,7 +71,7 @@ def test_a_user_works_under_the_own_account(comet: Outside) -> None:
         assert json.loads(printed) == ["alice", "/home/alice"]
         kernel.close()
         ann.stop_and_wait()
-        until(lambda: not jobs(site, "alice"))
+        until(lambda: not jobs(site, "alice"), 180)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_whole_nodes(comet: Outside) -> None:
         [job] = [line.split()[0] for line in jobs(site, "bob")]
         assert ask(site, "squeue", "--noheader", f"--jobs={job}", "--format=%D %C") == "2 128"
         ben.stop_and_wait()
-        until(lambda: not jobs(site, "bob"))
+        until(lambda: not jobs(site, "bob"), 180)
         refused = ben.submit({"tier": "shared", "shared.account": "research\n#SBATCH --uid=0"})
         assert refused.status_code == 400 and "is not one of yours" in refused.text
         assert ben.server() is None and not jobs(site, "bob")
@@ -112,6 +112,6 @@ def test_the_hub_restarts_and_keeps_the_servers(comet: Outside) -> None:
         comet.kit("stop")
         assert len(jobs(site, "alice")) == 1
         comet.kit("start")
-        until(lambda: ann.lab().status_code == 200)
+        until(lambda: ann.lab().status_code == 200, 240)
         assert environments("alice")
         ann.stop_and_wait()

@@ -97,7 +97,7 @@ def test_each_participant_has_a_folder_with_the_notebooks(workshop: Outside) -> 
         assert (HOMES / "ann/course/first.ipynb").read_text() == "mine"
         for visitor in (ann, ben):
             visitor.stop_and_wait()
-        until(lambda: not jobs(site, "workshop"))
+        until(lambda: not jobs(site, "workshop"), 180)
 
 
 def test_a_whole_node_and_the_instructor(workshop: Outside) -> None:

@@ -89,7 +89,9 @@ def login_node(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         for path in written:
             path.unlink(missing_ok=True)
         assert apply(as_run) == 0
-        subprocess.run(["userdel", "--remove", ACCOUNT], check=True, capture_output=True)
+        # userdel refuses while a connection of the hub is ending
+        words = ["userdel", "--remove", ACCOUNT]
+        until(lambda: subprocess.run(words, capture_output=True).returncode == 0, 180)
 
 
 TUNNEL = {"host": "127.0.0.1", "port": 18022, "ports": [31000, 31019]}

@@ -102,7 +102,7 @@ def test_agent_and_x11_stay_where_they_are(
             words = arguments(keys, account, options=("-A", "-Y", "-v"))
             environment = {**os.environ, "SSH_AUTH_SOCK": str(agent), "DISPLAY": ":99"}
             with subprocess.Popen(words, env=environment, text=True, **PIPES) as client:
-                variables = until(lambda: variables_of_gate(account, client.pid))
+                variables = until(lambda: variables_of_gate(account, client.pid), 120)
                 assert not {"SSH_AUTH_SOCK", "DISPLAY"} & set(variables)
                 told, said = client.communicate(timeout=180)
         finally:

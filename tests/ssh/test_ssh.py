@@ -36,7 +36,7 @@ def test_a_server_runs_code_and_ends(login_node: LoginNode, demo: Demo, alice: P
     kernel = alice.kernel(python_of(alice))
     assert kernel.run("import getpass; print(getpass.getuser())").strip() == "alice"
     alice.stop_and_wait()
-    until(lambda: not jobs(login_node.site, "alice"))
+    until(lambda: not jobs(login_node.site, "alice"), 180)
 
 
 def test_one_connection_serves_all_queries(login_node: LoginNode, alice: Person) -> None:

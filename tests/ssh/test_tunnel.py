@@ -223,13 +223,13 @@ def test_after_the_end_of_the_job_its_key_is_worth_nothing(
         words = [*copy.words("-N", "-L", there), "127.0.0.1"]
         with subprocess.Popen(words) as held:
             try:
-                until(lambda: hub_answers(port))
+                until(lambda: hub_answers(port), 180)
                 carol.stop_and_wait()
-                assert held.wait(90) == 255
+                assert held.wait(180) == 255
             finally:
                 held.kill()
         assert "Permission denied" in copy.ssh("-N").stderr
-    until(lambda: entries(tunnels) == before)
+    until(lambda: entries(tunnels) == before, 180)
 
 
 def hub_answers(port: int) -> bool:
@@ -237,7 +237,7 @@ def hub_answers(port: int) -> bool:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with closing(socket.create_connection(("127.0.0.1", port), 5)) as plain:
+        with closing(socket.create_connection(("127.0.0.1", port), 60)) as plain:
             return bool(context.wrap_socket(plain).getpeercert(binary_form=True))
     except OSError:
         return False
@@ -250,7 +250,7 @@ def test_without_sshd_nobody_is_reached_and_nothing_ends(
     before, supervisor = jobs(tunnels, "alice"), site_supervisor(tunnels)
     supervisor.stop(service(tunnels, "-tunnel"))
     try:
-        until(lambda: alice.lab().status_code != 200)  # the connections end a moment later
+        until(lambda: alice.lab().status_code != 200, 180)  # connections end a moment later
         assert jobs(tunnels, "alice") == before and alice.server()["ready"]
     finally:
         start([service(tunnels, "-tunnel")], supervisor)
@@ -281,13 +281,13 @@ def test_a_restarted_hub_takes_the_servers_over(
         (tunnel.entries(tunnels) / name).unlink()
     (tunnel.entries(tunnels) / ("f" * 16)).write_text("31003")
     restart([service(tunnels, "-hub")], site_supervisor(tunnels))
-    until(lambda: entries(tunnels) == opened)
+    until(lambda: entries(tunnels) == opened, 180)
     for person in people:
         until(lambda person=person: (person.server() or {}).get("ready"), 180)
-        until(lambda person=person: person.lab().status_code == 200)
+        until(lambda person=person: person.lab().status_code == 200, 180)
     # squeue lists a job also while it is ending
     listed = ("squeue", "--noheader", f"--name={tunnels.job_name}")
-    until(lambda: ask(tunnels, *listed).count("\n") == 1)
+    until(lambda: ask(tunnels, *listed).count("\n") == 1, 180)
 
 
 def test_only_the_hub_and_sshd_see_the_open_tunnels(tunnels: Site, login_node: LoginNode) -> None:

@@ -33,6 +33,12 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 USER_TOKEN = "the-users"
 RUN = "import runpy, sys; sys.path.insert(0, {!r}); runpy.run_module('sitekit.session.server', run_name='__main__')"
 
+LONG_COPY = (
+    "from sitekit.session.courses import copy_repository as copies; copies.TIMEOUT = 600.0; "
+)
+RUN_WITH_LONG_COPY = RUN.replace("runpy.run_module", f"{LONG_COPY}runpy.run_module")
+"""For servers that copy a repository: a busy machine may need longer than the usual minute."""
+
 
 def user_model() -> dict[str, Any]:
     return {
@@ -204,7 +210,7 @@ class Server:
 
     def ends(self) -> int:
         """Wait until it ends, which takes some seconds at most; its exit code."""
-        return self.process.wait(180)
+        return self.process.wait(400)
 
     def said(self) -> str:
         self.log.seek(0)
@@ -237,7 +243,13 @@ def session(
             hub.close()
 
 
-def until(what: Any, why: Any = lambda: "", patience: float = 180) -> Any:
+def paths_below(folder: Path) -> set[Path]:
+    """All files and folders below a folder, without those that are removed meanwhile."""
+    walked = os.walk(folder)
+    return {Path(top, name) for top, folders, files in walked for name in (*folders, *files)}
+
+
+def until(what: Any, why: Any = lambda: "", patience: float = 400) -> Any:
     """Wait until `what()` is true; return it. The patience is a bound, not a measure."""
     deadline = time.monotonic() + patience
     while not (found := what()):

@@ -8,6 +8,7 @@ engine is Podman's service.
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -66,9 +67,15 @@ def accounts() -> Iterator[None]:
     finally:
         for name in PASSWORDS:
             run("loginctl", "terminate-user", name, check=False)
-            run("userdel", "--remove", name, check=False)
+            until(lambda name=name: is_removed(name), 120)
         for group in GROUPS:
             run("groupdel", group, check=False)
+
+
+def is_removed(name: str) -> bool:
+    """Remove an account. False if userdel refuses, because a process of the account is ending."""
+    run("userdel", "--remove", name, check=False)
+    return not any(entry.pw_name == name for entry in pwd.getpwall())
 
 
 def docker(*words: object, check: bool = True, patience: float = 300) -> str:

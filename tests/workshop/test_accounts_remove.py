@@ -63,7 +63,7 @@ def test_servers_are_ended_and_accounts_removed(workshop: Workshop, kit: Kit) ->
         assert len(containers()) == len(units(workshop)) == 1, "a refusal changes nothing"
         code, printed = kit.run(*words, "END=1")
         assert code == 0 and "the same bytes as before" in printed, printed
-        until(lambda: containers() == units(workshop) == [])
+        until(lambda: containers() == units(workshop) == [], 180)
     assert {
         path: text for path, (text, *_) in contents().items() if not path.name.endswith("-")
     } == {path: text for path, (text, *_) in before.items() if not path.name.endswith("-")}

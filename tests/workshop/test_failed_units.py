@@ -33,7 +33,7 @@ def test_a_unit_that_failed_without_a_record_gets_one(
             answer = json.loads(run(workshop.site.libexec / "local_gate", given=asked))
             return [one for one in answer["jobs"] if one["state"] == "ended"]
 
-        [one] = until(ended)
+        [one] = until(ended, 120)
         assert (one["exit_code"], one["signal"], one["oom"]) == (code, number, False)
         assert 60 <= one["elapsed"] < one["limit"]
         assert f"{job}.service" not in units(workshop), "systemd remembers the failed unit"

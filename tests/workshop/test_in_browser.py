@@ -37,7 +37,7 @@ def test_a_participant_runs_cells_and_reads_the_card(workshop: Workshop, page: P
     page.click("#login_submit")
     page.check("input[name=tier][value=docker]")
     page.click("#spawn_form [type=submit]")
-    page.wait_for_url(f"**/user/{NAME}/lab**")
+    page.wait_for_url(f"**/user/{NAME}/lab**", wait_until="commit")
     page.wait_for_selector('.jp-LauncherCard[data-category="Notebook"]')
     open_notebook(page, "Python 3 (image)")
     expect(run(page, "import os; print(6 * 7, os.environ['HOME'])")).to_contain_text(

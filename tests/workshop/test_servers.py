@@ -48,7 +48,8 @@ def python_of(person: Person) -> str:
 
 def rows(workshop: Workshop) -> list[dict[str, Any]]:
     """The starts in the ledger that have not ended."""
-    with closing(sqlite3.connect(f"file:{workshop.site.ledger}?mode=ro", uri=True)) as ledger:
+    place = f"file:{workshop.site.ledger}?mode=ro"
+    with closing(sqlite3.connect(place, timeout=60, uri=True)) as ledger:
         ledger.row_factory = sqlite3.Row
         found = ledger.execute("SELECT * FROM starts WHERE ended IS NULL").fetchall()
     return [dict(row) for row in found]
@@ -256,10 +257,10 @@ def test_time_is_limited_without_the_hub(workshop: Workshop, people: dict[str, P
     # a unit whose time is over stays known as failed, until the hub has asked how it ended
     alive = "--state=active,activating,deactivating"
     try:
-        until(lambda: not units(workshop, alive) and not containers(), 240, 1)
+        until(lambda: not units(workshop, alive) and not containers(), 300, 1)
     finally:
         run("systemctl", "start", workshop.site.service("hub"))
-    until(lambda: all(reached(person) for person in people.values()), 60)
+    until(lambda: all(reached(person) for person in people.values()), 240)
     for person in people.values():
         assert shown(person, "time")["figures"]["ran for"]
 
@@ -278,12 +279,12 @@ def test_a_start_during_which_the_hub_dies_leaves_nothing(
     """The next hub ends the server, or has it as its own."""
     person = people[engine]
     assert person.choose(engine).status_code == 302
-    until(lambda: rows(workshop), 20, 0.05)
+    until(lambda: rows(workshop), 120, 0.05)
     os.kill(workshop.pid("hub"), signal.SIGKILL)
-    until(lambda: reached(person), 60)
+    until(lambda: reached(person), 240)
 
     def settled() -> bool:
         there = len(units(workshop)) + len(containers())
         return answer(person) == 200 if rows(workshop) else there == 0
 
-    until(settled, 150, 1)
+    until(settled, 300, 1)

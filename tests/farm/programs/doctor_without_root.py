@@ -26,4 +26,5 @@ number, group = map(int, sys.argv[3:5])
 os.setgroups([])
 os.setgid(group)
 os.setuid(number)
-print(as_json(run_checks(CHECKS, Context(site, platform, "alice"))))
+# a busy machine needs longer than the usual time limits
+print(as_json(run_checks(CHECKS, Context(site, platform, "alice"), seconds=600)))

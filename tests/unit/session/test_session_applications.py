@@ -42,7 +42,7 @@ def supervisord(folder: Path) -> dict[str, Any]:
         "command": ["/bin/sh", "-c", run, "sh", "{socket}"],
         "modules": [],
         "icon": "",
-        "timeout": 60,
+        "timeout": 240,
         "keep_path": False,
     }
 

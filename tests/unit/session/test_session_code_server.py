@@ -23,7 +23,7 @@ OPTIONS = ["--auth=none", "--disable-telemetry", "--disable-update-check"]
 def test_code_server_answers_on_its_socket(tmp_path: Path, hub_environment: None) -> None:
     sockets = ["--socket={socket}", "--socket-mode=600"]
     one = {
-        **{"key": "code", "title": "VS Code", "modules": [], "icon": "", "timeout": 120},
+        **{"key": "code", "title": "VS Code", "modules": [], "icon": "", "timeout": 600},
         "command": [*install_code_server(tmp_path), *OPTIONS, *sockets],
         "keep_path": False,
     }

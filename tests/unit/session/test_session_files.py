@@ -146,9 +146,6 @@ def test_deleted_files_are_gone_and_no_database_lies_in_the_home(server: Server)
     server.ask("PUT", "api/contents/a.ipynb", {"type": "notebook", "content": notebook})
     server.ask("GET", "api/contents/a.ipynb")
     server.ask("DELETE", "api/contents/a.ipynb")
-    left = [
-        path
-        for path in server.home.rglob("*")
-        if "Trash" in path.parts or "nbsignatures" in path.name
-    ]
+    paths = parts.paths_below(server.home)
+    left = [path for path in paths if "Trash" in path.parts or "nbsignatures" in path.name]
     assert left == []

@@ -49,7 +49,7 @@ def ask(
     sent = {"Authorization": f"token {parts.USER_TOKEN}", **(headers or {})}
     request = urllib.request.Request(url, query.encode() if post else None, sent)
     try:
-        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=300) as answer:  # noqa: S310
             return answer.status, answer.read().decode(), answer.headers["Content-Security-Policy"]
     except urllib.error.HTTPError as error:
         with error:
@@ -57,11 +57,8 @@ def ask(
 
 
 def tree(server: Server) -> set[str]:
-    return {
-        str(path.relative_to(server.home))
-        for path in server.home.rglob("*")
-        if ".git/" not in str(path)
-    }
+    paths = parts.paths_below(server.home)
+    return {str(path.relative_to(server.home)) for path in paths if ".git/" not in str(path)}
 
 
 def test_nothing_is_pulled_before_its_user_agrees(server: Server, course: Remote) -> None:

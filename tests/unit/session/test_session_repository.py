@@ -33,8 +33,11 @@ def workshop() -> Iterator[Remote]:
 
 
 @pytest.fixture
-def run(hub_environment: None, tmp_path: Path, workshop: Remote) -> Iterator[Run]:
+def run(
+    hub_environment: None, tmp_path: Path, workshop: Remote, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Run]:
     """Start a server of the same user once more, whose git believes the test's certificate."""
+    monkeypatch.setattr(parts, "RUN", parts.RUN_WITH_LONG_COPY)
     home = tmp_path / "home"
     home.mkdir()
     (home / ".gitconfig").write_text(f"[http]\n\tsslCAInfo = {workshop.certificate}\n")

@@ -18,7 +18,7 @@ def save(path: Path, *how: str) -> int:
     python = kernel_site.release() / "bin/python"
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
     argv = [python, SAVE, path, *how]
-    return subprocess.run(argv, env=environment, capture_output=True, timeout=120).returncode
+    return subprocess.run(argv, env=environment, capture_output=True, timeout=600).returncode
 
 
 @pytest.mark.parametrize(("how", "code"), [("dies", 9), ("fails", 1)])

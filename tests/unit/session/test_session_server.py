@@ -20,6 +20,7 @@ import kernel_site
 import pytest
 import session_parts as parts
 from session_parts import Hub, Server, session, until
+from tests.ports import free_port
 from tests.processes import has_ended
 
 from sitekit.backends.job import Cause, Ending
@@ -274,10 +275,10 @@ def test_it_lives_on_when_the_hub_had_heard_its_port_before() -> None:
 
 
 def test_it_takes_a_port_that_is_free_and_says_so_when_none_is() -> None:
+    port = free_port()  # no connection of another program gets it before the server does
     with socket.socket() as taken:
-        taken.bind(("", 0))
+        taken.bind(("", port))
         taken.listen()
-        port = taken.getsockname()[1]
         with (
             pytest.raises(AssertionError, match=f"no free port from {port} to {port}"),
             session({"port_range": [port, port]}),
@@ -338,7 +339,8 @@ def test_reading_is_no_activity_and_a_person_is() -> None:
         server.ask("PUT", "lab/api/workspaces/default", layout)
         assert server.ask("GET", "api/status")["last_activity"] == first
         told = server.ask("POST", "sitekit/notice", {})
-        assert told["idle"] == 3600 and told["idle_warning"] == 600 and 6000 < told["time"] <= 7200
+        assert 3500 < told["idle"] <= 3600 and told["idle_warning"] == 600
+        assert 6000 < told["time"] <= 7200
         assert server.ask("GET", "api/status")["last_activity"] > first
 
 
@@ -348,8 +350,7 @@ def test_a_busy_kernel_is_activity_where_the_tier_says_so(rule: str) -> None:
     with session(**quick) as (hub, server):
         kernel = server.ask("POST", "api/kernels", {"name": "own"})["id"]
         busy(server, kernel, "import time; time.sleep(9999)")
-        time.sleep(2)  # what the start of the kernel itself has set off
-        before = server.ask("GET", "api/status")["last_activity"]
+        before = until(lambda: activity_at_rest(server), server.said)
         if rule == "keep":
             until(lambda: max(hub.activity(), default="") > before, server.said)
             until(lambda: server.ask("GET", "sitekit/notice")["idle"] > 3580)
@@ -359,6 +360,14 @@ def test_a_busy_kernel_is_activity_where_the_tier_says_so(rule: str) -> None:
             assert server.ask("GET", "api/status")["last_activity"] == before
             until(lambda: len(hub.activity()) > reports, lambda: "the server tells nothing")
             assert max(hub.activity()) == before
+
+
+def activity_at_rest(server: Server) -> str | None:
+    """The time of the last activity; None if it changes within three seconds. The start of a kernel
+    sets off some activity, which can come late."""
+    told: str = server.ask("GET", "api/status")["last_activity"]
+    time.sleep(3)
+    return told if server.ask("GET", "api/status")["last_activity"] == told else None
 
 
 def test_it_needs_little_memory() -> None:

@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -107,13 +108,29 @@ def test_a_node_without_ssh_is_said(taken: Tunnel) -> None:
     assert tunnel._connection(["/nonexistent/ssh"]).startswith("there is no /nonexistent/ssh on ")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_the_variables_name_the_local_port(taken: Tunnel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is behind it here, so that the start goes on after the first message of ssh."""
-    monkeypatch.setattr(tunnel, "_connection", lambda words: "no route")
+    """Nothing is behind it here, so that the start goes on after the first message of ssh.
+
+    The thread that keeps the tunnel ends at its second connection. It would go on for ever, and
+    print and sleep during other tests.
+    """
+    told = iter(["no route"])
+
+    def connection(words: list[str]) -> str:
+        for one in told:
+            return one
+        raise SystemExit
+
+    monkeypatch.setattr(tunnel, "_connection", connection)
     taken.open(20001)
     place = f"https://127.0.0.1:{taken.port}/hub/api"
     assert os.environ["JUPYTERHUB_API_URL"] == place
     assert os.environ["JUPYTERHUB_ACTIVITY_URL"] == f"{place}/users/alice/activity"
+    for thread in threading.enumerate():
+        if thread.name == "tunnel":
+            thread.join(60)
+            assert not thread.is_alive()
 
 
 def test_ssh_ends_with_the_server_and_not_at_sigterm(tmp_path: Path) -> None:

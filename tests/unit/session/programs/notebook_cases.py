@@ -77,8 +77,8 @@ async def a_manager_that_calls_itself(server: Server) -> Any:
     file = await started(server)
     content = json.loads(file.read_text())
     model = {"type": "notebook", "format": "json", "content": content}
-    await asyncio.wait_for(server.manager.save(model, "x.ipynb"), 20)
-    await asyncio.wait_for(server.manager.restore_checkpoint("checkpoint", "x.ipynb"), 20)
+    await asyncio.wait_for(server.manager.save(model, "x.ipynb"), 120)
+    await asyncio.wait_for(server.manager.restore_checkpoint("checkpoint", "x.ipynb"), 120)
     return True
 
 

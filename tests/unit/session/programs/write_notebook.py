@@ -34,7 +34,7 @@ async def run(case: Any, log: Log) -> Any:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         server = Server(Path(folder), **own)
         try:
-            found = await asyncio.wait_for(case(server), 60)
+            found = await asyncio.wait_for(case(server), 240)
         except Exception as trouble:
             found = repr(trouble)
         server.close()
