@@ -77,6 +77,7 @@ def kill_once(checkout: Checkout, longest: float) -> float:
             for program in psutil.Process(started.pid).children():
                 with suppress(psutil.NoSuchProcess):  # it may have ended just now
                     program.kill()
+    parts.until_group_has_ended(started.pid)
     prefix = str(checkout.site.paths.prefix)
     until(
         lambda: (

@@ -222,6 +222,7 @@ def test_an_interrupted_build_is_seen_and_finished(
             time.sleep(0.002)
         with suppress(ProcessLookupError):  # it may have ended just now
             os.killpg(started.pid, signal.SIGKILL)
+        parts.until_group_has_ended(started.pid)
         if started.wait() == -signal.SIGKILL and not only(site).installed:
             break
         shutil.rmtree(site.releases)  # the build was over before it could be killed
