@@ -26,8 +26,10 @@ class Checkout:
 
     def __init__(self, folder: Path, site: str, environment: str) -> None:
         self.folder, self.file = folder, folder / "config/site.yml"
+        # other tests write their caches into the checkout meanwhile
+        caches = ("__pycache__", ".hypothesis", ".*_cache")
         left_out = shutil.ignore_patterns(
-            ".git", ".kit*", "tests", "docs", "environment.*", "__pycache__"
+            ".git", ".kit*", "tests", "docs", "environment.*", *caches
         )
         shutil.copytree(TOP, folder, ignore=left_out, symlinks=True)
         (folder / ".kit").symlink_to(TOP / ".kit")

@@ -10,9 +10,12 @@ import io
 import os
 import platform
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.processes import has_ended, processes
+from tests.slurm import until
 
 from sitekit.base.module_in_child_process import ask_child_process
 from sitekit.environment.wheels import python_node_proxy
@@ -133,3 +136,19 @@ def site_at(folder: Path, channel: Path | str, fallback: str = "none") -> Site:
     file = folder / "site.yml"
     file.write_text(text)
     return load_site(file)
+
+
+def until_group_has_ended(group: int) -> None:
+    """Wait until all processes of a process group have ended. A process that was killed may write
+    for a moment."""
+    until(lambda: not _members(group), 120)
+
+
+def _members(group: int) -> list[int]:
+    """Return the processes of a process group that have not ended."""
+    found = []
+    for folder in processes():
+        with suppress(ProcessLookupError):
+            if os.getpgid(int(folder.name)) == group and not has_ended(folder.name):
+                found.append(int(folder.name))
+    return found

@@ -99,8 +99,6 @@ def test_one_query_in_a_minute_serves_all_forms(
     site = site.model_copy(update={"slurm": site.slurm.model_copy(update={"bin": tmp_path})})
     queue: Any = Queue()
 
-    monkeypatch.setattr(read, "PATIENCE", 600)
-
     async def look() -> None:
         free = FreeNodes(site, queue)
         found = await asyncio.gather(*(free.recent() for _ in range(20)))

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -73,8 +73,11 @@ def kill_once(checkout: Checkout, longest: float) -> float:
     moment = random.uniform(0, longest)  # noqa: S311
     with checkout.start(*BUILD) as started:
         time.sleep(moment)
-        for program in psutil.Process(started.pid).children() if started.poll() is None else []:
-            program.kill()
+        if started.poll() is None:
+            for program in psutil.Process(started.pid).children():
+                with suppress(psutil.NoSuchProcess):  # it may have ended just now
+                    program.kill()
+    parts.until_group_has_ended(started.pid)
     prefix = str(checkout.site.paths.prefix)
     until(
         lambda: (

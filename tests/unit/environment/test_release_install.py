@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -215,11 +216,13 @@ def test_an_interrupted_build_is_seen_and_finished(
     environment = {**os.environ, "PYTHONPATH": str(parts.TOP / "scripts")}
     argv = [sys.executable, SET_UP, file, *WANTED.conda]
     alone = {"start_new_session": True, "stdout": subprocess.DEVNULL}
-    for _ in range(5):
+    for _ in range(20):
         started = subprocess.Popen(argv, env=environment, **alone)
         while started.poll() is None and not list(site.releases.glob("*/conda-meta")):
             time.sleep(0.002)
-        os.killpg(started.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it may have ended just now
+            os.killpg(started.pid, signal.SIGKILL)
+        parts.until_group_has_ended(started.pid)
         if started.wait() == -signal.SIGKILL and not only(site).installed:
             break
         shutil.rmtree(site.releases)  # the build was over before it could be killed

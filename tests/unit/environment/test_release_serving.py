@@ -28,7 +28,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def real(hub_environment: None) -> Release:
+def real(hub_environment: None, monkeypatch: pytest.MonkeyPatch) -> Release:
+    # on a busy machine, its programs may answer late
+    monkeypatch.setattr(trial_run, "ANSWER_TIMEOUT", 300)
     return Release(kernel_site.release().resolve(), {}, True)
 
 

@@ -21,6 +21,12 @@ from sitekit.environment.wheels.environment_yml import Packages
 from sitekit.environment.wheels.write_conda_package import subdir, write_repodata
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine, the server of a test may answer late."""
+    monkeypatch.setattr(source, "ANSWER_TIMEOUT", 300)
+
+
 @pytest.fixture
 def closed_port() -> Iterator[str]:
     """Nobody else gets it meanwhile."""

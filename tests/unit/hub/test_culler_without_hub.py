@@ -67,11 +67,12 @@ def test_each_failed_check_is_one_line(command: list[str | Path], tmp_path: Path
         )
     try:
         until(lambda: log.read_text().count(SAID) >= 2, log.read_text)
+        said = log.read_text()  # what it prints while it is ended does not count
         assert culler.poll() is None, "the culler tries again"
     finally:
         culler.terminate()
-        culler.wait(60)
-    assert "Traceback" not in log.read_text()
+        culler.wait(120)
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_an_error_in_the_configuration_ends_the_culler(
 ) -> None:
     (tmp_path / "culler_config.py").write_text(fault)
     done = subprocess.run(
-        command, env=GIVEN, cwd=tmp_path, capture_output=True, text=True, timeout=120
+        command, env=GIVEN, cwd=tmp_path, capture_output=True, text=True, timeout=300
     )
     assert done.returncode != 0
     assert "culler_config.py" in done.stderr
@@ -130,6 +131,6 @@ def test_without_its_configuration_the_culler_stops_no_server(
             until(lambda: Hub.requests.count("GET /hub/api/users") >= 2, lambda: Hub.requests)
         finally:
             culler.terminate()
-            culler.wait(60)
+            culler.wait(120)
             hub.shutdown()
     assert ("DELETE /hub/api/users/alice/server" in Hub.requests) == stops

@@ -70,7 +70,7 @@ def answers(url: str, body: object) -> bool:
 
 def test_a_round_without_changes_reads_the_state_of_each_server_once() -> None:
     argv = [kernel_site.release() / "bin/python", "-I", PROGRAMS / "routes_round.py", SCRIPTS]
-    told = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    told = subprocess.run(argv, capture_output=True, text=True, timeout=300)
     assert json.loads(told.stdout or f'"{told.stderr}"') == {
         "nothing to do": [[], 1],
         "lost": [["ended logins", "check"], 2],

@@ -218,7 +218,10 @@ Program = Callable[[str], Path]
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    # on a busy machine, a program may answer late
+    monkeypatch.setattr(accounts, "COMMAND_TIMEOUT", 300)
+
     def write(body: str) -> Path:
         path = tmp_path / "account"
         path.write_text(f"#!/bin/sh\n{body}\n")

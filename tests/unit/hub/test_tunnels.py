@@ -57,13 +57,14 @@ def there(folder: Path) -> dict[str, str]:
 
 
 def test_each_server_has_a_port_of_its_own(ledger: Ledger, folder: Path) -> None:
-    opened, hour = tunnels(ledger, 12000, 12002), timedelta(hours=1)
+    # three ports that no other test uses
+    opened, hour = tunnels(ledger, 32000, 32002), timedelta(hours=1)
     tags = [start(ledger) for _ in range(3)]
     sent = [opened.open(tag, hour)[tunnel.SENT] for tag in tags]
     assert there(folder) == dict(line.split() for line in sent)
-    assert sorted(there(folder).values()) == ["12000", "12001", "12002"]
+    assert sorted(there(folder).values()) == ["32000", "32001", "32002"]
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o640}
-    with pytest.raises(Refused, match="no port from 12000 to 12002"):
+    with pytest.raises(Refused, match="no port from 32000 to 32002"):
         opened.open(start(ledger), hour)
     ledger.end(tags[0])
     opened.agree(opened.listed())

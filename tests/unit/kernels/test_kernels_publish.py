@@ -279,12 +279,12 @@ def test_an_interrupted_start_leaves_no_kernel_behind(base: KernelSite, tmp_path
     )
     child.stdin.write(order.encode())
     child.stdin.close()
-    until(lambda: sleeping(seconds), every=0.05)
+    until(lambda: sleeping(seconds), 180, every=0.05)
     child.send_signal(signal.SIGINT)
     child.send_signal(signal.SIGINT)  # from the terminal, and from the parent
     child.wait(120)
     child.stdout.close()
-    until(lambda: not sleeping(seconds), every=0.05)
+    until(lambda: not sleeping(seconds), 120, every=0.05)
 
 
 def sleeping(seconds: str) -> bool:

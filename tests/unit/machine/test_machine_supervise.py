@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -59,7 +59,8 @@ def supervisor(tmp_path: Path) -> Iterator[SupervisordSupervisor]:
         tmp_path / "s.conf", tmp_path / "s.sock", tmp_path / "log", Path(PROGRAM)
     )
     yield made
-    if (tmp_path / "supervisord.pid").exists():
+    # it may be about to end by itself, and to remove its file
+    with suppress(FileNotFoundError, ProcessLookupError):
         os.kill(int((tmp_path / "supervisord.pid").read_text()), signal.SIGTERM)
 
 
@@ -141,7 +142,7 @@ def stopping(supervisor: SupervisordSupervisor, service: Service, end: Path) -> 
         f"unix://{supervisor.control}",
     ]
     with subprocess.Popen([*asked, "stop", service.name], stdout=subprocess.DEVNULL) as interrupted:
-        until(lambda: supervisor.state(service).detail.startswith("STOPPING"), every=0.02)
+        until(lambda: supervisor.state(service).detail.startswith("STOPPING"), 120, every=0.02)
         interrupted.kill()
     ends = threading.Timer(1, end.touch)
     ends.start()
@@ -236,7 +237,7 @@ def test_children_outlive_a_hub_and_no_other_service(
     hubs, proxys = (int(child(name).read_text()) for name in ("hub", "proxy"))
     control.stop(services, supervisor)
     try:
-        until(lambda: has_ended(proxys))
+        until(lambda: has_ended(proxys), 120)
         assert not has_ended(hubs)
     finally:
         os.kill(hubs, signal.SIGKILL)

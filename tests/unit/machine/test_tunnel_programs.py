@@ -137,7 +137,7 @@ def test_a_connection_ends_with_its_tunnel(
     (libexec / "entries" / TAG).unlink()
     program.end_connections(config)
     assert connection.wait(120) == -9
-    until(lambda: has_ended(child))
+    until(lambda: has_ended(child), 120)
     program.end_connections(config)
     assert not place.exists()
 

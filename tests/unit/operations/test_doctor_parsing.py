@@ -244,6 +244,7 @@ def test_the_eyes_of_this_account(tmp_path: Path) -> None:
     told = run_as_account.look_as(
         None,
         {"paths": wanted, "databases": [str(database), str(damaged)], "space": [str(tmp_path)]},
+        seconds=300,
     )
     none, below = (told["paths"][name] for name in list(wanted)[1:])
     assert told["paths"][str(database)] == ""
@@ -260,7 +261,7 @@ def test_a_locked_database_is_seen(tmp_path: Path) -> None:
     with closing(sqlite3.connect(database, isolation_level=None)) as made:
         made.execute("CREATE TABLE one (two)")
         made.execute("BEGIN EXCLUSIVE")
-        told = run_as_account.look_as(None, {"databases": [str(database)]})
+        told = run_as_account.look_as(None, {"databases": [str(database)]}, seconds=300)
         made.execute("ROLLBACK")
     assert "locked" in told["databases"][str(database)]
 

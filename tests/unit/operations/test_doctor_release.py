@@ -30,7 +30,7 @@ def release() -> Iterator[Path]:
 
 
 def first(release: Path) -> list[str]:
-    return [one.where for one in unreadable(release, ACCOUNT, 10)]
+    return [one.where for one in unreadable(release, ACCOUNT, 300)]
 
 
 def test_a_release_that_everybody_can_read_has_no_finding(release: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_folder_or_file_that_users_cannot_read_is_named(
     path = release / place
     path.chmod(mode if ACCOUNT else mode & 0o077)
     try:
-        [found] = unreadable(release, ACCOUNT, 10)
+        [found] = unreadable(release, ACCOUNT, 300)
     finally:
         path.chmod(0o755)
     assert found.severity is Severity.ERROR

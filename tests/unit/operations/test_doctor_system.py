@@ -77,7 +77,8 @@ def test_what_an_account_cannot_use_is_named_with_the_account(
     shared = {str(tmp_path): "wx", str(tmp_path / "null"): "rw"}
     monkeypatch.setattr(system, "SHARED", shared)
     here = Context(SITE, platforms()["debian"], None, root=True)
-    monkeypatch.setattr(here, "look_as", lambda who, **asked: run_as_account.look_as(None, asked))
+    look_as = run_as_account.look_as
+    monkeypatch.setattr(here, "look_as", lambda who, **asked: look_as(None, asked, seconds=300))
     [one] = system.shared_places(here)
     assert one.what == f"as {SITE.hub.user}: {tmp_path}/null: No such file or directory"
     (tmp_path / "null").touch()

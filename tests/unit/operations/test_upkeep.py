@@ -122,7 +122,8 @@ def test_programs_of_this_machine_are_seen(make: Callable[..., Release], site: S
         [release.path / "bin/python", "-c", "input()"], stdin=subprocess.PIPE
     )
     try:
-        until(lambda: release_users(site).certain.get(release.name))  # once it is that program
+        # once it is that program
+        until(lambda: release_users(site).certain.get(release.name), 120)
         assert release_users(site).certain[release.name] == [f"input() (process {running.pid})"]
     finally:
         running.communicate()

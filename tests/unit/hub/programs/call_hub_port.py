@@ -28,7 +28,7 @@ async def call(port, tls, said=b"GET / HTTP/1.0\r\n\r\n"):
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
         writer.write(said)
-        answer = await asyncio.wait_for(reader.read(), 60)
+        answer = await asyncio.wait_for(reader.read(), 300)
         writer.close()
         return json.loads(answer.split(b"\r\n\r\n")[1])
     except (OSError, IndexError):

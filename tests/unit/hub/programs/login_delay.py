@@ -18,6 +18,7 @@ sys.path.insert(0, sys.argv[1])
 from sitekit.hub.login import pam, rate_limit
 
 rate_limit.DELAY, rate_limit.AT_ONCE, rate_limit.REMEMBERED = 0.05, 2, 50
+rate_limit.LONGEST = 3600  # no failure is forgotten while a scene runs, however long that takes
 ADDRESS = "192.0.2.1"
 order: list[str] = []
 

@@ -51,7 +51,7 @@ def main() -> None:
     hub.commit()
 
     def token(note: str) -> str:
-        return program(note=note, users=["alice"], seconds=60)["alice"]
+        return program(note=note, users=["alice"], seconds=3600)["alice"]
 
     def accepts(one: str) -> bool:
         return orm.APIToken.find(hub, one) is not None
