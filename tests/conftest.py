@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from sitekit.site import Site, load_site
 
-from .copies_of_the_host import RUN, changing
 from .person import Person
+from .shared_locks import HOST, RELEASE, RUN, together
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 NEEDS_HOST = ("browser", "chain", "faults", "upstream", "platforms")
@@ -101,8 +101,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """While a test of the demo runs, no other process begins to copy this host."""
-    with changing() if _room(item) in NEEDS_HOST else nullcontext():
+    """While a test of the demo runs, no other process begins to copy this host. While another test
+    runs programs of the demo's release, no test of the demo moves the release away."""
+    if _room(item) in NEEDS_HOST:
+        with together(HOST):
+            yield
+    elif _uses_release(item):
+        with together(RELEASE):
+            yield
+    else:
         yield
 
 
@@ -117,8 +124,8 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Remove or skip tests that cannot run, and sort the tests.
 
-    Of the tests of single parts, those run first that use the demo's release, because
-    tests of the demo move the release away later. Without root, tests that need root are skipped.
+    Of the tests of single parts, those run first that use the demo's release, because a test of the
+    demo waits for them before it moves the release away. Without root, tests that need root are skipped.
     With --soak, only long tests run, and without it only the others.
     """
     order = (*NEEDS_ROOT, "unit", "bench")

@@ -23,6 +23,7 @@ from sitekit.demo.cluster.services import node_state
 from ..chain.test_chain import python_of
 from ..person import KernelDied, Person
 from ..processes import culler_token
+from ..shared_locks import RELEASE, alone
 from ..slurm import ask, jobs, until
 from .agreement import patiently, settled
 from .machine import Machine, changed
@@ -263,11 +264,12 @@ def test_home_not_writable(machine: Machine, people: dict[str, Person]) -> None:
 def test_release_missing_on_the_node(machine: Machine, people: dict[str, Person]) -> None:
     current = machine.site.current
     away = current.with_name("current.away")
-    os.rename(current, away)
-    try:
-        refused(people["bob"], "small", "release")
-    finally:
-        os.rename(away, current)
+    with alone(RELEASE):
+        os.rename(current, away)
+        try:
+            refused(people["bob"], "small", "release")
+        finally:
+            os.rename(away, current)
     settled(machine, people)
 
 

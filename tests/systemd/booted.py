@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from ..conftest import CHECKOUT
-from ..copies_of_the_host import copying
+from ..shared_locks import HOST, alone
 from ..slurm import until
 
 # The tree outlives a reboot, and so does the network: both are held by a process outside of the
@@ -192,7 +192,7 @@ def booted(
     with ExitStack() as stack:
         copied = CHANGING if below == Path("/") else ""
         argv = [*MORTAL, "unshare", "-m", "-n", "sh", GROUND, ground, CHECKOUT, below, copied]
-        with copying() if copied else nullcontext():
+        with alone(HOST) if copied else nullcontext():
             holder = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
             stack.callback(holder.stdout.close)
             stack.callback(holder.wait, 90)
