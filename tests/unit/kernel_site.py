@@ -20,9 +20,24 @@ LMOD = Path("/usr/share/lmod/lmod")
 HAS_R = shutil.which("R") is not None and Path("/usr/lib/R/site-library/IRkernel").exists()
 
 
+OF_THE_DEMO = Path("/opt/sitekit/demo/current")
+_borrowed: list[Path] = []
+
+
 def release() -> Path:
-    """The hub environment to borrow: $SITEKIT_TEST_RELEASE, else that of the demo."""
-    return Path(os.environ.get("SITEKIT_TEST_RELEASE") or "/opt/sitekit/demo/current")
+    """The hub environment to borrow: $SITEKIT_TEST_RELEASE, else that of the demo.
+
+    Tests of the demo, which run at the same time, switch the demo to another release and back, and
+    move the link away. Therefore all tests of a process use the release that the link named at
+    first, as a running server does.
+    """
+    if given := os.environ.get("SITEKIT_TEST_RELEASE"):
+        return Path(given)
+    if not (_borrowed and _borrowed[0].exists()):
+        if not OF_THE_DEMO.exists():
+            return OF_THE_DEMO
+        _borrowed[:] = [OF_THE_DEMO.resolve()]
+    return _borrowed[0]
 
 
 def missing() -> str | None:
