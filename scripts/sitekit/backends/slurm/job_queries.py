@@ -44,14 +44,11 @@ class JobRecord:
 
     @property
     def is_open(self) -> bool:
-        """Return whether Slurm's record does not yet show how the job ended, or who cancelled it.
-
-        Only the accounting shows who cancelled a job. slurmctld tells it a moment later.
-        """
+        """Return whether Slurm's record does not yet show how the job ended, or who cancelled it,
+        which only the accounting shows."""
         told = self.signal or self.exit_code or self.reason in REASONS
-        if self.state == "COMPLETING" and not told:
-            return True
-        return self.state in ("COMPLETING", "CANCELLED") and not self.is_recorded
+        late = not self.is_recorded and self.state in ("COMPLETING", "CANCELLED")
+        return late or (self.state == "COMPLETING" and not told)
 
     @property
     def cause(self) -> Cause:
@@ -175,15 +172,8 @@ def _without_completing(record: JobRecord) -> JobRecord:
 
 
 FIELDS = (
-    "JobArrayID",
-    "UserID",
-    "UserName",
-    "State",
-    "BatchHost",
-    "TimeUsed",
-    "TimeLimit",
-    "exit_code",
-    "Reason",
+    *("JobArrayID", "UserID", "UserName", "State", "BatchHost"),
+    *("TimeUsed", "TimeLimit", "exit_code", "Reason"),
 )
 
 
