@@ -15,7 +15,9 @@ import httpx
 
 
 def browser(base: str) -> httpx.Client:
-    return httpx.Client(base_url=base, verify=False, timeout=90)  # noqa: S501
+    # Apache closes a connection that is idle for some seconds; a request sent then would fail
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.Client(base_url=base, verify=False, timeout=90, limits=limits)  # noqa: S501
 
 
 SHOWN: list[str] = []

@@ -24,7 +24,9 @@ def form(page: httpx.Response) -> tuple[str, dict[str, str]]:
 
 
 def login(base: str, user: str, password: str) -> dict[str, object]:
-    with httpx.Client(verify=False, follow_redirects=True, timeout=120) as browser:  # noqa: S501
+    # Apache closes a connection that is idle for some seconds; a request sent then would fail
+    more = {"limits": httpx.Limits(max_keepalive_connections=0), "timeout": 120}
+    with httpx.Client(verify=False, follow_redirects=True, **more) as browser:  # noqa: S501
         page = browser.get(f"{base}/hub/login")
         shown: dict[str, object] = {"asked by": page.url.host}
         if "<form" not in page.text:

@@ -30,8 +30,10 @@ class Guarded:
     provider: Provider
 
     def browser(self) -> httpx.Client:
+        # Apache closes a connection that is idle for some seconds; a request sent then would fail
+        more = {"limits": httpx.Limits(max_keepalive_connections=0), "timeout": 90}
         url = self.site.front.url
-        return httpx.Client(verify=False, follow_redirects=True, base_url=url, timeout=90)  # noqa: S501
+        return httpx.Client(verify=False, follow_redirects=True, base_url=url, **more)  # noqa: S501
 
 
 def guarded(stack: ExitStack, folder: Path, inside: str) -> Guarded:

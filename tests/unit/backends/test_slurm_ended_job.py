@@ -55,11 +55,12 @@ FAILS = "echo 'slurmdbd: connection refused' >&2; exit 1"
             (FAILS, recorded("RUNNING"), recorded("CANCELLED by 1001")),
             1001,
         ),
+        ((listed("CANCELLED"),), (recorded("RUNNING"), recorded("CANCELLED by 0")), 0),
         ((listed("COMPLETING"), listed("CANCELLED")), (FAILS,), None),
     ],
-    ids=["slurmdbd is late", "slurmdbd was away", "no accounting"],
+    ids=["slurmdbd is late", "slurmdbd was away", "slurmdbd is late, no epilog", "no accounting"],
 )
-def test_a_cancelled_job_whose_epilog_runs_did_not_end_by_itself(
+def test_a_cancelled_job_did_not_end_by_itself_and_it_is_told_who_cancelled_it(
     site: Site,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -40,12 +40,15 @@ class JobRecord:
     peak_memory: int | None = None
     owner: int | None = None  # uid of the job's owner
     by: int | None = None  # uid of the account that cancelled the job
+    is_recorded: bool = True  # False if the accounting still has the job as one that runs
 
     @property
     def is_open(self) -> bool:
-        """Return whether Slurm's record does not yet show how the job ended."""
+        """Return whether Slurm's record does not yet show how the job ended, or who cancelled it,
+        which only the accounting shows."""
         told = self.signal or self.exit_code or self.reason in REASONS
-        return self.state == "COMPLETING" and not told
+        late = not self.is_recorded and self.state in ("COMPLETING", "CANCELLED")
+        return late or (self.state == "COMPLETING" and not told)
 
     @property
     def cause(self) -> Cause:
@@ -115,7 +118,8 @@ async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
 
     While its epilog runs, a cancelled job may look like a job that ended by itself, because squeue
     lists both kinds of jobs as COMPLETING with exit code 0. slurmdbd may not have recorded the end
-    of the job yet. If the end is not yet recorded, Slurm is queried again for a few seconds.
+    of the job yet, and who cancelled it. If the end is not yet recorded, Slurm is queried again for
+    a few seconds.
     """
     deadline = time.monotonic() + PATIENCE
     record = await _ended_job(site, job, is_ours)
@@ -147,6 +151,7 @@ async def _ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
         peak_memory=recorded.peak_memory,
         elapsed=recorded.elapsed or listed.elapsed,
         by=recorded.by,
+        is_recorded=recorded.state in ENDED,
     )
 
 
@@ -167,15 +172,8 @@ def _without_completing(record: JobRecord) -> JobRecord:
 
 
 FIELDS = (
-    "JobArrayID",
-    "UserID",
-    "UserName",
-    "State",
-    "BatchHost",
-    "TimeUsed",
-    "TimeLimit",
-    "exit_code",
-    "Reason",
+    *("JobArrayID", "UserID", "UserName", "State", "BatchHost"),
+    *("TimeUsed", "TimeLimit", "exit_code", "Reason"),
 )
 
 
