@@ -25,7 +25,7 @@ SITE = load_site(data("config/sites/demo.yml"))
 
 
 def context(**parts: Any) -> Any:
-    return SimpleNamespace(site=SimpleNamespace(hub=SITE.hub, **parts), user=None)
+    return SimpleNamespace(site=SimpleNamespace(hub=SITE.hub, **parts), user=None, patience=1)
 
 
 def whats(found: Iterator[Finding]) -> list[str]:

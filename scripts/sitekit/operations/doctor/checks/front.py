@@ -75,10 +75,13 @@ def config(here: Context) -> Iterator[Finding]:
         if site.front.instance == "system":
             system_server.test(web)
         elif site.front.server == "apache":
-            run([web.program, "-t", "-f", front_path(site, here.platform)], timeout=10)
+            run(
+                [web.program, "-t", "-f", front_path(site, here.platform)],
+                timeout=10 * here.patience,
+            )
         else:
             path = front_path(site, here.platform)
-            run([web.program, "-t", "-q", "-e", "stderr", "-c", path], timeout=10)
+            run([web.program, "-t", "-q", "-e", "stderr", "-c", path], timeout=10 * here.patience)
     except CommandFailed as failed:
         lines = failed.output.strip().splitlines() or [failed.what]
         yield Finding(lines[0], str(front_path(site, here.platform)))

@@ -58,7 +58,13 @@ def lmod_runs(here: Context) -> Iterator[Finding]:
     env = {"PATH": "/usr/bin:/bin", "MODULEPATH": path, "LMOD_CMD": str(program)}
     user = here.user if here.root else None
     try:
-        run([program, "bash", "--version"], env=env, user=user, timeout=8, cwd=Path("/"))
+        run(
+            [program, "bash", "--version"],
+            env=env,
+            user=user,
+            timeout=8 * here.patience,
+            cwd=Path("/"),
+        )
     except KeyError:
         return
     except CommandFailed as failed:

@@ -59,7 +59,7 @@ def docker(here: Context) -> Iterator[Finding]:
     if not program.exists():
         yield Finding("it is not there", str(program), f"{here.platform.install} docker.io")
         return
-    done = run([*here.site.docker.command, "info"], timeout=8, check=False)
+    done = run([*here.site.docker.command, "info"], timeout=8 * here.patience, check=False)
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["no answer"])[-1]
         yield Finding(f"Docker does not answer: {said}", str(here.site.docker.socket))
@@ -106,7 +106,7 @@ def service(here: Context) -> Iterator[Finding]:
 def network(here: Context) -> Iterator[Finding]:
     name, gateway = bridge(here.applied), here.applied.docker.gateway
     argv: Argv = ["ip", "-4", "-oneline", "address", "show", "dev", name]
-    shown = run(argv, check=False, timeout=5, env=_ENVIRONMENT)
+    shown = run(argv, check=False, timeout=5 * here.patience, env=_ENVIRONMENT)
     if shown.returncode:
         yield Finding(f"there is no bridge {name}", "docker.subnet")
     elif f" {gateway}/" not in shown.stdout:
@@ -130,7 +130,7 @@ def hub_port(here: Context) -> Iterator[Finding]:
     }
     for name, rule in wanted.items():
         listed = run(
-            ["iptables", "-w", "-S", name], check=False, timeout=5, env=_ENVIRONMENT
+            ["iptables", "-w", "-S", name], check=False, timeout=5 * here.patience, env=_ENVIRONMENT
         ).stdout
         if rule not in listed.splitlines():
             yield Finding(f"the rule is missing: {rule}", "iptables")
@@ -153,7 +153,7 @@ def gate(here: Context) -> Iterator[Finding]:
         try:
             done = run(
                 argv, stdin=given, user=here.applied.hub.user, env=_ENVIRONMENT, cwd=Path("/"),
-                timeout=8, check=False,
+                timeout=8 * here.patience, check=False,
             )  # fmt: skip
             answer = json.loads(done.stdout)
             said = "" if answer.get("ok") else str(answer.get("error", ""))

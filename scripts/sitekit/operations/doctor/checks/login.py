@@ -128,7 +128,9 @@ def without_password(here: Context) -> Iterator[Finding]:
 def account_stage(here: Context) -> Iterator[Finding]:
     service, user = _service(here.site).name, here.somebody
     argv: Argv = [PYTHON, "-I", "-c", _ASK_PAM.read_text(), service, user]
-    done = run(argv, user=here.site.hub.user, env={}, cwd=Path("/"), timeout=8, check=False)
+    done = run(
+        argv, user=here.site.hub.user, env={}, cwd=Path("/"), timeout=8 * here.patience, check=False
+    )
     try:
         answer = json.loads(done.stdout)
     except ValueError:

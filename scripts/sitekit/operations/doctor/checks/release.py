@@ -196,7 +196,7 @@ def node_runs(here: Context) -> Iterator[Finding]:
     if not node.exists():
         return  # not every release contains Node.js
     try:
-        run([node, "--version"], cwd=Path("/"), timeout=10)
+        run([node, "--version"], cwd=Path("/"), timeout=10 * here.patience)
     except CommandFailed as failed:
         yield Finding(f"node does not start: {failed.what}", str(node))
 

@@ -61,7 +61,7 @@ def _last_line(here: Context, name: str) -> str:
     if here.applied.supervisor != "systemd":
         return f"see {here.applied.log}"
     words = ["--unit", name, "--lines=1", "--no-pager", "--output=cat"]
-    said = run(["journalctl", *words], check=False, timeout=5).stdout
+    said = run(["journalctl", *words], check=False, timeout=5 * here.patience).stdout
     return said.strip() or "nothing"
 
 
@@ -220,7 +220,9 @@ def restarts(here: Context) -> Iterator[Finding]:
 def at_boot(here: Context) -> Iterator[Finding]:
     names = [service.name for service in site_services(here.applied, here.platform)]
     units = [f"{name}.service" for name in names]
-    said = run(["systemctl", "is-enabled", *units], check=False, timeout=8).stdout.split("\n")
+    said = run(
+        ["systemctl", "is-enabled", *units], check=False, timeout=8 * here.patience
+    ).stdout.split("\n")
     for name, word in zip(names, said, strict=False):
         if word in ("disabled", "masked", "masked-runtime"):
             yield warning(
@@ -239,7 +241,10 @@ def at_boot(here: Context) -> Iterator[Finding]:
 def units_read(here: Context) -> Iterator[Finding]:
     for service in site_services(here.applied, here.platform):
         words = ["show", "--property=NeedDaemonReload", "--value", f"{service.name}.service"]
-        if run(["systemctl", *words], check=False, timeout=8).stdout.strip() == "yes":
+        if (
+            run(["systemctl", *words], check=False, timeout=8 * here.patience).stdout.strip()
+            == "yes"
+        ):
             yield warning("systemd has not read the unit as it is now", service.name)
 
 
@@ -254,7 +259,9 @@ def units_read(here: Context) -> Iterator[Finding]:
 )
 def run_daily(here: Context) -> Iterator[Finding]:
     units = [unit for unit in timers(here.applied) if (UNITS / unit).exists()]
-    said = run(["systemctl", "is-active", *units], check=False, timeout=8).stdout.split("\n")
+    said = run(
+        ["systemctl", "is-active", *units], check=False, timeout=8 * here.patience
+    ).stdout.split("\n")
     for unit, word in zip(units, said, strict=False):
         if word != "active":
             yield warning(f"it is {word}", unit, f"systemctl start {unit}")
@@ -271,7 +278,9 @@ def run_daily(here: Context) -> Iterator[Finding]:
 def failed_tasks(here: Context) -> Iterator[Finding]:
     for part in ("backup", "kernels", "certificate", "renewal"):
         unit = f"{here.applied.service(part)}.service"
-        said = run(["systemctl", "is-failed", unit], check=False, timeout=8).stdout.strip()
+        said = run(
+            ["systemctl", "is-failed", unit], check=False, timeout=8 * here.patience
+        ).stdout.strip()
         if said == "failed":
             yield warning("its last run failed", unit, f"journalctl --unit {unit}")
 

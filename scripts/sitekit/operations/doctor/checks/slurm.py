@@ -107,8 +107,15 @@ def munge(here: Context) -> Iterator[Finding]:
             return
     account = here.site.hub.user if here.root else None
     try:
-        made = run(["munge", "-S", path, "-n"], user=account, timeout=5, cwd=Path("/"))
-        run(["unmunge", "-S", path, "-o", "/dev/null"], stdin=made.stdout, user=account, timeout=5)
+        made = run(
+            ["munge", "-S", path, "-n"], user=account, timeout=5 * here.patience, cwd=Path("/")
+        )
+        run(
+            ["unmunge", "-S", path, "-o", "/dev/null"],
+            stdin=made.stdout,
+            user=account,
+            timeout=5 * here.patience,
+        )
     except KeyError:
         return
     except CommandFailed as failed:
@@ -132,7 +139,13 @@ def controller(here: Context) -> Iterator[Finding]:
         return
     argv: Argv = [here.site.slurm.bin / "scontrol", "ping"]
     try:
-        done = run(argv, env=slurm_environment(here.site), timeout=8, check=False, cwd=Path("/"))
+        done = run(
+            argv,
+            env=slurm_environment(here.site),
+            timeout=8 * here.patience,
+            check=False,
+            cwd=Path("/"),
+        )
     except CommandFailed as failed:
         yield Finding(failed.what, "slurmctld")
         return
@@ -198,7 +211,9 @@ def queue(here: Context) -> Iterator[Finding]:
 )
 def version(here: Context) -> Iterator[Finding]:
     here_is = run(
-        [here.site.slurm.bin / "sinfo", "--version"], env=slurm_environment(here.site), timeout=8
+        [here.site.slurm.bin / "sinfo", "--version"],
+        env=slurm_environment(here.site),
+        timeout=8 * here.patience,
     ).stdout.split()[-1]
     there = here.config.get("SLURM_VERSION", here_is)
     if here_is.split(".")[:2] != there.split(".")[:2]:

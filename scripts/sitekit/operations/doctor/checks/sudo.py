@@ -70,7 +70,7 @@ def _options(path: Path) -> list[str]:
     before=("apply",),
 )
 def syntax(here: Context) -> Iterator[Finding]:
-    done = run(["visudo", "-c"], check=False, timeout=5, env=_NONE)
+    done = run(["visudo", "-c"], check=False, timeout=5 * here.patience, env=_NONE)
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines()
         faults = [line for line in said if line and "parsed OK" not in line]
@@ -156,7 +156,7 @@ logs: setting -> what the setting causes."""
 )
 def settings(here: Context) -> Iterator[Finding]:
     hub = here.site.hub.user
-    done = run(["sudo", "-n", "-l", "-U", hub], check=False, timeout=5, env=_NONE)
+    done = run(["sudo", "-n", "-l", "-U", hub], check=False, timeout=5 * here.patience, env=_NONE)
     head = done.stdout.partition("may run the following")[0]
     found = {word.strip() for line in head.splitlines()[1:] for word in line.split(",")}
     if "must have a tty" in done.stderr:
@@ -201,7 +201,13 @@ def gate_answers(here: Context) -> Iterator[Finding]:
     path, user = here.site.libexec / "gate", here.somebody
     argv: Argv = ["/usr/bin/sudo", "-n", "-u", user, "--", path]
     done = run(
-        argv, stdin="{}", user=here.site.hub.user, env=_NONE, cwd=Path("/"), timeout=8, check=False
+        argv,
+        stdin="{}",
+        user=here.site.hub.user,
+        env=_NONE,
+        cwd=Path("/"),
+        timeout=8 * here.patience,
+        check=False,
     )
     try:
         answer = json.loads(done.stdout)
@@ -235,7 +241,7 @@ def narrow(here: Context) -> Iterator[Finding]:
         if not unix_accounts.has_account(MACHINE, whose):
             continue
         asked = ["sudo", "-n", "-U", hub, "-l", "-u", whose, *argv]
-        if run(asked, check=False, timeout=5, env=_NONE).returncode == 0:
+        if run(asked, check=False, timeout=5 * here.patience, env=_NONE).returncode == 0:
             told = " ".join(map(str, argv))
             yield Finding(f"{hub} may run `{told}` as {whose}", "sudo")
 
@@ -252,7 +258,7 @@ def narrow(here: Context) -> Iterator[Finding]:
 def proxy_has_none(here: Context) -> Iterator[Finding]:
     asked = ["sudo", "-n", "-l", "-U", here.site.proxy.user]
     try:
-        said = run(asked, check=False, timeout=5, env=_NONE).stdout
+        said = run(asked, check=False, timeout=5 * here.patience, env=_NONE).stdout
     except CommandFailed:
         return
     if "may run the following" in said:
