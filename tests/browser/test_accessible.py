@@ -158,7 +158,7 @@ def test_with_the_keyboard_alone_to_a_server_and_its_pages(
     require_accessible(page, "home")
     ask(demo.site, "scancel", jobs(demo.site, "bob")[0].split()[0])
     bob.http.get("/user/bob/", follow_redirects=False)  # the hub then queries Slurm at once
-    until(lambda: bob.api("GET", "/sitekit/card").status_code == 200, 120)
+    until(lambda: bob.api("GET", "/sitekit/card").status_code == 200, 240)
     for name, path in (
         ("home with a card", "/hub/home"),
         ("form with a card", "/hub/spawn/bob"),

@@ -80,7 +80,7 @@ def test_a_server_on_the_home_page_its_card_on_each_page_and_start_with_more(
     go_to(page, "/hub/home")
     server = page.locator(".sitekit-server").first
     expect(server.locator(".sitekit-left")).to_contain_text(re.compile(r"\b2\d minutes"))
-    until(lambda: bob.api("GET", "/sitekit/server").json()["used"], 180)
+    until(lambda: bob.api("GET", "/sitekit/server").json()["used"], 300)
     page.reload()
     expect(server.locator(".sitekit-memory")).to_contain_text("MB of 1.5 GB")
     look_at(page, "home")
@@ -89,7 +89,7 @@ def test_a_server_on_the_home_page_its_card_on_each_page_and_start_with_more(
 
     go_to(page, "/hub/home")
     _end_for_memory(demo, job)
-    until(lambda: bob.api("GET", "/sitekit/card").status_code == 200, 120)
+    until(lambda: bob.api("GET", "/sitekit/card").status_code == 200, 240)
     with suppress(Error):  # the page may have loaded itself again at this moment
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     card = page.locator('.sitekit-card[data-kind="memory"]')

@@ -189,7 +189,7 @@ def test_hidden_jobs_are_told_and_servers_are_kept_and_placed(
         bob.stop_and_wait()
         assert bob.start("small")[-1].get("ready")
         ask(demo.site, "scancel", jobs(demo.site, "bob")[0].split()[0])
-        until(lambda: bob.server() is None, 120)
+        until(lambda: bob.server() is None, 240)
         assert bob.api("GET", "/sitekit/card").json()["kind"] == "cancelled"
     finally:
         conf.write_text(before)

@@ -221,11 +221,11 @@ def test_the_instructor_writes_to_all_and_restarts_and_work_stays(
     course.upstream.publish("second")
     assert alice.lab().status_code == 200
     assert act(carol, action="message", text="Read <i>page 2</i>.") == 302
-    until(lambda: told(alice)[1] == ["Read <i>page 2</i>."], 180)
+    until(lambda: told(alice)[1] == ["Read <i>page 2</i>."], 300)
 
     assert act(carol, action="restart", user="alice") == 302
     again = lambda: jobs(course.site, "alice") not in ([], [first])  # noqa: E731
-    until(lambda: again() and state(carol)["alice"]["state"] == "running", 180)
+    until(lambda: again() and state(carol)["alice"]["state"] == "running", 300)
     assert list(alice.progress())[-1].get("ready")
     assert alice.lab().status_code == 200
     assert (copy / "first.txt").read_text() == "alice's\n"
@@ -234,7 +234,7 @@ def test_the_instructor_writes_to_all_and_restarts_and_work_stays(
     assert ["Your file is as you left it" in text for text in told(alice)[0]] == [True]
 
     assert act(carol, action="stop", user="alice") == 302
-    until(lambda: state(carol)["alice"]["state"] == "ended", 180)
+    until(lambda: state(carol)["alice"]["state"] == "ended", 300)
     until(lambda: "An instructor of" in state(carol)["alice"]["why"])
     until(lambda: "An instructor of" in html.unescape(alice.http.get("/hub/home").text))
 

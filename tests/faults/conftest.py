@@ -55,7 +55,7 @@ def clear(machine: Machine, people: dict[str, Person]) -> None:
     for person in people.values():
         for name in servers(person):
             patiently(lambda p=person, n=name: p.stop(n))
-    until(lambda: not any(servers(person) for person in people.values()), 180)
+    until(lambda: not any(servers(person) for person in people.values()), 300)
     settled(machine, people)
     assert not machine.live_jobs()
     for person in people.values():

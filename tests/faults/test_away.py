@@ -50,13 +50,13 @@ def test_a_stopped_named_server_is_not_answered_by_the_default_one(
     assert asked.status_code == 424 and "no longer running" in asked.json()["message"]
     machine.kill("proxy")
     machine.mend("proxy")
-    until(lambda: alice.http.get("/user/alice/one/lab").status_code == 424, 120)
+    until(lambda: alice.http.get("/user/alice/one/lab").status_code == 424, 240)
     # the hub itself answers for both servers until the proxy has their routes again
-    until(lambda: answers(alice, "") == 200, 120)
+    until(lambda: answers(alice, "") == 200, 240)
     assert alice.start("small", "one")[-1].get("ready")
     assert answers(alice, "one") == 200
     ask(machine.site, "scancel", str(job_of(machine, alice, "one")))
-    page = until(lambda: shown_as_ended(alice, "one"), 120)
+    page = until(lambda: shown_as_ended(alice, "one"), 240)
     assert 'data-kind="cancelled"' in str(page)
     assert 'data-kind="cancelled"' in alice.http.get("/hub/home").text
     settled(machine, people)
@@ -131,7 +131,7 @@ def test_the_server_of_who_has_left_the_group_can_be_stopped(
     )
     try:
         assert carol.api("DELETE", "/users/bob/server").status_code in (202, 204)
-        until(lambda: job not in machine.live_jobs(), 120)
+        until(lambda: job not in machine.live_jobs(), 240)
     finally:
         subprocess.run(
             ["gpasswd", "--add", "bob", "jupyter-users"],
@@ -153,7 +153,7 @@ def test_the_server_of_an_account_that_is_deleted_can_be_stopped(
     with changed(Path("/etc/passwd"), lambda text: re.sub(r"(?m)^bob:.*\n", "", text)):
         assert carol.api("DELETE", "/users/bob/server").status_code in (202, 204)
         cancelling = rb"belongs to no server; cancelling it, which failed.*scancel %d`.*" % job
-        line = until(lambda: re.search(cancelling, logged(site, begin)), 180)[0]
+        line = until(lambda: re.search(cancelling, logged(site, begin)), 300)[0]
         once = ["sacctmgr", "-i", *line.decode().partition("or once: sacctmgr ")[2].split()]
         assert once[-1] == "AdminLevel=Operator"
         ask(site, *once)
@@ -161,7 +161,7 @@ def test_the_server_of_an_account_that_is_deleted_can_be_stopped(
             site, "scontrol", "reconfigure"
         )  # the demo names the account to Slurm before it exists: its uid is learnt now
         try:
-            until(lambda: job not in machine.live_jobs(), 120)
+            until(lambda: job not in machine.live_jobs(), 240)
         finally:
             ask(site, *once[:-1], "AdminLevel=None")
     settled(machine, people)
@@ -181,7 +181,7 @@ def slow_epilog(machine: Machine, open_path: Path) -> Iterator[None]:
     finally:
         hold.unlink()
         # slurmctld drains a node whose epilog fails: none may begin after its file is gone
-        until(lambda: not ask(machine.site, "squeue", "--noheader", "--states=CG"), 120)
+        until(lambda: not ask(machine.site, "squeue", "--noheader", "--states=CG"), 240)
         ask(machine.site, "scontrol", "reconfigure")
         drained = ("sinfo", "--noheader", "--Node", "--format=%N", "--states=drain")
         for node in set(ask(machine.site, *drained).split()):
@@ -200,7 +200,7 @@ def test_a_job_that_is_completing_has_ended(
         theirs = [job_of(machine, person) for person in (alice, carol)]
         ask(machine.site, "scancel", str(theirs[0]))
         carol.stop_and_wait(patience=180)
-        until(lambda: alice.server() is None, 180)
+        until(lambda: alice.server() is None, 300)
         assert until(lambda: card(alice))["kind"] == "cancelled"
         states = ask(
             machine.site, "squeue", "--noheader", f"--jobs={theirs[0]},{theirs[1]}", "--format=%T"

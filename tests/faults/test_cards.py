@@ -181,7 +181,7 @@ def node_down(machine: Machine, name: str) -> Iterator[None]:
     finally:
         with suppress(subprocess.CalledProcessError):  # it may be back by itself (ReturnToService)
             ask(machine.site, "scontrol", "update", f"NodeName={name}", "State=resume")
-        until(lambda: node_state(machine.site, name) in ("idle", "mixed", "allocated"), 180)
+        until(lambda: node_state(machine.site, name) in ("idle", "mixed", "allocated"), 300)
 
 
 # --- servers that do not start ---------------------------------------------------------------------------------
@@ -282,7 +282,7 @@ def test_no_room_within_the_tiers_patience(machine: Machine, people: dict[str, P
             with machine.partition("jupyter-long", "down"):
                 for _ in range(4):  # the hub may not have read the queue before the time is over
                     told = refused(people["alice"], "long", "patience")
-                    until(lambda: not jobs(machine.site, "alice"), 120)
+                    until(lambda: not jobs(machine.site, "alice"), 240)
                     if "The partition is stopped" in told["what"]:
                         break
                 assert "The partition is stopped" in told["what"], told

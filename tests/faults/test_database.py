@@ -83,7 +83,7 @@ def test_a_start_that_is_cancelled_is_never_told_as_ready(
         assert carol.choose("long").status_code == 302
         reader = threading.Thread(target=lambda: seen.extend(carol.progress()))
         reader.start()
-        until(lambda: machine.live_jobs(), 120)
+        until(lambda: machine.live_jobs(), 240)
         with carol_again(carol) as other:
             other.stop()
         reader.join(180)

@@ -65,7 +65,7 @@ def restart(machine: Machine) -> None:
 
 def new_job(jobs: Path, before: set[Path]) -> Path:
     """The folder of the job that was not there before, once its process is there."""
-    [file] = until(lambda: set(jobs.glob("fake-*/job")) - before, 120)
+    [file] = until(lambda: set(jobs.glob("fake-*/job")) - before, 240)
     return file.parent
 
 
@@ -86,10 +86,10 @@ def test_a_server_waits_starts_survives_the_hub_and_stops(
     machine.kill_hub()
     assert not answers_with(alice, "ready"), "it still waits, and the next hub knows it"
     (job / "go").touch()
-    assert until(lambda: answers_with(alice, "ready"), 120)
+    assert until(lambda: answers_with(alice, "ready"), 240)
     assert answers(alice, "") == 200
     machine.kill_hub()
-    assert until(lambda: answers_with(alice, "ready"), 120)
+    assert until(lambda: answers_with(alice, "ready"), 240)
     assert answers(alice, "") == 200
     (jobs / "away").touch()
     restart(machine)
@@ -116,9 +116,9 @@ def test_what_became_of_it_is_told(people: dict[str, Person], jobs: Path) -> Non
     assert alice.choose("fake").status_code == 302
     job = new_job(jobs, before)
     (job / "go").touch()
-    assert until(lambda: answers_with(alice, "ready"), 120)
+    assert until(lambda: answers_with(alice, "ready"), 240)
     os.killpg(process_of(job), signal.SIGKILL)
-    until(lambda: not servers(alice), 180)
+    until(lambda: not servers(alice), 300)
     told = until(lambda: card(alice))
     assert told["kind"] == "crash" and "signal 9" in told["what"]
 

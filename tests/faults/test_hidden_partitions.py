@@ -48,7 +48,7 @@ def test_a_server_in_a_hidden_partition_starts_is_adopted_and_stops(
     told = until(lambda: (now := status(people["carol"]))["jobs"] and now)
     assert not told["unseen"], "the snapshot does not list the job: it was found by its number"
     machine.kill_hub()
-    until(lambda: (servers(bob).get("") or {}).get("ready"), 120)
+    until(lambda: (servers(bob).get("") or {}).get("ready"), 240)
     assert bob.lab().status_code == 200
     assert jobs(machine.site, "bob") == [job]
     bob.stop_and_wait()
@@ -79,7 +79,7 @@ def test_who_waits_in_a_hidden_partition_reads_why(
         waits = "waits in jupyter-long. The partition is stopped by the administrators."
         assert any(waits in event["message"] for event in _until_told(alice, waits))
         assert alice.stop().status_code in (202, 204)
-        until(lambda: not jobs(machine.site, "alice"), 120)
+        until(lambda: not jobs(machine.site, "alice"), 240)
 
 
 def _until_told(person: Person, words: str) -> Iterator[dict]:
@@ -109,7 +109,7 @@ def test_a_server_with_another_name_is_still_stopped(
         user="bob",
     )
     machine.kill_hub()
-    until(lambda: (servers(bob).get("") or {}).get("ready"), 120)
+    until(lambda: (servers(bob).get("") or {}).get("ready"), 240)
     bob.stop_and_wait()
-    until(lambda: not jobs(machine.site, "bob"), 120)
+    until(lambda: not jobs(machine.site, "bob"), 240)
     settled(machine, people)

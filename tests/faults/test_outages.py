@@ -130,7 +130,7 @@ def silence(
     waiting = threading.Thread(target=wait_for_room, args=(carol, waited))
     with machine.partition("jupyter-long", "down"):
         waiting.start()
-        until(lambda: any("PENDING" in job for job in jobs(machine.site, "carol")), 120)
+        until(lambda: any("PENDING" in job for job in jobs(machine.site, "carol")), 240)
         with outage(machine):
             since = time.monotonic()
             asking.start()
@@ -196,7 +196,7 @@ def test_hub_killed_during_an_outage(machine: Machine, at_work: Class) -> None:
     with machine.frozen("slurmctld"):
         machine.kill_hub()
         for name, person in at_work.people.items():
-            until(lambda p=person: servers(p).get("", {}).get("ready"), 120)
+            until(lambda p=person: servers(p).get("", {}).get("ready"), 240)
             assert answers(person, "") == 200
             assert at_work.kernels[name].run("print(kept)") == name
             assert patiently(lambda p=person: p.lab()).status_code == 200

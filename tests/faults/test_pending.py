@@ -24,7 +24,7 @@ from .machine import Machine, changed
 
 def waiting_job(machine: Machine, user: str) -> int:
     """The number of the one job of `user`, which is pending."""
-    job = until(lambda: jobs(machine.site, user), 120)[0]
+    job = until(lambda: jobs(machine.site, user), 240)[0]
     number, _, state, _ = job.split()
     assert state == "PENDING", job
     return int(number)
@@ -58,8 +58,8 @@ def test_cancelled_while_pending_under_the_next_hub(
         waiting_job(machine, "alice")
         machine.kill_hub()
         assert patiently(lambda: alice.stop()).status_code in (202, 204)
-        until(lambda: not jobs(machine.site, "alice"), 120)
-        until(lambda: not servers(alice), 120)
+        until(lambda: not jobs(machine.site, "alice"), 240)
+        until(lambda: not servers(alice), 240)
         settled(machine, people)
     assert alice.start("small")[-1].get("ready"), (
         "a server of the same name starts as if nothing had been"
@@ -103,14 +103,14 @@ def test_hub_killed_beside_sbatch(
     steps = (f"{held}; sleep 5", ":") if moment == "before" else (":", held)
     with slow_sbatch(machine, slow_programs, *steps):
         asking = ask_in_background(bob)
-        until((slow_programs / "called").exists, 120)
+        until((slow_programs / "called").exists, 240)
         [row] = [row for row in machine.rows() if not row["ended"]]
         if moment == "after":
-            until(lambda: jobs(machine.site, "bob"), 120)
+            until(lambda: jobs(machine.site, "bob"), 240)
         assert row["job"] is None
         machine.kill_hub(meanwhile=killed.touch)
         asking.join()
-        until(lambda: (servers(bob).get("") or {}).get("ready"), 180)
+        until(lambda: (servers(bob).get("") or {}).get("ready"), 300)
     [job] = jobs(machine.site, "bob")
     last = machine.rows()[-1]
     assert (last["tag"], last["job"]) == (row["tag"], int(job.split()[0]))

@@ -100,7 +100,7 @@ def larger_nodes(machine: Booted, demo: Demo) -> None:
         states = machine.run("sinfo", "--noheader", "--format=%T", check=False).stdout.split()
         return bool(states) and set(states) <= {"idle", "mixed"}
 
-    until(are_there, 180)
+    until(are_there, 300)
 
 
 def own_certificate(machine: Booted, site: Site) -> None:

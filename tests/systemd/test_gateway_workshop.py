@@ -139,6 +139,6 @@ def test_after_a_restart_of_all_services_the_server_is_there(
     with coming_from(ADDRESS, workshop), visiting(workshop, "ann") as ann:
         units = [workshop.service(part) for part in ("tunnel", "proxy", "hub")]
         machine.systemctl("restart", *units)
-        until(lambda: ann.come().status_code == 200, 180)
-        until(lambda: ann.lab().status_code == 200, 180)
+        until(lambda: ann.come().status_code == 200, 300)
+        until(lambda: ann.lab().status_code == 200, 300)
         ann.stop_and_wait()
