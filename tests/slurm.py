@@ -10,18 +10,29 @@ from contextlib import contextmanager
 
 from sitekit.site import Site
 
+QUERIES = ("sacct", "sinfo", "squeue")
+"""Slurm's programs that change nothing."""
+BUSY = "Socket timed out on send/recv operation"
+"""What they print if slurmctld or slurmdbd has not answered within ten seconds (MessageTimeout)."""
+
 
 def ask(site: Site, *words: str, user: str | None = None) -> str:
-    """Run one of Slurm's programs, as root or as `user`; return its output."""
+    """Run one of Slurm's programs, as root or as `user`; return its output.
+
+    A query that a busy machine's Slurm does not answer is sent again for two minutes.
+    """
     argv = (
         ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--", *words]
         if user
         else list(words)
     )
     environment = {**os.environ, "SLURM_CONF": str(site.slurm.conf), "SLURM_TIME_FORMAT": "%s"}
-    return subprocess.run(
-        argv, env=environment, check=True, capture_output=True, text=True, timeout=300
-    ).stdout.strip()
+    deadline = time.monotonic() + 120
+    while True:
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=300)
+        if words[0] not in QUERIES or BUSY not in done.stderr or time.monotonic() > deadline:
+            done.check_returncode()
+            return done.stdout.strip()
 
 
 def jobs(site: Site, user: str) -> list[str]:
