@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from sitekit.contracts.database import database_url
+from sitekit.contracts.database_url import database_url
 from sitekit.machine.run import database
 from sitekit.site import Site
 

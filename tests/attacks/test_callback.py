@@ -116,7 +116,7 @@ def token_of_pending(demo: Demo, job: str) -> str:
 def attributes(demo: Demo) -> list[str]:
     """Every public attribute that a server's objects in the hub have."""
     code = (
-        "from sitekit.hub.spawner.batchspawner_interface import SlurmServer as S;"
+        "from sitekit.hub.spawner.accept_batchspawner_settings import SlurmServer as S;"
         "from sitekit.hub.spawner.tier_spawner import TierSpawner as T;"
         "print(*sorted({name for name in [*dir(S), *dir(T)] if not name.startswith('__')}))"
     )

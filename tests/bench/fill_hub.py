@@ -17,7 +17,7 @@ def main():
     from tornado.web import create_signed_value
 
     from sitekit.backends.resource_choice import Choice
-    from sitekit.contracts.database import database_url
+    from sitekit.contracts.database_url import database_url
     from sitekit.hub.servers.shared_objects import HubState
     from sitekit.site import load_site
 

@@ -22,7 +22,7 @@ from sitekit.environment.release.required_package_contents import wanted
 from sitekit.environment.release.verify import verify
 from sitekit.environment.wheels.convert_one_wheel import target_environment
 from sitekit.environment.wheels.environment_yml import read_packages
-from sitekit.environment.wheels.python_node_proxy import PYTHON
+from sitekit.environment.wheels.python_node_proxy_packages import PYTHON
 from sitekit.environment.wheels.wheels_lock_file import entries, matching
 
 from ..checkout import TOP, Checkout

@@ -15,11 +15,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from sitekit.backends.job import Work
 from sitekit.backends.resource_choice import Choice
 from sitekit.backends.slurm import gate_client, ssh
 from sitekit.backends.slurm.ssh_files import sockets
 from sitekit.backends.slurm.transport import ask_slurm
+from sitekit.backends.start_and_job_records import Work
 from sitekit.site import Site, load_site
 
 QUERY = ("--noheader", "--all", "--format=%R|%a")  # the gate accepts no space in a query

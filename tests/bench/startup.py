@@ -22,8 +22,8 @@ from typing import Any
 
 import psutil
 
+from sitekit.contracts.fake_hub_for_trials import trial_environment, trial_hub
 from sitekit.contracts.gate_config import session_settings
-from sitekit.contracts.trial_hub import trial_environment, trial_hub
 
 from ..packages import install
 from .common import Bench, ended, free_ports, keep, table

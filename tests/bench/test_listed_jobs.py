@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sitekit.backends.job import Phase
 from sitekit.backends.slurm.parse_jobs import LISTED, read_jobs
 from sitekit.backends.slurm.separate_fields import Frame
+from sitekit.backends.start_and_job_records import Phase
 
 PROGRAM = Path(__file__).with_name("listed_jobs.py")
 

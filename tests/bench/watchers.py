@@ -59,7 +59,7 @@ def ours(settings):
     from sitekit.backends.resource_choice import Choice
     from sitekit.backends.slurm import transport
     from sitekit.hub.servers.shared_objects import HubState
-    from sitekit.hub.spawner.batchspawner_interface import SlurmServer
+    from sitekit.hub.spawner.accept_batchspawner_settings import SlurmServer
     from sitekit.hub.spawner.tier_spawner import TierSpawner
     from sitekit.site import load_site
 

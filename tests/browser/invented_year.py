@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sitekit.backends.slurm.job_use import JobUse
-from sitekit.hub.ledger.ledger_usage import Usage
+from sitekit.hub.ledger.starts_and_idle_time import Usage
 from sitekit.operations.usage_report.months import Month
 from sitekit.site import Site
 

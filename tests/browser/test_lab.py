@@ -8,9 +8,9 @@ import re
 import httpx
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from sitekit.base.catalogue import translations
 from sitekit.base.language import use
-from sitekit.base.script_texts import script_translations
+from sitekit.base.read_and_check_catalogue import translations
+from sitekit.base.translate_javascript_texts import script_translations
 from sitekit.hub.messages import lab_texts
 
 from ..conftest import Demo

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from sitekit.backends.snapshot import FAST
+from sitekit.backends.refresh_snapshot import FAST
 
 from ..conftest import Demo, logged_in
 from ..person import Person

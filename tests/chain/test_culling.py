@@ -15,7 +15,7 @@ import pytest
 from sitekit.base.data_files import data
 from sitekit.contracts.internal_tls import client_context, hub_url
 from sitekit.hub.culling import SCOPES
-from sitekit.hub.servers.idle_limits import stop_delay
+from sitekit.hub.servers.activity_interval_and_stop_delay import stop_delay
 from sitekit.site import Site
 from sitekit.site.show import dump
 

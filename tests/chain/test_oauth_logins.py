@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from sitekit.machine.host.platform import this_platform
-from sitekit.machine.render.services import site_services, site_supervisor
+from sitekit.machine.render.services_of_site import site_services, site_supervisor
 from sitekit.machine.supervisors.control import restart
 from sitekit.site import Site
 

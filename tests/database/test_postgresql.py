@@ -11,11 +11,11 @@ import httpx
 import pytest
 
 from sitekit.base.errors import BadInput, BadInputs, Problem
-from sitekit.contracts.database import database_url, password_file, restored_copy
+from sitekit.contracts.database_url import database_url, password_file, restored_copy
 from sitekit.machine.apply.commands import apply
 from sitekit.machine.backup.backup import backup
 from sitekit.machine.backup.restore import restore
-from sitekit.machine.participants import participants_in_hub
+from sitekit.machine.participants import participants_known_to_hub
 from sitekit.machine.run import database, start_and_stop
 from sitekit.operations.doctor import before_commands
 from sitekit.operations.drill.tokens import tokens
@@ -51,8 +51,8 @@ def test_a_user_logs_in_and_a_restarted_hub_adopts_the_server(
     machine.kill_hub()
     until(lambda: answers(alice), 240)
     assert jobs(site, "alice") == running
-    assert participants_in_hub.known(site, ["alice", "nobody-here"]) == ["alice"]
-    assert participants_in_hub.with_servers(site, ["alice"]) == ["alice"]
+    assert participants_known_to_hub.known(site, ["alice", "nobody-here"]) == ["alice"]
+    assert participants_known_to_hub.with_servers(site, ["alice"]) == ["alice"]
 
 
 def test_the_password_is_in_one_file_that_the_hub_alone_reads(site: Site, machine: Machine) -> None:

@@ -15,7 +15,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from sitekit.backends.job import (
+from sitekit.backends.refresh_snapshot import SnapshotLoop
+from sitekit.backends.resource_choice import Choice
+from sitekit.backends.start_and_job_records import (
     Cause,
     Ending,
     Explanation,
@@ -28,8 +30,6 @@ from sitekit.backends.job import (
     Wait,
     Work,
 )
-from sitekit.backends.resource_choice import Choice
-from sitekit.backends.snapshot import SnapshotLoop
 from sitekit.contracts.gate_config import hub_variables, session_settings
 from sitekit.site import Site
 
@@ -70,7 +70,7 @@ class FakeBackend:
     """sitekit.backends.interface.Backend."""
 
     title = "The second backend"
-    spawner = "sitekit.hub.spawner.server:Server"
+    spawner = "sitekit.hub.spawner.server_spawner:Server"
 
     def __init__(self, site: Site, open_work: Any) -> None:
         self.site, self.folder, self.strays = site, site.paths.state / "fake", list[str]()

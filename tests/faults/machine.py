@@ -17,7 +17,7 @@ from sitekit.contracts.internal_tls import client_context, hub_url
 from sitekit.demo.cluster import services as cluster
 from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.machine.host.platform import this_platform
-from sitekit.machine.render.services import site_services, site_supervisor
+from sitekit.machine.render.services_of_site import site_services, site_supervisor
 from sitekit.machine.supervisors import control
 from sitekit.machine.supervisors.service import Service
 from sitekit.site import Site

@@ -24,13 +24,13 @@ from jupyterhub import orm
 from jupyterhub.user import User
 from traitlets.config import Config
 
+from sitekit.backends.refresh_snapshot import Snapshot
 from sitekit.backends.slurm import gate_client
 from sitekit.backends.slurm.parse_jobs import SlurmJob, phase_of
-from sitekit.backends.snapshot import Snapshot
 from sitekit.hub.choices.check_choice import read_choice
 from sitekit.hub.messages.failed_start_cards import Card
 from sitekit.hub.servers.shared_objects import HubState
-from sitekit.hub.spawner.batchspawner_interface import SlurmServer
+from sitekit.hub.spawner.accept_batchspawner_settings import SlurmServer
 from sitekit.hub.spawner.look_up_unix_accounts import groups_of
 from sitekit.hub.spawner.not_started import NotStarted
 from sitekit.hub.spawner.tier_spawner import TierSpawner

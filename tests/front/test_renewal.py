@@ -13,7 +13,7 @@ import pytest
 from sitekit.base.errors import Problem
 from sitekit.machine.web import certificate_expiry
 from sitekit.machine.web.certificate import self_signed
-from sitekit.machine.web.reload_after_renewal import renewal
+from sitekit.machine.web.certificate_reload_program import renewal
 from sitekit.site import Site
 
 from ..slurm import until

@@ -10,7 +10,7 @@ import pytest
 from golden_sites import CASES, site_of
 
 from sitekit.base.errors import Problem
-from sitekit.machine.checks.files_before_writing import check_rotation
+from sitekit.machine.checks.syntax_before_writing import check_rotation
 from sitekit.machine.render.rendered_files import folders
 from sitekit.machine.web.logrotate import log_rotation
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.machine.participants.account_files import FILES
 from sitekit.machine.participants.account_record import FOLDER, HIGHEST, Record
+from sitekit.machine.participants.read_etc_passwd import FILES
 from sitekit.site import Site
 from sitekit.site.show import dump
 

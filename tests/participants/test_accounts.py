@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.machine.participants.account_files import FILES
 from sitekit.machine.participants.account_record import FOLDER, HIGHEST
+from sitekit.machine.participants.read_etc_passwd import FILES
 
 from ..person import Person
 from ..processes import processes, words_of

@@ -12,7 +12,7 @@ import pytest
 from sitekit.base.errors import Problem
 from sitekit.machine.apply.commands import apply, diff
 from sitekit.machine.system_sshd import control
-from sitekit.machine.system_sshd.config import CONFIG, FOLDER, INCLUDE, denied_path
+from sitekit.machine.system_sshd.deny_groups import CONFIG, FOLDER, INCLUDE, denied_path
 from sitekit.site import Site
 
 from .conftest import GROUP, PREFIX, Kit

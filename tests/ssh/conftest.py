@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.contracts import tunnel
+from sitekit.contracts import tunnel_paths
 from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.machine.apply.commands import apply
 from sitekit.machine.login_node.gate_bundle import PAGE, gate_bundle
@@ -108,7 +108,7 @@ def tunnels(login_node: LoginNode) -> Iterator[Site]:
         yield site
     finally:
         assert apply(login_node.site) == 0
-        shutil.rmtree(tunnel.entries(site))
+        shutil.rmtree(tunnel_paths.entries(site))
 
 
 def unpack(node: LoginNode, file: Path) -> list[Path]:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from sitekit.backends.slurm.compare_hub_and_server_release import KEPT
-from sitekit.machine.checks import login_node as login_node_checks
+from sitekit.backends.slurm.compare_hub_and_cluster_release import KEPT
+from sitekit.machine.checks import login_node_partitions as login_node_checks
 
 from ..chain.test_chain import python_of
 from ..conftest import Demo, logged_in

@@ -19,9 +19,9 @@ from typing import Any
 import psutil
 import pytest
 
-from sitekit.contracts import tunnel
+from sitekit.contracts import tunnel_paths
 from sitekit.machine.host.platform import this_platform
-from sitekit.machine.render.services import site_services, site_supervisor
+from sitekit.machine.render.services_of_site import site_services, site_supervisor
 from sitekit.machine.supervisors.control import restart, start
 from sitekit.machine.supervisors.service import Service
 from sitekit.site import Site
@@ -78,7 +78,7 @@ def stolen_from(site: Site, user: str, folder: Path) -> Stolen:
     """The key of a user's job, in files of somebody else."""
     [job] = jobs(site, user)
     number = job.split()[0]
-    sent = json.loads(environment_of(session_process(number).name)[tunnel.SENT])
+    sent = json.loads(environment_of(session_process(number).name)[tunnel_paths.SENT])
     for name in ("key", "certificate"):
         (folder / name).write_text(f"{sent[name].strip()}\n")
         (folder / name).chmod(0o600)
@@ -110,7 +110,9 @@ def denied(site: Site) -> int:
 
 
 def entries(site: Site) -> set[str]:
-    return {path.name for path in tunnel.entries(site).iterdir() if not path.name.startswith(".")}
+    return {
+        path.name for path in tunnel_paths.entries(site).iterdir() if not path.name.startswith(".")
+    }
 
 
 def test_two_servers_run_code_through_their_tunnels(
@@ -121,7 +123,7 @@ def test_two_servers_run_code_through_their_tunnels(
         kernel = person.kernel(python_of(person))
         assert kernel.run("import getpass; print(getpass.getuser())").strip() == person.name
         kernel.close()
-    ports = {Path(tunnel.entries(tunnels), name).read_text() for name in entries(tunnels)}
+    ports = {Path(tunnel_paths.entries(tunnels), name).read_text() for name in entries(tunnels)}
     assert len(ports) == 2 and ports <= {str(port) for port in range(31000, 31020)}
 
 
@@ -145,7 +147,7 @@ def test_the_key_is_in_no_file_and_on_no_command_line(tunnels: Site, stolen: Sto
         "/tmp",
         "/var/log",
         "/dev/shm",
-        str(tunnel.entries(tunnels)),
+        str(tunnel_paths.entries(tunnels)),
         str(tunnels.paths.state),
     ]
     words = ["grep", "-rlF", "--binary-files=text", f"--exclude-dir={stolen.folder.parts[2]}"]
@@ -278,8 +280,8 @@ def test_a_restarted_hub_takes_the_servers_over(
     """Also when the files of open tunnels were lost meanwhile, and with others that are not open."""
     opened = entries(tunnels)
     for name in opened:
-        (tunnel.entries(tunnels) / name).unlink()
-    (tunnel.entries(tunnels) / ("f" * 16)).write_text("31003")
+        (tunnel_paths.entries(tunnels) / name).unlink()
+    (tunnel_paths.entries(tunnels) / ("f" * 16)).write_text("31003")
     restart([service(tunnels, "-hub")], site_supervisor(tunnels))
     until(lambda: entries(tunnels) == opened, 180)
     for person in people:
@@ -291,7 +293,7 @@ def test_a_restarted_hub_takes_the_servers_over(
 
 
 def test_only_the_hub_and_sshd_see_the_open_tunnels(tunnels: Site, login_node: LoginNode) -> None:
-    folder = tunnel.entries(tunnels)
+    folder = tunnel_paths.entries(tunnels)
     for user, expected in (("jupyterhub-tunnel", 0), ("jupyterhub-proxy", 2), ("alice", 2)):
         words = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "ls", folder]
         assert subprocess.run(words, capture_output=True).returncode == expected, user

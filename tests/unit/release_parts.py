@@ -18,7 +18,7 @@ from tests.processes import has_ended, processes
 from tests.slurm import until
 
 from sitekit.base.module_in_child_process import ask_child_process
-from sitekit.environment.wheels import python_node_proxy
+from sitekit.environment.wheels import python_node_proxy_packages
 from sitekit.environment.wheels.build_conda_channel import CONVERT
 from sitekit.environment.wheels.convert_one_wheel import target_environment
 from sitekit.environment.wheels.write_conda_package import write_repodata
@@ -120,7 +120,7 @@ def small_channel(folder: Path) -> Path:
         "target": target_environment(VERSION),
     }
     entries = ask_child_process(CONVERT, request, timeout=300)
-    entries.append(python_node_proxy.python_package(channel, Path("/usr"), VERSION))
+    entries.append(python_node_proxy_packages.python_package(channel, Path("/usr"), VERSION))
     write_repodata(channel, entries)
     return channel
 

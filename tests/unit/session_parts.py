@@ -23,8 +23,8 @@ from typing import Any
 import kernel_site
 
 from sitekit.base.data_files import data
+from sitekit.contracts.fake_hub_for_trials import trial_environment
 from sitekit.contracts.gate_config import session_settings
-from sitekit.contracts.trial_hub import trial_environment
 from sitekit.environment.release.configure_release import settings as release_settings
 from sitekit.environment.release.required_package_contents import PIECES
 from sitekit.site import load_site

@@ -24,10 +24,16 @@ from languages import (
 from machine_sites import demo
 
 from sitekit.base import language
-from sitekit.base.catalogue import faults, messages, missing, read_catalogue, translations
 from sitekit.base.errors import BadInput, BadInputs
 from sitekit.base.language import Translated, date_text, gettext, ngettext, shipped
-from sitekit.base.script_texts import script_texts, script_translations
+from sitekit.base.read_and_check_catalogue import (
+    faults,
+    messages,
+    missing,
+    read_catalogue,
+    translations,
+)
+from sitekit.base.translate_javascript_texts import script_texts, script_translations
 from sitekit.hub.overrides.translate_jupyterhub_templates import translate
 from sitekit.site.show import check_site
 
@@ -107,7 +113,7 @@ HUB = CHECKOUT / "scripts/sitekit/hub"
 MODULES = sorted(path for room in ROOMS for path in (HUB / room).glob("*.py"))
 ONLY_PROGRAMS = {
     "hub_port_callers.py": "only programs use this port",
-    "restrict_handlers.py": "no page sends these requests to the REST API",
+    "restrict_api_requests.py": "no page sends these requests to the REST API",
 }
 """Modules whose messages no page shows."""
 

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from sitekit.demo.cluster.accounting import sacctmgr
+from sitekit.demo.cluster.slurm_accounts_and_qos import sacctmgr
 from sitekit.site import Site
 
 from ..slurm import ask

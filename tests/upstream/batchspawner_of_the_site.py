@@ -14,7 +14,7 @@ import batchspawner
 import pytest
 
 from sitekit.hub.servers.shared_objects import HubState
-from sitekit.hub.spawner.batchspawner_interface import SlurmServer
+from sitekit.hub.spawner.accept_batchspawner_settings import SlurmServer
 from sitekit.site import load_site
 
 site = load_site(Path(os.environ["SITEKIT_SITE"]))

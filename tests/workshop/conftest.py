@@ -18,7 +18,7 @@ from sitekit.contracts.local_gate_config import bridge
 from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.machine.apply.commands import apply
 from sitekit.machine.host.platform import this_platform
-from sitekit.machine.render.services import site_services, site_supervisor
+from sitekit.machine.render.services_of_site import site_services, site_supervisor
 from sitekit.machine.run.start_and_stop import start, stop
 from sitekit.machine.supervisors.control import which_supervisor
 from sitekit.machine.uninstall.uninstall import uninstall

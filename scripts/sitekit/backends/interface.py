@@ -34,9 +34,18 @@ from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any, Protocol
 
 from .fitting_servers import FreeNode
-from .job import Ending, Explanation, Job, Maintenance, Offers, Refused, Wait, Work
+from .refresh_snapshot import SnapshotLoop
 from .resource_choice import Choice
-from .snapshot import SnapshotLoop
+from .start_and_job_records import (
+    Ending,
+    Explanation,
+    Job,
+    Maintenance,
+    Offers,
+    Refused,
+    Wait,
+    Work,
+)
 
 
 class Backend(Protocol):
@@ -49,7 +58,7 @@ class Backend(Protocol):
     spawner: str
     """The hub's class that starts servers on this backend, as `module:name`.
 
-    It derives from Server in hub/spawner/server.py.
+    It derives from Server in hub/spawner/server_spawner.py.
     """
     queue: SnapshotLoop
     """The last list of all jobs, with the loop that queries the backend for a new list."""

@@ -11,7 +11,7 @@ from ..base.errors import Problem
 from ..site import Site
 from ..site.backend_names import BACKENDS
 from .interface import Backend
-from .job import Work
+from .start_and_job_records import Work
 
 
 def backends_of(

@@ -14,7 +14,7 @@ from typing import Any
 from ..site import Site
 from ..site.courses.course_files import Course
 from .applications import application_settings
-from .images import image_settings
+from .image_settings import image_settings
 from .internal_tls import hub_url
 
 MIN_UID = 1000

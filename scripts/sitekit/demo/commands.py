@@ -19,8 +19,8 @@ from .cluster.demo_users import ensure_passwords, ensure_people
 from .cluster.record_changes import Made
 from .lock import hold_demo_lock
 from .preflight import need_root, preflight
-from .reset import remove_directories, reset
-from .run_in_background import run_together
+from .remove_demo import remove_directories, reset
+from .run_in_thread import run_together
 from .software.apt_packages import install_packages
 from .software.build_modules import ensure_modules
 from .software.platform import Distribution

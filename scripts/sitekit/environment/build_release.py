@@ -27,7 +27,7 @@ from .release.bytecode import compile_all
 from .release.bytecode_of_server import write_server_modules
 from .release.configure_release import configure
 from .release.install_packages import install
-from .release.prefix_lock import open_prefix, set_modes
+from .release.lock_and_check_prefix import open_prefix, set_modes
 from .release.releases import (
     Release,
     begin,

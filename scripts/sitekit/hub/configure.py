@@ -33,19 +33,19 @@ from .api.server_callbacks import (
     MemoryHandler,
     replace_batchspawners_handler,
 )
-from .api.server_end import END, ServerEndHandler
+from .api.why_server_ended import END, ServerEndHandler
 from .courses.page import PAGE, STATE, CoursePageHandler, CourseStateHandler
 from .culling import update_culling
+from .database_and_cookie_secret import update_state
 from .login.choose_login_method import update_login
 from .login.pam import PatientAuthenticator
 from .loops import heartbeat, log_absent_users, proxy_routes, record_idle_time
-from .overrides.database_errors import tell_of_database
 from .overrides.deny_admin_access import keep_administrators_out_of_servers
 from .overrides.hub_port_callers import keep_pages_behind_the_front
 from .overrides.internal_tls import speak_tls
 from .overrides.keep_polls_out_of_log import log_polls_at_debug
 from .overrides.limit_number_of_server_logins import forget_old_logins
-from .overrides.login_again_error import ask_stale_users_to_log_in
+from .overrides.prevent_login_again_error import ask_stale_users_to_log_in
 from .overrides.proxy import SilentProxy
 from .overrides.remove_secrets_from_log import (
     JsonLines,
@@ -55,22 +55,22 @@ from .overrides.remove_secrets_from_log import (
     log_no_strangers_names,
     log_refusals_in_one_line,
 )
-from .overrides.restrict_handlers import ServerHandler, limit_bodies, replace_handlers
+from .overrides.restrict_api_requests import ServerHandler, limit_bodies, replace_handlers
+from .overrides.show_database_errors import tell_of_database
 from .overrides.start_loops_after_users import Loop, begin_with_users
 from .pages import change_tier, check_server_access, describe_servers, documentation, static_files
-from .pages.announcements import announcements_of
+from .pages.announcements_for_page import announcements_of
 from .pages.server_log import LOG, ServerLogHandler
 from .pages.status import STATUS_PAGE, STATUS_STATE, StatusPageHandler, StatusStateHandler
 from .pages.unreachable_server import NoAnswerHandler, ServerPageHandler
 from .servers.log_operator_actions import log_for_ever
 from .servers.shared_objects import HubState
 from .spawner import reconcile, stop_ordered, watch_endings
-from .spawner.server import Server
+from .spawner.server_spawner import Server
 from .spawner.tier_spawner import TierSpawner, last_progress_event
-from .state import update_state
 from .status import observe_starts_and_ends, poll_kernels_and_release, read_certificate_expiry
 from .status.metrics_collector import update_metrics
-from .status.prometheus_token import forget_old_tokens, update_token
+from .status.register_prometheus_token import forget_old_tokens, update_token
 from .translate_pages import translate_pages
 
 

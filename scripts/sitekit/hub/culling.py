@@ -12,9 +12,9 @@ from datetime import timedelta
 from typing import Any
 
 from ..site import Site
-from .ledger.ledger_courses import idle_limit_of_course
+from .ledger.course_servers_and_messages import idle_limit_of_course
 from .overrides.culler_connection import log_unreachable_hub, use_own_certificate
-from .servers.idle_limits import CULLER, stop_delay
+from .servers.activity_interval_and_stop_delay import CULLER, stop_delay
 from .servers.offered_courses import OfferedCourses
 
 EVERY = 60  # seconds between two checks of all servers

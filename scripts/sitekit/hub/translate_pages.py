@@ -6,9 +6,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ..base.catalogue import translations
 from ..base.errors import BadInput
 from ..base.language import Translated, use
+from ..base.read_and_check_catalogue import translations
 from ..site import Site
 from .overrides.translate_jupyterhub_templates import UpstreamWords
 

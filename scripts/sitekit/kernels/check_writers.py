@@ -11,7 +11,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..base.errors import Problem
-from ..base.path_access import Step, account_name, group_name, named_writers, steps_of_path
+from ..base.permissions_along_path import (
+    Step,
+    account_name,
+    group_name,
+    named_writers,
+    steps_of_path,
+)
 
 
 def refuse_writable(

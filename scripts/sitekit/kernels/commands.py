@@ -9,9 +9,9 @@ from pathlib import Path
 from ..base.data_files import CHECKOUT, OWN_KERNELS, data
 from ..base.errors import BadInput
 from ..site import Site
-from .applications.check import check_applications
+from .applications.start_each_application import check_applications
 from .check_published import check_kernels, publish_new
-from .discovery.import_makefile import imported
+from .discovery.convert_envkernel_makefile import imported
 from .images.check import check_images
 from .make_and_publish import make_kernels
 from .run_as_owner import another_owner, run_as

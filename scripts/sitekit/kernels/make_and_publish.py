@@ -23,14 +23,14 @@ from .discovery.list_candidates import Candidate, candidates, unreadable
 from .discovery.list_modules import Module, read_tree
 from .discovery.rules import Rules, load_rules
 from .discovery.run_spider import Broken
-from .find_lost_kernels import keep_out_of_sight, unlisted
+from .find_kernels_without_module import keep_out_of_sight, unlisted
 from .generations import generation
 from .generations.generation_record import Record, read_record, write_record
 from .generations.kernel_record import Kernel, is_unchanged, with_distinct_titles
 from .personal import site_info
 from .plan_kernels import Plan, code_of, rows_of
 from .result_table import Row
-from .trials.make_kernels_with_loaded_modules import inheriting
+from .trials.kernels_with_users_modules import inheriting
 from .trials.probe_candidates import Failure, key_of, probe_all
 from .trials.try_kernels import Trial, account, start_and_compare
 

@@ -29,15 +29,15 @@ from .hub_connection.fetch_messages import ask_for_messages
 from .hub_connection.limit_unfinished_connections import ask_all
 from .hub_connection.report_memory import report_memory
 from .hub_connection.report_start import await_hub, tell_hub
-from .hub_connection.tls import Identity, forget_names, take_identity
+from .hub_connection.tls_files_in_memory import Identity, forget_names, take_identity
 from .hub_connection.tunnel import take_tunnel
 from .imports.release_modules import close_release_modules
 from .kernels.ipyparallel_profile import write_profile
 from .log_start import log_start, take_start_id
-from .overrides.kill_kernels_before_server import end_kernels_first
-from .root_folder import make_root
+from .overrides.oom_score_of_kernels import end_kernels_first
+from .prepare_root_folder import make_root
 from .start_with_full_home import use_temporary_folders
-from .user_variables import LoginShell
+from .variables_of_login_shell import LoginShell
 
 KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_CPUS_ON_NODE"}
 """Slurm's variables that the server keeps.

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from .modules import lmod_output
 
 LOAD_TIMEOUT = 120  # seconds
-# the value of oom_score_adj that overrides/kill_kernels_before_server.py also sets for kernels
+# the value of oom_score_adj that overrides/oom_score_of_kernels.py also sets for kernels
 END_FIRST = "500"
 PATH = "/usr/local/bin:/usr/bin:/bin"
 SECRETS = ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "JUPYTERHUB_SITEKIT_TLS")

@@ -17,7 +17,7 @@ from jupyter_server_terminals.terminalmanager import TerminalManager
 
 from . import nbdime_for_git
 from .modules import lmod_output, store_loaded_modules
-from .overrides.kill_kernels_before_server import first_to_end
+from .overrides.oom_score_of_kernels import first_to_end
 
 PROGRAMS = Path(sys.prefix, "share", "sitekit", "bin")
 """The folder with the release's programs that users can call by name, such as sitekit-kernel and

@@ -11,8 +11,8 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from ..base import progress
-from ..base.catalogue import faults, messages, missing, read_catalogue
 from ..base.errors import BadInput, BadInputs
+from ..base.read_and_check_catalogue import faults, messages, missing, read_catalogue
 from .courses.course_files import site_courses
 from .model import Site
 

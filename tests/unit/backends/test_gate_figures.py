@@ -17,7 +17,7 @@ from machine_sites import demo
 from sitekit.backends.resource_choice import Choice
 from sitekit.backends.slurm.gate_client import request_of
 from sitekit.contracts.gate_config import hub_variables
-from sitekit.contracts.tunnel import SENT
+from sitekit.contracts.tunnel_paths import SENT
 from sitekit.site.sections import tier
 from sitekit.site.sections.tier import Tier
 

@@ -12,7 +12,7 @@ from machine_sites import demo
 
 from sitekit.backends.slurm.gate_client import request_of
 from sitekit.contracts.gate_config import gate_config
-from sitekit.contracts.images import describe_images, record_path
+from sitekit.contracts.image_settings import describe_images, record_path
 from sitekit.hub.choices.check_choice import read_choice
 from sitekit.site import Site
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from machine_sites import demo, shipped
 
-from sitekit.backends.job import Cause, Phase
 from sitekit.backends.local.parse_servers import cause_of, ending_of, job_of
+from sitekit.backends.start_and_job_records import Cause, Phase
 from sitekit.contracts.local_gate_config import bridge, local_gate_config
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"

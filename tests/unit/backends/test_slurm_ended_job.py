@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from slurm_parts import answering
 
-from sitekit.backends.job import Cause
-from sitekit.backends.slurm import job_queries
+from sitekit.backends.slurm import ended_jobs_and_node_addresses
+from sitekit.backends.start_and_job_records import Cause
 from sitekit.base.data_files import data
 from sitekit.site import Site, load_site
 
@@ -68,11 +68,13 @@ def test_a_cancelled_job_did_not_end_by_itself_and_it_is_told_who_cancelled_it(
     sacct: tuple[str, ...],
     by: int | None,
 ) -> None:
-    monkeypatch.setattr(job_queries, "PAUSE", 0.01)
-    monkeypatch.setattr(job_queries, "PATIENCE", 600)
+    monkeypatch.setattr(ended_jobs_and_node_addresses, "PAUSE", 0.01)
+    monkeypatch.setattr(ended_jobs_and_node_addresses, "PATIENCE", 600)
     says(tmp_path, "squeue", *squeue)
     says(tmp_path, "sacct", *sacct)
-    record = asyncio.run(job_queries.ended_job(site, "12", lambda uid, _: uid == 1001))
+    record = asyncio.run(
+        ended_jobs_and_node_addresses.ended_job(site, "12", lambda uid, _: uid == 1001)
+    )
     assert record and (record.cause, record.by) == (Cause.CANCELLED, by)
 
 
@@ -85,11 +87,16 @@ def test_an_epilog_that_never_ends_delays_the_answer_by_a_known_time(
         nonlocal now
         now += seconds
 
-    monkeypatch.setattr(job_queries, "time", SimpleNamespace(monotonic=lambda: now))
-    monkeypatch.setattr(job_queries, "asyncio", SimpleNamespace(sleep=wait))
+    monkeypatch.setattr(
+        ended_jobs_and_node_addresses, "time", SimpleNamespace(monotonic=lambda: now)
+    )
+    monkeypatch.setattr(ended_jobs_and_node_addresses, "asyncio", SimpleNamespace(sleep=wait))
     says(tmp_path, "squeue", listed("COMPLETING"))
     says(tmp_path, "sacct", FAILS)
-    record = asyncio.run(job_queries.ended_job(site, "12", lambda *_: True))
+    record = asyncio.run(ended_jobs_and_node_addresses.ended_job(site, "12", lambda *_: True))
     assert record and record.cause is Cause.COMPLETED
-    assert now == job_queries.PATIENCE - job_queries.PAUSE
-    assert int((tmp_path / "squeue.count").read_text()) == now / job_queries.PAUSE + 1
+    assert now == ended_jobs_and_node_addresses.PATIENCE - ended_jobs_and_node_addresses.PAUSE
+    assert (
+        int((tmp_path / "squeue.count").read_text())
+        == now / ended_jobs_and_node_addresses.PAUSE + 1
+    )

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from slurm_parts import TAG, answering, job, record
 
-from sitekit.backends.job import Job, NoAnswer, Work
+from sitekit.backends.refresh_snapshot import Snapshot
 from sitekit.backends.slurm.find_jobs import ServerJobs
 from sitekit.backends.slurm.read_queue import Queue
-from sitekit.backends.snapshot import Snapshot
+from sitekit.backends.start_and_job_records import Job, NoAnswer, Work
 from sitekit.base.data_files import data
 from sitekit.site import Site, load_site
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from slurm_parts import job
 
-from sitekit.backends.job import NoAnswer, Work
 from sitekit.backends.slurm import forecast as module
 from sitekit.backends.slurm.forecast import Forecast
 from sitekit.backends.slurm.list_jobs import Waiting
+from sitekit.backends.start_and_job_records import NoAnswer, Work
 from sitekit.base.data_files import data
 from sitekit.site import load_site
 

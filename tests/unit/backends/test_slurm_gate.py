@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from slurm_parts import answering, record
 
-from sitekit.backends.job import NoAnswer, Refused, Work
 from sitekit.backends.slurm import gate_client, transport
+from sitekit.backends.start_and_job_records import NoAnswer, Refused, Work
 from sitekit.base.data_files import data
 from sitekit.site import load_site
 

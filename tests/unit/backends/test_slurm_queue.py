@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from slurm_parts import answering, record
 
-from sitekit.backends import snapshot
-from sitekit.backends.job import NoAnswer
+from sitekit.backends import refresh_snapshot
 from sitekit.backends.slurm import read_queue as module
 from sitekit.backends.slurm.accounts_and_reservations import Names
 from sitekit.backends.slurm.private_data import hidden_jobs
 from sitekit.backends.slurm.read_queue import Queue
+from sitekit.backends.start_and_job_records import NoAnswer
 from sitekit.base.data_files import data
 from sitekit.site import Site, load_site
 
@@ -64,7 +64,7 @@ def with_queue(site: Site, scenario: Callable[[Queue], Awaitable[None]]) -> None
 def test_trouble_keeps_the_snapshot_and_is_told(
     squeue: tuple[Site, Say], trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "FAST", 0.05)  # the same back-off, only shorter
+    monkeypatch.setattr(refresh_snapshot, "FAST", 0.05)  # the same back-off, only shorter
     site, does = squeue
     does(JOB)
 
@@ -85,7 +85,7 @@ def test_trouble_keeps_the_snapshot_and_is_told(
 def test_a_fault_of_our_own_does_not_end_the_loop(
     squeue: tuple[Site, Say], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "FAST", 0.05)
+    monkeypatch.setattr(refresh_snapshot, "FAST", 0.05)
     site, does = squeue
     does(JOB)
 

@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 from gate_program import gate_program
 
-from sitekit.backends.job import Refused
 from sitekit.backends.slurm import ssh_files as ssh
-from sitekit.backends.slurm.compare_hub_and_server_release import ServersRelease
-from sitekit.backends.slurm.hub_and_server_versions import (
+from sitekit.backends.slurm.compare_hub_and_cluster_release import ServersRelease
+from sitekit.backends.slurm.jupyterhub_and_sitekit_versions import (
     Versions,
     misfit,
     versions_in,
     versions_of,
 )
 from sitekit.backends.slurm.sbatch_errors import explain_refusal
+from sitekit.backends.start_and_job_records import Refused
 from sitekit.contracts.gate_config import gate_config
-from sitekit.machine.checks import login_node
+from sitekit.machine.checks import login_node_partitions
 from sitekit.site import Site
 
 GATE = gate_program()
@@ -186,7 +186,9 @@ def test_make_diff_says_it_beforehand(
     client.write_text(
         f"#!/bin/sh\nread -r asked\ncase $asked in *release*) echo '{told}';; *) echo '{query}';; esac\n"
     )
-    found = [one for one in login_node.check_login_node(here) if "partition" not in one.what]
+    found = [
+        one for one in login_node_partitions.check_login_node(here) if "partition" not in one.what
+    ]
     assert [what in one.what for one in found if what] == ([True] if what else [])
     assert what or not found
     assert not any(one.refuses for one in found), "the apply may be what mends it"

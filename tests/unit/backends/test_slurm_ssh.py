@@ -14,15 +14,20 @@ from typing import Any
 import pytest
 from gate_program import gate_program
 
-from sitekit.backends.job import NoAnswer, Refused, Work
 from sitekit.backends.resource_choice import Choice
-from sitekit.backends.slurm import gate_client, job_queries, list_jobs, private_data
+from sitekit.backends.slurm import (
+    ended_jobs_and_node_addresses,
+    gate_client,
+    list_jobs,
+    private_data,
+)
 from sitekit.backends.slurm import ssh as over_ssh
 from sitekit.backends.slurm import ssh_files as ssh
 from sitekit.backends.slurm.accounts_and_reservations import Names
 from sitekit.backends.slurm.free_resources import FreeNodes
 from sitekit.backends.slurm.read_queue import Queue
 from sitekit.backends.slurm.transport import ask_slurm, transport
+from sitekit.backends.start_and_job_records import NoAnswer, Refused, Work
 from sitekit.contracts.gate_config import gate_config
 from sitekit.machine.checks.tiers_fit_cluster import NODES
 from sitekit.site import Site
@@ -38,8 +43,8 @@ QUESTIONS: dict[str, Callable[[Site], Awaitable[Any]]] = {
     "by number": lambda site: list_jobs.listed_by_number(site, [str(n) for n in range(2000)]),
     "recorded by number": lambda site: list_jobs.recorded_by_number(site, ["7", "8"]),
     "waiting": lambda site: list_jobs.waiting_jobs(site, ["short", "long_1"]),
-    "ended": lambda site: job_queries.ended_job(site, "7", lambda *_: True),
-    "node": lambda site: job_queries.node_address(site, "cn-0001.hpc"),
+    "ended": lambda site: ended_jobs_and_node_addresses.ended_job(site, "7", lambda *_: True),
+    "node": lambda site: ended_jobs_and_node_addresses.node_address(site, "cn-0001.hpc"),
     "private data": lambda site: private_data.hidden_jobs(site, "gw"),
     "private accounts": lambda site: private_data.hidden_associations(site, "gw"),
     "accounts": lambda site: Names(site).accounts("alice"),

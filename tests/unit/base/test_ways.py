@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.base.path_access import steps_of_path
+from sitekit.base.permissions_along_path import steps_of_path
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ import pytest
 from packaging.requirements import Requirement
 
 from sitekit.base.errors import Problem
-from sitekit.demo import reset, run_in_background
+from sitekit.demo import remove_demo, run_in_thread
 from sitekit.demo.cluster import demo_users as users
 from sitekit.demo.cluster import paths_and_ports, services
 from sitekit.demo.cluster.record_changes import Made
-from sitekit.demo.run_in_background import run_together
+from sitekit.demo.run_in_thread import run_together
 from sitekit.demo.software.apt_packages import missing_packages
 from sitekit.demo.software.build_pythons import PINS, pins_for
 from sitekit.machine.supervisors.service import supervisord_conf, systemd_unit
@@ -73,7 +73,7 @@ def test_only_what_is_recorded_and_in_our_places_is_removed(tmp_path: Path) -> N
         (path / "file").touch()
     made = Made(tmp_path / "made.json")
     made.claim("directories", mine, elsewhere)
-    assert reset.remove_directories(made, (mine, kept)) == [str(mine)]
+    assert remove_demo.remove_directories(made, (mine, kept)) == [str(mine)]
     assert not mine.exists() and (kept / "file").exists() and (elsewhere / "file").exists()
 
 
@@ -83,14 +83,14 @@ def test_cgroups_go_from_the_leaves_and_busy_ones_are_told(tmp_path: Path) -> No
     busy = tmp_path / "memory" / "slurm_demo2"
     (busy / "uid_1").mkdir(parents=True)
     (busy / "uid_1" / "file").touch()
-    assert [path for path, _ in reset.remove_cgroups(tmp_path)] == [busy / "uid_1", busy]
+    assert [path for path, _ in remove_demo.remove_cgroups(tmp_path)] == [busy / "uid_1", busy]
     assert sorted(path.name for path in (tmp_path / "memory").iterdir()) == [
         "slurm_demo2",
         "slurm_other",
     ]
     (tmp_path / "system.slice" / "demo3_slurmstepd.scope" / "system").mkdir(parents=True)
     (tmp_path / "system.slice" / "slurmstepd.scope").mkdir()
-    assert len(list(reset.remove_cgroups(tmp_path))) == 2
+    assert len(list(remove_demo.remove_cgroups(tmp_path))) == 2
     assert [path.name for path in (tmp_path / "system.slice").iterdir()] == ["slurmstepd.scope"]
 
 
@@ -114,7 +114,7 @@ def test_cgroups_that_go_by_themselves_are_no_error(
 
     monkeypatch.setattr(os, "scandir", gone)
     monkeypatch.setattr(Path, "rmdir", removed)
-    assert list(reset.remove_cgroups(tmp_path)) == []
+    assert list(remove_demo.remove_cgroups(tmp_path)) == []
 
 
 def test_both_works_are_done_and_the_background_in_turn() -> None:
@@ -147,7 +147,7 @@ def test_an_interruption_lets_the_part_end_and_begins_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     done, begun, interrupted = [], threading.Event(), threading.Event()
-    monkeypatch.setattr(run_in_background, "say", lambda _: interrupted.set())
+    monkeypatch.setattr(run_in_thread, "say", lambda _: interrupted.set())
 
     def interrupt() -> None:
         begun.wait(120)

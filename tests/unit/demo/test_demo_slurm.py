@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sitekit.demo.cluster import paths_and_ports
-from sitekit.demo.cluster.accounting import wanted
 from sitekit.demo.cluster.describe_host import Host, node_memory, writable_cgroup
+from sitekit.demo.cluster.slurm_accounts_and_qos import wanted
 from sitekit.demo.cluster.slurm_conf import PARTITIONS, render, slurm_conf
 from sitekit.demo.software.modulefiles import modulefiles
 from sitekit.site.types.memory_and_time import parse_time

@@ -24,7 +24,7 @@ from tests.walk import walked
 from sitekit.environment import build_release, commands
 from sitekit.environment.release import file_hashes, releases
 from sitekit.environment.release.bytecode import compile_all
-from sitekit.environment.release.prefix_lock import open_prefix
+from sitekit.environment.release.lock_and_check_prefix import open_prefix
 from sitekit.environment.wheels.environment_yml import Packages
 from sitekit.site.settings import Paths
 

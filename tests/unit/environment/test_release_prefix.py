@@ -12,7 +12,7 @@ import release_parts as parts
 from sitekit.base.errors import Problem
 from sitekit.environment.channel.solve_environment import Solution
 from sitekit.environment.release import releases
-from sitekit.environment.release.prefix_lock import open_prefix, refuse_unsafe, set_modes
+from sitekit.environment.release.lock_and_check_prefix import open_prefix, refuse_unsafe, set_modes
 from sitekit.site import Site
 
 PACKAGES = [{"name": "a", "version": "1", "build": "0", "url": "file:///c/a.conda", "sha256": "ab"}]

@@ -11,9 +11,9 @@ from typing import Any
 import jinja2
 from slurm_parts import job
 
-from sitekit.backends.job import Wait
 from sitekit.backends.resource_choice import Choice
 from sitekit.backends.slurm.parse_jobs import SlurmJob
+from sitekit.backends.start_and_job_records import Wait
 from sitekit.base.data_files import data
 from sitekit.base.language import Translated
 from sitekit.hub.ledger.ledger import Ledger

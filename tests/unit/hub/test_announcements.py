@@ -12,13 +12,13 @@ from typing import Any, cast
 
 import pytest
 
-from sitekit.backends.job import Maintenance
 from sitekit.backends.slurm.maintenance_windows import read_windows
+from sitekit.backends.start_and_job_records import Maintenance
 from sitekit.base.errors import BadInput
 from sitekit.hub.ledger import record_announcements
 from sitekit.hub.ledger.check_announcement import PAGES, body_of, in_lab, read_announcement
 from sitekit.hub.ledger.ledger import Ledger
-from sitekit.hub.pages.announcements import shown_on, text_of
+from sitekit.hub.pages.announcements_for_page import shown_on, text_of
 from sitekit.hub.servers.log_operator_actions import log_actions
 from sitekit.session.hub_connection.fetch_messages import LIMIT, read_messages, read_pages
 

@@ -13,8 +13,8 @@ import pytest
 from sitekit.base.data_files import data
 from sitekit.hub.courses import cache_course_state
 from sitekit.hub.courses.cache_course_state import CourseStates
+from sitekit.hub.ledger.course_servers_and_messages import SERVERS
 from sitekit.hub.ledger.ledger import Ledger
-from sitekit.hub.ledger.ledger_courses import SERVERS
 from sitekit.hub.overrides.keep_polls_out_of_log import log_polls_at_debug
 from sitekit.hub.servers.shared_objects import HubState
 from sitekit.site import load_site

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.hub.ledger import ledger_courses
+from sitekit.hub.ledger import course_servers_and_messages
 from sitekit.hub.ledger.ledger import Ledger
 
 
@@ -48,7 +48,7 @@ def test_messages_are_of_a_course_and_old_ones_go(
     told = [(one["from"], one["text"]) for one in ledger.messages("bio101", 0)]
     assert told == [("erin", "three"), ("carol", "one")]
     assert ledger.messages("bio101", time.time() + 1) == []
-    monkeypatch.setattr(ledger_courses, "KEPT", -1)
+    monkeypatch.setattr(course_servers_and_messages, "KEPT", -1)
     ledger.record_message("bio101", "carol", "four")
     assert [one["text"] for one in ledger.messages("bio101", 0)] == ["four"]
     assert ledger.messages("chem", 0) == []
@@ -56,4 +56,4 @@ def test_messages_are_of_a_course_and_old_ones_go(
 
 def test_a_message_fits_into_a_notification_with_its_sender() -> None:
     for sender in ("carol", "c" * 64):
-        assert len(f"{sender}: " + "x" * ledger_courses.longest_text(sender)) == 140
+        assert len(f"{sender}: " + "x" * course_servers_and_messages.longest_text(sender)) == 140

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from slurm_parts import job
 
-from sitekit.backends.job import Refused, Work
 from sitekit.backends.slurm import gate_client
 from sitekit.backends.slurm.backend import SlurmBackend
 from sitekit.backends.slurm.gate_client import request_of
+from sitekit.backends.start_and_job_records import Refused, Work
 from sitekit.base.errors import BadInput
 from sitekit.hub.choices.check_choice import BadChoice, Eligibility, read_choice, tiers_for
 from sitekit.hub.ledger import record_drains

@@ -6,16 +6,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from sitekit.backends.job import Ending, Refused
-from sitekit.backends.slurm.job_queries import JobRecord
+from sitekit.backends.slurm.ended_jobs_and_node_addresses import JobRecord
 from sitekit.backends.slurm.sbatch_errors import explain_refusal
+from sitekit.backends.start_and_job_records import Ending, Refused
 from sitekit.base.data_files import data
 from sitekit.hub.choices.form_values import FormValues
 from sitekit.hub.messages.cards_of_stops_by_others import card_of_stop
 from sitekit.hub.messages.ended_cards import card_of, without_requests
 from sitekit.hub.messages.failed_start_cards import Card, card_of_refusal
 from sitekit.hub.messages.form import Visit, template
-from sitekit.hub.servers.idle_limits import CULLER
+from sitekit.hub.servers.activity_interval_and_stop_delay import CULLER
 from sitekit.site import load_site
 
 SITE = load_site(data("config/sites/demo.yml"))

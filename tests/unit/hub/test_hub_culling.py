@@ -15,7 +15,11 @@ from sitekit.base.data_files import data
 from sitekit.hub import culling
 from sitekit.hub.culling import update_culling
 from sitekit.hub.ledger.ledger import Ledger
-from sitekit.hub.servers.idle_limits import activity_interval, session_environment, stop_delay
+from sitekit.hub.servers.activity_interval_and_stop_delay import (
+    activity_interval,
+    session_environment,
+    stop_delay,
+)
 from sitekit.site import Site, load_site
 
 DEMO = load_site(data("config/sites/demo.yml"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from slurm_parts import job
 
-from sitekit.backends.snapshot import Snapshot
+from sitekit.backends.refresh_snapshot import Snapshot
 from sitekit.hub.ledger.ledger import Ledger
 from sitekit.hub.ledger.ledger_schema import NewerLedger
 

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from machine_sites import demo
 
 from sitekit.hub.ledger.ledger import Ledger
-from sitekit.hub.login import last_login
+from sitekit.hub.login import record_provider_logins
 from sitekit.hub.login.claims import Claims, Refusal, identity_of
-from sitekit.hub.login.last_login import LOGIN_AGE, PAUSE, LastLogins, NoWord
-from sitekit.hub.servers import accounts
-from sitekit.hub.servers.accounts import AccountMap, NoAccount, NotNow, ask_program, parse
+from sitekit.hub.login.record_provider_logins import LOGIN_AGE, PAUSE, LastLogins, NoWord
+from sitekit.hub.servers import accounts_of_users
+from sitekit.hub.servers.accounts_of_users import AccountMap, NoAccount, NotNow, ask_program, parse
 from sitekit.site import Site
 
 PROVIDER = "oidc https://login.example.org"
@@ -189,8 +189,8 @@ def test_without_the_provider_a_login_counts_for_a_day_at_work(
     LastLogins(site(), ledger).record("alice", ALICE, OPS)
     restarted = LastLogins(site(), ledger)
     assert now(restarted, Provider(NoWord())) == OPS
-    there = last_login.time.time()
-    monkeypatch.setattr(last_login.time, "time", lambda: there + back)
+    there = record_provider_logins.time.time()
+    monkeypatch.setattr(record_provider_logins.time, "time", lambda: there + back)
     with pytest.raises(Refusal, match="too long ago"):
         now(restarted, Provider(NoWord()))
 
@@ -220,7 +220,7 @@ Program = Callable[[str], Path]
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
     # on a busy machine, a program may answer late
-    monkeypatch.setattr(accounts, "COMMAND_TIMEOUT", 300)
+    monkeypatch.setattr(accounts_of_users, "COMMAND_TIMEOUT", 300)
 
     def write(body: str) -> Path:
         path = tmp_path / "account"
@@ -252,7 +252,7 @@ def test_another_answer_is_no_account(program: Program, body: str) -> None:
 def test_no_answer_is_no_refusal(
     program: Program, body: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts, "COMMAND_TIMEOUT", 0.5)
+    monkeypatch.setattr(accounts_of_users, "COMMAND_TIMEOUT", 0.5)
     with pytest.raises(NotNow):
         ask(program(body))
 

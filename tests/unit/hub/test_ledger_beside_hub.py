@@ -10,8 +10,8 @@ import pytest
 
 from sitekit.hub.ledger.ledger import Ledger, LedgerTrouble
 from sitekit.hub.ledger.ledger_schema import NewerLedger, OlderLedger
-from sitekit.hub.ledger.ledger_usage import FORGET
 from sitekit.hub.ledger.open_ledger_beside_hub import RunningLedger
+from sitekit.hub.ledger.starts_and_idle_time import FORGET
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from sitekit.base.errors import BadInput
 from sitekit.hub.ledger.ledger import Ledger
-from sitekit.hub.ledger.ledger_choices import LONGEST, MOST, SavedChoice, created
+from sitekit.hub.ledger.record_saved_choices import LONGEST, MOST, SavedChoice, created
 
 OPTIONS = {"profile": "own", "memory": "4G"}
 

@@ -11,11 +11,11 @@ import pytest
 from test_form import form
 
 from sitekit.base import language
-from sitekit.base.catalogue import translations
 from sitekit.base.data_files import data
-from sitekit.base.script_texts import script_texts
+from sitekit.base.read_and_check_catalogue import translations
+from sitekit.base.translate_javascript_texts import script_texts
 from sitekit.hub.messages import lab_texts
-from sitekit.hub.messages.page_files import FOLDER, page_texts
+from sitekit.hub.messages.script_and_style_urls import FOLDER, page_texts
 from sitekit.hub.servers.server_states import OPEN_STATES
 
 

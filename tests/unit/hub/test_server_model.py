@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from page_parts import SITE, Hub
 
-from sitekit.backends.job import Wait
+from sitekit.backends.start_and_job_records import Wait
 from sitekit.hub.messages.describe_server import describe_all, form_values
 from sitekit.hub.messages.find_reason_in_log import lines_that_matter
 from sitekit.hub.messages.format_times import format_clock_time, format_duration
-from sitekit.hub.servers.idle_limits import stop_delay
+from sitekit.hub.servers.activity_interval_and_stop_delay import stop_delay
 
 
 @pytest.fixture

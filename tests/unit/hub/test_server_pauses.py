@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 
 from sitekit.hub.ledger.ledger import Row
-from sitekit.hub.spawner import retry_cancel as module
-from sitekit.hub.spawner.retry_cancel import FIRST, LONGEST, Pauses
+from sitekit.hub.spawner import pauses_between_cancels as module
+from sitekit.hub.spawner.pauses_between_cancels import FIRST, LONGEST, Pauses
 
 
 def row(tag: str) -> Row:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from golden_sites import site_of
 
-from sitekit.backends.job import Refused
-from sitekit.contracts import tunnel
+from sitekit.backends.start_and_job_records import Refused
+from sitekit.contracts import tunnel_paths
 from sitekit.hub.ledger.ledger import Ledger
-from sitekit.hub.servers import allow_tunnels as tunnels_of_hub
-from sitekit.hub.servers.allow_tunnels import Tunnels
+from sitekit.hub.servers import open_tunnels as tunnels_of_hub
+from sitekit.hub.servers.open_tunnels import Tunnels
 
 SITE, _ = site_of("demo-tunnel")
 
@@ -60,7 +60,7 @@ def test_each_server_has_a_port_of_its_own(ledger: Ledger, folder: Path) -> None
     # three ports that no other test uses
     opened, hour = tunnels(ledger, 32000, 32002), timedelta(hours=1)
     tags = [start(ledger) for _ in range(3)]
-    sent = [opened.open(tag, hour)[tunnel.SENT] for tag in tags]
+    sent = [opened.open(tag, hour)[tunnel_paths.SENT] for tag in tags]
     assert there(folder) == dict(line.split() for line in sent)
     assert sorted(there(folder).values()) == ["32000", "32001", "32002"]
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o640}

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 from jupyterhub._data import DATA_FILES_PATH
 
-from sitekit.base.catalogue import translations
 from sitekit.base.language import Translated, use
+from sitekit.base.read_and_check_catalogue import translations
 from sitekit.hub.overrides.translate_jupyterhub_templates import WORDS, UpstreamWords, texts
 
 FOLDER = Path(DATA_FILES_PATH) / "templates"

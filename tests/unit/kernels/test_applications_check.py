@@ -15,7 +15,7 @@ from machine_sites import demo
 
 from sitekit.base.errors import BadInput
 from sitekit.contracts.applications import application_settings, record_path
-from sitekit.kernels.applications.check import check_applications, requested
+from sitekit.kernels.applications.start_each_application import check_applications, requested
 from sitekit.session.applications import digest
 from sitekit.site import Site
 

@@ -13,8 +13,8 @@ import pytest
 from kernel_site import HAS_R, KernelSite
 
 from sitekit.kernels.discovery.rules import Rules
-from sitekit.kernels.trials.import_launcher import launcher
-from sitekit.kernels.trials.make_kernels_with_loaded_modules import inheriting
+from sitekit.kernels.trials.import_launch_program import launcher
+from sitekit.kernels.trials.kernels_with_users_modules import inheriting
 from sitekit.kernels.trials.try_kernels import ASK, SMOKE
 
 
@@ -116,13 +116,13 @@ def test_a_path_that_the_user_has_added_counts(site: KernelSite) -> None:
 def test_it_is_proven_and_not_offered_where_it_fails(
     site: KernelSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sitekit.kernels.trials import make_kernels_with_loaded_modules
+    from sitekit.kernels.trials import kernels_with_users_modules
 
     worse = {
-        **make_kernels_with_loaded_modules.WAYS["python"],
+        **kernels_with_users_modules.WAYS["python"],
         "command": ["python", "-c", "exit(3)", "{connection_file}"],
     }
-    monkeypatch.setitem(make_kernels_with_loaded_modules.WAYS, "python", worse)
+    monkeypatch.setitem(kernels_with_users_modules.WAYS, "python", worse)
     site.python_module("python/3.11")
     try:
         site.make()

@@ -16,7 +16,7 @@ from kernel_site import KernelSite
 
 from sitekit.base.errors import Problem
 from sitekit.kernels.generations import generation
-from sitekit.kernels.trials.import_launcher import launcher
+from sitekit.kernels.trials.import_launch_program import launcher
 
 
 @pytest.fixture(scope="module")

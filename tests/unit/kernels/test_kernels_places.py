@@ -20,7 +20,7 @@ from sitekit.kernels.check_published import check_kernels
 from sitekit.kernels.discovery.list_candidates import candidates
 from sitekit.kernels.discovery.rules import Rule, Rules
 from sitekit.kernels.trials.container_commands import words
-from sitekit.kernels.trials.import_launcher import launcher
+from sitekit.kernels.trials.import_launch_program import launcher
 
 
 @pytest.fixture(scope="module")

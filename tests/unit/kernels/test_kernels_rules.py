@@ -17,9 +17,9 @@ from sitekit.kernels.check_writers import refuse_writable
 from sitekit.kernels.discovery.list_candidates import candidates, slug
 from sitekit.kernels.discovery.list_modules import Module, natural
 from sitekit.kernels.discovery.rules import Rules, load_rules, matches
+from sitekit.kernels.generations.find_logos import FILES, logo_files
 from sitekit.kernels.generations.kernel_record import is_unchanged, stamps
-from sitekit.kernels.generations.logos import FILES, logo_files
-from sitekit.kernels.trials.import_launcher import launcher
+from sitekit.kernels.trials.import_launch_program import launcher
 
 
 def rules(tmp_path: Path, text: str) -> Rules:

@@ -18,7 +18,7 @@ from sitekit.machine.apply import commands as apply_module
 from sitekit.machine.apply import execute_plan, kinds_of_changes
 from sitekit.machine.apply.commands import apply, plan_apply
 from sitekit.machine.apply.rotate_secrets import rotate_secrets
-from sitekit.machine.checks.files_before_writing import faults_of
+from sitekit.machine.checks.syntax_before_writing import faults_of
 from sitekit.machine.host.file_to_write import File
 from sitekit.machine.host.lock import hold_machine_lock
 from sitekit.site import Site

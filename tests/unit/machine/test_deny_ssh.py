@@ -11,7 +11,7 @@ from sitekit.base.errors import BadInput
 from sitekit.machine.checks.ssh_lockout import check_nobody_locked_out
 from sitekit.machine.host.target import Target
 from sitekit.machine.render.rendered_files import render
-from sitekit.machine.system_sshd.config import check_included, denied_path
+from sitekit.machine.system_sshd.deny_groups import check_included, denied_path
 
 SITE = demo(login={"deny_ssh": ["workshop"]})
 INCLUDE = "Include /etc/ssh/sshd_config.d/*.conf"

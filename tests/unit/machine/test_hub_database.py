@@ -12,8 +12,8 @@ from machine_sites import demo
 from pydantic import ValidationError
 
 from sitekit.base.errors import BadInputs, Problem
-from sitekit.contracts.database import database_url
-from sitekit.machine.checks.database import check_database
+from sitekit.contracts.database_url import database_url
+from sitekit.machine.checks.postgresql_and_database_change import check_database
 from sitekit.machine.host import postgresql
 from sitekit.machine.host.target import Target
 from sitekit.machine.render.machine_secrets import database_password, generated_paths

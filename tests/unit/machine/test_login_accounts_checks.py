@@ -15,7 +15,7 @@ from sitekit.machine.checks.secret_file_modes import check_secrecy
 from sitekit.machine.host.target import Target
 from sitekit.machine.render.accounts import memberships
 from sitekit.machine.render.machine_secrets import generated_paths, hub_secret
-from sitekit.machine.render.services import site_services
+from sitekit.machine.render.services_of_site import site_services
 from sitekit.machine.render.sudo_and_pam import pam, sudoers
 from sitekit.machine.web.check_provided_files import check_brought
 from sitekit.site import Site

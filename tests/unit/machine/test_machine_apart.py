@@ -11,7 +11,7 @@ import pytest
 from machine_sites import demo
 
 from sitekit.machine.render.proxy_preloads import node_options
-from sitekit.machine.run.page_isolation import administrators, kept_apart
+from sitekit.machine.run.report_page_isolation import administrators, kept_apart
 from sitekit.machine.supervisors.interface import State
 from sitekit.site import Site
 

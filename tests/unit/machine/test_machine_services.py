@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from machine_sites import demo, family
 
-from sitekit.machine.render.services import site_services
+from sitekit.machine.render.services_of_site import site_services
 from sitekit.machine.supervisors.service import Service, supervisord_conf, systemd_unit
 
 SOCKET, LOG = Path("/run/x/s.sock"), Path("/var/log/x")

@@ -12,10 +12,10 @@ from types import SimpleNamespace
 import pytest
 
 from sitekit.base.data_files import data
-from sitekit.machine.checks.passwords import who_stays_out
+from sitekit.machine.checks.password_verification import who_stays_out
 from sitekit.machine.host.platform import this_platform
-from sitekit.machine.run import site_state as state_module
-from sitekit.machine.run.site_state import site_state
+from sitekit.machine.run import maintenance_and_state_folder as state_module
+from sitekit.machine.run.maintenance_and_state_folder import site_state
 from sitekit.machine.supervisors.interface import State
 from sitekit.machine.web import system_server
 from sitekit.site import Site, load_site

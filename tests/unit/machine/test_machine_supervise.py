@@ -24,7 +24,7 @@ from tests.processes import has_ended
 from tests.slurm import until
 
 from sitekit.base.errors import Problem
-from sitekit.machine.render.services import site_services
+from sitekit.machine.render.services_of_site import site_services
 from sitekit.machine.supervisors import control, supervisord
 from sitekit.machine.supervisors.control import SupervisordSupervisor
 from sitekit.machine.supervisors.service import Service

@@ -16,7 +16,7 @@ from sitekit.machine.participants import (
     account_record,
     arguments,
     create_accounts,
-    participants_in_hub,
+    participants_known_to_hub,
 )
 from sitekit.site import Site
 
@@ -45,12 +45,12 @@ def fill(site: Site, tables: str) -> None:
 
 
 def test_users_and_servers_are_found_in_the_database(site: Site) -> None:
-    assert participants_in_hub.known(site, NAMES) == []
+    assert participants_known_to_hub.known(site, NAMES) == []
     fill(site, "")
-    assert participants_in_hub.known(site, NAMES) == [], "the hub has not started yet"
+    assert participants_known_to_hub.known(site, NAMES) == [], "the hub has not started yet"
     fill(site, TABLES)
-    assert participants_in_hub.known(site, NAMES) == ["training01", "training02"]
-    assert participants_in_hub.with_servers(site, NAMES) == ["training02"]
+    assert participants_known_to_hub.known(site, NAMES) == ["training01", "training02"]
+    assert participants_known_to_hub.with_servers(site, NAMES) == ["training02"]
 
 
 def test_names_that_the_hub_knows_are_refused(

@@ -10,12 +10,12 @@ import pytest
 from machine_sites import demo
 
 from sitekit.base.errors import BadInput, Problem
-from sitekit.machine.host import mounts
+from sitekit.machine.host import mounts_below_folder
 from sitekit.machine.participants import (
-    account_files,
     account_record,
     commands,
     create_and_remove_account,
+    read_etc_passwd,
     remove_accounts,
     remove_spool_files,
 )
@@ -48,7 +48,7 @@ def mount(monkeypatch: pytest.MonkeyPatch, file: Path, point: Path) -> None:
     """Let a filesystem be mounted there, as proc(5) describes it."""
     word = str(point).replace(" ", r"\040")
     file.write_text(f"36 35 98:0 / / rw - ext4 /dev/a rw\n37 36 0:52 / {word} rw - fuse x rw\n")
-    monkeypatch.setattr(mounts, "MOUNTS", file)
+    monkeypatch.setattr(mounts_below_folder, "MOUNTS", file)
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -102,15 +102,15 @@ def test_no_later_participant_gets_a_uid_again(
     person: Participant, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(account_record, "FOLDER", tmp_path / "records")
-    first = next(account_files.free_uids())
+    first = next(read_etc_passwd.free_uids())
     person.uid = first + 7
     account_record.save(site, "training", Record(group="workshop", participants=[person]))
     account_record.save(site, "training", Record(group="workshop"))
     account_record.remove(site, "training")
-    assert next(account_files.free_uids()) == first + 8
+    assert next(read_etc_passwd.free_uids()) == first + 8
     (tmp_path / "records" / account_record.HIGHEST).write_text("many")
     with pytest.raises(Problem, match="highest uid"):
-        next(account_files.free_uids())
+        next(read_etc_passwd.free_uids())
 
 
 def test_an_interrupted_gift_of_the_home_to_root_is_completed(person: Participant) -> None:

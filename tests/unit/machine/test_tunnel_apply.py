@@ -9,7 +9,7 @@ from golden_sites import site_of
 from machine_sites import bare_machine, can_change, tree
 
 from sitekit.base.public_key_path import public_key
-from sitekit.contracts import tunnel
+from sitekit.contracts import tunnel_paths
 from sitekit.machine.apply.commands import apply
 from sitekit.machine.installed import unix_accounts
 from sitekit.machine.installed.applied_site import applied
@@ -40,9 +40,9 @@ def test_keys_and_open_tunnels_are_for_one_account_each(machine: Path) -> None:
         for user in ("root", "jupyterhub-daemon", "jupyterhub-tunnel")
     }
     owners = {
-        tunnel.host_key(SITE): ("jupyterhub-tunnel", 0o400),
-        tunnel.authority(SITE): ("jupyterhub-daemon", 0o400),
-        public_key(tunnel.authority(SITE)): ("root", 0o644),
+        tunnel_paths.host_key(SITE): ("jupyterhub-tunnel", 0o400),
+        tunnel_paths.authority(SITE): ("jupyterhub-daemon", 0o400),
+        public_key(tunnel_paths.authority(SITE)): ("root", 0o644),
         SITE.libexec / "tunnel_principals": ("root", 0o755),
         SITE.libexec / "tunnel_sshd": ("root", 0o755),
         SITE.libexec / "tunnel.json": ("root", 0o644),
@@ -50,7 +50,7 @@ def test_keys_and_open_tunnels_are_for_one_account_each(machine: Path) -> None:
     for path, (user, mode) in owners.items():
         status = at(machine, path).stat()
         assert (status.st_mode & 0o7777, status.st_uid) == (mode, numbers[user][0]), path
-    folder = at(machine, tunnel.entries(SITE)).stat()
+    folder = at(machine, tunnel_paths.entries(SITE)).stat()
     assert folder.st_mode & 0o7777 == 0o2750
     assert folder.st_uid == numbers["jupyterhub-daemon"][0]
     assert folder.st_gid == numbers["jupyterhub-tunnel"][1]
@@ -58,7 +58,7 @@ def test_keys_and_open_tunnels_are_for_one_account_each(machine: Path) -> None:
 
 def test_a_second_apply_keeps_keys_and_open_tunnels(machine: Path) -> None:
     apply(SITE, root=machine)
-    (at(machine, tunnel.entries(SITE)) / ("a" * 16)).write_text("12000")
+    (at(machine, tunnel_paths.entries(SITE)) / ("a" * 16)).write_text("12000")
     before = tree(machine)
     assert apply(SITE, root=machine) == 0
     assert tree(machine) == before
@@ -75,7 +75,7 @@ def test_without_tunnels_the_keys_go(machine: Path) -> None:
 def test_uninstall_leaves_nothing(machine: Path) -> None:
     before = tree(machine)
     apply(SITE, root=machine)
-    (at(machine, tunnel.entries(SITE)) / ("a" * 16)).write_text("12000")
+    (at(machine, tunnel_paths.entries(SITE)) / ("a" * 16)).write_text("12000")
     assert uninstall(SITE, root=machine) == 0
     assert tree(machine) == before
 

@@ -16,9 +16,9 @@ import pytest
 
 from sitekit.base.finding import Finding, Severity
 from sitekit.machine.host.platform import platforms
-from sitekit.operations.doctor import run_as_account
+from sitekit.operations.doctor import check_access_as_account
 from sitekit.operations.doctor.checks.accounting_limits import table
-from sitekit.operations.doctor.checks.cluster import expand
+from sitekit.operations.doctor.checks.nodes_and_jobs import expand
 from sitekit.operations.doctor.checks.state import mount_of
 from sitekit.operations.doctor.context import Context, fields
 from sitekit.operations.doctor.list_of_checks import CHECKS
@@ -241,7 +241,7 @@ def test_the_eyes_of_this_account(tmp_path: Path) -> None:
         made.commit()
     damaged.write_bytes(b"SQLite format 3\0" + os.urandom(5000))
     wanted = {str(database): "rw", str(tmp_path / "none/x"): "r", str(database / "x"): "r"}
-    told = run_as_account.look_as(
+    told = check_access_as_account.look_as(
         None,
         {"paths": wanted, "databases": [str(database), str(damaged)], "space": [str(tmp_path)]},
         seconds=300,
@@ -261,7 +261,7 @@ def test_a_locked_database_is_seen(tmp_path: Path) -> None:
     with closing(sqlite3.connect(database, isolation_level=None)) as made:
         made.execute("CREATE TABLE one (two)")
         made.execute("BEGIN EXCLUSIVE")
-        told = run_as_account.look_as(None, {"databases": [str(database)]}, seconds=300)
+        told = check_access_as_account.look_as(None, {"databases": [str(database)]}, seconds=300)
         made.execute("ROLLBACK")
     assert "locked" in told["databases"][str(database)]
 

@@ -16,7 +16,7 @@ import pytest
 from sitekit.base.data_files import data
 from sitekit.base.finding import Finding, Severity
 from sitekit.machine.host.platform import platforms
-from sitekit.operations.doctor import run_as_account
+from sitekit.operations.doctor import check_access_as_account
 from sitekit.operations.doctor.checks import sudo, system
 from sitekit.operations.doctor.context import Context
 from sitekit.site import load_site
@@ -77,7 +77,7 @@ def test_what_an_account_cannot_use_is_named_with_the_account(
     shared = {str(tmp_path): "wx", str(tmp_path / "null"): "rw"}
     monkeypatch.setattr(system, "SHARED", shared)
     here = Context(SITE, platforms()["debian"], None, root=True)
-    look_as = run_as_account.look_as
+    look_as = check_access_as_account.look_as
     monkeypatch.setattr(here, "look_as", lambda who, **asked: look_as(None, asked, seconds=300))
     [one] = system.shared_places(here)
     assert one.what == f"as {SITE.hub.user}: {tmp_path}/null: No such file or directory"

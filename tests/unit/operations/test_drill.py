@@ -19,17 +19,17 @@ from typing import Any
 import pytest
 
 from sitekit.backends.slurm.pending_reasons import NO_ROOM
-from sitekit.base.catalogue import translations
 from sitekit.base.data_files import data
 from sitekit.base.errors import BadInput, Problem
+from sitekit.base.read_and_check_catalogue import translations
 from sitekit.base.run_program import CommandFailed
 from sitekit.operations.drill import accounts
 from sitekit.operations.drill.bottleneck import first_bottleneck, with_english_reason
 from sitekit.operations.drill.commands import drill
 from sitekit.operations.drill.compute_figures import Fault, Percentiles, faults, percentiles
 from sitekit.operations.drill.measure_cpu_time import Use
+from sitekit.operations.drill.requests_of_one_user import python_of, words_of
 from sitekit.operations.drill.run_drill import PHASES, Drill, Story
-from sitekit.operations.drill.send_requests import python_of, words_of
 from sitekit.site import Site, load_site
 from sitekit.site.sections.pages import Pages
 

@@ -16,7 +16,7 @@ import pytest
 from sitekit.base.data_files import data
 from sitekit.base.errors import BadInput, Problem
 from sitekit.hub.ledger.ledger import Ledger
-from sitekit.operations.running_hub import announce, drain, ledger
+from sitekit.operations.running_hub import announce, drain, open_ledger
 from sitekit.operations.usage_report import commands as usage
 from sitekit.site import load_site
 
@@ -31,7 +31,7 @@ def never(*_: Any, **__: Any) -> NoReturn:
 def test_a_user_whom_the_hub_does_not_have_is_refused(
     module: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger.participants_in_hub, "known", lambda site, names: [])
+    monkeypatch.setattr(open_ledger.participants_in_hub, "known", lambda site, names: [])
     monkeypatch.setattr(module, "need_root", lambda _: None)
     monkeypatch.setattr(module, "hubs_ledger", never)
     run = announce.message if module is announce else drain.stop_servers
@@ -58,16 +58,16 @@ def test_an_older_hubs_ledger_is_refused_with_what_to_do(
 ) -> None:
     """The caller of this test is the hub's account."""
     account = pwd.getpwuid(os.geteuid())
-    monkeypatch.setattr(ledger.pwd, "getpwnam", lambda _: account)
-    monkeypatch.setattr(ledger, "acting_as", lambda *_: nullcontext())
+    monkeypatch.setattr(open_ledger.pwd, "getpwnam", lambda _: account)
+    monkeypatch.setattr(open_ledger, "acting_as", lambda *_: nullcontext())
     path = tmp_path / "ledger.sqlite"
     Ledger(path).drains()
     site: Any = SimpleNamespace(hub=SITE.hub, ledger=path)
-    with ledger.hubs_ledger(site, writes=False) as opened:
+    with open_ledger.hubs_ledger(site, writes=False) as opened:
         assert opened.announcements() == []
     with closing(sqlite3.connect(path)) as older:
         older.execute("DROP TABLE announcements")
-    with pytest.raises(Problem, match="older sitekit") as refused, ledger.hubs_ledger(site):
+    with pytest.raises(Problem, match="older sitekit") as refused, open_ledger.hubs_ledger(site):
         pass
     assert refused.value.where == str(path) and "docs/updating.md" in str(refused.value.remedy)
 

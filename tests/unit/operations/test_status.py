@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from slurm_parts import job
 
-from sitekit.backends.job import NoAnswer
+from sitekit.backends.start_and_job_records import NoAnswer
 from sitekit.base.data_files import data
 from sitekit.base.errors import Problem
 from sitekit.hub.ledger.ledger import Ledger
@@ -28,7 +28,7 @@ from sitekit.operations.status import collect as module
 from sitekit.operations.status import hub_figures
 from sitekit.operations.status.collect import Sight, collect_servers
 from sitekit.operations.status.commands import is_well, status
-from sitekit.operations.status.drained_nodes import missing_nodes
+from sitekit.operations.status.hub_drains import missing_nodes
 from sitekit.operations.status.status_as_text import as_text, one_line, servers_as_text
 from sitekit.site import Site, load_site
 from sitekit.site.settings import Paths

@@ -20,7 +20,7 @@ from sitekit.operations.trace.find_log_lines import (
     read_hub_lines,
     read_node_lines,
 )
-from sitekit.operations.trace.order_steps import STAGES, order_steps, stages_of
+from sitekit.operations.trace.find_missing_step import STAGES, order_steps, stages_of
 from sitekit.operations.trace.step import NotReadable, Step
 
 TAG, OTHER = "0123456789abcdef", "fedcba9876543210"

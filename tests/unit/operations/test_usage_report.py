@@ -24,7 +24,7 @@ from sitekit.backends.slurm.job_use import (
 )
 from sitekit.base.errors import BadInput
 from sitekit.hub.ledger.ledger import Ledger
-from sitekit.hub.ledger.ledger_usage import Usage
+from sitekit.hub.ledger.starts_and_idle_time import Usage
 from sitekit.operations.usage_report.advice import advise
 from sitekit.operations.usage_report.commands import make_report
 from sitekit.operations.usage_report.compute_figures import Figures, percentile
@@ -359,7 +359,7 @@ def test_the_ledger_keeps_what_the_report_counts_when_it_forgets_a_start(
     assert ledger.row(tag) is None
     assert [u for u in ledger.usage(0, NOW * 2) if u.tag == tag] == before
     assert ledger.usage(0, before[0].intended) == []
-    monkeypatch.setattr("sitekit.hub.ledger.ledger_usage.KEPT", -1)
+    monkeypatch.setattr("sitekit.hub.ledger.starts_and_idle_time.KEPT", -1)
     ledger.record_intent("bob", "", None, {"tier": "large"})
     assert not [u for u in ledger.usage(0, NOW * 2) if u.tag == tag]
     assert os.path.getsize(tmp_path / "ledger.sqlite")

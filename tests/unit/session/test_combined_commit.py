@@ -13,7 +13,7 @@ import pytest
 from git_remote import WHO, git
 
 from sitekit.base.data_files import CHECKOUT
-from sitekit.session.overrides.combine_git_commits import combined
+from sitekit.session.overrides.combine_commits_by_whole_files import combined
 
 MINE = {"both.ipynb": "mine\n1\n2\n3\n4\n5\n", "gone.txt": "mine\n", "old.txt": "mine\n"}
 MINE |= {"own [1].txt": "mine\n", "folder": "mine\n"}
@@ -21,7 +21,7 @@ THEIRS = {"both.ipynb": "0\n1\n2\n3\n4\ntheirs\n", "b.txt": "theirs\n", "new.txt
 UPDATE = """
 import subprocess, sys
 from pathlib import Path
-from sitekit.session.overrides.combine_git_commits import combined
+from sitekit.session.overrides.combine_commits_by_whole_files import combined
 copy = Path(sys.argv[1])
 head = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=copy, text=True).strip()
 commit = combined(copy, head, "origin/main")

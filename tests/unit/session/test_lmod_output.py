@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sitekit.kernels.trials.import_launcher import launcher
+from sitekit.kernels.trials.import_launch_program import launcher
 from sitekit.session.modules import lmod_output, store_loaded_modules
 from sitekit.session.overrides import lmod_guard
 

@@ -17,7 +17,7 @@ import session_parts as parts
 from git_remote import Remote, git, remote
 from session_parts import Hub, Server
 
-from sitekit.base.script_texts import script_texts
+from sitekit.base.translate_javascript_texts import script_texts
 from sitekit.session.courses.prepare_course import copy_once, explain
 
 NOTICES = parts.SCRIPTS / "sitekit/session/labextension/static/notice.js"

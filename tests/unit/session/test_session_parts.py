@@ -15,11 +15,11 @@ from tests.processes import has_ended
 from tests.slurm import until
 
 from sitekit.contracts.gate_config import session_settings
-from sitekit.session import user_variables
+from sitekit.session import variables_of_login_shell
 from sitekit.session.figures import cgroup
 from sitekit.session.figures.time_left import notice
-from sitekit.session.root_folder import make_root
-from sitekit.session.user_variables import LoginShell
+from sitekit.session.prepare_root_folder import make_root
+from sitekit.session.variables_of_login_shell import LoginShell
 
 ROOT = "~/.jupyterhub-tree"
 
@@ -34,7 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "SHELL": "/bin/bash",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(user_variables, "SHELL_TIMEOUT", 120.0)  # a machine may be busy
+    monkeypatch.setattr(variables_of_login_shell, "SHELL_TIMEOUT", 120.0)  # a machine may be busy
     return tmp_path
 
 
@@ -204,7 +204,7 @@ def test_a_shell_that_hangs_is_given_up_with_all_that_it_started(
         "export WANTED=1\nsleep 4321 & echo $! > $HOME/child\nsleep 4321\n"
     )
     for seconds in (1.0, 10.0, 100.0):  # a busy machine may start the child later
-        monkeypatch.setattr(user_variables, "SHELL_TIMEOUT", seconds)
+        monkeypatch.setattr(variables_of_login_shell, "SHELL_TIMEOUT", seconds)
         assert asked("WANTED") == {}
         assert "took longer" in capsys.readouterr().out
         if child.exists() and child.read_text():

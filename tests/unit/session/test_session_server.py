@@ -23,7 +23,7 @@ from session_parts import Hub, Server, session, until
 from tests.ports import free_port
 from tests.processes import has_ended
 
-from sitekit.backends.job import Cause, Ending
+from sitekit.backends.start_and_job_records import Cause, Ending
 from sitekit.hub.messages.ended_cards import card_of
 from sitekit.session.single_user import await_hub
 

@@ -22,7 +22,7 @@ from sitekit.machine.host.file_to_write import File
 from sitekit.machine.host.platform import this_platform
 from sitekit.machine.render.rendered_files import render
 from sitekit.site import Site, load_site
-from sitekit.site.courses import course_files, read_course_file
+from sitekit.site.courses import course_files, read_course_file_safely
 from sitekit.site.courses.course import CourseFile
 from sitekit.site.courses.course_files import Course, read_course, read_courses, site_courses
 from sitekit.site.courses.read_roster import read_roster
@@ -208,7 +208,7 @@ def test_what_was_checked_is_written_and_used_by_the_gate(
         path.write_text("title: [\n")
         return content
 
-    monkeypatch.setattr(read_course_file, "open_file", once)
+    monkeypatch.setattr(read_course_file_safely, "open_file", once)
     files = rendered(with_courses(tmp_path))
     assert sorted(opened) == ["bio101.yml", "names.csv", "second.yml"]
     assert files[SITE.etc / "courses" / "bio101.yml"].content == WHOLE

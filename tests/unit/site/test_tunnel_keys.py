@@ -7,7 +7,7 @@ from machine_sites import demo
 
 from sitekit.contracts.gate_config import gate_config
 from sitekit.contracts.internal_tls import hub_url
-from sitekit.contracts.tunnel import host
+from sitekit.contracts.tunnel_paths import host
 from sitekit.site import Site
 
 SSH = {

@@ -4,8 +4,8 @@ to a Docker network that only this host can reach.
 
 from __future__ import annotations
 
-from ..job import Job, NoAnswer
 from ..local.backend import LocalBackend
+from ..start_and_job_records import Job, NoAnswer
 
 
 class DockerBackend(LocalBackend):

@@ -10,8 +10,18 @@ from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Any
 
 from ...site import Site
-from ..job import Ending, Explanation, Job, Maintenance, NoAnswer, Offers, Refused, Wait, Work
 from ..resource_choice import Choice
+from ..start_and_job_records import (
+    Ending,
+    Explanation,
+    Job,
+    Maintenance,
+    NoAnswer,
+    Offers,
+    Refused,
+    Wait,
+    Work,
+)
 from . import gate_client
 from .parse_servers import Servers, ending_of, job_of
 
@@ -26,7 +36,7 @@ class LocalBackend:
 
     title = ""
     engine = ""
-    spawner = "sitekit.hub.spawner.server:Server"
+    spawner = "sitekit.hub.spawner.server_spawner:Server"
 
     def __init__(self, site: Site, open_work: Callable[[], Iterable[Work]]) -> None:
         self.site, self.strays = site, list[str]()

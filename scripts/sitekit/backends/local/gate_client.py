@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...site import Site
-from ..job import NoAnswer, Refused, Work
 from ..resource_choice import Choice
 from ..slurm.run_local_program import ENVIRONMENT, run_program
+from ..start_and_job_records import NoAnswer, Refused, Work
 
 SUDO = "/usr/bin/sudo"
 ANSWER = 16 * 1024**2  # the most bytes of an answer; each server in a list takes some hundred bytes

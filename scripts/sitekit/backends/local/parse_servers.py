@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...site import Site
-from ..job import Cause, Ending, Job, Phase
-from ..snapshot import SnapshotLoop
+from ..refresh_snapshot import SnapshotLoop
+from ..start_and_job_records import Cause, Ending, Job, Phase
 from . import gate_client
 
 PHASES = {phase.value: phase for phase in Phase}

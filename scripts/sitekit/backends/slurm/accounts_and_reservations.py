@@ -11,7 +11,7 @@ import re
 import time
 
 from ...site import Site
-from ..job import NoAnswer
+from ..start_and_job_records import NoAnswer
 from .private_data import hidden_associations, to_see_them
 from .transport import ask_slurm
 

@@ -10,15 +10,25 @@ from typing import Any, cast
 
 from ...site import Site
 from ..fitting_servers import FreeNode
-from ..job import Ending, Explanation, Job, Maintenance, NoAnswer, Offers, Refused, Wait, Work
 from ..resource_choice import Choice
+from ..start_and_job_records import (
+    Ending,
+    Explanation,
+    Job,
+    Maintenance,
+    NoAnswer,
+    Offers,
+    Refused,
+    Wait,
+    Work,
+)
 from . import gate_client
 from .accounts_and_reservations import Names
-from .compare_hub_and_server_release import ServersRelease
+from .compare_hub_and_cluster_release import ServersRelease
+from .ended_jobs_and_node_addresses import ended_job, node_address
 from .find_jobs import OpenWork, ServerJobs
 from .forecast import Forecast
 from .free_resources import FreeNodes
-from .job_queries import ended_job, node_address
 from .list_jobs import answered, listed
 from .maintenance_windows import MaintenanceWindows
 from .parse_jobs import SlurmJob
@@ -41,7 +51,7 @@ class SlurmBackend:
     """
 
     title = "Slurm"
-    spawner = "sitekit.hub.spawner.batchspawner_interface:SlurmServer"
+    spawner = "sitekit.hub.spawner.accept_batchspawner_settings:SlurmServer"
 
     def __init__(self, site: Site, open_work: OpenWork) -> None:
         self._site = site

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from ...site import Site
-from ..job import Job, NoAnswer, Work
+from ..start_and_job_records import Job, NoAnswer, Work
 from .look_up_jobs_by_number import Lookup
 from .private_data import to_see_them
 from .read_queue import Queue

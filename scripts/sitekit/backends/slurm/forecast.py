@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable
 
 from ...site import Site
-from ..job import NoAnswer, Refused, Wait, Work
 from ..resource_choice import Choice
+from ..start_and_job_records import NoAnswer, Refused, Wait, Work
 from . import gate_client
 from .list_jobs import Waiting, waiting_jobs
 from .parse_jobs import SlurmJob

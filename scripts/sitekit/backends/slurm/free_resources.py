@@ -14,8 +14,8 @@ import time
 
 from ...site import Site
 from ..fitting_servers import FreeNode
-from ..job import NoAnswer, Refused
-from ..snapshot import SnapshotLoop
+from ..refresh_snapshot import SnapshotLoop
+from ..start_and_job_records import NoAnswer, Refused
 from .list_jobs import answered
 from .separate_fields import Frame
 from .transport import ask_slurm

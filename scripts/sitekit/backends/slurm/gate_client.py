@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any
 
 from ...site import Site
-from ..job import NoAnswer, Refused, Work
 from ..resource_choice import Choice
+from ..start_and_job_records import NoAnswer, Refused, Work
 from .list_jobs import listed_by_number
 from .private_data import to_see_them
 from .transport import ask_slurm, transport

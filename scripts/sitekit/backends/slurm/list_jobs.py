@@ -14,7 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ...site import Site
-from ..job import NoAnswer
+from ..start_and_job_records import NoAnswer
 from .parse_jobs import LISTED, RECORDED, Listing, SlurmJob, is_number, read_jobs
 from .run_local_program import Answer
 from .separate_fields import Frame

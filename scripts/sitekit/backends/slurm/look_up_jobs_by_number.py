@@ -12,7 +12,7 @@ import contextlib
 from dataclasses import dataclass, field
 
 from ...site import Site
-from ..job import NoAnswer
+from ..start_and_job_records import NoAnswer
 from .list_jobs import listed_by_number, recorded_by_number
 from .parse_jobs import SlurmJob
 from .read_queue import Queue

@@ -11,8 +11,8 @@ import logging
 import re
 
 from ...site import Site
-from ..job import Maintenance, NoAnswer
-from ..snapshot import SnapshotLoop
+from ..refresh_snapshot import SnapshotLoop
+from ..start_and_job_records import Maintenance, NoAnswer
 from .list_jobs import answered
 from .transport import ask_slurm
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..job import Job, Phase
+from ..start_and_job_records import Job, Phase
 from .separate_fields import Unreadable
 
 LISTED = tuple("iUuTPBSeQrk")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from ...site import Site
-from ..job import NoAnswer
+from ..start_and_job_records import NoAnswer
 from .transport import ask_slurm
 
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping
 
 from ...site import Site
-from ..job import Job
-from ..snapshot import SnapshotLoop
+from ..refresh_snapshot import SnapshotLoop
+from ..start_and_job_records import Job
 from .list_jobs import listed, recorded
 from .parse_jobs import Listing
 from .private_data import hidden_jobs, to_see_them

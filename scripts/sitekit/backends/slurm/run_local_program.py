@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ...base.run_program import piped
 from ...site import Site
-from ..job import NoAnswer
+from ..start_and_job_records import NoAnswer
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 """The environment variables of programs that need none of the hub's own variables."""

@@ -6,7 +6,7 @@ import re
 
 from ...base.language import gettext as _
 from ...base.language import later as N_
-from ..job import Explanation, Refused
+from ..start_and_job_records import Explanation, Refused
 
 REFUSALS = (
     (

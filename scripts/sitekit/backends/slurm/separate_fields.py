@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..job import NoAnswer
+from ..start_and_job_records import NoAnswer
 
 
 class Unreadable(NoAnswer):

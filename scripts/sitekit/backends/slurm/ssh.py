@@ -19,7 +19,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from ...site import Site
-from ..job import NoAnswer
+from ..start_and_job_records import NoAnswer
 from . import ssh_files as ssh
 from .run_local_program import ANSWER, ENVIRONMENT, Answer, run_program
 from .ssh_certificates import certificate_of

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ...base.public_key_path import public_key
 from ...site import Site
-from ..job import NoAnswer
+from ..start_and_job_records import NoAnswer
 from . import ssh_files as ssh
 from .run_local_program import ENVIRONMENT, run_program
 

@@ -3,8 +3,8 @@ the loopback address."""
 
 from __future__ import annotations
 
-from ..job import Job
 from ..local.backend import LocalBackend
+from ..start_and_job_records import Job
 
 
 class SystemdBackend(LocalBackend):

@@ -15,10 +15,10 @@ from ...machine.supervisors import control
 from ...machine.supervisors.service import Service
 from ...site import Site
 from . import paths_and_ports, services
-from .accounting import ensure_accounts, environment
 from .describe_host import Host, this_host
 from .prepare_cluster import prepare
 from .record_changes import Made
+from .slurm_accounts_and_qos import ensure_accounts, environment
 
 UNCAPPED = (
     "    The memory cap is not enforced here: no cgroup can be used. "

@@ -12,7 +12,7 @@ from ...machine.supervisors.control import Supervisor, SupervisordSupervisor, Sy
 from ...machine.supervisors.service import Service
 from ...site import Site
 from . import paths_and_ports
-from .accounting import environment
+from .slurm_accounts_and_qos import environment
 
 
 def accounting(site: Site) -> list[Service]:

@@ -14,13 +14,13 @@ from ...base.run_program import run
 from . import user_commands
 from .releases import Release
 from .required_package_contents import Piece
-from .write_container_files import write_container_files
+from .write_release_files_for_containers import write_container_files
 
 GUARDED = {
     "sitekit.session.overrides.lmod_guard": "jupyterlmod",
     "sitekit.session.overrides.port_guard": "jupyter_server_proxy",
     "sitekit.session.overrides.nbdime_guard": "nbdime",
-    "sitekit.session.overrides.lsp_on_request": "jupyter_lsp",
+    "sitekit.session.overrides.find_language_servers_on_request": "jupyter_lsp",
     "sitekit.session.overrides.pull_guard": "nbgitpuller",
     "sitekit.session.overrides.git_guard": "jupyterlab_git",
 }
@@ -121,7 +121,7 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
         folders.append(release.path / BASH)
         spec = json.loads((release.path / BASH / "kernel.json").read_text())
         started = [
-            word.replace("bash_kernel", "sitekit.session.overrides.bash_kernel")
+            word.replace("bash_kernel", "sitekit.session.overrides.bash_kernel_without_port")
             for word in spec["argv"]
         ]
         _write(release.path / BASH / "kernel.json", {**spec, "argv": started})

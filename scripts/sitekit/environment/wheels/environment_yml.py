@@ -14,7 +14,7 @@ from ...site.yaml_files.yaml_file import Document, read_yaml
 from .convert_one_wheel import PYPI_NAMES
 
 NOT_WHEELS = {"python", "configurable-http-proxy", "nodejs"}
-"""Packages for which sitekit uses no wheels of PyPI. python_node_proxy.py makes the conda packages
+"""Packages for which sitekit uses no wheels of PyPI. python_node_proxy_packages.py makes the conda packages
 with these names."""
 
 _SPEC = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(.*)")

@@ -14,7 +14,7 @@ from ..ledger.check_announcement import SENDERS, body_of, in_lab, read_announcem
 from ..servers.log_operator_actions import log_actions
 from ..servers.shared_objects import HubState
 from .server_callbacks import ServersOwnHandler
-from .server_end import end_key, pages_of
+from .why_server_ended import end_key, pages_of
 
 ANNOUNCEMENTS = r"/api/sitekit/announcements"
 ANNOUNCEMENT = rf"{ANNOUNCEMENTS}/([0-9]{{1,12}})"

@@ -13,7 +13,7 @@ from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.scopes import needs_scope
 from tornado import web
 
-from ...backends.job import NoAnswer
+from ...backends.start_and_job_records import NoAnswer
 from ...base.errors import BadInput, shown
 from ..ledger.check_announcement import read_text
 from ..servers.check_drain_request import read_place, refuse_unknown_place

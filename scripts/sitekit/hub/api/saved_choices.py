@@ -13,7 +13,7 @@ from ...base.errors import BadInput
 from ...base.language import gettext as _
 from ..choices.check_choice import BadChoice, read_choice
 from ..choices.form_values import as_query
-from ..ledger.ledger_choices import created
+from ..ledger.record_saved_choices import created
 from ..servers.shared_objects import HubState
 
 SAVED_CHOICES = r"/api/sitekit/choices"

@@ -18,7 +18,7 @@ from ...base.language import date_text
 from ...base.language import gettext as _
 from ...base.language import later as N_
 from ...site.courses.course_files import Course
-from ..ledger.ledger_courses import longest_text
+from ..ledger.course_servers_and_messages import longest_text
 from ..messages.failed_start_cards import Card
 from ..servers.server_states import ServerState
 from ..servers.shared_objects import HubState

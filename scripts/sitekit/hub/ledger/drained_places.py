@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ...backends.job import Job
 from ...backends.resource_choice import Choice
+from ...backends.start_and_job_records import Job
 from ...site.sections.tier import Tier
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

@@ -19,14 +19,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .ledger_choices import ChoicesInLedger
-from .ledger_courses import CoursesInLedger
+from .course_servers_and_messages import CoursesInLedger
 from .ledger_measures import MeasuresInLedger
 from .ledger_rows import Row, row_of
 from .ledger_schema import bring_up_to_date
 from .ledger_unsettled import UnsettledInLedger
-from .ledger_usage import UsageInLedger
 from .record_drains import DrainsInLedger
+from .record_saved_choices import ChoicesInLedger
+from .starts_and_idle_time import UsageInLedger
 
 __all__ = ["EACH", "KEEP", "Ledger", "LedgerTrouble", "Row"]
 
@@ -47,7 +47,7 @@ class LedgerTrouble(Exception):
     """Report that SQLite could not read or write the ledger, for example because the disk is full
     or the file is locked."""
 
-    jupyterhub_message: str  # JupyterHub shows this text; see overrides/database_errors.py
+    jupyterhub_message: str  # JupyterHub shows this text; see overrides/show_database_errors.py
     jupyterhub_html_message: str
 
 

@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from ...backends.job import Work
+from ...backends.start_and_job_records import Work
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import json
 import sqlite3
 from functools import cached_property
 
-from ...backends.snapshot import Snapshot
+from ...backends.refresh_snapshot import Snapshot
 from .ledger_rows import Row, row_of
 
 

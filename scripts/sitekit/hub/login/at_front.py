@@ -24,12 +24,12 @@ from ...base.errors import shown
 from ...base.language import gettext as _
 from ...contracts.front_login import HEADERS, PAGE, SECRET
 from ...site import Site
-from ..servers.accounts import ASK, AccountMap, NoAccount, NotNow
+from ..servers.accounts_of_users import ASK, AccountMap, NoAccount, NotNow
 from .claims import Claims, Refusal, are_meant, check_admitted, name_and_domain, provider_of
 from .front_headers import user_of
-from .last_login import Identity, LastLogins, NoWord
 from .recheck_users import check_again
-from .remove_admin_rights import take_rights
+from .record_provider_logins import Identity, LastLogins, NoWord
+from .remove_admin_from_refused_user import take_rights
 
 log = logging.getLogger("JupyterHub")
 

@@ -18,7 +18,7 @@ from tornado.httpclient import HTTPClientError
 
 from ...base.language import gettext as _
 from ...site import Site
-from ..servers.accounts import AccountMap, NoAccount, NotNow
+from ..servers.accounts_of_users import AccountMap, NoAccount, NotNow
 from .claims import (
     Claims,
     Refusal,
@@ -29,10 +29,10 @@ from .claims import (
     name_and_domain,
     service_of,
 )
-from .last_login import Identity, LastLogins, NoWord
 from .provider_login_handlers import CallbackHandler, LoginHandler
 from .recheck_users import check_again
-from .remove_admin_rights import take_rights
+from .record_provider_logins import Identity, LastLogins, NoWord
+from .remove_admin_from_refused_user import take_rights
 
 ADMITTED = {"admitted": True}
 UNAUTHORIZED = 401

@@ -18,11 +18,11 @@ from tornado.httpclient import HTTPClientError
 from ...base.errors import shown
 from ...base.language import gettext as _
 from ...site import Site
-from ..servers.accounts import AccountMap
+from ..servers.accounts_of_users import AccountMap
 from .at_provider import AtProvider
 from .claims import Claims, Refusal, name_and_domain, service_of, text_claim, texts
-from .last_login import LastLogins
 from .provider_login_handlers import LoginHandler
+from .record_provider_logins import LastLogins
 
 GROUPS = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships"
 NO_CONTENT, FOUND, NOT_FOUND = 204, 302, 404

@@ -11,8 +11,8 @@ import logging
 
 from jupyterhub.app import JupyterHub
 
-from ..pages import check_server_access, stopped_servers
-from ..spawner.loaded_spawners import spawners
+from ..pages import check_server_access, route_stopped_servers_to_hub
+from ..spawner.check_loaded_spawners import spawners
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +47,8 @@ async def restore(app: JupyterHub) -> int:
     routes = await app.proxy.get_all_routes()
     # `ready` takes several reads; therefore, each round reads `ready` only once for each server
     ready = [spawner for spawner in spawners() if spawner.ready]
-    suspended = stopped_servers.suspended_routes(ready)
-    await stopped_servers.update_routes(app, ready, suspended)
+    suspended = route_stopped_servers_to_hub.suspended_routes(ready)
+    await route_stopped_servers_to_hub.update_routes(app, ready, suspended)
     lost = [s for s in ready if s.proxy_spec not in routes and s.proxy_spec not in suspended]
     # a server has possibly stopped since the list `ready` was made
     if app.hub.routespec not in routes or any(spawner.ready for spawner in lost):

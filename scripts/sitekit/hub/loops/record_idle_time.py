@@ -11,7 +11,7 @@ import asyncio
 from datetime import datetime, timedelta, timezone
 
 from ..ledger.ledger import Ledger
-from ..spawner.loaded_spawners import spawners
+from ..spawner.check_loaded_spawners import spawners
 from ..spawner.tier_spawner import TierSpawner
 
 EVERY = 300.0  # seconds between two counts

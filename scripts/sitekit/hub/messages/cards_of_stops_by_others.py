@@ -12,7 +12,7 @@ from typing import Any
 from ...base.language import gettext as _
 from ...site import Site
 from ...site.types.memory_and_time import human_time
-from ..servers.idle_limits import CULLER
+from ..servers.activity_interval_and_stop_delay import CULLER
 from .failed_start_cards import Card
 
 

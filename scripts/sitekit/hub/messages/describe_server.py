@@ -12,14 +12,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import timezone
 from typing import Any
 
-from ...backends.job import Job
 from ...backends.resource_choice import Choice
+from ...backends.start_and_job_records import Job
 from ...base.language import gettext as _
 from ...base.language import ngettext
 from ...site.types.memory_and_time import human_memory, human_time
 from ..ledger.ledger import Row
 from ..ledger.ledger_measures import Measures
-from ..servers.idle_limits import stop_delay
+from ..servers.activity_interval_and_stop_delay import stop_delay
 from ..servers.server_states import RUNNING_STATES, ServerState, state_of
 from ..servers.shared_objects import HubState
 from . import progress_text

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Literal, overload
 
-from ...backends.job import Cause, Ending
+from ...backends.start_and_job_records import Cause, Ending
 from ...base.language import gettext as _
 from ...base.language import later as N_
 from ...site.sections.tier import Tier

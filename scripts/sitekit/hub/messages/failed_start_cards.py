@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...backends.interface import Backend
-from ...backends.job import Refused
+from ...backends.start_and_job_records import Refused
 from ...base.language import gettext as _
 from ...base.language import later as N_
 from ...site.types.memory_and_time import human_time

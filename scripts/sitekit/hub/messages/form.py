@@ -17,9 +17,9 @@ from ...site.sections.tier import Tier
 from ..choices.check_choice import Eligibility, allowed_tiers, tiers_for
 from ..choices.form_values import FormValues, as_query
 from ..servers.shared_objects import HubState
+from .describe_tiers_for_form import TierCard, card_of
 from .format_times import format_clock_time
-from .page_files import page_file, page_texts
-from .tier_cards import TierCard, card_of
+from .script_and_style_urls import page_file, page_texts
 
 
 @cache

@@ -8,7 +8,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from ...base import language, script_texts
+from ...base import language, translate_javascript_texts
 
 PATH = "/sitekit/lab-texts"
 SCRIPTS = Path(__file__).parents[2] / "session/labextension/static"
@@ -17,7 +17,7 @@ SCRIPTS = Path(__file__).parents[2] / "session/labextension/static"
 @cache
 def content() -> bytes:
     """Return the site's language and the translations, as JSON."""
-    texts = script_texts.script_translations(*sorted(SCRIPTS.glob("*.js")))
+    texts = translate_javascript_texts.script_translations(*sorted(SCRIPTS.glob("*.js")))
     return json.dumps({"language": language.language_tag(), "texts": texts}).encode()
 
 

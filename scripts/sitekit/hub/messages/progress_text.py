@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 from ...backends.interface import Backend
-from ...backends.job import Job
+from ...backends.start_and_job_records import Job
 from ...base.language import gettext as _
 from ...base.language import later as N_
 from ...site.types.memory_and_time import human_time

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...backends.job import Job, Wait
 from ...backends.resource_choice import Choice
+from ...backends.start_and_job_records import Job, Wait
 from ...base.language import gettext as _
 from ...base.language import later as N_
 from ...base.language import ngettext

@@ -15,7 +15,7 @@ from tornado import web
 
 from ...base.language import gettext as _
 from ...base.language import later as N_
-from .count_named_servers import only_if_started
+from .count_started_named_servers import only_if_started
 
 NAME_FORM = N_(
     "this cannot be the name of a server: use at most 30 of a-z, 0-9 and '-', and begin with a letter"

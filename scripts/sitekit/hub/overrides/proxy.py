@@ -18,7 +18,7 @@ from jupyterhub.proxy import ConfigurableHTTPProxy
 
 from ...contracts.internal_tls import tag_in
 from ..ledger.ledger import LedgerTrouble
-from ..pages.stopped_servers import MARK, ROUTE, spec
+from ..pages.route_stopped_servers_to_hub import MARK, ROUTE, spec
 from ..servers.shared_objects import HubState
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class SilentProxy(ConfigurableHTTPProxy):
     never be idle (jupyterhub-idle-culler#43).
     """
 
-    # the routes of pages/stopped_servers.py, which get_all_routes() does not return to JupyterHub
+    # the routes of pages/route_stopped_servers_to_hub.py, which get_all_routes() does not return to JupyterHub
     stand_ins: frozenset[str] | set[str] = frozenset()
     hub_state: HubState
 

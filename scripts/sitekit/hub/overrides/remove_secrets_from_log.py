@@ -102,7 +102,7 @@ class JsonLines(SecretsLeftOut):
 
     The format of the message itself must be `%(message)s`.
 
-    For a step of a server's start (servers/log_start.py), the JSON object also has the key `start`
+    For a step of a server's start (servers/log_start_steps.py), the JSON object also has the key `start`
     with the start's id.
     """
 

@@ -18,7 +18,7 @@ from jupyterhub import orm
 from jupyterhub.app import JupyterHub
 from sqlalchemy.orm import selectinload
 
-from ..spawner.loaded_spawners import check_class, spawners
+from ..spawner.check_loaded_spawners import check_class, spawners
 
 log = logging.getLogger(__name__)
 

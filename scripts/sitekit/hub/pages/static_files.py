@@ -9,7 +9,7 @@ from tornado import web
 
 from ...base.data_files import data
 from ..messages import lab_texts
-from ..messages.page_files import FOLDER
+from ..messages.script_and_style_urls import FOLDER
 
 PATH = r"/sitekit/static/([a-z_]+\.(?:css|js))"
 

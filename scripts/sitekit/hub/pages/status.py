@@ -16,7 +16,7 @@ from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.scopes import Scope
 from tornado import web
 
-from ..messages.page_files import page_file, page_texts
+from ..messages.script_and_style_urls import page_file, page_texts
 from ..servers.shared_objects import HubState
 from ..status import read_certificate_expiry
 from ..status.collect_state import status_now

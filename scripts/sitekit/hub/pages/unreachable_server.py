@@ -16,10 +16,10 @@ from jupyterhub.handlers.pages import ProxyErrorHandler
 
 from ...base.language import gettext as _
 from ..servers.shared_objects import HubState
-from .stopped_servers import is_suspended
+from .route_stopped_servers_to_hub import is_suspended
 
 # Seconds that a page waits for Slurm's answer and JupyterHub's clean-up. This is longer than the
-# query of Slurm about how a job has ended (backends/slurm/job_queries.py, ended_job).
+# query of Slurm about how a job has ended (backends/slurm/ended_jobs_and_node_addresses.py, ended_job).
 CLEAN_UP_TIMEOUT = 8.0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from ...backends.job import Job
+from ...backends.start_and_job_records import Job
 from ..ledger.ledger_rows import Row
 
 

@@ -10,16 +10,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ...backends.interface import Backend
-from ...backends.job import Job, Offers
 from ...backends.load_backends import backends_of
+from ...backends.start_and_job_records import Job, Offers
 from ...contracts.internal_tls import name_of
 from ...site import Site
 from ...site.sections.tier import Tier
 from ..ledger.ledger import Ledger, Row
-from .accounts import AccountMap
-from .allow_tunnels import HERE, Tunnels
-from .log_start import log_start
+from .accounts_of_users import AccountMap
+from .log_start_steps import log_start
 from .offered_courses import OfferedCourses
+from .open_tunnels import HERE, Tunnels
 
 if TYPE_CHECKING:
     from .issue_certificates import Certificates

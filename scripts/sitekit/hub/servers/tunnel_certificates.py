@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ...base.public_key_path import public_key
-from ...contracts.tunnel import authority, host, host_key
+from ...contracts.tunnel_paths import authority, host, host_key
 from ...site import Site
 
 SKEW = 60  # seconds by which the clock of the hub's machine can be set back or forward without harm

@@ -25,7 +25,7 @@ from wrapspawner import ProfilesSpawner
 from ...base.language import gettext as _
 from ..messages.failed_start_cards import Card
 from .not_started import NotStarted
-from .server import Server
+from .server_spawner import Server
 
 
 class AdoptingSpawner(ProfilesSpawner):

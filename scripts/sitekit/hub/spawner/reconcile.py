@@ -20,14 +20,14 @@ from typing import Any
 from jupyterhub import orm
 from jupyterhub.app import JupyterHub
 
-from ...backends.job import Job, NoAnswer, Refused
-from ...backends.snapshot import Snapshot
+from ...backends.refresh_snapshot import Snapshot
+from ...backends.start_and_job_records import Job, NoAnswer, Refused
 from ..ledger.ledger import Row
 from ..messages.ended_cards import card_of_ending
 from ..servers.shared_objects import HubState
 from ..status import metrics
-from .loaded_spawners import spawners
-from .retry_cancel import Pauses
+from .check_loaded_spawners import spawners
+from .pauses_between_cancels import Pauses
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from jupyterhub.app import JupyterHub
 from ...base.language import gettext as _
 from ..messages.failed_start_cards import Card
 from ..servers.shared_objects import HubState
-from .loaded_spawners import spawners
+from .check_loaded_spawners import spawners
 from .tier_spawner import TierSpawner
 
 log = logging.getLogger("JupyterHub")

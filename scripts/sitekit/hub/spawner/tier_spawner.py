@@ -29,14 +29,14 @@ from ..choices.form_values import (
     in_address,
     typed_in,
 )
-from ..ledger.ledger_choices import created
+from ..ledger.record_saved_choices import created
 from ..messages.form import Visit, tier_form
 from ..messages.progress_text import FIRST
-from ..servers.accounts import NoAccount
+from ..servers.accounts_of_users import NoAccount
 from ..servers.shared_objects import HubState
 from .adopt_servers import AdoptingSpawner
 from .look_up_unix_accounts import groups_of
-from .server import Server
+from .server_spawner import Server
 
 SUBMITTING = 90  # seconds that the gate may need, in addition to the tier's start_timeout
 OWN_OF_CHILD = frozenset(

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 
 from ...backends.interface import Backend
-from .loaded_spawners import spawners
-from .server import Server
+from .check_loaded_spawners import spawners
+from .server_spawner import Server
 from .tier_spawner import TierSpawner
 
 AT_ONCE = 4

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...backends.job import Job
+from ...backends.start_and_job_records import Job
 from ..ledger.ledger_measures import Start
 from ..ledger.ledger_rows import Row
 from ..servers.server_states import OPEN_STATES, RUNNING_STATES, ServerState, state_of

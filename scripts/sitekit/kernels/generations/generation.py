@@ -29,9 +29,9 @@ from ...base.files import switch_link, write_atomic
 from ...base.run_program import run
 from ...site import Site
 from .files_beside_launch_program import BESIDE
+from .find_logos import logo_files
 from .generation_record import MARK, Record, read_record, write_record
 from .kernel_record import Kernel
-from .logos import logo_files
 
 KEPT = 3
 RULES = "kernels.yml"

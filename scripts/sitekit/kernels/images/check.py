@@ -18,7 +18,7 @@ from ...base.errors import BadInput, Problem
 from ...base.files import write_atomic
 from ...base.run_program import need_root, run
 from ...contracts.gate_config import session_settings
-from ...contracts.images import image_settings, record_path
+from ...contracts.image_settings import image_settings, record_path
 from ...session.containers.container import minor, package, tested_as
 from ...site import Site
 from ...site.sections.docker import DockerImage

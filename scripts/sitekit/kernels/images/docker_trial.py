@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ...base.run_program import CommandFailed, run
-from ...contracts.trial_hub import trial_environment
+from ...contracts.fake_hub_for_trials import trial_environment
 from ...session.containers.container import START
 from ...session.containers.container_environment import SENT
 from ...session.containers.settings_in_container import INSIDE

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.run_program import CommandFailed, identity, run
-from ...contracts.trial_hub import trial_environment, trial_hub
+from ...contracts.fake_hub_for_trials import trial_environment, trial_hub
 from ...session.containers.container import command, environment, home_inside
 from ..trials.try_kernels import ASK, SMOKE
 from .check_image_files import Unproven

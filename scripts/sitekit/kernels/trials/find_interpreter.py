@@ -15,7 +15,7 @@ from ...base.run_program import run
 from ..discovery.list_candidates import PROGRAMS, Candidate
 from ..discovery.rules import CONNECTION
 from . import container_commands
-from .import_launcher import launcher
+from .import_launch_program import launcher
 
 # On Lustre or NFS, a kernel can wait for ever for the lock of IPython's history database, and then
 # does not start. Therefore the history is kept in memory. The connection file must be the last

@@ -24,10 +24,10 @@ from ...base.run_program import CommandFailed, identity
 from ...site import Site
 from ..discovery.list_candidates import Candidate
 from ..discovery.rules import Rules
+from ..generations.find_logos import logo_digest
 from ..generations.kernel_record import Kernel, Stamp, stamps
-from ..generations.logos import logo_digest
-from . import container_commands, find_interpreter, shell_commands
-from .import_launcher import launcher, launcher_digest
+from . import container_commands, find_interpreter, modules_with_shell_commands
+from .import_launch_program import launcher, launcher_digest
 from .kernel_from_probe import build_kernel, logo
 
 PATH = ("/usr/local/bin", "/usr/bin", "/bin")
@@ -132,7 +132,7 @@ def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> K
             launch_data["modules"] = launcher().full_names(
                 launch_data["modules"], launcher().lmod_output.loaded(env)
             )
-            if why := shell_commands.needed(launch_data, before, env, start):
+            if why := modules_with_shell_commands.needed(launch_data, before, env, start):
                 return failure(reason=why, broken=True, watch={})
             env = launcher().completed(launch_data, env)
         except launcher().CannotStart as why:

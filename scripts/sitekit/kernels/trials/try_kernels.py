@@ -21,7 +21,7 @@ from ...base.run_program import identity
 from ...site import Site
 from ..generations.generation import root, spec_file
 from ..generations.kernel_record import Kernel
-from . import hostile_home, make_kernels_with_loaded_modules
+from . import hostile_home, kernels_with_users_modules
 
 KINDS = ("clean", "hostile")
 SMOKE = Path(__file__).parent / "inside" / "smoke.py"
@@ -141,7 +141,7 @@ def _start(
     home.mkdir(parents=True)
     if kind == "hostile":
         hostile_home.write_hostile_home(home, [kernel])
-    make_kernels_with_loaded_modules.write(home, [kernel])
+    kernels_with_users_modules.write(home, [kernel])
     spec = spec_file(generation, kernel.id)
     argv = [
         word.replace("{resource_dir}", str(spec.parent))
@@ -156,7 +156,7 @@ def _start(
     env = {"PATH": path, "LANG": "C.UTF-8", "JUPYTER_PATH": str(site.kernels_current)}
     if kind == "hostile":
         env |= hostile_home.environment()
-    env |= make_kernels_with_loaded_modules.environment(kernel)
+    env |= kernels_with_users_modules.environment(kernel)
     code = [ASK[kernel.language]] if kernel.language in ASK else []
     return {
         "id": kernel.id,

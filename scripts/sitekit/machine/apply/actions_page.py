@@ -16,7 +16,7 @@ from ..installed.read_and_restore_path import NOTHING
 from ..render.machine_secrets import generated_files_of
 from ..render.purpose_of_files import purpose
 from ..render.rendered_files import folders, render
-from ..render.services import site_services
+from ..render.services_of_site import site_services
 from ..web.apache_links import links
 from ..web.config import modules
 from .execute_plan import KEPT, before_path

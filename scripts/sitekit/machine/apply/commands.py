@@ -13,10 +13,10 @@ from ...base.progress import say, step
 from ...base.run_program import need_root
 from ...site import Site
 from ...site.courses.course_files import site_courses
-from ..checks.files_before_writing import check
-from ..checks.passwords import who_stays_out
+from ..checks.password_verification import who_stays_out
 from ..checks.preconditions import unmet_preconditions
 from ..checks.run_checks import SiteChange, collect_findings, describe_findings, refusals
+from ..checks.syntax_before_writing import check
 from ..host.file_to_write import File
 from ..host.lock import hold_machine_lock
 from ..host.platform import Platform, this_platform
@@ -27,7 +27,7 @@ from ..installed.read_and_restore_path import MACHINE, NOTHING
 from ..installed.shared_between_sites import share
 from ..render.machine_secrets import generated_files_of, generated_paths
 from ..render.rendered_files import render
-from ..render.services import running_supervisor, site_services
+from ..render.services_of_site import running_supervisor, site_services
 from ..web.apache_links import links
 from ..web.config import front_path, server
 from .execute_plan import execute

@@ -23,7 +23,7 @@ from ..installed.change_owner import hand_over, owners_in, set_folder
 from ..installed.manifest import Manifest
 from ..installed.read_and_restore_path import NOTHING, Entry, on_disk, put_back, read_entry
 from ..render.accounts import Account
-from ..render.services import site_supervisor
+from ..render.services_of_site import site_supervisor
 from ..supervisors import control
 from ..supervisors.service import Service
 

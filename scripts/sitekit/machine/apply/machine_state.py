@@ -19,7 +19,7 @@ from ..installed.read_and_restore_path import MACHINE, Entry, read_entry
 from ..installed.shared_between_sites import shared
 from ..render.accounts import accounts, memberships
 from ..render.rendered_files import folders
-from ..render.services import site_services, site_supervisor
+from ..render.services_of_site import site_services, site_supervisor
 from ..supervisors import control
 from ..system_sshd import control as system_sshd
 from ..web import system_server

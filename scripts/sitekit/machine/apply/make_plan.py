@@ -18,7 +18,7 @@ from ..installed.shared_between_sites import used
 from ..render.accounts import accounts, memberships
 from ..render.machine_secrets import generated_paths
 from ..render.rendered_files import folders
-from ..system_sshd.config import denied_path
+from ..system_sshd.deny_groups import denied_path
 from ..web.apache_links import Link
 from .config_tests import CheckSshd, CheckWebServer
 from .kinds_of_changes import (

@@ -11,10 +11,10 @@ from ...site import Site
 from ..checks.sudo import check_rule
 from ..host.platform import Platform, WebServer
 from ..installed.read_and_restore_path import MACHINE
-from ..render.services import running_supervisor, site_services
+from ..render.services_of_site import running_supervisor, site_services
 from ..supervisors import control
 from ..system_sshd import control as system_sshd
-from ..web import other_hosts, system_server
+from ..web import compare_virtual_host_answers, system_server
 from ..web.config import front_path
 from .plan import ApplyPlan
 from .service_changes import ServiceChange, Verb, web_servers_reading
@@ -67,13 +67,15 @@ def _web_servers(
         with step(f"{verb.capitalize()}ing {web.service}, the machine's own web server"):
             own = front_path(site, platform)
             before = (
-                other_hosts.quiet(web, own) if system_server.state(web).word == "running" else {}
+                compare_virtual_host_answers.quiet(web, own)
+                if system_server.state(web).word == "running"
+                else {}
             )
             system_server.take_in(web, verb, system_server.site_log(site))
             if in_use(site, platform, web):
                 system_server.wait(web, site)
-            other_hosts.check_same(web, before)
-        if names := other_hosts.shown(before):
+            compare_virtual_host_answers.check_same(web, before)
+        if names := compare_virtual_host_answers.shown(before):
             say(f"    as before answer the other hosts of {web.service}: {names}")
 
 

@@ -22,10 +22,10 @@ from ...site import Site
 from ..host.file_to_write import File
 from ..host.platform import Platform, WebServer
 from ..installed.read_and_restore_path import Entry
-from ..render.services import site_services
+from ..render.services_of_site import site_services
 from ..render.tunnel import tunnel_files, tunnel_key_paths
 from ..supervisors.service import Service
-from ..system_sshd.config import denied_path
+from ..system_sshd.deny_groups import denied_path
 from ..web import system_server
 from ..web.config import front_path, read_by_front, server
 

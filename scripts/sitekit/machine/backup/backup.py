@@ -25,10 +25,10 @@ from ...base.errors import Problem
 from ...base.files import open_file
 from ...base.progress import say, step
 from ...base.run_program import acting_as, need_root
-from ...contracts.database import postgresql, restored_copy
+from ...contracts.database_url import postgresql, restored_copy
 from ...site import Site
 from ...site.courses.course_files import courses_folder
-from ...site.courses.read_course_file import LIMIT
+from ...site.courses.read_course_file_safely import LIMIT
 from ..host import sqlite
 from ..host.hub_database import hub_database
 from ..installed.applied_site import applied

@@ -23,7 +23,7 @@ from ...base.errors import BadInput, Problem
 from ...base.files import write_atomic
 from ...base.progress import say
 from ...base.run_program import acting_as, need_root
-from ...contracts.database import database_in_words, restored_copy
+from ...contracts.database_url import database_in_words, restored_copy
 from ...site import Site, load_site
 from ..apply.execute_plan import execute
 from ..apply.kinds_of_changes import NewFolder, Record, Write

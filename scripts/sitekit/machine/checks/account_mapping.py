@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from ...base.errors import BadInput
-from ...base.path_access import steps_of_path
+from ...base.permissions_along_path import steps_of_path
 from ...contracts.gate_config import MIN_UID
 from ...site import Site
 from ...site.sections.login_provider import Accounts

@@ -7,20 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...base.errors import BadInput, BadInputs
-from ...base.path_access import Step, steps_of_path
+from ...base.permissions_along_path import Step, steps_of_path
 from ...site import Site
 from ..host.platform import this_platform
 from ..host.target import Target
 from ..installed import unix_accounts
 from ..installed.applied_site import applied, check_follows, other_sites
 from ..installed.read_and_restore_path import on_disk
-from ..system_sshd.config import PROGRAM as SSHD
-from ..system_sshd.config import check_included
+from ..system_sshd.deny_groups import PROGRAM as SSHD
+from ..system_sshd.deny_groups import check_included
 from ..web.apache_links import check_installed
 from ..web.check_provided_files import check_brought
 from .account_mapping import check_accounts
-from .database import check_database
-from .passwords import check_module
+from .password_verification import check_module
+from .postgresql_and_database_change import check_database
 from .secret_file_modes import check_secrecy
 from .ssh_lockout import check_nobody_locked_out
 

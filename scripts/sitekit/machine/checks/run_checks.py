@@ -15,7 +15,7 @@ from ...site import Site
 from ..host.platform import Platform
 from . import (
     local_backends,
-    login_node,
+    login_node_partitions,
     network,
     servers_on_removed_backends,
     sudo,
@@ -75,7 +75,7 @@ def questions(asked: SiteChange) -> dict[str, Callable[[], Iterable[Finding]]]:
         ),
     }
     if site.slurm.ssh:
-        found["ssh.tiers"] = lambda: login_node.check_login_node(site)
+        found["ssh.tiers"] = lambda: login_node_partitions.check_login_node(site)
     else:
         found["sudo.installed"] = lambda: sudo.check_sudo(site, asked.platform)
     if "slurm" in site.backends and not site.slurm.ssh:

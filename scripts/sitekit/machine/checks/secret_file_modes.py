@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...base.errors import BadInput, BadInputs
-from ...base.path_access import Step, steps_of_path
-from ...contracts.database import postgresql
+from ...base.permissions_along_path import Step, steps_of_path
+from ...contracts.database_url import postgresql
 from ...contracts.gate_config import MIN_UID
 from ...site.sections.front import Certificate
 from ..host.target import Target

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ...base.errors import Problem
 from ...base.run_program import acting_as
-from ...contracts.database import database_in_words, postgresql, restored_copy
+from ...contracts.database_url import database_in_words, postgresql, restored_copy
 from ...site import Site
 from . import postgresql as server
 from . import sqlite

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...base.errors import Problem
 from ...base.run_program import Argv, CommandFailed, run
-from ...contracts.database import database_in_words, libpq_url, postgresql
+from ...contracts.database_url import database_in_words, libpq_url, postgresql
 from ...site import Site
 
 PROGRAMS = ("psql", "pg_dump")

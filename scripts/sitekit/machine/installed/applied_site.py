@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import create_model
 
 from ...base.errors import BadInput, BadInputs
-from ...contracts.database import database_in_words, postgresql
+from ...contracts.database_url import database_in_words, postgresql
 from ...site import Site
 from ...site.yaml_files.model_fields import names_at
 from ...site.yaml_files.validate_yaml import validate

@@ -8,7 +8,7 @@ from ...base.progress import say
 from ...base.run_program import need_root
 from ...site import Site
 from ..host.lock import hold_machine_lock
-from ..system_sshd.config import PROGRAM as SSHD
+from ..system_sshd.deny_groups import PROGRAM as SSHD
 from . import account_record, arguments, create_accounts, remove_accounts
 from .slips_html import Slip, html
 from .slips_pdf import pdf

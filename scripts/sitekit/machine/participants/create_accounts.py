@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...base.errors import BadInput, BadInputs
-from ...base.path_access import steps_of_path
+from ...base.permissions_along_path import steps_of_path
 from ...base.progress import step
 from ...base.uninterrupted import uninterrupted
 from ...site import Site
 from ..installed import unix_accounts
 from ..installed.read_and_restore_path import MACHINE
-from . import account_files, account_record, create_and_remove_account, participants_in_hub
+from . import account_record, create_and_remove_account, participants_known_to_hub, read_etc_passwd
 from .account_record import Participant, Record
 from .arguments import Wanted
 from .passwords import new_password
@@ -52,7 +52,7 @@ def create(site: Site, wanted: Wanted) -> tuple[Record, int]:
     for name in [name for name in missing if name in begun]:
         _undo(begun[name])
     planned = _planned(wanted, missing, known)
-    now = account_files.hashes()
+    now = read_etc_passwd.hashes()
     if not known.after:
         known.before = now
     elif known.after != now:
@@ -84,7 +84,7 @@ def _create_all(site: Site, wanted: Wanted, known: Record, planned: list[Partici
             account_record.save(site, wanted.prefix, known)
             with uninterrupted():
                 create_and_remove_account.create(person, wanted.group)
-                person.state, known.after = "made", account_files.hashes()
+                person.state, known.after = "made", read_etc_passwd.hashes()
                 account_record.save(site, wanted.prefix, known)
             shown.advance()
 
@@ -97,7 +97,7 @@ def _unmet(known: Record, wanted: Wanted) -> Iterator[BadInput]:
     if not unix_accounts.has_group(MACHINE, wanted.group):
         what = f"there is no group {wanted.group} on this machine"
         yield BadInput(what, "GROUP", f"create it first: groupadd {wanted.group}")
-    base = account_files.home_base()
+    base = read_etc_passwd.home_base()
     steps = steps_of_path(base)
     if steps[-1].path != base.resolve() or not base.is_dir():
         yield BadInput(
@@ -114,7 +114,7 @@ def _unmet(known: Record, wanted: Wanted) -> Iterator[BadInput]:
 def _in_the_way(missing: list[str], begun: dict[str, Participant]) -> Iterator[BadInput]:
     """Yield an error for each account, group or home on the machine that has the name of an account
     to create."""
-    base = account_files.home_base()
+    base = read_etc_passwd.home_base()
     for name in missing:
         # sitekit is allowed to change an account that its own interrupted run began to create
         if name in begun and create_and_remove_account.is_ours(begun[name]):
@@ -129,7 +129,7 @@ def _in_the_way(missing: list[str], begun: dict[str, Participant]) -> Iterator[B
 def _users_of_the_hub(site: Site, missing: list[str]) -> Iterator[BadInput]:
     """Yield an error for each name that is already a user of the hub. Somebody may still have valid
     cookies or tokens of this user."""
-    for name in participants_in_hub.known(site, missing):
+    for name in participants_known_to_hub.known(site, missing):
         what = f"the hub already has a user {name}, whose cookies and tokens may still be valid"
         yield BadInput(
             what, name, "delete this user on the hub's admin page, or use another PREFIX"
@@ -152,7 +152,7 @@ def _planned(wanted: Wanted, names: list[str], known: Record) -> list[Participan
     If an interrupted run has already planned an account, the account keeps its password, because
     the password may be on a printed slip.
     """
-    base, uids = account_files.home_base(), account_files.free_uids()
+    base, uids = read_etc_passwd.home_base(), read_etc_passwd.free_uids()
     passwords = {person.name: person.password for person in known.participants}
     if wanted.one_password:
         known.one_password = known.one_password or new_password()

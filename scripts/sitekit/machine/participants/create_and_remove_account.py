@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ...base.progress import say
 from ...base.uninterrupted import uninterrupted
-from ..host.mounts import mounts_in
+from ..host.mounts_below_folder import mounts_in
 from ..installed import unix_accounts
 from ..installed.change_owner import hand_over
 from ..installed.read_and_restore_path import MACHINE

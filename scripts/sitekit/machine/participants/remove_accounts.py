@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from ...base.errors import BadInput, BadInputs
 from ...base.progress import say, step
 from ...site import Site
-from ..host.mounts import mounts_in
+from ..host.mounts_below_folder import mounts_in
 from . import (
-    account_files,
     account_record,
     create_and_remove_account,
-    participants_in_hub,
+    participants_known_to_hub,
     processes,
+    read_etc_passwd,
 )
 from .account_record import Record
 
@@ -36,7 +36,7 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
         )
     _refuse_mounts(known)
     _end(site, known, end_processes)
-    as_left = account_files.hashes() == known.after
+    as_left = read_etc_passwd.hashes() == known.after
     left: list[str] = []
     count, users = len(known.participants), _users(known)
     with step(f"Removing {count} accounts {prefix}...", total=count) as shown:
@@ -45,11 +45,11 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
             if person.state != "planned":
                 left += create_and_remove_account.remove(person, keep_data)
             known.participants.remove(person)
-            known.after = account_files.hashes() if as_left else {}
+            known.after = read_etc_passwd.hashes() if as_left else {}
             account_record.save(site, prefix, known)
             shown.advance()
     # Delete the users again, because some may have logged in to the hub in the meantime.
-    participants_in_hub.delete(site, users)
+    participants_known_to_hub.delete(site, users)
     for line in left:
         say(f"    {line}")
     for line in _compare(known, as_left):
@@ -82,7 +82,7 @@ def _end(site: Site, known: Record, end_processes: bool) -> None:
     user's servers on all machines.
     """
     users = _users(known)
-    if (servers := participants_in_hub.with_servers(site, users)) and not end_processes:
+    if (servers := participants_known_to_hub.with_servers(site, users)) and not end_processes:
         what = f"these users have servers: {', '.join(servers[:10])}"
         remedy = "stop them on the hub's admin page; or END=1 stops them"
         raise BadInput(what, "END", remedy)
@@ -95,7 +95,7 @@ def _end(site: Site, known: Record, end_processes: bool) -> None:
         what = f"processes of these accounts run: {', '.join(listed[:10])}{more}"
         remedy = "stop their servers on the hub's admin page; or END=1 ends these processes"
         raise BadInputs([BadInput(what, "END", remedy)])
-    participants_in_hub.delete(site, users)
+    participants_known_to_hub.delete(site, users)
     if running := processes.processes_of(uids):
         with step(f"Ending {len(running)} processes"):
             processes.end(uids)
@@ -108,7 +108,7 @@ def _compare(known: Record, as_left: bool) -> Iterator[str]:
     if not (known.before and as_left):
         yield "    the files of accounts had other changes meanwhile; only these accounts were removed"
         return
-    now = account_files.hashes()
+    now = read_etc_passwd.hashes()
     if changed := [path for path in now if known.before.get(path) != now[path]]:
         yield f" !! these files differ from those before `make accounts`: {', '.join(changed)}"
     else:

@@ -13,7 +13,7 @@ import secrets
 from dataclasses import replace
 from pathlib import Path
 
-from ...contracts.database import password_file, postgresql
+from ...contracts.database_url import password_file, postgresql
 from ...contracts.front_login import HEADERS, SECRET, web_server_file
 from ...site import Site
 from ...site.sections.front import Certificate

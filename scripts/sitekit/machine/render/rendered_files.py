@@ -10,20 +10,20 @@ from pathlib import Path
 
 from ...backends.slurm import ssh_files as ssh
 from ...base.data_files import data
-from ...contracts import internal_tls, metrics_token, tunnel
+from ...contracts import internal_tls, metrics_token, tunnel_paths
 from ...site import Site
 from ...site.courses.course_files import Course, offered_courses
 from ...site.show import dump
 from ..host.file_to_write import File, Folder
 from ..host.platform import Platform
-from ..system_sshd.config import denied
+from ..system_sshd.deny_groups import denied
+from ..web.certificate_reload_program import renewal
 from ..web.config import front
 from ..web.logrotate import log_rotation
-from ..web.reload_after_renewal import renewal
 from .gate_files import copy, gates
 from .monitoring import monitoring_files
 from .proxy_preloads import preloaded
-from .services import site_services, site_supervisor
+from .services_of_site import site_services, site_supervisor
 from .ssh import ssh_files
 from .sudo_and_pam import pam, sudoers
 from .timers import nightly
@@ -104,8 +104,8 @@ def folders(site: Site, platform: Platform) -> dict[Path, Folder]:
         }
     if site.tunnel:
         own |= {
-            tunnel.folder(site): Folder(),
-            tunnel.entries(site): Folder(0o2750, site.hub.user, site.tunnel.user),
+            tunnel_paths.folder(site): Folder(),
+            tunnel_paths.entries(site): Folder(0o2750, site.hub.user, site.tunnel.user),
         }
     if site.login.second_factor == "totp":
         own[site.totp] = Folder(0o700, site.hub.user)

@@ -12,7 +12,7 @@ from pathlib import Path
 from ...base.templates import templates
 from ...site import Site
 from ..supervisors.systemd import UNITS
-from ..web.reload_after_renewal import is_brought
+from ..web.certificate_reload_program import is_brought
 
 _TITLES = {
     "kernels": "Daily test of the kernels",

@@ -9,7 +9,7 @@ from pathlib import Path
 from ...base.data_files import data
 from ...base.public_key_path import public_key
 from ...base.templates import templates
-from ...contracts import tunnel
+from ...contracts import tunnel_paths
 from ...site import Site
 from ..host.file_to_write import File
 from ..host.target import Target
@@ -27,8 +27,8 @@ def tunnel_files(site: Site) -> dict[Path, File]:
         .render(
             site=site,
             tunnel=site.tunnel,
-            host_key=tunnel.host_key(site),
-            authority=public_key(tunnel.authority(site)),
+            host_key=tunnel_paths.host_key(site),
+            authority=public_key(tunnel_paths.authority(site)),
         )
     )
     programs = {
@@ -36,7 +36,7 @@ def tunnel_files(site: Site) -> dict[Path, File]:
         for name in ("tunnel_principals", "tunnel_sshd")
     }
     return {
-        tunnel.sshd_config(site): File(f"{text}\n"),
+        tunnel_paths.sshd_config(site): File(f"{text}\n"),
         site.libexec / "tunnel.json": File(json.dumps(_settings(site), indent=2) + "\n"),
         **programs,
     }
@@ -47,9 +47,9 @@ def _settings(site: Site) -> dict[str, object]:
     read."""
     assert site.tunnel is not None, "tunnel_files() checks it"  # noqa: S101
     return {
-        "sshd_config": str(tunnel.sshd_config(site)),
-        "entries": str(tunnel.entries(site)),
-        "connections": str(tunnel.connections(site)),
+        "sshd_config": str(tunnel_paths.sshd_config(site)),
+        "entries": str(tunnel_paths.entries(site)),
+        "connections": str(tunnel_paths.connections(site)),
         "ports": list(site.tunnel.ports),
         "hub": f"{site.hub_listens_at}:{site.hub.port}",
     }
@@ -59,7 +59,7 @@ def tunnel_key_paths(site: Site) -> set[Path]:
     """Return the paths of the SSH keys that tunnel_keys() creates."""
     if site.tunnel is None:
         return set()
-    private = (tunnel.host_key(site), tunnel.authority(site))
+    private = (tunnel_paths.host_key(site), tunnel_paths.authority(site))
     return {*private, *map(public_key, private)}
 
 
@@ -73,6 +73,6 @@ def tunnel_keys(target: Target) -> dict[Path, File]:
     site = target.site
     if site.tunnel is None:
         return {}
-    return key_pair(target, tunnel.host_key(site), "tunnels", site.tunnel.user) | key_pair(
-        target, tunnel.authority(site), "certificates of tunnels", site.hub.user
+    return key_pair(target, tunnel_paths.host_key(site), "tunnels", site.tunnel.user) | key_pair(
+        target, tunnel_paths.authority(site), "certificates of tunnels", site.hub.user
     )

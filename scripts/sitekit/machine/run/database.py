@@ -17,7 +17,7 @@ from pathlib import Path
 from ...base.errors import Problem
 from ...base.progress import say
 from ...base.run_program import Argv, run
-from ...contracts.database import database_in_words, database_url
+from ...contracts.database_url import database_in_words, database_url
 from ...site import Site
 from ..host import sqlite
 from ..host.hub_database import REVISION, PostgreSqlDatabase, as_the_hub, hub_database

@@ -11,7 +11,7 @@ from ...base.run_program import need_root
 from ...site import Site
 from ..host.lock import hold_machine_lock
 from ..host.platform import this_platform
-from ..render.services import running_supervisor, site_services
+from ..render.services_of_site import running_supervisor, site_services
 from ..supervisors import control
 from ..supervisors.service import Service
 from . import database

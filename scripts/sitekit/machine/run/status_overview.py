@@ -8,18 +8,18 @@ from typing import NamedTuple
 
 from ...base.progress import say
 from ...base.run_program import CommandFailed
-from ...contracts.images import describe_images
+from ...contracts.image_settings import describe_images
 from ...contracts.kernel_state import describe_kernel_state, read_kernel_state
 from ...site import Site
 from ..host.platform import this_platform
 from ..render import certificate_authorities
-from ..render.services import running_supervisor, site_services
+from ..render.services_of_site import running_supervisor, site_services
 from ..supervisors import control
 from ..supervisors.interface import State
 from ..web import system_server
 from ..web.config import server
-from .page_isolation import administrators, kept_apart
-from .site_state import site_state
+from .maintenance_and_state_folder import site_state
+from .report_page_isolation import administrators, kept_apart
 
 
 class Line(NamedTuple):

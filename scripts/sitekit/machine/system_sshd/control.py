@@ -21,7 +21,7 @@ from ..supervisors.control import which_supervisor
 from ..supervisors.interface import State
 from ..supervisors.service import Service
 from ..supervisors.systemd import SystemdSupervisor
-from .config import CONFIG, INCLUDE, PROGRAM
+from .deny_groups import CONFIG, INCLUDE, PROGRAM
 
 PID = Path("/run/sshd.pid")
 RELOAD_SECONDS = 20

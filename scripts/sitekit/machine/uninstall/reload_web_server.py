@@ -10,7 +10,7 @@ from ...base.errors import Problem
 from ...base.progress import say
 from ...base.run_program import CommandFailed
 from ..host.platform import WebServer
-from ..web import other_hosts, system_server
+from ..web import compare_virtual_host_answers, system_server
 
 
 def without_site(web: WebServer, gone: dict[Path, str], before: bytes, mine: Path) -> Iterator[str]:
@@ -31,12 +31,12 @@ def without_site(web: WebServer, gone: dict[Path, str], before: bytes, mine: Pat
         modules = {path: to for path, to in modules.items() if path not in left}
     if system_server.state(web).word == "running":
         try:
-            answered = other_hosts.quiet(web, mine)
+            answered = compare_virtual_host_answers.quiet(web, mine)
             system_server.take_in(
                 web, "restart" if system_server.cannot_reload(modules, before) else "reload"
             )
-            other_hosts.check_same(web, answered)
-            if names := other_hosts.shown(answered):
+            compare_virtual_host_answers.check_same(web, answered)
+            if names := compare_virtual_host_answers.shown(answered):
                 say(f"    as before answer the other hosts of {web.service}: {names}")
         except Problem as error:
             yield f"{web.service} cannot load its remaining configuration: {error}"

@@ -18,8 +18,8 @@ from ...base.errors import BadInput
 from ...base.files import write_atomic
 from ...base.progress import say
 from ...base.run_program import need_root
-from ...contracts.database import database_in_words, postgresql
-from ...contracts.tunnel import entries
+from ...contracts.database_url import database_in_words, postgresql
+from ...contracts.tunnel_paths import entries
 from ...site import Site
 from ..apply.execute_plan import before_path
 from ..apply.machine_state import path_beside
@@ -33,10 +33,10 @@ from ..installed.manifest import Manifest, load_manifest, manifest_path
 from ..installed.read_and_restore_path import MACHINE, NOTHING, on_disk, read_entry
 from ..installed.shared_between_sites import share, shared
 from ..participants import account_record as participants
-from ..render.services import site_services, site_supervisor
+from ..render.services_of_site import site_services, site_supervisor
 from ..supervisors import control
 from ..system_sshd import control as system_sshd
-from ..system_sshd.config import denied_path
+from ..system_sshd.deny_groups import denied_path
 from ..web.config import front_path
 from .reload_web_server import without_site
 

@@ -16,8 +16,8 @@ from typing import Any
 from ...base.errors import BadInput
 from ...base.progress import say, step
 from ...site import Site
-from .fetch_advisories import WHERE, fetched
 from .list_installed_packages import Package, installed
+from .read_advisory_source import WHERE, fetched
 from .read_osv_files import ECOSYSTEMS, Hit, is_advisory, read_advisories, vulnerable_packages
 
 

@@ -8,10 +8,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ...backends.job import NoAnswer, Refused
 from ...backends.resource_choice import Choice
 from ...backends.slurm import gate_client
 from ...backends.slurm import ssh_files as ssh
+from ...backends.start_and_job_records import NoAnswer, Refused
 from ...base.finding import Finding, unseen
 from ...site import Site
 from ...site.courses.course_files import Course

@@ -15,7 +15,7 @@ from ...machine.host.platform import this_platform
 from ...machine.installed import unix_accounts
 from ...machine.installed.read_and_restore_path import MACHINE
 from ...site import Site
-from ..advisories.fetch_advisories import refuse_source
+from ..advisories.read_advisory_source import refuse_source
 from .check import Check
 from .context import Context, choose_user
 from .list_of_checks import CHECKS

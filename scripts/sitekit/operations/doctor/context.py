@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ...backends.job import NoAnswer
 from ...backends.slurm.transport import ask_slurm
+from ...backends.start_and_job_records import NoAnswer
 from ...base.errors import Problem, as_problem
 from ...contracts.gate_config import MIN_UID
 from ...machine.checks.tiers_fit_cluster import read_config
@@ -20,11 +20,11 @@ from ...machine.installed import unix_accounts
 from ...machine.installed.applied_site import applied
 from ...machine.installed.manifest import Manifest, load_manifest
 from ...machine.installed.read_and_restore_path import MACHINE
-from ...machine.render.services import site_services, site_supervisor
+from ...machine.render.services_of_site import site_services, site_supervisor
 from ...machine.supervisors.control import which_supervisor
 from ...machine.supervisors.interface import State
 from ...site import Site
-from . import run_as_account
+from . import check_access_as_account
 
 Value = TypeVar("Value")
 Row = dict[str, str]
@@ -108,13 +108,15 @@ class Context:
 
     def look_as(self, who: str | None, **request: Any) -> dict[str, Any]:
         """Run a test of files and databases under the account `who` (look_as() in
-        run_as_account.py); return its result. Raises Unanswered."""
+        check_access_as_account.py); return its result. Raises Unanswered."""
         if who and not self.root:
             raise Unanswered(f"only root can look as {who}")
         if who and not unix_accounts.has_account(MACHINE, who):
             raise Unanswered(f"there is no account {who}")
         key = f"what {who} sees of {sorted(map(str, request.items()))}"
-        return self.once(key, lambda: run_as_account.look_as(who, request, 8 * self.patience))
+        return self.once(
+            key, lambda: check_access_as_account.look_as(who, request, 8 * self.patience)
+        )
 
     @property
     def somebody(self) -> str:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ...backends.job import NoAnswer
+from ...backends.start_and_job_records import NoAnswer
 from ...base.errors import Problem, as_problem
 from ...base.finding import Finding, Severity, unseen
 from .check import Check

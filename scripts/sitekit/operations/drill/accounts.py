@@ -13,14 +13,14 @@ from pathlib import Path
 
 from ...backends.slurm.run_local_program import slurm_environment
 from ...base.errors import BadInput, Problem, shown
-from ...base.path_access import steps_of_path
+from ...base.permissions_along_path import steps_of_path
 from ...base.progress import step
 from ...base.run_program import run
 from ...machine.host.lock import hold_machine_lock
 from ...machine.participants import (
     account_record,
     create_accounts,
-    participants_in_hub,
+    participants_known_to_hub,
     remove_accounts,
 )
 from ...machine.participants.arguments import Wanted
@@ -56,7 +56,7 @@ def created(site: Site, tier: Tier, count: int) -> Iterator[dict[str, str]]:
 
     Users that an earlier, killed drill has left are removed first.
     """
-    if not participants_in_hub.hub_runs(site):
+    if not participants_known_to_hub.hub_runs(site):
         raise Problem("the hub does not run", site.service("hub"), "sudo make start")
     if account_record.load(site, PREFIX):
         _remove(site)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from ...base.errors import Problem
 from .hub_client import HAD_ONE, LONGEST, HubClient, Watch, lines_of, outcome
-from .send_requests import Browser, words_of
+from .requests_of_one_user import Browser, words_of
 
 STOPPED = 300.0
 """The drill waits for at most this number of seconds until the hub has stopped a server."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...backends.slurm.pending_reasons import NO_ROOM
-from ...base.catalogue import translations
+from ...base.read_and_check_catalogue import translations
 from ...site.sections.pages import Pages
 from .compute_figures import Fault, Percentiles
 from .measure_cpu_time import Use

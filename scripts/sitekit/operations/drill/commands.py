@@ -21,8 +21,8 @@ from .bottleneck import Bottleneck, first_bottleneck, with_english_reason
 from .compute_figures import Fault, Percentiles, by_phase, faults, reasons
 from .hub_client import HubClient
 from .measure_cpu_time import Meter, Use
+from .requests_of_one_user import Browser, tls_of
 from .run_drill import Drill, Story
-from .send_requests import Browser, tls_of
 from .tokens import STOPPING, SUBMITTING, tokens
 
 MOST = 200

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ...machine.run.hub_program import run_hub_program
+from ...machine.run.run_as_hub_account import run_hub_program
 from ...site import Site
 
 STOPPING = 600

@@ -12,7 +12,7 @@ from ...base.data_files import CHECKOUT
 from ...base.errors import BadInput, shown
 from ...base.files import write_atomic
 from ...base.progress import say
-from ...kernels.discovery.import_makefile import convert
+from ...kernels.discovery.convert_envkernel_makefile import convert
 from ...kernels.discovery.rules import load_rules
 from ...site import load_site
 from .read_config import Left, read_config

@@ -16,7 +16,7 @@ from ...base.data_files import CHECKOUT
 from ...base.errors import BadInput, Problem, shown
 from ...base.progress import say, step
 from ...base.run_program import Arg, CommandFailed, run
-from ...environment.release.prefix_lock import open_prefix
+from ...environment.release.lock_and_check_prefix import open_prefix
 from ...environment.release.remove_releases import DOCS_MARK
 from ...site import Site
 from . import this_site

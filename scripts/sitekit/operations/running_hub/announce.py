@@ -10,7 +10,7 @@ from ...base.run_program import need_root
 from ...hub.ledger.check_announcement import read_announcement
 from ...site import Site
 from ..parse_make_variables import parse_variables, required
-from .ledger import hubs_ledger, operator, refuse_unknown
+from .open_ledger import hubs_ledger, operator, refuse_unknown
 
 ANNOUNCE = ("TEXT", "FROM", "UNTIL", "PAGES", "LEVEL", "DISMISS")
 

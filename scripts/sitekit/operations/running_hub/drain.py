@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from ...backends.job import NoAnswer
 from ...backends.load_backends import backends_of
+from ...backends.start_and_job_records import NoAnswer
 from ...base.errors import BadInput, Problem
 from ...base.progress import say, step
 from ...base.run_program import need_root
@@ -15,7 +15,7 @@ from ...hub.ledger.ledger import Ledger
 from ...hub.servers.check_drain_request import read_place, refuse_unknown_place
 from ...site import Site
 from ..parse_make_variables import parse_variables, required
-from .ledger import hubs_ledger, operator, refuse_unknown
+from .open_ledger import hubs_ledger, operator, refuse_unknown
 
 STOPPING = 90.0  # seconds for which `make stop_servers` waits until the hub has stopped the servers
 

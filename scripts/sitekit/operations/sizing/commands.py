@@ -12,7 +12,7 @@ from ...kernels.run_as_owner import another_owner, run_as
 from ...site import Site
 from ...site.types.memory_and_time import human_memory, parse_memory
 from .count_participants import Machine, Measured, estimate
-from .measure_memory import MIB, kernel_memory, server_memory
+from .measure_server_and_kernel_memory import MIB, kernel_memory, server_memory
 
 
 def sizing(site: Site, *words: str) -> int:

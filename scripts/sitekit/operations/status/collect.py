@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...backends.interface import Backend
-from ...backends.job import Job, NoAnswer, Phase, Refused
 from ...backends.load_backends import backends_of
-from ...backends.snapshot import Snapshot
+from ...backends.refresh_snapshot import Snapshot
+from ...backends.start_and_job_records import Job, NoAnswer, Phase, Refused
 from ...base.errors import Problem, as_problem
 from ...base.run_program import acting_as
 from ...hub.ledger.ledger_measures import Start, ended_starts, open_starts
@@ -33,7 +33,7 @@ from ...machine.web.certificate_expiry import days_left
 from ...site import Site
 from ..doctor.context import choose_user
 from ..upgrade.releases_in_use import release_users
-from .drained_nodes import missing_nodes, read_drains
+from .hub_drains import missing_nodes, read_drains
 from .hub_figures import hub_figures
 
 Value = TypeVar("Value")

@@ -12,17 +12,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 
-from ...backends.job import NoAnswer
 from ...backends.slurm.job_use import job_use
 from ...backends.slurm.list_jobs import listed
+from ...backends.start_and_job_records import NoAnswer
 from ...base.errors import BadInput
 from ...base.progress import say
 from ...hub.ledger.ledger import Row
 from ...site import Site
 from ..parse_make_variables import parse_variables, required
-from ..running_hub.ledger import hubs_ledger
+from ..running_hub.open_ledger import hubs_ledger
 from .find_log_lines import ends_of, front_steps, gate_steps, hub_steps, node_steps
-from .order_steps import Story, order_steps, stages_of
+from .find_missing_step import Story, order_steps, stages_of
 from .step import NotReadable, Step, plain
 
 

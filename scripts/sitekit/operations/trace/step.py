@@ -15,7 +15,7 @@ class Step:
     """A step of a start. `at` is in seconds since the epoch.
 
     `source` is front, hub, ledger, gate, slurm or node. `stage` is a key of STAGES in
-    order_steps.py: the stage that the start has reached with this step; "" if the step belongs to
+    find_missing_step.py: the stage that the start has reached with this step; "" if the step belongs to
     no stage.
     """
 

@@ -16,7 +16,7 @@ from ...base.progress import say
 from ...environment import build_release as build
 from ...environment.release import releases as known
 from ...environment.release.configure_release import plain_environment
-from ...environment.release.prefix_lock import open_prefix
+from ...environment.release.lock_and_check_prefix import open_prefix
 from ...environment.release.releases import Release
 from ...environment.release.remove_releases import clean_cache, remove, remove_environment, size
 from ...environment.release.trial_run import hub_reads_the_site

@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 
 from ...backends.interface import Backend
-from ...backends.job import NoAnswer
 from ...backends.load_backends import backends_of
+from ...backends.start_and_job_records import NoAnswer
 from ...environment.release.releases import history, releases
 from ...site import Site
 

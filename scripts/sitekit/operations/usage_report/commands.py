@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from ...backends.job import NoAnswer
 from ...backends.slurm.job_use import JobUse, job_use, jobs_between
+from ...backends.start_and_job_records import NoAnswer
 from ...base.errors import BadInput, Problem
 from ...base.files import write_atomic
 from ...base.progress import say, step
 from ...base.run_program import need_root
-from ...hub.ledger.ledger_usage import Usage
+from ...hub.ledger.starts_and_idle_time import Usage
 from ...site import Site
 from ..parse_make_variables import parse_variables
-from ..running_hub.ledger import hubs_ledger
+from ..running_hub.open_ledger import hubs_ledger
 from .advice import advise
 from .compute_figures import by_month, in_all, period_of
 from .match_jobs import Jobs, run_of

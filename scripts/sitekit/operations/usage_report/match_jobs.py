@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ...backends.slurm.job_use import JobUse
-from ...hub.ledger.ledger_usage import Usage
+from ...hub.ledger.starts_and_idle_time import Usage
 
 SLACK = 120.0  # seconds: the largest expected difference between the clocks of hub and slurmctld
 USERS_WISH = frozenset({None, "", "stopped", "idle", "time", "cancelled"})

@@ -15,7 +15,7 @@ from pathlib import Path
 
 INSIDE = "/opt/sitekit-session"
 """The path in the container at which a folder of the release is mounted. The file
-environment/release/write_container_files.py writes this folder.
+environment/release/write_release_files_for_containers.py writes this folder.
 
 The folder contains the package sitekit.session, sitekit's JupyterLab extension and the settings of
 Jupyter Server, and nothing else of the release.

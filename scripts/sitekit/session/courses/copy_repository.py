@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ..root_folder import make_root
+from ..prepare_root_folder import make_root
 from .check_pull_link import Pull, Refused, check_link
 
 TIMEOUT = 60.0
@@ -85,8 +85,10 @@ def _copied(pull: Pull, umask: str, keep_both: bool) -> tuple[str, str]:
     the output of the program that pulls. Raises OSError. A new copy has a temporary name until the
     copy is complete. Therefore the next start does not use an interrupted copy."""
     settings = {"repo": pull.repo, "branch": pull.branch, "backup": False}
-    # depth 0: git copies all commits, because pull_course.py compares old commits
-    depth, program = (0, "pull_course.py") if keep_both else (None, "pull_in_subprocess.py")
+    # depth 0: git copies all commits, because pull_course_without_merging.py compares old commits
+    depth, program = (
+        (0, "pull_course_without_merging.py") if keep_both else (None, "pull_in_subprocess.py")
+    )
     if pull.exists:
         return _pull(program, {**settings, "depth": depth, "folder": str(pull.folder)}, umask)
     new = pull.folder.with_name(f".{pull.folder.name}.new")

@@ -16,7 +16,7 @@ from typing import Any
 from .check_pull_link import Refused, place
 from .copy_repository import open_in, server_folder, update_copy
 
-KEPT = "sitekit-kept "  # as in overrides/pull_course.py
+KEPT = "sitekit-kept "  # as in overrides/pull_course_without_merging.py
 RENAMED = "Renamed "  # of nbgitpuller
 BOTH = (
     "You and the course have both changed {name}. Your file is as you left it; the course's is "

@@ -8,7 +8,7 @@ import json
 import os
 from typing import Any
 
-from .tls import Identity
+from .tls_files_in_memory import Identity
 
 EVERY, EVERY_IN_COURSE = 60.0, 20.0
 """Seconds between two requests. The first value is for servers without a course, the second for

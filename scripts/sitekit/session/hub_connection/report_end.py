@@ -13,7 +13,7 @@ from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
-from .tls import Identity
+from .tls_files_in_memory import Identity
 
 HUB_TIMEOUT = 3.0  # seconds; a hub that is down must not delay the server's end
 

@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 
-from .tls import Identity
+from .tls_files_in_memory import Identity
 
 EVERY = 60.0  # seconds
 CHANGE = 0.05  # a difference of at most 5 % from the last reported value is not reported

@@ -13,7 +13,7 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 from ..log_start import log_start
-from .tls import Identity
+from .tls_files_in_memory import Identity
 
 if TYPE_CHECKING:  # tornado is loaded only after the hub has answered
     from tornado.httpclient import HTTPRequest

@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyter_server.services.contents.manager import AsyncContentsManager
 
-from ..overrides.hold_contents import Contents
+from ..overrides.one_writer_per_notebook import Contents
 from .write_outputs import Writer
 
 OTHERS = ("jupyter_server_ydoc", "jupyter_server_nbmodel", "jupyter_server_documents")

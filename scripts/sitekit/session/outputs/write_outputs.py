@@ -18,7 +18,7 @@ from typing import Any
 
 from jupyter_core.utils import ensure_async
 
-from ..overrides.hold_contents import Contents
+from ..overrides.one_writer_per_notebook import Contents
 from .kernel_outputs import KernelOutputs
 from .notebook_cells import put_outputs
 

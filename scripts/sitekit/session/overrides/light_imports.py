@@ -9,7 +9,7 @@ hub's database (orm.py, SQLAlchemy, alembic). `jupyterhub.utils` imports SQLAlch
 the name of one exception. `jupyterhub.utils` also imports aiohttp, which only a function of the hub
 needs.
 
-`jupyterhub.httpclient` imports aiohttp. hub_requests.py replaces `jupyterhub.httpclient`.
+`jupyterhub.httpclient` imports aiohttp. hub_requests_with_tornado.py replaces `jupyterhub.httpclient`.
 
 `jupyterlab_server` imports the package requests, which only lists of blocked extensions need. A
 site can configure such lists. `jupyterlab` imports httpx to install extensions
@@ -40,7 +40,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from ..imports.placeholder_modules import real, stand_ins
-from . import hub_requests
+from . import hub_requests_with_tornado
 
 WITHOUT = ("isoduration", "rfc3987_syntax")
 """Modules whose import fails in a server, as if they were not installed."""
@@ -65,7 +65,7 @@ STAND_INS: dict[str, dict[str, dict[str, object]]] = {
     "jupyterhub.singleuser": {
         "aiohttp": {},
         "jupyterhub.handlers.pages": {"HealthCheckHandler": type("HealthCheckHandler", (), {})},
-        "jupyterhub.httpclient": vars(hub_requests),
+        "jupyterhub.httpclient": vars(hub_requests_with_tornado),
         "jupyterhub.orm": {},
         "jupyterhub.roles": {},
         "sqlalchemy": {},

@@ -21,7 +21,7 @@ from ..types.memory_and_time import format_memory, format_time
 from ..yaml_files.validate_yaml import validate
 from ..yaml_files.yaml_file import Document, parse_yaml
 from .course import CourseFile, Limits
-from .read_course_file import course_text, refuse_excess
+from .read_course_file_safely import course_text, refuse_excess
 from .read_roster import Role, read_roster, roster_lines, unmatched_names
 
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")

@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from sitekit.environment.release.prefix_lock import open_prefix
+from sitekit.environment.release.lock_and_check_prefix import open_prefix
 from sitekit.site import load_site
 
 with open_prefix(load_site(Path(sys.argv[1]))):

@@ -8,8 +8,8 @@ import sys
 from types import SimpleNamespace
 
 sys.path.insert(0, sys.argv[1])
-from sitekit.backends.job import Job, Phase
-from sitekit.backends.snapshot import Snapshot
+from sitekit.backends.refresh_snapshot import Snapshot
+from sitekit.backends.start_and_job_records import Job, Phase
 from sitekit.hub.spawner import watch_endings
 
 reads = []

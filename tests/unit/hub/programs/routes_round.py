@@ -12,7 +12,7 @@ from types import SimpleNamespace
 sys.path.insert(0, sys.argv[1])
 from jupyterhub import orm
 
-from sitekit.backends.snapshot import Snapshot
+from sitekit.backends.refresh_snapshot import Snapshot
 from sitekit.hub.loops import proxy_routes
 
 db = orm.new_session_factory("sqlite:///:memory:")()

@@ -1,4 +1,4 @@
-"""Send requests with session/overrides/hub_requests.py to the address argv[2]; print the answers.
+"""Send requests with session/overrides/hub_requests_with_tornado.py to the address argv[2]; print the answers.
 
 argv[1] is the checkout's scripts, argv[3] the authority's certificate.
 """
@@ -9,7 +9,7 @@ import ssl
 import sys
 
 sys.path.insert(0, sys.argv[1])
-from sitekit.session.overrides.hub_requests import fetch
+from sitekit.session.overrides.hub_requests_with_tornado import fetch
 
 trusting = ssl.create_default_context(cafile=sys.argv[3])
 strange = ssl.create_default_context()

@@ -13,10 +13,10 @@ import psutil
 
 from ....base.finding import Finding, warning
 from ....base.run_program import CommandFailed, run
-from ....contracts.database import database_url
+from ....contracts.database_url import database_url
 from ....contracts.gate_config import gate_config
 from ....contracts.internal_tls import hub_url
-from ....machine.render.services import site_services
+from ....machine.render.services_of_site import site_services
 from ....machine.supervisors.check_services_answer import get, proxy_token
 from ..check import Subject
 from ..context import Context, Unanswered

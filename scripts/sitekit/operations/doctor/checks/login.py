@@ -9,16 +9,16 @@ from pathlib import Path
 
 from ....base.finding import Finding, warning
 from ....base.run_program import Argv, run
-from ....machine.checks.pam_service_file import check_pam
-from ....machine.checks.passwords import check_module, who_stays_out
+from ....machine.checks.pam_service_before_writing import check_pam
+from ....machine.checks.password_verification import check_module, who_stays_out
 from ....machine.checks.ssh_lockout import check_nobody_locked_out
 from ....machine.host.target import Target
 from ....machine.installed.read_and_restore_path import MACHINE
-from ....machine.system_sshd.config import check_included
+from ....machine.system_sshd.deny_groups import check_included
 from ....site import Site
 from ..check import Subject
+from ..check_access_as_account import PYTHON
 from ..context import Context, Unanswered
-from ..run_as_account import PYTHON
 from .site_file import problems
 from .slurm import local
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from ....base.finding import Finding, unseen, warning
 from ....base.run_program import Argv, CommandFailed, run
 from ....environment.release.releases import WHOLE, releases
-from ....machine.run.site_state import LOW_SPACE
+from ....machine.run.maintenance_and_state_folder import LOW_SPACE
 from ....machine.run.start_and_stop import hub_release
 from ....site import Site
 from ..check import Subject

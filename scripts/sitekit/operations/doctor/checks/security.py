@@ -20,8 +20,8 @@ from ....machine.installed.read_and_restore_path import MACHINE
 from ....machine.render.machine_secrets import generated_paths
 from ....machine.web.certificate import lasts
 from ....site import Site
-from ...advisories.fetch_advisories import fetched
 from ...advisories.list_installed_packages import Package, installed
+from ...advisories.read_advisory_source import fetched
 from ...advisories.read_osv_files import is_advisory, read_advisories, vulnerable_packages
 from ..check import Subject
 from ..context import Context

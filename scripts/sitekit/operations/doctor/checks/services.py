@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 from ....base.finding import Finding, warning
 from ....base.run_program import run
-from ....machine.render.services import site_services
+from ....machine.render.services_of_site import site_services
 from ....machine.render.timers import timers
-from ....machine.run.page_isolation import kept_apart
+from ....machine.run.report_page_isolation import kept_apart
 from ....machine.supervisors.check_services_answer import hub_answers, listens_as, proxy_answers
 from ....machine.supervisors.control import which_supervisor
 from ....machine.supervisors.interface import State

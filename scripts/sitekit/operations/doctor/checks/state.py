@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from ....base.finding import Finding, warning
-from ....contracts.database import postgresql
+from ....contracts.database_url import postgresql
 from ....hub.ledger.ledger_schema import VERSION
-from ....machine.checks.database import check_database
+from ....machine.checks.postgresql_and_database_change import check_database
 from ....machine.checks.preconditions import check_state_owner
 from ....machine.host.postgresql import refuse_unusable
 from ....machine.host.target import Target
 from ....machine.installed import unix_accounts
 from ....machine.installed.manifest import manifest_path
 from ....machine.installed.read_and_restore_path import MACHINE
-from ....machine.run.site_state import LOW_SPACE
+from ....machine.run.maintenance_and_state_folder import LOW_SPACE
 from ..check import Subject
 from ..context import Context, Unanswered, first_missing
 from .site_file import problems

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ....base.errors import Problem
 from ....base.finding import Finding, warning
-from ....base.path_access import steps_of_path
+from ....base.permissions_along_path import steps_of_path
 from ....base.run_program import Argv, CommandFailed, run
 from ....machine.checks.sudo import check_rule, check_sudo
 from ....machine.installed import unix_accounts

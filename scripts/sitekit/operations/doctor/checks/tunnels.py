@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from ....backends.slurm import ssh_files as ssh
 from ....base.finding import Finding, unseen
-from ....contracts.tunnel import host_key
-from ....machine.checks.login_node import check_login_node
+from ....contracts.tunnel_paths import host_key
+from ....machine.checks.login_node_partitions import check_login_node
 from ....machine.checks.preconditions import check_sshd
 from ....machine.installed.read_and_restore_path import MACHINE
 from ....machine.supervisors.check_services_answer import tunnel_answers

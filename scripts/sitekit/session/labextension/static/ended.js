@@ -1,5 +1,5 @@
 // When the server has ended, show why, in place of JupyterLab's question whether to restart it. The hub answers at an
-// address that the server has given to this page (scripts/sitekit/hub/api/server_end.py).
+// address that the server has given to this page (scripts/sitekit/hub/api/why_server_ended.py).
 
 import { onAnswer, pages } from "./server.js";
 import { _ } from "./texts.js";

@@ -10,14 +10,14 @@ import asyncio
 import os
 from collections.abc import Iterator
 
-from ...backends.job import NoAnswer, Refused
 from ...backends.slurm import ssh_files as ssh
-from ...backends.slurm.compare_hub_and_server_release import ask_release
-from ...backends.slurm.hub_and_server_versions import misfit, versions_of
+from ...backends.slurm.compare_hub_and_cluster_release import ask_release
+from ...backends.slurm.jupyterhub_and_sitekit_versions import misfit, versions_of
 from ...backends.slurm.transport import ask_slurm
+from ...backends.start_and_job_records import NoAnswer, Refused
 from ...base.finding import Finding, unseen, warning
 from ...contracts.gate_config import servers_prefix
-from ...contracts.tunnel import host
+from ...contracts.tunnel_paths import host
 from ...site import Site
 from .tiers_fit_cluster import NODES, check_tier_fits, read
 

@@ -6,7 +6,7 @@ import hashlib
 from functools import cache
 
 from ...base.data_files import data
-from ...base.script_texts import script_translations
+from ...base.translate_javascript_texts import script_translations
 
 FOLDER = "config/static"
 """The folder of the files, in the checkout and in sitekit's own package."""

@@ -18,7 +18,7 @@ from .list_candidates import slug
 from .parse_makefile import Line, command_lines, read_makefile
 from .rules import CONNECTION, Rule
 
-_READER = Path(__file__).with_name("read_envkernel.py")
+_READER = Path(__file__).with_name("parse_envkernel_commands.py")
 _OURS = {"python": ["-m", "ipykernel_launcher"], "R": ["--slave", "-e", "IRkernel::main()"]}
 _HEAD = """\
 # From {path}. Check it, then put it into config/kernels.yml. `make kernels_diff` shows the kernels that result.

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
-from .job import Job, NoAnswer, Work
+from .start_and_job_records import Job, NoAnswer, Work
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from batchspawner import JobStatus, SlurmSpawner
 
-from ...backends.job import Job, NoAnswer
+from ...backends.start_and_job_records import Job, NoAnswer
 from ...site.types.memory_and_time import format_memory, format_time
-from .server import Server
+from .server_spawner import Server
 
 
 class SlurmServer(Server, SlurmSpawner):

@@ -1,6 +1,6 @@
 """Convert wheels to conda packages in a separate process.
 
-The command is `python -m sitekit.environment.wheels.convert`. Several processes of this kind
+The command is `python -m sitekit.environment.wheels.conversion_process`. Several processes of this kind
 convert wheels in parallel.
 """
 

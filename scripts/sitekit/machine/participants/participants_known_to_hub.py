@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from ...base.errors import Problem, shown
-from ...contracts.database import database_in_words
+from ...contracts.database_url import database_in_words
 from ...contracts.internal_tls import client_context
 from ...site import Site
 from ..host.hub_database import hub_database
 from ..host.platform import this_platform
-from ..render.services import running_supervisor, site_services
-from ..run.hub_program import run_hub_program
+from ..render.services_of_site import running_supervisor, site_services
+from ..run.run_as_hub_account import run_hub_program
 
 _ALL = "SELECT name FROM users"
 _WITH_SERVERS = """

@@ -15,17 +15,17 @@ from typing import Any, NoReturn
 from jupyterhub.spawner import Spawner
 
 from ...backends.interface import Backend
-from ...backends.job import Job, NoAnswer, Refused
 from ...backends.resource_choice import Choice
+from ...backends.start_and_job_records import Job, NoAnswer, Refused
 from ..ledger.ledger import Row
 from ..messages import progress_text
 from ..messages.ended_cards import card_of_ending
 from ..messages.failed_start_cards import Card, card_of_outage, card_of_refusal, card_of_slow_start
-from ..servers.log_start import log_start
+from ..servers.log_start_steps import log_start
 from ..servers.shared_objects import HubState
 from .follow_parent_traits import FollowingTraits
 from .not_started import NotStarted
-from .submission import record_start, variables_of
+from .prepare_submission import record_start, variables_of
 
 GRACE = 8.0  # seconds between SIGTERM and the cancelling of the job
 STOP_TIMEOUT = 20.0  # seconds that stop() waits until the backend reports that the job is gone

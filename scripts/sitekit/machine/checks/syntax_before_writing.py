@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ...base.errors import Problem
 from ...base.run_program import CommandFailed, run
-from ...contracts.tunnel import host_key, sshd_config
+from ...contracts.tunnel_paths import host_key, sshd_config
 from ...site import Site, load_site
 from ..host.file_to_write import File
 from ..host.platform import Platform
@@ -23,12 +23,12 @@ from ..host.target import Target
 from ..installed import unix_accounts
 from ..installed.read_and_restore_path import MACHINE
 from ..render.proxy_preloads import node_options, preloaded
-from ..render.services import site_services
+from ..render.services_of_site import site_services
 from ..system_sshd import control as system_sshd
-from ..system_sshd.config import denied_path
+from ..system_sshd.deny_groups import denied_path
 from ..web import apache_links
 from ..web.config import front_path, modules, read_by_front, server
-from .pam_service_file import check_pam
+from .pam_service_before_writing import check_pam
 
 # Keys that were added in systemd 240 to 247. Older versions, such as 239 of EL 8, report these keys
 # as unknown and ignore them.

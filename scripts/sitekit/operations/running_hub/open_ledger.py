@@ -13,7 +13,7 @@ from ...base.run_program import acting_as
 from ...hub.ledger.ledger import Ledger, LedgerTrouble
 from ...hub.ledger.ledger_schema import NewerLedger, OlderLedger
 from ...hub.ledger.open_ledger_beside_hub import RunningLedger
-from ...machine.participants import participants_in_hub
+from ...machine.participants import participants_known_to_hub
 from ...site import Site
 
 
@@ -48,7 +48,7 @@ def hubs_ledger(site: Site, *, writes: bool = True) -> Iterator[Ledger]:
 def refuse_unknown(site: Site, user: str) -> None:
     """Raise BadInput if the hub has no user of this name. Do not call this function in a `with
     hubs_ledger()` block, where this process has the rights of the hub's account."""
-    if not participants_in_hub.known(site, [user]):
+    if not participants_known_to_hub.known(site, [user]):
         remedy = "write the name as /hub/admin lists it"
         raise BadInput(f"the hub has no user {shown(user)}", "USER", remedy)
 

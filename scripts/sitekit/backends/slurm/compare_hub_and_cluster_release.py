@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 from ...site import Site
-from ..job import NoAnswer, Refused
-from .hub_and_server_versions import Versions, misfit, versions_in, versions_of
+from ..start_and_job_records import NoAnswer, Refused
+from .jupyterhub_and_sitekit_versions import Versions, misfit, versions_in, versions_of
 from .ssh import Ssh
 
 # seconds until the releases are compared again, because many users may start servers at the same time

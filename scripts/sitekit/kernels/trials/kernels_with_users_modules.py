@@ -14,7 +14,7 @@ from pathlib import Path
 from ..discovery.list_candidates import PROGRAMS
 from ..discovery.list_modules import natural
 from ..generations.kernel_record import Kernel
-from .import_launcher import launcher
+from .import_launch_program import launcher
 from .kernel_from_probe import NAMES
 from .start_interpreter_found_on_node import WAYS
 

@@ -1,6 +1,6 @@
 """Pull a course's repository, and keep each file that both the participant and the repository have
 changed. nbgitpuller would merge the two versions of such a file line by line, which can break a
-notebook. With pull_course.py, the participant's file stays unchanged. The repository's version is
+notebook. With this file, the participant's file stays unchanged. The repository's version is
 written to the same folder under another name.
 
 session/courses/copy_repository.py runs this program for prepare_course.py. In the same way,
@@ -22,7 +22,7 @@ from nbgitpuller.pull import execute_cmd
 # Import this sitekit, because a container image does not contain the package sitekit.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from sitekit.session.overrides.combine_git_commits import combined
+from sitekit.session.overrides.combine_commits_by_whole_files import combined
 from sitekit.session.overrides.pull_in_subprocess import Puller, run
 
 KEPT = "sitekit-kept "

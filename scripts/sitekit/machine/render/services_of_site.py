@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ...base.errors import Problem
-from ...contracts import tunnel
+from ...contracts import tunnel_paths
 from ...contracts.internal_tls import authority, certificate_and_key, hub_url
 from ...site import Site
 from ..host.platform import Platform
@@ -159,7 +159,7 @@ def _tunnel(site: Site) -> list[Service]:
             command=(f"{site.libexec}/tunnel_sshd",),
             user=site.tunnel.user,
             environment={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
-            runtime_directories=(tunnel.connections(site),),
+            runtime_directories=(tunnel_paths.connections(site),),
             pauses=_pauses(site, "tunnel"),
             umask="0077",
             template="tunnel",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..base.errors import Problem
-from ..contracts.database import database_url, postgresql, restored_copy
+from ..contracts.database_url import database_url, postgresql, restored_copy
 from ..site import Site
 
 

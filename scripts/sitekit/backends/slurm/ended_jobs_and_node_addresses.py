@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ...site import Site
-from ..job import Cause, Ending, NoAnswer
+from ..start_and_job_records import Cause, Ending, NoAnswer
 from .list_jobs import answered
 from .parse_jobs import ENDED, is_number
 from .separate_fields import Frame

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.run_program import run
-from ...contracts.database import database_url
+from ...contracts.database_url import database_url
 from ...site import Site
 
 

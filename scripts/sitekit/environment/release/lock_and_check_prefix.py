@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...base.errors import Problem
-from ...base.path_access import steps_of_path
+from ...base.permissions_along_path import steps_of_path
 from ...site import Site
 
 LONGEST = 255

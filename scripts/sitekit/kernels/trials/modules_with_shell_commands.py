@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .import_launcher import launcher
+from .import_launch_program import launcher
 
 # The environment variables that a shell sets by itself, and the prefixes of the variables of Lmod
 # and bash.

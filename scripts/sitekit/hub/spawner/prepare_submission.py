@@ -9,8 +9,8 @@ from jupyterhub.utils import utcnow
 from sqlalchemy.orm import object_session
 
 from ...backends.resource_choice import Choice
-from ..servers.idle_limits import session_environment
-from ..servers.log_start import log_start
+from ..servers.activity_interval_and_stop_delay import session_environment
+from ..servers.log_start_steps import log_start
 from ..servers.shared_objects import HubState, longest_run
 from .look_up_unix_accounts import uid_of
 

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 
 from ...base.errors import BadInput, BadInputs
-from ...contracts.database import postgresql
+from ...contracts.database_url import postgresql
 from ...site import Site
 from ..host import postgresql as server
 from ..host.target import Target

@@ -49,7 +49,7 @@ def search_on_request(serverextension: Any) -> None:
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
-    return [{"module": "sitekit.session.overrides.lsp_on_request"}]
+    return [{"module": "sitekit.session.overrides.find_language_servers_on_request"}]
 
 
 def _load_jupyter_server_extension(server: Any) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from ...backends.job import Maintenance
+from ...backends.start_and_job_records import Maintenance
 from ...base.language import date_text
 from ...base.language import gettext as _
 from ...base.language import later as N_

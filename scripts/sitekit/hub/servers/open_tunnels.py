@@ -2,7 +2,7 @@
 the site's sshd accepts the tunnels of running servers.
 
 sshd accepts a job's certificate as long as a file exists whose name is the server's tag
-(contracts/tunnel.py). The hub writes the file with the server's tag (the id of its start) before it
+(contracts/tunnel_paths.py). The hub writes the file with the server's tag (the id of its start) before it
 submits the server's job. A loop removes the file after the server has ended. After a crash of the
 hub, the loop that removes files also corrects files that do not match the ledger.
 """
@@ -19,8 +19,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...backends.job import Refused
-from ...contracts.tunnel import SENT, entries
+from ...backends.start_and_job_records import Refused
+from ...contracts.tunnel_paths import SENT, entries
 from ...site import Site
 from ..ledger.ledger import Ledger
 

@@ -30,7 +30,7 @@ from ..login.end_browser_logins import LogoutHandler
 from ..messages.cards_of_stops_by_others import card_of_stop
 from ..pages.unreachable_server import NoAnswerHandler, ServerPageHandler
 from ..servers.shared_objects import HubState
-from .count_named_servers import only_if_started
+from .count_started_named_servers import only_if_started
 from .form_handler import FormHandler
 from .limit_api_tokens import TokenHandler
 
