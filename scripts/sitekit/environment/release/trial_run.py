@@ -91,8 +91,9 @@ def _asks_whose_server_it_is(port: int, routes: urllib.request.Request) -> list[
     told = json.dumps({"target": routes.full_url, "user": "u"}).encode()
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     url = f"{routes.full_url}/user/u"
-    direct.open(urllib.request.Request(url, told, dict(routes.header_items())), timeout=5).close()  # noqa: S310 (ours)
-    caller = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    route = urllib.request.Request(url, told, dict(routes.header_items()))  # noqa: S310 (ours)
+    direct.open(route, timeout=ANSWER_TIMEOUT).close()
+    caller = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_TIMEOUT)
     caller.request("GET", "/user/u/")
     status = caller.getresponse().status
     caller.close()
