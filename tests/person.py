@@ -10,6 +10,7 @@ import html
 import json
 import queue
 import re
+import socket
 import ssl
 import threading
 import time
@@ -188,7 +189,8 @@ class Kernel:
         self.socket.settimeout(None)
         self._patience = patience
         self._messages: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         """Read all messages as they come. Like a browser, this answers the server's pings at any
@@ -265,7 +267,18 @@ class Kernel:
         return message
 
     def close(self) -> None:
-        self.socket.close()
+        """End the connection, and close its socket when nothing reads from it any more.
+
+        The number of a closed socket goes to the next connection. A thread that still reads from
+        this number would take the first bytes of the next connection.
+        """
+        with contextlib.suppress(websocket.WebSocketException, OSError):
+            self.socket.send_close()
+        self._reader.join(10)
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self.socket.sock, socket.SHUT_RDWR)
+        self._reader.join(60)
+        self.socket.shutdown()
 
 
 class KernelDied(Exception):

@@ -31,7 +31,7 @@ def never(*_: Any, **__: Any) -> NoReturn:
 def test_a_user_whom_the_hub_does_not_have_is_refused(
     module: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(open_ledger.participants_in_hub, "known", lambda site, names: [])
+    monkeypatch.setattr(open_ledger.participants_known_to_hub, "known", lambda site, names: [])
     monkeypatch.setattr(module, "need_root", lambda _: None)
     monkeypatch.setattr(module, "hubs_ledger", never)
     run = announce.message if module is announce else drain.stop_servers
