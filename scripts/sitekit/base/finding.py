@@ -39,7 +39,7 @@ class Finding:
     def refuses(self) -> bool:
         """Return whether `make apply` and `make start` are refused because of this finding.
 
-        A check that did not end, or that failed itself, refuses no command.
+        A finding about a check that did not end, or whose program had an error, refuses no command.
         """
         return self.severity is Severity.ERROR and self.examined
 

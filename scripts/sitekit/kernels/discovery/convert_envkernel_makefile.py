@@ -108,8 +108,8 @@ def _entry(number: int, parsed: dict[str, Any]) -> str:
 
 
 def _source(parsed: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of an entry that name the modules, environment or image from which the kernel
-    is made."""
+    """Return the part of an entry of kernels.yml that names the modules, environment or image from
+    which the kernel is made. `parsed` is one command of envkernel."""
     mode, rest = parsed["mode"], parsed["rest"]
     if mode == "lmod":
         if not rest:

@@ -146,9 +146,10 @@ def write_specs(
 ) -> dict[str, str]:
     """Write the specs of `kernels` into the generation, with envkernel.
 
-    The release's Python runs envkernel, because envkernel is installed in the release. If `named`
-    is set, the launch program gets the name `named` in place of each kernel's id. The function
-    returns the kernels whose specs could not be written, as a map of kernel ids to reasons.
+    The release's Python runs envkernel, because envkernel is installed in the release. A spec
+    calls the launch program with the kernel's id as an argument. If `named` is set, the argument is
+    `named` instead. The function returns the kernels whose specs could not be written, as a map
+    of kernel ids to reasons.
     """
     if not kernels:
         return {}

@@ -77,8 +77,8 @@ def prefixes(site: Site) -> list[str]:
 
 
 def load(site: Site, prefix: str) -> Record | None:
-    """Read the record of the accounts with a prefix; None if there are no such accounts. Raises
-    Problem."""
+    """Read the record of the accounts whose names begin with `prefix`, such as "training". Return
+    None if there are no such accounts. Raises Problem."""
     path = path_of(site, prefix)
     return _read(path) if path.exists() else None
 

@@ -1,5 +1,5 @@
-"""Define the services of a site: proxy and hub, and, if the site has them, sshd for tunnels,
-containers and a separate web server."""
+"""Define the services of a site: always the proxy and the hub. Some sites also have an sshd for
+tunnels, a service for the network and the time limits of containers, or a separate web server."""
 
 from __future__ import annotations
 
