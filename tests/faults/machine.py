@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from sitekit.contracts.internal_tls import client_context, hub_url
-from sitekit.demo.cluster import services as cluster
+from sitekit.demo.cluster import cluster_daemons as cluster
 from sitekit.demo.cluster.paths_and_ports import demo_site
 from sitekit.machine.host.platform import this_platform
 from sitekit.machine.render.services_of_site import site_services, site_supervisor

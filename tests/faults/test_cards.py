@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from sitekit.contracts.internal_tls import hub_url
-from sitekit.demo.cluster.services import node_state
+from sitekit.demo.cluster.cluster_daemons import node_state
 
 from ..chain.test_chain import python_of
 from ..person import KernelDied, Person

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..base.progress import step
 from ..base.run_program import run
 from ..site import Site
-from .cluster import paths_and_ports, services
+from .cluster import cluster_daemons, paths_and_ports
 from .cluster.bring_up import daemons
 from .cluster.demo_users import remove_people
 from .cluster.record_changes import Made
@@ -47,7 +47,9 @@ def reset(site: Site, made: Made, removed: list[str]) -> list[str]:
 
 
 def _units(site: Site) -> Iterator[str]:
-    files = [path for path in services.supervisor(site).files(daemons(site)) if path.exists()]
+    files = [
+        path for path in cluster_daemons.supervisor(site).files(daemons(site)) if path.exists()
+    ]
     for path in files:
         path.unlink()
         yield str(path)

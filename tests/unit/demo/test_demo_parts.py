@@ -17,8 +17,8 @@ from packaging.requirements import Requirement
 
 from sitekit.base.errors import Problem
 from sitekit.demo import remove_demo, run_in_thread
+from sitekit.demo.cluster import cluster_daemons, paths_and_ports
 from sitekit.demo.cluster import demo_users as users
-from sitekit.demo.cluster import paths_and_ports, services
 from sitekit.demo.cluster.record_changes import Made
 from sitekit.demo.run_in_thread import run_together
 from sitekit.demo.software.apt_packages import missing_packages
@@ -187,7 +187,7 @@ def test_two_commands_wait_for_each_other_and_leave_no_file(tmp_path: Path) -> N
 
 
 def test_services_start_after_those_that_they_need_and_never_use_the_network() -> None:
-    daemons = [*services.accounting(SITE), *services.scheduling(SITE)]
+    daemons = [*cluster_daemons.accounting(SITE), *cluster_daemons.scheduling(SITE)]
     names = [service.name for service in daemons]
     for position, service in enumerate(daemons):
         assert set(service.after) <= set(names[:position])
@@ -203,7 +203,7 @@ def test_services_start_after_those_that_they_need_and_never_use_the_network() -
 
 
 def test_every_service_renders_for_both_supervisors(tmp_path: Path) -> None:
-    daemons = [*services.accounting(SITE), *services.scheduling(SITE)]
+    daemons = [*cluster_daemons.accounting(SITE), *cluster_daemons.scheduling(SITE)]
     text = supervisord_conf(daemons, socket=tmp_path / "sock", log=tmp_path)
     assert [name for name in re.findall(r"\[program:(.*)\]", text)] == [
         service.name for service in daemons
@@ -214,7 +214,7 @@ def test_every_service_renders_for_both_supervisors(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not os.path.exists("/usr/bin/systemd-analyze"), reason="needs systemd-analyze")
 def test_systemd_has_nothing_to_say_about_the_units(tmp_path: Path) -> None:
-    daemons = [*services.accounting(SITE), *services.scheduling(SITE)]
+    daemons = [*cluster_daemons.accounting(SITE), *cluster_daemons.scheduling(SITE)]
     for service in daemons:
         if not os.path.exists(service.command[0]):
             pytest.skip(f"needs {service.command[0]}: the demo's packages")

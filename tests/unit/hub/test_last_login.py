@@ -19,8 +19,14 @@ from sitekit.hub.ledger.ledger import Ledger
 from sitekit.hub.login import record_provider_logins
 from sitekit.hub.login.claims import Claims, Refusal, identity_of
 from sitekit.hub.login.record_provider_logins import LOGIN_AGE, PAUSE, LastLogins, NoWord
-from sitekit.hub.servers import accounts_of_users
-from sitekit.hub.servers.accounts_of_users import AccountMap, NoAccount, NotNow, ask_program, parse
+from sitekit.hub.servers import unix_accounts_of_users
+from sitekit.hub.servers.unix_accounts_of_users import (
+    AccountMap,
+    NoAccount,
+    NotNow,
+    ask_program,
+    parse,
+)
 from sitekit.site import Site
 
 PROVIDER = "oidc https://login.example.org"
@@ -220,7 +226,7 @@ Program = Callable[[str], Path]
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
     # on a busy machine, a program may answer late
-    monkeypatch.setattr(accounts_of_users, "COMMAND_TIMEOUT", 300)
+    monkeypatch.setattr(unix_accounts_of_users, "COMMAND_TIMEOUT", 300)
 
     def write(body: str) -> Path:
         path = tmp_path / "account"
@@ -252,7 +258,7 @@ def test_another_answer_is_no_account(program: Program, body: str) -> None:
 def test_no_answer_is_no_refusal(
     program: Program, body: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts_of_users, "COMMAND_TIMEOUT", 0.5)
+    monkeypatch.setattr(unix_accounts_of_users, "COMMAND_TIMEOUT", 0.5)
     with pytest.raises(NotNow):
         ask(program(body))
 

@@ -16,8 +16,8 @@ from machine_sites import demo
 from sitekit.contracts.gate_config import gate_config
 from sitekit.hub.ledger.ledger import Ledger
 from sitekit.hub.login.claims import account_of
-from sitekit.hub.servers import accounts_of_users
-from sitekit.hub.servers.accounts_of_users import AccountMap, NoAccount, parse
+from sitekit.hub.servers import unix_accounts_of_users
+from sitekit.hub.servers.unix_accounts_of_users import AccountMap, NoAccount, parse
 
 CLIENT = {
     "client_id": "jupyter",
@@ -55,7 +55,7 @@ def determine(found: AccountMap, user: str) -> str:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine, a program may answer late."""
-    monkeypatch.setattr(accounts_of_users, "COMMAND_TIMEOUT", 300)
+    monkeypatch.setattr(unix_accounts_of_users, "COMMAND_TIMEOUT", 300)
 
 
 def program(folder: Path, text: str) -> Path:
@@ -240,7 +240,7 @@ def test_a_program_that_gives_no_account(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, why: str
 ) -> None:
     if "sleep" in text:
-        monkeypatch.setattr(accounts_of_users, "COMMAND_TIMEOUT", 0.5)
+        monkeypatch.setattr(unix_accounts_of_users, "COMMAND_TIMEOUT", 0.5)
     with pytest.raises(NoAccount, match=why):
         determine(mapped({"command": str(program(tmp_path, text))}), "ann")
 

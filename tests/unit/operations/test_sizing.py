@@ -11,8 +11,8 @@ from machine_sites import demo
 
 from sitekit.base.errors import BadInput
 from sitekit.operations.sizing.commands import sizing
-from sitekit.operations.sizing.count_participants import Machine, Measured, estimate
 from sitekit.operations.sizing.measure_server_and_kernel_memory import python_kernels
+from sitekit.operations.sizing.participants_that_fit import Machine, Measured, estimate
 
 MACHINE, MEASURED = Machine(total=16000, free=12000, cores=4), Measured(120, 30, "Python")
 

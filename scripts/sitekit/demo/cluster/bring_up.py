@@ -14,7 +14,7 @@ from ...base.run_program import Argv, CommandFailed, run
 from ...machine.supervisors import control
 from ...machine.supervisors.service import Service
 from ...site import Site
-from . import paths_and_ports, services
+from . import cluster_daemons, paths_and_ports
 from .describe_host import Host, this_host
 from .prepare_cluster import prepare
 from .record_changes import Made
@@ -30,7 +30,7 @@ _NO_CGROUP = paths_and_ports.STATE / "no-cgroup"
 
 def daemons(site: Site) -> list[Service]:
     """Return all services of the cluster in the order in which they start."""
-    return [*services.accounting(site), *services.scheduling(site)]
+    return [*cluster_daemons.accounting(site), *cluster_daemons.scheduling(site)]
 
 
 def start_cluster(site: Site, made: Made) -> Host:
@@ -55,7 +55,7 @@ def start_cluster(site: Site, made: Made) -> Host:
         say(
             f"    Slurm does not start with cgroup {host.cgroup} on this machine; continuing without:\n{problem}"
         )
-        control.stop(services.scheduling(site), services.supervisor(site))
+        control.stop(cluster_daemons.scheduling(site), cluster_daemons.supervisor(site))
         _NO_CGROUP.touch()
         host = dataclasses.replace(host, cgroup=None)
         _bring_up(site, host, made)
@@ -66,15 +66,15 @@ def start_cluster(site: Site, made: Made) -> Host:
 
 def _bring_up(site: Site, host: Host, made: Made) -> None:
     changed = prepare(site, host, made)
-    supervisor = services.supervisor(site)
+    supervisor = cluster_daemons.supervisor(site)
     for path, content in supervisor.files(daemons(site)).items():
         if not path.exists() or path.read_text() != content:
             write_atomic(path, content)
     afresh = [service.name for service in daemons(site)] if changed else []
     running = all(state.word == "running" for state in cluster_status(site).values())
-    control.start(services.accounting(site), supervisor, afresh=afresh)
+    control.start(cluster_daemons.accounting(site), supervisor, afresh=afresh)
     ensure_accounts(site)
-    control.start(services.scheduling(site), supervisor, afresh=afresh)
+    control.start(cluster_daemons.scheduling(site), supervisor, afresh=afresh)
     if changed or not running:
         _try_a_job(site)
 
@@ -103,7 +103,7 @@ def _try_a_job(site: Site) -> None:
 
 def cluster_status(site: Site) -> dict[str, control.State]:
     """Return the state of each daemon by its service name."""
-    return control.status(daemons(site), services.supervisor(site))
+    return control.status(daemons(site), cluster_daemons.supervisor(site))
 
 
 def cancel_jobs(site: Site) -> int:
@@ -123,7 +123,7 @@ def cancel_jobs(site: Site) -> int:
 
 
 def _jobs(site: Site) -> list[str]:
-    answers = services.scheduling(site)[0].ready
+    answers = cluster_daemons.scheduling(site)[0].ready
     if answers is None or not answers():
         return []
     squeue: Argv = [site.slurm.bin / "squeue", "--noheader", "--all", "--format=%A"]
@@ -135,7 +135,7 @@ def stop_cluster(site: Site) -> None:
 
     The files of the demo's cluster are kept. Raises Problem if a daemon does not end.
     """
-    control.stop(daemons(site), services.supervisor(site))
+    control.stop(daemons(site), cluster_daemons.supervisor(site))
     end_placeholders()
 
 

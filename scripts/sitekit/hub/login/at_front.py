@@ -24,7 +24,7 @@ from ...base.errors import shown
 from ...base.language import gettext as _
 from ...contracts.front_login import HEADERS, PAGE, SECRET
 from ...site import Site
-from ..servers.accounts_of_users import ASK, AccountMap, NoAccount, NotNow
+from ..servers.unix_accounts_of_users import ASK, AccountMap, NoAccount, NotNow
 from .claims import Claims, Refusal, are_meant, check_admitted, name_and_domain, provider_of
 from .front_headers import user_of
 from .recheck_users import check_again

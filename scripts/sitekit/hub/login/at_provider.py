@@ -18,7 +18,7 @@ from tornado.httpclient import HTTPClientError
 
 from ...base.language import gettext as _
 from ...site import Site
-from ..servers.accounts_of_users import AccountMap, NoAccount, NotNow
+from ..servers.unix_accounts_of_users import AccountMap, NoAccount, NotNow
 from .claims import (
     Claims,
     Refusal,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...site import Site
-from ..servers.accounts_of_users import AccountMap
+from ..servers.unix_accounts_of_users import AccountMap
 from . import pam
 from .at_front import update_front_login
 

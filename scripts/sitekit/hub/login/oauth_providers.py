@@ -18,7 +18,7 @@ from tornado.httpclient import HTTPClientError
 from ...base.errors import shown
 from ...base.language import gettext as _
 from ...site import Site
-from ..servers.accounts_of_users import AccountMap
+from ..servers.unix_accounts_of_users import AccountMap
 from .at_provider import AtProvider
 from .claims import Claims, Refusal, name_and_domain, service_of, text_claim, texts
 from .provider_login_handlers import LoginHandler

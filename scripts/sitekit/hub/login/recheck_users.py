@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ...site import Site
-from ..servers.accounts_of_users import AccountMap, NoAccount, NotNow
+from ..servers.unix_accounts_of_users import AccountMap, NoAccount, NotNow
 from .claims import Claims, Refusal, are_meant
 from .remove_admin_from_refused_user import take_rights
 

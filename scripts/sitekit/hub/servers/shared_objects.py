@@ -16,10 +16,10 @@ from ...contracts.internal_tls import name_of
 from ...site import Site
 from ...site.sections.tier import Tier
 from ..ledger.ledger import Ledger, Row
-from .accounts_of_users import AccountMap
 from .log_start_steps import log_start
 from .offered_courses import OfferedCourses
 from .open_tunnels import HERE, Tunnels
+from .unix_accounts_of_users import AccountMap
 
 if TYPE_CHECKING:
     from .issue_certificates import Certificates

@@ -32,8 +32,8 @@ from ..choices.form_values import (
 from ..ledger.record_saved_choices import created
 from ..messages.form import Visit, tier_form
 from ..messages.progress_text import FIRST
-from ..servers.accounts_of_users import NoAccount
 from ..servers.shared_objects import HubState
+from ..servers.unix_accounts_of_users import NoAccount
 from .adopt_servers import AdoptingSpawner
 from .look_up_unix_accounts import groups_of
 from .server_spawner import Server

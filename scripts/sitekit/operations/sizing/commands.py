@@ -11,8 +11,8 @@ from ...base.progress import say, step
 from ...kernels.run_as_owner import another_owner, run_as
 from ...site import Site
 from ...site.types.memory_and_time import human_memory, parse_memory
-from .count_participants import Machine, Measured, estimate
 from .measure_server_and_kernel_memory import MIB, kernel_memory, server_memory
+from .participants_that_fit import Machine, Measured, estimate
 
 
 def sizing(site: Site, *words: str) -> int:
