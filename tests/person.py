@@ -275,8 +275,9 @@ class Kernel:
         with contextlib.suppress(websocket.WebSocketException, OSError):
             self.socket.send_close()
         self._reader.join(10)
-        with contextlib.suppress(OSError):
-            socket.socket.shutdown(self.socket.sock, socket.SHUT_RDWR)
+        if (sock := self.socket.sock) is not None:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
         self._reader.join(60)
         self.socket.shutdown()
 
