@@ -37,12 +37,18 @@ def site(tmp_path: Path) -> Iterator[Site]:
         context.load_cert_chain(cert, key)
 
         def serve() -> None:
-            with server.accept()[0] as plain, context.wrap_socket(plain, server_side=True) as tls:
+            with (
+                suppress(OSError),  # if nothing but the end of the test connects
+                server.accept()[0] as plain,
+                context.wrap_socket(plain, server_side=True) as tls,
+            ):
                 tls.recv(1)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield site
+        socket.create_connection(server.getsockname()).close()
+        thread.join(60)
 
 
 @pytest.mark.parametrize(
