@@ -183,7 +183,7 @@ def _verdict(rows: list[dict[str, Any]]) -> list[str]:
             ratio = theirs[300] / max(mine[300], 0.1)
             met = "met" if ratio >= FEWER else "MISSED"
             told.append(
-                f"{state}, 300 servers: {ratio:.0f} times fewer queries than upstream (goal {FEWER}, {met})"
+                f"{state}, 300 servers: {int(ratio)} times fewer queries than upstream (goal {FEWER}, {met})"
             )
     return told
 
