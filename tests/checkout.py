@@ -14,6 +14,8 @@ from pathlib import Path
 from sitekit.site import Site, load_site
 
 TOP = Path(__file__).resolve().parents[1]
+CACHES = ("__pycache__", ".hypothesis", ".*_cache")
+"""Folders of the checkout into which other tests write while it is copied."""
 OURS = ("PYTHONPATH", "KIT_TEST", "PYTHON", "SITE", "BUNDLE")
 
 
@@ -26,10 +28,8 @@ class Checkout:
 
     def __init__(self, folder: Path, site: str, environment: str) -> None:
         self.folder, self.file = folder, folder / "config/site.yml"
-        # other tests write their caches into the checkout meanwhile
-        caches = ("__pycache__", ".hypothesis", ".*_cache")
         left_out = shutil.ignore_patterns(
-            ".git", ".kit*", "tests", "docs", "environment.*", *caches
+            ".git", ".kit*", "tests", "docs", "environment.*", *CACHES
         )
         shutil.copytree(TOP, folder, ignore=left_out, symlinks=True)
         (folder / ".kit").symlink_to(TOP / ".kit")

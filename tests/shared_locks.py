@@ -27,7 +27,7 @@ PATIENCE = 300
 def together(name: str) -> Iterator[None]:
     """While the block runs, no block of alone() with this name begins."""
     with ExitStack() as stack:
-        with _lock(f"{name}.turn"):  # who waits for being alone comes first
+        with _lock(f"{name}.turn"):  # a process that waits in alone() comes first
             stack.enter_context(_lock(name, fcntl.LOCK_SH))
         yield
 

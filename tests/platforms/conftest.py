@@ -16,6 +16,7 @@ import pytest
 from sitekit.demo.software.build_pythons import mirror
 from sitekit.demo.software.platform import distribution
 
+from ..checkout import CACHES
 from ..conftest import CHECKOUT
 from ..packages import install
 from ..systemd.booted import Booted, booted, online
@@ -31,7 +32,6 @@ INSIDE = Path("/srv/sitekit")
 # How this machine reaches the registries of Python's and node's packages, and whom it trusts.
 REACH = ("etc/pip.conf", "etc/ssl/certs/ca-certificates.crt")
 REACHING = re.compile(r"PIP_|NPM_CONFIG_|NODE_EXTRA_CA_CERTS$|\w+_PROXY$", re.IGNORECASE)
-CACHES = ("__pycache__", ".hypothesis", ".*_cache")  # other tests write to them meanwhile
 LEFT_OUT = shutil.ignore_patterns(".git", ".kit*", *CACHES, "local.d")
 
 
